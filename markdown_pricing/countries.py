@@ -1,0 +1,151 @@
+"""The countries we price, in the configured order: currency, time zone, price endings, and contiguous groups."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from markdown_pricing.errors import FinalError
+
+DEFAULT_FILE = Path(__file__).parent / "data" / "countries.csv"
+COLUMNS = ("country", "name", "currency", "time_zone", "price_endings")
+
+
+class BadCountries(FinalError):
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        self.path, self.faults = path, tuple(faults)
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        super().__init__(f"{path} is not a usable list of countries:{listed}\nCorrect the file and start again.")
+
+
+class UnknownCountries(FinalError):
+    def __init__(self, unknown: Sequence[str], known: Sequence[str]) -> None:
+        self.unknown = tuple(unknown)
+        super().__init__(
+            f"Not configured: {', '.join(unknown) or 'an empty country'}. Configured are {', '.join(known)}. "
+            "Add a row to the countries file (MARKDOWN_PRICING_COUNTRIES) or correct the name."
+        )
+
+
+@dataclass(frozen=True)
+class PriceEnding:
+    """Prices that look alike at the end: all `cents + k * every_cents`, in whole cents.
+
+    >>> PriceEnding.parse(".95")
+    PriceEnding(cents=95, every_cents=100)
+    >>> PriceEnding.parse("990")
+    PriceEnding(cents=99000, every_cents=100000)
+    """
+
+    cents: int
+    every_cents: int
+
+    @classmethod
+    def parse(cls, text: str) -> "PriceEnding":
+        whole, _, _ = text.partition(".")
+        try:
+            cents = Decimal(text) * 100
+        except InvalidOperation:
+            raise ValueError(f"{text!r} is no price ending; write it as .99 or as 990") from None
+        if cents <= 0 or cents != int(cents) or not (whole.isdigit() or whole == ""):
+            raise ValueError(f"{text!r} is no price ending; write it as .99 or as 990")
+        return cls(int(cents), 100 * 10 ** len(whole))
+
+
+CENT_ENDINGS = (PriceEnding(99, 100), PriceEnding(95, 100))
+
+
+@dataclass(frozen=True)
+class Country:
+    """A country as the pricing department knows it; `code` is ISO 3166 alpha-3."""
+
+    code: str
+    name: str = ""
+    currency: str = "EUR"
+    time_zone: str = "Europe/Berlin"
+    price_endings: tuple[PriceEnding, ...] = CENT_ENDINGS
+
+
+@dataclass(frozen=True)
+class Countries(Mapping[str, Country]):
+    """The configured countries by code, in their configured order."""
+
+    by_code: Mapping[str, Country] = field(repr=False)
+
+    def __getitem__(self, code: str) -> Country:
+        return self.by_code[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_code)
+
+    def __len__(self) -> int:
+        return len(self.by_code)
+
+    def choose(self, codes: Iterable[str]) -> list[str]:
+        """`codes` in the order given, each once; raises UnknownCountries, which lists all that are not configured."""
+        chosen = list(dict.fromkeys(code.strip() for code in codes))
+        unknown = [code for code in chosen if code not in self.by_code]
+        if unknown or not chosen:
+            raise UnknownCountries([code for code in unknown if code], list(self.by_code))
+        return chosen
+
+
+def read_countries(path: Path = DEFAULT_FILE) -> Countries:
+    """The countries of a CSV file, a row each; raises BadCountries, which lists every fault with its line."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise BadCountries(path, [f"the first line lacks {', '.join(missing)}"])
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadCountries(path, [str(error)]) from error
+    by_code: dict[str, Country] = {}
+    faults: list[str] = []
+    for line, row in rows:
+        try:
+            country = _country_of(row)
+            if country.code in by_code:
+                raise ValueError(f"{country.code} stands there twice")
+        except ValueError as error:
+            faults.append(f"line {line}: {error}")
+        else:
+            by_code[country.code] = country
+    if not rows:
+        faults.append("it has no rows")
+    if faults:
+        raise BadCountries(path, faults)
+    return Countries(by_code)
+
+
+def _country_of(row: Mapping[str, str | None]) -> Country:
+    values = {column: (row[column] or "").strip() for column in COLUMNS}
+    code, currency = values["country"], values["currency"]
+    for name, value in (("country", code), ("currency", currency)):
+        if not (len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
+            raise ValueError(f"{name} {value!r} is not three capital letters")
+    try:
+        ZoneInfo(values["time_zone"])
+    except (OSError, ValueError):
+        raise ValueError(f"{code}: time_zone {values['time_zone']!r} is not known, for example Europe/Berlin") from None
+    endings = tuple(PriceEnding.parse(text) for text in values["price_endings"].split())
+    if not endings:
+        raise ValueError(f"{code}: price_endings is empty; write for example .99 .95")
+    return Country(code, values["name"], currency, values["time_zone"], endings)
+
+
+def split_countries(countries: Sequence[str], groups: int) -> list[list[str]]:
+    """Contiguous groups of near equal length, the longer ones first; fewer than `groups` when countries run out.
+
+    >>> split_countries(["DEU", "AUT", "NLD", "FRA", "ESP", "ITA"], 3)
+    [['DEU', 'AUT'], ['NLD', 'FRA'], ['ESP', 'ITA']]
+    """
+    if groups < 1:
+        raise ValueError(f"{groups} groups: at least one is needed")
+    groups = min(groups, len(countries))
+    length, longer = divmod(len(countries), groups) if groups else (0, 0)
+    starts = [index * length + min(index, longer) for index in range(groups + 1)]
+    return [list(countries[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
