@@ -1,0 +1,220 @@
+"""What the chain sells and how much of it each country bought.
+
+The range is a set of lanes. In each lane one article follows another: it is launched, lives its 10 to 30 weeks,
+and the next one takes its place. A country that carries N lanes has N articles on sale in every week. An
+article's category, life, colour, fabric and quality are those of the chain, the same in every country.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from markdown_pricing.countries import Country, PriceEnding
+from markdown_pricing.sample.dice import FloatArray, IntArray, integer, normal, uniform
+from markdown_pricing.sample.seasonality import age_curve, day_of_year, holidays, season_curve
+
+LONGEST_LIFE_WEEKS = 30
+ARTICLES_PER_LANE = 1000
+"""Room for the articles of one lane in the numbering."""
+
+OVERBUYING = 1.45
+"""Bought over what the buyer expects to sell at list price: an empty shelf is blamed on him, a full one is not."""
+
+BROKEN_ASSORTMENT = 0.8
+"""With s units per store the share 1 − exp(−0.8·s) of customers finds the size; the others leave."""
+
+
+@dataclass(frozen=True)
+class Category:
+    name: str
+    share: float
+    list_price_eur: float
+    life_weeks: tuple[int, int]
+    elasticity: float
+    units_per_store: float
+    """Weekly units per store of an average article at its peak and at list price."""
+    peak_day: int
+    season_strength: float
+    dispersion: float
+
+
+CATEGORIES = (
+    Category("t-shirts", 1.5, 12, (10, 16), 2.5, 2.6, 180, 0.40, 0.10),
+    Category("dresses", 1.1, 35, (12, 20), 2.2, 1.3, 165, 0.45, 0.16),
+    Category("knitwear", 1.1, 32, (14, 24), 2.0, 1.4, 330, 0.60, 0.14),
+    Category("jackets", 0.8, 75, (16, 26), 1.8, 0.9, 310, 0.55, 0.16),
+    Category("trousers", 1.2, 38, (18, 30), 1.9, 1.4, 280, 0.15, 0.10),
+    Category("shoes", 0.9, 55, (16, 28), 1.9, 1.0, 270, 0.20, 0.14),
+    Category("accessories", 0.9, 15, (14, 30), 2.7, 1.8, 345, 0.25, 0.20),
+)
+COLOURS = {"black": 0.25, "white": 0.10, "blue": 0.10, "grey": 0.0, "red": -0.05, "green": -0.15, "yellow": -0.30}
+FABRICS = {"cotton": 0.10, "wool": 0.10, "viscose": 0.0, "linen": -0.05, "polyester": -0.15}
+
+# Sales of a country relative to Germany's 100, made up; a country not named here is a small one.
+SIZES = {
+    "DEU": 100, "POL": 48, "FRA": 44, "ITA": 38, "ESP": 31, "NLD": 26, "AUT": 24, "CZE": 20, "CHE": 18, "BEL": 16,
+    "ROU": 14, "HUN": 13, "SWE": 12, "DNK": 11, "PRT": 10, "GRC": 9, "TUR": 9, "RUS": 9, "UKR": 8, "HRV": 7.5,
+    "SVK": 7, "BGR": 6.5, "SRB": 6, "FIN": 5.5, "NOR": 5, "IRL": 5, "SVN": 4.5, "LTU": 4, "KAZ": 4, "ARE": 4,
+    "BLR": 3.5, "LVA": 3, "EST": 2.8, "BIH": 2.6, "ALB": 2.4, "GEO": 2.2, "MKD": 2, "AZE": 2, "MDA": 1.8, "ARM": 1.6,
+    "LUX": 1.6, "XKX": 1.4, "MNE": 1.2, "CYP": 1.2, "MLT": 1,
+}  # fmt: skip
+SIZE_OF_OTHERS = 3.0
+STORES_AT_SIZE_1 = 4
+
+# What one euro's worth of clothes costs in the local currency, roughly; 1 where a currency is not named.
+PRICE_LEVELS = {
+    "EUR": 1, "PLN": 4.3, "CZK": 25, "HUF": 400, "RON": 5, "RSD": 117, "BAM": 2, "MKD": 61, "ALL": 100, "CHF": 1.1,
+    "DKK": 7.5, "SEK": 11.3, "NOK": 11.7, "UAH": 45, "MDL": 19.5, "RUB": 95, "BYN": 3.5, "KZT": 520, "GEL": 3,
+    "AMD": 425, "AZN": 1.85, "TRY": 45, "AED": 4,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Articles:
+    """The truth about the articles of one country; every field has the shape (articles,).
+
+    launch, end : week numbers, first and last selling week
+    listed_until : last week in which it is still in the snapshot, some past their end
+    price_list, salvage : whole cents, local currency
+    level : weekly units at list price, at the peak of interest, with full shelves
+    """
+
+    number: IntArray
+    category: IntArray
+    launch: IntArray
+    end: IntArray
+    listed_until: IntArray
+    colour: IntArray
+    fabric: IntArray
+    price_list: IntArray
+    salvage: IntArray
+    stores: IntArray
+    bought: IntArray
+    level: FloatArray
+    decay: FloatArray
+    elasticity: FloatArray
+    dispersion: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.number)
+
+    def take(self, rows: IntArray) -> "Articles":
+        return Articles(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    def interest(self, country: str, week: IntArray) -> FloatArray:
+        """Weekly units at list price with full shelves, but for weather and adverts.
+
+        week : week numbers, shape (weeks,) or (articles, weeks)
+        returns (articles, weeks)
+        """
+        peak_day, strength = (of_category(field)[self.category, None] for field in ("peak_day", "season_strength"))
+        age_effect = age_curve(week - self.launch[:, None], self.decay[:, None])
+        units: FloatArray = (
+            self.level[:, None] * age_effect * season_curve(week, peak_day, strength) * holidays(country, week)
+        )
+        return units
+
+
+def of_category(field: str) -> FloatArray:
+    """One number of every category, shape (categories,)."""
+    return np.array([getattr(category, field) for category in CATEGORIES], float)
+
+
+def size_of(country: str) -> float:
+    return SIZES.get(country, SIZE_OF_OTHERS)
+
+
+def usual_articles(country: str) -> int:
+    """Articles that a country of that size has on sale."""
+    return round(4 + 16 * math.sqrt(size_of(country)))
+
+
+def nearest_ending(cents: FloatArray, endings: tuple[PriceEnding, ...]) -> IntArray:
+    """The nearest price with one of the endings, whole cents; a tie goes down, the lowest such price is the floor."""
+    candidates = []
+    for ending in endings:
+        below = np.floor((cents - ending.cents) / ending.every_cents) * ending.every_cents + ending.cents
+        candidates += [np.maximum(below, ending.cents), np.maximum(below + ending.every_cents, ending.cents)]
+    sorted_up = np.sort(np.stack(candidates), axis=0)
+    nearest = np.argmin(np.abs(sorted_up - cents), axis=0)
+    return np.asarray(np.take_along_axis(sorted_up, nearest[None], axis=0)[0], np.int64)
+
+
+def articles_of(country: Country, lanes: int, first: int, last: int, seed: int) -> Articles:
+    """The articles of a country's lanes that are listed in any week from `first` to `last`, ordered by number."""
+    lag = int(integer(0, 3, seed, "lag", country.code)[()])  # a launch reaches the countries some weeks apart
+    number, category, launch, end, gap = _schedule(lanes, first - lag, last - lag, seed)
+    launch, end = launch + lag, end + lag
+
+    colour = _choice("colour", np.array([3.0, 2, 2, 1.5, 1, 1, 0.7]), seed, number)
+    fabric = _choice("fabric", np.array([3.0, 1, 2, 1, 2]), seed, number)
+    looks = np.array([*COLOURS.values()])[colour] + np.array([*FABRICS.values()])[fabric]
+    hidden = 0.60 * normal(seed, "quality", number)
+    local = 0.30 * normal(seed, "local quality", country.code, number)
+    taste = 0.20 * normal(seed, "taste", country.code, category)
+    price_level = PRICE_LEVELS.get(country.currency, 1.0) * np.exp(0.06 * normal(seed, "prices", country.code))
+    dearness = 0.35 * normal(seed, "dearness", number)
+    price_list = nearest_ending(
+        100 * of_category("list_price_eur")[category] * np.exp(dearness) * price_level, country.price_endings
+    )
+    all_stores = max(STORES_AT_SIZE_1 * size_of(country.code), 3)
+    stores = np.maximum(np.round(all_stores * (0.45 + 0.55 * uniform(seed, "stores", number))), 2).astype(np.int64)
+    rate = of_category("units_per_store")[category] * np.exp(taste - 0.5 * dearness)
+    life = end - launch + 1
+    decay = np.exp(0.3 * normal(seed, "decay", number)) * 0.9 / life
+    elasticity = of_category("elasticity")[category] * np.exp(
+        0.05 * normal(seed, "sensitivity", country.code)
+    ) + 0.15 * normal(seed, "elasticity", number)
+    dispersion = of_category("dispersion")[category] * np.exp(0.2 * normal(seed, "dispersion", number))
+    truth = Articles(
+        number, category, launch, end, end + gap, colour, fabric, price_list,
+        salvage=np.round(price_list * (0.15 + 0.10 * uniform(seed, "salvage", number))).astype(np.int64),
+        stores=stores, bought=np.zeros_like(number),
+        level=stores * rate * np.exp(looks + hidden + local),
+        decay=decay, elasticity=np.clip(elasticity, 1.6, 3.3), dispersion=dispersion,
+    )  # fmt: skip
+    guess = stores * rate * np.exp(looks + 0.35 * hidden + 0.25 * normal(seed, "guess", country.code, number))
+    return _with_stock(truth, country.code, guess * OVERBUYING)
+
+
+def _schedule(lanes: int, first: int, last: int, seed: int) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+    """Number, category, launch, end and idle weeks afterwards, of the articles listed between two weeks."""
+    lane = np.arange(lanes)
+    shortest, longest = (np.array([category.life_weeks[i] for category in CATEGORIES]) for i in (0, 1))
+    launch = -integer(0, LONGEST_LIFE_WEEKS - 1, seed, "start", lane)
+    place, listed = 0, []
+    while launch.min() <= last:
+        number = lane * ARTICLES_PER_LANE + place
+        category = _category_for(launch, seed, number)
+        life = integer(shortest[category], longest[category], seed, "life", number)
+        gap = (uniform(seed, "gap", number) < 0.12).astype(np.int64)
+        end = launch + life - 1
+        seen = (end + gap >= first) & (launch <= last)
+        listed.append(np.stack([number, category, launch, end, gap])[:, seen])
+        launch, place = end + gap + 1, place + 1
+    found = np.concatenate(listed, axis=1)
+    number, category, launch, end, gap = found[:, np.argsort(found[0])]
+    return number, category, launch, end, gap
+
+
+def _category_for(launch: IntArray, seed: int, number: IntArray) -> IntArray:
+    """Knitwear is launched before winter, dresses before summer: weights by the season eight weeks on."""
+    wave = np.cos(2 * np.pi * (day_of_year(launch)[:, None] + 56 - of_category("peak_day")) / 365.25)
+    weights = of_category("share") * np.exp(2.5 * of_category("season_strength") * wave)
+    up_to = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
+    return np.asarray((uniform(seed, "category", number)[:, None] > up_to[:, :-1]).sum(axis=1), np.int64)
+
+
+def _choice(what: str, weights: FloatArray, seed: int, number: IntArray) -> IntArray:
+    return np.searchsorted(np.cumsum(weights / weights.sum())[:-1], uniform(seed, what, number))
+
+
+def _with_stock(articles: Articles, country: str, guess: FloatArray) -> Articles:
+    """The buyer buys what he guesses the article sells over its life, at least one unit a store."""
+    weeks = articles.launch[:, None] + np.arange(LONGEST_LIFE_WEEKS)
+    alive = weeks <= articles.end[:, None]
+    share_of_level = (articles.interest(country, weeks) * alive).sum(axis=1) / articles.level
+    bought = np.maximum(np.round(guess * share_of_level), articles.stores).astype(np.int64)
+    values = {field.name: getattr(articles, field.name) for field in fields(articles)}
+    return Articles(**(values | {"bought": bought}))

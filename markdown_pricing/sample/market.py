@@ -1,0 +1,262 @@
+"""A country's market: the true demand, played forward week by week at whatever prices a policy asks.
+
+units sold = min(demand, stock)
+demand ~ negative binomial with mean interest(age, calendar) · weather · advert · response(price) · shelf(stock)
+
+>>> prices = policy(market.table())              # one per article of the snapshot, in its order
+>>> market, sales = market.sell(prices)          # the same market one week later
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from markdown_pricing.countries import Country
+from markdown_pricing.sample.articles import (
+    BROKEN_ASSORTMENT,
+    CATEGORIES,
+    COLOURS,
+    FABRICS,
+    Articles,
+)
+from markdown_pricing.sample.dice import FloatArray, IntArray, gamma_quantile, normal, poisson_quantile, uniform
+from markdown_pricing.sample.seasonality import dates_of, day_of_year
+
+WEEKS_OF_HISTORY = 104
+"""Including the snapshot week."""
+
+RETURN_RATE = 0.04
+ADVERT_SHARE, ADVERT_EFFECT = 0.06, 1.3
+WEATHER_SD = 0.12
+MISSING_SHARE = 0.01
+"""Weeks of an article that never reached the lake."""
+
+SCHEMA = pa.schema(
+    [
+        ("article_id", pa.string()),
+        ("week", pa.date32()),
+        ("category", pa.string()),
+        ("season", pa.string()),
+        ("launch_week", pa.date32()),
+        ("end_week", pa.date32()),
+        ("list_price", pa.float64()),
+        ("price", pa.float64()),
+        ("units", pa.int32()),
+        ("stock", pa.int32()),
+        ("stores", pa.int32()),
+        ("salvage_price", pa.float64()),
+        ("attr_colour", pa.string()),
+        ("attr_fabric", pa.string()),
+        ("attr_promo", pa.float64()),
+    ]
+)
+
+Response = Callable[[FloatArray, FloatArray], FloatArray]
+"""Demand at a price relative to demand at list price, from price ÷ list price and the article's elasticity."""
+
+
+def constant_elasticity(price_ratio: FloatArray, elasticity: FloatArray) -> FloatArray:
+    return np.asarray(price_ratio**-elasticity, float)
+
+
+@dataclass(frozen=True)
+class SoldWeek:
+    """What one week sold; arrays of shape (articles on sale,), `rows` are their places among the market's articles."""
+
+    week: int
+    rows: IntArray
+    price: IntArray
+    units: IntArray
+    stock: IntArray
+    salvaged: IntArray
+    """Units left over by the articles whose last selling week this was."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """One country before the sales of `week`; `articles`, `price`, `stock` … have a row per article, past and future.
+
+    price : whole cents, valid now
+    markdowns, last_markdown : how many so far, and the week number of the latest (-1 before the first)
+    luck : key of the demand noise to come; the same luck gives paired noise under any policy
+    """
+
+    country: Country
+    week: int
+    articles: Articles
+    price: IntArray
+    stock: IntArray
+    markdowns: IntArray
+    last_markdown: IntArray
+    seed: int
+    luck: int
+    response: Response = constant_elasticity
+    sold: tuple[SoldWeek, ...] = ()
+
+    @classmethod
+    def opening(cls, country: Country, week: int, articles: Articles, seed: int) -> "Market":
+        """A market that has sold nothing yet; articles launched before `week` never come on sale in it."""
+        none = np.zeros(len(articles), np.int64)
+        stock = np.where(articles.launch >= week, articles.bought, 0)
+        return cls(country, week, articles, articles.price_list, stock, none, none - 1, seed, luck=seed)
+
+    @property
+    def on_sale(self) -> IntArray:
+        """Rows of the articles of the snapshot, in order of article_id; a few may be past their end."""
+        return np.flatnonzero((self.articles.launch <= self.week) & (self.week <= self.articles.listed_until))
+
+    def expected_units(
+        self, rows: IntArray, week: int, price: FloatArray | IntArray, stock: FloatArray | IntArray
+    ) -> FloatArray:
+        """True mean demand, net of returns and not cut by stock.
+
+        rows : (articles,); price in cents and stock in units: (articles,) or (articles, rungs)
+        returns the shape that price and stock broadcast to
+        """
+        chosen = self.articles.take(rows)
+        price_ratio = _by_rung(price) / chosen.price_list[:, None]
+        level = chosen.interest(self.country.code, np.array([week])) * self._surroundings(rows, week)[:, None]
+        response = self.response(price_ratio, chosen.elasticity[:, None])
+        shelf = 1 - np.exp(-BROKEN_ASSORTMENT * _by_rung(stock) / chosen.stores[:, None])
+        on_sale = (week <= chosen.end)[:, None]
+        mean: FloatArray = (1 - RETURN_RATE) * on_sale * level * response * shelf
+        return mean if max(np.ndim(price), np.ndim(stock)) > 1 else mean[:, 0]
+
+    def sell(self, prices: FloatArray) -> tuple["Market", SoldWeek]:
+        """Sell one week at `prices` (local currency, (articles on sale,)): the market a week later, and the sales."""
+        rows = self.on_sale
+        price = np.round(np.asarray(prices, float) * 100).astype(np.int64)
+        units = self._net_units(rows, self.expected_units(rows, self.week, price, self.stock[rows]))
+        left = self.stock[rows] - units
+        over = self.articles.end[rows] == self.week
+        sales = SoldWeek(self.week, rows, price, units, self.stock[rows], np.where(over, left, 0))
+        fell = price < self.price[rows]
+        return replace(
+            self,
+            week=self.week + 1,
+            price=_put(self.price, rows, price),
+            stock=_put(self.stock, rows, left),
+            markdowns=_put(self.markdowns, rows, self.markdowns[rows] + fell),
+            last_markdown=_put(self.last_markdown, rows, np.where(fell, self.week, self.last_markdown[rows])),
+            sold=(*self.sold, sales),
+        ), sales
+
+    def revenue(self, sales: SoldWeek) -> float:
+        """Local currency: what the week sold, and the salvage of what was left at its end."""
+        return float((sales.units * sales.price + sales.salvaged * self.articles.salvage[sales.rows]).sum() / 100)
+
+    def recent_units(self, weeks: int) -> FloatArray:
+        """Mean weekly units over the last weeks on sale, shape (articles,); NaN when there were none."""
+        units, times = np.zeros(len(self.articles)), np.zeros(len(self.articles))
+        for sales in self.sold[-weeks:]:
+            units[sales.rows] += sales.units
+            times[sales.rows] += 1
+        return np.divide(units, times, out=np.full(len(units), np.nan), where=times > 0)
+
+    def table(self) -> pa.Table:
+        """The market in the contract's form: its history and, with units NULL, the snapshot of `week`."""
+        since = self.week - WEEKS_OF_HISTORY + 1
+        past = [sales for sales in self.sold if sales.week >= since]
+        rows = np.concatenate([*(sales.rows for sales in past), self.on_sale])
+        week = np.concatenate([*(np.full(len(sales.rows), sales.week) for sales in past), self._this_week()])
+        price = np.concatenate([*(sales.price for sales in past), self.price[self.on_sale]])
+        units = np.concatenate([*(sales.units for sales in past), np.zeros(len(self.on_sale), np.int64)])
+        stock = np.concatenate([*(sales.stock for sales in past), self.stock[self.on_sale]])
+        kept = self._reached_the_lake(rows, week)
+        return self._as_table(rows[kept], week[kept], price[kept], units[kept], stock[kept])
+
+    def _this_week(self) -> IntArray:
+        return np.full(len(self.on_sale), self.week)
+
+    def _surroundings(self, rows: IntArray, week: int) -> FloatArray:
+        """Weather, one for a category in a country, and adverts."""
+        weather = normal(self.seed, "weather", self.country.code, self.articles.category[rows], week)
+        advert = self._adverts(self.articles.number[rows], np.array(week))
+        effect: FloatArray = np.exp(WEATHER_SD * weather) * ADVERT_EFFECT**advert
+        return effect
+
+    def _adverts(self, number: IntArray, week: IntArray) -> FloatArray:
+        return np.asarray(uniform(self.seed, "advert", self.country.code, number, week) < ADVERT_SHARE, float)
+
+    def _net_units(self, rows: IntArray, mean: FloatArray) -> IntArray:
+        """Sales less returns; what comes back while customers wait is sold again, so stock bounds the net."""
+
+        def luck(what: str) -> FloatArray:
+            return uniform(self.luck, what, self.country.code, self.articles.number[rows], self.week)
+
+        gross = mean / (1 - RETURN_RATE)
+        demand = poisson_quantile(
+            luck("customers"), gross * gamma_quantile(luck("mood"), self.articles.dispersion[rows])
+        )
+        returned = poisson_quantile(luck("returns"), gross * RETURN_RATE)
+        stock = self.stock[rows]
+        on_shelf = (stock > 0) & (mean > 0)
+        return np.where(on_shelf, np.minimum(demand - returned, stock), 0)
+
+    def _reached_the_lake(self, rows: IntArray, week: IntArray) -> npt.NDArray[np.bool_]:
+        number = self.articles.number[rows]
+        missing = uniform(self.seed, "missing", self.country.code, number, week) < MISSING_SHARE
+        first = week == self.articles.launch[rows]
+        return np.asarray((week == self.week) | ((week <= self.articles.end[rows]) & (first | ~missing)))
+
+    def _as_table(self, rows: IntArray, week: IntArray, price: IntArray, units: IntArray, stock: IntArray) -> pa.Table:
+        chosen = self.articles.take(rows)
+        ids = np.array([article_id(number) for number in self.articles.number], object)
+        seasons = np.array([season_of(launch) for launch in self.articles.launch], object)
+        columns = [
+            ids[rows],
+            dates_of(week),
+            np.array([category.name for category in CATEGORIES], object)[chosen.category],
+            seasons[rows],
+            dates_of(chosen.launch),
+            dates_of(chosen.end),
+            chosen.price_list / 100,
+            price / 100,
+            pa.array(units, pa.int32(), mask=week == self.week),
+            stock,
+            stores_with_stock(stock, chosen.stores),
+            chosen.salvage / 100,
+            np.array([*COLOURS], object)[chosen.colour],
+            np.array([*FABRICS], object)[chosen.fabric],
+            self._adverts(chosen.number, week),
+        ]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=SCHEMA).sort_by([("article_id", "ascending"), ("week", "ascending")])
+
+
+def stores_with_stock(stock: IntArray, stores: IntArray) -> IntArray:
+    """Stores that still have a unit, when the stock lies there at random; 0 when sold out."""
+    reached = np.ceil(stores * (1 - np.exp(-1.5 * stock / stores)))
+    return np.where(stock > 0, np.minimum(reached, stock), 0).astype(np.int64)
+
+
+def article_id(number: int) -> str:
+    """All of one length, so that they sort as the numbers do."""
+    return str(1_000_000 + number)
+
+
+def season_of(launch: int) -> str:
+    """Spring/summer or autumn/winter collection, by the day of its launch.
+
+    >>> season_of(0)
+    'AW89'
+    """
+    day, year = int(day_of_year(np.array(launch))), int(str(dates_of(np.array(launch)))[:4])
+    if 45 <= day < 210:
+        return f"SS{year % 100:02}"
+    return f"AW{(year if day >= 210 else year - 1) % 100:02}"
+
+
+def _by_rung(values: FloatArray | IntArray) -> FloatArray:
+    """(articles,) as (articles, 1)."""
+    by_rung = np.asarray(values, float)
+    return by_rung[:, None] if by_rung.ndim == 1 else by_rung
+
+
+def _put(values: IntArray, rows: IntArray, new: IntArray) -> IntArray:
+    changed = values.copy()
+    changed[rows] = new
+    return changed

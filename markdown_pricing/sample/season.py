@@ -1,0 +1,93 @@
+"""Two believable years of a country's sales, as a past manager priced them.
+
+The manager marks down what sells slowly, because it sells slowly, and what is left towards its end. So low prices
+go with weak demand, and the history alone makes customers look indifferent to price although they are not.
+"""
+
+from datetime import date
+
+import numpy as np
+
+from markdown_pricing.countries import Country
+from markdown_pricing.errors import FinalError
+from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of, nearest_ending, usual_articles
+from markdown_pricing.sample.dice import FloatArray, IntArray, normal
+from markdown_pricing.sample.market import WEEKS_OF_HISTORY, Market
+from markdown_pricing.sample.seasonality import dates_of, number_of
+
+DISCOUNTS_PCT = np.array([0, 10, 20, 30, 40, 50, 60, 70])
+MAX_MARKDOWNS = 4
+WEEKS_BETWEEN_MARKDOWNS = 2
+YOUNGEST_MARKED_DOWN_WEEKS = 3
+SLOW = np.array([1.25, 1.6, 2.2, 3.2])
+"""Cover ÷ weeks left from which the manager goes one, two, three, four rungs down."""
+
+
+class SampleTooEarly(FinalError):
+    def __init__(self, week: date) -> None:
+        earliest = dates_of(np.array(WEEKS_OF_HISTORY + LONGEST_LIFE_WEEKS)).item()
+        super().__init__(f"No sample for {week}: its history would begin too early. Choose {earliest} or later.")
+
+
+def sample_market(
+    country: Country, week: date, articles: int | None = None, seed: int = 0, weeks_ahead: int = 0
+) -> Market:
+    """The market of a country before the sales of `week`, with its two years of history.
+
+    articles : to price in that week; None: as many as a country of that size has
+    weeks_ahead : how many weeks it can be played on with new launches
+    raises SampleTooEarly
+
+    >>> market = sample_market(Country("DEU"), date(2026, 2, 9), articles=20)
+    >>> market.table().num_rows > 20 * 90
+    True
+    """
+    now = number_of(week)
+    opening = now - WEEKS_OF_HISTORY - LONGEST_LIFE_WEEKS
+    if opening < 0:
+        raise SampleTooEarly(week)
+    lanes = usual_articles(country.code) if articles is None else articles
+    market = Market.opening(country, opening, articles_of(country, lanes, opening, now + weeks_ahead, seed), seed)
+    while market.week < now:
+        market, _ = market.sell(past_manager(market))
+    return market
+
+
+def past_manager(market: Market) -> FloatArray:
+    """The prices the past manager asks this week, local currency, shape (articles on sale,)."""
+    rows = market.on_sale
+    articles, stock, price = market.articles.take(rows), market.stock[rows], market.price[rows]
+    ladder = ladder_of(market)[rows]
+    rung = np.argmin(np.abs(ladder - price[:, None]), axis=1)
+    deeper = np.searchsorted(SLOW, _slowness(market), side="right")
+    last_weeks = (articles.end - market.week < 4) & (stock > 0.25 * articles.bought)
+    target = np.maximum(np.minimum(rung + deeper, len(DISCOUNTS_PCT) - 1), np.where(last_weeks, 5, 0))
+    may = (
+        (stock > 0)
+        & (market.week - articles.launch >= YOUNGEST_MARKED_DOWN_WEEKS)
+        & (market.week <= articles.end)
+        & (market.markdowns[rows] < MAX_MARKDOWNS)
+        & (market.week - market.last_markdown[rows] >= WEEKS_BETWEEN_MARKDOWNS)
+    )
+    new = np.take_along_axis(ladder, target[:, None], axis=1)[:, 0]
+    allowed = may & (new < price) & (new >= articles.salvage)
+    return np.where(allowed, new, price) / 100
+
+
+def ladder_of(market: Market) -> IntArray:
+    """List price and the seven rungs below it, whole cents, shape (articles, 8)."""
+    share = 1 - DISCOUNTS_PCT / 100
+    rungs = nearest_ending(np.round(market.articles.price_list[:, None] * share), market.country.price_endings)
+    return np.concatenate([market.articles.price_list[:, None], rungs[:, 1:]], axis=1)
+
+
+def _slowness(market: Market) -> FloatArray:
+    """Weeks of cover over weeks left, as the manager sees it: from recent sales, and from what he knows of the
+    interest in an article that stands in no column."""
+    rows = market.on_sale
+    articles = market.articles.take(rows)
+    seen = np.maximum(np.nan_to_num(market.recent_units(3)[rows]), 0.1)
+    coming = market.expected_units(rows, market.week, market.price[rows], market.stock[rows])
+    known = coming * np.exp(0.2 * normal(market.seed, "hunch", market.country.code, articles.number, market.week))
+    rate = np.maximum(np.sqrt(seen * np.maximum(known, 0.1)), 0.1)
+    return np.asarray(market.stock[rows] / rate / np.maximum(articles.end - market.week + 1, 1), float)

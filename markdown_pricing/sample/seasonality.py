@@ -1,0 +1,56 @@
+"""How the interest in an article moves with its age and with the calendar, whatever its price and stock."""
+
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from markdown_pricing.sample.dice import FloatArray, IntArray
+
+FIRST_MONDAY = date(1990, 1, 1)
+"""Week 0: inside the sample a week is a whole number, counted from this Monday."""
+
+LAUNCH_CURVE = np.array([0.55, 0.85, 1.0])
+"""Interest in the first weeks: the article reaches its stores and is noticed."""
+
+NEW_YEAR_GIFTS = frozenset({"RUS", "UKR", "BLR", "MDA", "KAZ", "GEO", "ARM", "SRB", "MKD", "MNE"})
+NO_GIFT_SEASON = frozenset({"ARE", "TUR", "AZE"})
+
+
+def number_of(week: date) -> int:
+    return (week - FIRST_MONDAY).days // 7
+
+
+def dates_of(week: IntArray) -> npt.NDArray[np.datetime64]:
+    """The Mondays of week numbers, datetime64[D]."""
+    return np.datetime64(FIRST_MONDAY, "D") + 7 * np.asarray(week, np.int64).astype("timedelta64[D]")
+
+
+def day_of_year(week: IntArray) -> IntArray:
+    """0 for a Monday that is the first of January."""
+    day = dates_of(week)
+    return np.asarray((day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64))
+
+
+def age_curve(age_weeks: IntArray, decay_per_week: FloatArray) -> FloatArray:
+    """Interest relative to its peak: up over the first weeks, then an exponential decay; 0 before the launch."""
+    early = LAUNCH_CURVE[np.clip(age_weeks, 0, len(LAUNCH_CURVE) - 1)]
+    return np.where(age_weeks < 0, 0.0, early * np.exp(-decay_per_week * np.maximum(age_weeks - 2, 0)))
+
+
+def season_curve(week: IntArray, peak_day: FloatArray, strength: FloatArray) -> FloatArray:
+    """A yearly wave of mean log 0 with its peak at `peak_day` of the year."""
+    return np.asarray(np.exp(strength * np.cos(2 * np.pi * (day_of_year(week) - peak_day) / 365.25)), float)
+
+
+def holidays(country: str, week: IntArray) -> FloatArray:
+    """Traffic in the shops: gifts before Christmas (or New Year), a lull after it, sales weeks in summer."""
+    day = day_of_year(week)
+    gifts_end = 364 if country in NEW_YEAR_GIFTS else 356
+    until_gifts = gifts_end - day
+    gifts = np.where((until_gifts >= 0) & (until_gifts < 28), 1.5 - until_gifts / 70, 1.0)
+    if country in NO_GIFT_SEASON:
+        gifts = np.ones_like(gifts)
+    lull = np.where((day > gifts_end - 350) & (day < gifts_end - 335), 0.8, 1.0)
+    summer_sales = np.where((day >= 174) & (day < 202), 1.2, 1.0)
+    return gifts * lull * summer_sales
