@@ -1,0 +1,53 @@
+"""The price points of a currency: list price less a discount, at an ending that customers know. All in whole cents."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from markdown_pricing.countries import PriceEnding
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+def to_cents(prices: npt.ArrayLike) -> IntArray:
+    """Prices in currency units to the nearest whole cent."""
+    return np.rint(np.asarray(prices, dtype=np.float64) * 100).astype(np.int64)
+
+
+def to_price(cents: npt.ArrayLike) -> FloatArray:
+    """Whole cents to prices in currency units."""
+    return np.round(np.asarray(cents, dtype=np.int64) / 100, 2)
+
+
+def round_to_ending(cents: npt.ArrayLike, endings: Sequence[PriceEnding]) -> IntArray:
+    """The nearest price with one of the endings; a tie goes down; never below the lowest such price.
+
+    cents : whole cents, any shape
+    returns whole cents, same shape
+    >>> from markdown_pricing.countries import CENT_ENDINGS
+    >>> round_to_ending([2099, 1997, 1047, 3], CENT_ENDINGS)
+    array([2099, 1995,  999,   95])
+    """
+    target = np.asarray(cents, dtype=np.int64)[..., np.newaxis]
+    first = np.array([ending.cents for ending in endings], dtype=np.int64)
+    every = np.array([ending.every_cents for ending in endings], dtype=np.int64)
+    below = first + np.maximum((target - first) // every, 0) * every
+    near = np.sort(np.concatenate([below, below + every], axis=-1), axis=-1)
+    # Ascending, and argmin takes the first of equals: a tie goes down.
+    nearest = np.abs(near - target).argmin(axis=-1)[..., np.newaxis]
+    rounded: IntArray = np.take_along_axis(near, nearest, axis=-1)[..., 0]
+    return rounded
+
+
+def ladder_cents(list_cents: npt.ArrayLike, discounts_pct: Sequence[float], endings: Sequence[PriceEnding]) -> IntArray:
+    """The rungs below each list price, one per discount; two discounts may meet in one price.
+
+    list_cents : (articles,), whole cents
+    returns (articles, discounts), whole cents, non-increasing
+    The discounted price is taken to the whole cent (half a cent up) before it is rounded to an ending.
+    """
+    parts = 10_000 - np.rint(np.asarray(discounts_pct, dtype=np.float64) * 100).astype(np.int64)
+    target = (np.asarray(list_cents, dtype=np.int64)[..., np.newaxis] * parts + 5_000) // 10_000
+    return round_to_ending(target, endings)

@@ -1,0 +1,136 @@
+"""Why a price is what it is, and what somebody should look at: codes and sentences from one data file."""
+
+import string
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from markdown_pricing.errors import FinalError
+from markdown_pricing.markdown.season import BoolArray
+
+DEFAULT_FILE = Path(__file__).parent.parent / "data" / "reason_codes.toml"
+WORDS = frozenset(
+    (
+        "current",
+        "recommended",
+        "list",
+        "salvage",
+        "currency",
+        "stock",
+        "leftover",
+        "leftover_keep",
+        "gain",
+        "end_week",
+        "next_week",
+        "next_price",
+        "allowed_week",
+        "taken",
+        "most",
+        "between",
+        "share",
+        "category",
+    )
+)
+REASONS = frozenset(
+    (
+        "sold_out",
+        "past_end",
+        "markdown_now",
+        "no_rung_left",
+        "blocked_by_number",
+        "blocked_by_step",
+        "blocked_by_interval",
+        "no_touch_week",
+        "wait",
+        "keep_price",
+    )
+)
+EXCEPTIONS = frozenset(
+    (
+        "sold_out",
+        "past_end",
+        "bad_margin",
+        "infeasible_rules",
+        "unknown_category",
+        "no_history",
+        "off_ladder",
+        "certain_leftover",
+    )
+)
+
+CodeArray = npt.NDArray[np.object_]
+
+
+class BadReasonCodes(FinalError):
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        self.path, self.faults = path, tuple(faults)
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        super().__init__(f"{path} is not a usable list of reason codes:{listed}\nCorrect the file and start again.")
+
+
+@dataclass(frozen=True)
+class ReasonCodes:
+    """The sentence of each code, in the order in which they take precedence."""
+
+    reasons: Mapping[str, str]
+    exceptions: Mapping[str, str]
+
+    def choose_reason(self, holds: Mapping[str, BoolArray]) -> CodeArray:
+        """The first reason that holds, per article; None where none does."""
+        return _first(self.reasons, holds)
+
+    def choose_exception(self, holds: Mapping[str, BoolArray]) -> CodeArray:
+        """The first exception that holds, per article; None where all is well."""
+        return _first(self.exceptions, holds)
+
+    def sentence(self, reason: str, exception: str | None, words: Mapping[str, str]) -> str:
+        said = self.reasons[reason].format_map(words)
+        if exception is None or exception == reason:
+            return f"{said}."
+        return f"{said}; note that {self.exceptions[exception].format_map(words)}."
+
+
+def read_reason_codes(path: Path = DEFAULT_FILE) -> ReasonCodes:
+    """The codes of a TOML file; raises BadReasonCodes, which lists every fault."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadReasonCodes(path, [str(error)]) from error
+    faults = [fault for code, entry in content.items() for fault in _faults(code, entry)]
+    faults += [f"{code}: missing" for code in sorted((REASONS | EXCEPTIONS) - content.keys())]
+    if faults:
+        raise BadReasonCodes(path, faults)
+    return ReasonCodes(
+        reasons={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "exception"},
+        exceptions={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "reason"},
+    )
+
+
+def _faults(code: str, entry: object) -> Iterator[str]:
+    if code not in REASONS | EXCEPTIONS:
+        yield f"{code}: no rule gives this code"
+        return
+    if not isinstance(entry, dict) or entry.keys() != {"kind", "sentence"}:
+        yield f"{code}: give kind and sentence, nothing else"
+        return
+    kind = {(True, False): "reason", (False, True): "exception"}.get((code in REASONS, code in EXCEPTIONS), "both")
+    if entry["kind"] != kind:
+        yield f"{code}: kind is {entry['kind']!r}, but must be {kind!r}"
+    try:
+        words = {word for _, word, _, _ in string.Formatter().parse(entry["sentence"]) if word is not None}
+    except (TypeError, ValueError) as error:
+        yield f"{code}: sentence {entry['sentence']!r}: {error}"
+        return
+    if words - WORDS:
+        yield f"{code}: unknown words {', '.join(sorted(words - WORDS))}; known are {', '.join(sorted(WORDS))}"
+
+
+def _first(codes: Mapping[str, str], holds: Mapping[str, BoolArray]) -> CodeArray:
+    chosen = np.full(len(next(iter(holds.values()))), None, dtype=object)
+    for code in reversed(list(codes)):
+        chosen[holds[code]] = code
+    return chosen

@@ -1,0 +1,292 @@
+"""Take it or keep it, in money: the rows the pricing department reads, with their reasons and exceptions."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.countries import Country
+from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
+from markdown_pricing.markdown.price_path import Ladders, Plan, deepest_sales, plan
+from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.markdown.sales import demand_quantile
+from markdown_pricing.markdown.season import BoolArray
+
+ROW_COLUMNS = [
+    "country",
+    "article_id",
+    "week",
+    "list_price",
+    "current_price",
+    "recommended_price",
+    "markdown_pct",
+    "action",
+    "stock",
+    "expected_units",
+    "expected_units_q10",
+    "expected_units_q90",
+    "end_week",
+    "cover_weeks",
+    "expected_sell_through",
+    "expected_leftover",
+    "expected_leftover_keep",
+    "expected_leftover_habit",
+    "expected_revenue",
+    "expected_revenue_keep",
+    "expected_revenue_habit",
+    "next_markdown_week",
+    "next_markdown_price",
+    "elasticity",
+    "elasticity_se",
+    "reason",
+    "reason_code",
+    "change_reason",
+    "exception_code",
+    "model_grade",
+    "model_version",
+    "run_id",
+    "predicted_at",
+]
+PATH_COLUMNS = ["country", "article_id", "week", "price", "expected_units", "expected_stock"]
+CERTAIN_LEFTOVER_SHARE = 0.2
+"""A left-over is reported as certain from this share of today's stock on."""
+NO_UNITS = 1e-6
+"""Expected units below this are none: cover would be longer than any season."""
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """One country's week. Dates are datetime.date, NULL is NaN in numbers and None elsewhere.
+
+    rows : ROW_COLUMNS, one row per article, in the snapshot's order
+    path : PATH_COLUMNS, a row per article and selling week, from this week on
+    """
+
+    rows: pd.DataFrame
+    path: pd.DataFrame
+
+
+def recommend(
+    articles: pd.DataFrame,
+    history: pd.DataFrame,
+    country: Country,
+    week: date,
+    book: RuleBook,
+    ladders: Ladders,
+    units: FloatArray,
+    dispersion: FloatArray,
+    elasticity: tuple[FloatArray, FloatArray] | None = None,
+    *,
+    model_grade: str = "A",
+    model_version: str,
+    run_id: str,
+    predicted_at: datetime,
+) -> Recommendations:
+    """What to do with each article this week, and the path planned for it.
+
+    units, dispersion : (articles, rungs, weeks) and (articles,), as `price_path.plan` takes them
+    elasticity        : its value and standard error, each (articles,); NaN where unknown
+    expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent.
+    It is stated before the cost of labels, which the plan weighs (so only when labels cost something can the habit
+    show more revenue). Nothing to sell counts as all sold: sell-through 1, left-over 0.
+    """
+    season, own_plan = ladders.season, plan(ladders, units, dispersion)
+    best, keep, habit = own_plan.best, own_plan.keep, own_plan.habit
+    every = np.arange(len(articles))
+    prices, rung = ladders.prices, best.rungs[:, 0]
+    recommended, current, stock = prices[every, rung], prices[:, 0], season.stock
+    demand = np.where(season.weeks_left > 0, np.asarray(units)[every, rung, 0], 0.0)
+    low, high = (np.minimum(demand_quantile(share, demand, dispersion), stock) for share in (0.1, 0.9))
+    expected = best.units[:, 0]
+    list_price = to_price(season.list_cents)
+    next_week, next_price = _next_markdown(ladders, own_plan)
+    codes = read_reason_codes()
+    reason_code = codes.choose_reason(_reasons_that_hold(ladders, own_plan))
+    exception_code = codes.choose_exception(
+        _exceptions_that_hold(articles, history, ladders, own_plan, units, dispersion)
+    )
+    columns = {
+        "country": country.code,
+        "article_id": articles["article_id"].to_numpy(dtype=object),
+        "week": week,
+        "list_price": list_price,
+        "current_price": current,
+        "recommended_price": recommended,
+        "markdown_pct": np.round(np.clip(100 * (1 - recommended / list_price), 0, 100), 2),
+        "action": np.where(rung > 0, "markdown", "keep"),
+        "stock": stock,
+        "expected_units": expected,
+        "expected_units_q10": low.astype(np.float64),
+        "expected_units_q90": high.astype(np.float64),
+        "end_week": _dates(articles["end_week"]),
+        "cover_weeks": np.where(expected > NO_UNITS, stock / np.maximum(expected, NO_UNITS), np.nan),
+        "expected_sell_through": np.clip(1 - best.leftover / np.maximum(stock, 1), 0, 1),
+        "expected_leftover": best.leftover,
+        "expected_leftover_keep": keep.leftover,
+        "expected_leftover_habit": habit.leftover,
+        "expected_revenue": np.round(best.revenue, 2),
+        "expected_revenue_keep": np.round(keep.revenue, 2),
+        "expected_revenue_habit": np.round(habit.revenue, 2),
+        "next_markdown_week": next_week,
+        "next_markdown_price": next_price,
+        "elasticity": np.nan if elasticity is None else elasticity[0],
+        "elasticity_se": np.nan if elasticity is None else elasticity[1],
+        "reason_code": reason_code,
+        "change_reason": None,
+        "exception_code": exception_code,
+        "model_grade": model_grade,
+        "model_version": model_version,
+        "run_id": run_id,
+        "predicted_at": predicted_at,
+    }
+    rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
+    rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)
+    return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan))
+
+
+def _dates(days: pd.Series) -> CodeArray:
+    return np.array([day.date() for day in days], dtype=object)
+
+
+def _next_markdown(ladders: Ladders, own_plan: Plan) -> tuple[CodeArray, FloatArray]:
+    """Week and price of the path's first markdown after this week; None and NaN without one."""
+    falls = np.diff(own_plan.best.rungs, axis=1) > 0
+    ahead = _first_true(falls) + 1
+    has = ahead <= falls.shape[1]
+    rung = np.take_along_axis(own_plan.best.rungs, np.where(has, ahead, 0)[:, np.newaxis], axis=1)
+    price = np.take_along_axis(ladders.prices, rung, axis=1)[:, 0]
+    weeks = [ladders.season.week + timedelta(weeks=int(h)) if yes else None for h, yes in zip(ahead, has, strict=True)]
+    return np.array(weeks, dtype=object), np.where(has, price, np.nan)
+
+
+def _first_true(flags: BoolArray) -> IntArray:
+    """(articles,): index of the first True, the number of columns where there is none."""
+    return np.where(flags.any(axis=1), flags.argmax(axis=1) if flags.shape[1] else 0, flags.shape[1])
+
+
+def _first_allowed(ladders: Ladders, own_plan: Plan) -> IntArray:
+    """Weeks until interval and no-touch weeks allow a markdown; at least weeks_left when they never do."""
+    ahead = np.arange(own_plan.touchable.shape[1])
+    allowed = _first_true(own_plan.touchable & (ahead >= own_plan.wait[:, np.newaxis]))
+    return np.maximum(allowed, own_plan.wait)
+
+
+def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]:
+    season, rungs = ladders.season, own_plan.best.rungs
+    allowed = _first_allowed(ladders, own_plan)
+    planned = _first_true(rungs > 0)
+    has_plan = planned < rungs.shape[1]
+    # Time holds a markdown back when the plan takes the first week that is allowed, or when no week is.
+    held = (allowed > 0) & (np.where(has_plan, planned, season.weeks_left) <= allowed)
+    return {
+        "sold_out": season.stock == 0,
+        "past_end": season.weeks_left == 0,
+        "markdown_now": rungs[:, 0] > 0,
+        "no_rung_left": ladders.rungs == 1,
+        "blocked_by_number": own_plan.left == 0,
+        "blocked_by_step": ~own_plan.moves[:, 0].any(axis=1),
+        "blocked_by_interval": held & (own_plan.wait > 0),
+        "no_touch_week": held & (own_plan.wait == 0),
+        "wait": has_plan,
+        "keep_price": np.ones(len(rungs), dtype=np.bool_),
+    }
+
+
+def _exceptions_that_hold(
+    articles: pd.DataFrame,
+    history: pd.DataFrame,
+    ladders: Ladders,
+    own_plan: Plan,
+    units: FloatArray,
+    dispersion: FloatArray,
+) -> dict[str, BoolArray]:
+    season = ladders.season
+    category = articles["category"]
+    unknown = category.isna() | (category == "")
+    if len(history):
+        unknown |= ~category.isin(history["category"])
+    stock = season.stock.astype(np.float64)
+    return {
+        "sold_out": season.stock == 0,
+        "past_end": season.weeks_left == 0,
+        "bad_margin": season.floor_cents >= season.current_cents,
+        "infeasible_rules": (season.markdowns_taken > _most_markdowns(ladders)) | ladders.whole_ladder_below_salvage,
+        "unknown_category": unknown.to_numpy(dtype=np.bool_),
+        "no_history": ~season.has_history,
+        "off_ladder": ladders.off_ladder,
+        "certain_leftover": stock - deepest_sales(ladders, own_plan, units, dispersion)
+        >= CERTAIN_LEFTOVER_SHARE * stock,
+    }
+
+
+def _most_markdowns(ladders: Ladders) -> IntArray:
+    return ladders.per_article([own.max_markdowns for own in ladders.rules]).astype(np.int64)
+
+
+def _sentences(
+    rows: pd.DataFrame,
+    articles: pd.DataFrame,
+    country: Country,
+    ladders: Ladders,
+    own_plan: Plan,
+    codes: ReasonCodes,
+) -> list[str]:
+    season = ladders.season
+    allowed = _first_allowed(ladders, own_plan)
+    between = ladders.per_article([own.weeks_between_markdowns for own in ladders.rules]).astype(np.int64)
+    others = zip(
+        rows.itertuples(index=False),
+        season.salvage_price,
+        allowed,
+        season.markdowns_taken,
+        _most_markdowns(ladders),
+        between,
+        articles["category"],
+        strict=True,
+    )
+    return [
+        codes.sentence(
+            row.reason_code,
+            row.exception_code,
+            {
+                "current": f"{row.current_price:.2f}",
+                "recommended": f"{row.recommended_price:.2f}",
+                "list": f"{row.list_price:.2f}",
+                "salvage": f"{salvage:.2f}",
+                "currency": country.currency,
+                "stock": f"{row.stock:,}",
+                "leftover": f"{row.expected_leftover:,.0f}",
+                "leftover_keep": f"{row.expected_leftover_keep:,.0f}",
+                "gain": f"{row.expected_revenue - row.expected_revenue_keep:,.2f}",
+                "end_week": row.end_week.isoformat(),
+                "next_week": str(row.next_markdown_week),
+                "next_price": f"{row.next_markdown_price:.2f}",
+                "allowed_week": (season.week + timedelta(weeks=int(ahead))).isoformat(),
+                "taken": str(taken),
+                "most": str(most),
+                "between": str(weeks),
+                "share": f"{100 * CERTAIN_LEFTOVER_SHARE:.0f}",
+                "category": category if isinstance(category, str) and category else "none",
+            },
+        )
+        for row, salvage, ahead, taken, most, weeks, category in others
+    ]
+
+
+def _path_rows(rows: pd.DataFrame, ladders: Ladders, own_plan: Plan) -> pd.DataFrame:
+    """The path's table: one row per selling week, one in all when end_week is past."""
+    best = own_plan.best
+    length = np.maximum(ladders.season.weeks_left, 1)
+    article, ahead = np.nonzero(np.arange(best.rungs.shape[1]) < length[:, np.newaxis])
+    weeks = np.array([ladders.season.week + timedelta(weeks=h) for h in range(best.rungs.shape[1])], dtype=object)
+    columns = {
+        "country": rows["country"].to_numpy()[article],
+        "article_id": rows["article_id"].to_numpy()[article],
+        "week": weeks[ahead],
+        "price": ladders.prices[article, best.rungs[article, ahead]],
+        "expected_units": best.units[article, ahead],
+        "expected_stock": best.stock[article, ahead],
+    }
+    return pd.DataFrame(columns, columns=PATH_COLUMNS)

@@ -1,0 +1,60 @@
+"""What a stock sells of an uncertain demand: mean and dispersion in, expected sales and quantiles out."""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammainc, gammaincinv
+from scipy.stats import nbinom, poisson
+
+from markdown_pricing.markdown.ladder import FloatArray, IntArray
+
+FINE_POINTS = 20
+LOG_CV2_RANGE = (-14.0, 7.0)
+LOG_CV2_STEPS = 2_100
+
+
+def demand_points(mean: npt.ArrayLike, dispersion: npt.ArrayLike, points: int) -> FloatArray:
+    """Equally likely values that stand for a week's demand.
+
+    mean       : (…), units, >= 0
+    dispersion : broadcastable to mean, >= 0; variance = mean + dispersion · mean²
+    returns (…, points), units, ascending; their mean is `mean` exactly
+    The points are the means of equal slices of the gamma distribution with that mean and variance. It stands in for
+    the negative binomial because it scales with its mean, so that one table serves every article and week.
+    """
+    mean = np.asarray(mean, dtype=np.float64)
+    cv2 = 1 / np.maximum(mean, 1e-3) + dispersion
+    low, high = LOG_CV2_RANGE
+    row = np.rint((np.log(cv2) - low) * (LOG_CV2_STEPS / (high - low)))
+    shape = _gamma_slices(points)[np.clip(row, 0, LOG_CV2_STEPS).astype(np.intp)]
+    scaled: FloatArray = mean[..., np.newaxis] * shape
+    return scaled
+
+
+@cache
+def _gamma_slices(points: int) -> FloatArray:
+    """Means of equal slices of gamma distributions of mean 1, one row per squared coefficient of variation."""
+    shape = np.exp(-np.linspace(*LOG_CV2_RANGE, LOG_CV2_STEPS + 1))[:, np.newaxis]
+    edges = gammaincinv(shape, np.linspace(0, 1, points + 1)[1:-1])
+    # E[X; X <= x] of a gamma with mean 1 is its distribution function with the shape raised by one.
+    below = np.concatenate([np.zeros_like(shape), gammainc(shape + 1, edges), np.ones_like(shape)], axis=1)
+    slices: FloatArray = np.diff(below, axis=1) * points
+    return slices
+
+
+def expected_sales(stock: FloatArray, mean: FloatArray, dispersion: FloatArray) -> FloatArray:
+    """E[min(stock, demand)], same shape as `mean`; never above stock."""
+    points = demand_points(mean, dispersion, FINE_POINTS)
+    sales: FloatArray = np.minimum(np.minimum(points, stock[..., np.newaxis]).mean(axis=-1), stock)
+    return sales
+
+
+def demand_quantile(share: float, mean: FloatArray, dispersion: FloatArray) -> IntArray:
+    """The smallest whole number of units that demand does not exceed with probability `share`, same shape as `mean`."""
+    size = 1 / np.maximum(dispersion, 1e-9)
+    quantile = np.where(
+        dispersion > 1e-9, nbinom.ppf(share, size, size / (size + mean)), poisson.ppf(share, np.maximum(mean, 1e-12))
+    )
+    units: IntArray = np.maximum(np.nan_to_num(quantile), 0).astype(np.int64)
+    return units
