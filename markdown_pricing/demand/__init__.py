@@ -1,0 +1,1 @@
+"""Units per week at each price."""

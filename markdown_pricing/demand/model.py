@@ -1,0 +1,185 @@
+"""The contract that any demand model meets, models by name, and how well one would have done."""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from markdown_pricing import demand
+from markdown_pricing.errors import FinalError
+
+FloatArray = NDArray[np.float64]
+
+EVALUATED_WEEKS = 4
+HELPERS = frozenset({"backtest", "level", "model", "pooling"})
+
+
+@runtime_checkable
+class DemandModel(Protocol):
+    """All a data scientist writes to bring another framework.
+
+    `history` are rows before `week`, `articles` the rows of `week`, one each, both in the training data's form with
+    `censored`. Answers are in the order of `articles`. The same seed and threads give the same answers.
+    """
+
+    def fit(self, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> None:
+        """Learn from rows before `week`; no rows at all are allowed."""
+
+    def units(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
+    ) -> FloatArray:
+        """Mean demand per week, were there stock for it.
+
+        prices : (articles, rungs), local currency, > 0, not rising along the rungs
+        returns (articles, rungs, weeks), finite, >= 0, never more at a higher price; week 0 is `week` itself
+        """
+
+    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
+        """(articles,), > 0; demand is negative-binomial: variance = mean + dispersion·mean²."""
+
+    def elasticity(self, articles: pd.DataFrame) -> tuple[FloatArray, FloatArray] | None:
+        """Elasticity (>= 0: sales move with price**-elasticity) and its standard error, or None where not known."""
+
+    def importance(self) -> dict[str, float]:
+        """Share of each input in what the model learnt, largest first; empty when there is nothing to tell."""
+
+    def to_bytes(self) -> bytes: ...
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self: ...
+
+
+class UnknownModel(FinalError):
+    def __init__(self, name: str, known: list[str], why: str) -> None:
+        super().__init__(
+            f"No demand model {name!r}: {why}. Known are {', '.join(known)}; "
+            "another one is named package.module:Class and meets markdown_pricing.demand.model.DemandModel."
+        )
+
+
+class BrokenModel(FinalError):
+    def __init__(self, model: str, fault: str) -> None:
+        super().__init__(f"The demand model {model} broke its contract: {fault}. Correct the model.")
+
+
+def model_names() -> list[str]:
+    """The models that come with the package: a file of this folder each."""
+    return sorted(module.name for module in pkgutil.iter_modules(demand.__path__) if module.name not in HELPERS)
+
+
+def make_model(name: str) -> DemandModel:
+    """A new model by name; raises UnknownModel.
+
+    "gradient_boosting" is the class GradientBoosting of markdown_pricing/demand/gradient_boosting.py;
+    "package.module:Class" is a model from outside.
+    """
+    module_name, _, class_name = name.partition(":")
+    if not class_name:
+        if name not in model_names():
+            raise UnknownModel(name, model_names(), "there is no such file")
+        module_name, class_name = f"{demand.__name__}.{name}", name.title().replace("_", "")
+    try:
+        made = getattr(importlib.import_module(module_name), class_name)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise UnknownModel(name, model_names(), str(error)) from error
+    if not isinstance(made, DemandModel):
+        lacking = [method for method in _METHODS if not hasattr(made, method)]
+        raise UnknownModel(name, model_names(), f"{class_name} lacks {', '.join(lacking)}")
+    return made
+
+
+_METHODS = ("fit", "units", "dispersion", "elasticity", "importance", "to_bytes", "from_bytes")
+
+
+def forecast(
+    model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
+) -> FloatArray:
+    """`model.units`, checked against the contract: the one place where a model's answer is let in."""
+    return checked_units(type(model).__name__, model.units(articles, history, week, prices, weeks), prices, weeks)
+
+
+def checked_units(model: str, units: FloatArray, prices: FloatArray, weeks: int) -> FloatArray:
+    """`units` when they keep the contract; raises BrokenModel, which says where they do not.
+
+    prices : (articles, rungs), not rising along the rungs ; units : (articles, rungs, weeks)
+    """
+    if units.shape != (*prices.shape, weeks):
+        raise BrokenModel(model, f"its answer has the shape {units.shape}, not {(*prices.shape, weeks)}")
+    if not np.isfinite(units).all():
+        raise BrokenModel(model, f"article {int(np.argwhere(~np.isfinite(units))[0][0])} of its answer is not finite")
+    if (units < 0).any():
+        raise BrokenModel(model, f"article {int(np.argwhere(units < 0)[0][0])} of its answer is below 0")
+    rising = np.diff(units, axis=1) < -1e-9 * (1 + units[:, :-1])
+    if rising.any():
+        raise BrokenModel(model, f"article {int(np.argwhere(rising)[0][0])} sells more at a higher price")
+    return units
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a model learnt from, and its error on the last weeks when it knew only what came before them.
+
+    wape  : sum |expected − actual| over sum actual, of weeks that stock did not cut off; NaN when there are none
+    naive : the same for "what it sold in the last week known"
+    bias  : expected over actual, less 1
+    """
+
+    rows: int
+    articles: int
+    weeks_of_history: int
+    wape: float
+    naive_wape: float
+    bias: float
+    by_week: pd.DataFrame
+    """week, actual, expected, naive: units of all articles compared"""
+
+
+def evaluate(name: str, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> FitReport:
+    """The error of the model on the last EVALUATED_WEEKS weeks before `week`, fitted once on what came before them.
+
+    Each week is forecast one week ahead: fitted once, but with the sales up to that week at hand.
+    """
+    starts = [week - timedelta(weeks=ahead) for ahead in range(EVALUATED_WEEKS, 0, -1)]
+    model = make_model(name)
+    model.fit(history[history["week"] < pd.Timestamp(starts[0])], starts[0], seed, threads)
+    compared = pd.concat([_one_week_ahead(model, history, start) for start in starts])
+    by_week = compared.groupby("week", as_index=False)[["actual", "expected", "naive"]].sum()
+    sold = compared["actual"].abs().sum()
+    return FitReport(
+        rows=len(history),
+        articles=int(history["article_id"].nunique()),
+        weeks_of_history=int(history["week"].nunique()),
+        wape=_share((compared["expected"] - compared["actual"]).abs().sum(), sold),
+        naive_wape=_share((compared["naive"] - compared["actual"]).abs().sum(), sold),
+        bias=_share((compared["expected"] - compared["actual"]).sum(), sold),
+        by_week=by_week,
+    )
+
+
+def _one_week_ahead(model: DemandModel, history: pd.DataFrame, start: date) -> pd.DataFrame:
+    now = pd.Timestamp(start)
+    before = history[history["week"] < now]
+    sold = history[(history["week"] == now) & ~history["censored"]].reset_index(drop=True)
+    asked = sold.assign(units=np.nan)
+    prices = sold[["price"]].to_numpy(dtype=np.float64)
+    expected = forecast(model, asked, before, start, prices, 1)[:, 0, 0]
+    last = before.sort_values("week").groupby("article_id")["units"].last()
+    naive = sold["article_id"].map(last).fillna(0.0).to_numpy()
+    return pd.DataFrame({"week": sold["week"], "actual": sold["units"], "expected": expected, "naive": naive})
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole > 0 else float("nan")
+
+
+def most_important(importance: Mapping[str, float]) -> dict[str, float]:
+    """Shares of the sum, largest first."""
+    total = sum(importance.values())
+    ordered = sorted(importance.items(), key=lambda item: (-item[1], item[0]))
+    return {name: value / total for name, value in ordered} if total > 0 else {}

@@ -1,0 +1,1 @@
+"""What one country sold, made fit to learn from."""

@@ -1,0 +1,141 @@
+"""What a decision can know: calendar, age, prices and sales by date, as of a week and never later."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+DAYS_A_YEAR = 365.25
+LONGEST_LIFE_WEEKS = 260
+
+
+def week_number(weeks: Any) -> IntArray:
+    """Whole weeks since the first Monday of 1970, from dates, timestamps or datetime64."""
+    days = np.asarray(weeks).astype("datetime64[D]").astype(np.int64)
+    numbers: IntArray = (days - 4) // 7
+    return numbers
+
+
+def season_terms(week: IntArray, harmonics: int = 2) -> FloatArray:
+    """Smooth terms of the time of year, (…, 2·harmonics); week 52 is next to week 1.
+
+    week : week numbers
+    """
+    angle = 2 * np.pi * ((np.asarray(week) * 7 + 4) / DAYS_A_YEAR)
+    waves = [wave(k * angle) for k in range(1, harmonics + 1) for wave in (np.sin, np.cos)]
+    return np.stack(waves, axis=-1)
+
+
+@dataclass(frozen=True)
+class Age:
+    """Where in its life an article is: weeks since launch, weeks to the end, and the share lived, 0 to 1."""
+
+    age_weeks: FloatArray
+    weeks_to_end: FloatArray
+    life_share: FloatArray
+
+    @classmethod
+    def of(cls, week: IntArray, launch_week: IntArray, end_week: IntArray) -> "Age":
+        """All three in week numbers, of shapes that broadcast; an article before its launch is as old as at launch."""
+        age = np.clip(week - launch_week, 0, LONGEST_LIFE_WEEKS).astype(np.float64)
+        to_end = np.clip(end_week - week, 0, LONGEST_LIFE_WEEKS).astype(np.float64)
+        life = np.maximum(end_week - launch_week + 1, 1)
+        return cls(age, to_end, np.clip((week - launch_week) / life, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows laid out as articles × weeks, so that "four weeks ago" is a date and not the fourth row before.
+
+    article_ids : (articles,), sorted
+    first_week  : week number of column 0
+    row, column : (rows of the frame,), the cell of each row
+    """
+
+    article_ids: NDArray[Any]
+    first_week: int
+    weeks: int
+    row: IntArray
+    column: IntArray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> "Panel":
+        codes, ids = pd.factorize(frame["article_id"], sort=True)
+        week = week_number(frame["week"])
+        first, last = (int(week.min()), int(week.max())) if len(week) else (0, -1)
+        return cls(np.asarray(ids, dtype=object), first, last - first + 1, codes.astype(np.int64), week - first)
+
+    def grid(self, values: Any, missing: float = np.nan) -> FloatArray:
+        """One value a row -> (articles, weeks), `missing` where the frame has no row."""
+        cells = np.full((len(self.article_ids), self.weeks), missing)
+        cells[self.row, self.column] = np.asarray(values, dtype=np.float64)
+        return cells
+
+    def first(self, values: Any) -> NDArray[Any]:
+        """The value of each article's earliest row, (articles,)."""
+        return self._at(values, np.lexsort((self.column, self.row)))
+
+    def last(self, values: Any) -> NDArray[Any]:
+        """The value of each article's latest row, (articles,)."""
+        return self._at(values, np.lexsort((-self.column, self.row)))
+
+    def _at(self, values: Any, order: IntArray) -> NDArray[Any]:
+        starts = np.searchsorted(self.row[order], np.arange(len(self.article_ids)))
+        found: NDArray[Any] = np.asarray(values)[order[starts]]
+        return found
+
+
+def lag(grid: FloatArray, weeks: int) -> FloatArray:
+    """The value `weeks` weeks earlier, NaN where there is none; lag 1 is the last week known to a decision."""
+    earlier = np.full_like(grid, np.nan)
+    earlier[:, weeks:] = grid[:, : grid.shape[1] - weeks] if weeks < grid.shape[1] else np.nan
+    return earlier
+
+
+def running_sum(grid: FloatArray, keep: float) -> FloatArray:
+    """Exponentially forgetting sum of all EARLIER weeks, NaN counted as 0; as long as the grid plus one week.
+
+    Column w is what a decision in week w knows; `keep` is the share of the past that remains after a week.
+    """
+    total = np.zeros((grid.shape[0], grid.shape[1] + 1))
+    known = np.nan_to_num(grid)
+    for week in range(grid.shape[1]):
+        total[:, week + 1] = keep * total[:, week] + known[:, week]
+    return total
+
+
+def weeks_since_change(price: FloatArray) -> FloatArray:
+    """(articles, weeks) prices by date, NaN where unknown -> weeks since the price last differed, 0 in its first week.
+
+    Weeks are counted from the article's first known week as long as the price has not changed.
+    """
+    since = np.zeros_like(price)
+    current, count = np.full(len(price), np.nan), np.zeros(len(price))
+    for week in range(price.shape[1]):
+        seen = ~np.isnan(price[:, week])
+        changed = seen & (price[:, week] != current)
+        count = np.where(changed, 0.0, count + 1.0)
+        current = np.where(seen, price[:, week], current)
+        since[:, week] = count
+    return since
+
+
+def stock_per_store(stock: FloatArray, stores: FloatArray) -> FloatArray:
+    """Units a store has on its shelf; stock that no store carries counts as one store's."""
+    shelf: FloatArray = stock / np.maximum(stores, 1.0)
+    return shelf
+
+
+def attribute_columns(frame: pd.DataFrame) -> Sequence[str]:
+    return [column for column in frame.columns if column.startswith("attr_")]
+
+
+def week_of(week: date) -> int:
+    return int(week_number(np.datetime64(week, "D")))

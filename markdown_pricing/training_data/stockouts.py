@@ -1,0 +1,27 @@
+"""Sales while sold out are not demand: the weeks whose sales the stock cut off."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+def mark_stockouts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The checked frame with a bool column `censored`: demand was at least `units`, perhaps more.
+
+    A week is censored when it began without stock, when all of its stock was sold, or when the next week begins with
+    none. More sold than there was, and stock again next week: deliveries came in, demand was met. A missing next week
+    proves nothing. The snapshot week is censored only when it begins without stock.
+    """
+    stock, units = frame["stock"].to_numpy(), frame["units"].to_numpy()
+    next_stock = _stock_of_the_next_week(frame)
+    sold_all = (units == stock) | ((units > stock) & ~(next_stock > 0))
+    return frame.assign(censored=(stock == 0) | sold_all | (next_stock == 0) & ~np.isnan(units))
+
+
+def _stock_of_the_next_week(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """NaN where the article has no row exactly one week later; the frame is sorted by article and week."""
+    article, week = frame["article_id"].to_numpy(), frame["week"].to_numpy()
+    stock = np.full(len(frame), np.nan)
+    follows = (article[1:] == article[:-1]) & (week[1:] - week[:-1] == np.timedelta64(7, "D"))
+    stock[:-1] = np.where(follows, frame["stock"].to_numpy()[1:], np.nan)
+    return stock

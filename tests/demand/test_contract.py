@@ -1,0 +1,168 @@
+"""What every demand model keeps, whatever framework it is made with."""
+
+import subprocess
+import sys
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markdown_pricing.demand.model import DemandModel, forecast, make_model, model_names
+from tests.demand.market import WEEK
+
+WEEKS = 12
+LADDER = np.array([1.0, 0.9, 0.7, 0.5, 0.3, 0.3])
+
+
+def fitted(name: str, history: pd.DataFrame, week: date = WEEK) -> DemandModel:
+    model = make_model(name)
+    model.fit(history, week, seed=7)
+    return model
+
+
+def ladders(articles: pd.DataFrame) -> np.ndarray:
+    return articles["price"].to_numpy()[:, None] * LADDER
+
+
+def assert_keeps_the_contract(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame) -> np.ndarray:
+    """Shape, finite, >= 0, less at a higher price; dispersion, elasticity and the bytes with them."""
+    prices = ladders(articles)
+    units = forecast(model, articles, history, WEEK, prices, WEEKS)
+    assert units.shape == (len(articles), len(LADDER), WEEKS)
+    dispersion = model.dispersion(articles, history, WEEK)
+    assert dispersion.shape == (len(articles),)
+    assert np.isfinite(dispersion).all()
+    assert (dispersion > 0).all()
+    for values in model.elasticity(articles) or ():
+        assert values.shape == (len(articles),)
+        assert (values > 0).all()
+    again = type(model).from_bytes(model.to_bytes())
+    np.testing.assert_array_equal(again.units(articles, history, WEEK, prices, WEEKS), units)
+    return units
+
+
+@pytest.fixture(params=model_names())
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_the_models_of_the_package_are_found_by_their_files() -> None:
+    assert model_names() == ["gradient_boosting", "log_linear"]
+
+
+def test_answers_for_every_article_rung_and_week(name, sold):
+    history, articles = sold
+    units = assert_keeps_the_contract(fitted(name, history), articles, history)
+    assert (np.diff(units[:, :5], axis=1) > 0).all(), "a lower price sells more"
+    np.testing.assert_array_equal(units[:, 4], units[:, 5])
+
+
+def test_the_same_seed_gives_the_same_model(name, sold):
+    history, _articles = sold
+    first, second = fitted(name, history), fitted(name, history)
+    assert first.to_bytes() == second.to_bytes()
+
+
+def test_another_process_gives_the_same_answer(name, sold, tmp_path):
+    """The bytes are all there is to a model: no pickle, nothing kept in the process that fitted it."""
+    history, articles = sold
+    model = fitted(name, history)
+    (tmp_path / "model.bin").write_bytes(model.to_bytes())
+    history.to_pickle(tmp_path / "history.pkl")
+    articles.to_pickle(tmp_path / "articles.pkl")
+    code = (
+        "import sys, pandas as pd, numpy as np, datetime as dt\n"
+        "from markdown_pricing.demand.model import make_model\n"
+        f"folder = {str(tmp_path)!r}\n"
+        f"model = type(make_model({name!r})).from_bytes(open(folder + '/model.bin', 'rb').read())\n"
+        "articles, history = (pd.read_pickle(f'{folder}/{part}.pkl') for part in ('articles', 'history'))\n"
+        f"units = model.units(articles, history, dt.date.fromisoformat('{WEEK}'), articles[['price']].to_numpy(), 3)\n"
+        "np.save(folder + '/units.npy', units)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    expected = model.units(articles, history, WEEK, articles[["price"]].to_numpy(), 3)
+    np.testing.assert_array_equal(np.load(tmp_path / "units.npy"), expected)
+
+
+def test_an_article_is_answered_the_same_alone_and_among_others(name, sold):
+    history, articles = sold
+    model = fitted(name, history)
+    together = model.units(articles, history, WEEK, ladders(articles), WEEKS)
+    alone = model.units(articles.iloc[[3]], history, WEEK, ladders(articles)[[3]], WEEKS)
+    np.testing.assert_allclose(alone[0], together[3], rtol=1e-9)
+
+
+def test_the_order_of_the_articles_is_the_order_of_the_answer(name, sold):
+    history, articles = sold
+    model = fitted(name, history)
+    straight = model.units(articles, history, WEEK, ladders(articles), WEEKS)
+    turned = articles.iloc[::-1].reset_index(drop=True)
+    np.testing.assert_allclose(model.units(turned, history, WEEK, ladders(turned), WEEKS), straight[::-1], rtol=1e-9)
+
+
+def test_nothing_of_the_week_to_price_is_learnt(name, sold):
+    """Units in the snapshot rows, were there any, change no answer."""
+    history, articles = sold
+    model = fitted(name, history)
+    told = articles.assign(units=500.0)
+    np.testing.assert_array_equal(
+        model.units(told, history, WEEK, ladders(articles), WEEKS),
+        model.units(articles, history, WEEK, ladders(articles), WEEKS),
+    )
+
+
+HISTORIES = {
+    "no history": lambda history: history.iloc[:0],
+    "one row": lambda history: history.iloc[:1],
+    "one week": lambda history: history[history["week"] == history["week"].max()],
+    "five articles": lambda history: history[history["article_id"].isin(history["article_id"].unique()[-5:])],
+    "never a markdown": lambda history: history.assign(price=history["list_price"]),
+    "nothing sold": lambda history: history.assign(units=0.0),
+    "only returns": lambda history: history.assign(units=-1.0),
+    "all sold out": lambda history: history.assign(units=history["stock"].astype(float), censored=True),
+    "never in stock": lambda history: history.assign(units=0.0, stock=0, stores=0, censored=True),
+    "every third week missing": lambda history: history[np.arange(len(history)) % 3 > 0],
+    "list price cut midway": lambda history: history.assign(
+        list_price=np.where(history["week"] > pd.Timestamp(WEEK - timedelta(weeks=20)), 0.8, 1) * history["list_price"]
+    ),
+    "one category": lambda history: history.assign(category="dresses"),
+    "another category": lambda history: history.assign(category="hats"),
+}
+
+
+@pytest.mark.parametrize("case", HISTORIES)
+def test_any_history_will_do(name, sold, case):
+    history, articles = sold
+    past = HISTORIES[case](history).reset_index(drop=True)
+    assert_keeps_the_contract(fitted(name, past), articles, past)
+
+
+ARTICLES = {
+    "none": lambda articles: articles.iloc[:0],
+    "one": lambda articles: articles.iloc[:1],
+    "never seen": lambda articles: articles.assign(article_id=[f"new-{n}" for n in range(len(articles))]),
+    "of an unknown category": lambda articles: articles.assign(category="hats"),
+    "past their end": lambda articles: articles.assign(end_week=articles["week"] - pd.Timedelta(weeks=9)),
+    "ending in three years": lambda articles: articles.assign(end_week=articles["week"] + pd.Timedelta(weeks=150)),
+    "not yet launched": lambda articles: articles.assign(launch_week=articles["week"] + pd.Timedelta(weeks=2)),
+    "sold out": lambda articles: articles.assign(stock=0, stores=0, censored=True),
+    "a hundred times as dear": lambda articles: articles.assign(price=articles["price"] * 100),
+    "with a new list price": lambda articles: articles.assign(list_price=articles["list_price"] * 0.7),
+}
+
+
+@pytest.mark.parametrize("case", ARTICLES)
+def test_any_articles_will_do(name, sold, case):
+    history, articles = sold
+    asked = ARTICLES[case](articles).reset_index(drop=True)
+    assert_keeps_the_contract(fitted(name, history), asked, history)
+
+
+def test_attributes_of_any_kind_are_allowed(name, sold):
+    """Text with gaps, flags, numbers; one that turns up only now; a value never seen."""
+    history, articles = sold
+    colours = np.resize(np.array(["red", "blue", None], dtype=object), len(history))
+    history = history.assign(attr_colour=colours, attr_flag=True, attr_size=np.arange(len(history)) % 7)
+    articles = articles.assign(attr_colour="mauve", attr_flag=None, attr_size=np.nan, attr_new="x")
+    assert_keeps_the_contract(fitted(name, history), articles, history)
