@@ -1,0 +1,45 @@
+"""Where sales come from and predictions are kept: HDFS or a local folder behind one face; strings in, tables out."""
+
+from markdown_pricing.lake.filesystem import Lake, LakeDenied, LakeMissing, LakeUnreachable, UnusableLake
+from markdown_pricing.lake.publish import (
+    ResultMissing,
+    earlier_weeks_with_predictions,
+    publish_bytes,
+    publish_table,
+    read_bytes,
+    read_table,
+    row_count,
+)
+from markdown_pricing.lake.snapshot import (
+    CorruptFile,
+    MissingCountry,
+    Snapshot,
+    SnapshotNotDelivered,
+    SnapshotReplaced,
+    delivered_weeks,
+    find_snapshot,
+    read_country,
+)
+
+__all__ = [
+    "CorruptFile",
+    "Lake",
+    "LakeDenied",
+    "LakeMissing",
+    "LakeUnreachable",
+    "MissingCountry",
+    "ResultMissing",
+    "Snapshot",
+    "SnapshotNotDelivered",
+    "SnapshotReplaced",
+    "UnusableLake",
+    "delivered_weeks",
+    "earlier_weeks_with_predictions",
+    "find_snapshot",
+    "publish_bytes",
+    "publish_table",
+    "read_bytes",
+    "read_country",
+    "read_table",
+    "row_count",
+]

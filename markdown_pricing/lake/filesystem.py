@@ -1,0 +1,269 @@
+"""HDFS or a local folder behind one face, and every way it can fail put into our words in one place.
+
+High availability and Kerberos come from Hadoop's own core-site.xml and hdfs-site.xml in HADOOP_CONF_DIR: the lake is
+then hdfs://<nameservice>/<path>. The user is HADOOP_USER_NAME or, with Kerberos, whoever holds the ticket that
+KRB5CCNAME names (kinit).
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from queue import Empty, SimpleQueue
+from threading import BoundedSemaphore, Thread
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
+from markdown_pricing.errors import FinalError, TransientError
+
+ANSWERS_WITHIN_S = 20.0
+"""A name node that takes longer is away: a sensor's tick must end within a minute. Data nodes have their own limit."""
+FAILOVER_ATTEMPTS = "3"
+"""hdfs-native's own 15 take more than a minute; 3 take about 8 seconds and reach the other name node."""
+WAITING_CALLS = BoundedSemaphore(32)
+"""How many threads may hang on a lake that does not answer, until it does or the process ends."""
+DENIED = (
+    "AccessControlException",
+    "SASLError",
+    "GSSAPIError",
+    "NoSASLMechanism",
+    "InvalidToken",
+    "AuthorizationException",
+)
+
+Answer = TypeVar("Answer")
+
+
+class LakeUnreachable(TransientError):
+    def __init__(self, where: str, why: object) -> None:
+        self.where = where
+        super().__init__(
+            f"The lake does not answer for {where}: {_first_line(why)}. Nothing is known about what lies there. "
+            "See whether its name node is up and whether MARKDOWN_PRICING_LAKE and HADOOP_CONF_DIR name the right one."
+        )
+
+
+class LakeDenied(FinalError):
+    def __init__(self, where: str, why: object) -> None:
+        self.where = where
+        super().__init__(
+            f"The lake refuses {where}: {_first_line(why)}. Grant this user the right (HADOOP_USER_NAME or the "
+            "Kerberos ticket on HDFS, the owner of the process on a local folder)."
+        )
+
+
+class LakeMissing(FinalError):
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(f"There is no lake at {where}. Correct MARKDOWN_PRICING_LAKE, or create the folder.")
+
+
+class UnusableLake(FinalError):
+    """The URL cannot be used on this machine, whatever lies there."""
+
+
+class FileMissing(FinalError):
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(f"{where} is not there.")
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """A file or folder; `path` is relative to the lake's root."""
+
+    path: str
+    bytes: int
+    modified_ms: int
+    is_folder: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Lake:
+    """`url`: hdfs://host:port/path, hdfs://nameservice/path, file:///path or a local path.
+
+    A value: it can be sent to another process, which opens the file system for itself. Paths given to it are relative
+    to its root. Its methods raise LakeUnreachable ("cannot tell") and LakeDenied; what is not there is an answer.
+    """
+
+    url: str
+
+    @property
+    def filesystem(self) -> AbstractFileSystem:
+        # HDFS connections do not survive a fork, so the process is part of the key.
+        return _open_filesystem(self.url, os.getpid())
+
+    @property
+    def root(self) -> str:
+        """The lake's path within its file system."""
+        parts = urlsplit(self.url)
+        if parts.scheme in ("hdfs", "viewfs"):
+            return "/" + parts.path.strip("/")
+        return os.path.abspath(parts.path if parts.scheme == "file" else self.url)
+
+    def where(self, path: str) -> str:
+        """The full name of `path`, for people."""
+        return f"{self.url.rstrip('/')}/{path}".rstrip("/")
+
+    def entry(self, path: str) -> Entry | None:
+        """What lies at `path`, or None when nothing does."""
+        try:
+            with self._asking(path):
+                return self._entry(path, self.filesystem.info(self._full(path)))
+        except FileMissing:
+            return None
+
+    def entries(self, folder: str) -> list[Entry]:
+        """What lies in `folder`, by name; raises FileMissing."""
+        with self._asking(folder):
+            found = self.filesystem.ls(self._full(folder), detail=True)
+        listed = [self._entry(f"{folder}/{info['name'].rstrip('/').rpartition('/')[2]}", info) for info in found]
+        return sorted(listed)
+
+    def check_exists(self) -> None:
+        """Raises LakeMissing when the root itself is not there."""
+        if self.entry("") is None:
+            raise LakeMissing(self.url)
+
+    @contextmanager
+    def reading(self, path: str) -> Iterator["_Reader"]:
+        """The file at `path`, whose reads raise only errors of ours; raises FileMissing."""
+        with self._asking(path):
+            file = self.filesystem.open(self._full(path), "rb")
+        with file:
+            yield _Reader(file, partial(self._asking, path))
+
+    def replace(self, path: str, data: bytes | memoryview) -> None:
+        """Write a file that appears at `path` complete or not at all, whether or not one is there already.
+
+        It is written beside, under a name that begins with a dot, and then renamed.
+        """
+        folder, _, name = self._full(path).rpartition("/")
+        unfinished = f"{folder}/.{name}.{secrets.token_hex(8)}.tmp"
+        with self._asking(path):
+            filesystem = self.filesystem
+            filesystem.makedirs(folder, exist_ok=True)
+            try:
+                with filesystem.open(unfinished, "wb") as file:
+                    file.write(data)
+                filesystem.mv(unfinished, self._full(path), overwrite=True)
+            except BaseException:
+                with suppress(Exception):
+                    filesystem.rm_file(unfinished)
+                raise
+
+    def _full(self, path: str) -> str:
+        return f"{self.root.rstrip('/')}/{path}".rstrip("/") or "/"
+
+    def _entry(self, path: str, info: dict[str, Any]) -> Entry:
+        modified_ms = info["modification_time"] if "modification_time" in info else int(info["mtime"] * 1000)
+        return Entry(path, info["size"], modified_ms, info["type"] == "directory")
+
+    @contextmanager
+    def _asking(self, path: str) -> Iterator[None]:
+        """What the file system raises, in our words. hdfs-native tells many faults apart only in the text."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise FileMissing(self.where(path)) from error
+        except PermissionError as error:
+            raise LakeDenied(self.where(path), error) from error
+        except (OSError, RuntimeError) as error:
+            denied = any(word in str(error) for word in DENIED)
+            raise (LakeDenied if denied else LakeUnreachable)(self.where(path), error) from error
+
+
+@lru_cache(maxsize=8)
+def _open_filesystem(url: str, process: int) -> AbstractFileSystem:
+    scheme = urlsplit(url).scheme
+    if scheme in ("", "file"):
+        return LocalFileSystem(skip_instance_cache=True)
+    if scheme not in ("hdfs", "viewfs"):
+        raise UnusableLake(
+            f"{url} cannot be a lake: its files cannot be replaced in one step. Use hdfs:// or a folder."
+        )
+    try:
+        from hdfs_native import fsspec as hdfs
+    except ImportError as error:
+        raise UnusableLake(
+            f"{url} needs hdfs-native, which is not installed. Run: pip install 'markdown-pricing[hdfs]'"
+        ) from error
+    filesystem_class: Any = hdfs.HdfsFileSystem if scheme == "hdfs" else hdfs.ViewfsFileSystem
+    settings = {"dfs.client.failover.max.attempts": FAILOVER_ATTEMPTS}
+    filesystem: Any = filesystem_class(urlsplit(url).netloc or None, skip_instance_cache=True, **settings)
+    filesystem.client = _ImpatientClient(filesystem.client)
+    return cast(AbstractFileSystem, filesystem)
+
+
+class _ImpatientClient:
+    """hdfs-native's client, except that it does not wait for ever for a name node that stays silent."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(_within, ANSWERS_WITHIN_S, getattr(self._client, name))
+
+    def list_status(self, *arguments: Any) -> list[Any]:
+        # It pages through large folders, a call each.
+        return _within(ANSWERS_WITHIN_S, lambda: list(self._client.list_status(*arguments)))
+
+
+class _Reader:
+    """What pyarrow needs of a file; faults of the lake reach it as ours, so that its own errors mean a corrupt file."""
+
+    closed = False
+
+    def __init__(self, file: Any, asking: Callable[[], AbstractContextManager[None]]) -> None:
+        self._file, self._asking = file, asking
+
+    def read(self, length: int = -1) -> bytes:
+        with self._asking():
+            return bytes(self._file.read(length))
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        self._file.seek(position, whence)
+        return self.tell()
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _within(limit_s: float, call: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
+    """`call`'s answer; raises TimeoutError when it takes longer, and leaves the call to a thread of its own."""
+    if not WAITING_CALLS.acquire(timeout=limit_s):
+        raise TimeoutError("too many calls are still waiting for an answer")
+    answers: SimpleQueue[tuple[Answer | None, BaseException | None]] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put((call(*arguments, **options), None))
+        except BaseException as error:
+            answers.put((None, error))
+        finally:
+            WAITING_CALLS.release()
+
+    Thread(target=ask, daemon=True, name="lake").start()
+    try:
+        answer, error = answers.get(timeout=limit_s)
+    except Empty:
+        raise TimeoutError(f"no answer within {limit_s:g} s") from None
+    if error is not None:
+        raise error
+    return answer  # type: ignore[return-value]
+
+
+def _first_line(why: object) -> str:
+    return str(why).split("\\n")[0].split("\n")[0].strip().rstrip(".")

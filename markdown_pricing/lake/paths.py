@@ -1,0 +1,93 @@
+"""Where things lie in the lake, relative to its root <-> week and country. The ETL builds on these names, too."""
+
+import re
+from datetime import date
+from fnmatch import fnmatchcase
+
+from markdown_pricing.weeks import NotAWeek, parse_week
+
+SNAPSHOTS = "markdown_training_data"
+PREDICTIONS = "markdown_predictions"
+TRAINING_DATA = "markdown_pricing/training_data"
+MODELS = "markdown_pricing/models"
+PRICE_PATHS = "markdown_pricing/price_paths"
+
+MADE_BY = {
+    SNAPSHOTS: "markdown_training_data",
+    PREDICTIONS: "markdown_predictions",
+    TRAINING_DATA: "training_data",
+    MODELS: "demand_model",
+    PRICE_PATHS: "markdown_predictions",
+}
+"""Folder -> the asset that fills it."""
+
+
+def snapshot_folder(week: date) -> str:
+    return f"{SNAPSHOTS}/{week}"
+
+
+def success_file(week: date) -> str:
+    """Written last by Spark: with it the week is delivered."""
+    return f"{snapshot_folder(week)}/_SUCCESS"
+
+
+def country_folder(week: date, country: str) -> str:
+    return f"{snapshot_folder(week)}/country={country}"
+
+
+def training_data_file(week: date, country: str) -> str:
+    return f"{TRAINING_DATA}/{week}/country={country}/part-0.parquet"
+
+
+def model_file(week: date, country: str) -> str:
+    return f"{MODELS}/{week}/country={country}/model.bin"
+
+
+def predictions_file(week: date, country: str) -> str:
+    return f"{PREDICTIONS}/{week}/country={country}/part-0.parquet"
+
+
+def price_paths_file(week: date, country: str) -> str:
+    return f"{PRICE_PATHS}/{week}/country={country}/part-0.parquet"
+
+
+def week_of_folder(name: str) -> date | None:
+    """The week a folder is named after, or None when it is something else.
+
+    >>> week_of_folder("2026-02-09")
+    datetime.date(2026, 2, 9)
+    >>> week_of_folder("_temporary")
+    """
+    try:
+        week = parse_week(name)
+    except NotAWeek:
+        return None
+    return week if str(week) == name else None
+
+
+def country_of_folder(name: str) -> str | None:
+    """The country a folder is named after, or None when it is something else.
+
+    >>> country_of_folder("country=DEU")
+    'DEU'
+    >>> country_of_folder("_temporary")
+    """
+    found = re.fullmatch(r"country=([A-Z]{3})", name)
+    return found[1] if found else None
+
+
+def is_part_file(name: str) -> bool:
+    """
+    >>> is_part_file("part-00000-c2b5.c000.snappy.parquet"), is_part_file(".part-0.parquet.crc")
+    (True, False)
+    """
+    return fnmatchcase(name, "part-*.parquet")
+
+
+def made_by(path: str) -> str | None:
+    """The asset whose result lies at `path`.
+
+    >>> made_by("markdown_pricing/models/2026-02-09/country=DEU/model.bin")
+    'demand_model'
+    """
+    return next((asset for folder, asset in MADE_BY.items() if path.startswith(folder + "/")), None)

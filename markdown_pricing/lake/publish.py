@@ -1,0 +1,68 @@
+"""What we keep in the lake: each file appears complete or not at all, and a second run replaces it."""
+
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from markdown_pricing.errors import FinalError
+from markdown_pricing.lake import paths
+from markdown_pricing.lake.filesystem import FileMissing, Lake
+from markdown_pricing.lake.snapshot import reading_parquet
+
+
+class ResultMissing(FinalError):
+    def __init__(self, where: str, made_by: str | None) -> None:
+        self.where, self.made_by = where, made_by
+        super().__init__(
+            f"{where} is not there. Materialise {made_by or 'the asset that makes it'} of that week and country first."
+        )
+
+
+def publish_table(lake: Lake, path: str, table: pa.Table) -> None:
+    """Replace the Parquet file at `path`; the same table gives the same bytes."""
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    publish_bytes(lake, path, memoryview(buffer.getvalue()).cast("B"))  # hdfs-native takes unsigned bytes only
+
+
+def publish_bytes(lake: Lake, path: str, data: bytes | memoryview) -> None:
+    """Replace the file at `path`; raises LakeUnreachable or LakeDenied, and then what was there stays."""
+    lake.replace(path, data)
+
+
+def read_table(lake: Lake, path: str) -> pa.Table:
+    """Raises ResultMissing, which names the asset to materialise, and CorruptFile."""
+    try:
+        with lake.reading(path) as file, reading_parquet(lake, path):
+            return pq.ParquetFile(pa.PythonFile(file, mode="r"), page_checksum_verification=True).read()
+    except FileMissing as error:
+        raise ResultMissing(error.where, paths.made_by(path)) from error
+
+
+def read_bytes(lake: Lake, path: str) -> bytes:
+    """Raises ResultMissing, which names the asset to materialise."""
+    try:
+        with lake.reading(path) as file:
+            return file.read()
+    except FileMissing as error:
+        raise ResultMissing(error.where, paths.made_by(path)) from error
+
+
+def row_count(lake: Lake, path: str) -> int | None:
+    """Rows of the Parquet file at `path`, read from its footer alone; None when it is not there."""
+    try:
+        with lake.reading(path) as file, reading_parquet(lake, path):
+            return int(pq.ParquetFile(pa.PythonFile(file, mode="r")).metadata.num_rows)
+    except FileMissing:
+        return None
+
+
+def earlier_weeks_with_predictions(lake: Lake, country: str, other_than: date) -> list[date]:
+    """The weeks other than `other_than` that have the country's predictions, oldest first."""
+    try:
+        entries = lake.entries(paths.PREDICTIONS)
+    except FileMissing:
+        return []
+    weeks = sorted(week for entry in entries if (week := paths.week_of_folder(entry.name)) and week != other_than)
+    return [week for week in weeks if lake.entry(paths.predictions_file(week, country))]

@@ -1,0 +1,187 @@
+"""The snapshot of a week as Spark writes it: a folder of part files for each country, and `_SUCCESS` written last."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from hashlib import sha256
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from markdown_pricing.errors import FinalError
+from markdown_pricing.lake import paths
+from markdown_pricing.lake.filesystem import Entry, FileMissing, Lake
+
+
+class SnapshotNotDelivered(FinalError):
+    def __init__(self, lake: Lake, week: date) -> None:
+        self.week = week
+        super().__init__(
+            f"The training data of {week} has not been delivered: {lake.where(paths.success_file(week))} is not there. "
+            "Wait for the ETL, or have it write that week."
+        )
+
+
+class SnapshotReplaced(FinalError):
+    """Final, because a repeat of this run would price other data than it was started for."""
+
+    def __init__(self, lake: Lake, week: date) -> None:
+        self.week = week
+        super().__init__(
+            f"The training data of {week} was replaced while it was read from "
+            f"{lake.where(paths.snapshot_folder(week))}. The new delivery is priced by a run of its own."
+        )
+
+
+class MissingCountry(FinalError):
+    def __init__(self, lake: Lake, week: date, country: str, found: Iterable[str]) -> None:
+        self.week, self.country = week, country
+        super().__init__(
+            f"{country} has no part files in {lake.where(paths.country_folder(week, country))}. The snapshot of {week} "
+            f"holds {', '.join(found) or 'no country at all'}. Have the ETL deliver {country}."
+        )
+
+
+class CorruptFile(FinalError):
+    def __init__(self, where: str, why: object) -> None:
+        self.where = where
+        super().__init__(f"{where} is not a readable Parquet file: {why}. Have the ETL write that snapshot again.")
+
+
+class PartFilesDisagree(FinalError):
+    def __init__(self, where: str, why: object) -> None:
+        self.where = where
+        super().__init__(
+            f"The part files in {where} do not fit together: {why}. Have the ETL write that snapshot again."
+        )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One delivery of a week. `files` has the part files of each country found, countries by name."""
+
+    week: date
+    success: Entry = field(repr=False)
+    files: Mapping[str, tuple[Entry, ...]] = field(repr=False)
+
+    @cached_property
+    def stamp(self) -> str:
+        """16 hex digits that are others for a re-delivered week: from each file's path, length and time of change."""
+        states = [self.success, *(file for files in self.files.values() for file in files)]
+        return sha256(repr([(file.path, file.bytes, file.modified_ms) for file in states]).encode()).hexdigest()[:16]
+
+    @property
+    def bytes_by_country(self) -> dict[str, int]:
+        return {country: sum(file.bytes for file in files) for country, files in self.files.items()}
+
+
+def find_snapshot(lake: Lake, week: date) -> Snapshot:
+    """What was delivered for `week`; raises SnapshotNotDelivered, LakeMissing, LakeUnreachable ("cannot tell")."""
+    success = _success(lake, week)
+    try:
+        entries = lake.entries(paths.snapshot_folder(week))
+    except FileMissing as error:
+        raise SnapshotNotDelivered(lake, week) from error
+    folders = [entry.name for entry in entries if entry.is_folder]
+    countries = [country for name in folders if (country := paths.country_of_folder(name))]
+    files = {country: _part_files(lake, week, country) for country in countries}
+    if _success(lake, week) != success:
+        raise SnapshotReplaced(lake, week)
+    return Snapshot(week, success, files)
+
+
+def delivered_weeks(lake: Lake) -> list[date]:
+    """Weeks that hold `_SUCCESS`, oldest first; raises LakeMissing, and LakeUnreachable rather than say "none"."""
+    try:
+        entries = lake.entries(paths.SNAPSHOTS)
+    except FileMissing:
+        lake.check_exists()
+        return []
+    weeks = [week for entry in entries if entry.is_folder and (week := paths.week_of_folder(entry.name))]
+    return [week for week in sorted(weeks) if lake.entry(paths.success_file(week))]
+
+
+def read_country(
+    lake: Lake, snapshot: Snapshot, country: str, columns: Callable[[list[str]], list[str]] | None = None
+) -> pa.Table:
+    """One country's rows, part file after part file; columns that one file lacks are null for its rows.
+
+    `columns` is given the names there are and answers those to read; only their bytes are fetched.
+    Raises MissingCountry, CorruptFile, PartFilesDisagree, SnapshotReplaced.
+    """
+    files = snapshot.files.get(country)
+    if not files:
+        raise MissingCountry(lake, snapshot.week, country, snapshot.files)
+    with _unchanged(lake, snapshot, country):
+        return _read_parts(lake, paths.country_folder(snapshot.week, country), files, columns)
+
+
+@contextmanager
+def _unchanged(lake: Lake, snapshot: Snapshot, country: str) -> Iterator[None]:
+    """Raises SnapshotReplaced when the country's files are not those of the snapshot, before or after the block."""
+
+    def check() -> None:
+        try:
+            same = snapshot.success == _success(lake, snapshot.week)
+            same = same and snapshot.files[country] == _part_files(lake, snapshot.week, country)
+        except (FileMissing, SnapshotNotDelivered) as error:
+            raise SnapshotReplaced(lake, snapshot.week) from error
+        if not same:
+            raise SnapshotReplaced(lake, snapshot.week)
+
+    check()
+    try:
+        yield
+    except FinalError:  # a file that is overwritten while it is read looks corrupt, or is gone
+        check()
+        raise
+    check()
+
+
+def _success(lake: Lake, week: date) -> Entry:
+    success = lake.entry(paths.success_file(week))
+    if success is None:
+        lake.check_exists()
+        raise SnapshotNotDelivered(lake, week)
+    return success
+
+
+def _part_files(lake: Lake, week: date, country: str) -> tuple[Entry, ...]:
+    try:
+        entries = lake.entries(paths.country_folder(week, country))
+    except FileMissing:
+        return ()
+    return tuple(entry for entry in entries if not entry.is_folder and paths.is_part_file(entry.name))
+
+
+def _read_parts(
+    lake: Lake, folder: str, files: Iterable[Entry], columns: Callable[[list[str]], list[str]] | None
+) -> pa.Table:
+    tables = []
+    with ExitStack() as opened:
+        parts = []
+        for file in files:
+            with reading_parquet(lake, file.path):
+                source = pa.PythonFile(opened.enter_context(lake.reading(file.path)), mode="r")
+                parts.append(pq.ParquetFile(source, page_checksum_verification=True))
+        available = list(dict.fromkeys(name for part in parts for name in part.schema_arrow.names))
+        wanted = available if columns is None else columns(available)
+        for file, part in zip(files, parts, strict=True):
+            with reading_parquet(lake, file.path):
+                tables.append(part.read([name for name in wanted if name in part.schema_arrow.names]))
+    try:
+        table = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise PartFilesDisagree(lake.where(folder), error) from error
+    return table.select([name for name in wanted if name in available])
+
+
+@contextmanager
+def reading_parquet(lake: Lake, path: str) -> Iterator[None]:
+    """What pyarrow says of bytes it cannot read, in our words. It uses OSError for that, too."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise CorruptFile(lake.where(path), str(error).strip().rstrip(".")) from error
