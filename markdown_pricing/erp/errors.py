@@ -1,0 +1,128 @@
+"""What can go wrong between us and the ERP's database.
+
+PricingError
+├── TransientError
+│   └── ErpUnreachable   no answer, lost connection, lock not had in time, deadlock, database full
+└── FinalError
+    ├── ErpDenied        wrong credentials, wrong database, a missing right
+    ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
+    ├── BadErpUrl, MissingDriver
+    └── NewerWeekInErp, LaterRunInErp, EmptySet, BadRows, MissingColumns: beside the code that raises them
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+
+from markdown_pricing.erp.grants import missing_grants
+from markdown_pricing.errors import FinalError, PricingError, TransientError
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html; two letters stand for a whole class.
+# 25006: the server is a standby, as it may be for a while after a failover.
+_TRY_AGAIN = ("08", "40", "53", "57", "58", "25006", "55P03")
+_DENIED = ("28", "3D", "3F", "42501")
+
+# A refused log-in comes without its code: libpq keeps it to itself. A server that speaks another language
+# than English is read as unreachable; then its own words are in the message all the same.
+_REFUSED_LOGIN = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",
+    "permission denied",
+    "not permitted to log in",
+)
+
+_SQLITE_TRY_AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+_SQLITE_DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN}
+
+
+class ErpUnreachable(TransientError):
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            f"The ERP at {where} did not do what was asked: {why}. It keeps what it had. "
+            f"Check that the database is up and reachable from this machine; a repeat may succeed."
+        )
+
+
+class ErpDenied(FinalError):
+    def __init__(self, where: str, why: str, advice: str, grants: Sequence[str] = ()) -> None:
+        self.grants = tuple(grants)
+        super().__init__("\n  ".join((f"The ERP at {where} denies access: {why}. {advice}", *grants)))
+
+
+class ErpRefused(FinalError):
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            f"The ERP at {where} does not take this: {why}. Nothing was changed. "
+            f"Compare the tables' columns and constraints with the contract (`markdown-pricing doctor` checks them)."
+        )
+
+
+class BadErpUrl(FinalError):
+    """Its text never holds the URL: there may be a password in it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"MARKDOWN_PRICING_ERP {why}. Examples: postgresql://db.example.com:5432/erp, sqlite:////data/erp.sqlite; "
+            f"user and password go into DB_USER and DB_PASSWORD."
+        )
+
+
+class MissingDriver(FinalError):
+    def __init__(self, driver: str) -> None:
+        super().__init__(
+            f"PostgreSQL needs the package {driver}, which is not installed: pip install 'markdown-pricing[postgres]'"
+        )
+
+
+@contextmanager
+def erp_errors(engine: Engine) -> Iterator[None]:
+    """The one place where the database's errors become ErpUnreachable, ErpDenied or ErpRefused."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        raise _translated(engine, error) from error
+
+
+def where_is(engine: Engine) -> str:
+    """The database as messages name it: no user, no password, no options."""
+    url = engine.url
+    return str(url.database) if url.get_backend_name() == "sqlite" else f"{url.host}:{url.port or 5432}/{url.database}"
+
+
+def _translated(engine: Engine, error: DBAPIError | sqlite3.Error) -> PricingError:
+    original = (error.orig if isinstance(error, DBAPIError) else error) or error
+    where, why = where_is(engine), " ".join(str(original).split()).rstrip(".")
+    if isinstance(original, sqlite3.Error):
+        return _of_sqlite(where, why, original)
+    code = str(getattr(original, "sqlstate", None) or "")
+    if code == "42501":
+        return ErpDenied(where, why, "Have the owner of the database run:", _grants(engine))
+    login_refused = not code and any(words in why for words in _REFUSED_LOGIN)
+    if code.startswith(_DENIED) or login_refused:
+        return ErpDenied(where, why, f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.")
+    lost = isinstance(error, OperationalError | InterfaceError) and not code
+    if lost or code.startswith(_TRY_AGAIN):
+        return ErpUnreachable(where, why)
+    return ErpRefused(where, why)
+
+
+def _of_sqlite(where: str, why: str, error: sqlite3.Error) -> PricingError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # extended codes keep the primary one in their last byte
+    if code in _SQLITE_TRY_AGAIN:
+        return ErpUnreachable(where, why)
+    if code in _SQLITE_DENIED:
+        return ErpDenied(where, why, "This user must be able to write the file and its folder.")
+    return ErpRefused(where, why)
+
+
+def _grants(engine: Engine) -> list[str]:
+    try:
+        with engine.connect() as connection:
+            return missing_grants(connection)
+    except SQLAlchemyError:
+        return []

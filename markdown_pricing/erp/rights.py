@@ -1,0 +1,59 @@
+"""What the doctor asks the ERP, changing nothing."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+
+from markdown_pricing.erp.errors import erp_errors, where_is
+from markdown_pricing.erp.grants import missing_grants
+from markdown_pricing.erp.tables import METADATA, columns_of, missing_columns
+from markdown_pricing.errors import PricingError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's: all is well, or what to do."""
+
+    what: str
+    ok: bool
+    advice: str = ""
+
+
+def check_rights(engine: Engine) -> list[Finding]:
+    """Can it connect, are the tables there with their columns, may it read, insert and delete?"""
+    where = where_is(engine)
+    if engine.dialect.name == "sqlite" and not Path(where).exists():
+        return [_may_create(Path(where))]
+    try:
+        with erp_errors(engine), engine.connect() as connection:
+            return [Finding(f"connection to {where}", True), _tables(connection), _rights(connection, where)]
+    except PricingError as error:
+        return [Finding(f"connection to {where}", False, str(error))]
+
+
+def _tables(connection: Connection) -> Finding:
+    if missing := missing_columns(connection):
+        return Finding("tables", False, str(missing))
+    absent = METADATA.tables.keys() - columns_of(connection).keys()
+    if absent:
+        return Finding(f"tables ({', '.join(sorted(absent))} will be created by the first run)", True)
+    return Finding("tables", True)
+
+
+def _rights(connection: Connection, where: str) -> Finding:
+    if connection.dialect.name == "sqlite":
+        # WAL keeps two more files beside the first.
+        writable = os.access(where, os.W_OK) and os.access(Path(where).parent, os.W_OK | os.X_OK)
+        return Finding("rights", writable, "" if writable else f"Make {where} and its folder writable for this user.")
+    grants = missing_grants(connection)
+    advice = "\n  ".join(("Have the owner of the database run:", *grants)) if grants else ""
+    return Finding("rights", not grants, advice)
+
+
+def _may_create(file: Path) -> Finding:
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
+    if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
+        return Finding(f"{file} will be created by the first run", True)
+    return Finding(f"{file}", False, f"Make {folder} a folder that this user can write, or choose another file.")

@@ -1,0 +1,300 @@
+"""The three tables of the ERP, and the database they live in."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Dialect,
+    Double,
+    Engine,
+    Integer,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    TypeDecorator,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateSchema
+from sqlalchemy.types import TypeEngine
+
+from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, MissingDriver, erp_errors
+from markdown_pricing.erp.grants import schema_of
+from markdown_pricing.errors import FinalError
+
+CENT = Decimal("0.01")
+
+
+class Money(TypeDecorator[Decimal]):
+    """NUMERIC(14,2), local currency. SQLite keeps a float, which holds 14 digits to the cent."""
+
+    impl = Numeric(14, 2)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Numeric(14, 2, asdecimal=False) if dialect.name == "sqlite" else Numeric(14, 2)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(str(value)).quantize(CENT)
+
+
+class Moment(TypeDecorator[datetime]):
+    """TIMESTAMPTZ; on SQLite ISO text in UTC, always with microseconds, so that text order is time order."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Text() if dialect.name == "sqlite" else DateTime(timezone=True)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+METADATA = MetaData()
+
+
+def _key(name: str, kind: type[TypeEngine[Any]]) -> Column[Any]:
+    return Column(name, kind, primary_key=True)
+
+
+def _filled(name: str, kind: type[TypeEngine[Any]]) -> Column[Any]:
+    return Column(name, kind, nullable=False)
+
+
+recommendations = Table(
+    "markdown_recommendations",
+    METADATA,
+    _key("country", Text),
+    _key("article_id", Text),
+    _filled("week", Date),
+    _filled("list_price", Money),
+    _filled("current_price", Money),
+    _filled("recommended_price", Money),
+    _filled("markdown_pct", Double),
+    _filled("action", Text),
+    _filled("stock", Integer),
+    _filled("expected_units", Double),
+    _filled("expected_units_q10", Double),
+    _filled("expected_units_q90", Double),
+    _filled("end_week", Date),
+    Column("cover_weeks", Double),
+    _filled("expected_sell_through", Double),
+    _filled("expected_leftover", Double),
+    _filled("expected_leftover_keep", Double),
+    _filled("expected_leftover_habit", Double),
+    _filled("expected_revenue", Money),
+    _filled("expected_revenue_keep", Money),
+    _filled("expected_revenue_habit", Money),
+    Column("next_markdown_week", Date),
+    Column("next_markdown_price", Money),
+    Column("elasticity", Double),
+    Column("elasticity_se", Double),
+    _filled("reason", Text),
+    _filled("reason_code", Text),
+    Column("change_reason", Text),
+    Column("exception_code", Text),
+    _filled("model_grade", Text),
+    _filled("model_version", Text),
+    _filled("run_id", Text),
+    _filled("predicted_at", Moment),
+)
+price_path = Table(
+    "markdown_price_path",
+    METADATA,
+    _key("country", Text),
+    _key("article_id", Text),
+    _key("week", Date),
+    _filled("price", Money),
+    _filled("expected_units", Double),
+    _filled("expected_stock", Double),
+)
+refreshes = Table(
+    "markdown_refreshes",
+    METADATA,
+    _key("country", Text),
+    _key("week", Date),
+    _key("run_id", Text),
+    _filled("launched_at", Moment),
+    _filled("articles", Integer),
+    _filled("previous_articles", Integer),
+    _filled("total_expected_revenue", Money),
+    _filled("content_hash", Text),
+    _filled("refreshed_at", Moment),
+)
+
+# A silent network is noticed within a minute or so; waiting for others has an end too.
+_CONNECT: dict[str, Mapping[str, Any]] = {
+    "sqlite": {"timeout": 60.0},
+    "postgresql": {
+        "connect_timeout": 5,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    },
+}
+LOCK_TIMEOUT_MS = 120_000
+
+
+class MissingColumns(FinalError):
+    def __init__(self, missing: Mapping[str, Sequence[str]], statements: Sequence[str]) -> None:
+        self.missing = {table: tuple(columns) for table, columns in missing.items()}
+        self.statements = tuple(statements)
+        named = "; ".join(f"{table} lacks {', '.join(columns)}" for table, columns in missing.items())
+        super().__init__("\n  ".join((f"{named}. Nothing was changed. Have the owner of the tables run:", *statements)))
+
+
+def engine_for(url: str, user: str | None, password: str | None, schema: str | None = None) -> Engine:
+    """The ERP's database behind one face; connects to nothing yet.
+
+    url     SQLAlchemy URL without password; `postgresql://` is read as `postgresql+psycopg://`
+    schema  where the tables live, PostgreSQL only; None is the default search path
+    raises BadErpUrl, MissingDriver
+
+    Each use opens a connection of its own, so that an engine survives a fork and a restart of the server.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise BadErpUrl("is not a SQLAlchemy URL") from None
+    if parsed.password is not None or "password" in parsed.query:
+        raise BadErpUrl("holds a password")
+    backend = parsed.get_backend_name()
+    if backend not in _CONNECT:
+        raise BadErpUrl("is neither PostgreSQL nor SQLite")
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if backend == "postgresql":
+        parsed = parsed.set(username=user or parsed.username, password=password or None)
+    elif not parsed.database or parsed.database == ":memory:":
+        raise BadErpUrl("names no file: the processes of a round share one SQLite file")
+    elif schema is not None:
+        raise BadErpUrl(f"is SQLite, which has no schema {schema}: give it a file of its own")
+    settings = {name: value for name, value in _CONNECT[backend].items() if name not in parsed.query}
+    # Under REPEATABLE READ, which a database may have as its default, the fence would read what was there
+    # before the lock was had. SQLite knows no such level.
+    options = {} if backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
+    try:
+        engine = create_engine(parsed, poolclass=NullPool, connect_args=settings, hide_parameters=True, **options)
+    except ModuleNotFoundError as error:
+        raise MissingDriver(str(error.name)) from error
+    if backend == "sqlite":
+        _prepare_sqlite(engine)
+    return engine.execution_options(schema_translate_map={None: schema}) if schema else engine
+
+
+def ensure_tables(engine: Engine) -> None:
+    """Create what is not there, once, however many processes ask at the same time.
+
+    Tables that are there stay as they are; columns beyond the contract's are nobody's business here.
+    raises MissingColumns with the ALTER TABLE statements, ErpUnreachable, ErpDenied
+    """
+    with erp_errors(engine), engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            _write_ahead(connection)
+        if _all_there(connection):
+            return
+        lock(connection, "tables")
+        if _all_there(connection):
+            return
+        schema = schema_of(connection)
+        if schema and not inspect(connection).has_schema(schema):
+            connection.execute(CreateSchema(schema))
+        METADATA.create_all(connection)
+
+
+def lock(connection: Connection, what: str) -> None:
+    """Hold `what` (a country, or the tables) until the transaction ends; a second writer waits here.
+
+    SQLite has one lock for all; taking it first avoids the deadlock of two readers that both want to write.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+    name = f"{schema_of(connection) or ''}.{recommendations.name}"
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext(:name), hashtext(:what))"), {"name": name, "what": what}
+    )
+
+
+def columns_of(connection: Connection) -> dict[str, set[str]]:
+    """The columns of those of our tables that are there."""
+    there, schema = inspect(connection), schema_of(connection)
+    return {
+        name: {column["name"] for column in there.get_columns(name, schema)}
+        for name in METADATA.tables
+        if there.has_table(name, schema)
+    }
+
+
+def missing_columns(connection: Connection) -> MissingColumns | None:
+    """What the tables that are there lack, with the statements that add it."""
+    lacking = {}
+    for name, present in columns_of(connection).items():
+        if columns := [column for column in METADATA.tables[name].columns if column.name not in present]:
+            lacking[name] = columns
+    statements = [_add_column(connection, column) for columns in lacking.values() for column in columns]
+    names = {name: [column.name for column in columns] for name, columns in lacking.items()}
+    return MissingColumns(names, statements) if lacking else None
+
+
+def _all_there(connection: Connection) -> bool:
+    if missing := missing_columns(connection):
+        raise missing
+    return len(columns_of(connection)) == len(METADATA.tables)
+
+
+def _add_column(connection: Connection, column: Column[Any]) -> str:
+    # Without NOT NULL, which a table that holds rows could not take; rows are checked before they are written.
+    quote, schema = connection.dialect.identifier_preparer.quote, schema_of(connection)
+    table = f"{quote(schema)}.{quote(column.table.name)}" if schema else quote(column.table.name)
+    return f"ALTER TABLE {table} ADD COLUMN {quote(column.name)} {column.type.compile(connection.dialect)};"
+
+
+def _write_ahead(connection: Connection) -> None:
+    """Let readers read while a writer writes; the file remembers it."""
+    try:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    except OperationalError as error:
+        # Busy: another process is just setting the same.
+        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "do_connect")
+    def make_folder(*_: Any) -> None:
+        folder = Path(str(engine.url.database)).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ErpDenied(
+                str(engine.url.database), str(error), "Choose a folder that this user can write."
+            ) from error
+
+    @event.listens_for(engine, "connect")
+    def begin_only_when_told(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None  # `lock` begins, before the first read

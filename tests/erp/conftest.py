@@ -1,0 +1,100 @@
+"""The ERP on both databases, each test with an empty one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, text
+
+from markdown_pricing.erp.refresh import Receipt, replace_country
+from markdown_pricing.erp.tables import engine_for, ensure_tables
+from tests.erp.samples import LAUNCHED, make_path, make_rows
+from tests.postgres.server import PostgresServer
+
+
+@dataclass(frozen=True)
+class Erp:
+    """One empty database, with the shortest words for what tests do to it."""
+
+    url: str
+    user: str | None
+    password: str | None
+    server: PostgresServer | None = None
+
+    @property
+    def engine(self) -> Engine:
+        return engine_for(self.url, self.user, self.password)
+
+    @property
+    def is_postgres(self) -> bool:
+        return self.server is not None
+
+    def replace(self, rows: pd.DataFrame | None = None, path: pd.DataFrame | None = None, **changes: Any) -> Receipt:
+        """Refresh with sane defaults."""
+        rows = make_rows() if rows is None else rows
+        given: dict[str, Any] = {
+            "week": rows["week"].iloc[0].date() if len(rows) else None,
+            "country": rows["country"].iloc[0] if len(rows) else "DEU",
+            "run_id": "run-1",
+            "launched_at": LAUNCHED,
+            "path": make_path(rows) if path is None else path,
+        }
+        return replace_country(self.engine, rows=rows, **{**given, **changes})
+
+    def read(self, query: str, **parameters: object) -> Sequence[Any]:
+        with self.engine.connect() as connection:
+            return connection.execute(text(query), parameters).all()
+
+    def execute(self, *statements: str) -> None:
+        with self.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+
+    def runs(self, country: str = "DEU") -> list[tuple[str, int]]:
+        """Whose rows the country has, and how many."""
+        return [
+            tuple(row)
+            for row in self.read(
+                "SELECT run_id, count(*) FROM markdown_recommendations WHERE country = :country GROUP BY run_id",
+                country=country,
+            )
+        ]
+
+    def everything(self) -> dict[str, list[Any]]:
+        """All rows of all tables."""
+        tables = ("markdown_recommendations", "markdown_price_path", "markdown_refreshes")
+        return {table: sorted(self.read(f"SELECT * FROM {table}"), key=str) for table in tables}
+
+
+@pytest.fixture
+def sqlite_erp(tmp_path: Path) -> Erp:
+    return Erp(f"sqlite:///{tmp_path}/erp/erp.sqlite", None, None)
+
+
+@pytest.fixture
+def postgres_erp(postgres: PostgresServer) -> Erp:
+    return Erp(postgres.fresh_database(), postgres.user, postgres.password, postgres)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_erp(request: pytest.FixtureRequest) -> Erp:
+    """A database without tables."""
+    found: Erp = request.getfixturevalue(f"{request.param}_erp")
+    return found
+
+
+@pytest.fixture
+def erp(empty_erp: Erp) -> Erp:
+    """A database with our tables, empty."""
+    ensure_tables(empty_erp.engine)
+    return empty_erp
+
+
+@pytest.fixture
+def at() -> Callable[[int], datetime]:
+    """The time some minutes after the launch of the first run."""
+    return lambda minutes: LAUNCHED + timedelta(minutes=minutes)

@@ -1,0 +1,74 @@
+"""Rows as the flow makes them, small."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+WEEK = date(2026, 2, 9)
+NEXT_WEEK = WEEK + timedelta(weeks=1)
+LAUNCHED = datetime(2026, 2, 9, 7, 0, tzinfo=UTC)
+
+
+def make_rows(week: date = WEEK, country: str = "DEU", articles: int = 5, **changes: Any) -> pd.DataFrame:
+    """The rows of markdown_recommendations, one per article; `changes` replace whole columns."""
+    number = pd.Series(range(articles))
+    list_price = 20.0 + number % 50 - 0.01
+    recommended = (list_price * 0.7).round(0) - 0.05
+    stock = 10 + number * 7 % 90
+    units = stock / 3
+    rows = pd.DataFrame(
+        {
+            "country": country,
+            "article_id": [f"A{n:06d}" for n in range(articles)],
+            "week": pd.Timestamp(week),
+            "list_price": list_price,
+            "current_price": list_price,
+            "recommended_price": recommended,
+            "markdown_pct": 100 * (1 - recommended / list_price),
+            "action": "markdown",
+            "stock": stock.astype("int64"),
+            "expected_units": units,
+            "expected_units_q10": units * 0.5,
+            "expected_units_q90": units * 1.5,
+            "end_week": pd.Timestamp(week + timedelta(weeks=1)),
+            "cover_weeks": (stock / units).where(number % 5 != 4),
+            "expected_sell_through": 2 / 3,
+            "expected_leftover": stock / 3,
+            "expected_leftover_keep": stock / 2,
+            "expected_leftover_habit": stock / 2.5,
+            "expected_revenue": (units * 2 * recommended).round(2),
+            "expected_revenue_keep": (units * list_price).round(2),
+            "expected_revenue_habit": (units * 1.1 * list_price).round(2),
+            "next_markdown_week": pd.Series([pd.NaT] * articles, dtype="datetime64[s]"),
+            "next_markdown_price": float("nan"),
+            "elasticity": float("nan"),
+            "elasticity_se": float("nan"),
+            "reason": "Stock lasts longer than the season – “cheaper” sells it.",
+            "reason_code": "certain_leftover",
+            "change_reason": None,
+            "exception_code": None,
+            "model_grade": "A",
+            "model_version": "gradient_boosting 1",
+            "predicted_at": pd.Timestamp("2026-02-09T08:01:02.345678+01:00"),
+        }
+    )
+    return rows.assign(**changes)
+
+
+def make_path(rows: pd.DataFrame, weeks: int = 2) -> pd.DataFrame:
+    """A plan of `weeks` weeks for each of the rows."""
+    plans = [
+        pd.DataFrame(
+            {
+                "country": rows["country"],
+                "article_id": rows["article_id"],
+                "week": rows["week"] + pd.Timedelta(weeks=week),
+                "price": rows["recommended_price"],
+                "expected_units": rows["expected_units"],
+                "expected_stock": rows["stock"] - week * rows["expected_units"],
+            }
+        )
+        for week in range(weeks)
+    ]
+    return pd.concat(plans, ignore_index=True)

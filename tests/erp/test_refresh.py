@@ -1,0 +1,265 @@
+"""A refresh replaces one country in one transaction, or changes nothing."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from markdown_pricing.erp.errors import ErpRefused
+from markdown_pricing.erp.refresh import (
+    LaterRunInErp,
+    NewerWeekInErp,
+    content_hash,
+    last_receipt,
+    newest_week,
+    replace_country,
+)
+from markdown_pricing.erp.rows import BadRows, EmptySet
+from markdown_pricing.erp.tables import engine_for, ensure_tables
+from tests.erp.conftest import Erp
+from tests.erp.samples import LAUNCHED, NEXT_WEEK, WEEK, make_path, make_rows
+
+
+def test_the_first_refresh_writes_both_tables_and_a_receipt(erp: Erp) -> None:
+    """All that went in is there, and the receipt says so."""
+    done = datetime(2026, 2, 9, 7, 30, tzinfo=UTC)
+    rows = make_rows(articles=3)
+
+    receipt = erp.replace(rows, run_id="run-1", now=lambda: done)
+
+    assert erp.runs() == [("run-1", 3)]
+    assert len(erp.read("SELECT * FROM markdown_price_path")) == 6
+    assert (receipt.country, receipt.week, receipt.run_id, receipt.launched_at) == ("DEU", WEEK, "run-1", LAUNCHED)
+    assert (receipt.articles, receipt.previous_articles, receipt.refreshed_at) == (3, 0, done)
+    assert receipt.total_expected_revenue == sum(Decimal(str(amount)) for amount in rows["expected_revenue"])
+    assert last_receipt(erp.engine, "DEU") == receipt
+
+
+def test_the_next_week_replaces_every_row_of_the_country(erp: Erp) -> None:
+    """Articles that are gone are gone in both tables; the receipt counts what was there."""
+    erp.replace(make_rows(articles=5))
+
+    receipt = erp.replace(make_rows(NEXT_WEEK, articles=2), run_id="run-2")
+
+    assert erp.runs() == [("run-2", 2)]
+    assert [row.n for row in erp.read("SELECT count(DISTINCT article_id) AS n FROM markdown_price_path")] == [2]
+    assert receipt.previous_articles == 5
+    assert newest_week(erp.engine, "DEU") == NEXT_WEEK
+
+
+def test_another_country_keeps_its_rows(erp: Erp) -> None:
+    """A refresh touches its own country only, article ids being the same everywhere."""
+    erp.replace(make_rows(country="AUT", articles=4), run_id="run-aut")
+    before = content_hash(erp.engine, "AUT")
+
+    erp.replace(make_rows(country="DEU"), run_id="run-deu")
+
+    assert erp.runs("AUT") == [("run-aut", 4)]
+    assert content_hash(erp.engine, "AUT") == before
+    assert newest_week(erp.engine, "POL") is None
+
+
+def test_the_same_run_is_answered_with_its_receipt(erp: Erp) -> None:
+    """A repeat, whatever it brings, writes nothing."""
+    first = erp.replace(make_rows(articles=5))
+    before = erp.everything()
+
+    again = erp.replace(make_rows(articles=2))
+
+    assert again == first
+    assert erp.everything() == before
+
+
+def test_the_same_run_is_answered_even_after_a_later_one(erp: Erp, at: Callable[[int], datetime]) -> None:
+    """Its receipt is a fact, no wish to write."""
+    first = erp.replace(run_id="run-1")
+    erp.replace(run_id="run-2", launched_at=at(5))
+    erp.replace(make_rows(NEXT_WEEK), run_id="run-3", launched_at=at(9))
+
+    assert erp.replace(run_id="run-1") == first
+    assert erp.runs() == [("run-3", 5)]
+
+
+def test_one_run_may_refresh_two_countries(erp: Erp) -> None:
+    """The receipt belongs to country, week and run together."""
+    erp.replace(make_rows(country="DEU"), run_id="run-1")
+    receipt = erp.replace(make_rows(country="AUT"), run_id="run-1")
+
+    assert receipt.country == "AUT"
+    assert erp.runs("AUT") == [("run-1", 5)]
+
+
+def test_an_older_week_is_refused(erp: Erp, at: Callable[[int], datetime]) -> None:
+    """A catch-up never overwrites newer prices, however late it was launched."""
+    erp.replace(make_rows(NEXT_WEEK), run_id="newer")
+    before = erp.everything()
+
+    with pytest.raises(NewerWeekInErp, match=r"DEU, week 2026-02-09 .*already holds week 2026-02-16 .*newer"):
+        erp.replace(make_rows(WEEK), run_id="older", launched_at=at(600))
+
+    assert erp.everything() == before
+
+
+def test_an_older_week_of_another_country_is_written(erp: Erp) -> None:
+    """The fence is each country's own."""
+    erp.replace(make_rows(NEXT_WEEK, "AUT"))
+
+    erp.replace(make_rows(WEEK, "DEU"))
+
+    assert newest_week(erp.engine, "DEU") == WEEK
+
+
+def test_a_run_launched_earlier_is_refused(erp: Erp, at: Callable[[int], datetime]) -> None:
+    """A worker that was given up and comes back late finds the later run's rows."""
+    erp.replace(run_id="later", launched_at=at(5))
+    before = erp.everything()
+
+    with pytest.raises(LaterRunInErp, match=r"run earlier .*run later"):
+        erp.replace(run_id="earlier", launched_at=at(0))
+
+    assert erp.everything() == before
+
+
+@pytest.mark.parametrize("minutes", [0, 5])
+def test_a_run_launched_later_replaces_the_week(erp: Erp, at: Callable[[int], datetime], minutes: int) -> None:
+    """A re-delivery of the same week wins; so does a run launched at the very same moment."""
+    erp.replace(run_id="run-1", launched_at=at(0))
+
+    receipt = erp.replace(make_rows(articles=3), run_id="run-2", launched_at=at(minutes))
+
+    assert erp.runs() == [("run-2", 3)]
+    assert receipt.previous_articles == 5
+
+
+def test_launch_times_are_compared_as_moments(erp: Erp) -> None:
+    """09:30 in Berlin is before 09:00 UTC."""
+    erp.replace(run_id="later", launched_at=datetime(2026, 2, 9, 9, 0, tzinfo=UTC))
+
+    with pytest.raises(LaterRunInErp):
+        erp.replace(run_id="earlier", launched_at=datetime.fromisoformat("2026-02-09T09:30:00+01:00"))
+
+
+def test_a_launch_time_without_zone_is_a_mistake(erp: Erp) -> None:
+    """It cannot be compared with another machine's."""
+    with pytest.raises(ValueError, match="time zone"):
+        erp.replace(launched_at=datetime(2026, 2, 9, 9, 0))
+
+
+def test_an_empty_set_is_refused(erp: Erp) -> None:
+    """The country keeps its rows."""
+    erp.replace()
+    before = erp.everything()
+
+    with pytest.raises(EmptySet, match="DEU, week 2026-02-16"):
+        erp.replace(make_rows(articles=5).iloc[:0], week=NEXT_WEEK, country="DEU", run_id="run-2")
+
+    assert erp.everything() == before
+
+
+def test_all_faults_of_the_rows_are_named_at_once(erp: Erp) -> None:
+    """Nothing is deleted for rows that could not be inserted."""
+    erp.replace()
+    before = erp.everything()
+    rows = make_rows(NEXT_WEEK, articles=4, stock=[1.5, 2, 3, 4], recommended_price=[1.0, None, 2.0, float("inf")])
+
+    with pytest.raises(BadRows) as error:
+        erp.replace(rows, path=make_path(make_rows(NEXT_WEEK, articles=4)).drop(columns="price"), run_id="run-2")
+
+    assert [str(fault) for fault in error.value.faults] == [
+        "markdown_recommendations.recommended_price is not an amount that NUMERIC(14,2) holds: 1, for example inf",
+        "markdown_recommendations.recommended_price is empty: 1, for example row 1",
+        "markdown_recommendations.stock is not a whole number that INTEGER holds: 1, for example 1.5",
+        "columns that are missing for markdown_price_path: 1, for example price",
+    ]
+    assert erp.everything() == before
+
+
+def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
+    """Another country, another week, the same key twice, a plan without its article."""
+    rows = make_rows(articles=4)
+    path = make_path(rows)
+    rows.loc[1, "country"] = "AUT"
+    rows.loc[2, "week"] = rows.loc[2, "week"].replace(day=16)
+    rows.loc[3, "article_id"] = "A000000"
+
+    with pytest.raises(BadRows) as error:
+        erp.replace(rows, path=path, week=WEEK, country="DEU")
+
+    assert [str(fault) for fault in error.value.faults] == [
+        "rows of another country than DEU: 1, for example AUT",
+        "rows of another week than 2026-02-09: 1, for example 2026-02-16",
+        "keys that come twice: 1, for example A000000",
+        "plans of articles that are not priced: 1, for example A000003",
+    ]
+
+
+def test_an_insert_that_fails_leaves_the_old_set(erp: Erp) -> None:
+    """A constraint of the ERP's own, met after the delete, takes everything back."""
+    erp.replace()
+    before = erp.everything()
+    erp.execute("CREATE UNIQUE INDEX one_reason ON markdown_recommendations (country, stock)")
+
+    with pytest.raises(ErpRefused, match=r"(?i)unique"):
+        erp.replace(make_rows(NEXT_WEEK, stock=7), run_id="run-2")
+
+    assert erp.everything() == before
+
+
+def test_a_crash_before_the_commit_leaves_the_old_set(erp: Erp) -> None:
+    """Whatever is raised inside the transaction takes it back."""
+    erp.replace()
+    before = erp.everything()
+
+    def crash() -> datetime:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        erp.replace(make_rows(NEXT_WEEK), run_id="run-2", now=crash)
+
+    assert erp.everything() == before
+
+
+def test_a_refresh_before_the_tables_are_made_is_refused(empty_erp: Erp) -> None:
+    """The error names the table and the command that looks at it."""
+    with pytest.raises(ErpRefused, match=r"markdown_refreshes.*doctor"):
+        empty_erp.replace()
+
+
+def test_a_big_country_is_written_whole(erp: Erp) -> None:
+    """Thousands of rows in one go."""
+    receipt = erp.replace(make_rows(articles=3000))
+
+    assert erp.runs() == [("run-1", 3000)]
+    assert content_hash(erp.engine, "DEU") == receipt.content_hash
+
+
+def test_the_fence_reads_what_is_there_after_the_lock(postgres_erp: Erp) -> None:
+    """A database that defaults to REPEATABLE READ does not make the fence read the past."""
+    erp = postgres_erp
+    name = erp.url.rpartition("/")[2]
+    erp.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+
+    with erp.engine.connect() as connection:
+        level = connection.exec_driver_sql("SHOW transaction_isolation").scalar()
+
+    assert level == "read committed"
+
+
+def test_a_schema_of_its_own_leaves_the_default_tables_alone(postgres_erp: Erp) -> None:
+    """A test environment on production's database writes beside it."""
+    ensure_tables(postgres_erp.engine)
+    postgres_erp.replace()
+    before = postgres_erp.everything()
+    test_engine = engine_for(postgres_erp.url, postgres_erp.user, postgres_erp.password, schema="markdown_test")
+    ensure_tables(test_engine)
+    rows = make_rows(NEXT_WEEK, articles=2)
+
+    replace_country(
+        test_engine, week=NEXT_WEEK, country="DEU", run_id="t", launched_at=LAUNCHED, rows=rows, path=make_path(rows)
+    )
+
+    assert postgres_erp.everything() == before
+    assert newest_week(test_engine, "DEU") == NEXT_WEEK
+    assert newest_week(postgres_erp.engine, "DEU") == date(2026, 2, 9)
+    assert content_hash(test_engine, "DEU") != content_hash(postgres_erp.engine, "DEU")

@@ -1,0 +1,126 @@
+"""A real PostgreSQL of Debian's programs, for as long as it is needed."""
+
+import os
+import pwd
+import random
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "100",
+    # Far from UTC, so that a time written without its zone shows.
+    "timezone": "America/New_York",
+}
+# Roles that a test makes need their password; the owner does not.
+_LOGINS = "host all {owner} 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+
+
+class PostgresMissing(Exception):
+    """This machine has no PostgreSQL programs."""
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server; `url` is its first database, without password."""
+
+    url: str
+    user: str
+    password: str | None = None
+    _names: Iterator[int] = field(default_factory=count, repr=False)
+
+    def fresh_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{uuid4().hex[:8]}_{next(self._names)}"
+        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url.rpartition("/")[0] + f"/{name}"
+
+    def execute(self, statement: sql.Composable | str, database: str | None = None) -> None:
+        """Run one statement as the owner, in the database of that URL."""
+        query = statement if isinstance(statement, sql.Composable) else sql.SQL(statement)
+        with psycopg.connect(
+            database or self.url, user=self.user, password=self.password, autocommit=True
+        ) as connection:
+            connection.execute(query)
+
+
+@contextmanager
+def postgres_server(data_dir: Path | None = None) -> Iterator[PostgresServer]:
+    """Start a server on a free port of 127.0.0.1, about two seconds, and stop it at the end.
+
+    data_dir  where its files go; by default a temporary folder, as root one that its own user can reach
+    With ERP_TEST_URL (and DB_USER, DB_PASSWORD) set, that server is used; its user must be able to create databases.
+    raises PostgresMissing
+    """
+    if url := os.environ.get("ERP_TEST_URL"):
+        yield PostgresServer(url, os.environ.get("DB_USER", "postgres"), os.environ.get("DB_PASSWORD"))
+        return
+    programs = _programs()
+    folder = Path(tempfile.mkdtemp(prefix="postgres-")) if data_dir is None else data_dir
+    owner = "postgres" if os.geteuid() == 0 else None
+    if owner:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.chown(folder, owner)
+    user = owner or pwd.getpwuid(os.geteuid()).pw_name
+    try:
+        _run([programs / "initdb", "-D", folder / "data", "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"], owner)
+        (folder / "data" / "pg_hba.conf").write_text(_LOGINS.format(owner=user))
+        port = _free_port()
+        options = " ".join(f"-c {name}={value}" for name, value in {**_SETTINGS, "port": port}.items())
+        control = [programs / "pg_ctl", "-D", folder / "data", "-w"]
+        try:
+            _run([*control, "-l", folder / "log", "-o", f"{options} -k {folder}", "start"], owner)
+            yield PostgresServer(f"postgresql://{user}@127.0.0.1:{port}/postgres", user)
+        finally:
+            _run([*control, "-m", "immediate", "stop"], owner)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _programs() -> Path:
+    """The folder of initdb and pg_ctl."""
+    candidates = []
+    if config := shutil.which("pg_config"):
+        candidates.append(Path(subprocess.check_output([config, "--bindir"], text=True).strip()))
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    candidates += [Path(found).parent for found in [shutil.which("initdb")] if found]
+    for folder in candidates:
+        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
+            return folder
+    raise PostgresMissing("no initdb and pg_ctl found (Debian: apt-get install postgresql)")
+
+
+def _free_port() -> int:
+    """Below the range that the system hands to outgoing connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+
+
+def _run(command: list[str | Path], owner: str | None) -> None:
+    """PostgreSQL refuses to run as root."""
+    # A file, not a pipe: the server inherits it and would keep a pipe open.
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(
+            command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, user=owner, group=owner, cwd="/"
+        )
+        output.seek(0)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{output.read()}")
