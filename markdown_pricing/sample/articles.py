@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from markdown_pricing.countries import Country, PriceEnding
+from markdown_pricing.markdown.ladder import round_to_ending
 from markdown_pricing.sample.dice import FloatArray, IntArray, integer, normal, uniform
 from markdown_pricing.sample.seasonality import age_curve, day_of_year, holidays, season_curve
 
@@ -18,8 +19,15 @@ LONGEST_LIFE_WEEKS = 30
 ARTICLES_PER_LANE = 1000
 """Room for the articles of one lane in the numbering."""
 
-OVERBUYING = 1.45
+OVERBUYING = 2.0
 """Bought over what the buyer expects to sell at list price: an empty shelf is blamed on him, a full one is not."""
+
+HIDDEN_QUALITY_SD, LOCAL_QUALITY_SD = 0.85, 0.30
+BUYER_SEES = 0.15
+"""The share of an article's hidden quality that the buyer foresees."""
+
+BUYER_ERROR_SD = 0.25
+DECAY_OVER_LIFE = 1.8
 
 BROKEN_ASSORTMENT = 0.8
 """With s units per store the share 1 − exp(−0.8·s) of customers finds the size; the others leave."""
@@ -40,13 +48,13 @@ class Category:
 
 
 CATEGORIES = (
-    Category("t-shirts", 1.5, 12, (10, 16), 2.5, 2.6, 180, 0.40, 0.10),
-    Category("dresses", 1.1, 35, (12, 20), 2.2, 1.3, 165, 0.45, 0.16),
-    Category("knitwear", 1.1, 32, (14, 24), 2.0, 1.4, 330, 0.60, 0.14),
-    Category("jackets", 0.8, 75, (16, 26), 1.8, 0.9, 310, 0.55, 0.16),
-    Category("trousers", 1.2, 38, (18, 30), 1.9, 1.4, 280, 0.15, 0.10),
-    Category("shoes", 0.9, 55, (16, 28), 1.9, 1.0, 270, 0.20, 0.14),
-    Category("accessories", 0.9, 15, (14, 30), 2.7, 1.8, 345, 0.25, 0.20),
+    Category("t-shirts", 1.5, 12, (10, 16), 2.7, 2.6, 180, 0.40, 0.10),
+    Category("dresses", 1.1, 35, (12, 20), 2.4, 1.3, 165, 0.45, 0.16),
+    Category("knitwear", 1.1, 32, (14, 24), 2.2, 1.4, 330, 0.60, 0.14),
+    Category("jackets", 0.8, 75, (16, 26), 2.0, 0.9, 310, 0.55, 0.16),
+    Category("trousers", 1.2, 38, (18, 30), 2.1, 1.4, 280, 0.15, 0.10),
+    Category("shoes", 0.9, 55, (16, 28), 2.1, 1.0, 270, 0.20, 0.14),
+    Category("accessories", 0.9, 15, (14, 30), 2.9, 1.8, 345, 0.25, 0.20),
 )
 COLOURS = {"black": 0.25, "white": 0.10, "blue": 0.10, "grey": 0.0, "red": -0.05, "green": -0.15, "yellow": -0.30}
 FABRICS = {"cotton": 0.10, "wool": 0.10, "viscose": 0.0, "linen": -0.05, "polyester": -0.15}
@@ -130,17 +138,6 @@ def usual_articles(country: str) -> int:
     return round(4 + 16 * math.sqrt(size_of(country)))
 
 
-def nearest_ending(cents: FloatArray, endings: tuple[PriceEnding, ...]) -> IntArray:
-    """The nearest price with one of the endings, whole cents; a tie goes down, the lowest such price is the floor."""
-    candidates = []
-    for ending in endings:
-        below = np.floor((cents - ending.cents) / ending.every_cents) * ending.every_cents + ending.cents
-        candidates += [np.maximum(below, ending.cents), np.maximum(below + ending.every_cents, ending.cents)]
-    sorted_up = np.sort(np.stack(candidates), axis=0)
-    nearest = np.argmin(np.abs(sorted_up - cents), axis=0)
-    return np.asarray(np.take_along_axis(sorted_up, nearest[None], axis=0)[0], np.int64)
-
-
 def articles_of(country: Country, lanes: int, first: int, last: int, seed: int) -> Articles:
     """The articles of a country's lanes that are listed in any week from `first` to `last`, ordered by number."""
     lag = int(integer(0, 3, seed, "lag", country.code)[()])  # a launch reaches the countries some weeks apart
@@ -150,31 +147,34 @@ def articles_of(country: Country, lanes: int, first: int, last: int, seed: int) 
     colour = _choice("colour", np.array([3.0, 2, 2, 1.5, 1, 1, 0.7]), seed, number)
     fabric = _choice("fabric", np.array([3.0, 1, 2, 1, 2]), seed, number)
     looks = np.array([*COLOURS.values()])[colour] + np.array([*FABRICS.values()])[fabric]
-    hidden = 0.60 * normal(seed, "quality", number)
-    local = 0.30 * normal(seed, "local quality", country.code, number)
+    hidden = HIDDEN_QUALITY_SD * normal(seed, "quality", number)
+    local = LOCAL_QUALITY_SD * normal(seed, "local quality", country.code, number)
     taste = 0.20 * normal(seed, "taste", country.code, category)
     price_level = PRICE_LEVELS.get(country.currency, 1.0) * np.exp(0.06 * normal(seed, "prices", country.code))
     dearness = 0.35 * normal(seed, "dearness", number)
-    price_list = nearest_ending(
-        100 * of_category("list_price_eur")[category] * np.exp(dearness) * price_level, country.price_endings
-    )
+    price_list_eur = of_category("list_price_eur")[category] * np.exp(dearness)
+    price_list = round_to_ending(np.rint(100 * price_list_eur * price_level), country.price_endings)
     all_stores = max(STORES_AT_SIZE_1 * size_of(country.code), 3)
     stores = np.maximum(np.round(all_stores * (0.45 + 0.55 * uniform(seed, "stores", number))), 2).astype(np.int64)
     rate = of_category("units_per_store")[category] * np.exp(taste - 0.5 * dearness)
     life = end - launch + 1
-    decay = np.exp(0.3 * normal(seed, "decay", number)) * 0.9 / life
+    decay = np.exp(0.3 * normal(seed, "decay", number)) * DECAY_OVER_LIFE / life
     elasticity = of_category("elasticity")[category] * np.exp(
         0.05 * normal(seed, "sensitivity", country.code)
     ) + 0.15 * normal(seed, "elasticity", number)
     dispersion = of_category("dispersion")[category] * np.exp(0.2 * normal(seed, "dispersion", number))
     truth = Articles(
         number, category, launch, end, end + gap, colour, fabric, price_list,
-        salvage=np.round(price_list * (0.15 + 0.10 * uniform(seed, "salvage", number))).astype(np.int64),
+        salvage=_salvage(price_list, country.price_endings, uniform(seed, "salvage", number)),
         stores=stores, bought=np.zeros_like(number),
         level=stores * rate * np.exp(looks + hidden + local),
         decay=decay, elasticity=np.clip(elasticity, 1.6, 3.3), dispersion=dispersion,
     )  # fmt: skip
-    guess = stores * rate * np.exp(looks + 0.35 * hidden + 0.25 * normal(seed, "guess", country.code, number))
+    guess = (
+        stores
+        * rate
+        * np.exp(looks + BUYER_SEES * hidden + BUYER_ERROR_SD * normal(seed, "guess", country.code, number))
+    )
     return _with_stock(truth, country.code, guess * OVERBUYING)
 
 
@@ -204,6 +204,12 @@ def _category_for(launch: IntArray, seed: int, number: IntArray) -> IntArray:
     weights = of_category("share") * np.exp(2.5 * of_category("season_strength") * wave)
     up_to = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
     return np.asarray((uniform(seed, "category", number)[:, None] > up_to[:, :-1]).sum(axis=1), np.int64)
+
+
+def _salvage(price_list: IntArray, endings: tuple[PriceEnding, ...], chance: FloatArray) -> IntArray:
+    """15 to 25 % of the list price, without cents where the currency has none."""
+    step = 1 if any(ending.cents % 100 for ending in endings) else 100
+    return np.asarray(np.floor(price_list * (0.15 + 0.10 * chance) / step) * step, np.int64)
 
 
 def _choice(what: str, weights: FloatArray, seed: int, number: IntArray) -> IntArray:

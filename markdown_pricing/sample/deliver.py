@@ -1,44 +1,37 @@
 """A sample snapshot in the lake, written as Spark writes one: part files first, `_SUCCESS` last."""
 
 import posixpath
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any, Protocol
 from uuid import NAMESPACE_URL, uuid5
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from markdown_pricing.countries import Country
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.paths import country_folder, snapshot_folder, success_file
+from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.sample.season import sample_market
 
 ROWS_PER_PART = 6_000
 
 
-class Lake(Protocol):
-    """Where to write: an fsspec filesystem and the lake's root in it."""
-
-    @property
-    def filesystem(self) -> Any: ...
-
-    @property
-    def root(self) -> str: ...
-
-
 def deliver_sample(
     lake: Lake,
     week: date,
-    countries: Mapping[str, Country],
+    countries: Iterable[Country],
     articles: int | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> None:
-    """Write the sample season of `countries` as the lake's snapshot of `week`, in place of the one that is there.
+    """Write the sample season of `countries` as the lake's snapshot of `week`, in place of any that is there.
 
     articles : to price in each country; None: as many as suit its size
     progress : is called with a country's code when it has been written
+    raises SampleTooEarly, and what the lake raises
     """
-    tables = ((code, sample_market(country, week, articles, seed).table()) for code, country in countries.items())
+    tables = ((country.code, sample_market(country, week, articles, seed).table()) for country in countries)
     deliver(lake, week, tables, f"season {seed} {articles}", progress)
 
 
@@ -51,27 +44,26 @@ def deliver(
 ) -> None:
     """Write one table per country as the snapshot of `week`; `source` goes into the file names, as Spark's job id does.
 
-    Of an earlier delivery `_SUCCESS` goes first, so that nobody reads a half-written snapshot as a whole one.
+    Of an earlier delivery `_SUCCESS` goes first, so that nobody takes a half-written snapshot for a whole one.
     """
-    folder = posixpath.join(lake.root, "markdown_training_data", week.isoformat())
-    success = posixpath.join(folder, "_SUCCESS")
-    if lake.filesystem.exists(success):
-        lake.filesystem.rm_file(success)
-    if lake.filesystem.exists(folder):
-        lake.filesystem.rm(folder, recursive=True)
+    _remove(lake, success_file(week))
+    _remove(lake, snapshot_folder(week))
     for code, table in tables:
-        _write_parts(lake.filesystem, posixpath.join(folder, f"country={code}"), table, f"{source} {week} {code}")
+        _write_parts(lake, country_folder(week, code), table, f"{source} {week} {code}")
         if progress:
             progress(code)
-    lake.filesystem.makedirs(folder, exist_ok=True)
-    with lake.filesystem.open(success, "wb"):
-        pass
+    publish_bytes(lake, success_file(week), b"")
 
 
-def _write_parts(filesystem: Any, folder: str, table: pa.Table, job: str) -> None:
-    filesystem.makedirs(folder, exist_ok=True)
+def _write_parts(lake: Lake, folder: str, table: pa.Table, job: str) -> None:
     job_id = uuid5(NAMESPACE_URL, job)
-    for part, start in enumerate(range(0, max(table.num_rows, 1), ROWS_PER_PART)):
-        path = posixpath.join(folder, f"part-{part:05}-{job_id}.c000.snappy.parquet")
-        with filesystem.open(path, "wb") as file:
-            pq.write_table(table.slice(start, ROWS_PER_PART), file, compression="snappy")
+    for part, start in enumerate(range(0, table.num_rows, ROWS_PER_PART)):
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table.slice(start, ROWS_PER_PART), buffer, compression="snappy")
+        path = f"{folder}/part-{part:05}-{job_id}.c000.snappy.parquet"
+        publish_bytes(lake, path, memoryview(buffer.getvalue()).cast("B"))
+
+
+def _remove(lake: Lake, path: str) -> None:
+    if lake.entry(path):
+        lake.filesystem.rm(posixpath.join(lake.root, path), recursive=True)

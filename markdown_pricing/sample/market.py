@@ -15,13 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from markdown_pricing.countries import Country
-from markdown_pricing.sample.articles import (
-    BROKEN_ASSORTMENT,
-    CATEGORIES,
-    COLOURS,
-    FABRICS,
-    Articles,
-)
+from markdown_pricing.sample.articles import BROKEN_ASSORTMENT, CATEGORIES, COLOURS, FABRICS, Articles
 from markdown_pricing.sample.dice import FloatArray, IntArray, gamma_quantile, normal, poisson_quantile, uniform
 from markdown_pricing.sample.seasonality import dates_of, day_of_year
 
@@ -97,11 +91,13 @@ class Market:
     sold: tuple[SoldWeek, ...] = ()
 
     @classmethod
-    def opening(cls, country: Country, week: int, articles: Articles, seed: int) -> "Market":
+    def opening(
+        cls, country: Country, week: int, articles: Articles, seed: int, response: Response = constant_elasticity
+    ) -> "Market":
         """A market that has sold nothing yet; articles launched before `week` never come on sale in it."""
         none = np.zeros(len(articles), np.int64)
         stock = np.where(articles.launch >= week, articles.bought, 0)
-        return cls(country, week, articles, articles.price_list, stock, none, none - 1, seed, luck=seed)
+        return cls(country, week, articles, articles.price_list, stock, none, none - 1, seed, seed, response)
 
     @property
     def on_sale(self) -> IntArray:
@@ -154,29 +150,26 @@ class Market:
         for sales in self.sold[-weeks:]:
             units[sales.rows] += sales.units
             times[sales.rows] += 1
-        return np.divide(units, times, out=np.full(len(units), np.nan), where=times > 0)
+        return np.where(times > 0, units / np.maximum(times, 1), np.nan)
 
     def table(self) -> pa.Table:
         """The market in the contract's form: its history and, with units NULL, the snapshot of `week`."""
-        since = self.week - WEEKS_OF_HISTORY + 1
-        past = [sales for sales in self.sold if sales.week >= since]
-        rows = np.concatenate([*(sales.rows for sales in past), self.on_sale])
-        week = np.concatenate([*(np.full(len(sales.rows), sales.week) for sales in past), self._this_week()])
-        price = np.concatenate([*(sales.price for sales in past), self.price[self.on_sale]])
-        units = np.concatenate([*(sales.units for sales in past), np.zeros(len(self.on_sale), np.int64)])
-        stock = np.concatenate([*(sales.stock for sales in past), self.stock[self.on_sale]])
+        now = self.on_sale
+        nothing = np.zeros_like(now)
+        unsold = SoldWeek(self.week, now, self.price[now], nothing, self.stock[now], nothing)
+        weeks = [*(sales for sales in self.sold if sales.week > self.week - WEEKS_OF_HISTORY), unsold]
+        week = np.repeat([sales.week for sales in weeks], [len(sales.rows) for sales in weeks])
+        rows, price, units, stock = (
+            np.concatenate([getattr(sales, field) for sales in weeks]) for field in ("rows", "price", "units", "stock")
+        )
         kept = self._reached_the_lake(rows, week)
         return self._as_table(rows[kept], week[kept], price[kept], units[kept], stock[kept])
-
-    def _this_week(self) -> IntArray:
-        return np.full(len(self.on_sale), self.week)
 
     def _surroundings(self, rows: IntArray, week: int) -> FloatArray:
         """Weather, one for a category in a country, and adverts."""
         weather = normal(self.seed, "weather", self.country.code, self.articles.category[rows], week)
         advert = self._adverts(self.articles.number[rows], np.array(week))
-        effect: FloatArray = np.exp(WEATHER_SD * weather) * ADVERT_EFFECT**advert
-        return effect
+        return np.asarray(np.exp(WEATHER_SD * weather) * ADVERT_EFFECT**advert, float)
 
     def _adverts(self, number: IntArray, week: IntArray) -> FloatArray:
         return np.asarray(uniform(self.seed, "advert", self.country.code, number, week) < ADVERT_SHARE, float)

@@ -10,16 +10,17 @@ import numpy as np
 
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import FinalError
-from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of, nearest_ending, usual_articles
+from markdown_pricing.markdown.ladder import ladder_cents
+from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of, usual_articles
 from markdown_pricing.sample.dice import FloatArray, IntArray, normal
-from markdown_pricing.sample.market import WEEKS_OF_HISTORY, Market
+from markdown_pricing.sample.market import WEEKS_OF_HISTORY, Market, Response, constant_elasticity
 from markdown_pricing.sample.seasonality import dates_of, number_of
 
-DISCOUNTS_PCT = np.array([0, 10, 20, 30, 40, 50, 60, 70])
+DISCOUNTS_PCT = (10, 20, 30, 40, 50, 60, 70)
 MAX_MARKDOWNS = 4
 WEEKS_BETWEEN_MARKDOWNS = 2
 YOUNGEST_MARKED_DOWN_WEEKS = 3
-SLOW = np.array([1.25, 1.6, 2.2, 3.2])
+SLOW = np.array([1.3, 1.8, 2.5, 3.6])
 """Cover ÷ weeks left from which the manager goes one, two, three, four rungs down."""
 
 
@@ -30,12 +31,18 @@ class SampleTooEarly(FinalError):
 
 
 def sample_market(
-    country: Country, week: date, articles: int | None = None, seed: int = 0, weeks_ahead: int = 0
+    country: Country,
+    week: date,
+    articles: int | None = None,
+    seed: int = 0,
+    weeks_ahead: int = 0,
+    response: Response = constant_elasticity,
 ) -> Market:
     """The market of a country before the sales of `week`, with its two years of history.
 
     articles : to price in that week; None: as many as a country of that size has
     weeks_ahead : how many weeks it can be played on with new launches
+    response : how customers take a price, in the past and in the weeks to come
     raises SampleTooEarly
 
     >>> market = sample_market(Country("DEU"), date(2026, 2, 9), articles=20)
@@ -47,7 +54,8 @@ def sample_market(
     if opening < 0:
         raise SampleTooEarly(week)
     lanes = usual_articles(country.code) if articles is None else articles
-    market = Market.opening(country, opening, articles_of(country, lanes, opening, now + weeks_ahead, seed), seed)
+    chosen = articles_of(country, lanes, opening, now + weeks_ahead, seed)
+    market = Market.opening(country, opening, chosen, seed, response)
     while market.week < now:
         market, _ = market.sell(past_manager(market))
     return market
@@ -61,7 +69,7 @@ def past_manager(market: Market) -> FloatArray:
     rung = np.argmin(np.abs(ladder - price[:, None]), axis=1)
     deeper = np.searchsorted(SLOW, _slowness(market), side="right")
     last_weeks = (articles.end - market.week < 4) & (stock > 0.25 * articles.bought)
-    target = np.maximum(np.minimum(rung + deeper, len(DISCOUNTS_PCT) - 1), np.where(last_weeks, 5, 0))
+    target = np.maximum(np.minimum(rung + deeper, len(DISCOUNTS_PCT)), np.where(last_weeks, 5, 0))
     may = (
         (stock > 0)
         & (market.week - articles.launch >= YOUNGEST_MARKED_DOWN_WEEKS)
@@ -76,9 +84,8 @@ def past_manager(market: Market) -> FloatArray:
 
 def ladder_of(market: Market) -> IntArray:
     """List price and the seven rungs below it, whole cents, shape (articles, 8)."""
-    share = 1 - DISCOUNTS_PCT / 100
-    rungs = nearest_ending(np.round(market.articles.price_list[:, None] * share), market.country.price_endings)
-    return np.concatenate([market.articles.price_list[:, None], rungs[:, 1:]], axis=1)
+    list_price = market.articles.price_list
+    return np.column_stack([list_price, ladder_cents(list_price, DISCOUNTS_PCT, market.country.price_endings)])
 
 
 def _slowness(market: Market) -> FloatArray:
