@@ -7,20 +7,20 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import UsageError
 
 DEFAULT_FILE = Path(__file__).parent / "data" / "countries.csv"
 COLUMNS = ("country", "name", "currency", "time_zone", "price_endings")
 
 
-class BadCountries(FinalError):
+class BadCountries(UsageError):
     def __init__(self, path: Path, faults: Sequence[str]) -> None:
         self.path, self.faults = path, tuple(faults)
         listed = "".join(f"\n  - {fault}" for fault in faults)
         super().__init__(f"{path} is not a usable list of countries:{listed}\nCorrect the file and start again.")
 
 
-class UnknownCountries(FinalError):
+class UnknownCountries(UsageError):
     def __init__(self, unknown: Sequence[str], known: Sequence[str]) -> None:
         self.unknown = tuple(unknown)
         super().__init__(

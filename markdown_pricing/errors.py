@@ -2,7 +2,8 @@
 
 PricingError
 ├── TransientError   the lake, the ERP or a worker is away: the same run may succeed later
-└── FinalError       bad data, bad settings, a refused write: a repeat would fail again
+└── FinalError       bad data, a refused write: a repeat would fail again
+    └── UsageError   what the user gave is wrong: an argument, a setting, a rules file
 """
 
 
@@ -16,3 +17,7 @@ class TransientError(PricingError):
 
 class FinalError(PricingError):
     """The same work would fail again: somebody has to change something first."""
+
+
+class UsageError(FinalError):
+    """What the user gave can't be used; the command line answers it with exit code 2."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import UsageError
 
 HEAD_OFFICE = ZoneInfo("Europe/Berlin")
 ONE_WEEK = timedelta(weeks=1)
@@ -12,7 +12,7 @@ OPENING_TIME = time(8, 0)
 """A week's round is opened on its Monday at this time, head office."""
 
 
-class NotAWeek(FinalError):
+class NotAWeek(UsageError):
     def __init__(self, text: object) -> None:
         super().__init__(f"{text} is not a week. A week is named by its Monday, for example 2026-02-09.")
 

@@ -1,0 +1,121 @@
+"""The command line. Heavy libraries are imported by the command that needs them, so that help comes at once."""
+
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from markdown_pricing import __version__
+from markdown_pricing.errors import PricingError, UsageError
+from markdown_pricing.settings import Settings
+from markdown_pricing.weeks import NotAWeek, parse_week
+
+DONE, FAILED, BAD_USAGE = 0, 1, 2
+
+
+class Week(click.ParamType[date]):
+    name = "monday"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return parse_week(value)
+        except NotAWeek as error:
+            self.fail(str(error), param, context)
+
+
+class CommaList(click.ParamType[tuple[str, ...]]):
+    name = "list"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, ...]:
+        return value if isinstance(value, tuple) else tuple(value.split(","))
+
+
+week_option = click.option("--week", type=Week(), metavar="MONDAY", help="ISO date of a Monday.")
+countries_option = click.option("--countries", type=CommaList(), metavar="DEU,AUT", help="Comma-separated ISO codes.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="markdown-pricing")
+def cli() -> None:
+    """When and by how much to mark each article down, so that the whole stock sells at the highest price."""
+
+
+@cli.command()
+@click.option("--lake", required=True, help="URL or folder of the lake to write to.")
+@week_option
+@countries_option
+@click.option("--articles", type=click.IntRange(min=1), help="Articles to price in each country; default: by its size.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same sample.")
+@click.option("--real-sales", is_flag=True, help="Real grocery sales instead (needs the extra real-sales).")
+@json_option
+def sample(**options: Any) -> int:
+    """Write a sample snapshot to try everything on; by default of this week."""
+    from markdown_pricing.commands.sample import sample
+
+    return sample(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
+@week_option
+@countries_option
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes to work in.")
+@json_option
+def run(**options: Any) -> int:
+    """Price a week through Dagster and refresh the ERP; by default the newest week delivered, all countries.
+
+    Without --countries the countries of COUNTRY_GROUP are priced. Each country is a run of its own in the Dagster UI.
+    Exit code 1 when a country failed; the others are done.
+    """
+    from markdown_pricing.commands.run import run
+
+    return run(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
+@click.option("--lake", required=True, help="URL or folder of the lake to read from.")
+@click.option("--week", type=Week(), metavar="MONDAY", required=True, help="The snapshot's week, ISO date of a Monday.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Parquet file to write.")
+@countries_option
+@click.option("--rules", type=click.Path(dir_okay=False, path_type=Path), help="Price under other rules.")
+@click.option("--model", help="Another demand model, by name.")
+@json_option
+def price(**options: Any) -> int:
+    """Price a snapshot into one Parquet file, with no ERP and no Dagster; nothing else is written."""
+    from markdown_pricing.commands.price import price
+
+    return price(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
+@json_option
+def doctor(**options: Any) -> int:
+    """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do."""
+    from markdown_pricing.commands.doctor import doctor
+
+    return doctor(os.environ, **options)
+
+
+def main() -> None:
+    """Run the command and leave with its exit code; our own errors are printed as they are, without a traceback."""
+    try:
+        code = cli.main(prog_name="markdown-pricing", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        code = FAILED
+    except PricingError as error:
+        click.echo(str(error), err=True)
+        code = BAD_USAGE if isinstance(error, UsageError) else FAILED
+    sys.exit(code or DONE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What each command of `markdown-pricing` does; `__main__` has their options."""

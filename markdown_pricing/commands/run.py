@@ -1,0 +1,106 @@
+"""`markdown-pricing run`: the main job through Dagster, country by country, with no server running."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+from markdown_pricing.commands.console import print_error, print_json, print_table, progress
+from markdown_pricing.countries import Countries, read_countries
+from markdown_pricing.errors import FinalError, UsageError
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot
+from markdown_pricing.orchestration.local_round import Outcome, price_countries
+from markdown_pricing.settings import DATA, Settings
+
+
+class NothingDelivered(FinalError):
+    def __init__(self, lake: Lake) -> None:
+        super().__init__(
+            f"{lake.url} holds no delivered snapshot (markdown_training_data/<week>/_SUCCESS). "
+            f"Wait for the ETL, or try a sample: markdown-pricing sample --lake {lake.url}"
+        )
+
+
+class WeekBeforeStart(UsageError):
+    def __init__(self, week: date, start: date) -> None:
+        super().__init__(f"{week} is before the first week {start}. Set MARKDOWN_PRICING_START_WEEK to it or earlier.")
+
+
+def run(settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, as_json: bool) -> int:
+    chosen = _choose(read_countries(settings.countries_file), countries or settings.country_group)
+    lake = Lake(settings.lake_url)
+    snapshot = find_snapshot(lake, week or _newest(lake))
+    if snapshot.week < settings.start_week:
+        raise WeekBeforeStart(snapshot.week, settings.start_week)
+    make_dagster_home(settings.dagster_home)
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    outcomes: list[Outcome] = []
+    with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
+        for outcome in price_countries(snapshot.week, _largest_first(chosen, snapshot), workers):
+            outcomes.append(outcome)
+            advance(f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s")
+    outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
+    _show(snapshot.week, outcomes, as_json)
+    return 1 if any(outcome.failed for outcome in outcomes) else 0
+
+
+def make_dagster_home(home: Path) -> None:
+    """The folder and its dagster.yaml when they are missing; an existing file is left as it is."""
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        shutil.copyfile(DATA / "dagster.yaml", home / "dagster.yaml")
+
+
+def _choose(configured: Countries, named: Sequence[str] | None) -> list[str]:
+    return list(configured) if named is None else configured.choose(named)
+
+
+def _newest(lake: Lake) -> date:
+    weeks = delivered_weeks(lake)
+    if not weeks:
+        raise NothingDelivered(lake)
+    return max(weeks)
+
+
+def _largest_first(countries: Sequence[str], snapshot: Snapshot) -> list[str]:
+    """So that no worker is left alone with a large country at the end."""
+    return sorted(countries, key=lambda code: -snapshot.bytes_by_country.get(code, 0))
+
+
+def _show(week: date, outcomes: Sequence[Outcome], as_json: bool) -> None:
+    if as_json:
+        print_json({"week": week, "countries": [asdict(outcome) for outcome in outcomes]})
+    else:
+        print_table(
+            f"Week {week}",
+            ("Country", "Result", "Articles", "Markdowns", "Revenue, against keeping", "against the habit", "Seconds"),
+            [_row(outcome) for outcome in outcomes],
+            numbers_from=2,
+        )
+        done = [outcome for outcome in outcomes if not outcome.failed]
+        articles, markdowns = sum(o.articles or 0 for o in done), sum(o.markdowns or 0 for o in done)
+        print(f"{len(done)} of {len(outcomes)} countries, {articles:,} articles, {markdowns:,} markdowns.")
+    for outcome in outcomes:
+        if outcome.failed:
+            print_error(f"{outcome.country}: {outcome.message}")
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    def share(value: float | None) -> str:
+        return "" if value is None else f"{value:+.1f} %"
+
+    def count(value: int | None) -> str:
+        return "" if value is None else f"{value:,}"
+
+    return (
+        outcome.country,
+        outcome.status,
+        count(outcome.articles),
+        count(outcome.markdowns),
+        share(outcome.lead_over_keep_pct),
+        share(outcome.lead_over_habit_pct),
+        f"{outcome.seconds:.1f}",
+    )

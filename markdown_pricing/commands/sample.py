@@ -1,0 +1,40 @@
+"""`markdown-pricing sample`: a sample lake to try everything on."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from markdown_pricing.commands.console import print_json, progress
+from markdown_pricing.countries import read_countries
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.settings import Settings
+from markdown_pricing.weeks import this_week
+
+
+def sample(
+    settings: Settings,
+    lake: str,
+    week: date | None,
+    countries: Sequence[str] | None,
+    articles: int | None,
+    seed: int,
+    real_sales: bool,
+    as_json: bool,
+) -> int:
+    target, week = Lake(lake), week or this_week(datetime.now(UTC))
+    if real_sales:
+        from markdown_pricing.sample.grocery import COUNTRY, deliver_grocery
+
+        deliver_grocery(target, week)
+        chosen = [COUNTRY]
+    else:
+        from markdown_pricing.sample.deliver import deliver_sample
+
+        configured = read_countries(settings.countries_file)
+        chosen = configured.choose(countries) if countries else list(configured)
+        with progress(f"Sample of {week}", len(chosen)) as advance:
+            deliver_sample(target, week, [configured[code] for code in chosen], articles, seed, advance)
+    if as_json:
+        print_json({"lake": lake, "week": week, "countries": chosen})
+    else:
+        print(f"{lake} holds a snapshot of {week} for {len(chosen)} countries.")
+    return 0

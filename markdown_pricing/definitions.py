@@ -1,0 +1,53 @@
+"""What Dagster loads, in order of flow."""
+
+import os
+
+import dagster as dg
+
+from markdown_pricing.countries import read_countries
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.markdown.rules import read_rules
+from markdown_pricing.orchestration.assets import (
+    demand_model,
+    erp_refresh,
+    markdown_predictions,
+    markdown_training_data,
+    training_data,
+)
+from markdown_pricing.orchestration.automation import JOB, SNAPSHOT, weekly_round
+from markdown_pricing.orchestration.checks import checks_for
+from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
+from markdown_pricing.orchestration.resources import DemandTraining, Erp
+from markdown_pricing.settings import Settings
+
+settings = Settings.from_env(os.environ)
+countries = read_countries(settings.countries_file)
+weeks = weeks_from(settings.start_week)
+partitions = week_and_country(settings.start_week, countries)
+
+flow = [training_data, demand_model, markdown_predictions, erp_refresh]
+markdown_pricing = dg.define_asset_job(
+    JOB,
+    selection=dg.AssetSelection.assets(*flow),
+    description="One country of one week, from its sales on the lake to its rows in the ERP.",
+)
+schedule, sensor = weekly_round(partitions)
+
+defs = dg.Definitions(
+    assets=dg.map_asset_specs(
+        lambda spec: spec.replace_attributes(partitions_def=weeks if spec.key == SNAPSHOT else partitions),
+        [markdown_training_data, *flow],
+    ),
+    asset_checks=checks_for(partitions),
+    jobs=[markdown_pricing],
+    schedules=[schedule],
+    sensors=[sensor],
+    resources={
+        "lake": Lake(settings.lake_url),
+        "demand_training": DemandTraining(model=settings.demand_model),
+        "rules": read_rules(settings.rules_file),
+        "countries": countries,
+        "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
+    },
+    executor=dg.in_process_executor,
+)

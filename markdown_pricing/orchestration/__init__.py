@@ -1,0 +1,1 @@
+"""The weekly round on Dagster: the only folder that knows the orchestrator."""

@@ -1,0 +1,176 @@
+"""The whole flow on one page: sales from the lake, a demand model, a price path for every article, the ERP's rows.
+
+Each asset reads what the one before it kept on the lake and keeps its own result there, by week and country; so any
+of them can be materialized alone, and a retried run goes on where it stopped. Upstream, `shared_demand` has its place
+between the snapshot and the demand model.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from markdown_pricing import pricing
+from markdown_pricing.countries import Countries
+from markdown_pricing.erp.refresh import newest_week, replace_country
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import find_snapshot, read_country
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.orchestration import figures
+from markdown_pricing.orchestration.automation import REFRESH, SNAPSHOT, SUPERSEDED_BY
+from markdown_pricing.orchestration.checks import acceptance_of, refuse_if_blocked
+from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.partitions import week_and_country_of
+from markdown_pricing.orchestration.resources import DemandTraining, Erp
+from markdown_pricing.orchestration.results import Results
+from markdown_pricing.provenance import code_version, provenance
+from markdown_pricing.training_data.schema import columns_to_read
+
+POOL = "country_runs"
+GROUP = "markdown_pricing"
+OWNERS = ["team:pricing"]
+
+markdown_training_data = dg.AssetSpec(
+    SNAPSHOT,
+    group_name=GROUP,
+    owners=["team:etl"],
+    kinds={"spark", "parquet", "hdfs"},
+    description="Two years of weekly sales of every article in every country, delivered by the ETL, `_SUCCESS` last.",
+)
+"""The snapshot of a week, delivered by the ETL; the sensor records its arrival."""
+
+
+@dg.asset(
+    deps=[markdown_training_data],
+    pool=POOL,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"pandas", "parquet"},
+    code_version=code_version(),
+    metadata=figures.TRAINING_DATA_COLUMNS,
+)
+def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
+    """One country's sales, checked as a whole, with the weeks marked in which stock cut sales off.
+
+    A row per article and week, up to and including the week to price; the week's own rows are the articles to price.
+    """
+    week, country = week_and_country_of(context)
+    with final_faults_not_retried(context):
+        snapshot = find_snapshot(lake, week)
+        rows = read_country(lake, snapshot, country, columns_to_read)
+        frame = pricing.make_training_data(rows, week, country)
+        origin = provenance(week.isoformat(), country, snapshot.stamp)
+        path = Results(lake, week, country).keep_training_data(frame, origin)
+        return dg.MaterializeResult(metadata=figures.of_training_data(frame, week, origin, lake.where(path)))
+
+
+@dg.asset(
+    deps=[training_data],
+    pool=POOL,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"lightgbm"},
+    code_version=code_version(),
+)
+def demand_model(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
+) -> dg.MaterializeResult[None]:
+    """Units per week that one country buys of each article at each price.
+
+    One model per week and country, fitted on the sales before that week.
+    """
+    week, country = week_and_country_of(context)
+    with final_faults_not_retried(context):
+        results = Results(lake, week, country)
+        frame, origin = results.training_data()
+        sold = pricing.CountryWeek.of(frame, week, country)
+        how = demand_training.model, demand_training.seed, demand_training.threads
+        model, report = pricing.fit(sold, *how), pricing.report(sold, *how)
+        origin = origin.of(demand_model=demand_training.model, seed=demand_training.seed)
+        path = results.keep_model(model, origin)
+        return dg.MaterializeResult(metadata=figures.of_model(model, report, origin, lake.where(path)))
+
+
+@dg.asset(
+    deps=[training_data, demand_model],
+    pool=POOL,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"numpy", "parquet"},
+    code_version=code_version(),
+    metadata=figures.PREDICTION_COLUMNS,
+)
+def markdown_predictions(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    rules: dg.ResourceParam[RuleBook],
+    countries: dg.ResourceParam[Countries],
+) -> dg.MaterializeResult[None]:
+    """When and by how much to mark each article down: a row per article to price, and its price path to the end week.
+
+    Every price obeys the country's rules; revenue is set beside keeping today's price and beside the old habit.
+    """
+    week, country = week_and_country_of(context)
+    with final_faults_not_retried(context):
+        results = Results(lake, week, country)
+        frame, _ = results.training_data()
+        model, origin = results.model()
+        origin = pricing.priced_under(origin, rules, countries[country])
+        sold = pricing.CountryWeek.of(frame, week, country)
+        recommendations = pricing.price_articles(
+            sold, model, countries[country], rules, origin, context.run.run_id, datetime.now(UTC)
+        )
+        path = results.keep_predictions(recommendations.rows, recommendations.path, origin)
+        return dg.MaterializeResult(
+            metadata=figures.of_predictions(recommendations, countries[country].currency, origin, lake.where(path))
+        )
+
+
+@dg.asset(
+    deps=[markdown_predictions],
+    pool=POOL,
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"sqlalchemy", "sql"},
+    code_version=code_version(),
+    output_required=False,
+    metadata=figures.ERP_COLUMNS,
+    freshness_policy=dg.FreshnessPolicy.cron(
+        deadline_cron="0 20 * * 1", lower_bound_delta=timedelta(hours=12), timezone="Europe/Berlin"
+    ),
+)
+def erp_refresh(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    erp: dg.ResourceParam[Erp],
+    rules: dg.ResourceParam[RuleBook],
+    countries: dg.ResourceParam[Countries],
+) -> Iterator[dg.MaterializeResult[None]]:
+    """The country's rows in the ERP, replaced in one transaction, with a receipt.
+
+    Not attempted when the ERP already holds a newer week: then the partition stays empty and says which.
+    """
+    week, country = week_and_country_of(context)
+    with final_faults_not_retried(context), erp.engine() as engine:
+        results = Results(lake, week, country)
+        rows, path, origin = results.predictions()
+        held = newest_week(engine, country)
+        if held is not None and held > week:
+            metadata = figures.of_superseded(held, origin)
+            context.log_event(dg.AssetObservation(REFRESH, partition=context.partition_key, metadata=metadata))
+            context.log.info(
+                f"Archived only: the ERP already holds {held} for {country}.", extra={SUPERSEDED_BY: str(held)}
+            )
+            return
+        refuse_if_blocked(country, week, acceptance_of(results, rules, countries[country], rows))
+        record = context.instance.get_run_record_by_id(context.run.run_id)
+        receipt = replace_country(
+            engine,
+            week=week,
+            country=country,
+            run_id=context.run.run_id,
+            launched_at=record.create_timestamp,
+            rows=rows,
+            path=path,
+        )
+        yield dg.MaterializeResult(metadata=figures.of_receipt(receipt, origin, countries[country].currency))

@@ -1,0 +1,287 @@
+"""What starts the weekly round: Monday 08:00 opens the week, the sensor starts it when the data is there.
+
+Which weeks are due is computed, not handed out by the scheduler, so that weeks missed while it was down are caught
+up. What was opened, delivered and late is recorded as events of the snapshot's asset, where everybody can see it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import Snapshot, SnapshotNotDelivered, delivered_weeks, find_snapshot
+from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
+from markdown_pricing.weeks import due_weeks
+
+JOB = "markdown_pricing"
+SNAPSHOT = dg.AssetKey("markdown_training_data")
+REFRESH = dg.AssetKey("erp_refresh")
+
+OPENED, LATE, STAMP, SUPERSEDED_BY = "Opened", "Late", "Snapshot", "Superseded by week"
+ROUND_TAG, WEEK_TAG, COUNTRY_TAG = "markdown/round", "markdown/week", "markdown/country"
+STAMP_TAG = "markdown/snapshot"
+
+LATE_AFTER = timedelta(hours=24)
+ROUND_LIMIT = timedelta(hours=24)
+
+UNFINISHED = [
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The sensor's memory: the stamp with which each week was last started, and the round that is under way.
+
+    Losing it starts nothing twice: run keys and recorded materializations are asked as well.
+    """
+
+    started: Mapping[str, str] = field(default_factory=dict)
+    round: str | None = None
+
+    @classmethod
+    def from_cursor(cls, cursor: str | None) -> "Progress":
+        return cls(**json.loads(cursor)) if cursor else cls()
+
+    def to_cursor(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def weekly_round(partitions: dg.MultiPartitionsDefinition) -> tuple[dg.ScheduleDefinition, dg.SensorDefinition]:
+    """The schedule that opens due weeks and the sensor that starts a round once its snapshot is delivered."""
+
+    @dg.schedule(
+        name="weekly_markdown_pricing",
+        cron_schedule="0 8 * * 1",
+        execution_timezone="Europe/Berlin",
+        job_name=JOB,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Opens every week that is due and not yet opened; the sensor starts each when its data is there.",
+    )
+    def weekly_markdown_pricing(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:
+        opened = open_due_weeks(context.instance, start_week_of(partitions), context.scheduled_execution_time)
+        return dg.SkipReason(f"Opened {_listed(opened)}; training_data_sensor starts them when they are delivered.")
+
+    @dg.sensor(
+        name="training_data_sensor",
+        job_name=JOB,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Looks for the snapshots of opened weeks and starts one round at a time, the oldest week first.",
+    )
+    def training_data_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]) -> dg.SensorResult:
+        return next_round(context.instance, lake, partitions, Progress.from_cursor(context.cursor), datetime.now(UTC))
+
+    return weekly_markdown_pricing, training_data_sensor
+
+
+def open_due_weeks(instance: dg.DagsterInstance, start: date, now: datetime) -> list[date]:
+    """Records as opened every week from `start` that is due by `now` and was not opened before; returns those."""
+    already = set(_observed(instance, OPENED))
+    opened = [week for week in due_weeks(start, now) if week not in already]
+    for week in opened:
+        _observe(instance, week, {OPENED: now.isoformat()})
+    return opened
+
+
+def next_round(
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    partitions: dg.MultiPartitionsDefinition,
+    progress: Progress,
+    now: datetime,
+) -> dg.SensorResult:
+    """What one tick does: nothing while a round is under way, else the round of the oldest week that has new data.
+
+    Raises LakeUnreachable when it cannot tell what is delivered: the tick fails and shows it.
+    """
+    open_due_weeks(instance, start_week_of(partitions), now)
+    opened = _observed(instance, OPENED)
+    delivered = set(delivered_weeks(lake))
+    _report_late(instance, {week: at for week, at in opened.items() if week not in delivered}, now)
+
+    unfinished = _unfinished_runs(instance, progress.round)
+    if unfinished:
+        reason = _wait_or_end(instance, progress.round or "", unfinished, now)
+        return dg.SensorResult(skip_reason=reason, cursor=progress.to_cursor())
+
+    started, arrivals = dict(progress.started), []
+    for week in sorted(delivered.intersection(opened)):
+        try:
+            snapshot = find_snapshot(lake, week)
+        except SnapshotNotDelivered:
+            continue  # taken away between the two looks: a delivery anew is under way
+        if started.get(week.isoformat()) == snapshot.stamp:
+            continue
+        started[week.isoformat()] = snapshot.stamp
+        arrivals.append(_arrival(snapshot))
+        missing = _not_refreshed_from(instance, snapshot, countries_of(partitions))
+        if missing:
+            round_name = f"{week}@{snapshot.stamp}"
+            return dg.SensorResult(
+                run_requests=_run_requests(instance, snapshot, missing, round_name),
+                cursor=Progress(started, round_name).to_cursor(),
+                asset_events=arrivals,
+            )
+    waiting = sorted(set(opened) - delivered)
+    return dg.SensorResult(
+        skip_reason=f"Every delivered week is priced. Waiting for {_listed(waiting)}.",
+        cursor=Progress(started, progress.round).to_cursor(),
+        asset_events=arrivals,
+    )
+
+
+def _run_requests(
+    instance: dg.DagsterInstance, snapshot: Snapshot, countries: Sequence[str], round_name: str
+) -> list[dg.RunRequest]:
+    """One run per country, the longest-running first: as last measured, else by the size of its files."""
+    week = snapshot.week
+    seconds = _seconds_of_last_round(instance, week)
+    longest_first = sorted(
+        countries, key=lambda code: (seconds.get(code, 0.0), snapshot.bytes_by_country.get(code, 0)), reverse=True
+    )
+    return [
+        dg.RunRequest(
+            run_key=f"{round_name}:{country}",
+            partition_key=partition_key(week, country),
+            tags={
+                ROUND_TAG: round_name,
+                WEEK_TAG: week.isoformat(),
+                COUNTRY_TAG: country,
+                STAMP_TAG: snapshot.stamp,
+                "dagster/priority": str(len(longest_first) - place),
+            },
+        )
+        for place, country in enumerate(longest_first)
+    ]
+
+
+def _seconds_of_last_round(instance: dg.DagsterInstance, before: date) -> dict[str, float]:
+    """How long each country ran when it last succeeded in the round of an earlier week."""
+    records = instance.get_run_records(RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.SUCCESS]), limit=200)
+    seconds: dict[str, float] = {}
+    for record in records:
+        country = record.dagster_run.tags.get(COUNTRY_TAG)
+        if (
+            country
+            and record.start_time
+            and record.end_time
+            and record.dagster_run.tags.get(WEEK_TAG, "") < str(before)
+        ):
+            seconds.setdefault(country, record.end_time - record.start_time)
+    return seconds
+
+
+def _not_refreshed_from(instance: dg.DagsterInstance, snapshot: Snapshot, countries: Iterable[str]) -> list[str]:
+    """Countries whose ERP rows have not been settled from this very snapshot, by whatever started it."""
+    keys = {str(partition_key(snapshot.week, country)): country for country in countries}
+    settled: set[str] = set()
+    for event_type, records_of in (
+        (DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
+        (DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
+    ):
+        latest = instance.event_log_storage.get_latest_storage_id_by_partition(REFRESH, event_type, set(keys))
+        if not latest:
+            continue
+        records = records_of(
+            dg.AssetRecordsFilter(REFRESH, storage_ids=list(latest.values())), limit=len(latest)
+        ).records
+        for record in records:
+            event = record.asset_materialization or record.asset_observation
+            if event and STAMP in event.metadata and event.metadata[STAMP].value == snapshot.stamp:
+                settled.add(keys[str(event.partition)])
+    return [country for country in keys.values() if country not in settled]
+
+
+def _unfinished_runs(instance: dg.DagsterInstance, round_name: str | None) -> list[dg.RunRecord]:
+    """The round's runs that may still write: those under way, and those that failed and will be retried."""
+    if round_name is None:
+        return []
+    records = instance.get_run_records(RunsFilter(job_name=JOB, tags={ROUND_TAG: round_name}))
+    return [
+        record for record in records if record.dagster_run.status in UNFINISHED or _awaits_retry(record.dagster_run)
+    ]
+
+
+def _awaits_retry(run: dg.DagsterRun) -> bool:
+    return (
+        run.status == DagsterRunStatus.FAILURE
+        and run.tags.get("dagster/will_retry") == "true"
+        and "dagster/auto_retry_run_id" not in run.tags
+    )
+
+
+def _wait_or_end(
+    instance: dg.DagsterInstance, round_name: str, unfinished: Sequence[dg.RunRecord], now: datetime
+) -> str:
+    """Lets a round go on for its day, counted from its first run; then cancels what is left, which is not retried."""
+    all_runs = instance.get_run_records(RunsFilter(job_name=JOB, tags={ROUND_TAG: round_name}))
+    began = min(record.create_timestamp for record in all_runs)
+    if now - began <= ROUND_LIMIT:
+        return f"The round {round_name} is under way: {len(unfinished)} runs unfinished."
+    for record in unfinished:
+        run = record.dagster_run
+        instance.add_run_tags(run.run_id, {"dagster/max_retries": "0", "dagster/will_retry": "false"})
+        if not run.is_finished:
+            instance.report_engine_event(f"Cancelled: the round {round_name} has had its {ROUND_LIMIT}.", run)
+            instance.run_coordinator.cancel_run(run.run_id)
+    countries = sorted({record.dagster_run.tags.get(COUNTRY_TAG, "?") for record in unfinished})
+    week = date.fromisoformat(round_name.partition("@")[0])
+    _observe(instance, week, {"Round limit reached": f"{began.isoformat()}: cancelled {', '.join(countries)}"})
+    return f"The round {round_name} has had its day: cancelled {', '.join(countries)}. They are not retried."
+
+
+def _arrival(snapshot: Snapshot) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        SNAPSHOT,
+        partition=snapshot.week.isoformat(),
+        metadata={
+            STAMP: snapshot.stamp,
+            "Countries": len(snapshot.bytes_by_country),
+            "MiB": round(sum(snapshot.bytes_by_country.values()) / 2**20, 1),
+        },
+    )
+
+
+def _report_late(instance: dg.DagsterInstance, undelivered: Mapping[date, datetime], now: datetime) -> None:
+    """Reports each week once that is not there a day after it was opened."""
+    overdue = [week for week, opened in undelivered.items() if now - opened > LATE_AFTER]
+    if overdue:
+        reported = _observed(instance, LATE)
+        for week in sorted(set(overdue) - set(reported)):
+            _observe(instance, week, {LATE: now.isoformat(), "What to do": "Ask for the ETL's snapshot of this week."})
+
+
+def _observe(instance: dg.DagsterInstance, week: date, metadata: Mapping[str, Any]) -> None:
+    instance.report_runless_asset_event(dg.AssetObservation(SNAPSHOT, partition=week.isoformat(), metadata=metadata))
+
+
+def _observed(instance: dg.DagsterInstance, label: str) -> dict[date, datetime]:
+    """The weeks about which `label` was recorded, and when for the first time."""
+    found: dict[date, datetime] = {}
+    cursor, more = None, True
+    while more:
+        page = instance.fetch_observations(SNAPSHOT, limit=1000, cursor=cursor, ascending=True)
+        for record in page.records:
+            event = record.asset_observation
+            if event and event.partition and label in event.metadata:
+                at = datetime.fromisoformat(str(event.metadata[label].value))
+                found.setdefault(date.fromisoformat(event.partition), at)
+        cursor, more = page.cursor, page.has_more
+    return found
+
+
+def _listed(weeks: Sequence[date]) -> str:
+    if not weeks:
+        return "no week"
+    shown = ", ".join(week.isoformat() for week in weeks[-3:])
+    return shown if len(weeks) <= 3 else f"{len(weeks)} weeks, the last of them {shown}"

@@ -1,0 +1,145 @@
+"""What blocks a refresh and what only warns, shown beside the assets that it looks at."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+import dagster as dg
+import pandas as pd
+
+from markdown_pricing.countries import Countries, Country
+from markdown_pricing.errors import FinalError
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.markdown.acceptance import (
+    Fault,
+    check_every_article_has_a_row,
+    check_new_prices,
+    check_number_of_rows,
+)
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.orchestration.faults import do_not_retry
+from markdown_pricing.orchestration.figures import ERROR, NAIVE_ERROR
+from markdown_pricing.orchestration.partitions import week_and_country_of
+from markdown_pricing.orchestration.results import Results
+from markdown_pricing.pricing import CountryWeek
+
+EVERY_ARTICLE, NOT_HALVED, NOT_A_TENTH_LESS, RULES_KEPT = BLOCKING_AND_WARNING = (
+    "every_article_has_a_row",
+    "rows_not_halved",
+    "rows_not_down_a_tenth",
+    "new_prices_keep_the_rules",
+)
+DESCRIPTIONS = {
+    EVERY_ARTICLE: "Each article of the snapshot has a row. Blocks the refresh.",
+    NOT_HALVED: "At least half as many rows as in the country's last other week. Blocks the refresh.",
+    NOT_A_TENTH_LESS: "At least nine tenths as many rows as in the country's last other week. Warns.",
+    RULES_KEPT: "Each new price is on the ladder, not above today's and not below salvage. Blocks the refresh.",
+}
+FAR_ABOVE_NAIVE = 1.25
+"""The model's error is far above the naive forecast's from this ratio on."""
+
+
+class RefusedByChecks(FinalError):
+    def __init__(self, country: str, week: date, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        listed = "".join(f"\n  - {sentence(fault)}" for fault in faults)
+        super().__init__(
+            f"The ERP's rows of {country} were not replaced by those of {week}:{listed}\n"
+            "See the checks of markdown_predictions, correct the cause and materialize the week again."
+        )
+
+
+def refuse_if_blocked(country: str, week: date, faults_by_check: dict[str, list[Fault]]) -> None:
+    """Raises RefusedByChecks when a check blocks; the refresh asks again, so that it holds when run alone, too."""
+    blocking = [fault for faults in faults_by_check.values() for fault in faults if fault.blocks]
+    if blocking:
+        raise RefusedByChecks(country, week, blocking)
+
+
+def acceptance_of(results: Results, rules: RuleBook, country: Country, rows: pd.DataFrame) -> dict[str, list[Fault]]:
+    """The faults of a country's rows by check; an empty list for each that passes."""
+    frame, _ = results.training_data()
+    articles = CountryWeek.of(frame, results.week, results.country).articles
+    dropped = check_number_of_rows(len(rows), results.rows_of_last_other_week())
+    return {
+        EVERY_ARTICLE: check_every_article_has_a_row(rows, articles),
+        NOT_HALVED: [fault for fault in dropped if fault.blocks],
+        NOT_A_TENTH_LESS: [fault for fault in dropped if not fault.blocks],
+        RULES_KEPT: check_new_prices(rows, articles, country, rules),
+    }
+
+
+def sentence(fault: Fault) -> str:
+    return f"{fault.count:,} {fault.what}, for example {fault.example}"
+
+
+def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
+    """The checks, each over one country of one week."""
+    with warnings.catch_warnings():
+        # Partitioned checks are a preview of this Dagster version; without them AUT's check would stand for DEU's.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        specs = [
+            dg.AssetCheckSpec(
+                name,
+                asset="markdown_predictions",
+                blocking=name != NOT_A_TENTH_LESS,
+                description=description,
+                partitions_def=partitions,
+            )
+            for name, description in DESCRIPTIONS.items()
+        ]
+
+        @dg.multi_asset_check(specs=specs)
+        def predictions_are_acceptable(
+            context: dg.AssetCheckExecutionContext,
+            lake: dg.ResourceParam[Lake],
+            rules: dg.ResourceParam[RuleBook],
+            countries: dg.ResourceParam[Countries],
+        ) -> Iterator[dg.AssetCheckResult]:
+            week, country = week_and_country_of(context.op_execution_context)
+            results = Results(lake, week, country)
+            rows, _, _ = results.predictions()
+            faults_by_check = acceptance_of(results, rules, countries[country], rows)
+            blocked = [name for name, faults in faults_by_check.items() if any(fault.blocks for fault in faults)]
+            if blocked:
+                do_not_retry(context.op_execution_context, ", ".join(blocked))
+            for name, faults in faults_by_check.items():
+                yield _result(name, faults)
+
+        @dg.asset_check(asset="demand_model", partitions_def=partitions)
+        def error_near_the_naive_forecast(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+            """The model foretells the last weeks about as well as last week's value does, or better. Warns."""
+            key = str(context.op_execution_context.partition_key)
+            return _compare_with_naive(_latest_figures(context.instance, key))
+
+    return [predictions_are_acceptable, error_near_the_naive_forecast]
+
+
+def _result(name: str, faults: Iterable[Fault]) -> dg.AssetCheckResult:
+    found = list(faults)
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN if name == NOT_A_TENTH_LESS else dg.AssetCheckSeverity.ERROR,
+        description="; ".join(map(sentence, found)) or None,
+        metadata={fault.what: fault.count for fault in found},
+    )
+
+
+def _latest_figures(instance: dg.DagsterInstance, partition: str) -> dict[str, object]:
+    wanted = dg.AssetRecordsFilter(dg.AssetKey("demand_model"), asset_partitions=[partition])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    event = records[0].asset_materialization if records else None
+    return {label: value.value for label, value in event.metadata.items()} if event else {}
+
+
+def _compare_with_naive(figures: dict[str, object]) -> dg.AssetCheckResult:
+    error, naive = figures.get(ERROR), figures.get(NAIVE_ERROR)
+    if not isinstance(error, float) or not isinstance(naive, float):
+        return dg.AssetCheckResult(passed=True, description="Too few sales to compare.")
+    return dg.AssetCheckResult(
+        passed=error <= FAR_ABOVE_NAIVE * naive,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Its error is {error:.3f}, that of last week's value {naive:.3f}.",
+        metadata={ERROR: error, NAIVE_ERROR: naive},
+    )

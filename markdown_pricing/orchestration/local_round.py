@@ -1,0 +1,118 @@
+"""A round on this machine without a server: each country is a run of its own, in this process or in N workers."""
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+
+from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, SUPERSEDED_BY, WEEK_TAG
+from markdown_pricing.orchestration.figures import LEAD_OVER_HABIT, LEAD_OVER_KEEP
+from markdown_pricing.orchestration.partitions import partition_key
+
+REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
+LOCATION = "markdown_pricing"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one country's run ended."""
+
+    country: str
+    status: str
+    run_id: str
+    seconds: float
+    message: str = ""
+    articles: int | None = None
+    markdowns: int | None = None
+    lead_over_keep_pct: float | None = None
+    lead_over_habit_pct: float | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.status == FAILED
+
+
+def price_countries(week: date, countries: Sequence[str], workers: int) -> Iterator[Outcome]:
+    """Prices `countries` in the order given, `workers` at a time; yields each when it is done.
+
+    DAGSTER_HOME names the instance that records the runs.
+    """
+    if workers == 1 or len(countries) == 1:
+        for country in countries:
+            yield price_country(week, country)
+        return
+    # Spawned, not forked: the HDFS client's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(countries)), context, initializer=_end_on_sigterm) as pool:
+        futures = {pool.submit(price_country, week, country): country for country in countries}
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except Exception as error:
+                message = f"its worker was lost: {error}. Run the country again."
+                yield Outcome(futures[future], FAILED, run_id="", seconds=0.0, message=message)
+
+
+def price_country(week: date, country: str) -> Outcome:
+    """One run of the job `markdown_pricing` in this process."""
+    from markdown_pricing.definitions import defs
+
+    started = time.monotonic()
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_job_def(JOB).execute_in_process(
+            instance=instance,
+            partition_key=str(partition_key(week, country)),
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags={
+                WEEK_TAG: week.isoformat(),
+                COUNTRY_TAG: country,
+                # The Runs page of the job finds a run by this label.
+                ".dagster/repository": f"__repository__@{LOCATION}",
+                # A daemon could not start this run again: it has no code location of its own.
+                "dagster/max_retries": "0",
+            },
+        )
+    return _outcome(country, result, time.monotonic() - started)
+
+
+def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) -> Outcome:
+    if not result.success:
+        return Outcome(country, FAILED, result.run_id, seconds, _why_failed(result))
+    predicted = _metadata(result.asset_materializations_for_node("markdown_predictions"))
+    superseded_by = _metadata(result.asset_observations_for_node("erp_refresh")).get(SUPERSEDED_BY)
+    return Outcome(
+        country,
+        ARCHIVED if superseded_by else REFRESHED,
+        result.run_id,
+        seconds,
+        message=f"the ERP already holds {superseded_by}" if superseded_by else "",
+        articles=predicted.get("Articles"),
+        markdowns=predicted.get("Markdowns"),
+        lead_over_keep_pct=predicted.get(LEAD_OVER_KEEP),
+        lead_over_habit_pct=predicted.get(LEAD_OVER_HABIT),
+    )
+
+
+def _metadata(events: Sequence[dg.AssetMaterialization | dg.AssetObservation]) -> dict[str, object]:
+    return {label: value.value for event in events for label, value in event.metadata.items()}
+
+
+def _why_failed(result: dg.ExecuteInProcessResult) -> str:
+    """The first failed step's own words."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return failure.user_failure_data.description
+            return (failure.error.cause or failure.error).message.strip() if failure.error else "no reason given"
+    return "the run ended without a failed step; see its log in the Dagster UI"
+
+
+def _end_on_sigterm() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,0 +1,43 @@
+"""Week × country: one partition is one country of one week, and a run reads the week that it is for."""
+
+from collections.abc import Iterable
+from datetime import date
+
+import dagster as dg
+
+from markdown_pricing.weeks import HEAD_OFFICE, parse_week
+
+
+def weeks_from(start: date) -> dg.WeeklyPartitionsDefinition:
+    """Mondays from `start` on, each there from its own Monday 00:00."""
+    # Without end_offset a week would exist only when it is over, and every round would be a week late.
+    return dg.WeeklyPartitionsDefinition(
+        start_date=start.isoformat(), day_offset=1, timezone=str(HEAD_OFFICE), end_offset=1
+    )
+
+
+def week_and_country(start: date, countries: Iterable[str]) -> dg.MultiPartitionsDefinition:
+    return dg.MultiPartitionsDefinition(
+        {"week": weeks_from(start), "country": dg.StaticPartitionsDefinition(list(countries))}
+    )
+
+
+def start_week_of(partitions: dg.MultiPartitionsDefinition) -> date:
+    weeks = partitions.get_partitions_def_for_dimension("week")
+    assert isinstance(weeks, dg.TimeWindowPartitionsDefinition)
+    return weeks.start.date()
+
+
+def countries_of(partitions: dg.MultiPartitionsDefinition) -> list[str]:
+    return list(partitions.get_partitions_def_for_dimension("country").get_partition_keys())
+
+
+def partition_key(week: date, country: str) -> dg.MultiPartitionKey:
+    return dg.MultiPartitionKey({"week": week.isoformat(), "country": country})
+
+
+def week_and_country_of(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> tuple[date, str]:
+    """The week and the country that a run is for."""
+    key = context.partition_key
+    assert isinstance(key, dg.MultiPartitionKey), f"{key} is no week × country"
+    return parse_week(key.keys_by_dimension["week"]), key.keys_by_dimension["country"]

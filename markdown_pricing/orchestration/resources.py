@@ -1,0 +1,40 @@
+"""The lake, the ERP and the choice of model as Dagster sees them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import dagster as dg
+from pydantic import Field
+from sqlalchemy import Engine
+
+from markdown_pricing.erp.tables import engine_for, ensure_tables
+from markdown_pricing.pricing import SEED
+
+
+@dataclass(frozen=True)
+class Erp:
+    """Where the pricing department reads and decides. A plain value: Dagster shows none of it."""
+
+    url: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    schema: str | None = None
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Connections for one piece of work, closed after it; the tables are made when there are none."""
+        engine = engine_for(self.url, self.user, self.password, self.schema)
+        try:
+            ensure_tables(engine)
+            yield engine
+        finally:
+            engine.dispose()
+
+
+class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Which demand model is trained, and how; can be changed for one run in the launchpad."""
+
+    model: str = Field("gradient_boosting", description="A model by name, or package.module:Class for one of your own.")
+    seed: int = Field(SEED, description="Seed of every random choice; the same seed gives the same prices.")
+    threads: int = Field(1, description="Threads that training may use.")

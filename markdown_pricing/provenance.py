@@ -1,0 +1,59 @@
+"""What made a result: kept with every file on the lake, so that an old week can be made again and argued about."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from markdown_pricing import __version__
+
+LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a result comes from; equal provenance means equal prices."""
+
+    week: str
+    country: str
+    snapshot: str
+    """Stamp of the delivered snapshot."""
+    code: str
+    libraries: str
+    demand_model: str = ""
+    seed: int = 0
+    rules: str = ""
+    price_endings: str = ""
+
+    def of(self, **made_with: str | int) -> "Provenance":
+        """The same origin, one step of the flow further."""
+        return replace(self, **made_with)  # type: ignore[arg-type]
+
+    @property
+    def version(self) -> str:
+        """Twelve hexadecimal digits that stand for all of it."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Provenance":
+        return cls(**json.loads(text))
+
+
+def provenance(week: str, country: str, snapshot: str) -> Provenance:
+    """The origin of what is read from a snapshot by this code with these libraries."""
+    libraries = " ".join(f"{name}-{version(name)}" for name in LIBRARIES)
+    return Provenance(week, country, snapshot, code_version(), libraries)
+
+
+@cache
+def code_version() -> str:
+    """The package's version and a digest of its source files."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:8]}"

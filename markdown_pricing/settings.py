@@ -1,0 +1,94 @@
+"""Everything that is read from the environment, once, at the start of a process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from markdown_pricing.errors import UsageError
+from markdown_pricing.weeks import NotAWeek, parse_week
+
+DATA = Path(__file__).parent / "data"
+ENVIRONMENTS = ("production", "test")
+TEST_SCHEMA = "markdown_pricing_test"
+
+
+class BadSettings(UsageError):
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = tuple(faults)
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        super().__init__(f"The environment has settings that can't be used:{listed}\nCorrect them and start again.")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an installation decides; without any of it everything lives in the project's `.local`.
+
+    A `test` environment keeps to a lake root, ERP tables and Dagster storage of its own.
+    """
+
+    environment: str
+    lake_url: str
+    erp_url: str
+    erp_schema: str | None
+    erp_user: str | None
+    erp_password: str | None = field(repr=False)
+    countries_file: Path
+    rules_file: Path
+    start_week: date
+    dagster_home: Path
+    country_group: tuple[str, ...] | None
+    demand_model: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """The settings that `environ` holds; raises BadSettings, which lists every fault with its variable."""
+        faults: list[str] = []
+        environment = environ.get("MARKDOWN_PRICING_ENV") or "production"
+        if environment not in ENVIRONMENTS:
+            faults.append(f"MARKDOWN_PRICING_ENV={environment}: one of {', '.join(ENVIRONMENTS)}")
+        is_test = environment == "test"
+        home = _project() / ".local" / "test" if is_test else _project() / ".local"
+        lake_url = environ.get("MARKDOWN_PRICING_LAKE")
+        if lake_url and is_test:
+            lake_url = lake_url.rstrip("/") + "/test"
+        erp_url = environ.get("MARKDOWN_PRICING_ERP") or ""
+        if "@" in erp_url and ":" in erp_url.partition("://")[2].rpartition("@")[0]:
+            faults.append("MARKDOWN_PRICING_ERP holds a password: give it as DB_PASSWORD, never in the URL")
+        if erp_url.startswith("sqlite:///") and is_test:
+            file = Path(erp_url.removeprefix("sqlite:///"))
+            erp_url = f"sqlite:///{file.with_name('test-' + file.name)}"
+        files = {}
+        for variable, default in (("COUNTRIES", "countries.csv"), ("RULES", "rules.toml")):
+            path = environ.get(f"MARKDOWN_PRICING_{variable}")
+            files[variable] = Path(path) if path else DATA / default
+            if not files[variable].is_file():
+                faults.append(f"MARKDOWN_PRICING_{variable}={path}: there is no such file")
+        start_week = date(2020, 1, 6)
+        try:
+            start_week = parse_week(environ.get("MARKDOWN_PRICING_START_WEEK") or start_week.isoformat())
+        except NotAWeek as error:
+            faults.append(f"MARKDOWN_PRICING_START_WEEK: {error}")
+        if faults:
+            raise BadSettings(faults)
+        group = environ.get("COUNTRY_GROUP")
+        return cls(
+            environment=environment,
+            lake_url=lake_url or str(home / "lake"),
+            erp_url=erp_url or f"sqlite:///{home / 'erp.sqlite'}",
+            erp_schema=TEST_SCHEMA if is_test and erp_url.startswith("postgresql") else None,
+            erp_user=environ.get("DB_USER") or None,
+            erp_password=environ.get("DB_PASSWORD") or None,
+            countries_file=files["COUNTRIES"],
+            rules_file=files["RULES"],
+            start_week=start_week,
+            dagster_home=Path(environ.get("DAGSTER_HOME") or home / "dagster"),
+            country_group=None if group is None else tuple(group.split(",")),
+            demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
+        )
+
+
+def _project() -> Path:
+    """The checkout that this package lies in, or the working folder where it was installed without one."""
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "pyproject.toml").is_file() else Path.cwd()
