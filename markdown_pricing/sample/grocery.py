@@ -14,7 +14,7 @@ season's end, no stock. What is taken from the data and what had to be assumed:
 - Promotions: attr_display and attr_mailer, the share of the chain's stores that show or advertise the article in that
   week. They are planned ahead, so the snapshot row holds its own week's.
 - Stores: those that sold it in the four weeks before, so that the week's own sales do not show in it; in an article's
-  first week, those of that week.
+  first week, those of that week; at least one.
 - Stock, assumed: shelves are refilled and nothing sold out, so every row shows the same stock. It is what the article
   would sell until its end at its mean rate of the last 8 weeks, and half as much again; at least one unit more than in
   its best week.
@@ -80,7 +80,7 @@ def grocery_table(week: date, articles: int = 400, snapshot: int = LAST_WEEK) ->
     rows = rows.merge(_stores(sales), how="left", on=["product_id", "number"])
     rows = rows.merge(_promotions(sales["product_id"].unique()), how="left", on=["product_id", "number"])
     rows = rows.merge(_products(), on="product_id")
-    rows = rows.fillna({"stores": 0, "attr_display": 0.0, "attr_mailer": 0.0})
+    rows = rows.fillna({"stores": 1, "attr_display": 0.0, "attr_mailer": 0.0})
     return _as_table(_with_assumptions(rows, snapshot), week, snapshot)
 
 

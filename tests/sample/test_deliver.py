@@ -1,0 +1,96 @@
+"""The sample lies in the lake as Spark would have put it there."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import SnapshotNotDelivered, find_snapshot, read_country
+from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.sample.market import Market
+from tests.sample.conftest import WEEK, country
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "lake" / "markdown_training_data" / WEEK.isoformat()
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_country_reads_back_as_it_was_made(lake: Lake, markets: dict[str, Market]):
+    deliver_sample(lake, WEEK, [country("MLT"), country("DEU")])
+    snapshot = find_snapshot(lake, WEEK)
+    assert list(snapshot.bytes_by_country) == ["DEU", "MLT"]
+    for code in ("DEU", "MLT"):
+        assert read_country(lake, snapshot, code) == markets[code].table()
+
+
+def test_large_countries_come_in_several_parts_named_as_spark_names_them(lake: Lake, folder: Path):
+    deliver_sample(lake, WEEK, [country("MLT"), country("DEU")])
+    parts = {code: sorted(path.name for path in (folder / f"country={code}").iterdir()) for code in ("DEU", "MLT")}
+    assert len(parts["MLT"]) == 1
+    assert [name[:11] for name in parts["DEU"]] == ["part-00000-", "part-00001-", "part-00002-"]
+    assert all(name.endswith(".c000.snappy.parquet") for name in parts["DEU"])
+    metadata = pq.read_metadata(folder / "country=DEU" / parts["DEU"][0])
+    assert metadata.row_group(0).column(0).compression == "SNAPPY"
+    assert (folder / "_SUCCESS").read_bytes() == b""
+
+
+def test_the_same_sample_has_the_same_files(lake: Lake, folder: Path):
+    deliver_sample(lake, WEEK, [country("MLT")], articles=3)
+    first = files(folder)
+    deliver_sample(lake, WEEK, [country("MLT")], articles=3)
+    assert files(folder) == first
+    deliver_sample(lake, WEEK, [country("MLT")], articles=3, seed=1)
+    assert files(folder).keys() != first.keys()
+
+
+def test_it_is_not_delivered_before_its_last_country(lake: Lake):
+    """Whoever looks while it is written, the second time too, finds no `_SUCCESS`."""
+
+    def look(code: str) -> None:
+        written.append(code)
+        with pytest.raises(SnapshotNotDelivered):
+            find_snapshot(lake, WEEK)
+
+    for _ in range(2):
+        written: list[str] = []
+        deliver_sample(lake, WEEK, [country("MLT"), country("CYP")], articles=2, progress=look)
+        assert written == ["MLT", "CYP"]
+        find_snapshot(lake, WEEK)
+
+
+def test_a_new_delivery_leaves_nothing_of_the_old(lake: Lake, folder: Path):
+    deliver_sample(lake, WEEK, [country("MLT"), country("CYP")], articles=2)
+    deliver_sample(lake, WEEK, [country("CYP")], articles=3)
+    assert list(find_snapshot(lake, WEEK).bytes_by_country) == ["CYP"]
+    assert len(files(folder)) == 2
+
+
+def test_an_interrupted_new_delivery_leaves_the_week_undelivered(lake: Lake):
+    """`_SUCCESS` goes first: half of the new parts never pass for a snapshot."""
+    deliver_sample(lake, WEEK, [country("MLT")], articles=2)
+
+    def interrupt(code: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deliver_sample(lake, WEEK, [country("MLT")], articles=2, progress=interrupt)
+    with pytest.raises(SnapshotNotDelivered):
+        find_snapshot(lake, WEEK)
+
+
+def test_a_countrys_sample_does_not_depend_on_the_others(lake: Lake, folder: Path):
+    deliver_sample(lake, WEEK, [country("CYP"), country("MLT")], articles=3)
+    together = files(folder / "country=MLT")
+    deliver_sample(lake, WEEK, [country("MLT")], articles=3)
+    assert files(folder / "country=MLT") == together
