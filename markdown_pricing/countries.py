@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -148,4 +149,4 @@ def split_countries(countries: Sequence[str], groups: int) -> list[list[str]]:
     groups = min(groups, len(countries))
     length, longer = divmod(len(countries), groups) if groups else (0, 0)
     starts = [index * length + min(index, longer) for index in range(groups + 1)]
-    return [list(countries[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+    return [list(countries[a:b]) for a, b in pairwise(starts)]

@@ -18,6 +18,7 @@ from markdown_pricing.orchestration.automation import JOB, SNAPSHOT, weekly_roun
 from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
+from markdown_pricing.pricing import SEED
 from markdown_pricing.settings import Settings
 
 settings = Settings.from_env(os.environ)
@@ -44,7 +45,7 @@ defs = dg.Definitions(
     sensors=[sensor],
     resources={
         "lake": Lake(settings.lake_url),
-        "demand_training": DemandTraining(model=settings.demand_model),
+        "demand_training": DemandTraining(model=settings.demand_model, seed=SEED, threads=1),
         "rules": read_rules(settings.rules_file),
         "countries": countries,
         "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),

@@ -23,9 +23,7 @@ from markdown_pricing.training_data.schema import columns_to_read
 
 class NothingPriced(FinalError):
     def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__(
-            f"No country of {snapshot.week} could be priced, so nothing was written. The faults stand above."
-        )
+        super().__init__(f"No country of {snapshot.week} could be priced; nothing was written. The faults stand above.")
 
 
 def price(

@@ -15,10 +15,11 @@ from markdown_pricing.countries import Countries
 from markdown_pricing.erp.refresh import newest_week, replace_country
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
+from markdown_pricing.markdown.acceptance import refuse_unless_acceptable
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import figures
-from markdown_pricing.orchestration.automation import REFRESH, SNAPSHOT, SUPERSEDED_BY
-from markdown_pricing.orchestration.checks import acceptance_of, refuse_if_blocked
+from markdown_pricing.orchestration.automation import REFRESH, SNAPSHOT
+from markdown_pricing.orchestration.checks import acceptance_of
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
@@ -158,11 +159,10 @@ def erp_refresh(
         if held is not None and held > week:
             metadata = figures.of_superseded(held, origin)
             context.log_event(dg.AssetObservation(REFRESH, partition=context.partition_key, metadata=metadata))
-            context.log.info(
-                f"Archived only: the ERP already holds {held} for {country}.", extra={SUPERSEDED_BY: str(held)}
-            )
+            context.log.info(f"Archived only: the ERP already holds {held} for {country}.")
             return
-        refuse_if_blocked(country, week, acceptance_of(results, rules, countries[country], rows))
+        faults = acceptance_of(results, rules, countries[country], rows)
+        refuse_unless_acceptable([fault for found in faults.values() for fault in found])
         record = context.instance.get_run_record_by_id(context.run.run_id)
         receipt = replace_country(
             engine,

@@ -14,7 +14,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import Snapshot, SnapshotNotDelivered, delivered_weeks, find_snapshot
+from markdown_pricing.lake.snapshot import Snapshot, SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
 from markdown_pricing.weeks import due_weeks
 
@@ -40,12 +40,12 @@ UNFINISHED = [
 
 @dataclass(frozen=True)
 class Progress:
-    """The sensor's memory: the stamp with which each week was last started, and the round that is under way.
+    """The sensor's memory: the delivery (`_SUCCESS`, ms) with which each week was last started, and the round started.
 
     Losing it starts nothing twice: run keys and recorded materializations are asked as well.
     """
 
-    started: Mapping[str, str] = field(default_factory=dict)
+    started: Mapping[str, int] = field(default_factory=dict)
     round: str | None = None
 
     @classmethod
@@ -68,8 +68,10 @@ def weekly_round(partitions: dg.MultiPartitionsDefinition) -> tuple[dg.ScheduleD
         description="Opens every week that is due and not yet opened; the sensor starts each when its data is there.",
     )
     def weekly_markdown_pricing(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:
-        opened = open_due_weeks(context.instance, start_week_of(partitions), context.scheduled_execution_time)
-        return dg.SkipReason(f"Opened {_listed(opened)}; training_data_sensor starts them when they are delivered.")
+        now = context.scheduled_execution_time
+        opened = open_due_weeks(context.instance, start_week_of(partitions), now)
+        new = [week for week, at in opened.items() if at == now]
+        return dg.SkipReason(f"Opened {_listed(new)}; training_data_sensor starts them when they are delivered.")
 
     @dg.sensor(
         name="training_data_sensor",
@@ -84,13 +86,9 @@ def weekly_round(partitions: dg.MultiPartitionsDefinition) -> tuple[dg.ScheduleD
     return weekly_markdown_pricing, training_data_sensor
 
 
-def open_due_weeks(instance: dg.DagsterInstance, start: date, now: datetime) -> list[date]:
-    """Records as opened every week from `start` that is due by `now` and was not opened before; returns those."""
-    already = set(_observed(instance, OPENED))
-    opened = [week for week in due_weeks(start, now) if week not in already]
-    for week in opened:
-        _observe(instance, week, {OPENED: now.isoformat()})
-    return opened
+def open_due_weeks(instance: dg.DagsterInstance, start: date, now: datetime) -> dict[date, datetime]:
+    """Every opened week and when it was opened; weeks from `start` that are due by `now` are opened now."""
+    return _open_due_weeks(instance, _recorded(instance, OPENED), start, now)
 
 
 def next_round(
@@ -104,25 +102,26 @@ def next_round(
 
     Raises LakeUnreachable when it cannot tell what is delivered: the tick fails and shows it.
     """
-    open_due_weeks(instance, start_week_of(partitions), now)
-    opened = _observed(instance, OPENED)
-    delivered = set(delivered_weeks(lake))
-    _report_late(instance, {week: at for week, at in opened.items() if week not in delivered}, now)
+    recorded = _recorded(instance, OPENED, LATE)
+    opened = _open_due_weeks(instance, recorded, start_week_of(partitions), now)
+    delivered = {week: at for week, at in deliveries(lake).items() if week in opened}
+    waiting = sorted(opened.keys() - delivered.keys())
+    _report_late(instance, [week for week in waiting if week not in recorded[LATE]], opened, now)
 
     unfinished = _unfinished_runs(instance, progress.round)
-    if unfinished:
-        reason = _wait_or_end(instance, progress.round or "", unfinished, now)
+    if progress.round and unfinished:
+        reason = _wait_or_end(instance, progress.round, unfinished, now)
         return dg.SensorResult(skip_reason=reason, cursor=progress.to_cursor())
 
     started, arrivals = dict(progress.started), []
-    for week in sorted(delivered.intersection(opened)):
+    for week, written_ms in delivered.items():
+        if started.get(week.isoformat()) == written_ms:
+            continue
         try:
             snapshot = find_snapshot(lake, week)
-        except SnapshotNotDelivered:
-            continue  # taken away between the two looks: a delivery anew is under way
-        if started.get(week.isoformat()) == snapshot.stamp:
-            continue
-        started[week.isoformat()] = snapshot.stamp
+        except (SnapshotNotDelivered, SnapshotReplaced):
+            continue  # it is being delivered anew; the next look sees it whole
+        started[week.isoformat()] = written_ms
         arrivals.append(_arrival(snapshot))
         missing = _not_refreshed_from(instance, snapshot, countries_of(partitions))
         if missing:
@@ -132,12 +131,22 @@ def next_round(
                 cursor=Progress(started, round_name).to_cursor(),
                 asset_events=arrivals,
             )
-    waiting = sorted(set(opened) - delivered)
     return dg.SensorResult(
-        skip_reason=f"Every delivered week is priced. Waiting for {_listed(waiting)}.",
+        skip_reason=f"Every delivered week has been started. Waiting for {_listed(waiting)}.",
         cursor=Progress(started, progress.round).to_cursor(),
         asset_events=arrivals,
     )
+
+
+def _open_due_weeks(
+    instance: dg.DagsterInstance, recorded: Mapping[str, Mapping[date, datetime]], start: date, now: datetime
+) -> dict[date, datetime]:
+    opened = dict(recorded[OPENED])
+    for week in due_weeks(start, now):
+        if week not in opened:
+            _observe(instance, week, {OPENED: now.isoformat()})
+            opened[week] = now
+    return opened
 
 
 def _run_requests(
@@ -228,6 +237,8 @@ def _wait_or_end(
     began = min(record.create_timestamp for record in all_runs)
     if now - began <= ROUND_LIMIT:
         return f"The round {round_name} is under way: {len(unfinished)} runs unfinished."
+    if all(record.dagster_run.status == DagsterRunStatus.CANCELING for record in unfinished):
+        return f"The round {round_name} has had its day and is being cancelled."
     for record in unfinished:
         run = record.dagster_run
         instance.add_run_tags(run.run_id, {"dagster/max_retries": "0", "dagster/will_retry": "false"})
@@ -252,12 +263,12 @@ def _arrival(snapshot: Snapshot) -> dg.AssetMaterialization:
     )
 
 
-def _report_late(instance: dg.DagsterInstance, undelivered: Mapping[date, datetime], now: datetime) -> None:
-    """Reports each week once that is not there a day after it was opened."""
-    overdue = [week for week, opened in undelivered.items() if now - opened > LATE_AFTER]
-    if overdue:
-        reported = _observed(instance, LATE)
-        for week in sorted(set(overdue) - set(reported)):
+def _report_late(
+    instance: dg.DagsterInstance, unreported: Sequence[date], opened: Mapping[date, datetime], now: datetime
+) -> None:
+    """Reports the weeks that are not there a day after they were opened; each is reported once."""
+    for week in unreported:
+        if now - opened[week] > LATE_AFTER:
             _observe(instance, week, {LATE: now.isoformat(), "What to do": "Ask for the ETL's snapshot of this week."})
 
 
@@ -265,17 +276,17 @@ def _observe(instance: dg.DagsterInstance, week: date, metadata: Mapping[str, An
     instance.report_runless_asset_event(dg.AssetObservation(SNAPSHOT, partition=week.isoformat(), metadata=metadata))
 
 
-def _observed(instance: dg.DagsterInstance, label: str) -> dict[date, datetime]:
-    """The weeks about which `label` was recorded, and when for the first time."""
-    found: dict[date, datetime] = {}
+def _recorded(instance: dg.DagsterInstance, *labels: str) -> dict[str, dict[date, datetime]]:
+    """For each label the weeks about which it was recorded, and when for the first time."""
+    found: dict[str, dict[date, datetime]] = {label: {} for label in labels}
     cursor, more = None, True
     while more:
         page = instance.fetch_observations(SNAPSHOT, limit=1000, cursor=cursor, ascending=True)
-        for record in page.records:
-            event = record.asset_observation
-            if event and event.partition and label in event.metadata:
-                at = datetime.fromisoformat(str(event.metadata[label].value))
-                found.setdefault(date.fromisoformat(event.partition), at)
+        for event in (record.asset_observation for record in page.records):
+            for label in labels:
+                if event and event.partition and label in event.metadata:
+                    at = datetime.fromisoformat(str(event.metadata[label].value))
+                    found[label].setdefault(date.fromisoformat(event.partition), at)
         cursor, more = page.cursor, page.has_more
     return found
 

@@ -1,14 +1,12 @@
 """What blocks a refresh and what only warns, shown beside the assets that it looks at."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 import pandas as pd
 
 from markdown_pricing.countries import Countries, Country
-from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.acceptance import (
     Fault,
@@ -23,7 +21,7 @@ from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.results import Results
 from markdown_pricing.pricing import CountryWeek
 
-EVERY_ARTICLE, NOT_HALVED, NOT_A_TENTH_LESS, RULES_KEPT = BLOCKING_AND_WARNING = (
+EVERY_ARTICLE, NOT_HALVED, NOT_A_TENTH_LESS, RULES_KEPT = (
     "every_article_has_a_row",
     "rows_not_halved",
     "rows_not_down_a_tenth",
@@ -39,23 +37,6 @@ FAR_ABOVE_NAIVE = 1.25
 """The model's error is far above the naive forecast's from this ratio on."""
 
 
-class RefusedByChecks(FinalError):
-    def __init__(self, country: str, week: date, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        listed = "".join(f"\n  - {sentence(fault)}" for fault in faults)
-        super().__init__(
-            f"The ERP's rows of {country} were not replaced by those of {week}:{listed}\n"
-            "See the checks of markdown_predictions, correct the cause and materialize the week again."
-        )
-
-
-def refuse_if_blocked(country: str, week: date, faults_by_check: dict[str, list[Fault]]) -> None:
-    """Raises RefusedByChecks when a check blocks; the refresh asks again, so that it holds when run alone, too."""
-    blocking = [fault for faults in faults_by_check.values() for fault in faults if fault.blocks]
-    if blocking:
-        raise RefusedByChecks(country, week, blocking)
-
-
 def acceptance_of(results: Results, rules: RuleBook, country: Country, rows: pd.DataFrame) -> dict[str, list[Fault]]:
     """The faults of a country's rows by check; an empty list for each that passes."""
     frame, _ = results.training_data()
@@ -63,14 +44,10 @@ def acceptance_of(results: Results, rules: RuleBook, country: Country, rows: pd.
     dropped = check_number_of_rows(len(rows), results.rows_of_last_other_week())
     return {
         EVERY_ARTICLE: check_every_article_has_a_row(rows, articles),
-        NOT_HALVED: [fault for fault in dropped if fault.blocks],
-        NOT_A_TENTH_LESS: [fault for fault in dropped if not fault.blocks],
+        NOT_HALVED: [fault for fault in dropped if _blocks(fault)],
+        NOT_A_TENTH_LESS: [fault for fault in dropped if not _blocks(fault)],
         RULES_KEPT: check_new_prices(rows, articles, country, rules),
     }
-
-
-def sentence(fault: Fault) -> str:
-    return f"{fault.count:,} {fault.what}, for example {fault.example}"
 
 
 def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
@@ -100,7 +77,9 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
             results = Results(lake, week, country)
             rows, _, _ = results.predictions()
             faults_by_check = acceptance_of(results, rules, countries[country], rows)
-            blocked = [name for name, faults in faults_by_check.items() if any(fault.blocks for fault in faults)]
+            blocked = [
+                name for name, faults in faults_by_check.items() if any(fault.severity == "block" for fault in faults)
+            ]
             if blocked:
                 do_not_retry(context.op_execution_context, ", ".join(blocked))
             for name, faults in faults_by_check.items():
@@ -115,13 +94,17 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
     return [predictions_are_acceptable, error_near_the_naive_forecast]
 
 
+def _blocks(fault: Fault) -> bool:
+    return fault.severity == "block"
+
+
 def _result(name: str, faults: Iterable[Fault]) -> dg.AssetCheckResult:
     found = list(faults)
     return dg.AssetCheckResult(
         check_name=name,
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN if name == NOT_A_TENTH_LESS else dg.AssetCheckSeverity.ERROR,
-        description="; ".join(map(sentence, found)) or None,
+        description="; ".join(map(str, found)) or None,
         metadata={fault.what: fault.count for fault in found},
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -99,7 +100,7 @@ def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) ->
     )
 
 
-def _metadata(events: Sequence[dg.AssetMaterialization | dg.AssetObservation]) -> dict[str, object]:
+def _metadata(events: Sequence[dg.AssetMaterialization | dg.AssetObservation]) -> dict[str, Any]:
     return {label: value.value for event in events for label, value in event.metadata.items()}
 
 

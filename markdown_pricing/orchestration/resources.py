@@ -9,7 +9,6 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from markdown_pricing.erp.tables import engine_for, ensure_tables
-from markdown_pricing.pricing import SEED
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,6 @@ class Erp:
 class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Which demand model is trained, and how; can be changed for one run in the launchpad."""
 
-    model: str = Field("gradient_boosting", description="A model by name, or package.module:Class for one of your own.")
-    seed: int = Field(SEED, description="Seed of every random choice; the same seed gives the same prices.")
-    threads: int = Field(1, description="Threads that training may use.")
+    model: str = Field(description="A model by name, or package.module:Class for one of your own.")
+    seed: int = Field(description="Seed of every random choice; the same seed gives the same prices.")
+    threads: int = Field(description="Threads that training may use.")

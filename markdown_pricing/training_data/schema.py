@@ -122,6 +122,8 @@ _EXPECTED: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = (
     | dict.fromkeys(MONEY, ("float64", _is_number))
     | dict.fromkeys(COUNTS, ("int32", pa.types.is_integer))
 )
+COLUMN_TYPES = {name: _EXPECTED[name][0] for name in COLUMNS}
+"""Each column of the contract and its type, for people."""
 
 
 def _column_faults(table: pa.Table) -> Iterator[Fault]:

@@ -1,0 +1,68 @@
+# make run    price the 45 countries of a sample lake into SQLite, from a fresh checkout
+# make ui     look at it in the Dagster UI
+# make test   all tests;  make check  what a reviewer runs: format, lint, types, tests
+
+PYTHON ?= python3
+BIN := .venv/bin
+SAMPLE_LAKE := .local/lake
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+
+# The sample's own week: without it five years of weeks would be opened and found missing.
+first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_training_data/20*))))
+
+.PHONY: run price-sample ui test check format lint types bench clean
+
+run: .venv/run
+	@ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || $(BIN)/markdown-pricing sample --lake $(SAMPLE_LAKE)
+	@$(MAKE) --no-print-directory price-sample
+
+price-sample ui: export MARKDOWN_PRICING_START_WEEK := $(or $(MARKDOWN_PRICING_START_WEEK),$(first_week))
+
+price-sample:
+	@$(BIN)/markdown-pricing run --workers $(WORKERS)
+
+ui: export DAGSTER_HOME := $(or $(DAGSTER_HOME),$(CURDIR)/.local/dagster)
+ui: .venv/run
+	@mkdir -p $(DAGSTER_HOME) && test -f $(DAGSTER_HOME)/dagster.yaml || cp markdown_pricing/data/dagster.yaml $(DAGSTER_HOME)/
+	@$(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000)
+
+test: .venv/dev
+	@$(BIN)/python -m pytest
+
+check: .venv/dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest
+
+format: .venv/dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: .venv/dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: .venv/dev
+	@$(BIN)/mypy
+
+bench: .venv/dev
+	@$(BIN)/python bench/one_country.py
+	@$(BIN)/python bench/closed_loop.py
+
+# The environment is made once and again only when what it is made from has changed.
+.venv/bin/python:
+	@$(PYTHON) -m venv .venv || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+
+.venv/run: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing into .venv, once ..."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs]'
+	@touch $@
+
+.venv/dev: pyproject.toml constraints.txt | .venv/run
+	@echo "Installing what the tests need, once ..."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs,kubernetes,real-sales,dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv .local .cache build *.egg-info
