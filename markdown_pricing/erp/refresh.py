@@ -43,7 +43,7 @@ class LaterRunInErp(FinalError):
     def __init__(self, week: date, run_id: str, launched_at: datetime, newest: Receipt) -> None:
         self.newest = newest
         super().__init__(
-            f"{newest.country}, week {week}: run {run_id}, launched at {launched_at.isoformat()}, was not written, because "
+            f"{newest.country}, week {week}: run {run_id}, launched at {launched_at.isoformat()}, was not written: "
             f"run {newest.run_id}, launched later, at {newest.launched_at.isoformat()}, has written that week already. "
             f"Nothing was changed. Launch a new run if this one's prices are wanted."
         )

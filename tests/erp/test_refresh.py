@@ -115,7 +115,7 @@ def test_a_run_launched_earlier_is_refused(erp: Erp, at: Callable[[int], datetim
     erp.replace(run_id="later", launched_at=at(5))
     before = erp.everything()
 
-    with pytest.raises(LaterRunInErp, match=r"run earlier .*run later"):
+    with pytest.raises(LaterRunInErp, match=r"run earlier, .*run later, "):
         erp.replace(run_id="earlier", launched_at=at(0))
 
     assert erp.everything() == before

@@ -1,0 +1,232 @@
+"""What is said when the ERP does not let us: who is to do what, and never the password."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from markdown_pricing.erp.errors import ErpDenied, ErpUnreachable
+from markdown_pricing.erp.refresh import last_receipt
+from markdown_pricing.erp.rights import check_rights
+from markdown_pricing.erp.tables import engine_for, ensure_tables
+from markdown_pricing.errors import FinalError, PricingError, TransientError
+from tests.erp.conftest import Erp
+from tests.erp.samples import make_rows
+
+PASSWORD = "s3cret-word"
+
+
+@pytest.fixture
+def role(postgres_erp: Erp) -> Iterator[Callable[..., Erp]]:
+    """Makes a role with a password and the rights given, and the ERP as that role sees it."""
+    name = f"role_{postgres_erp.url.rpartition('/')[2]}"
+    ensure_tables(postgres_erp.engine)
+    postgres_erp.replace()
+
+    def make(*grants: str) -> Erp:
+        postgres_erp.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+        postgres_erp.execute(*(f"GRANT {grant} TO {name}" for grant in grants))
+        url = postgres_erp.url.replace(f"//{postgres_erp.user}@", "//")
+        return Erp(url, name, PASSWORD, postgres_erp.server)
+
+    yield make
+    postgres_erp.execute(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
+
+
+def test_a_server_that_is_not_there_is_transient() -> None:
+    """Connection refused, within seconds."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        engine = engine_for(f"postgresql://127.0.0.1:{port}/erp", "erp", PASSWORD)
+
+        with pytest.raises(ErpUnreachable, match=rf"127\.0\.0\.1:{port}/erp.*refused") as error:
+            last_receipt(engine, "DEU")
+
+    assert isinstance(error.value, TransientError)
+    assert PASSWORD not in str(error.value)
+
+
+@pytest.mark.timeout(30)
+def test_a_server_that_does_not_answer_is_given_up_within_seconds() -> None:
+    """It accepts the connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        engine = engine_for(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/erp?connect_timeout=2", "erp", PASSWORD)
+
+        with pytest.raises(ErpUnreachable, match="timeout"):
+            last_receipt(engine, "DEU")
+
+
+def test_a_host_that_is_unknown_is_transient() -> None:
+    """A name server may be away as well."""
+    with pytest.raises(ErpUnreachable, match=r"erp\.invalid"):
+        last_receipt(engine_for("postgresql://erp.invalid/erp", "erp", PASSWORD), "DEU")
+
+
+def test_a_wrong_password_is_final(role: Callable[..., Erp]) -> None:
+    """The message names the setting to check, and no password."""
+    erp = role()
+    engine = engine_for(erp.url, erp.user, "wrong-" + PASSWORD)
+
+    with pytest.raises(ErpDenied, match=r"password authentication failed.*DB_PASSWORD") as error:
+        last_receipt(engine, "DEU")
+
+    assert isinstance(error.value, FinalError)
+    assert PASSWORD not in f"{error.value} {error.value.__cause__}"
+
+
+def test_no_password_is_final(role: Callable[..., Erp]) -> None:
+    """The same for an empty DB_PASSWORD."""
+    erp = role()
+
+    with pytest.raises(ErpDenied, match=r"no password supplied.*DB_PASSWORD"):
+        last_receipt(engine_for(erp.url, erp.user, ""), "DEU")
+
+
+def test_a_wrong_database_is_final(postgres_erp: Erp) -> None:
+    """The message names it."""
+    engine = engine_for(f"{postgres_erp.url}_typo", postgres_erp.user, postgres_erp.password)
+
+    with pytest.raises(ErpDenied, match=r"_typo.*does not exist"):
+        ensure_tables(engine)
+
+
+def test_a_role_that_may_only_read_is_told_which_grants_lack(role: Callable[..., Erp], postgres_erp: Erp) -> None:
+    """The old rows stay; run as printed, the statements help."""
+    tables = "markdown_recommendations, markdown_price_path, markdown_refreshes"
+    erp = role(f"SELECT ON {tables}")
+    before = postgres_erp.everything()
+
+    with pytest.raises(ErpDenied) as error:
+        erp.replace(make_rows(articles=2), run_id="run-2")
+
+    assert error.value.grants == (
+        f"GRANT INSERT, DELETE ON public.markdown_recommendations TO {erp.user};",
+        f"GRANT INSERT, DELETE ON public.markdown_price_path TO {erp.user};",
+        f"GRANT INSERT ON public.markdown_refreshes TO {erp.user};",
+    )
+    assert all(grant in str(error.value) for grant in error.value.grants)
+    assert PASSWORD not in f"{error.value} {error.value.__cause__}"
+    assert postgres_erp.everything() == before
+
+    postgres_erp.execute(*error.value.grants)
+    assert erp.replace(make_rows(articles=2), run_id="run-2").articles == 2
+
+
+def test_a_role_that_may_not_create_is_told_so(role: Callable[..., Erp], postgres_erp: Erp) -> None:
+    """Tables or schema: the one GRANT that it takes."""
+    erp = role()
+    postgres_erp.execute("DROP TABLE markdown_recommendations, markdown_price_path, markdown_refreshes")
+    database = erp.url.rpartition("/")[2]
+
+    with pytest.raises(ErpDenied) as error:
+        ensure_tables(erp.engine)
+    assert error.value.grants == (f"GRANT CREATE ON SCHEMA public TO {erp.user};",)
+
+    with pytest.raises(ErpDenied) as error:
+        ensure_tables(engine_for(erp.url, erp.user, erp.password, schema="markdown_test"))
+    assert error.value.grants == (f"GRANT CREATE ON DATABASE {database} TO {erp.user};",)
+
+
+def test_a_schema_that_may_not_be_used_is_named(role: Callable[..., Erp], postgres_erp: Erp) -> None:
+    """With the rights on the tables in it."""
+    erp = role()
+    owner = engine_for(postgres_erp.url, postgres_erp.user, postgres_erp.password, schema="priced")
+    ensure_tables(owner)
+
+    findings = check_rights(engine_for(erp.url, erp.user, erp.password, schema="priced"))
+
+    advice = findings[-1].advice
+    assert f"GRANT USAGE ON SCHEMA priced TO {erp.user};" in advice
+    assert f"GRANT SELECT, INSERT, DELETE ON priced.markdown_price_path TO {erp.user};" in advice
+
+
+def test_tables_outside_the_default_schema_are_found_by_the_search_path(
+    role: Callable[..., Erp], postgres_erp: Erp
+) -> None:
+    """The advice names the schema that they are in."""
+    erp = role("USAGE ON SCHEMA public")
+    postgres_erp.execute("CREATE SCHEMA aside", f"GRANT USAGE ON SCHEMA aside TO {erp.user}")
+    postgres_erp.execute(f"ALTER ROLE {erp.user} SET search_path = aside, public")
+
+    advice = check_rights(erp.engine)[-1].advice
+
+    assert f"GRANT SELECT, INSERT, DELETE ON public.markdown_recommendations TO {erp.user};" in advice
+
+
+def test_all_is_well(erp: Erp) -> None:
+    """Connection, tables, rights; the tables are read, nothing is changed."""
+    erp.replace()
+    before = erp.everything()
+
+    findings = check_rights(erp.engine)
+
+    assert [(finding.what.split(" ")[0], finding.ok) for finding in findings] == [
+        ("connection", True),
+        ("tables", True),
+        ("rights", True),
+    ]
+    assert erp.everything() == before
+
+
+def test_tables_that_the_first_run_will_make_are_well(postgres_erp: Erp) -> None:
+    """They are named, and not made."""
+    findings = check_rights(postgres_erp.engine)
+
+    assert all(finding.ok for finding in findings)
+    assert "markdown_refreshes will be created" in findings[1].what
+    assert postgres_erp.read("SELECT 1 FROM pg_tables WHERE tablename LIKE 'markdown%'") == []
+
+
+def test_a_file_that_the_first_run_will_make_is_well(sqlite_erp: Erp) -> None:
+    """Looking makes neither the file nor its folder."""
+    findings = check_rights(sqlite_erp.engine)
+
+    file = Path(sqlite_erp.url.removeprefix("sqlite:///"))
+    assert [finding.ok for finding in findings] == [True]
+    assert not file.parent.exists()
+
+
+def test_columns_that_lack_are_a_finding(erp: Erp) -> None:
+    """With the ALTER TABLE that helps."""
+    erp.execute("ALTER TABLE markdown_price_path DROP COLUMN price")
+
+    tables = check_rights(erp.engine)[1]
+
+    assert not tables.ok
+    assert "ALTER TABLE markdown_price_path ADD COLUMN price NUMERIC(14, 2);" in tables.advice
+
+
+def test_a_server_that_is_away_is_a_finding() -> None:
+    """One line, no exception."""
+    engine = engine_for("postgresql://127.0.0.1:1/erp", "erp", PASSWORD)
+
+    findings = check_rights(engine)
+
+    assert [finding.ok for finding in findings] == [False]
+    assert "refused" in findings[0].advice
+    assert PASSWORD not in str(findings)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+def test_a_file_of_another_user_is_denied(sqlite_erp: Erp) -> None:
+    """Neither the doctor nor a refresh needs root to see it."""
+    ensure_tables(sqlite_erp.engine)
+    file = Path(sqlite_erp.url.removeprefix("sqlite:///"))
+    for folder in (file.parent, *list(file.parents)[1:4]):
+        folder.chmod(0o755)
+    file.chmod(0o644)
+    errors: list[PricingError] = []
+    os.seteuid(65534)
+    try:
+        rights = check_rights(sqlite_erp.engine)
+        with pytest.raises(ErpDenied, match="write the file and its folder") as error:
+            sqlite_erp.replace()
+        errors.append(error.value)
+    finally:
+        os.seteuid(0)
+
+    assert not rights[-1].ok
+    assert str(file) in str(errors[0])

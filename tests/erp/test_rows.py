@@ -1,0 +1,227 @@
+"""Values come back as they went in, to the cent, and the content hash says what they say."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import select
+
+from markdown_pricing.erp.refresh import content_hash, last_receipt
+from markdown_pricing.erp.rows import BadRows, country_rows
+from markdown_pricing.erp.tables import ensure_tables, price_path, recommendations
+from tests.erp.conftest import Erp
+from tests.erp.samples import WEEK, make_path, make_rows
+
+NULLABLE = [column.name for column in recommendations.columns if column.nullable]
+
+
+def recommendations_of(erp: Erp, **changes: Any) -> Sequence[Any]:
+    """What the ERP has after rows with these values were written."""
+    erp.replace(make_rows(**changes))
+    with erp.engine.connect() as connection:
+        return connection.execute(select(recommendations).order_by(recommendations.c.article_id)).all()
+
+
+AMOUNTS: dict[Any, str] = {
+    19.99: "19.99",
+    20: "20.00",
+    0.0: "0.00",
+    -0.001: "0.00",
+    2.675: "2.68",
+    1.005: "1.01",
+    -1.005: "-1.01",
+    np.float32(19.99): "19.99",
+    Decimal("1.115"): "1.12",
+    123456789012.35: "123456789012.35",
+    999999999999.99: "999999999999.99",
+}
+
+
+def test_money_is_kept_to_the_cent(erp: Erp) -> None:
+    """Half a cent goes away from zero, as in a NUMERIC column, whatever database it is."""
+    rows = recommendations_of(erp, articles=len(AMOUNTS), list_price=list(AMOUNTS))
+
+    assert [str(row.list_price) for row in rows] == list(AMOUNTS.values())
+
+
+def test_the_total_is_that_of_the_cents_written(erp: Erp) -> None:
+    """The receipt adds what the rows hold, not what they were rounded from."""
+    receipt = erp.replace(make_rows(articles=3, expected_revenue=[0.005, 0.005, 10]))
+
+    assert str(receipt.total_expected_revenue) == "10.02"
+    assert last_receipt(erp.engine, "DEU") == receipt
+
+
+def test_money_adds_up_in_the_database(erp: Erp) -> None:
+    """It is a number there, no text."""
+    erp.replace(make_rows(articles=3, list_price=[0.10, 0.20, 1000.0], next_markdown_price=[3.99, None, 1.0]))
+
+    row = erp.read("SELECT sum(list_price) AS total FROM markdown_recommendations WHERE list_price < 99.5")[0]
+
+    assert round(Decimal(str(row.total)), 2) == Decimal("0.30")
+
+
+def test_units_come_back_exactly(erp: Erp) -> None:
+    """All bits of a double; whole ones come back as doubles too, zero without a sign."""
+    units = [0.1, 1 / 3, 1e-300, 12345678.9, -0.0, 7, np.float32(0.5), np.int64(3)]
+
+    rows = recommendations_of(erp, articles=len(units), expected_units=pd.Series(units, dtype=object))
+
+    assert [repr(row.expected_units) for row in rows] == [repr(float(value) + 0.0) for value in units]
+
+
+def test_weeks_come_back_as_dates(erp: Erp) -> None:
+    """Whatever kind of day the frame had."""
+    days = [date(2026, 3, 2), datetime(2026, 3, 2), pd.Timestamp("2026-03-02")]
+    rows = recommendations_of(erp, articles=3, next_markdown_week=pd.Series(days, dtype=object))
+
+    assert [row.next_markdown_week for row in rows] == [date(2026, 3, 2)] * 3
+
+
+def test_times_come_back_in_utc(erp: Erp) -> None:
+    """The same moment, to the microsecond."""
+    row = recommendations_of(erp)[0]
+
+    assert row.predicted_at == datetime(2026, 2, 9, 7, 1, 2, 345678, tzinfo=UTC)
+    assert row.predicted_at.utcoffset() == timedelta(0)
+
+
+def test_text_comes_back_whole(erp: Erp) -> None:
+    """Quotes, other scripts, long text, an empty one."""
+    text = "”Größe“ 'Ж' \\n ☃ 🛒 :name %s {x}" * 20
+
+    row = recommendations_of(erp, reason=text, change_reason="")[0]
+
+    assert (row.reason, row.change_reason) == (text, "")
+
+
+def test_missing_values_are_null(erp: Erp) -> None:
+    """NaN, NaT, NA and None alike; nothing becomes the text 'nan'."""
+    nothing = [None, float("nan"), pd.NaT, pd.NA, np.datetime64("NaT")]
+    changes = {column: pd.Series(nothing, dtype=object) for column in NULLABLE}
+
+    rows = recommendations_of(erp, articles=len(nothing), **changes)
+
+    assert {getattr(row, column) for row in rows for column in NULLABLE} == {None}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"stock": 2**31}, "stock is not a whole number"),
+        ({"stock": np.nan}, "stock is empty: 5, for example row 0"),
+        ({"stock": "12"}, "stock is not a whole number"),
+        ({"list_price": 1e12}, r"list_price is not an amount that NUMERIC\(14,2\) holds: 5"),
+        ({"list_price": "cheap"}, "list_price is not an amount"),
+        ({"expected_units": float("inf")}, "expected_units is not a finite number"),
+        ({"end_week": "2026-03-02"}, "end_week is not a day"),
+        ({"end_week": pd.Timestamp("2026-03-02 01:00")}, "end_week is not a day"),
+        ({"predicted_at": pd.Timestamp("2026-03-02 01:00")}, "predicted_at is not a time with its time zone"),
+        ({"reason": 7}, "reason is not text"),
+        ({"reason": "a\0b"}, "reason is not text"),
+        ({"article_id": None}, "article_id is empty"),
+    ],
+)
+def test_values_that_no_column_holds_are_faults(change: dict[str, Any], says: str) -> None:
+    """The same on every database, before one is asked."""
+    rows = make_rows()
+
+    with pytest.raises(BadRows, match=says):
+        country_rows(make_rows(**change), make_path(rows), week=WEEK, country="DEU", run_id="run-1")
+
+
+def test_the_hash_can_be_recomputed_from_the_tables(erp: Erp) -> None:
+    """content_hash() reads both tables back."""
+    receipt = erp.replace(make_rows(articles=50))
+
+    assert content_hash(erp.engine, "DEU") == receipt.content_hash
+
+
+def test_the_hash_follows_its_description(erp: Erp) -> None:
+    """An auditor who has only the tables and the docstring gets the same."""
+    receipt = erp.replace(make_rows(articles=12))
+    lines = []
+    with erp.engine.connect() as connection:
+        for table in (recommendations, price_path):
+            lines.append(table.name)
+            rows = [dict(row) for row in connection.execute(select(table)).mappings()]
+            for row in sorted(rows, key=lambda row: (row["article_id"], row["week"])):
+                values = [
+                    f"{value:.2f}" if isinstance(value, Decimal) else str(value) if isinstance(value, date) else value
+                    for name, value in row.items()
+                    if name not in ("run_id", "predicted_at")
+                ]
+                lines.append(json.dumps(values, ensure_ascii=False, separators=(",", ":")))
+
+    assert hashlib.sha256(("\n".join(lines) + "\n").encode()).hexdigest() == receipt.content_hash
+
+
+def test_the_hash_is_the_same_on_both_databases(sqlite_erp: Erp, postgres_erp: Erp) -> None:
+    """Written and read back, in whatever order an id sorts there."""
+    rows = make_rows(
+        articles=6,
+        article_id=["a1", "A1", "_x", "ä", "Z", "🛒"],
+        expected_units=[0.1, 1 / 3, -0.0, 5, 1e-9, 1e15],
+        list_price=[2.675, 1.005, 20, 0.1, 1e11 + 0.35, -0.001],
+        next_markdown_week=[pd.NaT, pd.Timestamp("2026-03-02"), pd.NaT, pd.NaT, pd.NaT, pd.NaT],
+    )
+    hashes = set()
+    for erp in (sqlite_erp, postgres_erp):
+        ensure_tables(erp.engine)
+        hashes |= {erp.replace(rows).content_hash, content_hash(erp.engine, "DEU")}
+
+    assert len(hashes) == 1
+
+
+def test_the_hash_ignores_who_wrote_and_when_and_in_what_order() -> None:
+    """Same prices, same hash."""
+    rows = make_rows(articles=9)
+    path = make_path(rows)
+    first = country_rows(rows, path, week=WEEK, country="DEU", run_id="run-1")
+    shuffled = rows.assign(predicted_at=pd.Timestamp("2026-02-10T08:00Z")).sample(frac=1, random_state=1)
+    second = country_rows(shuffled, path.sample(frac=1, random_state=2), week=WEEK, country="DEU", run_id="run-2")
+
+    assert second.content_hash() == first.content_hash()
+    assert {row["run_id"] for row in second.recommendations} == {"run-2"}
+
+
+@pytest.mark.parametrize(
+    "column", [c.name for c in recommendations.columns if c.name not in ("run_id", "predicted_at")]
+)
+def test_the_hash_sees_every_other_column(column: str) -> None:
+    """A change in any of them changes it."""
+    first = country_rows(make_rows(), make_path(make_rows()), week=WEEK, country="DEU", run_id="run-1")
+    record = dict(first.recommendations[2])
+    record[column] = f"{record[column]}?"
+    changed = type(first)((*first.recommendations[:2], record, *first.recommendations[3:]), first.price_path)
+
+    assert changed.content_hash() != first.content_hash()
+
+
+def test_the_hash_sees_the_plan() -> None:
+    """The second table counts."""
+    rows = make_rows()
+    path = make_path(rows)
+    dearer = path.assign(price=path["price"] + 0.01)
+
+    hashes = {
+        country_rows(rows, plan, week=WEEK, country="DEU", run_id="run-1").content_hash() for plan in (path, dearer)
+    }
+
+    assert len(hashes) == 2
+
+
+def test_the_frame_that_is_handed_in_stays_as_it_is() -> None:
+    """The same frame goes to the lake."""
+    rows = make_rows()
+    before = rows.copy()
+
+    country_rows(rows, make_path(rows), week=WEEK, country="DEU", run_id="run-1")
+
+    pd.testing.assert_frame_equal(rows, before)
