@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.hdfs.cluster import MiniHdfs, lacking, mini_hdfs
+from tests.postgres.fixtures import postgres as postgres
 from tests.real_parts import missing
 
 
