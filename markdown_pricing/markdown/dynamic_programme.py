@@ -23,11 +23,15 @@ from markdown_pricing.markdown.season import BoolArray
 
 STOCK_POINTS = 21
 DEMAND_POINTS = 5
-BATCH_NUMBERS = 4_000_000
+BATCH_NUMBERS = 2_000_000
 """Numbers that the largest arrays of one batch may hold."""
 LEAST_GAIN = 0.01
 """A markdown must earn a cent more than waiting: ties go to the later markdown."""
-FORBIDDEN = -1e30
+FORBIDDEN = np.float32(-1e30)
+ROUNDING = 1e-6
+"""Share of the stock's value that single precision may get wrong."""
+
+SmallFloats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def best_rungs(problem: Problem) -> IntArray:
     After an article's last week its rung stays as it is.
     """
     articles, rungs, weeks = problem.units.shape
-    markdowns = min(problem.max_markdowns, rungs - 1)
+    # More than these find no rung or no week.
+    markdowns = min(problem.max_markdowns, rungs - 1, -(-weeks // problem.weeks_between))
     path = np.zeros((articles, weeks), dtype=np.int64)
     if markdowns == 0 or weeks == 0:
         return path
@@ -79,93 +84,116 @@ def best_rungs(problem: Problem) -> IntArray:
     for start in range(0, articles, batch):
         rows = slice(start, start + batch)
         part = problem.part(rows)
-        path[rows] = _follow(part, *_policy(part, markdowns, waits))
+        path[rows] = _follow(part, *_values(part, markdowns, waits))
     return path
 
 
-def _policy(problem: Problem, markdowns: int, waits: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int8]]:
-    """Gain of the best move over waiting, and its rung, each (weeks, articles, rungs, stock points, markdowns)."""
+def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, SmallFloats]:
+    """What a week is worth when it is begun by a move to a rung, and when it is begun by staying on it.
+
+    Both (weeks, articles, rungs, markdowns, stock points): the second for one markdown left, two, …; the first after
+    that one is spent.
+    """
     articles, rungs, _ = problem.units.shape
     weeks = int(problem.weeks_left.max(initial=0))
     step = _stock_step(problem.stock)
-    grid = np.arange(STOCK_POINTS)
-    at_price = (problem.price * step[:, np.newaxis])[:, :, np.newaxis, np.newaxis] * grid[:, np.newaxis]
-    value = np.empty((articles, rungs, STOCK_POINTS, markdowns + 1, waits))
-    value[:] = (problem.salvage * step)[:, np.newaxis, np.newaxis, np.newaxis, np.newaxis] * grid[
-        :, np.newaxis, np.newaxis
-    ]
-    gain = np.full((weeks, articles, rungs, STOCK_POINTS, markdowns), FORBIDDEN, dtype=np.float32)
-    target = np.zeros(gain.shape, dtype=np.int8)
+    grid = np.arange(STOCK_POINTS, dtype=np.float32)
+    at_price = (problem.price * step[:, np.newaxis]).astype(np.float32)[..., np.newaxis, np.newaxis] * grid
+    at_salvage = (problem.salvage * step).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, np.newaxis] * grid
+    label_cost = problem.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
+    reachable = problem.allowed.max(axis=1)
+    from_first = np.broadcast_to(problem.allowed[:, :1], problem.allowed.shape)
+    no_largest_step = np.array_equal(problem.allowed, np.triu(from_first, 1))
+    # What follows a week: (articles, rungs, weeks until a markdown is allowed, markdowns left, stock points).
+    value = np.empty((articles, rungs, waits, markdowns + 1, STOCK_POINTS), dtype=np.float32)
+    value[:] = at_salvage
+    moved = np.full((weeks, articles, rungs, markdowns, STOCK_POINTS), FORBIDDEN, dtype=np.float32)
+    stayed = np.zeros_like(moved)
     for week in reversed(range(weeks)):
         n = int(np.count_nonzero(problem.weeks_left > week))
         points = demand_points(problem.units[:n, :, week], problem.dispersion[:n, np.newaxis], DEMAND_POINTS)
-        transition = _transition(points / step[:n, np.newaxis, np.newaxis])
+        transition = _transition((points / step[:n, np.newaxis, np.newaxis]).astype(np.float32))
         # Revenue is price · (stock before - stock after): taken out of the next value, it needs no term of its own.
-        after = value[:n].reshape(n, rungs, STOCK_POINTS, -1) - at_price[:n]
-        sold = (transition @ after + at_price[:n]).reshape(n, rungs, STOCK_POINTS, markdowns + 1, waits)
-        move, to = _best_move(sold[..., :-1, -1], problem.allowed[:n])
-        move -= problem.label_cost[:n, np.newaxis, np.newaxis, np.newaxis]
-        move[~problem.touchable[:n, week]] = FORBIDDEN
-        gain[week, :n], target[week, :n] = move - sold[..., 1:, 0], to
-        value[:n, ..., 1:] = sold[..., :-1]
-        value[:n, ..., 0] = sold[..., 0]
-        value[:n, ..., 1:, 0] = np.maximum(sold[..., 1:, 0], move)
-    return gain, target
+        after = value[:n].reshape(n, rungs, -1, STOCK_POINTS) - at_price[:n]
+        sold = after @ transition.swapaxes(-1, -2)
+        sold += at_price[:n]
+        sold = sold.reshape(value[:n].shape)
+        move, stay = moved[week, :n], stayed[week, :n]
+        stay[:] = sold[:, :, 0, 1:]
+        np.subtract(sold[:, :, -1, :-1], label_cost[:n], out=move)
+        move[~(reachable[:n] & problem.touchable[:n, week, np.newaxis])] = FORBIDDEN
+        value[:n, :, 1:] = sold[:, :, :-1]
+        value[:n, :, 0, 0] = sold[:, :, 0, 0]
+        best = _best_move(move, None if no_largest_step else problem.allowed[:n])
+        np.maximum(stay, best, out=value[:n, :, 0, 1:])
+    return moved, stayed
 
 
 def _stock_step(stock: FloatArray) -> FloatArray:
     return np.where(stock > 0, stock, 1.0) / (STOCK_POINTS - 1)
 
 
-def _transition(demand: FloatArray) -> FloatArray:
-    """Where stock goes in a week: (…, from, to) weights over the grid; demand (…, points) in steps of the grid."""
-    steps = np.arange(STOCK_POINTS)
-    kernel = np.zeros((*demand.shape[:-1], STOCK_POINTS))
+def _transition(demand: SmallFloats) -> SmallFloats:
+    """Where stock goes in a week: (…, from, to) weights over the grid; demand (…, points) in steps of the grid.
+
+    The column to stock 0 lacks what demand takes beyond the stock: with nothing to sell all values are 0.
+    """
+    backwards = np.arange(STOCK_POINTS, dtype=np.float32)[::-1]
+    kernel = np.zeros((*demand.shape[:-1], STOCK_POINTS), dtype=np.float32)
     for point in range(demand.shape[-1]):
-        kernel += np.maximum(1 - np.abs(steps - demand[..., point, np.newaxis]), 0)
+        distance = backwards - demand[..., point, np.newaxis]
+        np.abs(distance, out=distance)
+        np.subtract(1, distance, out=distance)
+        kernel += np.maximum(distance, 0, out=distance)
     kernel /= demand.shape[-1]
-    # Row i of the matrix is the kernel read backwards and shifted by i, zero above the diagonal.
-    padded = np.concatenate([kernel[..., ::-1], np.zeros_like(kernel[..., 1:])], axis=-1)
+    # Row i of the matrix is the kernel backwards, shifted by i, with zeros behind it.
+    padded = np.concatenate([kernel, np.zeros_like(kernel[..., 1:])], axis=-1)
     windows = np.lib.stride_tricks.sliding_window_view(padded, STOCK_POINTS, axis=-1)
-    transition: FloatArray = np.ascontiguousarray(windows[..., ::-1, :])
-    # What demand takes beyond the stock ends at zero.
-    transition[..., 0] = 1 - np.concatenate(
-        [np.zeros_like(kernel[..., :1]), np.cumsum(kernel[..., :-1], axis=-1)], axis=-1
-    )
-    return transition
+    return np.ascontiguousarray(windows[..., ::-1, :])
 
 
-def _best_move(value: FloatArray, allowed: BoolArray) -> tuple[FloatArray, npt.NDArray[np.int8]]:
-    """The best lower rung from each rung, the higher of equals: value (articles, rungs, …) of being on a rung."""
-    best = np.full(value.shape, FORBIDDEN)
-    target = np.zeros(value.shape, dtype=np.int8)
-    for source in range(value.shape[1] - 1):
-        options = np.where(allowed[:, source, source + 1 :, np.newaxis, np.newaxis], value[:, source + 1 :], FORBIDDEN)
-        best[:, source] = options.max(axis=1)
-        target[:, source] = source + 1 + options.argmax(axis=1)
-    return best, target
+def _best_move(moved: SmallFloats, allowed: BoolArray | None) -> SmallFloats:
+    """The value of the best move from each rung: moved (articles, rungs, …) is that of a move to the rung.
+
+    allowed : (articles, rungs, rungs); None when all lower rungs can be reached
+    """
+    best = np.full_like(moved, FORBIDDEN)
+    for rung in reversed(range(moved.shape[1] - 1)):
+        if allowed is None:
+            np.maximum(best[:, rung + 1], moved[:, rung + 1], out=best[:, rung])
+        else:
+            within = allowed[:, rung, :, np.newaxis, np.newaxis]
+            best[:, rung] = np.where(within, moved, FORBIDDEN).max(axis=1)
+    return best
 
 
-def _follow(problem: Problem, gain: npt.NDArray[np.float32], target: npt.NDArray[np.int8]) -> IntArray:
-    """The policy along the mean stock; the gain is interpolated between grid points, the rung is the nearest one's."""
+def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> IntArray:
+    """The policy along the mean stock, values interpolated between grid points; of equal rungs the higher."""
     articles, _, weeks = problem.units.shape
     every = np.arange(articles)
     step = _stock_step(problem.stock)
-    stock, wait, left = problem.stock.copy(), problem.wait.copy(), np.minimum(problem.left, gain.shape[-1])
+    stock, wait, left = problem.stock.copy(), problem.wait.copy(), np.minimum(problem.left, moved.shape[-2])
     rung = np.zeros(articles, dtype=np.int64)
+    least_gain = LEAST_GAIN + ROUNDING * problem.price[:, 0] * problem.stock
     path = np.zeros((articles, weeks), dtype=np.int64)
-    for week in range(len(gain)):
+    for week in range(len(moved)):
         point = np.clip(stock / step, 0, STOCK_POINTS - 1)
         below = np.minimum(point.astype(np.int64), STOCK_POINTS - 2)
-        share = point - below
-        state = (every, rung), np.maximum(left - 1, 0)
-        low, high = (gain[week][(*state[0], at, state[1])] for at in (below, below + 1))
-        moves = (wait == 0) & (left > 0) & ((1 - share) * low + share * high > LEAST_GAIN)
-        to = target[week][(*state[0], np.rint(point).astype(np.int64), state[1])]
-        rung = np.where(moves, to, rung)
+        share, spent = point - below, np.maximum(left - 1, 0)
+        stay = _between(stayed[week, every, rung, spent], below, share)
+        options = _between(moved[week, every, :, spent], below[:, np.newaxis], share[:, np.newaxis])
+        options = np.where(problem.allowed[every, rung], options, FORBIDDEN)
+        moves = (wait == 0) & (left > 0) & (options.max(axis=1) - stay > least_gain)
+        rung = np.where(moves, options.argmax(axis=1), rung)
         left = left - moves
         wait = np.where(moves, problem.weeks_between - 1, np.maximum(wait - 1, 0))
         path[:, week] = rung
         stock = stock - expected_sales(stock, problem.units[every, rung, week], problem.dispersion)
-    path[:, len(gain) :] = rung[:, np.newaxis]
+    path[:, len(moved) :] = rung[:, np.newaxis]
     return path
+
+
+def _between(values: SmallFloats, below: IntArray, share: FloatArray) -> FloatArray:
+    """Values (…, stock points) at `share` of the way from grid point `below` to the next."""
+    low, high = (np.take_along_axis(values, at[..., np.newaxis], axis=-1)[..., 0] for at in (below, below + 1))
+    return (1 - share) * low + share * high

@@ -249,7 +249,7 @@ def _sentences(
     return [
         codes.sentence(
             row.reason_code,
-            row.exception_code,
+            None if pd.isna(row.exception_code) else row.exception_code,
             {
                 "current": f"{row.current_price:.2f}",
                 "recommended": f"{row.recommended_price:.2f}",
