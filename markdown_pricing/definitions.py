@@ -21,34 +21,32 @@ from markdown_pricing.orchestration.resources import DemandTraining, Erp
 from markdown_pricing.pricing import SEED
 from markdown_pricing.settings import Settings
 
-settings = Settings.from_env(os.environ)
-countries = read_countries(settings.countries_file)
-weeks = weeks_from(settings.start_week)
-partitions = week_and_country(settings.start_week, countries)
 
-flow = [training_data, demand_model, markdown_predictions, erp_refresh]
-markdown_pricing = dg.define_asset_job(
-    JOB,
-    selection=dg.AssetSelection.assets(*flow),
-    description="One country of one week, from its sales on the lake to its rows in the ERP.",
-)
-schedule, sensor = weekly_round(partitions)
+def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
+    """The code location of one installation; the sensor looks for a snapshot every `look_every_s` seconds."""
+    countries = read_countries(settings.countries_file)
+    weeks = weeks_from(settings.start_week)
+    partitions = week_and_country(settings.start_week, countries)
+    flow = [training_data, demand_model, markdown_predictions, erp_refresh]
+    schedule, sensor = weekly_round(partitions, look_every_s)
+    return dg.Definitions(
+        assets=dg.map_asset_specs(
+            lambda spec: spec.replace_attributes(partitions_def=weeks if spec.key == SNAPSHOT else partitions),
+            [markdown_training_data, *flow],
+        ),
+        asset_checks=checks_for(partitions),
+        jobs=[dg.define_asset_job(JOB, dg.AssetSelection.assets(*flow), description="One country of one week.")],
+        schedules=[schedule],
+        sensors=[sensor],
+        resources={
+            "lake": Lake(settings.lake_url),
+            "demand_training": DemandTraining(model=settings.demand_model, seed=SEED, threads=1),
+            "rules": read_rules(settings.rules_file),
+            "countries": countries,
+            "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
+        },
+        executor=dg.in_process_executor,
+    )
 
-defs = dg.Definitions(
-    assets=dg.map_asset_specs(
-        lambda spec: spec.replace_attributes(partitions_def=weeks if spec.key == SNAPSHOT else partitions),
-        [markdown_training_data, *flow],
-    ),
-    asset_checks=checks_for(partitions),
-    jobs=[markdown_pricing],
-    schedules=[schedule],
-    sensors=[sensor],
-    resources={
-        "lake": Lake(settings.lake_url),
-        "demand_training": DemandTraining(model=settings.demand_model, seed=SEED, threads=1),
-        "rules": read_rules(settings.rules_file),
-        "countries": countries,
-        "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
-    },
-    executor=dg.in_process_executor,
-)
+
+defs = build(Settings.from_env(os.environ))

@@ -4,12 +4,13 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammainc, gammaincinv
-from scipy.stats import nbinom, poisson
+from scipy.special import betainc, gammainc, gammaincinv, nbdtrik
 
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 
 FINE_POINTS = 20
+LEAST_MEAN, LEAST_DISPERSION = 1e-9, 1e-6
+"""Below these, demand is as good as none, and as good as Poisson."""
 LOG_CV2_RANGE = (-14.0, 7.0)
 LOG_CV2_STEPS = 2_100
 
@@ -52,9 +53,10 @@ def expected_sales(stock: FloatArray, mean: FloatArray, dispersion: FloatArray) 
 
 def demand_quantile(share: float, mean: FloatArray, dispersion: FloatArray) -> IntArray:
     """The smallest whole number of units that demand does not exceed with probability `share`, same shape as `mean`."""
-    size = 1 / np.maximum(dispersion, 1e-9)
-    quantile = np.where(
-        dispersion > 1e-9, nbinom.ppf(share, size, size / (size + mean)), poisson.ppf(share, np.maximum(mean, 1e-12))
-    )
-    units: IntArray = np.maximum(np.nan_to_num(quantile), 0).astype(np.int64)
+    # scipy.stats has the same, at the price of a second's import in every run.
+    size = 1 / np.maximum(dispersion, LEAST_DISPERSION)
+    chance = size / (size + np.maximum(mean, LEAST_MEAN))
+    reached = np.maximum(np.ceil(np.nan_to_num(nbdtrik(share, size, chance))), 0)
+    below = np.maximum(reached - 1, 0)
+    units: IntArray = np.where(betainc(size, below + 1, chance) >= share, below, reached).astype(np.int64)
     return units

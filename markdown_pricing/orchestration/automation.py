@@ -56,7 +56,9 @@ class Progress:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def weekly_round(partitions: dg.MultiPartitionsDefinition) -> tuple[dg.ScheduleDefinition, dg.SensorDefinition]:
+def weekly_round(
+    partitions: dg.MultiPartitionsDefinition, look_every_s: int
+) -> tuple[dg.ScheduleDefinition, dg.SensorDefinition]:
     """The schedule that opens due weeks and the sensor that starts a round once its snapshot is delivered."""
 
     @dg.schedule(
@@ -76,7 +78,7 @@ def weekly_round(partitions: dg.MultiPartitionsDefinition) -> tuple[dg.ScheduleD
     @dg.sensor(
         name="training_data_sensor",
         job_name=JOB,
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=look_every_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks for the snapshots of opened weeks and starts one round at a time, the oldest week first.",
     )
