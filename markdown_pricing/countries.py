@@ -130,7 +130,7 @@ def _country_of(row: Mapping[str, str | None]) -> Country:
             raise ValueError(f"{name} {value!r} is not three capital letters")
     try:
         ZoneInfo(values["time_zone"])
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise ValueError(f"{code}: time_zone {values['time_zone']!r} is not known, for example Europe/Berlin") from None
     endings = tuple(PriceEnding.parse(text) for text in values["price_endings"].split())
     if not endings:

@@ -1,0 +1,87 @@
+"""Who may import whom, and what may not be imported in passing."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
+BASE = {"errors", "weeks", "countries"}
+SCIENCE = {"training_data", "demand", "markdown"}
+
+MAY_IMPORT = {
+    "errors": set(),
+    "weeks": {"errors"},
+    "countries": {"errors"},
+    "settings": BASE,
+    "provenance": set(),
+    "charts": set(),
+    "lake": BASE,
+    "training_data": BASE,
+    "demand": BASE | {"training_data"},
+    "markdown": BASE,
+    "erp": BASE,
+    "sample": BASE | {"lake", "markdown"},
+    "pricing": BASE | SCIENCE | {"provenance"},
+    "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts"},
+    "commands": BASE | SCIENCE | {"lake", "erp", "sample", "pricing", "provenance", "orchestration", "settings"},
+    "definitions": BASE | SCIENCE | {"lake", "orchestration", "pricing", "settings"},
+    "__main__": BASE | {"settings", "commands"},
+    "__init__": set(),
+}
+LATE = {("orchestration", "definitions"), ("commands", "definitions")}
+"""Imported inside a function: they start what Dagster loads."""
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).with_suffix("").parts[0], path
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (
+                [f"markdown_pricing.{alias.name}" for alias in node.names]
+                if node.module == "markdown_pricing"
+                else [node.module]
+            )
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize(("part", "path"), list(modules()), ids=lambda value: getattr(value, "stem", value))
+def test_a_part_imports_only_what_the_layout_allows(part: str, path: Path) -> None:
+    ours = {name.split(".")[1] for name in imported(path) if name.startswith("markdown_pricing.")} - {
+        part,
+        "__version__",
+    }
+
+    assert part in MAY_IMPORT, f"{part} is new: say in the layout who may import whom"
+    assert {other for other in ours if (part, other) not in LATE} <= MAY_IMPORT[part]
+
+
+def test_only_the_orchestration_knows_dagster() -> None:
+    knows = {part for part, path in modules() if any(name.split(".")[0] == "dagster" for name in imported(path))}
+
+    assert knows == {"orchestration", "definitions"}
+
+
+@pytest.mark.parametrize("library", ["sqlalchemy", "fsspec", "hdfs_native"])
+def test_the_science_does_no_io(library: str) -> None:
+    for part, path in modules():
+        if part in SCIENCE:
+            assert library not in {name.split(".")[0] for name in imported(path)}
+
+
+@pytest.mark.parametrize("arguments", [["-c", "import markdown_pricing"], ["-m", "markdown_pricing", "--help"]])
+def test_help_comes_at_once_because_nothing_heavy_is_imported(arguments: list[str]) -> None:
+    heavy = {"dagster", "pandas", "lightgbm", "pyarrow", "numpy", "sqlalchemy", "matplotlib", "scipy", "rich"}
+
+    told = subprocess.run([sys.executable, "-X", "importtime", *arguments], capture_output=True, text=True, check=True)
+
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in told.stderr.splitlines()}
+    assert not loaded & heavy

@@ -1,0 +1,107 @@
+"""Countries are rows of a file that an analyst edits."""
+
+from pathlib import Path
+
+import pytest
+
+from markdown_pricing.countries import (
+    CENT_ENDINGS,
+    DEFAULT_FILE,
+    BadCountries,
+    PriceEnding,
+    UnknownCountries,
+    read_countries,
+    split_countries,
+)
+
+HEAD = "country,name,currency,time_zone,price_endings\n"
+IN_ORDER = (
+    "DEU AUT NLD FRA ESP ITA POL CZE SVK HUN ROU BGR GRC HRV SVN SRB BIH MKD ALB MNE XKX BEL LUX CHE DNK SWE NOR FIN "
+    "EST LVA LTU UKR MDA RUS BLR KAZ GEO ARM AZE TUR PRT IRL CYP MLT ARE"
+)
+
+
+def test_the_45_countries_come_in_their_agreed_order() -> None:
+    assert " ".join(read_countries()) == IN_ORDER
+
+
+def test_a_46th_country_is_one_row(tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    file.write_text(DEFAULT_FILE.read_text() + "ISL,Iceland,ISK,Atlantic/Reykjavik,90\n")
+
+    assert list(read_countries(file))[-1] == "ISL"
+    assert read_countries(file)["ISL"].price_endings == (PriceEnding(9000, 10000),)
+
+
+def test_prices_end_in_99_or_95_cents_unless_the_currency_has_none_in_use() -> None:
+    countries = read_countries()
+
+    assert countries["DEU"].price_endings == CENT_ENDINGS
+    assert all(ending.cents % 100 == 0 for code in ("HUN", "SRB") for ending in countries[code].price_endings)
+
+
+def test_every_fault_of_the_file_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    file.write_text(
+        HEAD
+        + "DEU,Germany,EUR,Europe/Berlin,.99\n"
+        + "DEU,Germany,EUR,Europe/Berlin,.99\n"
+        + "FRA,France,EURO,Europe/Paris,.99\n"
+        + "ITA,Italy,EUR,Europe/Roma,.99\n"
+        + "ESP,Spain,EUR,Europe/Madrid,cheap\n"
+        + "PRT,Portugal,EUR,Europe/Lisbon,\n"
+    )
+
+    with pytest.raises(BadCountries) as raised:
+        read_countries(file)
+
+    assert [fault.partition(":")[0] for fault in raised.value.faults] == [f"line {line}" for line in (3, 4, 5, 6, 7)]
+    assert "DEU stands there twice" in str(raised.value)
+
+
+@pytest.mark.parametrize("content", ["", HEAD, "country,name\nDEU,Germany\n"])
+def test_a_file_without_countries_or_columns_is_refused(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "countries.csv"
+    file.write_text(content)
+
+    with pytest.raises(BadCountries):
+        read_countries(file)
+
+
+def test_a_spreadsheet_s_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    file.write_text(HEAD + "DEU,Germany,EUR,Europe/Berlin,.99\n", encoding="utf-8-sig")
+
+    assert list(read_countries(file)) == ["DEU"]
+
+
+def test_only_configured_countries_can_be_chosen_and_all_others_are_named() -> None:
+    countries = read_countries()
+
+    assert countries.choose(["AUT", " DEU", "AUT"]) == ["AUT", "DEU"]
+    with pytest.raises(UnknownCountries, match="USA, deu"):
+        countries.choose(["AUT", "USA", "deu"])
+
+
+@pytest.mark.parametrize("named", [[], [""], ["DEU", ""]])
+def test_an_empty_country_is_an_unknown_one(named: list[str]) -> None:
+    with pytest.raises(UnknownCountries):
+        read_countries().choose(named)
+
+
+def test_groups_are_contiguous_and_of_near_equal_length() -> None:
+    assert split_countries(["DEU", "AUT", "NLD", "FRA", "ESP", "ITA"], 3) == [
+        ["DEU", "AUT"],
+        ["NLD", "FRA"],
+        ["ESP", "ITA"],
+    ]
+    groups = split_countries(list(read_countries()), 7)
+    assert [len(group) for group in groups] == [7, 7, 7, 6, 6, 6, 6]
+    assert [code for group in groups for code in group] == list(read_countries())
+
+
+def test_there_are_never_more_groups_than_countries() -> None:
+    assert split_countries(["DEU"], 3) == [["DEU"]]
+    assert split_countries([], 3) == []
+    with pytest.raises(ValueError, match="at least one"):
+        split_countries(["DEU"], 0)

@@ -1,0 +1,63 @@
+"""All that an installation decides is read from the environment, once."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from markdown_pricing.settings import BadSettings, Settings
+
+
+def test_without_any_setting_everything_lives_in_the_project() -> None:
+    settings = Settings.from_env({})
+    project = Path(__file__).parent.parent
+
+    assert settings.lake_url == str(project / ".local/lake")
+    assert settings.erp_url == f"sqlite:///{project}/.local/erp.sqlite"
+    assert settings.dagster_home == project / ".local/dagster"
+    assert settings.start_week == date(2020, 1, 6)
+    assert settings.country_group is None
+
+
+def test_a_password_is_never_printed() -> None:
+    settings = Settings.from_env({"DB_USER": "pricing", "DB_PASSWORD": "hunter2"})
+
+    assert settings.erp_password == "hunter2"
+    assert "hunter2" not in repr(settings)
+
+
+def test_every_fault_is_told_at_once_with_its_variable() -> None:
+    with pytest.raises(BadSettings) as raised:
+        Settings.from_env(
+            {
+                "MARKDOWN_PRICING_ENV": "staging",
+                "MARKDOWN_PRICING_START_WEEK": "2026-02-10",
+                "MARKDOWN_PRICING_COUNTRIES": "/nowhere/countries.csv",
+                "MARKDOWN_PRICING_RULES": "/nowhere/rules.toml",
+                "MARKDOWN_PRICING_ERP": "postgresql://pricing:hunter2@erp/prices",
+            }
+        )
+
+    for variable in ("ENV", "START_WEEK", "COUNTRIES", "RULES", "ERP"):
+        assert f"MARKDOWN_PRICING_{variable}" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("group", "countries"), [("DEU,AUT", ("DEU", "AUT")), ("", ("",)), ("DEU,", ("DEU", ""))])
+def test_the_country_group_keeps_its_empty_places_for_the_command_to_refuse(
+    group: str, countries: tuple[str, ...]
+) -> None:
+    assert Settings.from_env({"COUNTRY_GROUP": group}).country_group == countries
+
+
+def test_a_test_environment_shares_no_place_with_production() -> None:
+    given = {
+        "MARKDOWN_PRICING_LAKE": "hdfs://prod/data/production",
+        "MARKDOWN_PRICING_ERP": "postgresql://erp/prices",
+    }
+    production = Settings.from_env(given)
+    test = Settings.from_env({**given, "MARKDOWN_PRICING_ENV": "test"})
+
+    assert test.lake_url == "hdfs://prod/data/production/test"
+    assert (production.erp_schema, test.erp_schema) == (None, "markdown_pricing_test")
+    assert Settings.from_env({"MARKDOWN_PRICING_ENV": "test"}).dagster_home != Settings.from_env({}).dagster_home
