@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.paths import success_file
 from markdown_pricing.lake.snapshot import SnapshotNotDelivered, find_snapshot, read_country
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.sample.market import Market
+from markdown_pricing.sample.season import sample_market
 from tests.sample.conftest import WEEK, country
 
 
@@ -76,6 +79,21 @@ def test_a_new_delivery_leaves_nothing_of_the_old(lake: Lake, folder: Path):
     assert len(files(folder)) == 2
 
 
+def test_of_an_old_delivery_success_goes_first(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    """When the first part file is removed, the week no longer counts as delivered."""
+    deliver_sample(lake, WEEK, [country("MLT")], articles=2)
+    delivered_before: list[bool] = []
+    remove = LocalFileSystem.rm
+
+    def watched(self: LocalFileSystem, path: str, **options: bool) -> None:
+        delivered_before.append(lake.entry(success_file(WEEK)) is not None)
+        remove(self, path, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "rm", watched)
+    deliver_sample(lake, WEEK, [country("MLT")], articles=2)
+    assert delivered_before == [True, False]
+
+
 def test_an_interrupted_new_delivery_leaves_the_week_undelivered(lake: Lake):
     """`_SUCCESS` goes first: half of the new parts never pass for a snapshot."""
     deliver_sample(lake, WEEK, [country("MLT")], articles=2)
@@ -94,3 +112,11 @@ def test_a_countrys_sample_does_not_depend_on_the_others(lake: Lake, folder: Pat
     together = files(folder / "country=MLT")
     deliver_sample(lake, WEEK, [country("MLT")], articles=3)
     assert files(folder / "country=MLT") == together
+
+
+def test_hdfs_takes_it_too(hdfs: str):
+    lake = Lake(f"{hdfs}/sample")
+    for articles in (2, 3):
+        deliver_sample(lake, WEEK, [country("MLT")], articles)
+    snapshot = find_snapshot(lake, WEEK)
+    assert read_country(lake, snapshot, "MLT") == sample_market(country("MLT"), WEEK, articles=3).table()
