@@ -13,6 +13,7 @@ from markdown_pricing.lake.publish import (
 from markdown_pricing.lake.snapshot import (
     CorruptFile,
     MissingCountry,
+    PartFilesDisagree,
     Snapshot,
     SnapshotNotDelivered,
     SnapshotReplaced,
@@ -28,6 +29,7 @@ __all__ = [
     "LakeMissing",
     "LakeUnreachable",
     "MissingCountry",
+    "PartFilesDisagree",
     "ResultMissing",
     "Snapshot",
     "SnapshotNotDelivered",

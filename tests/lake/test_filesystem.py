@@ -1,0 +1,228 @@
+"""HDFS or a local folder behind one face; when the lake is away, the answer is that nobody knows."""
+
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.lake import (
+    Lake,
+    LakeDenied,
+    LakeUnreachable,
+    UnusableLake,
+    delivered_weeks,
+    filesystem,
+    find_snapshot,
+    publish_bytes,
+    read_bytes,
+    read_country,
+    row_count,
+)
+from tests.hdfs.cluster import MiniHdfs, lacking, mini_hdfs
+from tests.lake.spark import WEEK, deliver
+from tests.real_parts import missing
+
+ASKING: dict[str, Callable[[Lake], Any]] = {
+    "find_snapshot": lambda lake: find_snapshot(lake, WEEK),
+    "delivered_weeks": delivered_weeks,
+    "read_bytes": lambda lake: read_bytes(lake, "x"),
+    "row_count": lambda lake: row_count(lake, "x"),
+    "publish_bytes": lambda lake: publish_bytes(lake, "x/y", b""),
+}
+
+
+@pytest.fixture
+def hdfs_native() -> None:
+    if why := lacking():
+        missing("HDFS", why)
+
+
+@contextmanager
+def a_port(*, listening: bool) -> Iterator[int]:
+    """A port where nobody listens, or where somebody does and never answers."""
+    with socket.socket() as server:
+        server.bind(("localhost", 0))
+        if listening:
+            server.listen(64)
+        yield server.getsockname()[1]
+
+
+@pytest.mark.usefixtures("hdfs_native")
+def test_a_dead_name_node_is_given_up_within_seconds() -> None:
+    """Transient, because it may come back; and never "not delivered", because nobody knows."""
+    with a_port(listening=False) as port:
+        began = time.monotonic()
+        with pytest.raises(LakeUnreachable, match=r"Connection refused.*Nothing is known") as caught:
+            find_snapshot(Lake(f"hdfs://localhost:{port}/lake"), WEEK)
+
+    assert isinstance(caught.value, TransientError)
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.usefixtures("hdfs_native")
+@pytest.mark.parametrize("asking", ASKING)
+def test_a_name_node_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, asking: str) -> None:
+    """hdfs-native itself would wait for ever."""
+    monkeypatch.setattr(filesystem, "ANSWERS_WITHIN_S", 0.5)
+    with a_port(listening=True) as port:
+        began = time.monotonic()
+        with pytest.raises(LakeUnreachable, match=r"no answer within 0.5 s"):
+            ASKING[asking](Lake(f"hdfs://localhost:{port}/lake"))
+
+    assert time.monotonic() - began < 5
+
+
+def test_a_tick_of_a_minute_outlasts_the_wait_for_a_name_node() -> None:
+    """The sensor asks every 60 s."""
+    assert filesystem.ANSWERS_WITHIN_S <= 30
+
+
+def test_a_name_node_in_safe_mode_is_waited_for(hdfs_cluster: MiniHdfs, hdfs_lake: Lake) -> None:
+    """It starts in safe mode: reading goes on, and a write may succeed later."""
+    publish_bytes(hdfs_lake, "x", b"before")
+    hdfs_cluster.tell("safemode on")
+    try:
+        assert read_bytes(hdfs_lake, "x") == b"before"
+        with pytest.raises(LakeUnreachable, match=r"(?i)safe ?mode"):
+            publish_bytes(hdfs_lake, "x", b"after")
+    finally:
+        hdfs_cluster.tell("safemode off")
+    publish_bytes(hdfs_lake, "x", b"after")
+
+
+@contextmanager
+def stranger(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+    """The same lake as a user without rights sees it."""
+    if lake.url.startswith("hdfs"):
+        lake.filesystem.client.set_permission(lake.root, 0o700)
+        monkeypatch.setenv("HADOOP_USER_NAME", "stranger")
+        yield Lake(lake.url + "/")  # another URL: a connection of its own
+        return
+    Path(lake.root).chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield lake
+    finally:
+        if root:
+            os.seteuid(0)
+        Path(lake.root).chmod(0o700)
+
+
+@pytest.mark.parametrize("asking", ASKING)
+def test_a_user_without_rights_is_told_so(lake: Lake, monkeypatch: pytest.MonkeyPatch, asking: str) -> None:
+    """Final: a repeat would be refused as well. It is neither missing nor away."""
+    deliver(lake)
+    publish_bytes(lake, "x", b"secret")
+    with (
+        stranger(lake, monkeypatch) as seen,
+        pytest.raises(LakeDenied, match=r"refuses .*(?i:permission denied)") as caught,
+    ):
+        ASKING[asking](seen)
+
+    assert isinstance(caught.value, FinalError)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lake_is_a_value_that_another_process_opens_for_itself(lake: Lake) -> None:
+    """It is sent as its URL; hdfs-native's connections do not survive a fork."""
+    deliver(lake)
+    assert pickle.loads(pickle.dumps(lake)) == lake
+    script = f"""
+import os, pickle
+from tests.lake.spark import WEEK
+from markdown_pricing.lake import delivered_weeks, find_snapshot
+lake = pickle.loads({pickle.dumps(lake)!r})
+assert delivered_weeks(lake) == [WEEK]
+child = os.fork()
+if child == 0:
+    os._exit(0 if list(find_snapshot(lake, WEEK).bytes_by_country) == ["AUT", "DEU"] else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_high_availability_comes_from_hadoops_own_configuration_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lake is named by its nameservice; the standby is asked first, and a fail-over goes unnoticed."""
+    if why := lacking():
+        missing("HDFS", why)
+    with mini_hdfs(tmp_path / "hdfs", high_availability=True) as cluster:
+        first, second = cluster.ports
+        write_configuration(
+            tmp_path / "hdfs-site.xml",
+            {
+                "dfs.nameservices": "prod",
+                "dfs.ha.namenodes.prod": "nn1,nn2",
+                "dfs.namenode.rpc-address.prod.nn1": f"localhost:{first}",
+                "dfs.namenode.rpc-address.prod.nn2": f"localhost:{second}",
+                "dfs.client.failover.proxy.provider.prod": (
+                    "org.apache.hadoop.hdfs.server.namenode.ha.ConfiguredFailoverProxyProvider"
+                ),
+            },
+        )
+        write_configuration(tmp_path / "core-site.xml", {"fs.defaultFS": "hdfs://prod"})
+        monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
+        lake = Lake("hdfs://prod/data/production")
+        deliver(lake)
+        snapshot = find_snapshot(lake, WEEK)
+
+        cluster.tell("failover")
+
+        assert read_country(lake, snapshot, "DEU").num_rows == 3
+        publish_bytes(lake, "after", b"fail-over")
+        assert read_bytes(lake, "after") == b"fail-over"
+
+
+def write_configuration(path: Path, settings: dict[str, str]) -> None:
+    properties = "".join(f"<property><name>{k}</name><value>{v}</value></property>" for k, v in settings.items())
+    path.write_text(f"<configuration>{properties}</configuration>")
+
+
+def test_hdfs_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local lake needs no such package."""
+    monkeypatch.setitem(sys.modules, "hdfs_native", None)
+
+    with pytest.raises(UnusableLake, match=r"pip install 'markdown-pricing\[hdfs\]'"):
+        find_snapshot(Lake("hdfs://without-the-package/lake"), WEEK)
+
+
+def test_importing_the_lake_imports_no_hdfs() -> None:
+    """The package is an extra, and a local lake starts without it."""
+    script = "import sys, markdown_pricing.lake; raise SystemExit('hdfs_native' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/lake", "webhdfs://host:9870/lake", "memory://lake"])
+def test_a_store_that_cannot_replace_a_file_in_one_step_is_no_lake(url: str) -> None:
+    """Readers would see half-written files there."""
+    with pytest.raises(UnusableLake, match="hdfs:// or a folder"):
+        find_snapshot(Lake(url), WEEK)
+
+
+@pytest.mark.parametrize("prefix", ["", "file://"])
+def test_a_folder_may_be_a_path_or_a_url(tmp_path: Path, prefix: str) -> None:
+    """Both are the same lake."""
+    lake = Lake(f"{prefix}{tmp_path}")
+    publish_bytes(lake, "folder/name", b"here")
+
+    assert (tmp_path / "folder" / "name").read_bytes() == b"here"
+
+
+def test_a_relative_folder_is_under_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in any other program."""
+    monkeypatch.chdir(tmp_path)
+    publish_bytes(Lake("lake"), "name", b"here")
+
+    assert (tmp_path / "lake" / "name").read_bytes() == b"here"

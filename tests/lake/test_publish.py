@@ -1,0 +1,215 @@
+"""What we keep in the lake: complete or not at all."""
+
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from markdown_pricing.lake import (
+    CorruptFile,
+    Lake,
+    LakeUnreachable,
+    ResultMissing,
+    earlier_weeks_with_predictions,
+    paths,
+    publish_bytes,
+    publish_table,
+    read_bytes,
+    read_table,
+    row_count,
+)
+from tests.lake.spark import LATER, WEEK, names, put, read_raw, sales
+
+PREDICTIONS = paths.predictions_file(WEEK, "DEU")
+FOLDER = PREDICTIONS.rpartition("/")[0]
+
+
+def test_a_table_is_read_back_as_it_was_published(lake: Lake) -> None:
+    """Null, time zone and text included; the folders are made on the way."""
+    table = pa.table(
+        {
+            "n": pa.array([1, None], pa.int32()),
+            "text": ["ä", None],
+            "at": pa.array([0, 1], pa.timestamp("us", tz="UTC")),
+            "week": pa.array([WEEK, LATER]),
+        }
+    )
+    publish_table(lake, PREDICTIONS, table)
+
+    assert read_table(lake, PREDICTIONS).equals(table)
+    assert names(lake, FOLDER) == ["part-0.parquet"]
+
+
+def test_the_second_time_replaces_the_first(lake: Lake) -> None:
+    """And the third, the second."""
+    for articles in (1, 2, 3):
+        publish_table(lake, PREDICTIONS, sales(articles))
+
+    assert row_count(lake, PREDICTIONS) == 3
+    assert names(lake, FOLDER) == ["part-0.parquet"]
+
+
+def test_the_same_table_gives_the_same_bytes(lake: Lake) -> None:
+    """So that a run of an old week can be compared byte by byte."""
+    publish_table(lake, PREDICTIONS, sales(1000))
+    first = read_raw(lake, PREDICTIONS)
+    publish_table(lake, PREDICTIONS, sales(1000))
+
+    assert read_raw(lake, PREDICTIONS) == first
+
+
+@pytest.mark.parametrize("size", [0, 1, 20_000_000])
+def test_bytes_are_read_back_as_they_were_published(lake: Lake, size: int) -> None:
+    """A model may be large, and an empty file is a file."""
+    data = bytes(range(250)) * (size // 250) + b"x" * (size % 250)
+    publish_bytes(lake, paths.model_file(WEEK, "DEU"), data)
+
+    assert read_bytes(lake, paths.model_file(WEEK, "DEU")) == data
+
+
+class BreaksOff:
+    """A file whose disk is full after the first half."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def write(self, data: bytes) -> None:
+        self.file.write(data[: len(data) // 2])
+        raise OSError("no space left")
+
+    def __enter__(self) -> "BreaksOff":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+def break_off_while_writing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    really_open = lake.filesystem.open
+    monkeypatch.setattr(lake.filesystem, "open", lambda path, mode: BreaksOff(really_open(path, mode)))
+
+
+def break_off_before_renaming(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose_the_lake(*_: object, **__: object) -> None:
+        raise OSError("connection reset")
+
+    monkeypatch.setattr(lake.filesystem, "mv", lose_the_lake)
+
+
+FAULTS: list[Callable[[Lake, pytest.MonkeyPatch], None]] = [break_off_while_writing, break_off_before_renaming]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_write_that_fails_leaves_nothing_behind(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Lake, pytest.MonkeyPatch], None]
+) -> None:
+    """No half file and no temporary one."""
+    fault(lake, monkeypatch)
+
+    with pytest.raises(LakeUnreachable, match=r"part-0\.parquet"):
+        publish_table(lake, PREDICTIONS, sales())
+    monkeypatch.undo()
+
+    assert names(lake, FOLDER) == []
+    assert row_count(lake, PREDICTIONS) is None
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_write_that_fails_keeps_what_was_there(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Lake, pytest.MonkeyPatch], None]
+) -> None:
+    """Yesterday's predictions are better than half of today's."""
+    publish_table(lake, PREDICTIONS, sales(5))
+    fault(lake, monkeypatch)
+
+    with pytest.raises(LakeUnreachable):
+        publish_table(lake, PREDICTIONS, sales(6))
+    monkeypatch.undo()
+
+    assert names(lake, FOLDER) == ["part-0.parquet"]
+    assert row_count(lake, PREDICTIONS) == 5
+
+
+def test_a_file_being_written_does_not_look_like_data(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name begins with a dot, in the folder where it will appear."""
+    written: list[str] = []
+    really_open = lake.filesystem.open
+
+    def watch(path: str, mode: str) -> Any:
+        written.append(path)
+        return really_open(path, mode)
+
+    monkeypatch.setattr(lake.filesystem, "open", watch)
+    publish_table(lake, PREDICTIONS, sales())
+
+    (path,) = written
+    assert path.startswith(f"{lake.root}/{FOLDER}/.")
+
+
+def test_a_reader_never_sees_a_partial_file(lake: Lake) -> None:
+    """Read as often as possible while it is replaced 20 times: each reading is one of the tables, whole."""
+    publish_table(lake, PREDICTIONS, sales(1))
+    done, started, seen, faults = Event(), Event(), set(), []
+
+    def read_on() -> None:
+        while not done.is_set():
+            try:
+                seen.add(read_table(lake, PREDICTIONS).num_rows)
+            except Exception as error:
+                faults.append(error)
+            started.set()
+
+    reader = Thread(target=read_on)
+    reader.start()
+    started.wait()
+    for n in range(20):
+        publish_table(lake, PREDICTIONS, sales(1 if n % 2 else 20_000))
+    done.set()
+    reader.join()
+
+    assert faults == []
+    assert seen == {1, 20_000}
+
+
+def test_what_is_missing_names_the_asset_that_makes_it(lake: Lake) -> None:
+    """So that one knows what to materialise before this one alone."""
+    with pytest.raises(ResultMissing, match=r"part-0.parquet is not there. Materialise training_data"):
+        read_table(lake, paths.training_data_file(WEEK, "DEU"))
+    with pytest.raises(ResultMissing, match=r"model.bin is not there. Materialise demand_model"):
+        read_bytes(lake, paths.model_file(WEEK, "DEU"))
+    with pytest.raises(ResultMissing, match="Materialise markdown_predictions"):
+        read_table(lake, PREDICTIONS)
+
+
+def test_a_result_that_is_no_parquet_is_named(lake: Lake) -> None:
+    """Somebody has touched it by hand."""
+    put(lake, PREDICTIONS, b"hello")
+
+    with pytest.raises(CorruptFile, match=r"markdown_predictions/2026-02-09/country=DEU/part-0.parquet"):
+        read_table(lake, PREDICTIONS)
+    with pytest.raises(CorruptFile):
+        row_count(lake, PREDICTIONS)
+
+
+def test_rows_are_counted_or_known_to_be_absent(lake: Lake) -> None:
+    """None is not 0."""
+    assert row_count(lake, PREDICTIONS) is None
+    publish_table(lake, PREDICTIONS, sales(0))
+    assert row_count(lake, PREDICTIONS) == 0
+    publish_table(lake, PREDICTIONS, sales(12))
+    assert row_count(lake, PREDICTIONS) == 12
+
+
+def test_the_other_weeks_with_predictions_are_the_countrys_own(lake: Lake) -> None:
+    """Oldest first, without the week that is asked for, and without junk."""
+    assert earlier_weeks_with_predictions(lake, "DEU", other_than=LATER) == []
+    for week in (LATER, WEEK):
+        publish_table(lake, paths.predictions_file(week, "DEU"), sales())
+    publish_table(lake, paths.predictions_file(LATER, "AUT"), sales())
+    put(lake, "markdown_predictions/_temporary/x")
+
+    assert earlier_weeks_with_predictions(lake, "DEU", other_than=LATER) == [WEEK]
+    assert earlier_weeks_with_predictions(lake, "AUT", other_than=LATER) == []
+    assert earlier_weeks_with_predictions(lake, "DEU", other_than=WEEK) == [LATER]
