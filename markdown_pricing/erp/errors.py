@@ -43,7 +43,7 @@ _SQLITE_DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_A
 class ErpUnreachable(TransientError):
     def __init__(self, where: str, why: str) -> None:
         super().__init__(
-            f"The ERP at {where} did not do what was asked: {why}. It keeps what it had. "
+            f"The ERP at {where} did not do what was asked: {why}. No country is half-written. "
             f"Check that the database is up and reachable from this machine; a repeat may succeed."
         )
 
@@ -101,7 +101,9 @@ def _translated(engine: Engine, error: DBAPIError | sqlite3.Error) -> PricingErr
         return _of_sqlite(where, why, original)
     code = str(getattr(original, "sqlstate", None) or "")
     if code == "42501":
-        return ErpDenied(where, why, "Have the owner of the database run:", _grants(engine))
+        # Without a GRANT that helps it is something else, row-level security for example.
+        grants = _grants(engine)
+        return ErpDenied(where, why, f"Have the owner of the database {'run:' if grants else 'look at it.'}", grants)
     login_refused = not code and any(words in why for words in _REFUSED_LOGIN)
     if code.startswith(_DENIED) or login_refused:
         return ErpDenied(where, why, f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.")

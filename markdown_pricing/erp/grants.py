@@ -32,39 +32,26 @@ def missing_grants(connection: Connection) -> list[str]:
     current = wanted or connection.scalar(text("SELECT current_schema()")) or "public"
     schema = connection.execute(_SCHEMA, {"schema": current}).one_or_none()
     if schema is None:
-        return _unless(
-            connection, f"GRANT CREATE ON DATABASE {_database(connection)} TO {role};",
-            "has_database_privilege(current_database(), 'CREATE')",
-        )  # fmt: skip
-    grants = _unless(
-        connection,
-        f"GRANT USAGE ON SCHEMA {schema.name} TO {role};",
-        f"has_schema_privilege({schema.oid}::oid, 'USAGE')",
-    )
+        database = connection.scalar(text("SELECT quote_ident(current_database())"))
+        held = _holds(connection, "has_database_privilege(current_database(), 'CREATE')")
+        return [] if held else [f"GRANT CREATE ON DATABASE {database} TO {role};"]
+
+    usable = _holds(connection, f"has_schema_privilege({schema.oid}::oid, 'USAGE')")
+    grants = [] if usable else [f"GRANT USAGE ON SCHEMA {schema.name} TO {role};"]
     to_create = False
     for table, rights in NEEDED_RIGHTS.items():
-        found = connection.execute(_TABLE, {"table": table, "schema": current if grants else wanted}).one_or_none()
-        if found is None:
+        # A schema that may not be used hides its tables from the search path, but not from the catalogue.
+        there = connection.execute(_TABLE, {"table": table, "schema": wanted if usable else current}).one_or_none()
+        if there is None:
             to_create = True
             continue
-        lacking = [
-            right
-            for right in rights
-            if not connection.scalar(text(f"SELECT has_table_privilege({found.oid}::oid, '{right}')"))
-        ]
+        lacking = [r for r in rights if not _holds(connection, f"has_table_privilege({there.oid}::oid, '{r}')")]
         if lacking:
-            grants.append(f"GRANT {', '.join(lacking)} ON {found.name} TO {role};")
-    if to_create:
-        grants += _unless(
-            connection, f"GRANT CREATE ON SCHEMA {schema.name} TO {role};",
-            f"has_schema_privilege({schema.oid}::oid, 'CREATE')",
-        )  # fmt: skip
+            grants.append(f"GRANT {', '.join(lacking)} ON {there.name} TO {role};")
+    if to_create and not _holds(connection, f"has_schema_privilege({schema.oid}::oid, 'CREATE')"):
+        grants.append(f"GRANT CREATE ON SCHEMA {schema.name} TO {role};")
     return grants
 
 
-def _unless(connection: Connection, grant: str, held: str) -> list[str]:
-    return [] if connection.scalar(text(f"SELECT {held}")) else [grant]
-
-
-def _database(connection: Connection) -> str:
-    return str(connection.scalar(text("SELECT quote_ident(current_database())")))
+def _holds(connection: Connection, right: str) -> bool:
+    return bool(connection.scalar(text(f"SELECT {right}")))

@@ -76,6 +76,7 @@ def replace_country(
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")
     taken = country_rows(rows, path, week=week, country=country, run_id=run_id)
+    digest = taken.content_hash()
     with erp_errors(engine), engine.begin() as connection:
         lock(connection, country)
         if receipt := _receipt(
@@ -95,7 +96,7 @@ def replace_country(
             articles=len(taken.recommendations),
             previous_articles=previous,
             total_expected_revenue=taken.total_expected_revenue,
-            content_hash=taken.content_hash(),
+            content_hash=digest,
             refreshed_at=now().astimezone(UTC),
         )
         connection.execute(refreshes.insert(), asdict(receipt))

@@ -20,6 +20,8 @@ Record = dict[str, Any]
 NOT_HASHED = ("run_id", "predicted_at")
 """They tell who wrote the rows and when, not what the rows say."""
 
+_JSON = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -74,8 +76,7 @@ class CountryRows:
             digest.update(f"{table.name}\n".encode())
             for row in sorted(rows, key=lambda row: (row["article_id"], row["week"])):
                 values = [row[name] for name in names]
-                line = json.dumps(values, default=str, ensure_ascii=False, separators=(",", ":"))
-                digest.update(f"{line}\n".encode())
+                digest.update(f"{_JSON.encode(values)}\n".encode())
         return digest.hexdigest()
 
 

@@ -156,6 +156,18 @@ def test_tables_outside_the_default_schema_are_found_by_the_search_path(
     assert f"GRANT SELECT, INSERT, DELETE ON public.markdown_recommendations TO {erp.user};" in advice
 
 
+def test_a_denial_that_no_grant_cures_says_so(role: Callable[..., Erp], postgres_erp: Erp) -> None:
+    """Row-level security comes with the same code as a missing right."""
+    tables = "markdown_recommendations, markdown_price_path, markdown_refreshes"
+    erp = role(f"SELECT, INSERT, DELETE ON {tables}")
+    postgres_erp.execute("ALTER TABLE markdown_recommendations ENABLE ROW LEVEL SECURITY")
+
+    with pytest.raises(ErpDenied, match=r"row-level security.*look at it") as error:
+        erp.replace(run_id="run-2")
+
+    assert error.value.grants == ()
+
+
 def test_all_is_well(erp: Erp) -> None:
     """Connection, tables, rights; the tables are read, nothing is changed."""
     erp.replace()

@@ -101,6 +101,17 @@ def test_an_older_week_is_refused(erp: Erp, at: Callable[[int], datetime]) -> No
     assert erp.everything() == before
 
 
+def test_the_newest_week_is_the_countrys_whenever_its_run_was_launched(erp: Erp, at: Callable[[int], datetime]) -> None:
+    """A catch-up of the older week may well have been launched after the newer week's run."""
+    erp.replace(make_rows(WEEK), run_id="catch-up", launched_at=at(600))
+
+    newest = erp.replace(make_rows(NEXT_WEEK), run_id="round", launched_at=at(0))
+
+    assert last_receipt(erp.engine, "DEU") == newest
+    with pytest.raises(NewerWeekInErp):
+        erp.replace(make_rows(WEEK), run_id="again", launched_at=at(700))
+
+
 def test_an_older_week_of_another_country_is_written(erp: Erp) -> None:
     """The fence is each country's own."""
     erp.replace(make_rows(NEXT_WEEK, "AUT"))
