@@ -23,7 +23,13 @@ from markdown_pricing.demand.model import FloatArray, forecast, make_model
 from markdown_pricing.markdown.price_path import Ladders, candidate_prices, plan
 from markdown_pricing.markdown.rules import RuleBook, read_rules
 from markdown_pricing.sample.market import Market
-from markdown_pricing.sample.season import MAX_MARKDOWNS, WEEKS_BETWEEN_MARKDOWNS, ladder_of, past_manager, sample_market
+from markdown_pricing.sample.season import (
+    MAX_MARKDOWNS,
+    WEEKS_BETWEEN_MARKDOWNS,
+    ladder_of,
+    past_manager,
+    sample_market,
+)
 from markdown_pricing.sample.seasonality import dates_of
 from markdown_pricing.training_data.schema import check_training_data
 from markdown_pricing.training_data.stockouts import mark_stockouts
@@ -157,7 +163,9 @@ def main() -> None:
     ]
     with ProcessPoolExecutor(chosen.workers) as pool:
         results = list(pool.map(_play, jobs))
-    print(f"{chosen.country}, {chosen.articles} articles, {chosen.weeks} weeks from {WEEK}, seeds 0–{chosen.seeds - 1}\n")
+    print(
+        f"{chosen.country}, {chosen.articles} articles, {chosen.weeks} weeks from {WEEK}, seeds 0–{chosen.seeds - 1}\n"
+    )
     print(table(results))
     print(f"\n{time.perf_counter() - started:.0f} s with {chosen.workers} workers")
 

@@ -14,19 +14,25 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.demand.design import (
+    SHELF,
+    Rows,
+    attribute_values,
+    dates_of,
+    shelf,
+    stock_ahead,
+)
 from markdown_pricing.demand.level import Level
-from markdown_pricing.demand.log_linear import Learnt, LogLinear, Rows, State, age_and_season, category_codes
+from markdown_pricing.demand.log_linear import Learnt, LogLinear, State
 from markdown_pricing.demand.model import most_important
 from markdown_pricing.training_data.features import (
     Age,
     FloatArray,
     IntArray,
     Panel,
-    attribute_columns,
     lag,
+    season_terms,
     stock_per_store,
-    week_number,
-    weeks_since_change,
 )
 
 LARGEST_TRAINING_ROWS = 60_000
@@ -58,42 +64,55 @@ class GradientBoosting:
     base: LogLinear = field(default_factory=LogLinear)
     trees: lgb.Booster | None = None
     features: list[str] = field(default_factory=list)
-    attributes: dict[str, list[str] | None] = field(default_factory=dict)
-    """Each attr_* column learnt from: its values in code order, or None for a number."""
 
     def fit(self, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> None:
         learnt = self.base.learn(history, seed)
         self.trees, self.features = None, []
-        self.attributes = {} if learnt is None else learn_attributes(learnt.history)
         if learnt is None:
             return
         origin, target = _draw_targets(learnt, seed)
         if len(origin) < 2 * int(PARAMETERS["min_data_in_leaf"]):
             return
-        level = self.base.levels(learnt.panel, learnt.rows, learnt.curve, self.base.keep)
-        known = Known.of(learnt.history, learnt.panel, learnt.rows, learnt.curve, level)
-        cell = (learnt.panel.row[origin], learnt.panel.column[origin])
-        ahead = learnt.panel.column[target] - learnt.panel.column[origin]
-        columns = {**known.at(cell), **self._attribute_values(learnt.history.iloc[origin])}
-        columns |= _ahead(learnt.history.iloc[target], ahead)
-        columns["category"] = learnt.rows.category[origin].astype(np.float64)
-        foreseen = level.mean[cell] * learnt.curve[target]
-        spread = self.base.spread[learnt.rows.category[target]]
+        rows, panel = learnt.rows, learnt.panel
+        level = self.base.levels(panel, rows, learnt.curve, self.base.keep)
+        cell = (panel.row[origin], panel.column[origin])
+        columns = known_at(learnt.history, panel, rows, learnt.curve, level, cell)
+        columns |= self._of_the_article(learnt.history.iloc[origin])
+        columns |= _of_the_week(dates_of(learnt.history.iloc[target]), panel.column[target] - cell[1])
+        curve_ahead = self._curve_ahead(learnt, origin, target)
+        foreseen = level.mean[cell] * np.exp(curve_ahead)
+        # A week without stock would have sold what the article's whole life says, had there been some.
+        demand = np.where(
+            rows.stock[target] > 0, learnt.demand[target], np.exp(learnt.log_level[cell[0]] + curve_ahead)
+        )
         self.features = list(columns)
         data = lgb.Dataset(
             np.column_stack(list(columns.values())).astype(np.float32),
-            label=learnt.demand[target],
-            weight=1.0 / (1.0 + spread * foreseen),
+            label=demand,
+            weight=1.0 / (1.0 + self.base.spread[rows.category[target]] * foreseen),
             init_score=np.log(foreseen),
             feature_name=self.features,
             categorical_feature=self._categorical(),
             params=PARAMETERS,
-            free_raw_data=True,
         )
         self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)
 
+    def _curve_ahead(self, learnt: Learnt, origin: IntArray, target: IntArray) -> FloatArray:
+        """The base's log curve at the target's price, with the shelf and attributes that `origin` can reckon with."""
+        rows, (week, _, end) = learnt.rows, dates_of(learnt.history)
+        terms, ahead = rows.terms[target].copy(), week[target] - week[origin]
+        to_end = np.maximum(end[origin] - week[origin], 0).astype(np.float64)
+        terms[:, SHELF] = shelf(stock_ahead(rows.stock[origin], ahead, to_end), rows.first_stores[origin])
+        terms[ahead > 0, self.base.design.attribute_terms] = 0.0
+        return self.base.curve(terms, rows.category[target], rows.calendar[target])
+
+    def _of_the_article(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
+        attributes = self.base.design.attributes
+        category = self.base.design.category_of(frame).astype(np.float64)
+        return {"category": category} | {name: attribute_values(frame, name, attributes[name]) for name in attributes}
+
     def _categorical(self) -> list[str]:
-        return ["category", *[name for name, values in self.attributes.items() if values is not None]]
+        return ["category", *[name for name, values in self.base.design.attributes.items() if values is not None]]
 
     def units(
         self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
@@ -101,28 +120,23 @@ class GradientBoosting:
         if articles.empty:
             return np.zeros((*prices.shape, weeks))
         state = self.base.state(articles, history)
-        logs = self.base.curves_ahead(articles, state, week, weeks) + self._correction(articles, state, week, weeks)
-        return self.base.at_prices(state.level.mean[state.cell][:, None] * np.exp(logs), state, prices)
+        logs = self.base.ahead(articles, state, week, weeks) + self._correction(articles, state, weeks)
+        return self.base.at_prices(logs, state, prices)
 
-    def _correction(self, articles: pd.DataFrame, state: State, week: date, weeks: int) -> FloatArray:
+    def _correction(self, articles: pd.DataFrame, state: State, weeks: int) -> FloatArray:
         """What the trees add to the log of demand, (articles, weeks)."""
         if self.trees is None:
             return np.zeros((len(articles), weeks))
-        known = Known.of(state.frame, state.panel, state.rows, state.curve, state.level)
-        row = np.repeat(np.arange(len(articles)), weeks)
-        ahead = np.tile(np.arange(weeks), len(articles))
-        asked = articles.iloc[row]
-        asked = asked.assign(week=asked["week"].to_numpy() + ahead * np.timedelta64(7, "D"))
-        columns = {**known.at(state.cell), **self._attribute_values(articles)}
-        columns = {name: values[row] for name, values in columns.items()} | _ahead(asked, ahead)
-        columns["category"] = state.rows.category[state.now][row].astype(np.float64)
+        columns = known_at(state.frame, state.panel, state.rows, state.curve, state.level, state.cell)
+        columns |= self._of_the_article(articles)
+        row, ahead = np.repeat(np.arange(len(articles)), weeks), np.tile(np.arange(weeks), len(articles))
+        week, launch, end = dates_of(articles.iloc[row])
+        columns = {name: values[row] for name, values in columns.items()}
+        columns |= _of_the_week((week + ahead, launch, end), ahead)
         x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
         added = np.asarray(self.trees.predict(x, raw_score=True, num_threads=1)).reshape(len(articles), weeks)
         correction: FloatArray = np.clip(added, -LARGEST_CORRECTION, LARGEST_CORRECTION)
         return correction
-
-    def _attribute_values(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
-        return {name: attribute_values(frame, name, values) for name, values in self.attributes.items()}
 
     def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
         return self.base.dispersion(articles, history, week)
@@ -138,14 +152,13 @@ class GradientBoosting:
 
     def to_bytes(self) -> bytes:
         trees = None if self.trees is None else self.trees.model_to_string()
-        saved = {"base": self.base.to_dict(), "trees": trees, "features": self.features, "attributes": self.attributes}
-        return json.dumps(saved).encode()
+        return json.dumps({"base": self.base.to_dict(), "trees": trees, "features": self.features}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         saved = json.loads(data)
         trees = None if saved["trees"] is None else lgb.Booster(model_str=saved["trees"])
-        return cls(LogLinear.from_dict(saved["base"]), trees, saved["features"], saved["attributes"])
+        return cls(LogLinear.from_dict(saved["base"]), trees, saved["features"])
 
 
 def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
@@ -169,49 +182,28 @@ def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
     return pairs[:, 0], pairs[:, 1]
 
 
-@dataclass(frozen=True)
-class Known:
-    """Features of every article as of every week, each (articles, weeks): nothing of a column looks right of it."""
+def known_at(
+    frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray, level: Level, cell: tuple[IntArray, IntArray]
+) -> dict[str, FloatArray]:
+    """Features of the decisions at `cell` (article, week of the panel); nothing of a week looks past its Monday.
 
-    grids: dict[str, FloatArray]
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray, level: Level) -> "Known":
-        mean, information = level.mean[:, : panel.weeks], level.information[:, : panel.weeks]
-        stock, price = panel.grid(rows.stock), panel.grid(rows.terms[:, 0])
-        stores = panel.grid(frame["stores"])
-        sold = panel.grid(np.maximum(rows.units, 0.0))
-        foreseen = mean * panel.grid(curve)
-        surprise = np.log((sold + 1.0) / (foreseen + 1.0))
-        last_price = _last_known(lag(price, 1))
-        first_stores = panel.first(frame["stores"].to_numpy(dtype=np.float64))[:, None]
-        return cls(
-            {
-                "log_level": np.log(mean),
-                "level_certainty": np.log(information),
-                "surprise_1": lag(surprise, 1),
-                "surprise_2": lag(surprise, 2),
-                "surprise_4": _mean_of_lags(surprise, 4),
-                "log_price_before": np.nan_to_num(last_price),
-                "weeks_since_change": lag(weeks_since_change(price), 1),
-                "log_stock_per_store": np.log1p(stock_per_store(stock, stores)),
-                "log_cover": np.log1p(stock) - np.log1p(mean),
-                "stores_share": stores / np.maximum(first_stores, 1.0),
-                "sold_out_share": _mean_of_lags(panel.grid(rows.censored), 4),
-                "log_list_price": np.log(panel.grid(frame["list_price"])),
-            }
-        )
-
-    def at(self, cell: tuple[IntArray, IntArray]) -> dict[str, FloatArray]:
-        return {name: grid[cell] for name, grid in self.grids.items()}
-
-
-def _last_known(grid: FloatArray) -> FloatArray:
-    filled = grid.copy()
-    for week in range(1, grid.shape[1]):
-        unknown = np.isnan(filled[:, week])
-        filled[unknown, week] = filled[unknown, week - 1]
-    return filled
+    Past prices are left out: the manager's choice tells what he knew, which our own choice will not.
+    """
+    mean, information = level.mean[:, : panel.weeks], level.information[:, : panel.weeks]
+    stock, stores = panel.grid(rows.stock), panel.grid(frame["stores"])
+    surprise = np.log((panel.grid(np.maximum(rows.units, 0.0)) + 1.0) / (mean * panel.grid(curve) + 1.0))
+    grids = {
+        "log_level": np.log(mean),
+        "level_certainty": np.log(information),
+        "surprise_1": lag(surprise, 1),
+        "surprise_2": lag(surprise, 2),
+        "surprise_4": _mean_of_lags(surprise, 4),
+        "log_stock_per_store": np.log1p(stock_per_store(stock, stores)),
+        "log_cover": np.log1p(stock) - np.log1p(mean),
+        "sold_out_share": _mean_of_lags(panel.grid(rows.censored), 4),
+        "log_list_price": np.log(panel.grid(frame["list_price"])),
+    }
+    return {name: grid[cell] for name, grid in grids.items()}
 
 
 def _mean_of_lags(grid: FloatArray, weeks: int) -> FloatArray:
@@ -222,35 +214,15 @@ def _mean_of_lags(grid: FloatArray, weeks: int) -> FloatArray:
     return np.where(known > 0, total / np.maximum(known, 1), np.nan)
 
 
-def _ahead(target: pd.DataFrame, ahead: IntArray) -> dict[str, FloatArray]:
-    """What is known of a week to come: `target` are its rows, of which only dates are read."""
-    week, launch, end = (week_number(target[name]) for name in ("week", "launch_week", "end_week"))
-    age, terms = Age.of(week, launch, end), age_and_season(week, launch, end)
+def _of_the_week(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:
+    """What is known of a week to come, by its own date, the launch's and the end's."""
+    week, launch, end = dates
+    age, season = Age.of(week, launch, end), season_terms(week, harmonics=1)
     return {
         "weeks_ahead": np.minimum(ahead, LONGEST_HORIZON).astype(np.float64),
         "age_weeks": age.age_weeks,
         "weeks_to_end": age.weeks_to_end,
         "life_share": age.life_share,
-        "season_sin": terms[:, 3],
-        "season_cos": terms[:, 4],
+        "season_sin": season[:, 0],
+        "season_cos": season[:, 1],
     }
-
-
-def learn_attributes(history: pd.DataFrame) -> dict[str, list[str] | None]:
-    """How each attr_* column becomes a number: None as it is, or its values in code order."""
-    learnt: dict[str, list[str] | None] = {}
-    for name in attribute_columns(history):
-        numeric = pd.api.types.is_numeric_dtype(history[name]) or pd.api.types.is_bool_dtype(history[name])
-        learnt[name] = None if numeric else sorted(history[name].dropna().astype("str").unique())
-    return learnt
-
-
-def attribute_values(frame: pd.DataFrame, name: str, values: list[str] | None) -> FloatArray:
-    """The column as numbers, NaN where it is missing or was never seen, (rows,)."""
-    if name not in frame:
-        return np.full(len(frame), np.nan)
-    if values is None:
-        numbers: FloatArray = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        return numbers
-    codes = category_codes(frame[name], values).astype(np.float64)
-    return np.where((codes >= len(values)) | frame[name].isna().to_numpy(), np.nan, codes)

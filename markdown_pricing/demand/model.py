@@ -17,7 +17,7 @@ from markdown_pricing.errors import FinalError
 FloatArray = NDArray[np.float64]
 
 EVALUATED_WEEKS = 4
-HELPERS = frozenset({"backtest", "level", "model", "pooling"})
+HELPERS = frozenset({"backtest", "design", "level", "model", "pooling"})
 
 
 @runtime_checkable

@@ -1,9 +1,11 @@
 """Log-linear demand with an effect per article; what categories share is shrunk toward the country.
 
-log demand = article + category's week + x·(country + category)
+log demand = article + category's week + week of the year + x·(country + category)
 
 The article's own effect takes out the trap of price endogeneity: a manager marks slow sellers down because they are
-slow, so that across articles a low price goes with low sales. Within an article, at a given time, it does not.
+slow, so that across articles a low price goes with low sales. Within an article, at a given time, it does not, but
+for chance: a markdown follows weeks that were slow by bad luck, which makes the response look too strong by about
+dispersion over the weeks of a life (a tenth to a fifth in simulated markets).
 Quasi-likelihood of the negative binomial, so that best sellers do not drown the others (Wooldridge 1999; the
 shrinkage is the empirical Bayes of Hua et al. 2021, arXiv 2105.08313, section 4).
 """
@@ -22,6 +24,8 @@ ARTICLE_WEIGHT = 0.3
 """Information (about as many units sold) with which an article's effect is held to its category's mean."""
 WEEK_WEIGHT = 40.0
 """The same for the effect of a category's week: a spread of about 0.16 in logs."""
+CALENDAR_WEEKS = 53
+CALENDAR_WEIGHT = 60.0
 LARGEST_STEP = 1.0
 DISPERSION_BOUNDS = (0.02, 4.0)
 
@@ -40,6 +44,7 @@ class PooledFit:
     """country (terms,), by_category (categories, terms) their sum with the country; sd (categories, terms).
 
     level : (articles,) log of demand at x = 0; information : (articles,) what it rests on
+    calendar : (53,) effect of the week of the year in all categories
     demand : (rows,) units, sold-out weeks filled with the demand expected there
     fitted : (rows,) mean demand, its week's effect included
     """
@@ -49,6 +54,7 @@ class PooledFit:
     sd: FloatArray
     level: FloatArray
     information: FloatArray
+    calendar: FloatArray
     dispersion: FloatArray
     demand: FloatArray
     fitted: FloatArray
@@ -57,21 +63,21 @@ class PooledFit:
 def fit_pooled(
     units: FloatArray,
     censored: NDArray[np.bool_],
+    in_stock: NDArray[np.bool_],
     x: FloatArray,
     article: IntArray,
     category: IntArray,
     week: IntArray,
+    calendar: IntArray,
     prior: Prior,
-    weight: FloatArray | None = None,
 ) -> PooledFit:
     """Fit by iterated weighted least squares.
 
-    units : (rows,), >= 0 ; x : (rows, terms) ; article, category, week : (rows,) codes from 0
-    weight : (rows,) 1 by default; 0 takes a row out of the price response and the dispersion
+    in_stock : (rows,), weeks that began without stock say nothing and get the demand expected there
+    units : (rows,), >= 0 ; x : (rows, terms) ; article, category, week, calendar : (rows,) codes from 0
     """
     articles, categories = int(article.max()) + 1, int(category.max()) + 1
     cell = category * (int(week.max()) + 1) + week
-    weight = np.ones(len(units)) if weight is None else weight
     home = np.zeros(articles, dtype=np.int64)
     home[article] = category
     beta = np.tile(prior.mean, (categories, 1))
@@ -79,12 +85,17 @@ def fit_pooled(
     demand, dispersion = np.maximum(units, 0.0), np.full(categories, 0.5)
     level = _first_level(demand, article, articles)
     week_effect: FloatArray = np.zeros(int(cell.max()) + 1)
+    calendar_effect: FloatArray = np.zeros(CALENDAR_WEEKS)
     information: FloatArray = np.zeros(articles)
     for _ in range(ROUNDS):
-        eta = np.clip(level[article] + (x * beta[category]).sum(axis=1) + week_effect[cell], -12.0, 14.0)
+        eta = np.clip(
+            level[article] + (x * beta[category]).sum(axis=1) + week_effect[cell] + calendar_effect[calendar],
+            -12.0,
+            14.0,
+        )
         mu = np.exp(eta)
         demand = fill_sold_out(units, censored, mu, dispersion[category])
-        w = weight * mu / (1.0 + dispersion[category] * mu)
+        w = in_stock * mu / (1.0 + dispersion[category] * mu)
         z = (x * beta[category]).sum(axis=1) + np.clip((demand - mu) / mu, -1.0, 4.0)
         within_x, within_z = _within(x, w, article, articles), _within(z[:, None], w, article, articles)[:, 0]
         country, target, sd = _shrunk(within_x, within_z, w, category, categories, prior)
@@ -93,10 +104,11 @@ def fit_pooled(
         information = np.bincount(article, w, articles).astype(np.float64)
         pull = _mean(level, information, home, categories)[home]
         level = (np.bincount(article, w * resid, articles) + ARTICLE_WEIGHT * pull) / (information + ARTICLE_WEIGHT)
-        left = w * (resid - level[article] + week_effect[cell])
-        week_effect = np.bincount(cell, left) / (np.bincount(cell, w) + WEEK_WEIGHT)
-        dispersion = _dispersion(demand, mu, ~censored & (weight > 0), category, categories, articles)
-    return PooledFit(country, beta, sd, level, information, dispersion, demand, mu)
+        left = resid - level[article] + week_effect[cell] + calendar_effect[calendar]
+        calendar_effect = _effect(left - week_effect[cell], w, calendar, CALENDAR_WEEKS, CALENDAR_WEIGHT)
+        week_effect = _effect(left - calendar_effect[calendar], w, cell, len(week_effect), WEEK_WEIGHT)
+        dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
+    return PooledFit(country, beta, sd, level, information, calendar_effect, dispersion, demand, mu)
 
 
 def fill_sold_out(
@@ -124,6 +136,11 @@ def _first_level(demand: FloatArray, article: IntArray, articles: int) -> FloatA
         (np.bincount(article, demand, articles) + mean) / (np.bincount(article, minlength=articles) + 1.0)
     )
     return level
+
+
+def _effect(left: FloatArray, w: FloatArray, group: IntArray, groups: int, shrink: float) -> FloatArray:
+    effect: FloatArray = np.bincount(group, w * left, groups) / (np.bincount(group, w, groups) + shrink)
+    return effect
 
 
 def _mean(values: FloatArray, weight: FloatArray, group: IntArray, groups: int) -> FloatArray:

@@ -33,6 +33,16 @@ def season_terms(week: IntArray, harmonics: int = 2) -> FloatArray:
     return np.stack(waves, axis=-1)
 
 
+def week_of_year(week: IntArray) -> IntArray:
+    """0 to 52, by the day of the year of the Monday.
+
+    week : week numbers
+    """
+    days = (np.asarray(week) * 7 + 4).astype("datetime64[D]")
+    of_year: IntArray = (days - days.astype("datetime64[Y]")).astype(np.int64) // 7
+    return of_year
+
+
 @dataclass(frozen=True)
 class Age:
     """Where in its life an article is: weeks since launch, weeks to the end, and the share lived, 0 to 1."""
@@ -97,34 +107,6 @@ def lag(grid: FloatArray, weeks: int) -> FloatArray:
     earlier = np.full_like(grid, np.nan)
     earlier[:, weeks:] = grid[:, : grid.shape[1] - weeks] if weeks < grid.shape[1] else np.nan
     return earlier
-
-
-def running_sum(grid: FloatArray, keep: float) -> FloatArray:
-    """Exponentially forgetting sum of all EARLIER weeks, NaN counted as 0; as long as the grid plus one week.
-
-    Column w is what a decision in week w knows; `keep` is the share of the past that remains after a week.
-    """
-    total = np.zeros((grid.shape[0], grid.shape[1] + 1))
-    known = np.nan_to_num(grid)
-    for week in range(grid.shape[1]):
-        total[:, week + 1] = keep * total[:, week] + known[:, week]
-    return total
-
-
-def weeks_since_change(price: FloatArray) -> FloatArray:
-    """(articles, weeks) prices by date, NaN where unknown -> weeks since the price last differed, 0 in its first week.
-
-    Weeks are counted from the article's first known week as long as the price has not changed.
-    """
-    since = np.zeros_like(price)
-    current, count = np.full(len(price), np.nan), np.zeros(len(price))
-    for week in range(price.shape[1]):
-        seen = ~np.isnan(price[:, week])
-        changed = seen & (price[:, week] != current)
-        count = np.where(changed, 0.0, count + 1.0)
-        current = np.where(seen, price[:, week], current)
-        since[:, week] = count
-    return since
 
 
 def stock_per_store(stock: FloatArray, stores: FloatArray) -> FloatArray:

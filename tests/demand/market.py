@@ -15,7 +15,7 @@ def market(
     weeks: int = 104,
     elasticity: float = 2.0,
     spread: float = 0.3,
-    dispersion: float = 0.3,
+    dispersion: float = 0.15,
     buy: float = 1.1,
     slow_share: float = 0.9,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

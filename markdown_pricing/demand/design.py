@@ -1,0 +1,215 @@
+"""How rows of training data become the numbers that the demand models work on."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from markdown_pricing.demand.pooling import Prior
+from markdown_pricing.training_data.features import (
+    Age,
+    FloatArray,
+    IntArray,
+    Panel,
+    attribute_columns,
+    season_terms,
+    week_number,
+    week_of_year,
+)
+
+PRICE, SHELF = 0, 1
+"""Columns of the terms: log of price over first price; log of the share of customers that find their size."""
+PRIOR_ELASTICITY = 1.8
+_TERMS = {  # name: prior mean, the country's spread around it, the categories' spread around the country
+    "price": (-PRIOR_ELASTICITY, 0.8, 0.4),
+    "shelf": (0.7, 0.5, 0.15),
+    "launch_week": (-0.3, 0.5, 0.2),
+    "second_week": (-0.1, 0.5, 0.2),
+    "age": (0.0, 1.0, 0.3),
+    "life_share": (-0.5, 1.0, 0.3),
+    "life_share_squared": (0.0, 1.0, 0.3),
+    "sin_1": (0.0, 0.5, 0.3),
+    "cos_1": (0.0, 0.5, 0.3),
+    "sin_2": (0.0, 0.3, 0.1),
+    "cos_2": (0.0, 0.3, 0.1),
+}
+_ATTRIBUTE = (0.0, 0.3, 0.1)
+LAUNCH_TERMS = ("one", "log_launch_stock", "log_stores", "log_list_price", "log_life_weeks")
+MOST_VALUES = 60
+"""A text attribute with more values than this (a name, a number) says nothing about an article never seen."""
+STOCK_SOLD_BY_END = 0.9
+
+
+@dataclass(frozen=True)
+class Design:
+    """What has to be remembered to turn new rows into the same numbers.
+
+    attributes : each attr_* column's values in code order, or None for a number
+    scale      : mean and standard deviation of each attr_* column that is a number
+    """
+
+    categories: list[str] = field(default_factory=list)
+    attributes: dict[str, list[str] | None] = field(default_factory=dict)
+    scale: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, history: pd.DataFrame) -> Self:
+        categories = sorted(history["category"].unique())
+        attributes: dict[str, list[str] | None] = {}
+        scale = {}
+        for name in attribute_columns(history):
+            if pd.api.types.is_numeric_dtype(history[name]) or pd.api.types.is_bool_dtype(history[name]):
+                values = attribute_values(history, name, None)
+                attributes[name] = None
+                if np.isfinite(values).any() and float(np.nanstd(values)) > 0:
+                    scale[name] = (float(np.nanmean(values)), float(np.nanstd(values)))
+            else:
+                known = sorted(history[name].dropna().astype("str").unique())
+                if len(known) <= MOST_VALUES:
+                    attributes[name] = known
+        return cls(categories, attributes, scale)
+
+    @property
+    def term_names(self) -> list[str]:
+        return [*_TERMS, *self.scale]
+
+    @property
+    def prior(self) -> Prior:
+        mean, country, category = np.array([*_TERMS.values(), *[_ATTRIBUTE] * len(self.scale)]).T
+        return Prior(mean, country, category)
+
+    @property
+    def attribute_terms(self) -> slice:
+        return slice(len(_TERMS), None)
+
+    @property
+    def launch_terms(self) -> int:
+        return len(LAUNCH_TERMS) + sum(len(values) for values in self.attributes.values() if values)
+
+    def category_of(self, frame: pd.DataFrame) -> IntArray:
+        return codes_of(frame["category"], self.categories)
+
+    def scaled_attributes(self, frame: pd.DataFrame) -> FloatArray:
+        """(rows, numeric attributes), 0 where one is unknown; far-out values are held to three deviations."""
+        columns = [
+            np.clip(np.nan_to_num((attribute_values(frame, name, None) - mean) / sd), -3.0, 3.0)
+            for name, (mean, sd) in self.scale.items()
+        ]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
+
+    def flags(self, frame: pd.DataFrame) -> FloatArray:
+        """(rows, values of all text attributes), 1 where the row has the value."""
+        flags = [
+            np.eye(len(values) + 1)[codes_of(frame[name].where(frame[name].notna(), ""), values)][:, : len(values)]
+            if name in frame
+            else np.zeros((len(frame), len(values)))
+            for name, values in self.attributes.items()
+            if values
+        ]
+        return np.hstack(flags) if flags else np.zeros((len(frame), 0))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"categories": self.categories, "attributes": self.attributes, "scale": self.scale}
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Self:
+        scale = {name: (mean, sd) for name, (mean, sd) in saved["scale"].items()}
+        return cls(saved["categories"], saved["attributes"], scale)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a model sees of each row; every array is (rows, …), in the order of the frame.
+
+    terms : log demand is linear in them; launch : what was known of the article at its launch
+    calendar : week of the year, 0 to 52
+    first_price, first_stores : the article's own references: its earliest list price and its most stores by then
+    """
+
+    units: FloatArray
+    stock: FloatArray
+    censored: NDArray[np.bool_]
+    category: IntArray
+    calendar: IntArray
+    terms: FloatArray
+    launch: FloatArray
+    first_price: FloatArray
+    first_stores: FloatArray
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, panel: Panel, design: Design) -> Self:
+        week, launch, end = dates_of(frame)
+        stock = frame["stock"].to_numpy(dtype=np.float64)
+        first_price = panel.first(frame["list_price"].to_numpy(dtype=np.float64))[panel.row]
+        first_stores = np.maximum(panel.first(frame["stores"].to_numpy(dtype=np.float64)), 1.0)[panel.row]
+        price = np.log(frame["price"].to_numpy(dtype=np.float64) / first_price)
+        first_stock = np.maximum(panel.first(stock), 1.0)[panel.row]
+        logs = np.log(np.column_stack([first_stock, first_stores, first_price, np.maximum(end - launch + 1, 1)]))
+        return cls(
+            units=frame["units"].to_numpy(dtype=np.float64),
+            stock=stock,
+            censored=frame["censored"].to_numpy(dtype=np.bool_),
+            category=design.category_of(frame),
+            calendar=week_of_year(week),
+            terms=terms_of(price, shelf(stock, first_stores), week, launch, end, design.scaled_attributes(frame)),
+            # Centred, so that a ridge pulls to sensible values.
+            launch=np.column_stack([np.ones(len(frame)), logs - np.array([5.0, 3.0, 3.0, 3.0]), design.flags(frame)]),
+            first_price=first_price,
+            first_stores=first_stores,
+        )
+
+
+def dates_of(frame: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:
+    """Week numbers of each row's week, launch and end."""
+    return week_number(frame["week"]), week_number(frame["launch_week"]), week_number(frame["end_week"])
+
+
+def terms_of(
+    price: FloatArray, shelf: FloatArray, week: IntArray, launch: IntArray, end: IntArray, attributes: FloatArray
+) -> FloatArray:
+    """The terms of log demand, (…, terms); all arguments but `attributes` (…, attributes) are of one shape."""
+    age = Age.of(week, launch, end)
+    life = age.life_share - 0.5
+    early = [(age.age_weeks == lived).astype(np.float64) for lived in (0, 1)]
+    shape = np.stack([price, shelf, *early, np.log1p(age.age_weeks) - 1.5, life, life**2], axis=-1)
+    return np.concatenate([shape, season_terms(week), attributes], axis=-1)
+
+
+def shelf(stock: FloatArray, stores: FloatArray) -> FloatArray:
+    """Log of the share of customers that find their size, s/(s + 0.5) at s units a store; 0 on full shelves.
+
+    Broken assortments slow sales (Smith & Achabal 1998; Caro & Gallien 2012); the data say how much, by a coefficient.
+    """
+    a_store = np.maximum(stock / stores, 0.05)
+    share: FloatArray = np.log(a_store / (a_store + 0.5))
+    return share
+
+
+def stock_ahead(stock: FloatArray, weeks_ahead: IntArray, weeks_to_end: FloatArray) -> FloatArray:
+    """Stock to reckon with some weeks on: sold evenly, most of it by the end, whatever price is chosen.
+
+    One path for all prices: were a lower price to empty the shelf, demand would seem to rise with price.
+    """
+    sold = STOCK_SOLD_BY_END * np.minimum(weeks_ahead / (weeks_to_end + 1.0), 1.0)
+    left: FloatArray = stock * (1.0 - sold)
+    return left
+
+
+def codes_of(values: pd.Series, known: list[str]) -> IntArray:
+    """Index into `known`; one past the last for a value never seen."""
+    codes = pd.Index(known, dtype="str").get_indexer(values.astype("str"))
+    found: IntArray = np.where(codes < 0, len(known), codes).astype(np.int64)
+    return found
+
+
+def attribute_values(frame: pd.DataFrame, name: str, values: list[str] | None) -> FloatArray:
+    """The column as numbers, NaN where it is missing or was never seen, (rows,)."""
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    if values is None:
+        numbers: FloatArray = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(np.isfinite(numbers), numbers, np.nan)
+    codes = codes_of(frame[name], values).astype(np.float64)
+    return np.where((codes >= len(values)) | frame[name].isna().to_numpy(), np.nan, codes)

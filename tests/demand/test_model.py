@@ -1,0 +1,122 @@
+"""Models by name, their answers let in at one place, and how well one would have done."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markdown_pricing.demand.model import (
+    BrokenModel,
+    DemandModel,
+    UnknownModel,
+    checked_units,
+    evaluate,
+    make_model,
+    most_important,
+)
+from tests.demand.market import WEEK, market
+
+OWN_MODEL = '''
+import numpy as np
+
+
+class Flat:
+    """Ten a week of everything, at any price."""
+
+    def fit(self, history, week, seed, threads=1): ...
+    def units(self, articles, history, week, prices, weeks): return np.full((*prices.shape, weeks), 10.0)
+    def dispersion(self, articles, history, week): return np.full(len(articles), 0.2)
+    def elasticity(self, articles): return None
+    def importance(self): return {}
+    def to_bytes(self): return b"flat"
+    @classmethod
+    def from_bytes(cls, data): return cls()
+
+
+class Half:
+    def fit(self, history, week, seed, threads=1): ...
+'''
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "flat_demand.py").write_text(OWN_MODEL)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "flat_demand", raising=False)
+    return "flat_demand"
+
+
+def test_another_model_is_one_file_and_its_name(own_module, sold):
+    model = make_model(f"{own_module}:Flat")
+    assert isinstance(model, DemandModel)
+    report = evaluate(f"{own_module}:Flat", sold[0], WEEK, seed=1)
+    assert report.by_week["expected"].iloc[0] % 10 == 0
+
+
+@pytest.mark.parametrize("name", ["boosting", "model", "pooling", "", "no_such_module:Model", "json:NoSuchClass", ":"])
+def test_an_unknown_model_is_refused_with_the_known_ones(name):
+    with pytest.raises(UnknownModel, match=r"gradient_boosting, log_linear"):
+        make_model(name)
+
+
+def test_a_model_that_lacks_methods_is_told_which(own_module):
+    with pytest.raises(
+        UnknownModel, match=r"Half lacks units, dispersion, elasticity, importance, to_bytes, from_bytes"
+    ):
+        make_model(f"{own_module}:Half")
+
+
+@pytest.mark.parametrize(
+    ("units", "fault"),
+    [
+        ([[[1.0]]], "shape"),
+        ([[[1.0], [np.nan]]], "not finite"),
+        ([[[1.0], [-0.1]]], "below 0"),
+        ([[[2.0], [1.0]]], "more at a higher price"),
+    ],
+)
+def test_an_answer_that_breaks_the_contract_is_not_let_in(units, fault):
+    with pytest.raises(BrokenModel, match=fault):
+        checked_units("Own", np.array(units), np.array([[10.0, 8.0]]), weeks=1)
+
+
+@pytest.fixture(scope="module")
+def history() -> pd.DataFrame:
+    return market(seed=2, articles=250)[0]
+
+
+@pytest.mark.parametrize("name", ["gradient_boosting", "log_linear"])
+def test_a_model_beats_the_naive_forecast_but_not_the_noise(name, history):
+    """Below the error of the true mean it could only know the answer."""
+    report = evaluate(name, history, WEEK, seed=1)
+    last = history[(history["week"] >= pd.Timestamp(WEEK - timedelta(weeks=4))) & ~history["censored"]]
+    floor = (last["units"] - last["mean"]).abs().sum() / last["units"].sum()
+    assert 0.95 * floor < report.wape < 0.9 * report.naive_wape
+    assert abs(report.bias) < 0.25
+    assert report.rows == len(history)
+    assert len(report.by_week) == 4
+
+
+def test_what_is_compared_was_not_known_to_the_model(history):
+    """Other sales in the last four weeks change what is compared with, but no forecast made before them."""
+    first_compared = pd.Timestamp(WEEK - timedelta(weeks=4))
+    changed = history.assign(units=history["units"].where(history["week"] < first_compared, history["units"] + 50))
+    reports = [evaluate("log_linear", each.assign(censored=False), WEEK, seed=1) for each in (history, changed)]
+    first, second = (report.by_week.iloc[0] for report in reports)
+    assert second["actual"] > first["actual"]
+    assert second["expected"] == first["expected"]
+
+
+@pytest.mark.parametrize("rows", [0, 1, 20])
+def test_a_report_of_next_to_nothing_is_still_a_report(rows, history):
+    report = evaluate("gradient_boosting", history.iloc[:rows], WEEK, seed=1)
+    assert report.rows == rows
+    assert np.isnan(report.wape) or report.wape >= 0
+
+
+def test_importance_is_in_shares_largest_first():
+    assert most_important({"a": 1.0, "b": 3.0}) == {"b": 0.75, "a": 0.25}
+    assert most_important({"a": 0.0}) == {}

@@ -1,0 +1,107 @@
+"""The price response is the customers', not the manager's who marks down what sells slowly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markdown_pricing.demand.design import PRICE, Design, Rows
+from markdown_pricing.demand.pooling import PooledFit, fill_sold_out, fit_pooled
+from markdown_pricing.training_data.features import IntArray, Panel
+from tests.demand.market import market
+
+TRUTH = 2.0
+
+
+def fitted(history: pd.DataFrame, article: IntArray | None = None) -> PooledFit:
+    panel, design = Panel.of(history), Design.of(history)
+    rows = Rows.of(history, panel, design)
+    return fit_pooled(
+        rows.units,
+        rows.censored,
+        rows.stock > 0,
+        rows.terms,
+        article=panel.row if article is None else article,
+        category=rows.category,
+        week=panel.column,
+        calendar=rows.calendar,
+        prior=design.prior,
+    )
+
+
+@pytest.fixture(scope="module")
+def histories() -> list[pd.DataFrame]:
+    return [market(seed, articles=400, elasticity=TRUTH)[0] for seed in range(3)]
+
+
+def test_a_pooled_regression_is_fooled(histories):
+    """The trap is real: over all articles, low prices go with low sales."""
+    for history in histories:
+        open_weeks = history[~history["censored"]]
+        ratio = np.log(open_weeks["price"] / open_weeks["list_price"])
+        slope = np.polyfit(ratio, np.log(open_weeks["units"] + 0.5), 1)[0]
+        assert slope > -0.5
+
+
+def test_effects_of_articles_find_the_response(histories):
+    """Within a fifth of the truth for the country, on average over seeds.
+
+    What is left is too much response: a markdown follows weeks that were slow by chance, and better ones follow it.
+    """
+    found = [-fitted(history).country[PRICE] for history in histories]
+    assert np.mean(found) == pytest.approx(TRUTH, rel=0.2)
+
+
+def test_without_effects_of_articles_the_response_is_lost(histories):
+    """The handling is what finds it: the same fit with one effect for all articles is far off."""
+    found = [-fitted(history, np.zeros(len(history), dtype=np.int64)).country[PRICE] for history in histories]
+    assert np.mean(found) < 0.6 * TRUTH
+
+
+def test_a_category_with_little_history_takes_the_countrys_response():
+    """Shrinkage: an unheard-of response in five articles hardly moves the category; in many articles it does."""
+    history, _ = market(seed=3, articles=300, elasticity=TRUTH, spread=0.0)
+    odd, _ = market(seed=4, articles=300, elasticity=3.5, spread=0.0)
+    odd = odd.assign(category="hats", article_id="odd" + odd["article_id"])
+    few = odd[odd["article_id"].isin(odd["article_id"].unique()[:5])]
+    responses = []
+    for added in (few, odd):
+        both = pd.concat([history, added], ignore_index=True)
+        fit = fitted(both)
+        hats = sorted(both["category"].unique()).index("hats")
+        responses.append((-fit.by_category[hats, PRICE], -fit.country[PRICE]))
+    own_of_few, own_of_many = (own - country for own, country in responses)
+    assert own_of_few < 0.5 * own_of_many
+
+
+def test_without_a_single_markdown_the_prior_stands():
+    history, _ = market(seed=5, articles=60)
+    fit = fitted(history.assign(price=history["list_price"]))
+    np.testing.assert_allclose(fit.by_category[:, PRICE], Design().prior.mean[PRICE], atol=1e-6)
+
+
+def test_sold_out_weeks_are_filled_with_the_demand_to_expect_there():
+    """Against a large draw: the mean of negative-binomial demand known to be at least what was sold."""
+    mean, dispersion, sold = 8.0, 0.4, 10.0
+    size = 1 / dispersion
+    drawn = np.random.default_rng(0).negative_binomial(size, size / (size + mean), 400_000)
+    units, cut = np.array([sold, 3.0, -2.0]), np.array([True, False, False])
+    filled = fill_sold_out(units, cut, np.full(3, mean), np.full(3, dispersion))
+    assert filled[0] == pytest.approx(drawn[drawn >= sold].mean(), rel=0.01)
+    assert filled[1:].tolist() == [3.0, 0.0]
+
+
+def test_a_sale_far_beyond_expectation_is_filled_without_breaking():
+    filled = fill_sold_out(np.array([1e6]), np.array([True]), np.array([0.01]), np.array([0.02]))
+    assert np.isfinite(filled).all()
+    assert filled[0] >= 1e6
+
+
+def test_the_level_is_not_that_of_the_slow_sellers_alone():
+    """Scarce stock: fast sellers sell out. Filled, their level is near the truth; taken as it is, far below."""
+    history, _ = market(seed=6, articles=300, buy=0.5)
+    fast = history["article_id"].isin(history.loc[history["stock"] == 0, "article_id"])
+    now = history[fast & (history["stock"] > 0)]
+    filled, taken = fitted(history), fitted(history.assign(censored=False))
+    truth = now["mean"].sum()
+    assert filled.fitted[now.index].sum() / truth == pytest.approx(1.0, abs=0.15)
+    assert taken.fitted[now.index].sum() < 0.93 * filled.fitted[now.index].sum()
