@@ -1,0 +1,238 @@
+"""The flow through Dagster: what is kept, what is shown, what blocks a refresh and what is retried."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from markdown_pricing.countries import read_countries
+from markdown_pricing.definitions import build
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration.automation import JOB, STAMP, SUPERSEDED_BY
+from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
+from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.settings import Settings
+from markdown_pricing.weeks import parse_week
+
+WEEK_BEFORE, WEEK = "2026-02-02", "2026-02-09"
+FLOW = ["training_data", "demand_model", "markdown_predictions", "erp_refresh"]
+
+
+class Installation:
+    """A lake with two delivered weeks of one country, an empty ERP, and Dagster in memory."""
+
+    def __init__(self, root: Path, **environ: str) -> None:
+        self.root = root
+        self.instance = dg.DagsterInstance.ephemeral()
+        given = {
+            "MARKDOWN_PRICING_LAKE": str(root / "lake"),
+            "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
+            "MARKDOWN_PRICING_MODEL": "log_linear",
+        }
+        self.job = build(Settings.from_env({**given, **environ})).resolve_job_def(JOB)
+
+    def run(self, week: str = WEEK, assets: Sequence[str] | None = None) -> dg.ExecuteInProcessResult:
+        return self.job.execute_in_process(
+            instance=self.instance,
+            partition_key=f"AUT|{week}",
+            asset_selection=None if assets is None else [dg.AssetKey(asset) for asset in assets],
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+    def tags(self, result: dg.ExecuteInProcessResult) -> dict[str, str]:
+        run = self.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return dict(run.tags)
+
+    def predictions(self, week: str = WEEK) -> Path:
+        return self.root / "lake/markdown_predictions" / week / "country=AUT/part-0.parquet"
+
+    def erp(self, query: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(self.root / "erp.sqlite") as erp:
+            return list(erp.execute(query))
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    for week in (WEEK_BEFORE, WEEK):
+        deliver_sample(Lake(str(tmp_path / "lake")), parse_week(week), [read_countries()["AUT"]], articles=8, seed=5)
+    return Installation(tmp_path)
+
+
+def pretend_there_were_more_rows(predictions: Path, times: float) -> None:
+    rows = pd.read_parquet(predictions)
+    more = pd.concat([rows] * 10).head(round(len(rows) * times))
+    more.to_parquet(predictions, index=False)
+
+
+def checks_failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    evaluations = result.get_asset_check_evaluations()
+    return {each.check_name: each.severity.value for each in evaluations if not each.passed}
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key]
+
+
+def test_a_country_goes_from_the_lake_to_the_erp_in_order(installation: Installation) -> None:
+    result = installation.run()
+
+    assert result.success
+    assert materialized(result) == FLOW
+    assert checks_failed(result) == {}
+    assert installation.erp("SELECT country, week, articles, run_id FROM markdown_refreshes") == [
+        ("AUT", WEEK, 8, result.run_id)
+    ]
+    assert installation.erp("SELECT DISTINCT run_id FROM markdown_recommendations") == [(result.run_id,)]
+
+
+@pytest.mark.parametrize("asset", FLOW)
+def test_any_asset_can_be_materialized_alone(installation: Installation, asset: str) -> None:
+    installation.run()
+
+    result = installation.run(assets=[asset])
+
+    assert result.success
+    assert materialized(result) == [asset]
+
+
+def test_an_asset_alone_without_the_one_before_it_says_what_to_materialize(installation: Installation) -> None:
+    result = installation.run(assets=["demand_model"])
+
+    assert not result.success
+    failure = next(event for event in result.all_events if event.is_step_failure).step_failure_data
+    assert "training_data" in failure.user_failure_data.description
+
+
+def test_the_same_week_again_gives_the_same_file(installation: Installation) -> None:
+    """Times and run ids aside; what made it is written into the file."""
+    installation.run()
+    first = pd.read_parquet(installation.predictions())
+
+    installation.run()
+    second = pd.read_parquet(installation.predictions())
+
+    changing = ["run_id", "predicted_at"]
+    pd.testing.assert_frame_equal(first.drop(columns=changing), second.drop(columns=changing))
+    assert first["run_id"].iloc[0] != second["run_id"].iloc[0]
+
+
+def test_what_made_a_result_is_recorded_with_it(installation: Installation) -> None:
+    result = installation.run()
+
+    made_by = result.asset_materializations_for_node("markdown_predictions")[0].metadata["Made by"].value
+    assert isinstance(made_by, dict)
+    assert {"snapshot", "code", "demand_model", "seed", "rules", "libraries", "price_endings"} <= made_by.keys()
+    assert all(made_by.values())
+    stamps = {node: result.asset_materializations_for_node(node)[0].metadata[STAMP].value for node in FLOW}
+    assert set(stamps.values()) == {made_by["snapshot"]}
+
+
+def test_key_figures_and_pictures_are_there_to_see(installation: Installation) -> None:
+    result = installation.run()
+
+    labels = {node: result.asset_materializations_for_node(node)[0].metadata for node in FLOW}
+    assert {"Articles to price", "Weeks of history", "Sold-out weeks"} <= labels["training_data"].keys()
+    assert {"Error of the model (WAPE, last weeks)", "Feature importance"} <= labels["demand_model"].keys()
+    for node, picture in (("demand_model", "Expected and actual units"), ("markdown_predictions", "Price paths")):
+        assert str(labels[node][picture].value).startswith("![](data:image/png;base64,")
+    assert {"More than the old habit (%)", "Currency", "Markdowns"} <= labels["markdown_predictions"].keys()
+    assert {"Articles", "Articles before", "Content hash"} <= labels["erp_refresh"].keys()
+
+
+def test_half_the_rows_of_last_week_block_the_refresh_and_are_not_retried(installation: Installation) -> None:
+    installation.run(WEEK_BEFORE)
+    before = installation.erp("SELECT * FROM markdown_recommendations")
+    pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=2.1)
+
+    result = installation.run()
+
+    assert not result.success
+    assert checks_failed(result) == {"rows_not_halved": "ERROR"}
+    assert "erp_refresh" not in materialized(result)
+    assert installation.tags(result)["dagster/retry_on_asset_or_op_failure"] == "false"
+    assert installation.tags(result)[NOT_RETRIED_TAG] == "rows_not_halved"
+    assert installation.erp("SELECT * FROM markdown_recommendations") == before
+
+
+def test_the_refresh_alone_is_refused_as_well(installation: Installation) -> None:
+    """Nobody goes round a check by materializing the refresh from the page."""
+    installation.run(WEEK_BEFORE)
+    pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=2.1)
+    installation.run(assets=FLOW[:3])
+
+    result = installation.run(assets=["erp_refresh"])
+
+    assert not result.success
+    assert installation.erp("SELECT DISTINCT week FROM markdown_recommendations") == [(WEEK_BEFORE,)]
+
+
+def test_a_tenth_fewer_rows_only_warn(installation: Installation) -> None:
+    installation.run(WEEK_BEFORE)
+    pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=1.25)
+
+    result = installation.run()
+
+    assert result.success
+    assert checks_failed(result) == {"rows_not_down_a_tenth": "WARN"}
+
+
+def test_rows_are_compared_with_another_week_never_with_the_same(installation: Installation) -> None:
+    """A repeat of a week that lost rows would else find nothing wrong."""
+    installation.run()
+    pretend_there_were_more_rows(installation.predictions(), times=3)
+
+    assert checks_failed(installation.run()) == {}
+
+
+def test_a_price_off_the_ladder_blocks_the_refresh(installation: Installation) -> None:
+    installation.run(assets=FLOW[:3])
+    table = pq.read_table(installation.predictions())
+    prices = table["current_price"].to_numpy().copy()
+    prices[0] -= 0.01
+    column = table.column_names.index("recommended_price")
+    pq.write_table(table.set_column(column, "recommended_price", pa.array(prices)), installation.predictions())
+
+    result = installation.run(assets=["erp_refresh"])
+
+    assert not result.success
+    assert installation.erp("SELECT * FROM markdown_recommendations") == []
+
+
+def test_an_older_week_leaves_the_erp_alone_and_its_partition_empty(installation: Installation) -> None:
+    installation.run()
+    before = installation.erp("SELECT * FROM markdown_recommendations ORDER BY 1, 2")
+
+    result = installation.run(WEEK_BEFORE)
+
+    assert result.success
+    assert materialized(result) == FLOW[:3]
+    observation = result.asset_observations_for_node("erp_refresh")[0]
+    assert observation.metadata[SUPERSEDED_BY].value == WEEK
+    assert installation.erp("SELECT * FROM markdown_recommendations ORDER BY 1, 2") == before
+
+
+def test_bad_data_is_not_retried_and_the_run_says_so(installation: Installation) -> None:
+    part = next((installation.root / f"lake/markdown_training_data/{WEEK}/country=AUT").glob("part-*"))
+    part.write_bytes(b"not Parquet")
+
+    result = installation.run()
+
+    assert installation.tags(result)["dagster/retry_on_asset_or_op_failure"] == "false"
+    assert installation.tags(result)[NOT_RETRIED_TAG] == "CorruptFile"
+
+
+def test_an_erp_that_is_away_is_retried(installation: Installation) -> None:
+    away = Installation(installation.root, MARKDOWN_PRICING_ERP="postgresql://127.0.0.1:1/prices")
+
+    result = away.run()
+
+    assert not result.success
+    assert materialized(result) == FLOW[:3]
+    assert NOT_RETRIED_TAG not in away.tags(result)

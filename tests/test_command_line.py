@@ -1,0 +1,302 @@
+"""What `markdown-pricing` does, as its user sees it: a process, its output and its exit code."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from markdown_pricing.countries import DEFAULT_FILE, read_countries
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.markdown.recommendation import ROW_COLUMNS
+from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.weeks import parse_week
+
+WEEK, WEEK_BEFORE = "2026-02-09", "2026-02-02"
+COUNTRIES = ("DEU", "AUT", "HUN", "POL", "MLT")
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A lake with a delivered week, an ERP and a Dagster home of their own."""
+
+    root: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    def parts(self, country: str, week: str = WEEK) -> Path:
+        return self.lake / "markdown_training_data" / week / f"country={country}"
+
+    def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        given = {
+            "PATH": os.environ["PATH"],
+            "MARKDOWN_PRICING_LAKE": str(self.lake),
+            "MARKDOWN_PRICING_ERP": f"sqlite:///{self.root}/erp.sqlite",
+            "MARKDOWN_PRICING_START_WEEK": "2026-01-05",
+            "DAGSTER_HOME": str(self.root / "dagster"),
+            **environ,
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "markdown_pricing", *arguments], env=given, capture_output=True, text=True
+        )
+
+    def prices(self) -> dict[tuple[str, str], str]:
+        query = "SELECT country, article_id, week || ' ' || recommended_price FROM markdown_recommendations"
+        with sqlite3.connect(self.root / "erp.sqlite") as erp:
+            return {(country, article): price for country, article, price in erp.execute(query)}
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two weeks of five countries, made once."""
+    lake = tmp_path_factory.mktemp("delivered") / "lake"
+    countries = read_countries()
+    for week in (WEEK_BEFORE, WEEK):
+        deliver_sample(Lake(str(lake)), parse_week(week), [countries[code] for code in COUNTRIES], articles=6, seed=3)
+    return lake
+
+
+@pytest.fixture
+def installation(tmp_path: Path, delivered: Path) -> Installation:
+    shutil.copytree(delivered, tmp_path / "lake")
+    return Installation(tmp_path)
+
+
+def truncate(parts: Path) -> None:
+    file = next(parts.glob("part-*.parquet"))
+    file.write_bytes(file.read_bytes()[:500])
+
+
+def negative_stock(parts: Path) -> None:
+    file = next(parts.glob("part-*.parquet"))
+    table = pd.read_parquet(file)
+    table["stock"] = -1
+    table.to_parquet(file, index=False)
+
+
+def prices_as_text(parts: Path) -> None:
+    file = next(parts.glob("part-*.parquet"))
+    table = pd.read_parquet(file)
+    table["price"] = table["price"].astype(str)
+    table.to_parquet(file, index=False)
+
+
+def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(installation: Installation) -> None:
+    """Each country is a run; an own dagster.yaml is never overwritten."""
+    home = installation.root / "dagster"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+
+    first = installation.run("run", "--countries", "DEU,AUT", "--json")
+    before = installation.prices()
+    second = installation.run("run", "--countries", "DEU,AUT", "--workers", "2")
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
+    told = json.loads(first.stdout)
+    assert told["week"] == WEEK
+    assert [each["status"] for each in told["countries"]] == ["refreshed", "refreshed"]
+    assert len(before) == 12
+    assert installation.prices() == before
+    assert "2 of 2 countries" in second.stdout
+    assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+
+def test_broken_countries_fail_alone_and_the_erp_keeps_what_it_had(installation: Installation) -> None:
+    """A truncated file, negative stock, a wrong column type, a missing folder: one clear error each."""
+    assert installation.run("run", "--week", WEEK_BEFORE, "--countries", "HUN").returncode == 0
+    before = installation.prices()
+    truncate(installation.parts("HUN"))
+    negative_stock(installation.parts("DEU"))
+    prices_as_text(installation.parts("AUT"))
+    shutil.rmtree(installation.parts("POL"))
+
+    ended = installation.run("run", "--countries", ",".join(COUNTRIES), "--json")
+
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    messages = {each["country"]: each["message"] for each in json.loads(ended.stdout)["countries"]}
+    assert "part-00000" in messages["HUN"]
+    assert "stock negative" in messages["DEU"]
+    assert "expected float64" in messages["AUT"]
+    assert "country=POL" in messages["POL"]
+    assert messages["MLT"] == ""
+    assert all(f"{country}: {message}" in ended.stderr for country, message in messages.items() if message)
+    after = installation.prices()
+    assert {key: price for key, price in after.items() if key[0] == "HUN"} == before
+    assert {key[0] for key in after} == {"HUN", "MLT"}
+    assert not list(installation.lake.rglob("*.tmp"))
+
+
+def test_an_older_week_is_archived_and_the_erp_keeps_the_newer_one(installation: Installation) -> None:
+    installation.run("run", "--countries", "AUT")
+    before = installation.prices()
+
+    ended = installation.run("run", "--week", WEEK_BEFORE, "--countries", "AUT", "--json")
+
+    assert ended.returncode == 0, ended.stderr
+    outcome = json.loads(ended.stdout)["countries"][0]
+    assert outcome["status"] == "archived"
+    assert WEEK in outcome["message"]
+    assert installation.prices() == before
+    assert (installation.lake / f"markdown_predictions/{WEEK_BEFORE}/country=AUT/part-0.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "code", "says"),
+    [
+        (["--countries", "USA"], {}, 2, "Not configured: USA"),
+        ([], {"COUNTRY_GROUP": ""}, 2, "an empty country"),
+        ([], {"COUNTRY_GROUP": "DEU,XXX"}, 2, "Not configured: XXX"),
+        (["--week", "2026-02-10"], {}, 2, "named by its Monday"),
+        (["--week", "2026-01-19"], {}, 1, "2026-01-19"),
+        (["--week", WEEK_BEFORE], {"MARKDOWN_PRICING_START_WEEK": WEEK}, 2, "MARKDOWN_PRICING_START_WEEK"),
+        ([], {"MARKDOWN_PRICING_START_WEEK": "soon"}, 2, "MARKDOWN_PRICING_START_WEEK"),
+        ([], {"MARKDOWN_PRICING_LAKE": "/nowhere/lake"}, 1, "There is no lake at /nowhere/lake"),
+        (["--workers", "0"], {}, 2, "--workers"),
+    ],
+)
+def test_what_cannot_be_run_is_one_clear_error(
+    installation: Installation, arguments: list[str], environ: dict[str, str], code: int, says: str
+) -> None:
+    ended = installation.run("run", *arguments, **environ)
+
+    assert (ended.returncode, says in ended.stderr) == (code, True), ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (installation.root / "erp.sqlite").exists()
+
+
+def test_an_erp_that_is_away_fails_the_country_and_says_so(installation: Installation) -> None:
+    """The password is not in anything that is printed or kept."""
+    ended = installation.run(
+        "run",
+        "--countries",
+        "MLT",
+        MARKDOWN_PRICING_ERP="postgresql://127.0.0.1:1/prices",
+        DB_USER="pricing",
+        DB_PASSWORD="hunter2",
+    )
+
+    assert ended.returncode == 1
+    assert "127.0.0.1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "hunter2" not in ended.stdout + ended.stderr
+    for file in (installation.root / "dagster").rglob("*"):
+        assert not file.is_file() or b"hunter2" not in file.read_bytes()
+
+
+def test_the_country_group_is_what_one_container_works_through(installation: Installation) -> None:
+    ended = installation.run("run", "--json", COUNTRY_GROUP="HUN,MLT")
+
+    assert [each["country"] for each in json.loads(ended.stdout)["countries"]] == ["HUN", "MLT"]
+
+
+def test_price_writes_one_file_and_nothing_else(installation: Installation, tmp_path: Path) -> None:
+    """A country that is not configured gets the default rules and a warning; a broken one fails alone."""
+    shutil.copytree(installation.parts("MLT"), installation.parts("USA"))
+    truncate(installation.parts("HUN"))
+    out = tmp_path / "prices.parquet"
+    before = sorted(tmp_path.rglob("*"))
+
+    ended = installation.run("price", "--lake", str(installation.lake), "--week", WEEK, "--out", str(out))
+
+    assert ended.returncode == 1
+    assert "USA is not configured" in ended.stderr
+    assert "HUN: " in ended.stderr
+    table = pd.read_parquet(out)
+    assert list(table.columns) == ROW_COLUMNS
+    assert table["country"].value_counts().to_dict() == {"AUT": 6, "DEU": 6, "MLT": 6, "POL": 6, "USA": 6}
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, out])
+
+
+def test_price_finds_the_prices_that_run_refreshes(installation: Installation, tmp_path: Path) -> None:
+    installation.run("run", "--countries", "AUT")
+    out = tmp_path / "prices.parquet"
+
+    installation.run("price", "--lake", str(installation.lake), "--week", WEEK, "--out", str(out), "--countries", "AUT")
+
+    found = pd.read_parquet(out).set_index("article_id")["recommended_price"]
+    assert {article: price for (_, article), price in installation.prices().items()} == {
+        article: f"{WEEK} {price}" for article, price in found.items()
+    }
+
+
+def test_price_under_other_rules(installation: Installation, tmp_path: Path) -> None:
+    rules, out = tmp_path / "rules.toml", tmp_path / "prices.parquet"
+    rules.write_text("[default]\nmax_markdowns = 0\n")
+    arguments = ["--lake", str(installation.lake), "--week", WEEK, "--out", str(out), "--countries", "DEU"]
+
+    assert installation.run("price", *arguments, "--rules", str(rules)).returncode == 0
+    assert set(pd.read_parquet(out)["action"]) == {"keep"}
+
+    rules.write_text("[default]\nmax_markdowns = -1\nlader = 3\n")
+    refused = installation.run("price", *arguments, "--rules", str(rules))
+    assert refused.returncode == 2
+    assert "max_markdowns" in refused.stderr
+    assert "lader" in refused.stderr
+
+
+def test_another_model_is_one_file_and_its_name(installation: Installation, tmp_path: Path) -> None:
+    """`gradient_boosting` and `log_linear` come with the package; package.module:Class is one from outside."""
+    (tmp_path / "houses_own.py").write_text(
+        "from markdown_pricing.demand.log_linear import LogLinear\nclass HousesOwn(LogLinear):\n    pass\n"
+    )
+
+    ended = installation.run(
+        "run", "--countries", "MLT", MARKDOWN_PRICING_MODEL="houses_own:HousesOwn", PYTHONPATH=str(tmp_path)
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    with sqlite3.connect(installation.root / "erp.sqlite") as erp:
+        versions = erp.execute("SELECT DISTINCT model_version FROM markdown_recommendations").fetchall()
+    assert [version.split()[0] for (version,) in versions] == ["houses_own:HousesOwn"]
+
+    unknown = installation.run("run", "--countries", "MLT", MARKDOWN_PRICING_MODEL="oracle")
+    assert unknown.returncode == 1
+    assert "gradient_boosting, log_linear" in unknown.stderr
+
+
+def test_a_46th_country_is_one_row(installation: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    default = DEFAULT_FILE.read_text()
+    file.write_text(default + "ISL,Iceland,ISK,Atlantic/Reykjavik,90\n")
+    shutil.copytree(installation.parts("HUN"), installation.parts("ISL"))
+
+    ended = installation.run("run", "--countries", "ISL", MARKDOWN_PRICING_COUNTRIES=str(file))
+
+    assert ended.returncode == 0, ended.stderr
+    assert {country for country, _ in installation.prices()} == {"ISL"}
+
+
+def test_sample_needs_a_lake_and_names_its_week(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+
+    ended = installation.run(
+        "sample", "--lake", str(tmp_path / "new"), "--week", WEEK, "--countries", "MLT", "--articles", "3", "--json"
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["countries"] == ["MLT"]
+    assert (tmp_path / "new/markdown_training_data" / WEEK / "_SUCCESS").exists()
+    assert installation.run("sample").returncode == 2
+
+
+def test_doctor_says_what_to_do_in_a_line_each(installation: Installation) -> None:
+    well = installation.run("doctor", "--json")
+    ill = installation.run("doctor", "--json", MARKDOWN_PRICING_LAKE="/nowhere")
+
+    assert well.returncode == 0, well.stdout
+    assert all(finding["ok"] for finding in json.loads(well.stdout))
+    assert ill.returncode == 1
+    to_do = [finding for finding in json.loads(ill.stdout) if not finding["ok"]]
+    assert {finding["what"] for finding in to_do} == {"Lake", "Snapshot"}
+    assert "MARKDOWN_PRICING_LAKE" in to_do[0]["says"]
