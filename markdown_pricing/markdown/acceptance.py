@@ -42,17 +42,6 @@ def refuse_unless_acceptable(faults: Sequence[Fault]) -> None:
         raise NotAcceptable(blocking)
 
 
-def check_rows(
-    rows: pd.DataFrame, articles: pd.DataFrame, country: Country, book: RuleBook, previous_rows: int | None
-) -> list[Fault]:
-    """All that is wrong with a country's rows, given the snapshot's rows and the last other week's number of rows."""
-    return [
-        *check_every_article_has_a_row(rows, articles),
-        *check_number_of_rows(len(rows), previous_rows),
-        *check_new_prices(rows, articles, country, book),
-    ]
-
-
 def check_every_article_has_a_row(rows: pd.DataFrame, articles: pd.DataFrame) -> list[Fault]:
     """Blocks when an article of the snapshot has no row."""
     missing = articles.loc[~articles["article_id"].isin(rows["article_id"]), "article_id"]

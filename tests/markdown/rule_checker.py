@@ -1,0 +1,78 @@
+"""The contract's rules in plain Python, one article at a time: it shares no code with what it checks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from markdown_pricing.countries import PriceEnding
+from markdown_pricing.markdown.rules import Rules
+
+
+def cents(price: float) -> int:
+    return round(price * 100)
+
+
+def nearest_ending(target: Fraction, endings: Sequence[PriceEnding]) -> int:
+    """By looking at the prices with such an ending around the target."""
+    points = []
+    for ending in endings:
+        below = max(int(target) - ending.cents, 0) // ending.every_cents
+        points += [ending.cents + steps * ending.every_cents for step in range(3) if (steps := below - 1 + step) >= 0]
+    return min(points, key=lambda price: (abs(price - target), price))
+
+
+def ladder(list_cents: int, discounts_pct: Sequence[float], endings: Sequence[PriceEnding]) -> list[int]:
+    rungs = []
+    for discount in discounts_pct:
+        exact = list_cents * (100 - Fraction(discount)) / 100
+        rungs.append(nearest_ending(Fraction(int(exact + Fraction(1, 2))), endings))
+    return rungs
+
+
+def markdown_weeks(own: Mapping[str, Any]) -> list[int]:
+    """Weeks (0: the snapshot's, below 0: before) in which the article's price fell."""
+    weeks = sorted(own["prices"])
+    fell = []
+    first = weeks[0]
+    if first > own["launch"] and cents(own["prices"][first]) < cents(own["list_price"]):
+        fell.append(-1 if first == 0 else first)
+    for earlier, later in pairwise(weeks):
+        if cents(own["prices"][later]) < cents(own["prices"][earlier]):
+            fell.append(-1 if later == 0 and earlier < -1 else later)
+    return fell
+
+
+def broken_rules(
+    own: Mapping[str, Any], path: Sequence[tuple[date, float]], week: date, rules: Rules, endings: Sequence[PriceEnding]
+) -> Iterator[str]:
+    """What is wrong with a path of (week, price) for the article, in words."""
+    expected_weeks = [week + timedelta(weeks=ahead) for ahead in range(max(own["weeks_left"], 1))]
+    if [day for day, _ in path] != expected_weeks:
+        yield f"weeks {[day for day, _ in path]}"
+    rungs = ladder(cents(own["list_price"]), rules.discounts_pct, endings)
+    before, fell = cents(own["prices"][0]), markdown_weeks(own)
+    for ahead, (day, price) in enumerate(path):
+        now = cents(price)
+        if now == before:
+            continue
+        if now > before:
+            yield f"{day}: raised from {before} to {now}"
+        if now not in rungs:
+            yield f"{day}: {now} is not one of {rungs}"
+        if price < own["salvage"] - 1e-9:
+            yield f"{day}: {price} is below salvage {own['salvage']}"
+        if len(fell) >= rules.max_markdowns:
+            yield f"{day}: markdown number {len(fell) + 1} of {rules.max_markdowns}"
+        if fell and ahead - max(fell) < rules.weeks_between_markdowns:
+            yield f"{day}: {ahead - max(fell)} weeks after the last markdown"
+        if day in rules.no_touch_weeks:
+            yield f"{day}: no-touch week"
+        points = Fraction((before - now) * 100, cents(own["list_price"]))
+        if rules.max_step_pct < 100 and points >= Fraction(rules.max_step_pct) + Fraction(1, 2):
+            yield f"{day}: a step of {float(points)} points"
+        if ahead >= own["weeks_left"]:
+            yield f"{day}: changed after the end"
+        fell.append(ahead)
+        before = now

@@ -1,0 +1,123 @@
+"""Small seasons in the form of checked training data; a test names only what matters to it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.countries import CENT_ENDINGS, Country
+from markdown_pricing.markdown.price_path import Ladders, Plan, candidate_prices, plan
+from markdown_pricing.markdown.recommendation import Recommendations, recommend
+from markdown_pricing.markdown.rules import RuleBook, Rules
+
+WEEK = date(2026, 2, 9)
+DEU = Country("DEU", price_endings=CENT_ENDINGS)
+RULES = Rules()
+PREDICTED_AT = datetime(2026, 2, 9, 8, tzinfo=UTC)
+
+
+def monday(ahead: int) -> date:
+    """The Monday `ahead` weeks after the snapshot's; below 0 for the past."""
+    return WEEK + timedelta(weeks=ahead)
+
+
+def article(
+    prices: Mapping[int, float] | float = 49.99,
+    *,
+    list_price: float = 49.99,
+    launch: int = -8,
+    weeks_left: int = 8,
+    stock: int = 100,
+    salvage: float = 5.0,
+    category: str | None = "coats",
+    stores: int = 10,
+) -> dict[str, Any]:
+    """One article; `prices` by week ahead (0: the snapshot, below 0: history), or one price for now and last week."""
+    by_week = prices if isinstance(prices, Mapping) else {-1: prices, 0: prices}
+    return {
+        "prices": by_week,
+        "list_price": list_price,
+        "launch": launch,
+        "weeks_left": weeks_left,
+        "stock": stock,
+        "salvage": salvage,
+        "category": category,
+        "stores": stores,
+    }
+
+
+def frames(articles: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The snapshot's rows and the history of these articles."""
+    rows = [
+        {
+            "article_id": f"{index:04d}",
+            "week": pd.Timestamp(monday(ahead)),
+            "category": own["category"],
+            "season": "winter",
+            "launch_week": pd.Timestamp(monday(own["launch"])),
+            "end_week": pd.Timestamp(monday(own["weeks_left"] - 1)),
+            "list_price": own["list_price"],
+            "price": price,
+            "units": np.nan if ahead == 0 else 3.0,
+            "stock": own["stock"],
+            "stores": own["stores"],
+            "salvage_price": own["salvage"],
+            "censored": False,
+        }
+        for index, own in enumerate(articles)
+        for ahead, price in sorted(own["prices"].items())
+    ]
+    frame = pd.DataFrame(rows)
+    now = frame["week"] == pd.Timestamp(WEEK)
+    return frame[now].reset_index(drop=True), frame[~now].reset_index(drop=True)
+
+
+def ladders_of(*articles: Mapping[str, Any], rules: Rules = RULES, country: Country = DEU) -> Ladders:
+    return candidate_prices(*frames(articles), country, RuleBook(rules), WEEK)
+
+
+def demand(ladders: Ladders, weekly: float | np.ndarray = 10.0, elasticity: float = 2.0) -> np.ndarray:
+    """Mean units of constant elasticity: `weekly` at the current price, the same every week."""
+    ratio = ladders.prices / ladders.prices[:, :1]
+    base = np.broadcast_to(np.asarray(weekly, dtype=float), ladders.rungs.shape)
+    return np.repeat((base[:, np.newaxis] * ratio**-elasticity)[:, :, np.newaxis], ladders.weeks, axis=2)
+
+
+def plan_of(
+    *articles: Mapping[str, Any],
+    rules: Rules = RULES,
+    weekly: float = 10.0,
+    elasticity: float = 2.0,
+    dispersion: float = 0.2,
+) -> tuple[Ladders, Plan]:
+    ladders = ladders_of(*articles, rules=rules)
+    return ladders, plan(ladders, demand(ladders, weekly, elasticity), np.full(len(articles), dispersion))
+
+
+def recommend_for(
+    *articles: Mapping[str, Any],
+    rules: Rules = RULES,
+    weekly: float = 10.0,
+    elasticity: float = 2.0,
+    dispersion: float = 0.2,
+    units: np.ndarray | None = None,
+    country: Country = DEU,
+) -> Recommendations:
+    snapshot, history = frames(articles)
+    book = RuleBook(rules)
+    ladders = candidate_prices(snapshot, history, country, book, WEEK)
+    return recommend(
+        snapshot,
+        history,
+        country,
+        WEEK,
+        book,
+        ladders,
+        demand(ladders, weekly, elasticity) if units is None else units,
+        np.full(len(articles), dispersion),
+        model_version="test",
+        run_id="run",
+        predicted_at=PREDICTED_AT,
+    )

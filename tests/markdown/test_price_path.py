@@ -1,0 +1,261 @@
+"""The best path through weeks and rungs, and what each rule does to it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+
+from markdown_pricing.countries import Country
+from markdown_pricing.markdown.price_path import BadUnits, Ladders, candidate_prices, evaluate_path, plan
+from markdown_pricing.markdown.rules import Override, RuleBook, Rules
+from tests.markdown.seasons import DEU, WEEK, article, demand, frames, ladders_of, monday, plan_of
+
+FEW_RUNGS = Rules(discounts_pct=(20, 40, 60))
+
+
+def prices_of(ladders: Ladders, rungs: np.ndarray, row: int = 0) -> list[float]:
+    return [float(price) for price in ladders.prices[row, rungs[row]]]
+
+
+def legal_paths(rungs: int, weeks: int, rules: Rules) -> Iterator[tuple[int, ...]]:
+    """Every path that the number of markdowns and the weeks between them allow, by counting."""
+    for path in product(range(rungs), repeat=weeks):
+        falls = [week for week in range(weeks) if path[week] != (path[week - 1] if week else 0)]
+        falling = all(b >= a for a, b in zip((0, *path), path, strict=False))
+        apart = all(b - a >= rules.weeks_between_markdowns for a, b in pairwise(falls))
+        if falling and apart and len(falls) <= rules.max_markdowns:
+            yield path
+
+
+def best_by_counting(ladders: Ladders, units: np.ndarray, dispersion: np.ndarray, rules: Rules) -> np.ndarray:
+    revenue = [
+        evaluate_path(ladders, np.tile(path, (len(units), 1)), units, dispersion).revenue
+        for path in legal_paths(ladders.cents.shape[1], ladders.weeks, rules)
+    ]
+    return np.max(revenue, axis=0)
+
+
+def random_articles(count: int, weeks: int, stock: tuple[int, int]) -> list[dict[str, object]]:
+    random = np.random.default_rng(11)
+    stocks = random.integers(*stock, count)
+    return [
+        article(stock=int(units), salvage=float(random.choice([1.0, 8.0, 19.0])), weeks_left=weeks) for units in stocks
+    ]
+
+
+def random_demand(ladders: Ladders, share_of_stock: tuple[float, float]) -> np.ndarray:
+    """Elastic and inelastic articles, falling or growing through the season, plenty or short of stock."""
+    random = np.random.default_rng(12)
+    count = len(ladders.cents)
+    weekly = ladders.season.stock / ladders.weeks * random.uniform(*share_of_stock, count)
+    elasticity = random.uniform(0.5, 3.5, count)[:, np.newaxis]
+    season = np.exp(np.outer(random.uniform(-0.3, 0.1, count), np.arange(ladders.weeks)))
+    at_rung = weekly[:, np.newaxis] * (ladders.prices / ladders.prices[:, :1]) ** -elasticity
+    return at_rung[:, :, np.newaxis] * season[:, np.newaxis, :]
+
+
+@pytest.mark.parametrize("rules", [FEW_RUNGS, replace(FEW_RUNGS, max_markdowns=1, weeks_between_markdowns=1)])
+def test_when_demand_is_certain_the_plan_is_the_best_of_all_paths(rules: Rules) -> None:
+    """Against trying every legal path: within two percent for each article, a tenth of one on the average."""
+    ladders = ladders_of(*random_articles(60, 6, (20_000, 90_000)), rules=rules)
+    units, dispersion = random_demand(ladders, (0.2, 1.3)), np.zeros(60)
+
+    reached = plan(ladders, units, dispersion).best.revenue / best_by_counting(ladders, units, dispersion, rules)
+
+    assert reached.min() > 0.98
+    assert reached.mean() > 0.999
+    assert reached.max() <= 1 + 1e-9
+
+
+def test_when_demand_is_uncertain_the_plan_is_near_the_best_of_all_paths() -> None:
+    """The policy plans for what it can still do later, the path is valued along the mean."""
+    ladders = ladders_of(*random_articles(60, 6, (5, 400)), rules=FEW_RUNGS)
+    units, dispersion = random_demand(ladders, (0.2, 1.3)), np.full(60, 0.3)
+
+    reached = plan(ladders, units, dispersion).best.revenue / best_by_counting(ladders, units, dispersion, FEW_RUNGS)
+
+    assert reached.min() > 0.97
+    assert reached.mean() > 0.997
+
+
+def test_too_much_stock_is_marked_down_and_too_little_is_not() -> None:
+    """Ten units a week for eight weeks: 60 units sell by themselves, 400 do not."""
+    _, own_plan = plan_of(article(stock=60), article(stock=400))
+
+    assert own_plan.best.rungs[0].max() == 0
+    assert own_plan.best.rungs[1, 0] > 0
+    assert own_plan.best.revenue[1] > 1.1 * own_plan.keep.revenue[1]
+
+
+def test_a_high_salvage_price_stands_against_markdowns() -> None:
+    """A unit that brings nearly today's price after the season need not be sold in it."""
+    _, own_plan = plan_of(article(stock=400, salvage=44.0), article(stock=400, salvage=0.5))
+
+    assert own_plan.best.rungs.max(axis=1).tolist() == [0, own_plan.best.rungs[1].max()]
+    assert own_plan.best.rungs[1].max() > 0
+
+
+def test_demand_that_no_price_moves_is_not_marked_down() -> None:
+    """Nor one that is zero: a markdown must earn a cent more than keeping."""
+    for weekly, elasticity in ((10.0, 0.0), (0.0, 2.0), (10.0, 1.0)):
+        _, own_plan = plan_of(article(stock=50_000, salvage=0.0), weekly=weekly, elasticity=elasticity, dispersion=0.0)
+        assert own_plan.best.rungs.max() == 0
+
+
+def test_of_markdowns_that_earn_the_same_the_later_is_planned() -> None:
+    """Demand answers to the price in week 5 alone, so the price falls in week 5."""
+    ladders = ladders_of(article(stock=400))
+    units = demand(ladders)
+    units[:, 1:, :5] = units[:, :1, :5] * ladders.prices[:, :1, np.newaxis] / ladders.prices[:, 1:, np.newaxis] * 0.999
+
+    assert np.flatnonzero(plan(ladders, units, np.array([0.1])).best.rungs[0])[0] == 5
+
+
+def test_candidates_are_the_current_price_and_the_rungs_below_it() -> None:
+    """Not below salvage; the row is filled with its last price."""
+    ladders = ladders_of(article(), article(34.99, salvage=20.0), article(9.99, salvage=9.98))
+
+    assert ladders.prices.tolist() == [
+        [49.99, 44.99, 39.99, 34.99, 29.99, 24.99, 19.99, 14.99],
+        [34.99, 29.99, 24.99] + 5 * [24.99],
+        8 * [9.99],
+    ]
+    assert ladders.rungs.tolist() == [8, 3, 1]
+
+
+def test_a_rung_equal_to_salvage_is_allowed_and_one_a_cent_below_is_not() -> None:
+    """Salvage prices may have more digits than prices."""
+    ladders = ladders_of(article(salvage=24.99), article(salvage=24.9901), rules=Rules(discounts_pct=(50,)))
+
+    assert ladders.rungs.tolist() == [2, 1]
+
+
+def test_discounts_that_meet_in_one_price_are_one_rung() -> None:
+    """2.99 less 30 % and less 33 % are both 1.99 after rounding."""
+    ladders = ladders_of(article(2.99, list_price=2.99, salvage=0.1), rules=Rules(discounts_pct=(30, 33, 70)))
+
+    assert ladders.prices.tolist() == [[2.99, 1.99, 0.95]]
+
+
+def test_each_category_is_planned_under_its_own_rules_in_one_call() -> None:
+    """Rungs and numbers of markdowns may differ from row to row."""
+    book = RuleBook(overrides=(Override("DEU", "shoes", {"discounts_pct": (50,), "max_markdowns": 1}),))
+    made = frames([article(stock=900), article(stock=900, category="shoes"), article(stock=900, category=None)])
+    ladders = candidate_prices(*made, DEU, book, WEEK)
+
+    own_plan = plan(ladders, demand(ladders), np.full(3, 0.2))
+
+    assert set(prices_of(ladders, own_plan.best.rungs, 1)) <= {49.99, 24.99}
+    assert np.array_equal(own_plan.best.rungs[0], own_plan.best.rungs[2])
+    assert min(prices_of(ladders, own_plan.best.rungs, 0)) < 24.99
+
+
+@pytest.mark.parametrize(("fell", "first_allowed"), [(-3, 0), (-2, 0), (-1, 1), (0, 2)])
+def test_the_interval_counts_from_the_last_markdown_in_the_history(fell: int, first_allowed: int) -> None:
+    """Two weeks: first sold lower in week t, the next in week t + 2 at the earliest."""
+    before = dict.fromkeys(range(-8, fell), 49.99)
+    after = dict.fromkeys(range(fell, 1), 44.99)
+
+    _, own_plan = plan_of(article(before | after, stock=2_000))
+
+    assert np.flatnonzero(own_plan.best.rungs[0])[0] == first_allowed
+
+
+def test_markdowns_are_as_far_apart_as_the_rules_say() -> None:
+    """Any interval, and never more than the number left."""
+    for weeks in (1, 2, 3, 7):
+        rules = Rules(weeks_between_markdowns=weeks, max_markdowns=3)
+        _, own_plan = plan_of(article(stock=1_500, weeks_left=14), rules=rules, weekly=30)
+        falls = np.flatnonzero(np.diff(own_plan.best.rungs[0], prepend=0))
+        assert len(falls) <= 3
+        assert (np.diff(falls) >= weeks).all()
+
+
+def test_no_markdown_is_planned_into_a_no_touch_week() -> None:
+    """It comes as soon as the weeks are over."""
+    _, own_plan = plan_of(article(stock=2_000), rules=Rules(no_touch_weeks=frozenset({monday(0), monday(1)})))
+
+    assert np.flatnonzero(own_plan.best.rungs[0])[0] == 2
+
+
+def test_a_single_step_is_no_larger_than_the_rules_allow() -> None:
+    """Twenty points of the list price at a time, to the whole point."""
+    ladders, own_plan = plan_of(article(stock=2_000), rules=Rules(max_step_pct=20))
+
+    path = [49.99, *prices_of(ladders, own_plan.best.rungs)]
+    assert path[-1] < 25
+    assert max(a - b for a, b in pairwise(path)) <= 0.205 * 49.99
+
+
+def test_labels_that_cost_more_than_a_markdown_earns_are_not_printed() -> None:
+    """The same article without and with a cost per label, in ten stores and in a thousand."""
+    made = article(stock=120, salvage=15.0)
+    _, free = plan_of(made)
+    _, dear = plan_of(made, {**made, "stores": 1_000}, rules=Rules(relabel_cost_per_store=2.0))
+
+    falls = [np.count_nonzero(np.diff(rungs, prepend=0)) for rungs in (*free.best.rungs, *dear.best.rungs)]
+    assert falls[0] >= falls[1] > falls[2] == 0
+    assert dear.best.label_cost.tolist() == [20.0 * falls[1], 0.0]
+
+
+def test_the_habit_takes_its_rungs_at_sixty_and_eighty_percent_of_the_season() -> None:
+    """Ten weeks: 30 % off from the seventh, 50 % off from the ninth."""
+    ladders, own_plan = plan_of(article({0: 49.99}, launch=0, weeks_left=10))
+
+    assert prices_of(ladders, own_plan.habit.rungs) == 6 * [49.99] + 2 * [34.99] + 2 * [24.99]
+
+
+def test_the_habit_keeps_the_rules_too() -> None:
+    """A blocked move is taken when it is first allowed; no rung below salvage; never up."""
+    rules = Rules(no_touch_weeks=frozenset({monday(6)}), weeks_between_markdowns=3)
+    ten_weeks = {"launch": 0, "weeks_left": 10}
+    ladders, own_plan = plan_of(
+        article({0: 49.99}, **ten_weeks),
+        article({0: 49.99}, salvage=30.0, **ten_weeks),
+        article({0: 29.99}, **ten_weeks),
+        rules=rules,
+    )
+
+    assert prices_of(ladders, own_plan.habit.rungs, 0) == 7 * [49.99] + 3 * [34.99]
+    assert prices_of(ladders, own_plan.habit.rungs, 1) == 7 * [49.99] + 3 * [34.99]
+    assert prices_of(ladders, own_plan.habit.rungs, 2) == 8 * [29.99] + 2 * [24.99]
+
+
+def test_a_habit_that_is_late_catches_up_at_once() -> None:
+    """From today's price on: the deepest rung that is due."""
+    ladders, own_plan = plan_of(article(launch=-20, weeks_left=3))
+
+    assert prices_of(ladders, own_plan.habit.rungs) == 3 * [24.99]
+
+
+def shapes() -> Sequence[tuple[str, object]]:
+    return [
+        ("shape", lambda units: units[:, :-1]),
+        ("not finite", lambda units: np.where(units == units.max(), np.nan, units)),
+        ("below 0", lambda units: units - 100),
+    ]
+
+
+@pytest.mark.parametrize(("expected", "spoil"), shapes())
+def test_units_that_cannot_be_planned_with_are_refused(expected: str, spoil: object) -> None:
+    """A model's fault is named, not planned with."""
+    ladders = ladders_of(article())
+
+    with pytest.raises(BadUnits, match=expected):
+        plan(ladders, spoil(demand(ladders)), np.array([0.2]))
+
+
+def test_sixty_weeks_are_planned_beside_one() -> None:
+    """Articles of any length in one call; nothing moves after an article's end."""
+    ladders = candidate_prices(
+        *frames([article(stock=3_000, weeks_left=weeks) for weeks in (60, 1, 0, 15)]), Country("DEU"), RuleBook(), WEEK
+    )
+
+    own_plan = plan(ladders, demand(ladders), np.full(4, 0.2))
+
+    assert own_plan.best.rungs.shape == (4, 60)
+    assert own_plan.best.units[2].sum() == 0
+    assert own_plan.best.leftover[2] == 3_000
+    assert (np.diff(own_plan.best.rungs[1]) == 0).all()

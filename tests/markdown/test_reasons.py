@@ -1,0 +1,45 @@
+"""The data file of reason and exception codes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from markdown_pricing.markdown.reasons import (
+    DEFAULT_FILE,
+    EXCEPTIONS,
+    REASONS,
+    BadReasonCodes,
+    read_reason_codes,
+)
+
+
+def test_the_packaged_file_names_every_code_with_a_sentence() -> None:
+    """A reason for every price, and the contract's exceptions."""
+    codes = read_reason_codes()
+
+    assert set(codes.reasons) == REASONS
+    assert set(codes.exceptions) == EXCEPTIONS
+
+
+def test_the_first_code_that_holds_is_given() -> None:
+    """The order of the file is the order of precedence."""
+    codes = read_reason_codes()
+    holds = {code: np.array([True, False]) for code in EXCEPTIONS} | {"off_ladder": np.array([True, True])}
+
+    assert codes.choose_exception(holds).tolist() == ["sold_out", "off_ladder"]
+
+
+def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
+    """Missing and unknown codes, wrong kinds, words that no row can fill."""
+    text = DEFAULT_FILE.read_text(encoding="utf-8")
+    text = text.replace("[wait]", "[later]").replace("{allowed_week}", "{alowed_week}", 1)
+    text = text.replace('kind = "exception"\nsentence = "it has', 'kind = "reason"\nsentence = "it has')
+    path = tmp_path / "codes.toml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(BadReasonCodes) as caught:
+        read_reason_codes(path)
+
+    for expected in ("wait: missing", "later: no rule", "unknown words alowed_week", "no_history: kind is 'reason'"):
+        assert expected in str(caught.value)

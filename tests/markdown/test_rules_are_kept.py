@@ -1,0 +1,192 @@
+"""Whatever the stock, the price history, the demand and the rules: no output and no planned path breaks a rule."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from markdown_pricing.countries import CENT_ENDINGS, Country, PriceEnding
+from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, check_new_prices
+from markdown_pricing.markdown.price_path import candidate_prices, evaluate_path, plan
+from markdown_pricing.markdown.recommendation import PATH_COLUMNS, ROW_COLUMNS, recommend
+from markdown_pricing.markdown.rules import Override, RuleBook, Rules
+from tests.markdown.rule_checker import broken_rules, cents, ladder
+from tests.markdown.seasons import PREDICTED_AT, WEEK, article, frames, monday
+
+ENDINGS = {
+    "cents": CENT_ENDINGS,
+    "nine": (PriceEnding(900, 1000),),
+    "ninety": (PriceEnding(9000, 10000), PriceEnding(9900, 10000)),
+}
+NULLABLE = {
+    "cover_weeks",
+    "next_markdown_week",
+    "next_markdown_price",
+    "elasticity",
+    "elasticity_se",
+    "change_reason",
+    "exception_code",
+}
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn) -> Rules:
+    discounts = draw(st.sets(st.sampled_from([5, 10, 15, 20, 30, 33.3, 40, 50, 60, 70, 90]), min_size=1))
+    weeks = st.integers(0, 12).map(monday)
+    return Rules(
+        discounts_pct=tuple(sorted(discounts)),
+        max_markdowns=draw(st.integers(0, 5)),
+        weeks_between_markdowns=draw(st.integers(1, 6)),
+        no_touch_weeks=draw(st.frozensets(weeks, max_size=4)),
+        max_step_pct=draw(st.sampled_from([100, 100, 10, 20, 35])),
+        relabel_cost_per_store=draw(st.sampled_from([0.0, 0.0, 0.5, 20.0])),
+    )
+
+
+@st.composite
+def articles_of_a_country(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Histories with gaps, falls, rises and prices off the ladder; any stock, salvage and season."""
+    made = []
+    for _ in range(draw(st.integers(1, 8))):
+        list_price = draw(st.sampled_from([0.95, 4.99, 19.99, 49.95, 60.0, 123.45, 4990.0, 15990.0]))
+        parts = [1.0, 1.0, 0.9, 0.8, 0.7, 0.613, 0.5, 0.3, 0.05, 1.2]
+        launch = draw(st.integers(-12, 0))
+        seen = draw(st.sets(st.integers(launch, -1))) if launch < 0 else set()
+        rungs = ladder(cents(list_price), Rules().discounts_pct, CENT_ENDINGS)
+        off_ladder = [max(round(list_price * part, 2), 0.01) for part in parts]
+        price = st.one_of(st.sampled_from(off_ladder), st.sampled_from([rung / 100 for rung in rungs]))
+        steady = draw(st.booleans())
+        first = draw(price)
+        made.append(
+            article(
+                {week: first if steady else draw(price) for week in sorted(seen | {0})},
+                list_price=list_price,
+                launch=launch,
+                weeks_left=draw(st.one_of(st.integers(0, 12), st.integers(0, 12), st.integers(13, 60))),
+                stock=draw(st.sampled_from([0, 1, 2, 7, 50, 400, 20_000])),
+                salvage=round(list_price * draw(st.sampled_from([0.0, 0.1, 0.299, 0.5, 0.97, 1.5])), 3),
+                category=draw(st.sampled_from(["coats", "dresses"])),
+                stores=draw(st.integers(0, 300)),
+            )
+        )
+    return made
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    made=articles_of_a_country(),
+    default=rule_sets(),
+    dresses=rule_sets(),
+    endings=st.sampled_from(sorted(ENDINGS)),
+    seed=st.integers(0, 2**32 - 1),
+    level=st.sampled_from([0.0, 0.3, 10.0, 3000.0]),
+)
+def test_no_output_and_no_planned_path_breaks_a_rule(
+    made: list[dict[str, Any]], default: Rules, dresses: Rules, endings: str, seed: int, level: float
+) -> None:
+    """Rules, whole numbers of rows, identities between the columns, and money never below keep and habit."""
+    snapshot, history = frames(made)
+    country = Country("HUN", price_endings=ENDINGS[endings])
+    book = RuleBook(default, (Override(None, "dresses", dict(vars(dresses))),))
+    ladders = candidate_prices(snapshot, history, country, book, WEEK)
+    random = np.random.default_rng(seed)
+    units = level * random.gamma(1, 1, (*ladders.cents.shape, ladders.weeks)) * random.integers(0, 2, ladders.weeks)
+    dispersion = random.choice([0.0, 0.2, 3.0], len(made))
+
+    found = recommend(
+        snapshot,
+        history,
+        country,
+        WEEK,
+        book,
+        ladders,
+        units,
+        dispersion,
+        model_version="1",
+        run_id="r",
+        predicted_at=PREDICTED_AT,
+    )
+
+    rows, path = found.rows, found.path
+    assert list(rows.columns) == ROW_COLUMNS
+    assert list(path.columns) == PATH_COLUMNS
+    assert rows["article_id"].tolist() == snapshot["article_id"].tolist()
+    assert not rows.drop(columns=list(NULLABLE)).isna().any(axis=None)
+    assert not path.isna().any(axis=None)
+    for own, row, salvage in zip(made, rows.itertuples(), snapshot["salvage_price"], strict=True):
+        rules = dresses if own["category"] == "dresses" else default
+        planned = path[path["article_id"] == row.article_id]
+        priced = list(zip(planned["week"], planned["price"], strict=True))
+        assert list(broken_rules(own, priced, WEEK, rules, country.price_endings)) == []
+        _check_row(row, planned, own)
+        _check_money(row, planned, salvage)
+        if rules.relabel_cost_per_store == 0:
+            assert row.expected_revenue >= row.expected_revenue_habit
+    assert check_new_prices(rows, snapshot, country, book) == []
+    assert check_every_article_has_a_row(rows, snapshot) == []
+    for own, prices in zip(made, _habit_prices(ladders, units, dispersion), strict=True):
+        rules = dresses if own["category"] == "dresses" else default
+        priced = [(monday(ahead), price) for ahead, price in enumerate(prices[: max(own["weeks_left"], 1)])]
+        assert list(broken_rules(own, priced, WEEK, rules, country.price_endings)) == []
+
+
+def _habit_prices(ladders: Any, units: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(ladders.prices, plan(ladders, units, dispersion).habit.rungs, axis=1)
+
+
+def _check_row(row: Any, planned: pd.DataFrame, own: dict[str, Any]) -> None:
+    assert row.current_price == own["prices"][0]
+    assert row.recommended_price == planned["price"].iloc[0]
+    assert (row.action == "markdown") == (row.recommended_price < row.current_price)
+    assert 0 <= row.markdown_pct <= 100
+    assert row.expected_units == planned["expected_units"].iloc[0]
+    assert 0 <= row.expected_units <= row.stock
+    assert 0 <= row.expected_units_q10 <= row.expected_units_q90 <= row.stock
+    assert row.expected_units_q10 % 1 == row.expected_units_q90 % 1 == 0
+    assert pd.isna(row.cover_weeks) == (row.expected_units <= 1e-6)
+    later = planned[planned["price"].diff() < 0]
+    assert row.next_markdown_week == (later["week"].iloc[0] if len(later) else None)
+    assert np.array_equal(row.next_markdown_price, later["price"].iloc[0] if len(later) else np.nan, equal_nan=True)
+    assert row.reason.endswith(".")
+    assert row.reason.count("\n") == 0
+
+
+def _check_money(row: Any, planned: pd.DataFrame, salvage: float) -> None:
+    assert np.isclose(row.expected_leftover, row.stock - planned["expected_units"].sum(), atol=1e-6)
+    assert (planned["expected_units"] >= 0).all()
+    assert (planned["expected_units"] <= planned["expected_stock"]).all()
+    assert np.allclose(planned["expected_stock"], row.stock - planned["expected_units"].shift(fill_value=0).cumsum())
+    earned = (planned["price"] * planned["expected_units"]).sum() + salvage * row.expected_leftover
+    assert abs(row.expected_revenue - earned) <= 0.005 + 1e-9 * earned
+    sold = 1 - row.expected_leftover / row.stock if row.stock else 1.0
+    assert np.isclose(row.expected_sell_through, sold)
+    assert row.expected_revenue >= row.expected_revenue_keep
+
+
+def test_the_same_input_gives_the_same_output() -> None:
+    """No hidden chance: the frames are equal to the last bit, and an article's row does not depend on the others'."""
+    made = [article(stock=stock, salvage=stock / 50) for stock in range(20, 400, 7)]
+    ladders = candidate_prices(*frames(made), Country("DEU"), RuleBook(), WEEK)
+    units = np.random.default_rng(5).gamma(2, 4, (*ladders.cents.shape, ladders.weeks))
+    dispersion = np.full(len(made), 0.3)
+
+    first, again = plan(ladders, units, dispersion), plan(ladders, units, dispersion)
+
+    assert np.array_equal(first.best.rungs, again.best.rungs)
+    assert np.array_equal(first.best.revenue, again.best.revenue)
+    alone = candidate_prices(*frames(made[30:31]), Country("DEU"), RuleBook(), WEEK)
+    own = plan(alone, units[30:31, : alone.cents.shape[1]], dispersion[:1])
+    assert np.array_equal(own.best.rungs[0], first.best.rungs[30])
+
+
+def test_every_path_is_valued_by_one_and_the_same_evaluator() -> None:
+    """Plan, keep and habit differ in their prices only."""
+    made = [article(stock=stock) for stock in (20, 90, 300)]
+    ladders = candidate_prices(*frames(made), Country("DEU"), RuleBook(), WEEK)
+    units = np.full((*ladders.cents.shape, ladders.weeks), 9.0)
+    own = plan(ladders, units, np.full(3, 0.2))
+
+    for valued in (own.best, own.keep, own.habit):
+        assert np.array_equal(evaluate_path(ladders, valued.rungs, units, np.full(3, 0.2)).revenue, valued.revenue)
