@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.countries import Country
-from markdown_pricing.demand.model import DemandModel, FitReport, evaluate, make_model
+from markdown_pricing.demand.model import DemandModel, FitReport, evaluate, forecast, make_model
 from markdown_pricing.markdown.price_path import candidate_prices
 from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook
@@ -81,7 +81,7 @@ def price_articles(
         country_week.week,
         book,
         ladders,
-        units=model.units(articles, history, country_week.week, ladders.prices, ladders.weeks),
+        units=forecast(model, articles, history, country_week.week, ladders.prices, ladders.weeks),
         dispersion=model.dispersion(articles, history, country_week.week),
         elasticity=model.elasticity(articles),
         model_grade="A",

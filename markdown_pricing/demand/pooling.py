@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import nbinom
+from scipy.special import betaincc
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -123,11 +123,17 @@ def fill_sold_out(
         return demand
     sold, mu, size = demand[censored], np.maximum(mean[censored], 1e-6), 1.0 / dispersion[censored]
     p = size / (size + mu)
-    reached = nbinom.sf(sold - 1, size, p)
-    tail = mu * nbinom.sf(sold - 2, size + 1, p) / np.maximum(reached, 1e-12)
+    reached = _at_least(sold, size, p)
+    tail = mu * _at_least(sold - 1, size + 1, p) / np.maximum(reached, 1e-12)
     # Far in the tail both probabilities vanish; demand is then little above what was sold.
     demand[censored] = np.where(reached > 1e-9, np.maximum(tail, sold), sold * (1.0 + dispersion[censored]))
     return demand
+
+
+def _at_least(units: FloatArray, size: FloatArray, p: FloatArray) -> FloatArray:
+    """P(demand >= units) of a negative binomial. scipy.stats has it too, at the price of a second's import."""
+    chance: FloatArray = np.where(units <= 0, 1.0, betaincc(size, np.maximum(units, 1e-9), p))
+    return chance
 
 
 def _first_level(demand: FloatArray, article: IntArray, articles: int) -> FloatArray:
