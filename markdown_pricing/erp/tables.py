@@ -1,6 +1,5 @@
 """The three tables of the ERP, and the database they live in."""
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -27,7 +26,7 @@ from sqlalchemy import (
     make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 from sqlalchemy.types import TypeEngine
@@ -201,7 +200,7 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
     except ModuleNotFoundError as error:
         raise MissingDriver(str(error.name)) from error
     if backend == "sqlite":
-        _prepare_sqlite(engine)
+        _make_folder_on_connect(engine)
     return engine.execution_options(schema_translate_map={None: schema}) if schema else engine
 
 
@@ -213,7 +212,8 @@ def ensure_tables(engine: Engine) -> None:
     """
     with erp_errors(engine), engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            _write_ahead(connection)
+            # The file remembers it: readers read while a writer writes.
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         if _all_there(connection):
             return
         lock(connection, "tables")
@@ -274,17 +274,7 @@ def _add_column(connection: Connection, column: Column[Any]) -> str:
     return f"ALTER TABLE {table} ADD COLUMN {quote(column.name)} {column.type.compile(connection.dialect)};"
 
 
-def _write_ahead(connection: Connection) -> None:
-    """Let readers read while a writer writes; the file remembers it."""
-    try:
-        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-    except OperationalError as error:
-        # Busy: another process is just setting the same.
-        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
-            raise
-
-
-def _prepare_sqlite(engine: Engine) -> None:
+def _make_folder_on_connect(engine: Engine) -> None:
     @event.listens_for(engine, "do_connect")
     def make_folder(*_: Any) -> None:
         folder = Path(str(engine.url.database)).parent
@@ -294,7 +284,3 @@ def _prepare_sqlite(engine: Engine) -> None:
             raise ErpDenied(
                 str(engine.url.database), str(error), "Choose a folder that this user can write."
             ) from error
-
-    @event.listens_for(engine, "connect")
-    def begin_only_when_told(connection: sqlite3.Connection, _: Any) -> None:
-        connection.isolation_level = None  # `lock` begins, before the first read
