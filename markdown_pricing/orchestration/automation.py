@@ -8,10 +8,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from math import inf
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
@@ -154,11 +156,11 @@ def _open_due_weeks(
 def _run_requests(
     instance: dg.DagsterInstance, snapshot: Snapshot, countries: Sequence[str], round_name: str
 ) -> list[dg.RunRequest]:
-    """One run per country, the longest-running first: as last measured, else by the size of its files."""
+    """One run per country, the longest-running first; never measured, it may be the longest: by its files' size."""
     week = snapshot.week
     seconds = _seconds_of_last_round(instance, week)
     longest_first = sorted(
-        countries, key=lambda code: (seconds.get(code, 0.0), snapshot.bytes_by_country.get(code, 0)), reverse=True
+        countries, key=lambda code: (seconds.get(code, inf), snapshot.bytes_by_country.get(code, 0)), reverse=True
     )
     return [
         dg.RunRequest(
@@ -226,8 +228,8 @@ def _unfinished_runs(instance: dg.DagsterInstance, round_name: str | None) -> li
 def _awaits_retry(run: dg.DagsterRun) -> bool:
     return (
         run.status == DagsterRunStatus.FAILURE
-        and run.tags.get("dagster/will_retry") == "true"
-        and "dagster/auto_retry_run_id" not in run.tags
+        and run.tags.get(WILL_RETRY_TAG) == "true"
+        and AUTO_RETRY_RUN_ID_TAG not in run.tags
     )
 
 
@@ -239,18 +241,26 @@ def _wait_or_end(
     began = min(record.create_timestamp for record in all_runs)
     if now - began <= ROUND_LIMIT:
         return f"The round {round_name} is under way: {len(unfinished)} runs unfinished."
-    if all(record.dagster_run.status == DagsterRunStatus.CANCELING for record in unfinished):
+    left = [record.dagster_run for record in unfinished if record.dagster_run.tags.get(MAX_RETRIES_TAG) != "0"]
+    if not left:
         return f"The round {round_name} has had its day and is being cancelled."
-    for record in unfinished:
-        run = record.dagster_run
-        instance.add_run_tags(run.run_id, {"dagster/max_retries": "0", "dagster/will_retry": "false"})
+    for run in left:
+        instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0", WILL_RETRY_TAG: "false"})
         if not run.is_finished:
-            instance.report_engine_event(f"Cancelled: the round {round_name} has had its {ROUND_LIMIT}.", run)
-            instance.run_coordinator.cancel_run(run.run_id)
-    countries = sorted({record.dagster_run.tags.get(COUNTRY_TAG, "?") for record in unfinished})
+            _cancel(instance, run, f"Cancelled: the round {round_name} has had its {ROUND_LIMIT}.")
+    countries = sorted({run.tags.get(COUNTRY_TAG, "?") for run in left})
     week = date.fromisoformat(round_name.partition("@")[0])
     _observe(instance, week, {"Round limit reached": f"{began.isoformat()}: cancelled {', '.join(countries)}"})
     return f"The round {round_name} has had its day: cancelled {', '.join(countries)}. They are not retried."
+
+
+def _cancel(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
+    instance.report_engine_event(why, run)
+    try:
+        instance.run_coordinator.cancel_run(run.run_id)
+    except Exception as error:
+        # The others are cancelled all the same; this one's worker is ended by Dagster's own run monitoring.
+        instance.report_engine_event(f"Its worker did not take the cancellation: {error}", run)
 
 
 def _arrival(snapshot: Snapshot) -> dg.AssetMaterialization:
