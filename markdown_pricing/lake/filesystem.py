@@ -242,7 +242,10 @@ class _Reader:
 
 
 def _within(limit_s: float, call: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
-    """`call`'s answer; raises TimeoutError when it takes longer, and leaves the call to a thread of its own."""
+    """`call`'s answer; raises TimeoutError when it takes longer, and leaves the call to a thread of its own.
+
+    hdfs-native's asynchronous client could be cancelled instead, but in 0.14 it panics when it has to try again.
+    """
     if not WAITING_CALLS.acquire(timeout=limit_s):
         raise TimeoutError("too many calls are still waiting for an answer")
     answers: SimpleQueue[tuple[Answer | None, BaseException | None]] = SimpleQueue()

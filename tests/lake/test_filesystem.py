@@ -46,20 +46,26 @@ def hdfs_native() -> None:
         missing("HDFS", why)
 
 
+def silent_port() -> int:
+    """A port where somebody listens and never answers, until this process ends."""
+    server = socket.create_server(("localhost", 0), backlog=64)
+    port: int = server.getsockname()[1]
+    server.detach()  # closing it would wake the calls that still wait for an answer
+    return port
+
+
 @contextmanager
-def a_port(*, listening: bool) -> Iterator[int]:
-    """A port where nobody listens, or where somebody does and never answers."""
+def deserted_port() -> Iterator[int]:
+    """A port where nobody listens, nor will."""
     with socket.socket() as server:
         server.bind(("localhost", 0))
-        if listening:
-            server.listen(64)
         yield server.getsockname()[1]
 
 
 @pytest.mark.usefixtures("hdfs_native")
 def test_a_dead_name_node_is_given_up_within_seconds() -> None:
     """Transient, because it may come back; and never "not delivered", because nobody knows."""
-    with a_port(listening=False) as port:
+    with deserted_port() as port:
         began = time.monotonic()
         with pytest.raises(LakeUnreachable, match=r"Connection refused.*Nothing is known") as caught:
             find_snapshot(Lake(f"hdfs://localhost:{port}/lake"), WEEK)
@@ -73,10 +79,9 @@ def test_a_dead_name_node_is_given_up_within_seconds() -> None:
 def test_a_name_node_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, asking: str) -> None:
     """hdfs-native itself would wait for ever."""
     monkeypatch.setattr(filesystem, "ANSWERS_WITHIN_S", 0.5)
-    with a_port(listening=True) as port:
-        began = time.monotonic()
-        with pytest.raises(LakeUnreachable, match=r"no answer within 0.5 s"):
-            ASKING[asking](Lake(f"hdfs://localhost:{port}/lake"))
+    began = time.monotonic()
+    with pytest.raises(LakeUnreachable, match=r"no answer within 0.5 s"):
+        ASKING[asking](Lake(f"hdfs://localhost:{silent_port()}/lake"))
 
     assert time.monotonic() - began < 5
 
