@@ -1,31 +1,59 @@
 """Small pictures for the orchestrator's pages: frames in, PNG bytes out."""
 
 import io
+from datetime import timedelta
+from typing import Any
 
 import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 matplotlib.use("Agg")
 
 INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
-PATHS_SHOWN = 40
+INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
+# Set by hand: working them out takes longer than drawing the rest.
+MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
+PLANS_SHOWN = 5
 
 
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
-    """Planned prices as a share of the list price, week by week, of the articles that earn most.
+    """Planned price and the stock left, week by week, of the articles whose plan gains most over keeping the price.
 
-    path : article_id, week, price, … ; rows : article_id, list_price, expected_revenue, …
+    path : article_id, week, price, expected_stock
+    rows : article_id, list_price, stock, expected_leftover, expected_revenue, expected_revenue_keep
     """
-    earners = rows.nlargest(PATHS_SHOWN, "expected_revenue")
-    planned = path.merge(earners[["article_id", "list_price"]], on="article_id")
-    planned["share"] = 100 * planned["price"].astype(float) / planned["list_price"].astype(float)
-    figure, axes = _canvas("Planned price, % of list price", f"{len(earners)} articles with the most revenue to come")
-    for _, one in planned.groupby("article_id"):
-        axes.step(pd.to_datetime(one["week"]), one["share"], where="post", color=ACCENT, alpha=0.35, linewidth=1)
-    axes.set_ylim(0, 105)
+    chosen = most_gain(rows, PLANS_SHOWN)
+    figure = _figure("Price in % of list price (line) and stock in % of today's (area): the plans that gain most")
+    panels = figure.subplots(1, PLANS_SHOWN, sharex=True, sharey=True, gridspec_kw=MARGINS)
+    for panel, row in zip(panels, chosen.itertuples(), strict=False):
+        _draw_plan(panel, path[path["article_id"] == row.article_id], row)
+    for panel in panels[len(chosen) :]:
+        panel.set_visible(False)
+    panels[0].set_ylim(0, 105)
+    panels[0].xaxis.set_major_locator(MonthLocator(interval=2))  # type: ignore[no-untyped-call]
+    panels[0].xaxis.set_major_formatter(DateFormatter("%b"))  # type: ignore[no-untyped-call]
     return _png(figure)
+
+
+def most_gain(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The `number` rows whose plan brings most more than keeping today's price."""
+    gain = (rows["expected_revenue"] - rows["expected_revenue_keep"]).astype(float)
+    return rows.loc[gain.nlargest(number).index]
+
+
+def _draw_plan(panel: Axes, plan: pd.DataFrame, row: Any) -> None:
+    # A step lasts until the next week begins; so the last one needs an end: what is left over then.
+    weeks = [*plan["week"], plan["week"].iloc[-1] + timedelta(weeks=1)]
+    price = [100 * float(price) / float(row.list_price) for price in [*plan["price"], plan["price"].iloc[-1]]]
+    stock = [100 * float(stock) / max(row.stock, 1) for stock in [*plan["expected_stock"], row.expected_leftover]]
+    panel.fill_between(weeks, stock, step="post", color=PALE, alpha=0.35, linewidth=0)
+    panel.step(weeks, price, where="post", color=ACCENT, linewidth=1.5)
+    panel.set_title(row.article_id, fontsize=8, color=INK)
+    _plain(panel)
 
 
 def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
@@ -33,24 +61,28 @@ def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
 
     by_week : week, actual, expected, naive
     """
-    figure, axes = _canvas("Units a week", "Last weeks, each forecast a week ahead")
+    figure = _figure("Units a week of all articles together, each week forecast a week ahead")
+    axes = figure.subplots(gridspec_kw={**MARGINS, "left": 0.09})
     weeks = pd.to_datetime(by_week["week"]).dt.strftime("%d %b")
     axes.plot(weeks, by_week["actual"], color=INK, marker="o", label="sold")
     axes.plot(weeks, by_week["expected"], color=ACCENT, marker="o", label="expected")
-    axes.plot(weeks, by_week["naive"], color=PALE, linestyle="--", label="as last week")
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=8)
+    axes.plot(weeks, by_week["naive"], color=PALE, linestyle="--", label="as in the week before")
+    axes.set_ylim(0, 1.1 * by_week[["actual", "expected", "naive"]].max(axis=None) or 1)
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left")
+    _plain(axes)
     return _png(figure)
 
 
-def _canvas(label: str, title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.4, 2.6), dpi=80, layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title, fontsize=9, loc="left", color=INK)
-    axes.set_ylabel(label, fontsize=8)
+def _figure(title: str) -> Figure:
+    figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH)
+    figure.suptitle(title, fontsize=9, x=0.01, ha="left", color=INK)
+    return figure
+
+
+def _plain(axes: Axes) -> None:
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
 
 
 def _png(figure: Figure) -> bytes:

@@ -17,7 +17,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.markdown.acceptance import refuse_unless_acceptable
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.orchestration import figures
+from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.automation import REFRESH, SNAPSHOT
 from markdown_pricing.orchestration.checks import acceptance_of
 from markdown_pricing.orchestration.faults import final_faults_not_retried
@@ -37,6 +37,7 @@ markdown_training_data = dg.AssetSpec(
     owners=["team:etl"],
     kinds={"spark", "parquet", "hdfs"},
     description="Two years of weekly sales of every article in every country, delivered by the ETL, `_SUCCESS` last.",
+    metadata=columns.SNAPSHOT_COLUMNS,
 )
 """The snapshot of a week, delivered by the ETL; the sensor records its arrival."""
 
@@ -48,7 +49,7 @@ markdown_training_data = dg.AssetSpec(
     owners=OWNERS,
     kinds={"pandas", "parquet"},
     code_version=code_version(),
-    metadata=figures.TRAINING_DATA_COLUMNS,
+    metadata=columns.TRAINING_DATA_COLUMNS,
 )
 def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
     """One country's sales, checked as a whole, with the weeks marked in which stock cut sales off.
@@ -99,7 +100,7 @@ def demand_model(
     owners=OWNERS,
     kinds={"numpy", "parquet"},
     code_version=code_version(),
-    metadata=figures.PREDICTION_COLUMNS,
+    metadata=columns.PREDICTION_COLUMNS,
 )
 def markdown_predictions(
     context: dg.AssetExecutionContext,
@@ -135,7 +136,7 @@ def markdown_predictions(
     kinds={"sqlalchemy", "sql"},
     code_version=code_version(),
     output_required=False,
-    metadata=figures.ERP_COLUMNS,
+    metadata=columns.ERP_COLUMNS,
     freshness_policy=dg.FreshnessPolicy.cron(
         deadline_cron="0 20 * * 1", lower_bound_delta=timedelta(hours=12), timezone="Europe/Berlin"
     ),

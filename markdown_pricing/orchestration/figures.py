@@ -1,23 +1,20 @@
-"""What people see of each result in the Dagster UI: key figures with readable labels, columns, lineage, pictures."""
+"""What people see of each result in the Dagster UI: key figures with readable labels, tables, pictures."""
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import dagster as dg
 import pandas as pd
-import sqlalchemy as sa
 
-from markdown_pricing.charts import expected_and_actual_chart, price_paths_chart
+from markdown_pricing.charts import PLANS_SHOWN, expected_and_actual_chart, most_gain, price_paths_chart
 from markdown_pricing.demand.model import DemandModel, FitReport
 from markdown_pricing.erp.refresh import Receipt
-from markdown_pricing.erp.tables import price_path, recommendations
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.automation import STAMP, SUPERSEDED_BY
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.training_data.schema import COLUMN_TYPES, COLUMNS
 
 IMPORTANT_FEATURES = 12
 LEAD_OVER_KEEP, LEAD_OVER_HABIT = "More than keeping today's prices (%)", "More than the old habit (%)"
@@ -26,79 +23,38 @@ ERROR, NAIVE_ERROR = "Error of the model (WAPE, last weeks)", "Error of last wee
 Metadata = dict[str, Any]
 
 
-def _schema(columns: Mapping[str, str]) -> dg.TableSchema:
-    return dg.TableSchema([dg.TableColumn(name, str(kind)) for name, kind in columns.items()])
-
-
-def _schema_of(table: sa.Table) -> dg.TableSchema:
-    return _schema({column.name: column.type.__class__.__name__.lower() for column in table.columns})
-
-
-def _lineage(upstream: str, columns: Mapping[str, Sequence[str]]) -> dg.TableColumnLineage:
-    key = dg.AssetKey(upstream)
-    return dg.TableColumnLineage(
-        {column: [dg.TableColumnDep(key, source) for source in sources] for column, sources in columns.items()}
-    )
-
-
-TRAINING_DATA_COLUMNS: Metadata = {
-    "dagster/column_schema": _schema({**COLUMN_TYPES, "censored": "bool"}),
-    "dagster/column_lineage": _lineage(
-        "markdown_training_data",
-        {**{column: [column] for column in COLUMNS}, "censored": ["units", "stock"]},
-    ),
-}
-PREDICTION_COLUMNS: Metadata = {
-    "dagster/column_schema": _schema_of(recommendations),
-    "dagster/column_lineage": _lineage(
-        "training_data",
-        {
-            "article_id": ["article_id"],
-            "list_price": ["list_price"],
-            "current_price": ["price"],
-            "stock": ["stock"],
-            "end_week": ["end_week"],
-            "recommended_price": ["price", "list_price", "units", "stock", "end_week", "salvage_price"],
-            "expected_units": ["units", "price", "stock"],
-            "expected_revenue": ["units", "price", "stock", "salvage_price"],
-        },
-    ),
-}
-ERP_COLUMNS: Metadata = {
-    "dagster/column_schema": _schema_of(recommendations),
-    "dagster/table_name": recommendations.name,
-    "Price paths": _schema_of(price_path),
-    "dagster/column_lineage": _lineage(
-        "markdown_predictions", {column.name: [column.name] for column in recommendations.columns}
-    ),
-}
-
-
 def of_training_data(frame: pd.DataFrame, week: date, origin: Provenance, uri: str) -> Metadata:
     now = frame["week"] == pd.Timestamp(week)
     return {
-        **_origin(origin, uri),
-        "dagster/row_count": len(frame),
         "Articles to price": int(now.sum()),
         "Articles with history": int(frame.loc[~now, "article_id"].nunique()),
         "Weeks of history": int(frame.loc[~now, "week"].nunique()),
         "Sold-out weeks": int(frame["censored"].sum()),
+        "dagster/row_count": len(frame),
+        **_origin(origin, uri),
     }
 
 
 def of_model(model: DemandModel, report: FitReport, origin: Provenance, uri: str) -> Metadata:
     importance = list(model.importance().items())[:IMPORTANT_FEATURES]
     return {
-        **_origin(origin, uri),
         "Model": origin.demand_model,
-        "Rows": report.rows,
-        "Articles": report.articles,
-        "Weeks of history": report.weeks_of_history,
         ERROR: _figure(report.wape),
         NAIVE_ERROR: _figure(report.naive_wape),
         "Bias": _figure(report.bias),
-        "Feature importance": _table(("Feature", "Share"), [(name, f"{share:.1%}") for name, share in importance]),
+        "Units in the last weeks": _table(
+            ("Week", "Sold", "Expected", "As in the week before"),
+            [
+                (f"{row.week:%Y-%m-%d}", f"{row.actual:,.0f}", f"{row.expected:,.0f}", f"{row.naive:,.0f}")
+                for row in report.by_week.itertuples()
+            ],
+        ),
         "Expected and actual units": _picture(expected_and_actual_chart(report.by_week)),
+        "Feature importance": _table(("Feature", "Share"), [(name, f"{share:.1%}") for name, share in importance]),
+        "Rows": report.rows,
+        "Articles": report.articles,
+        "Weeks of history": report.weeks_of_history,
+        **_origin(origin, uri),
     }
 
 
@@ -106,27 +62,31 @@ def of_predictions(priced: Recommendations, currency: str, origin: Provenance, u
     rows = priced.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
     return {
-        **_origin(origin, uri),
-        "dagster/row_count": len(rows),
         "Articles": len(rows),
         "Markdowns": int((rows["action"] == "markdown").sum()),
-        "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
-        "Currency": currency,
         **_revenue(rows),
+        "Currency": currency,
+        "Plans that gain most": _table(
+            ("Article", "Today", "This week", "Next", "More than keeping"),
+            [_plan(row) for row in most_gain(rows, PLANS_SHOWN).itertuples()],
+        ),
         "Price paths": _picture(price_paths_chart(priced.path, rows)),
+        "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
+        "dagster/row_count": len(rows),
+        **_origin(origin, uri),
     }
 
 
 def of_receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
     return {
-        **_origin(origin),
-        "dagster/row_count": receipt.articles,
         "Articles": receipt.articles,
         "Articles before": receipt.previous_articles,
         "Expected revenue": float(receipt.total_expected_revenue),
         "Currency": currency,
-        "Content hash": receipt.content_hash,
         "Refreshed at": dg.MetadataValue.timestamp(receipt.refreshed_at),
+        "Content hash": receipt.content_hash,
+        "dagster/row_count": receipt.articles,
+        **_origin(origin),
     }
 
 
@@ -150,8 +110,19 @@ def _lead(plan: float, other: float) -> float:
     return round(100 * (plan / other - 1), 2) if other > 0 else 0.0
 
 
+def _plan(row: Any) -> tuple[str, ...]:
+    later = "" if pd.isna(row.next_markdown_price) else f"{row.next_markdown_price:,.2f} from {row.next_markdown_week}"
+    gain = float(row.expected_revenue) - float(row.expected_revenue_keep)
+    return row.article_id, f"{row.current_price:,.2f}", f"{row.recommended_price:,.2f}", later, f"{gain:,.2f}"
+
+
 def _origin(origin: Provenance, uri: str | None = None) -> Metadata:
-    made_by = {STAMP: origin.snapshot, "Made by": dg.MetadataValue.json(json.loads(origin.to_json()))}
+    """What made a result so far: the snapshot, and each choice that was made on the way."""
+    known = {name: value for name, value in json.loads(origin.to_json()).items() if value}
+    made_by = {
+        STAMP: origin.snapshot,
+        "Made by": dg.MetadataValue.json({**known, "libraries": origin.libraries.split()}),
+    }
     return {**made_by, "dagster/uri": uri} if uri else made_by
 
 
