@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from markdown_pricing.orchestration.assets import POOL
 from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, SUPERSEDED_BY, WEEK_TAG
 from markdown_pricing.orchestration.figures import LEAD_OVER_HABIT, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.partitions import partition_key
@@ -43,6 +44,7 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
 
     DAGSTER_HOME names the instance that records the runs.
     """
+    _show_pool()
     if workers == 1 or len(countries) == 1:
         for country in countries:
             yield price_country(week, country)
@@ -80,6 +82,12 @@ def price_country(week: date, country: str) -> Outcome:
             },
         )
     return _outcome(country, result, time.monotonic() - started)
+
+
+def _show_pool() -> None:
+    """The pool stands on the Concurrency page with its limit, which Dagster itself sees to only for a queued run."""
+    with dg.DagsterInstance.get() as instance:
+        instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
 
 
 def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) -> Outcome:
