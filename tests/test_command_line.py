@@ -261,7 +261,7 @@ def test_another_model_is_one_file_and_its_name(installation: Installation, tmp_
     assert [version.split()[0] for (version,) in versions] == ["houses_own:HousesOwn"]
 
     unknown = installation.run("run", "--countries", "MLT", MARKDOWN_PRICING_MODEL="oracle")
-    assert unknown.returncode == 1
+    assert unknown.returncode == 2
     assert "gradient_boosting, log_linear" in unknown.stderr
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from markdown_pricing import pricing
 from markdown_pricing.commands.console import print_error, print_json, progress
 from markdown_pricing.countries import Countries, Country, read_countries
+from markdown_pricing.demand.model import make_model
 from markdown_pricing.errors import FinalError, PricingError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
@@ -36,7 +37,8 @@ def price(
     model: str | None,
     as_json: bool,
 ) -> int:
-    book = read_rules(rules or settings.rules_file)
+    book, model = read_rules(rules or settings.rules_file), model or settings.demand_model
+    make_model(model)
     configured = read_countries(settings.countries_file)
     source = Lake(lake)
     snapshot = find_snapshot(source, week)
@@ -48,7 +50,7 @@ def price(
         for code in chosen:
             try:
                 country = _country(code, configured)
-                rows = _price_country(source, snapshot, country, book, model or settings.demand_model, run_id)
+                rows = _price_country(source, snapshot, country, book, model, run_id)
             except PricingError as error:
                 failed[code] = str(error)
                 print_error(f"{code}: {error}")

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.countries import Countries, read_countries
+from markdown_pricing.demand.model import make_model
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot
+from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.orchestration.local_round import Outcome, price_countries
 from markdown_pricing.settings import DATA, Settings
 
@@ -31,6 +33,8 @@ class WeekBeforeStart(UsageError):
 
 def run(settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, as_json: bool) -> int:
     chosen = _choose(read_countries(settings.countries_file), countries or settings.country_group)
+    read_rules(settings.rules_file)
+    make_model(settings.demand_model)
     lake = Lake(settings.lake_url)
     snapshot = find_snapshot(lake, week or _newest(lake))
     if snapshot.week < settings.start_week:

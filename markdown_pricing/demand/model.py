@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from markdown_pricing import demand
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import FinalError, UsageError
 
 FloatArray = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class DemandModel(Protocol):
     def from_bytes(cls, data: bytes) -> Self: ...
 
 
-class UnknownModel(FinalError):
+class UnknownModel(UsageError):
     def __init__(self, name: str, known: list[str], why: str) -> None:
         super().__init__(
             f"No demand model {name!r}: {why}. Known are {', '.join(known)}; "
