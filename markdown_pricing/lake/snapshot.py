@@ -129,7 +129,7 @@ def read_country(
 
 @contextmanager
 def _unchanged(lake: Lake, snapshot: Snapshot, country: str) -> Iterator[None]:
-    """Raises SnapshotReplaced when the country's files are not those of the snapshot, before or after the block."""
+    """Raises SnapshotReplaced when the country's files are no longer those of the snapshot after the block."""
 
     def check() -> None:
         try:
@@ -140,7 +140,6 @@ def _unchanged(lake: Lake, snapshot: Snapshot, country: str) -> Iterator[None]:
         if not same:
             raise SnapshotReplaced(lake, snapshot.week)
 
-    check()
     try:
         yield
     except FinalError:  # a file that is overwritten while it is read looks corrupt, or is gone
