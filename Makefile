@@ -50,9 +50,16 @@ bench: .venv/dev
 	@$(BIN)/python bench/one_country.py
 	@$(BIN)/python bench/closed_loop.py
 
-# The environment is made once and again only when what it is made from has changed.
+# What pip does not bring: as root it is installed, else named.
+need = @$(1) >/dev/null 2>&1 \
+	|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } \
+	|| { echo "$(2) is missing. Run: sudo apt-get install $(2)"; exit 1; }
+
+# The environment is made once, and again only when what it is made from has changed.
 .venv/bin/python:
-	@$(PYTHON) -m venv .venv || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	$(call need,$(PYTHON) -c 'import ensurepip',python3-venv)
+	$(call need,PATH=$$PATH:/sbin ldconfig -p | grep libgomp.so.1,libgomp1)
+	@$(PYTHON) -m venv .venv
 
 .venv/run: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing into .venv, once ..."

@@ -1,0 +1,63 @@
+"""What the README says is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from markdown_pricing.__main__ import cli
+
+PROJECT = Path(__file__).parent.parent
+README = (PROJECT / "README.md").read_text()
+
+
+def tree_of_the_readme() -> set[str]:
+    """The files that the README's tree names, as paths within the package."""
+    found, folder = set(), ""
+    for line in README.splitlines():
+        named = re.match(r"(?P<indent>[│ ]*)[├└]── (?P<name>\S+)", line)
+        if named:
+            top = not named["indent"]
+            if named["name"].endswith("/"):
+                folder = named["name"]
+            else:
+                found.add(named["name"] if top else folder + named["name"])
+    return found
+
+
+def test_the_tree_names_every_module_and_no_other() -> None:
+    package = PROJECT / "markdown_pricing"
+    modules = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if path.name != "__init__.py" and path.read_text().strip()
+    }
+
+    assert tree_of_the_readme() == modules
+
+
+@pytest.mark.parametrize("command", sorted(cli.commands))
+def test_every_command_is_documented(command: str) -> None:
+    assert f"`markdown-pricing {command}" in README
+
+
+def test_every_link_to_a_file_leads_somewhere() -> None:
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_pinned_version_is_exact_and_names_no_registry() -> None:
+    pins = [line for line in (PROJECT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.+!-]+", pin) for pin in pins)
+
+
+def test_every_decision_fits_a_page() -> None:
+    decisions = sorted((PROJECT / "docs/adr").glob("*.md"))
+
+    assert decisions
+    for number, decision in enumerate(decisions, start=1):
+        assert decision.name.startswith(f"{number:04d}-")
+        assert len(decision.read_text().splitlines()) <= 35
