@@ -17,6 +17,7 @@ import dagster as dg
 import yaml  # type: ignore[import-untyped]
 from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.scheduler.instigation import InstigatorTick
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 from sqlalchemy import Engine, make_url, select
 
 from markdown_pricing.countries import Countries, read_countries
@@ -94,7 +95,9 @@ class Installation:
         return self.folder / "daemon.log"
 
     def log_tail(self) -> str:
-        return self.log.read_text(errors="replace")[-6000:] if self.log.exists() else "no daemon has run"
+        """Its last lines, without each run's own events."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else ["no daemon has run"]
+        return "\n".join([line for line in lines if " - DEBUG - " not in line][-60:])
 
     # What Dagster recorded
 
@@ -103,17 +106,15 @@ class Installation:
         tags = {WEEK_TAG: week.isoformat()} if week else {}
         return list(self.instance.get_run_records(dg.RunsFilter(job_name=JOB, tags=tags), ascending=True))
 
-    def wait_for_runs(self, number: int, within_s: float = 900) -> list[dg.RunRecord]:
-        """Until `number` runs have ended and none is under way; all runs, oldest first."""
+    def wait_for_runs(self, number: int, within_s: float = 1800) -> list[dg.RunRecord]:
+        """All runs, oldest first, once there are `number`, all have ended and none waits for its retry."""
 
         def all_ended() -> list[dg.RunRecord]:
-            runs = self.runs()
-            busy = [
-                run for run in runs if run.dagster_run.status in (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
-            ]
-            self.most_at_once = max(self.most_at_once, len(busy))
-            ended = all(run.dagster_run.is_finished for run in runs) and len(runs) >= number
-            return runs if ended else []
+            records = self.runs()
+            runs = [record.dagster_run for record in records]
+            self.most_at_once = max(self.most_at_once, sum(run.status in ON_A_SLOT for run in runs))
+            over = all(run.is_finished and not _awaits_retry(run) for run in runs)
+            return records if over and len(runs) >= number else []
 
         return wait_until(f"{number} runs have ended", all_ended, within_s, self.state)
 
@@ -224,6 +225,10 @@ def installation(
             here.stop()
 
 
+def _awaits_retry(run: dg.DagsterRun) -> bool:
+    return run.tags.get(WILL_RETRY_TAG) == "true" and AUTO_RETRY_RUN_ID_TAG not in run.tags
+
+
 _WORKSPACE = {
     "load_from": [
         {
@@ -243,7 +248,7 @@ def _dagster_yaml(storage: Any, user: str) -> dict[str, Any]:
     config["concurrency"]["pools"]["default_limit"] = POOL
     config["run_coordinator"]["config"]["dequeue_interval_seconds"] = 1
     config["run_monitoring"] |= {
-        "start_timeout_seconds": 120,
+        "start_timeout_seconds": 60,
         "poll_interval_seconds": 2,
         "free_slots_after_run_end_seconds": 5,
     }
