@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from markdown_pricing.countries import Country
+from markdown_pricing.markdown import price_path
 from markdown_pricing.markdown.price_path import BadUnits, Ladders, candidate_prices, evaluate_path, plan
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
 from tests.markdown.seasons import DEU, WEEK, article, demand, frames, ladders_of, monday, plan_of
@@ -30,11 +31,11 @@ def legal_paths(rungs: int, weeks: int, rules: Rules) -> Iterator[tuple[int, ...
 
 
 def best_by_counting(ladders: Ladders, units: np.ndarray, dispersion: np.ndarray, rules: Rules) -> np.ndarray:
-    revenue = [
-        evaluate_path(ladders, np.tile(path, (len(units), 1)), units, dispersion).revenue
+    gains = [
+        evaluate_path(ladders, np.tile(path, (len(units), 1)), units, dispersion).gain
         for path in legal_paths(ladders.cents.shape[1], ladders.weeks, rules)
     ]
-    return np.max(revenue, axis=0)
+    return np.max(gains, axis=0)
 
 
 def random_articles(count: int, weeks: int, stock: tuple[int, int]) -> list[dict[str, object]]:
@@ -56,13 +57,22 @@ def random_demand(ladders: Ladders, share_of_stock: tuple[float, float]) -> np.n
     return at_rung[:, :, np.newaxis] * season[:, np.newaxis, :]
 
 
-@pytest.mark.parametrize("rules", [FEW_RUNGS, replace(FEW_RUNGS, max_markdowns=1, weeks_between_markdowns=1)])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        FEW_RUNGS,
+        replace(FEW_RUNGS, max_markdowns=1, weeks_between_markdowns=1),
+        replace(FEW_RUNGS, weeks_between_markdowns=3),
+        replace(FEW_RUNGS, relabel_cost_per_store=5_000),
+    ],
+    ids=["two weeks between", "one markdown", "three weeks between", "dear labels"],
+)
 def test_when_demand_is_certain_the_plan_is_the_best_of_all_paths(rules: Rules) -> None:
     """Against trying every legal path: within two percent for each article, a tenth of one on the average."""
     ladders = ladders_of(*random_articles(60, 6, (20_000, 90_000)), rules=rules)
     units, dispersion = random_demand(ladders, (0.2, 1.3)), np.zeros(60)
 
-    reached = plan(ladders, units, dispersion).best.revenue / best_by_counting(ladders, units, dispersion, rules)
+    reached = plan(ladders, units, dispersion).best.gain / best_by_counting(ladders, units, dispersion, rules)
 
     assert reached.min() > 0.98
     assert reached.mean() > 0.999
@@ -74,7 +84,7 @@ def test_when_demand_is_uncertain_the_plan_is_near_the_best_of_all_paths() -> No
     ladders = ladders_of(*random_articles(60, 6, (5, 400)), rules=FEW_RUNGS)
     units, dispersion = random_demand(ladders, (0.2, 1.3)), np.full(60, 0.3)
 
-    reached = plan(ladders, units, dispersion).best.revenue / best_by_counting(ladders, units, dispersion, FEW_RUNGS)
+    reached = plan(ladders, units, dispersion).best.gain / best_by_counting(ladders, units, dispersion, FEW_RUNGS)
 
     assert reached.min() > 0.97
     assert reached.mean() > 0.997
@@ -105,12 +115,22 @@ def test_demand_that_no_price_moves_is_not_marked_down() -> None:
 
 
 def test_of_markdowns_that_earn_the_same_the_later_is_planned() -> None:
-    """Demand answers to the price in week 5 alone, so the price falls in week 5."""
-    ladders = ladders_of(article(stock=400))
+    """Until week 5 all prices bring the same money from stock that never ends, so the price falls in week 5."""
+    ladders = ladders_of(article(stock=50_000, salvage=0.0))
     units = demand(ladders)
-    units[:, 1:, :5] = units[:, :1, :5] * ladders.prices[:, :1, np.newaxis] / ladders.prices[:, 1:, np.newaxis] * 0.999
+    units[:, :, :5] = units[:, :1, :5] * ladders.prices[:, :1, np.newaxis] / ladders.prices[:, :, np.newaxis]
 
     assert np.flatnonzero(plan(ladders, units, np.array([0.1])).best.rungs[0])[0] == 5
+
+
+def test_the_habit_is_planned_where_it_brings_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the programme finds: here it finds nothing."""
+    monkeypatch.setattr(price_path, "best_rungs", lambda problem: np.zeros_like(problem.units[:, 0], dtype=np.int64))
+
+    _, own_plan = plan_of(article(stock=400), article(stock=40, salvage=40.0))
+
+    assert own_plan.best.rungs.tolist() == [own_plan.habit.rungs[0].tolist(), own_plan.keep.rungs[1].tolist()]
+    assert own_plan.best.revenue[0] == own_plan.habit.revenue[0] > own_plan.keep.revenue[0]
 
 
 def test_candidates_are_the_current_price_and_the_rungs_below_it() -> None:
@@ -164,12 +184,13 @@ def test_the_interval_counts_from_the_last_markdown_in_the_history(fell: int, fi
 
 
 def test_markdowns_are_as_far_apart_as_the_rules_say() -> None:
-    """Any interval, and never more than the number left."""
-    for weeks in (1, 2, 3, 7):
-        rules = Rules(weeks_between_markdowns=weeks, max_markdowns=3)
-        _, own_plan = plan_of(article(stock=1_500, weeks_left=14), rules=rules, weekly=30)
-        falls = np.flatnonzero(np.diff(own_plan.best.rungs[0], prepend=0))
-        assert len(falls) <= 3
+    """Each week sells a rung lower than the last, so a step a week would be best; the rules allow fewer."""
+    for weeks in (1, 2, 3):
+        ladders = ladders_of(article(stock=5_000), rules=Rules(weeks_between_markdowns=weeks, max_markdowns=3))
+        sells = np.arange(len(ladders.prices[0]))[:, np.newaxis] > np.arange(ladders.weeks)
+        path = plan(ladders, 100.0 * sells[np.newaxis], np.array([0.0])).best.rungs[0]
+        falls = np.flatnonzero(np.diff(path, prepend=0))
+        assert len(falls) == 3
         assert (np.diff(falls) >= weeks).all()
 
 

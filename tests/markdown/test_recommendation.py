@@ -163,6 +163,7 @@ def test_an_article_past_its_end_goes_at_salvage() -> None:
 
     assert path[["week", "price", "expected_units", "expected_stock"]].values.tolist() == [[WEEK, 49.99, 0.0, 70.0]]
     assert (row.expected_leftover, row.expected_revenue, row.expected_sell_through) == (70, 385.0, 0)
+    assert (row.expected_units, row.expected_units_q90) == (0, 0)
     assert row.end_week == WEEK - timedelta(weeks=4)
 
 
