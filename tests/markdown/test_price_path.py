@@ -184,11 +184,12 @@ def test_the_interval_counts_from_the_last_markdown_in_the_history(fell: int, fi
 
 
 def test_markdowns_are_as_far_apart_as_the_rules_say() -> None:
-    """Each week sells a rung lower than the last, so a step a week would be best; the rules allow fewer."""
+    """Each week sells a rung lower than the last, and the first one most: a step a week would be best."""
     for weeks in (1, 2, 3):
         ladders = ladders_of(article(stock=5_000), rules=Rules(weeks_between_markdowns=weeks, max_markdowns=3))
         sells = np.arange(len(ladders.prices[0]))[:, np.newaxis] > np.arange(ladders.weeks)
-        path = plan(ladders, 100.0 * sells[np.newaxis], np.array([0.0])).best.rungs[0]
+        weekly = np.where(np.arange(ladders.weeks) == 0, 2_000.0, 100.0)
+        path = plan(ladders, (weekly * sells)[np.newaxis], np.array([0.0])).best.rungs[0]
         falls = np.flatnonzero(np.diff(path, prepend=0))
         assert len(falls) == 3
         assert (np.diff(falls) >= weeks).all()
