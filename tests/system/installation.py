@@ -74,7 +74,6 @@ class Installation:
                 command, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
         self._daemons.append(daemon)
-        wait_until("the sensor has looked", lambda: self.ticks(since=time.time() - 5), 180, self.log_tail)
 
     def kill_daemon(self) -> None:
         """kill -9 of the daemon alone, as the kernel does it when memory is short."""

@@ -1,0 +1,128 @@
+"""Chromium before the Dagster UI of a small installation, started as `make ui` starts it."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import playwright.sync_api as playwright
+from playwright.sync_api import Locator, Page
+
+from markdown_pricing.settings import DATA
+from tests.system.installation import wait_until
+
+PROJECT = Path(__file__).parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 60_000
+"""How long a page may take; a busy machine needs longer than a person would wait."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Some countries with a lake, an ERP and a Dagster home of their own."""
+
+    folder: Path
+    countries: Sequence[str]
+    first_week: date
+
+    @property
+    def lake(self) -> str:
+        return str(self.folder / "lake")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        ours = ("MARKDOWN_PRICING_", "DAGSTER_")
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+            "MARKDOWN_PRICING_LAKE": self.lake,
+            "MARKDOWN_PRICING_ERP": f"sqlite:///{self.folder}/erp.sqlite",
+            "MARKDOWN_PRICING_COUNTRIES": str(self._countries_file()),
+            "MARKDOWN_PRICING_START_WEEK": self.first_week.isoformat(),
+            "DAGSTER_HOME": str(self.folder / "dagster"),
+        }
+
+    def markdown_pricing(self, *arguments: str) -> None:
+        """The command line with these arguments; it must succeed."""
+        command = [sys.executable, "-m", "markdown_pricing", *arguments]
+        ended = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+
+    def refreshes(self, country: str) -> int:
+        """How often the country was refreshed in the ERP."""
+        with sqlite3.connect(self.folder / "erp.sqlite") as erp:
+            [(number,)] = erp.execute("SELECT count(*) FROM markdown_refreshes WHERE country = ?", [country])
+        return int(number)
+
+    @contextmanager
+    def ui(self) -> Iterator[str]:
+        """The URL of a web server with its daemon; both end with the `with` block."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
+        with (self.folder / "ui.log").open("wb") as log:
+            # A process group of its own takes the daemon and the code servers along when it ends.
+            server = subprocess.Popen(
+                command, cwd=PROJECT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+            try:
+                wait_until("the web server answers", lambda: _answers(port), 180, self.log_tail)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                os.killpg(server.pid, signal.SIGKILL)
+                server.wait()
+
+    def log_tail(self) -> str:
+        return (self.folder / "ui.log").read_text(errors="replace")[-6000:]
+
+    def _countries_file(self) -> Path:
+        header, *rows = (DATA / "countries.csv").read_text().splitlines()
+        file = self.folder / "countries.csv"
+        file.write_text("\n".join([header, *(row for row in rows if row.split(",")[0] in self.countries)]) + "\n")
+        return file
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as door:
+        return door.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def chromium() -> Iterator[playwright.Browser]:
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+def cell_beside(page: Page, label: str) -> Locator:
+    """The cell to the right of a label, in a table of labels and values."""
+    return (
+        page.get_by_role("row").filter(has=page.get_by_role("cell", name=label, exact=True)).get_by_role("cell").nth(1)
+    )
+
+
+def partition(page: Page, name: str) -> Locator:
+    """A country or a week in the lists of the Partitions page."""
+    return page.locator(f"[data-tooltip='{name}']")
+
+
+def light_of(entry: Locator) -> Locator:
+    """The coloured dot of an entry in those lists."""
+    return entry.locator("xpath=following-sibling::div")
