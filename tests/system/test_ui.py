@@ -124,7 +124,7 @@ def test_figures_and_price_paths_of_a_country_can_be_read(page: Page, week: date
     expect(cell_beside(page, "Currency")).to_have_text("EUR")
     expect(cell_beside(page, "Plans that gain most")).to_contain_text("More than keeping")
     cell_beside(page, "Price paths").get_by_text("[Show Markdown]").click()
-    picture = page.get_by_role("dialog").get_by_role("img").last
+    picture = page.get_by_role("dialog").locator("img")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 500
 
@@ -138,7 +138,7 @@ def test_one_country_is_materialized_again_by_a_few_clicks(page: Page, shop: Sho
     partition(page, week.isoformat()).click()
     page.get_by_role("button", name="Materialize").first.click()
     page.get_by_role("button", name="Launch 1 run").click()
-    page.get_by_role("link", name="View").click()
+    page.get_by_role("link", name="View", exact=True).click()
 
     expect(page).to_have_url(re.compile("/runs/"))
     expect(page.get_by_text(SUCCESS).first).to_be_visible()
