@@ -111,7 +111,7 @@ def _lead(plan: float, other: float) -> float:
 
 
 def _plan(row: Any) -> tuple[str, ...]:
-    later = "" if pd.isna(row.next_markdown_price) else f"{row.next_markdown_price:,.2f} from {row.next_markdown_week}"
+    later = "" if pd.isna(row.next_markdown_price) else f"{row.next_markdown_price:,.2f} from {row.next_markdown_week:%d %b}"
     gain = float(row.expected_revenue) - float(row.expected_revenue_keep)
     return row.article_id, f"{row.current_price:,.2f}", f"{row.recommended_price:,.2f}", later, f"{gain:,.2f}"
 
