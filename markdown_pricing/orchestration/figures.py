@@ -17,6 +17,8 @@ from markdown_pricing.orchestration.automation import STAMP, SUPERSEDED_BY
 from markdown_pricing.provenance import Provenance
 
 IMPORTANT_FEATURES = 12
+NO_BREAK = "\u00a0"
+"""A space at which no line ends."""
 LEAD_OVER_KEEP, LEAD_OVER_HABIT = "More than keeping today's prices (%)", "More than the old habit (%)"
 ERROR, NAIVE_ERROR = "Error of the model (WAPE, last weeks)", "Error of last week's value (WAPE)"
 
@@ -111,9 +113,15 @@ def _lead(plan: float, other: float) -> float:
 
 
 def _plan(row: Any) -> tuple[str, ...]:
-    later = "" if pd.isna(row.next_markdown_price) else f"{row.next_markdown_price:,.2f} from {row.next_markdown_week:%d %b}"
+    later = f"{row.next_markdown_price:,.2f} from {row.next_markdown_week:%d %b}" if row.next_markdown_week else ""
     gain = float(row.expected_revenue) - float(row.expected_revenue_keep)
-    return row.article_id, f"{row.current_price:,.2f}", f"{row.recommended_price:,.2f}", later, f"{gain:,.2f}"
+    return (
+        row.article_id,
+        f"{row.current_price:,.2f}",
+        f"{row.recommended_price:,.2f}",
+        later.replace(" ", NO_BREAK),
+        f"{gain:,.2f}",
+    )
 
 
 def _origin(origin: Provenance, uri: str | None = None) -> Metadata:
