@@ -1,0 +1,104 @@
+"""Take the README's pictures again, from a running Dagster UI that shows a finished round of the 45 countries:
+
+.venv/bin/python docs/pictures/take.py http://localhost:3000
+"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
+
+from markdown_pricing.weeks import this_week
+
+HERE = Path(__file__).parent
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MS = 60_000
+TOP = FloatRect(x=0, y=0, width=1000, height=310)
+# The dialog of a picture, moved to where it does not hide the figures.
+OPEN_BELOW = """
+.bp5-dialog { position: fixed; right: 8px; bottom: 8px; margin: 0; }
+.bp5-overlay-backdrop { display: none; }
+"""
+
+
+def main(url: str, week: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        lineage(open_page(browser, url, width=2000, height=700, scale=0.8))
+        grid(open_page(browser, url, width=1150, height=2000, scale=0.75))
+        for name, asset, picture in (
+            ("predictions", "markdown_predictions", "Price paths"),
+            ("model", "demand_model", "Expected and actual units"),
+        ):
+            figures(open_page(browser, url, width=1500, height=1700, scale=0.65), name, asset, picture, week)
+        automation(open_page(browser, url, width=1000, height=700))
+        pool(open_page(browser, url, width=1000, height=700))
+        browser.close()
+
+
+def lineage(page: Page) -> None:
+    page.goto("/locations/markdown_pricing/asset-groups/markdown_pricing")
+    page.get_by_text("45 partitions").nth(3).wait_for()
+    nodes = [node.bounding_box() for node in page.locator("foreignObject").all()]
+    save(page, "lineage", clip=around([box for box in nodes if box], margin=30))
+
+
+def grid(page: Page) -> None:
+    page.goto("/assets/erp_refresh?view=partitions")
+    page.get_by_text("Materialized (45)").wait_for()
+    save(page, "grid")
+
+
+def figures(page: Page, name: str, asset: str, picture: str, week: str) -> None:
+    """A country's figures, and below them the picture that a click on [Show Markdown] opens."""
+    page.goto(f"/assets/{asset}?view=partitions&partition=DEU%7C{week}")
+    page.get_by_role("row").filter(has_text=picture).get_by_text("[Show Markdown]").first.click()
+    page.get_by_role("dialog").locator("img").wait_for()
+    page.add_style_tag(content=OPEN_BELOW)
+    save(page, name)
+
+
+def automation(page: Page) -> None:
+    page.goto("/automation")
+    page.get_by_text("only on Monday").wait_for()
+    page.get_by_role("checkbox", checked=True).nth(1).wait_for(state="attached")
+    save(page, "automation", clip=TOP)
+
+
+def pool(page: Page) -> None:
+    page.goto("/deployment/concurrency")
+    page.get_by_role("link", name="country_runs").wait_for()
+    save(page, "pool", clip=TOP)
+
+
+def open_page(browser: Browser, url: str, width: int, height: int, scale: float = 1.0) -> Page:
+    context = browser.new_context(
+        base_url=url,
+        viewport={"width": width, "height": height},
+        device_scale_factor=scale,
+        timezone_id="Europe/Berlin",
+        locale="en-GB",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    return context.new_page()
+
+
+def around(boxes: list[FloatRect], margin: float) -> FloatRect:
+    left, top = min(box["x"] for box in boxes) - margin, min(box["y"] for box in boxes) - margin
+    right = max(box["x"] + box["width"] for box in boxes) + margin
+    bottom = max(box["y"] + box["height"] for box in boxes) + margin
+    return FloatRect(x=left, y=top, width=right - left, height=bottom - top)
+
+
+def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
+    page.wait_for_load_state("networkidle")
+    file = HERE / f"{name}.png"
+    page.screenshot(path=file, animations="disabled", clip=clip)
+    print(f"{file.name}  {file.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit("Usage: take.py URL [WEEK]")
+    main(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else this_week(datetime.now(UTC)).isoformat())
