@@ -18,6 +18,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.weeks import parse_week
+from tests.system.installation import wait_until
 
 WEEK, WEEK_BEFORE = "2026-02-09", "2026-02-02"
 COUNTRIES = ("DEU", "AUT", "HUN", "POL", "MLT")
@@ -37,8 +38,8 @@ class Installation:
     def parts(self, country: str, week: str = WEEK) -> Path:
         return self.lake / "markdown_training_data" / week / f"country={country}"
 
-    def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        given = {
+    def environment(self, **environ: str) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "MARKDOWN_PRICING_LAKE": str(self.lake),
             "MARKDOWN_PRICING_ERP": f"sqlite:///{self.root}/erp.sqlite",
@@ -46,9 +47,10 @@ class Installation:
             "DAGSTER_HOME": str(self.root / "dagster"),
             **environ,
         }
-        return subprocess.run(
-            [sys.executable, "-m", "markdown_pricing", *arguments], env=given, capture_output=True, text=True
-        )
+
+    def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "markdown_pricing", *arguments]
+        return subprocess.run(command, env=self.environment(**environ), capture_output=True, text=True)
 
     def prices(self) -> dict[tuple[str, str], str]:
         query = "SELECT country, article_id, week || ' ' || recommended_price FROM markdown_recommendations"
@@ -192,6 +194,30 @@ def test_an_erp_that_is_away_fails_the_country_and_says_so(installation: Install
     assert "hunter2" not in ended.stdout + ended.stderr
     for file in (installation.root / "dagster").rglob("*"):
         assert not file.is_file() or b"hunter2" not in file.read_bytes()
+
+
+def test_no_worker_outlives_the_command(installation: Installation) -> None:
+    """A stopped command leaves nothing behind that still writes to the ERP."""
+    command = [sys.executable, "-m", "markdown_pricing", "run", "--workers", "2"]
+    environment = installation.environment(COUNTRY_GROUP=",".join(COUNTRIES))
+    started = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    kept = installation.lake / "markdown_pricing"
+    wait_until("a worker works", lambda: any(kept.rglob("*.parquet")), 120, lambda: list(kept.rglob("*")))
+
+    started.kill()
+    started.wait()
+
+    wait_until("its workers are gone", lambda: not is_alive(group=started.pid), 60, lambda: "some are alive")
+
+
+def is_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_the_country_group_is_what_one_container_works_through(installation: Installation) -> None:

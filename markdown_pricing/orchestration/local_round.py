@@ -1,12 +1,14 @@
 """A round on this machine without a server: each country is a run of its own, in this process or in N workers."""
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
+from threading import Thread
 from typing import Any
 
 import dagster as dg
@@ -18,6 +20,7 @@ from markdown_pricing.orchestration.partitions import partition_key
 
 REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
 LOCATION = "markdown_pricing"
+SECONDS_TO_END = 10
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
         return
     # Spawned, not forked: the HDFS client's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(countries)), context, initializer=_end_on_sigterm) as pool:
+    with ProcessPoolExecutor(min(workers, len(countries)), context, initializer=_end_with_the_command) as pool:
         futures = {pool.submit(price_country, week, country): country for country in countries}
         for future in as_completed(futures):
             try:
@@ -123,5 +126,16 @@ def _why_failed(result: dg.ExecuteInProcessResult) -> str:
     return "the run ended without a failed step; see its log in the Dagster UI"
 
 
-def _end_on_sigterm() -> None:
+def _end_with_the_command() -> None:
+    """A worker outlives neither a stop nor the command that started it: what it writes, nobody would look after."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    Thread(target=_watch_the_command, daemon=True).start()
+
+
+def _watch_the_command() -> None:
+    command = multiprocessing.parent_process()
+    assert command is not None
+    command.join()
+    os.kill(os.getpid(), signal.SIGINT)  # Dagster ends the run and says so
+    time.sleep(SECONDS_TO_END)
+    os._exit(1)
