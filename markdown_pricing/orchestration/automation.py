@@ -136,7 +136,7 @@ def next_round(
                 asset_events=arrivals,
             )
     return dg.SensorResult(
-        skip_reason=f"Every delivered week has been started. Waiting for {_listed(waiting)}.",
+        skip_reason="Every delivered week has been started." + (f" Waiting for {_listed(waiting)}." if waiting else ""),
         cursor=Progress(started, progress.round).to_cursor(),
         asset_events=arrivals,
     )
