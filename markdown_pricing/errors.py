@@ -6,6 +6,20 @@ PricingError
     └── UsageError   what the user gave is wrong: an argument, a setting, a rules file
 """
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault: what is wrong, in how many rows (or columns), and one of them."""
+
+    what: str
+    count: int
+    example: object
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.count:,}, for example {self.example}"
+
 
 class PricingError(Exception):
     """Any fault that we understand; its message says what, where and what to do next."""

@@ -14,23 +14,13 @@ import pandas as pd
 from sqlalchemy import Column, Date, Double, Integer, Table, Text
 
 from markdown_pricing.erp.tables import CENT, Moment, Money, price_path, recommendations
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import Fault, FinalError
 
 Record = dict[str, Any]
 NOT_HASHED = ("run_id", "predicted_at")
 """They tell who wrote the rows and when, not what the rows say."""
 
 _JSON = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
-
-
-@dataclass(frozen=True)
-class Fault:
-    what: str
-    count: int
-    example: object
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.count}, for example {self.example}"
 
 
 class EmptySet(FinalError):

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import Fault, FinalError
 
 TEXTS = ("article_id", "category", "season")
 WEEKS = ("week", "launch_week", "end_week")
@@ -23,18 +23,6 @@ MONDAY = 4
 """1970-01-01, day 0, was a Thursday."""
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One kind of fault: what is wrong, in how many rows (or columns), and one of them."""
-
-    what: str
-    count: int
-    example: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.count:,}, for example {self.example}"
 
 
 class BadTrainingData(FinalError):
