@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from markdown_pricing.charts import PLANS_SHOWN, expected_and_actual_chart, most_gain, price_paths_chart
 from markdown_pricing.demand.model import DemandModel, FitReport
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.markdown.recommendation import Recommendations
@@ -38,6 +37,8 @@ def of_training_data(frame: pd.DataFrame, week: date, origin: Provenance, uri: s
 
 
 def of_model(model: DemandModel, report: FitReport, origin: Provenance, uri: str) -> Metadata:
+    from markdown_pricing.charts import expected_and_actual_chart  # here: matplotlib is slow to load
+
     importance = list(model.importance().items())[:IMPORTANT_FEATURES]
     return {
         "Model": origin.demand_model,
@@ -61,6 +62,8 @@ def of_model(model: DemandModel, report: FitReport, origin: Provenance, uri: str
 
 
 def of_predictions(priced: Recommendations, currency: str, origin: Provenance, uri: str) -> Metadata:
+    from markdown_pricing.charts import PLANS_SHOWN, most_gain, price_paths_chart
+
     rows = priced.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
     return {
