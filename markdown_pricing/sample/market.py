@@ -2,13 +2,14 @@
 
 units sold = min(demand, stock)
 demand ~ negative binomial with mean interest(age, calendar) · weather · advert · response(price) · shelf(stock)
+response: the demand family's, in price and the price that customers are used to
 
 >>> prices = policy(market.table())              # one per article of the snapshot, in its order
 >>> market, sales = market.sell(prices)          # the same market one week later
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ import pyarrow as pa
 from markdown_pricing.countries import Country
 from markdown_pricing.sample.articles import BROKEN_ASSORTMENT, CATEGORIES, COLOURS, FABRICS, Articles
 from markdown_pricing.sample.dice import FloatArray, IntArray, gamma_quantile, normal, poisson_quantile, uniform
+from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.seasonality import dates_of, day_of_year
 
 WEEKS_OF_HISTORY = 104
@@ -48,12 +50,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-Response = Callable[[FloatArray, FloatArray], FloatArray]
-"""Demand at a price relative to demand at list price, from price ÷ list price and the article's elasticity."""
-
-
-def constant_elasticity(price_ratio: FloatArray, elasticity: FloatArray) -> FloatArray:
-    return np.asarray(price_ratio**-elasticity, float)
+Numbers = TypeVar("Numbers", IntArray, FloatArray)
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,7 @@ class Market:
     """One country before the sales of `week`; `articles`, `price`, `stock` … have a row per article, past and future.
 
     price : whole cents, valid now
+    reference : cents, the price that customers are used to; it follows the price as the family says
     markdowns, last_markdown : how many so far, and the week number of the latest (-1 before the first)
     luck : key of the demand noise to come; the same luck gives paired noise under any policy
     """
@@ -82,22 +80,29 @@ class Market:
     week: int
     articles: Articles
     price: IntArray
+    reference: FloatArray
     stock: IntArray
     markdowns: IntArray
     last_markdown: IntArray
     seed: int
     luck: int
-    response: Response = constant_elasticity
+    family: DemandFamily = CONSTANT_ELASTICITY
     sold: tuple[SoldWeek, ...] = ()
 
     @classmethod
     def opening(
-        cls, country: Country, week: int, articles: Articles, seed: int, response: Response = constant_elasticity
+        cls,
+        country: Country,
+        week: int,
+        articles: Articles,
+        seed: int,
+        family: DemandFamily = CONSTANT_ELASTICITY,
     ) -> "Market":
         """A market that has sold nothing yet; articles launched before `week` never come on sale in it."""
         none = np.zeros(len(articles), np.int64)
         stock = np.where(articles.launch >= week, articles.bought, 0)
-        return cls(country, week, articles, articles.price_list, stock, none, none - 1, seed, seed, response)
+        price = articles.price_list
+        return cls(country, week, articles, price, price.astype(float), stock, none, none - 1, seed, seed, family)
 
     @property
     def on_sale(self) -> IntArray:
@@ -107,15 +112,17 @@ class Market:
     def expected_units(
         self, rows: IntArray, week: int, price: FloatArray | IntArray, stock: FloatArray | IntArray
     ) -> FloatArray:
-        """True mean demand, net of returns and not cut by stock.
+        """True mean demand of a week, not before the market's, net of returns and not cut by stock.
 
         rows : (articles,); price in cents and stock in units: (articles,) or (articles, rungs)
+        Customers are used to the price as if it were asked from the market's week on.
         returns the shape that price and stock broadcast to
         """
         chosen = self.articles.take(rows)
-        price_ratio = _by_rung(price) / chosen.price_list[:, None]
+        list_price, asked = chosen.price_list[:, None], _by_rung(price)
+        reference = self.family.reference(asked, self.reference[rows, None], week - self.week)
         level = chosen.interest(self.country.code, np.array([week])) * self._surroundings(rows, week)[:, None]
-        response = self.response(price_ratio, chosen.elasticity[:, None])
+        response = self.family.response(asked / list_price, reference / list_price, chosen.elasticity[:, None])
         shelf = 1 - np.exp(-BROKEN_ASSORTMENT * _by_rung(stock) / chosen.stores[:, None])
         on_sale = (week <= chosen.end)[:, None]
         mean: FloatArray = (1 - RETURN_RATE) * on_sale * level * response * shelf
@@ -134,6 +141,7 @@ class Market:
             self,
             week=self.week + 1,
             price=_put(self.price, rows, price),
+            reference=_put(self.reference, rows, self.family.reference(price.astype(float), self.reference[rows], 1)),
             stock=_put(self.stock, rows, left),
             markdowns=_put(self.markdowns, rows, self.markdowns[rows] + fell),
             last_markdown=_put(self.last_markdown, rows, np.where(fell, self.week, self.last_markdown[rows])),
@@ -249,7 +257,7 @@ def _by_rung(values: FloatArray | IntArray) -> FloatArray:
     return by_rung[:, None] if by_rung.ndim == 1 else by_rung
 
 
-def _put(values: IntArray, rows: IntArray, new: IntArray) -> IntArray:
+def _put(values: Numbers, rows: IntArray, new: Numbers) -> Numbers:
     changed = values.copy()
     changed[rows] = new
     return changed

@@ -13,7 +13,8 @@ from markdown_pricing.errors import FinalError
 from markdown_pricing.markdown.ladder import ladder_cents
 from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of, usual_articles
 from markdown_pricing.sample.dice import FloatArray, IntArray, normal
-from markdown_pricing.sample.market import WEEKS_OF_HISTORY, Market, Response, constant_elasticity
+from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
+from markdown_pricing.sample.market import WEEKS_OF_HISTORY, Market
 from markdown_pricing.sample.seasonality import dates_of, number_of
 
 DISCOUNTS_PCT = (10, 20, 30, 40, 50, 60, 70)
@@ -36,13 +37,13 @@ def sample_market(
     articles: int | None = None,
     seed: int = 0,
     weeks_ahead: int = 0,
-    response: Response = constant_elasticity,
+    family: DemandFamily = CONSTANT_ELASTICITY,
 ) -> Market:
     """The market of a country before the sales of `week`, with its two years of history.
 
     articles : to price in that week; None: as many as a country of that size has
     weeks_ahead : how many weeks it can be played on with new launches
-    response : how customers take a price, in the past and in the weeks to come
+    family : how customers take a price, in the past and in the weeks to come
     raises SampleTooEarly
 
     >>> market = sample_market(Country("DEU"), date(2026, 2, 9), articles=20)
@@ -55,7 +56,7 @@ def sample_market(
         raise SampleTooEarly(week)
     lanes = usual_articles(country.code) if articles is None else articles
     chosen = articles_of(country, lanes, opening, now + weeks_ahead, seed)
-    market = Market.opening(country, opening, chosen, seed, response)
+    market = Market.opening(country, opening, chosen, seed, family)
     while market.week < now:
         market, _ = market.sell(past_manager(market))
     return market

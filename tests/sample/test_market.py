@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from markdown_pricing.sample.families import DemandFamily
 from markdown_pricing.sample.market import Market, season_of, stores_with_stock
 from markdown_pricing.sample.season import past_manager, sample_market
 from markdown_pricing.training_data.schema import check_training_data
@@ -101,12 +102,12 @@ def test_articles_to_come_are_launched_at_list_price_with_all_that_was_bought():
 
 
 def test_other_customers_can_be_put_in_its_place():
-    """The response to price is a function that the market is given, in its past as well."""
+    """The demand family is what the market is given, in its past as well."""
 
-    def indifferent(price_ratio, elasticity):
+    def indifferent(price_ratio, reference_ratio, elasticity):
         return np.ones_like(price_ratio * elasticity)
 
-    market = sample_market(country("MLT"), WEEK, response=indifferent)
+    market = sample_market(country("MLT"), WEEK, family=DemandFamily("indifferent", indifferent))
     rows = market.on_sale
     cheap, dear = (
         market.expected_units(rows, market.week, price, market.stock[rows]) for price in (rows + 1, rows + 9)

@@ -1,0 +1,116 @@
+"""How customers take a price: demand families of different form, so that no model wins by sharing the truth's.
+
+A family answers demand at a price relative to demand at list price. All are 1 at list price, fall in price, and have
+more customers at low prices where the article's elasticity is higher. They part where a constant elasticity is wrong:
+
+- constant_elasticity: each percent off brings the same percentage of customers.
+- reference_logit: a share of all visitors buys, by a logit in price and in price less the reference price, which
+  follows the price paid week by week; a fresh markdown lifts more than an old one (Winer 1986; Kalyanaram & Winer
+  1995), and the lift saturates.
+- threshold_customers: some buy at any price; the others wait for a discount that they find worth it, and most of them
+  have the same few in mind.
+- linear_demand: every percentage point off brings equally many customers, so elasticity fades as prices fall.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from markdown_pricing.errors import UsageError
+from markdown_pricing.sample.dice import FloatArray
+
+BUYERS_AT_LIST_PRICE = 0.12
+"""The share of visitors who buy at list price: how far the logit is from where it saturates."""
+
+REFERENCE_SHARE = 0.35
+"""How much of the response to a fresh markdown is surprise, gone when customers have got used to the price."""
+
+REFERENCE_MEMORY = 0.75
+
+WAITING_FOR_PCT = np.array([17.0, 27.0, 46.0])
+"""Discounts that customers wait for; just below the rungs of 20, 30 and 50 %, which they see as such."""
+
+WAITING_A_LOYAL = np.array([0.30, 0.42, 1.00])
+"""Customers waiting for each of them, per loyal customer and unit of elasticity."""
+
+THRESHOLD_WIDTH_PCT = 2.5
+LINEAR_SLOPE = 1.6
+"""Slope of the linear demand at list price, per unit of elasticity: steeper there, as it is flatter below."""
+
+
+@dataclass(frozen=True)
+class DemandFamily:
+    """A named form of demand.
+
+    response : of price ÷ list price, reference price ÷ list price and elasticity, arrays of shapes that broadcast
+    memory   : what the reference price keeps of itself from week to week; 0: customers know today's price only
+    """
+
+    name: str
+    response: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+    memory: float = 0.0
+
+    def reference(self, price: FloatArray, reference: FloatArray, weeks: int) -> FloatArray:
+        """The reference price `weeks` weeks on, when `price` is paid from now on; equal to `reference` for 0 weeks."""
+        return np.asarray(price + (reference - price) * self.memory**weeks, float)
+
+
+class UnknownFamily(UsageError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No demand family {name!r}. Known are {', '.join(FAMILIES)}.")
+
+
+def family_named(name: str) -> DemandFamily:
+    """Raises UnknownFamily."""
+    if name not in FAMILIES:
+        raise UnknownFamily(name)
+    return FAMILIES[name]
+
+
+def constant_elasticity(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
+    """price ** −elasticity."""
+    return np.asarray(price**-elasticity + 0.0 * reference, float)
+
+
+def reference_logit(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
+    """Share of buyers, expit(u) with u linear in price and in price less reference, over the share at list price.
+
+    A fresh markdown from list price has `elasticity` there: −d ln expit(u) / d price = slope · (1 − share of buyers).
+    """
+    slope = elasticity / (1 - BUYERS_AT_LIST_PRICE)
+    surprise = REFERENCE_SHARE * (price - reference)
+    utility = np.log(BUYERS_AT_LIST_PRICE / (1 - BUYERS_AT_LIST_PRICE)) - slope * (
+        (1 - REFERENCE_SHARE) * (price - 1) + surprise
+    )
+    return np.asarray(expit(utility) / BUYERS_AT_LIST_PRICE, float)
+
+
+def threshold_customers(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
+    """One loyal customer, and those waiting for a discount whose thresholds spread logistically around a few."""
+    discount = 100 * (1 - price)[..., np.newaxis]
+    come = expit((discount - WAITING_FOR_PCT) / THRESHOLD_WIDTH_PCT) - expit(-WAITING_FOR_PCT / THRESHOLD_WIDTH_PCT)
+    return np.asarray(1 + elasticity * (WAITING_A_LOYAL * come).sum(axis=-1) + 0.0 * reference, float)
+
+
+def linear_demand(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
+    """1 + slope · (1 − price), bent near 0 so that a price far above the list price still finds somebody."""
+    line = 1 + LINEAR_SLOPE * elasticity * (1 - price)
+    return np.asarray(_bent(line) / _bent(np.ones(1)) + 0.0 * reference, float)
+
+
+def _bent(line: FloatArray, width: float = 0.2) -> FloatArray:
+    return np.asarray(width * np.logaddexp(0.0, line / width), float)
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        DemandFamily("constant_elasticity", constant_elasticity),
+        DemandFamily("reference_logit", reference_logit, REFERENCE_MEMORY),
+        DemandFamily("threshold_customers", threshold_customers),
+        DemandFamily("linear_demand", linear_demand),
+    )
+}
+CONSTANT_ELASTICITY = FAMILIES["constant_elasticity"]
