@@ -145,9 +145,15 @@ def evaluate(name: str, history: pd.DataFrame, week: date, seed: int, threads: i
 
     Each week is forecast one week ahead: fitted once, but with the sales up to that week at hand.
     """
-    starts = [week - timedelta(weeks=ahead) for ahead in range(EVALUATED_WEEKS, 0, -1)]
+    first = week - timedelta(weeks=EVALUATED_WEEKS)
     model = make_model(name)
-    model.fit(history[history["week"] < pd.Timestamp(starts[0])], starts[0], seed, threads)
+    model.fit(history[history["week"] < pd.Timestamp(first)], first, seed, threads)
+    return compare(model, history, week)
+
+
+def compare(model: DemandModel, history: pd.DataFrame, week: date) -> FitReport:
+    """The error of a fitted model on the last EVALUATED_WEEKS weeks before `week`, each forecast one week ahead."""
+    starts = [week - timedelta(weeks=ahead) for ahead in range(EVALUATED_WEEKS, 0, -1)]
     compared = pd.concat([_one_week_ahead(model, history, start) for start in starts])
     by_week = compared.groupby("week", as_index=False)[["actual", "expected", "naive"]].sum()
     sold = compared["actual"].abs().sum()
