@@ -9,7 +9,8 @@ allowed. With Q(r, s, m, c) the value of selling week t on rung r and going on f
 where the second term stands only when c = 0, m > 0 and week t may be touched; V after the last week is the salvage
 value of the stock (Gallego & van Ryzin 1994, with the rules as state). Stock between grid points is interpolated
 linearly. The grid is even, so demand moves stock along its diagonals: one short kernel per article and rung holds the
-whole transition, and all (m, c) share it in one matrix product.
+whole transition, and all (m, c) share it in one matrix product. Where demand falls with the stock the grid is even in
+the demand that the stock takes to sell (`shelf.py`), which leaves the diagonals as they are.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.sales import demand_points, expected_sales
 from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.markdown.shelf import Shelf
 
 STOCK_POINTS = 21
 DEMAND_POINTS = 5
@@ -44,6 +46,7 @@ class Problem:
     touchable  : (articles, weeks), False in no-touch weeks
     left, wait : (articles,), markdowns left, weeks until the next one is allowed
     label_cost : (articles,), cost of one markdown
+    shelf      : how demand falls with the stock; None when it does not
     others     : (articles,)
     """
 
@@ -60,10 +63,12 @@ class Problem:
     label_cost: FloatArray
     max_markdowns: int
     weeks_between: int
+    shelf: Shelf | None = None
 
     def part(self, rows: slice) -> "Problem":
-        arrays = {name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return Problem(**{**vars(self), **arrays})
+        parts = {name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        shelf = None if self.shelf is None else self.shelf.part(rows)
+        return Problem(**{**vars(self), **parts, "shelf": shelf})
 
 
 def best_rungs(problem: Problem) -> IntArray:
@@ -96,10 +101,9 @@ def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, 
     """
     articles, rungs, _ = problem.units.shape
     weeks = int(problem.weeks_left.max(initial=0))
-    step = _stock_step(problem.stock)
-    grid = np.arange(STOCK_POINTS, dtype=np.float32)
-    at_price = (problem.price * step[:, np.newaxis]).astype(np.float32)[..., np.newaxis, np.newaxis] * grid
-    at_salvage = (problem.salvage * step).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, np.newaxis] * grid
+    grid = _stock_grid(problem).astype(np.float32)[:, np.newaxis, np.newaxis, :]
+    at_price = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis] * grid
+    at_salvage = (problem.salvage.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis] * grid)[:, np.newaxis]
     label_cost = problem.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
     reachable = problem.allowed.max(axis=1)
     from_first = np.broadcast_to(problem.allowed[:, :1], problem.allowed.shape)
@@ -112,7 +116,7 @@ def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, 
     for week in reversed(range(weeks)):
         n = int(np.count_nonzero(problem.weeks_left > week))
         points = demand_points(problem.units[:n, :, week], problem.dispersion[:n, np.newaxis], DEMAND_POINTS)
-        transition = _transition((points / step[:n, np.newaxis, np.newaxis]).astype(np.float32))
+        transition = _transition(_in_steps(problem, points).astype(np.float32))
         # Revenue is price · (stock before - stock after): taken out of the next value, it needs no term of its own.
         after = value[:n].reshape(n, rungs, -1, STOCK_POINTS) - at_price[:n]
         sold = after @ transition.swapaxes(-1, -2)
@@ -129,8 +133,30 @@ def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, 
     return moved, stayed
 
 
-def _stock_step(stock: FloatArray) -> FloatArray:
-    return np.where(stock > 0, stock, 1.0) / (STOCK_POINTS - 1)
+def _stock_grid(problem: Problem) -> FloatArray:
+    """(articles, stock points): units of stock, even in the demand that it takes to sell them."""
+    most = np.where(problem.stock > 0, problem.stock, 1.0)[:, np.newaxis]
+    if problem.shelf is None:
+        return most / (STOCK_POINTS - 1) * np.arange(STOCK_POINTS)
+    return most * problem.shelf.even_stock(STOCK_POINTS)
+
+
+def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:
+    """A week's demand of the first articles, (articles, rungs, points), in steps of the grid of stock."""
+    n = len(demand)
+    share = demand / np.where(problem.stock > 0, problem.stock, 1.0)[:n, np.newaxis, np.newaxis]
+    if problem.shelf is None:
+        return share * (STOCK_POINTS - 1)
+    shelf = problem.shelf.part(slice(n))
+    return shelf.week_of(share) * ((STOCK_POINTS - 1) / shelf.needed[:, -1, np.newaxis, np.newaxis])
+
+
+def _point_of(problem: Problem, stock: FloatArray) -> FloatArray:
+    """(articles,): where a stock lies on the grid, in steps."""
+    share = stock / np.where(problem.stock > 0, problem.stock, 1.0)
+    if problem.shelf is not None:
+        share = problem.shelf.needed_for(share) / problem.shelf.needed[:, -1]
+    return np.clip(share, 0, 1) * (STOCK_POINTS - 1)
 
 
 def _transition(demand: SmallFloats) -> SmallFloats:
@@ -171,13 +197,12 @@ def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> IntArr
     """The policy along the mean stock, values interpolated between grid points; of equal rungs the higher."""
     articles, _, weeks = problem.units.shape
     every = np.arange(articles)
-    step = _stock_step(problem.stock)
     stock, wait, left = problem.stock.copy(), problem.wait.copy(), np.minimum(problem.left, moved.shape[-2])
     rung = np.zeros(articles, dtype=np.int64)
     least_gain = LEAST_GAIN + ROUNDING * problem.price[:, 0] * problem.stock
     path = np.zeros((articles, weeks), dtype=np.int64)
     for week in range(len(moved)):
-        point = np.clip(stock / step, 0, STOCK_POINTS - 1)
+        point = _point_of(problem, stock)
         below = np.minimum(point.astype(np.int64), STOCK_POINTS - 2)
         share, spent = point - below, np.maximum(left - 1, 0)
         stay = _between(stayed[week, every, rung, spent], below, share)
@@ -188,7 +213,10 @@ def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> IntArr
         left = left - moves
         wait = np.where(moves, problem.weeks_between - 1, np.maximum(wait - 1, 0))
         path[:, week] = rung
-        stock = stock - expected_sales(stock, problem.units[every, rung, week], problem.dispersion)
+        demand = problem.units[every, rung, week]
+        if problem.shelf is not None:
+            demand = demand * problem.shelf.demand_left(stock / np.where(problem.stock > 0, problem.stock, 1.0))
+        stock = stock - expected_sales(stock, demand, problem.dispersion)
     path[:, len(moved) :] = rung[:, np.newaxis]
     return path
 

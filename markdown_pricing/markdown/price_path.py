@@ -9,11 +9,13 @@ import pandas as pd
 
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import FinalError
-from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, Problem, best_rungs
+from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, ROUNDING, Problem, best_rungs
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, ladder_cents, to_price
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.sales import expected_sales
 from markdown_pricing.markdown.season import BoolArray, Season, read_season
+from markdown_pricing.markdown.shelf import SHELF_SHARES as SHELF_SHARES
+from markdown_pricing.markdown.shelf import Shelf
 
 HABIT = ((0.6, 30), (0.8, 50))
 """The fixed ladder: from this share of the season on, this discount in percent."""
@@ -150,17 +152,20 @@ def _filled(current: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:
     return np.where(np.arange(cents.shape[1]) < rungs[:, np.newaxis], cents, last), rungs
 
 
-def plan(ladders: Ladders, units: FloatArray, dispersion: FloatArray) -> Plan:
+def plan(ladders: Ladders, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None = None) -> Plan:
     """The path that brings most, never less than keeping the price or the fixed ladder.
 
-    units      : (articles, rungs, weeks), mean demand at each of ladders.prices, >= 0
+    units      : (articles, rungs, weeks), mean demand at each of ladders.prices with today's stock, >= 0
     dispersion : (articles,), demand's variance is mean + dispersion · mean²
+    shelf      : (articles, 33), demand relative to today's when SHELF_SHARES of today's stock are left, in (0, 1],
+                 rising to 1 at the whole stock; None when demand does not fall with the stock
     raises BadUnits when a shape is wrong or a number is not finite or below 0
     The best of the dynamic programme's path, keep and habit by revenue less label cost. A markdown that does not earn
     a cent more than keeping is not planned.
     """
     units, dispersion = np.asarray(units, dtype=np.float64), np.asarray(dispersion, dtype=np.float64)
-    _check_units(ladders, units, dispersion)
+    _check_units(ladders, units, dispersion, shelf)
+    shelves = None if shelf is None else Shelf.of(np.asarray(shelf, dtype=np.float64))
     season = ladders.season
     between = ladders.per_article([own.weeks_between_markdowns for own in ladders.rules]).astype(np.int64)
     most = ladders.per_article([own.max_markdowns for own in ladders.rules]).astype(np.int64)
@@ -189,20 +194,27 @@ def plan(ladders: Ladders, units: FloatArray, dispersion: FloatArray) -> Plan:
                 label_cost=label_cost[rows],
                 max_markdowns=own.max_markdowns,
                 weeks_between=own.weeks_between_markdowns,
+                shelf=None if shelves is None else shelves.part(rows),
             )
         )
     habit_path = _habit_rungs(ladders, left, wait, between, touchable, moves)
-    keep = evaluate_path(ladders, np.zeros_like(path), units, dispersion)
-    habit = evaluate_path(ladders, habit_path, units, dispersion)
-    best = evaluate_path(ladders, path, units, dispersion)
+    keep = evaluate_path(ladders, np.zeros_like(path), units, dispersion, shelf)
+    habit = evaluate_path(ladders, habit_path, units, dispersion, shelf)
+    best = evaluate_path(ladders, path, units, dispersion, shelf)
     rungs = np.where((habit.gain > best.gain)[:, np.newaxis], habit.rungs, best.rungs)
     pays = np.maximum(habit.gain, best.gain) - keep.gain >= LEAST_GAIN
-    best = evaluate_path(ladders, rungs * pays[:, np.newaxis], units, dispersion)
+    best = evaluate_path(ladders, rungs * pays[:, np.newaxis], units, dispersion, shelf)
     return Plan(best, keep, habit, left, wait, touchable, moves)
 
 
-def evaluate_path(ladders: Ladders, rungs: IntArray, units: FloatArray, dispersion: FloatArray) -> PathValue:
-    """What the path `rungs` (articles, weeks) brings along the mean stock: each week sells E[min(stock, demand)]."""
+def evaluate_path(
+    ladders: Ladders, rungs: IntArray, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None = None
+) -> PathValue:
+    """What the path `rungs` (articles, weeks) brings along the mean stock: each week sells E[min(stock, demand)].
+
+    units, dispersion, shelf : as `plan` takes them; a week's demand is that of the stock at its start
+    """
+    shelves = None if shelf is None else Shelf.of(np.asarray(shelf, dtype=np.float64))
     season = ladders.season
     price = np.take_along_axis(ladders.prices, rungs, axis=1)
     selling = np.arange(rungs.shape[1]) < season.weeks_left[:, np.newaxis]
@@ -211,6 +223,8 @@ def evaluate_path(ladders: Ladders, rungs: IntArray, units: FloatArray, dispersi
     remaining = season.stock.astype(np.float64)
     for week in range(rungs.shape[1]):
         stock[:, week] = remaining
+        if shelves is not None:
+            demand[:, week] *= shelves.demand_left(remaining / np.maximum(season.stock, 1))
         sold[:, week] = expected_sales(remaining, demand[:, week], dispersion)
         remaining = remaining - sold[:, week]
     leftover = np.maximum(remaining, 0.0)
@@ -220,7 +234,9 @@ def evaluate_path(ladders: Ladders, rungs: IntArray, units: FloatArray, dispersi
     return PathValue(rungs, sold, stock, leftover, revenue, markdowns * cost)
 
 
-def deepest_sales(ladders: Ladders, own_plan: Plan, units: FloatArray, dispersion: FloatArray) -> FloatArray:
+def deepest_sales(
+    ladders: Ladders, own_plan: Plan, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None = None
+) -> FloatArray:
     """(articles,): units sold at most if every markdown came as early and as deep as the rules allow.
 
     "At most" is each week's mean and 1.28 standard deviations, as if all weeks were lucky together: a season in ten.
@@ -230,16 +246,19 @@ def deepest_sales(ladders: Ladders, own_plan: Plan, units: FloatArray, dispersio
     left, wait, rung = own_plan.left, own_plan.wait, np.zeros(len(every), dtype=np.int64)
     deepest = ladders.cents.shape[1] - 1 - own_plan.moves[:, :, ::-1].argmax(axis=2)
     sold = np.zeros(len(every))
+    shelves = None if shelf is None else Shelf.of(np.asarray(shelf, dtype=np.float64))
     for week in range(ladders.weeks):
         free = (wait == 0) & (left > 0) & own_plan.touchable[:, week] & own_plan.moves[every, rung].any(axis=1)
         rung = np.where(free, deepest[every, rung], rung)
         left, wait = left - free, np.where(free, between - 1, np.maximum(wait - 1, 0))
         mean = np.where(week < season.weeks_left, units[every, rung, week], 0.0)
+        if shelves is not None:
+            mean = mean * shelves.demand_left(1 - sold / np.maximum(season.stock, 1))
         sold += mean + 1.2816 * np.sqrt(mean + dispersion * mean**2)
     return sold
 
 
-def _check_units(ladders: Ladders, units: FloatArray, dispersion: FloatArray) -> None:
+def _check_units(ladders: Ladders, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None) -> None:
     faults = []
     wanted = (*ladders.cents.shape, ladders.weeks)
     if units.shape != wanted:
@@ -249,6 +268,13 @@ def _check_units(ladders: Ladders, units: FloatArray, dispersion: FloatArray) ->
     for name, values in (("units", units), ("dispersion", dispersion)):
         if bad := int((~(np.isfinite(values) & (values >= 0))).sum()):
             faults.append(f"{bad} {name} are not finite or below 0")
+    if shelf is not None:
+        if shelf.shape != (len(units), len(SHELF_SHARES)):
+            faults.append(f"shelf has the shape {shelf.shape}, asked for was {(len(units), len(SHELF_SHARES))}")
+        elif bad := int((~(np.isfinite(shelf) & (shelf > 0) & (shelf <= 1 + ROUNDING))).sum()):
+            faults.append(f"{bad} values of shelf are not above 0 and at most 1")
+        elif (np.diff(shelf, axis=1) < -ROUNDING).any() or (np.abs(shelf[:, -1] - 1) > ROUNDING).any():
+            faults.append("shelf does not rise with the stock to 1 at today's")
     if faults:
         raise BadUnits(faults)
 

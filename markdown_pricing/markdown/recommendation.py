@@ -79,6 +79,7 @@ def recommend(
     dispersion: FloatArray,
     elasticity: tuple[FloatArray, FloatArray] | None = None,
     *,
+    shelf: FloatArray | None = None,
     model_grade: str = "A",
     model_version: str,
     run_id: str,
@@ -88,11 +89,12 @@ def recommend(
 
     units, dispersion : (articles, rungs, weeks) and (articles,), as `price_path.plan` takes them
     elasticity        : its value and standard error, each (articles,); NaN where unknown
+    shelf             : (articles, 33), as `price_path.plan` takes it
     expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent.
     It is stated before the cost of labels, which the plan weighs (so only when labels cost something can the habit
     show more revenue). Nothing to sell counts as all sold: sell-through 1, left-over 0.
     """
-    season, own_plan = ladders.season, plan(ladders, units, dispersion)
+    season, own_plan = ladders.season, plan(ladders, units, dispersion, shelf)
     best, keep, habit = own_plan.best, own_plan.keep, own_plan.habit
     every = np.arange(len(articles))
     prices, rung = ladders.prices, best.rungs[:, 0]
@@ -105,7 +107,7 @@ def recommend(
     codes = read_reason_codes()
     reason_code = codes.choose_reason(_reasons_that_hold(ladders, own_plan))
     exception_code = codes.choose_exception(
-        _exceptions_that_hold(articles, history, ladders, own_plan, units, dispersion)
+        _exceptions_that_hold(articles, history, ladders, own_plan, units, dispersion, shelf)
     )
     columns = {
         "country": country.code,
@@ -201,6 +203,7 @@ def _exceptions_that_hold(
     own_plan: Plan,
     units: FloatArray,
     dispersion: FloatArray,
+    shelf: FloatArray | None,
 ) -> dict[str, BoolArray]:
     season = ladders.season
     category = articles["category"]
@@ -216,7 +219,7 @@ def _exceptions_that_hold(
         "unknown_category": unknown.to_numpy(dtype=np.bool_),
         "no_history": ~season.has_history,
         "off_ladder": ladders.off_ladder,
-        "certain_leftover": stock - deepest_sales(ladders, own_plan, units, dispersion)
+        "certain_leftover": stock - deepest_sales(ladders, own_plan, units, dispersion, shelf)
         >= CERTAIN_LEFTOVER_SHARE * stock,
     }
 

@@ -1,0 +1,47 @@
+"""The best policy by brute force: whole units, negative binomial demand, every state; no code shared with the plan."""
+
+import numpy as np
+from scipy.stats import nbinom
+
+
+def value_of_first_moves(
+    price: np.ndarray,
+    units: np.ndarray,
+    dispersion: float,
+    salvage: float,
+    stock: int,
+    demand_left: np.ndarray,
+    markdowns: int,
+    between: int,
+) -> np.ndarray:
+    """(rungs,): what selling the first week on each rung brings when all that follows is decided best.
+
+    price : (rungs,), falling; units : (rungs, weeks); demand_left : (stock + 1,), relative to the whole stock's
+    A week's demand is that of the stock at its start; all rungs may be reached from all higher ones.
+    """
+    rungs, weeks = units.shape
+    stocks = np.arange(stock + 1)
+    # Value by rung in force, markdowns left, weeks until the next is allowed, stock.
+    value = np.broadcast_to(salvage * stocks, (rungs, markdowns + 1, between, stock + 1)).copy()
+    for week in reversed(range(weeks)):
+        sold = np.array([_sell(price[r], units[r, week], dispersion, demand_left, value[r]) for r in range(rungs)])
+        stay = sold[:, :, [max(wait - 1, 0) for wait in range(between)]]
+        value = stay.copy()
+        for rung in range(rungs):
+            for left in range(1, markdowns + 1):
+                for to in range(rung + 1, rungs):
+                    value[rung, left, 0] = np.maximum(value[rung, left, 0], sold[to, left - 1, between - 1])
+    first = [stay[0, markdowns, 0, stock], *sold[1:, markdowns - 1, between - 1, stock]]
+    return np.array(first)
+
+
+def _sell(price: float, mean: float, dispersion: float, demand_left: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """One week from each stock, the best that follows included: after (markdowns left, wait, stock)."""
+    brings = np.zeros_like(after)
+    for stock in range(after.shape[-1]):
+        size, own_mean = 1 / dispersion, mean * demand_left[stock]
+        sold = np.arange(stock + 1)
+        chance = nbinom.pmf(sold, size, size / (size + own_mean))
+        chance[-1] += nbinom.sf(stock, size, size / (size + own_mean))
+        brings[..., stock] = (chance * (price * sold + after[..., stock - sold])).sum(axis=-1)
+    return brings
