@@ -74,7 +74,7 @@ def test_shelves_that_do_not_matter_change_nothing() -> None:
 
 @pytest.mark.parametrize("stock", [30, 400])
 def test_who_knows_that_empty_shelves_sell_slowly_clears_earlier_and_deeper(stock: int) -> None:
-    """Stock that would nearly sell by itself: lower prices, half the left-over, three percent more money."""
+    """Stock that would nearly sell by itself: lower prices, earlier on the average, half the left-over, more money."""
     ladders = ladders_of(*[article(stock=stock, salvage=1.0) for _ in range(40)])
     units, dispersion = demand(ladders, stock / 8 * np.linspace(0.6, 1.1, 40)), np.full(40, 0.3)
     shelf = shelf_of(40, 0.5)
@@ -83,7 +83,7 @@ def test_who_knows_that_empty_shelves_sell_slowly_clears_earlier_and_deeper(stoc
     blind = evaluate_path(ladders, plan(ladders, units, dispersion).best.rungs, units, dispersion, shelf)
 
     assert aware.rungs[:, 4:].mean() > blind.rungs[:, 4:].mean() + 0.5
-    assert (first_markdown(aware.rungs) <= first_markdown(blind.rungs)).mean() > 0.9
+    assert first_markdown(aware.rungs).mean() < first_markdown(blind.rungs).mean() - 0.5
     assert aware.leftover.sum() < 0.5 * blind.leftover.sum()
     assert aware.revenue.sum() > 1.03 * blind.revenue.sum()
 
