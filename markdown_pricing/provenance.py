@@ -26,6 +26,12 @@ class Provenance:
     seed: int = 0
     rules: str = ""
     price_endings: str = ""
+    shared_demand: str = ""
+    """Version of what the countries share, or "none"."""
+    model_grade: str = ""
+    """A: the country's own model; see demand/step_down.py."""
+    model_of: str = ""
+    """Week and version of a model that was fitted in an earlier week."""
 
     def of(self, **made_with: str | int) -> "Provenance":
         """The same origin, one step of the flow further."""

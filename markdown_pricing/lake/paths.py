@@ -11,6 +11,7 @@ PREDICTIONS = "markdown_predictions"
 TRAINING_DATA = "markdown_pricing/training_data"
 MODELS = "markdown_pricing/models"
 PRICE_PATHS = "markdown_pricing/price_paths"
+SHARED_DEMAND = "markdown_pricing/shared_demand"
 
 MADE_BY = {
     SNAPSHOTS: "markdown_training_data",
@@ -18,6 +19,7 @@ MADE_BY = {
     TRAINING_DATA: "training_data",
     MODELS: "demand_model",
     PRICE_PATHS: "markdown_predictions",
+    SHARED_DEMAND: "shared_demand",
 }
 """Folder -> the asset that fills it."""
 
@@ -49,6 +51,11 @@ def predictions_file(week: date, country: str) -> str:
 
 def price_paths_file(week: date, country: str) -> str:
     return f"{PRICE_PATHS}/{week}/country={country}/part-0.parquet"
+
+
+def shared_demand_file(week: date, stamp: str) -> str:
+    """One for each delivery of a week, so that a country never takes what was learnt from another one."""
+    return f"{SHARED_DEMAND}/{week}/snapshot={stamp}/shared_demand.bin"
 
 
 def week_of_folder(name: str) -> date | None:
