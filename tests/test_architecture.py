@@ -26,8 +26,11 @@ MAY_IMPORT = {
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"provenance"},
+    "backtest": BASE | SCIENCE | {"provenance", "pricing", "sample"},
     "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts"},
-    "commands": BASE | SCIENCE | {"lake", "erp", "sample", "pricing", "provenance", "orchestration", "settings"},
+    "commands": BASE
+    | SCIENCE
+    | {"lake", "erp", "sample", "pricing", "backtest", "charts", "provenance", "orchestration", "settings"},
     "definitions": BASE | SCIENCE | {"lake", "orchestration", "pricing", "settings"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),

@@ -123,7 +123,7 @@ class Market:
         reference = self.family.reference(asked, self.reference[rows, None], week - self.week)
         level = chosen.interest(self.country.code, np.array([week])) * self._surroundings(rows, week)[:, None]
         response = self.family.response(asked / list_price, reference / list_price, chosen.elasticity[:, None])
-        shelf = 1 - np.exp(-BROKEN_ASSORTMENT * _by_rung(stock) / chosen.stores[:, None])
+        shelf = found_share(_by_rung(stock), chosen.stores[:, None])
         on_sale = (week <= chosen.end)[:, None]
         mean: FloatArray = (1 - RETURN_RATE) * on_sale * level * response * shelf
         return mean if max(np.ndim(price), np.ndim(stock)) > 1 else mean[:, 0]
@@ -226,6 +226,11 @@ class Market:
         ]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
         return pa.Table.from_arrays(arrays, schema=SCHEMA).sort_by([("article_id", "ascending"), ("week", "ascending")])
+
+
+def found_share(stock: FloatArray, stores: IntArray) -> FloatArray:
+    """The share of customers who find their size, of shapes that broadcast; 0 without stock."""
+    return np.asarray(1 - np.exp(-BROKEN_ASSORTMENT * stock / stores), float)
 
 
 def stores_with_stock(stock: IntArray, stores: IntArray) -> IntArray:

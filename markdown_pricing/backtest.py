@@ -1,0 +1,189 @@
+"""The proof: a simulated season priced by any policy, and real past weeks forecast as they were, with no I/O.
+
+Here the sample market, whose truth is known, meets the demand models and the plan: each week a model is fitted anew on
+what its own prices sold, and every article is planned anew, by the steps that price a country.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property, lru_cache
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.countries import Country
+from markdown_pricing.demand.model import FloatArray, forecast, make_model
+from markdown_pricing.markdown.price_path import SHELF_SHARES, Ladders, plan
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.markdown.sales import demand_quantile, expected_sales
+from markdown_pricing.markdown.simulation import (
+    TUNED_RULE,
+    Decision,
+    Played,
+    Policy,
+    Situation,
+    fixed_ladder,
+    hold,
+    play,
+)
+from markdown_pricing.pricing import SEED, CountryWeek, make_training_data
+from markdown_pricing.sample.families import family_named
+from markdown_pricing.sample.market import Market, found_share
+from markdown_pricing.sample.season import sample_market
+from markdown_pricing.sample.seasonality import FIRST_MONDAY
+
+LEAST_SHELF = 1e-3
+"""Nobody finds an article without stock; the plan wants a number above 0."""
+
+LEAST_UNITS = 1e-9
+FIRST_WEEK = date(2025, 3, 3)
+PEER, PLANNER = "plain_boosting", "planner"
+RULES: Mapping[str, Policy] = {"hold": hold, "fixed_ladder": fixed_ladder, "tuned_rule": TUNED_RULE}
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A sample market as the simulation plays it: in the contract's form, checked as a snapshot is."""
+
+    market: Market
+
+    @property
+    def country(self) -> Country:
+        return self.market.country
+
+    @cached_property
+    def week(self) -> date:
+        return FIRST_MONDAY + timedelta(weeks=self.market.week)
+
+    def frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        checked = make_training_data(self.market.table(), self.week, self.country.code)
+        of_the_week = CountryWeek.of(checked, self.week, self.country.code)
+        return of_the_week.articles, of_the_week.history
+
+    def sell(self, prices: FloatArray) -> "tuple[Twin, np.ndarray[tuple[int], np.dtype[np.int64]]]":
+        market, sales = self.market.sell(prices)
+        return Twin(market), sales.units
+
+    def true_units(self, ladders: Ladders) -> FloatArray:
+        """Mean demand at each of ladders.prices with today's stock, (articles, rungs, weeks)."""
+        market = self.market
+        rows, weeks = market.on_sale, range(market.week, market.week + ladders.weeks)
+        return np.stack(
+            [market.expected_units(rows, week, ladders.cents, market.stock[rows]) for week in weeks], axis=2
+        )
+
+    def true_shelf(self) -> FloatArray:
+        """Demand relative to today's at SHELF_SHARES of today's stock, (articles, shares)."""
+        rows = self.market.on_sale
+        stores, stock = self.market.articles.stores[rows, None], np.maximum(self.market.stock[rows, None], 1)
+        found = found_share(stock * SHELF_SHARES, stores) / found_share(stock.astype(float), stores)
+        return np.maximum(found, LEAST_SHELF)
+
+    def true_dispersion(self) -> FloatArray:
+        return self.market.articles.dispersion[self.market.on_sale]
+
+
+@dataclass(frozen=True)
+class Lent:
+    """What of the truth a model is lent, to see what it lacks.
+
+    level    : the mean demand at today's price in every week to come, and the shelf effect; the response is its own
+    response : demand at each price relative to today's; the level is its own
+    """
+
+    level: bool = False
+    response: bool = False
+
+
+NOTHING, ALL = Lent(), Lent(level=True, response=True)
+
+
+def planner(situation: Situation) -> Decision:
+    """The plan on the true mean demand: what a perfect model would earn."""
+    twin, ladders = _twin(situation), situation.ladders()
+    return decision(ladders, twin.true_units(ladders), twin.true_dispersion(), twin.true_shelf())
+
+
+def model_policy(name: str, lent: Lent = NOTHING, seed: int = SEED) -> Policy:
+    """A demand model by name, fitted anew each week, and the plan on what it answers; UnknownModel when played."""
+
+    def priced(situation: Situation) -> Decision:
+        articles, history, week = situation.articles, situation.history, situation.week
+        ladders = situation.ladders()
+        model = make_model(name)
+        model.fit(history, week, seed)
+        units = forecast(model, articles, history, week, ladders.prices, ladders.weeks)
+        shelf = model.shelf(articles, history, week, SHELF_SHARES) if hasattr(model, "shelf") else None
+        dispersion = model.dispersion(articles, history, week)
+        if lent != NOTHING:
+            truth = _twin(situation).true_units(ladders)
+            units = _lend(units, truth, lent)
+            shelf = _twin(situation).true_shelf() if lent.level else shelf
+        return decision(ladders, units, dispersion, shelf)
+
+    return priced
+
+
+def _lend(units: FloatArray, truth: FloatArray, lent: Lent) -> FloatArray:
+    level, response = (truth if lent.level else units), (truth if lent.response else units)
+    relative = response / np.maximum(response[:, :1], LEAST_UNITS)
+    return np.asarray(level[:, :1] * relative)
+
+
+def decision(ladders: Ladders, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None) -> Decision:
+    """This week of the best path, with what it is expected to sell; arguments as `plan` takes them."""
+    rung = plan(ladders, units, dispersion, shelf).best.rungs[:, 0]
+    every, stock = np.arange(len(rung)), ladders.season.stock
+    mean = np.where(ladders.season.weeks_left > 0, units[every, rung, 0], 0.0)
+    return Decision(
+        prices=ladders.prices[every, rung],
+        units=expected_sales(stock.astype(np.float64), mean, dispersion),
+        q10=np.minimum(demand_quantile(0.1, mean, dispersion), stock).astype(np.float64),
+        q90=np.minimum(demand_quantile(0.9, mean, dispersion), stock).astype(np.float64),
+    )
+
+
+def _twin(situation: Situation) -> Twin:
+    if not isinstance(situation.market, Twin):
+        raise TypeError("only a market whose truth is known can lend it")
+    return situation.market
+
+
+def policy_named(name: str) -> Policy:
+    """A rule policy, the planner or a demand model, by name; raises UnknownModel.
+
+    "gradient_boosting+level" and "gradient_boosting+response" are the model with a part of the truth lent.
+    """
+    if name in RULES:
+        return RULES[name]
+    if name == PLANNER:
+        return planner
+    model, _, lent = name.partition("+")
+    make_model(model)
+    return model_policy(model, Lent(level="level" in lent, response="response" in lent))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One simulated run: everything that its luck depends on."""
+
+    family: str
+    country: Country
+    articles: int
+    weeks: int
+    seed: int
+    week: date = FIRST_WEEK
+
+
+@lru_cache(maxsize=2)
+def twin_of(setting: Setting) -> Twin:
+    """The market before the first week of the run, with two years that a past manager priced; raises UnknownFamily."""
+    family = family_named(setting.family)
+    return Twin(
+        sample_market(setting.country, setting.week, setting.articles, setting.seed, setting.weeks, family=family)
+    )
+
+
+def play_setting(setting: Setting, policy: str, book: RuleBook) -> Played:
+    return play(policy, twin_of(setting), policy_named(policy), book, setting.weeks)

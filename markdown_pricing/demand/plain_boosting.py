@@ -1,0 +1,233 @@
+"""The peer to beat: LightGBM as a good data scientist sets it up in a day, with the same plan on top.
+
+Lags and rolling means of units, age, calendar, weeks to the end, stock, attributes, weeks ahead as a feature, log of
+price over list price with a monotone constraint: the price response is what the trees find in the history. No
+elasticity, no pooling, no correction of sold-out weeks but leaving out those that began without stock.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Self
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.demand.model import most_important
+from markdown_pricing.training_data.features import (
+    Age,
+    FloatArray,
+    IntArray,
+    Panel,
+    attribute_columns,
+    lag,
+    season_terms,
+    week_number,
+    week_of_year,
+)
+
+LARGEST_TRAINING_ROWS = 30_000
+HORIZONS_A_TARGET = 4
+LONGEST_HORIZON = 24
+LAGS = 4
+ROUNDS = 150
+MOST_VALUES = 60
+PRICE = "log_price_ratio"
+PARAMETERS: dict[str, Any] = {
+    "objective": "tweedie",
+    "tweedie_variance_power": 1.2,
+    "learning_rate": 0.08,
+    "num_leaves": 24,
+    "min_data_in_leaf": 30,
+    "lambda_l2": 1.0,
+    "feature_fraction": 0.8,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 127,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+LEAST_DISPERSION, MOST_DISPERSION, USUAL_DISPERSION = 0.02, 3.0, 0.3
+
+
+@dataclass
+class PlainBoosting:
+    """See the module; `trees` is None when there was nothing to learn from, and every answer is the mean sale.
+
+    values : the known values of `category` and of each attribute that is text
+    """
+
+    trees: lgb.Booster | None = None
+    features: list[str] = field(default_factory=list)
+    values: dict[str, list[str]] = field(default_factory=dict)
+    spread: float = USUAL_DISPERSION
+    usual: float = 0.0
+
+    def fit(self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: object = None) -> None:
+        self.trees, self.features, self.spread = None, [], USUAL_DISPERSION
+        self.values = _known_values(history)
+        offered = history["stock"].to_numpy(dtype=np.float64) > 0
+        units = np.maximum(history["units"].to_numpy(dtype=np.float64), 0.0)
+        self.usual = float(units[offered].mean()) if offered.any() else 0.0
+        if self.usual <= 0:
+            return
+        panel = Panel.of(history)
+        origin, target = _draw_targets(panel, offered, seed)
+        if len(target) < 4 * int(PARAMETERS["min_data_in_leaf"]):
+            return
+        columns = _known_at(history, panel, (panel.row[origin], panel.column[origin]))
+        columns |= self._of_the_article(history.iloc[origin])
+        columns |= _of_the_week(
+            history.iloc[target], week_number(history["week"].iloc[target]), panel.column[target] - panel.column[origin]
+        )
+        columns[PRICE] = _log_ratio(history.iloc[target]["price"], history.iloc[target]["list_price"])
+        self.features = list(columns)
+        parameters = {**PARAMETERS, "seed": seed, "num_threads": threads}
+        parameters["monotone_constraints"] = [-1 if name == PRICE else 0 for name in self.features]
+        x, y = np.column_stack(list(columns.values())).astype(np.float32), units[target]
+        data = lgb.Dataset(x, y, feature_name=self.features, categorical_feature=list(self.values), params=parameters)
+        self.trees = lgb.train(parameters, data, num_boost_round=ROUNDS)
+        near = panel.column[target] == panel.column[origin]
+        mean = np.asarray(self.trees.predict(x[near], num_threads=1))
+        excess = ((y[near] - mean) ** 2 - mean).sum() / max((mean**2).sum(), 1e-9)
+        self.spread = float(np.clip(excess, LEAST_DISPERSION, MOST_DISPERSION))
+
+    def units(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
+    ) -> FloatArray:
+        if self.trees is None or articles.empty:
+            return np.full((*prices.shape, weeks), self.usual)
+        frame = pd.concat([history.loc[history["article_id"].isin(articles["article_id"])], articles])
+        panel = Panel.of(frame)
+        cell = (panel.row[-len(articles) :], panel.column[-len(articles) :])
+        now = _known_at(frame, panel, cell) | self._of_the_article(articles)
+        rungs = prices.shape[1]
+        row = np.repeat(np.arange(len(articles)), weeks)
+        ahead = np.tile(np.arange(weeks), len(articles))
+        asked = articles.iloc[row]
+        columns = {name: values[row] for name, values in now.items()}
+        columns |= _of_the_week(asked, week_number(asked["week"]) + ahead, ahead)
+        columns[PRICE] = np.zeros(len(row))
+        x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
+        x = np.repeat(x[:, np.newaxis], rungs, axis=1)
+        ratio = _log_ratio(prices, articles["list_price"].to_numpy()[:, np.newaxis])
+        x[:, :, self.features.index(PRICE)] = ratio[row]
+        answer = np.asarray(self.trees.predict(x.reshape(-1, x.shape[2]), num_threads=1))
+        units: FloatArray = answer.reshape(len(articles), weeks, rungs).swapaxes(1, 2)
+        return np.maximum(units, 0.0)
+
+    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
+        return np.ones((len(articles), len(shares)))
+
+    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
+        return np.zeros((len(articles), weeks))
+
+    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
+        return np.full(len(articles), self.spread)
+
+    def elasticity(
+        self, articles: pd.DataFrame, history: pd.DataFrame | None = None, week: date | None = None
+    ) -> tuple[FloatArray, FloatArray] | None:
+        return None
+
+    def importance(self) -> dict[str, float]:
+        if self.trees is None:
+            return {}
+        gains = self.trees.feature_importance(importance_type="gain")
+        return most_important(dict(zip(self.features, gains.tolist(), strict=True)))
+
+    def to_bytes(self) -> bytes:
+        trees = None if self.trees is None else self.trees.model_to_string()
+        kept = {"features": self.features, "values": self.values, "spread": self.spread, "usual": self.usual}
+        return json.dumps({"trees": trees, **kept}).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        saved = json.loads(data)
+        trees = None if saved["trees"] is None else lgb.Booster(model_str=saved["trees"])
+        return cls(trees, saved["features"], saved["values"], saved["spread"], saved["usual"])
+
+    def _of_the_article(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
+        """Codes of the article's category and attributes, NaN for a value never seen."""
+        return {name: _codes(frame, name, known) for name, known in self.values.items()}
+
+
+def _known_values(history: pd.DataFrame) -> dict[str, list[str]]:
+    known = {}
+    for name in ["category", *attribute_columns(history)]:
+        if name == "category" or not pd.api.types.is_numeric_dtype(history[name]):
+            values = sorted(history[name].dropna().astype(str).unique())
+            if len(values) <= MOST_VALUES:
+                known[name] = values
+    return known
+
+
+def _codes(frame: pd.DataFrame, name: str, known: list[str]) -> FloatArray:
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    codes = pd.Index(known, dtype="str").get_indexer(frame[name].where(frame[name].notna(), "").astype(str))
+    return np.where(codes < 0, np.nan, codes)
+
+
+def _draw_targets(panel: Panel, offered: "np.ndarray[Any, Any]", seed: int) -> tuple[IntArray, IntArray]:
+    """Row numbers of (decision, target): each target from its own week and from earlier ones drawn at random."""
+    rng = np.random.default_rng(seed)
+    row_at = panel.grid(np.arange(len(offered)), -1.0).astype(np.int64)
+    targets = np.flatnonzero(offered)
+    share = min(1.0, LARGEST_TRAINING_ROWS / (HORIZONS_A_TARGET * max(len(targets), 1)))
+    target = np.repeat(targets[rng.random(len(targets)) < share], HORIZONS_A_TARGET)
+    ahead = rng.integers(0, LONGEST_HORIZON + 1, len(target))
+    ahead[::HORIZONS_A_TARGET] = 0
+    ahead[1::HORIZONS_A_TARGET] %= 5
+    column = panel.column[target] - ahead
+    origin = np.where(column >= 0, row_at[panel.row[target], np.maximum(column, 0)], -1)
+    use = origin >= 0
+    use &= offered[np.maximum(origin, 0)]
+    return origin[use], target[use]
+
+
+def _known_at(frame: pd.DataFrame, panel: Panel, cell: tuple[IntArray, IntArray]) -> dict[str, FloatArray]:
+    """What was known on the Monday of the decisions at `cell`: nothing that the week itself sold."""
+    units, stock, stores = (panel.grid(frame[name]) for name in ("units", "stock", "stores"))
+    ratio = panel.grid(_log_ratio(frame["price"], frame["list_price"]))
+    lags = {f"units_{back}": lag(units, back) for back in range(1, LAGS + 1)}
+    past = np.stack([lag(units, back) for back in range(1, 9)])
+    known = ~np.isnan(past)
+    mean_4, mean_8 = (
+        np.where(
+            known[:to].any(axis=0), np.nan_to_num(past[:to]).sum(axis=0) / np.maximum(known[:to].sum(axis=0), 1), np.nan
+        )
+        for to in (4, 8)
+    )
+    grids = lags | {
+        "mean_4": mean_4,
+        "mean_8": mean_8,
+        "log_ratio_1": lag(ratio, 1),
+        "log_ratio_2": lag(ratio, 2),
+        "stock": stock,
+        "stores": stores,
+        "stock_per_store": stock / np.maximum(stores, 1.0),
+        "list_price": panel.grid(frame["list_price"]),
+    }
+    return {name: grid[cell] for name, grid in grids.items()}
+
+
+def _of_the_week(frame: pd.DataFrame, week: IntArray, ahead: IntArray) -> dict[str, FloatArray]:
+    age = Age.of(week, week_number(frame["launch_week"]), week_number(frame["end_week"]))
+    season = season_terms(week, harmonics=1)
+    return {
+        "weeks_ahead": np.minimum(ahead, LONGEST_HORIZON).astype(np.float64),
+        "age_weeks": age.age_weeks,
+        "weeks_to_end": age.weeks_to_end,
+        "life_share": age.life_share,
+        "week_of_year": week_of_year(week).astype(np.float64),
+        "season_sin": season[:, 0],
+        "season_cos": season[:, 1],
+    }
+
+
+def _log_ratio(price: Any, list_price: Any) -> FloatArray:
+    ratio: FloatArray = np.log(np.asarray(price, dtype=np.float64) / np.asarray(list_price, dtype=np.float64))
+    return ratio
