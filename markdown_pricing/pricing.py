@@ -4,6 +4,7 @@ The assets call these functions one by one and keep each result on the lake; `ma
 row.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,7 +12,11 @@ import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.countries import Country
+from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import DemandModel, FitReport, evaluate, forecast, make_model
+from markdown_pricing.demand.shared import CountryDemand, learn_country, pool
+from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
+from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.markdown.price_path import candidate_prices
 from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook
@@ -44,16 +49,92 @@ def make_training_data(snapshot_rows: pa.Table, week: date, country: str) -> pd.
     return mark_stockouts(check_training_data(snapshot_rows, week, country))
 
 
-def fit(country_week: CountryWeek, model_name: str, seed: int = SEED, threads: int = 1) -> DemandModel:
-    """A model by name, fitted on all weeks before the snapshot's; raises UnknownModel."""
+def fit(
+    country_week: CountryWeek,
+    model_name: str,
+    seed: int = SEED,
+    threads: int = 1,
+    shared: SharedDemand | None = None,
+) -> DemandModel:
+    """A model by name, fitted on all weeks before the snapshot, told what countries share; raises UnknownModel."""
     model = make_model(model_name)
-    model.fit(country_week.history, country_week.week, seed, threads)
+    told = None if shared is None else shared.told_to(country_week.country)
+    model.fit(country_week.history, country_week.week, seed, threads, told)
     return model
 
 
 def report(country_week: CountryWeek, model_name: str, seed: int = SEED, threads: int = 1) -> FitReport:
     """How well a model of that name foretold the last weeks, when it knew only what came before them."""
     return evaluate(model_name, country_week.history, country_week.week, seed, threads)
+
+
+@dataclass(frozen=True)
+class LearntTogether:
+    """What the countries of one week share, and who took part.
+
+    articles : country -> articles in its history ; left_out : country -> why
+    """
+
+    shared: SharedDemand
+    articles: Mapping[str, int]
+    left_out: Mapping[str, str]
+
+
+class NothingShared(FinalError):
+    def __init__(self, week: date, left_out: Mapping[str, str]) -> None:
+        listed = "".join(f"\n  - {country}: {why}" for country, why in left_out.items())
+        super().__init__(
+            f"No country of {week} has data to learn from together:{listed or ' it has no country at all'}\n"
+            "The countries can be priced without it, each where its own data is right."
+        )
+
+
+def learn_shared(
+    week: date, countries: Iterable[str], read: Callable[[str], pa.Table], seed: int = SEED
+) -> LearntTogether:
+    """What `countries` share; `read` answers the snapshot's rows of one, and no more than one is held in memory.
+
+    A country whose data is broken is left out; raises NothingShared when all are, and a TransientError of `read`.
+    """
+    contributions: dict[str, CountryDemand] = {}
+    articles, left_out = {}, {}
+    for country in sorted(countries):  # in one order, whoever asks: sums of floats depend on it
+        try:
+            sold = CountryWeek.of(make_training_data(read(country), week, country), week, country)
+            contributions[country] = learn_country(sold.history, week, seed)
+            articles[country] = int(sold.history["article_id"].nunique())
+        except (TransientError, MemoryError):
+            raise
+        except Exception as error:  # what is odd about one country must not take it from the others
+            left_out[country] = str(error) or type(error).__name__
+    if not contributions:
+        raise NothingShared(week, left_out)
+    return LearntTogether(pool(contributions), articles, left_out)
+
+
+def fit_or_step_down(
+    country_week: CountryWeek,
+    model_name: str,
+    seed: int = SEED,
+    threads: int = 1,
+    shared: SharedDemand | None = None,
+    last_good: Callable[[], KeptModel | None] = lambda: None,
+) -> Choice:
+    """The country's model by name when it passes its checks, else the next simpler one; see demand/step_down.py."""
+    sold = country_week
+    told = None if shared is None else shared.told_to(sold.country)
+    return choose(sold.history, sold.articles, sold.week, model_name, seed, threads, told, last_good)
+
+
+def modelled_by(origin: Provenance, choice: Choice, seed: int, shared_demand: str) -> Provenance:
+    """The origin of what rests on this model. `shared_demand` is the version of what was shared, or "none"."""
+    return origin.of(
+        demand_model=choice.name,
+        seed=seed,
+        shared_demand=shared_demand,
+        model_grade=choice.grade,
+        model_of=choice.model_of,
+    )
 
 
 def priced_under(origin: Provenance, book: RuleBook, country: Country) -> Provenance:
@@ -83,8 +164,8 @@ def price_articles(
         ladders,
         units=forecast(model, articles, history, country_week.week, ladders.prices, ladders.weeks),
         dispersion=model.dispersion(articles, history, country_week.week),
-        elasticity=model.elasticity(articles),
-        model_grade="A",
+        elasticity=model.elasticity(articles, history, country_week.week),
+        model_grade=origin.model_grade or OWN,
         model_version=f"{origin.demand_model} {origin.version}",
         run_id=run_id,
         predicted_at=predicted_at,

@@ -22,7 +22,7 @@ from markdown_pricing.training_data.features import (
 PRICE, SHELF = 0, 1
 """Columns of the terms: log of price over first price; log of the share of customers that find their size."""
 PRIOR_ELASTICITY = 1.8
-_TERMS = {  # name: prior mean, the country's spread around it, the categories' spread around the country
+TERMS = {  # name: prior mean, the country's spread around it, the categories' spread around the country
     "price": (-PRIOR_ELASTICITY, 0.8, 0.4),
     "shelf": (0.7, 0.5, 0.15),
     "launch_week": (-0.3, 0.5, 0.2),
@@ -36,10 +36,9 @@ _TERMS = {  # name: prior mean, the country's spread around it, the categories' 
     "cos_2": (0.0, 0.3, 0.1),
 }
 _ATTRIBUTE = (0.0, 0.3, 0.1)
-LAUNCH_TERMS = ("one", "log_launch_stock", "log_stores", "log_list_price", "log_life_weeks")
+LAUNCHTERMS = ("one", "log_launch_stock", "log_stores", "log_list_price", "log_life_weeks")
 MOST_VALUES = 60
 """A text attribute with more values than this (a name, a number) says nothing about an article never seen."""
-STOCK_SOLD_BY_END = 0.9
 
 
 @dataclass(frozen=True)
@@ -73,20 +72,20 @@ class Design:
 
     @property
     def term_names(self) -> list[str]:
-        return [*_TERMS, *self.scale]
+        return [*TERMS, *self.scale]
 
     @property
     def prior(self) -> Prior:
-        mean, country, category = np.array([*_TERMS.values(), *[_ATTRIBUTE] * len(self.scale)]).T
+        mean, country, category = np.array([*TERMS.values(), *[_ATTRIBUTE] * len(self.scale)]).T
         return Prior(mean, country, category)
 
     @property
     def attribute_terms(self) -> slice:
-        return slice(len(_TERMS), None)
+        return slice(len(TERMS), None)
 
     @property
     def launch_terms(self) -> int:
-        return len(LAUNCH_TERMS) + sum(len(values) for values in self.attributes.values() if values)
+        return len(LAUNCHTERMS) + sum(len(values) for values in self.attributes.values() if values)
 
     def category_of(self, frame: pd.DataFrame) -> IntArray:
         return codes_of(frame["category"], self.categories)
@@ -185,16 +184,6 @@ def shelf(stock: FloatArray, stores: FloatArray) -> FloatArray:
     a_store = np.maximum(stock / stores, 0.05)
     share: FloatArray = np.log(a_store / (a_store + 0.5))
     return share
-
-
-def stock_ahead(stock: FloatArray, weeks_ahead: IntArray, weeks_to_end: FloatArray) -> FloatArray:
-    """Stock to reckon with some weeks on: sold evenly, most of it by the end, whatever price is chosen.
-
-    One path for all prices: were a lower price to empty the shelf, demand would seem to rise with price.
-    """
-    sold = STOCK_SOLD_BY_END * np.minimum(weeks_ahead / (weeks_to_end + 1.0), 1.0)
-    left: FloatArray = stock * (1.0 - sold)
-    return left
 
 
 def codes_of(values: pd.Series, known: list[str]) -> IntArray:

@@ -14,16 +14,10 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.design import (
-    SHELF,
-    Rows,
-    attribute_values,
-    dates_of,
-    shelf,
-    stock_ahead,
-)
+from markdown_pricing.demand.design import PRICE, Rows, attribute_values, dates_of
+from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.level import Level
-from markdown_pricing.demand.log_linear import Learnt, LogLinear, State
+from markdown_pricing.demand.log_linear import LARGEST_UPLIFT, Learnt, LogLinear, State
 from markdown_pricing.demand.model import most_important
 from markdown_pricing.training_data.features import (
     Age,
@@ -65,8 +59,10 @@ class GradientBoosting:
     trees: lgb.Booster | None = None
     features: list[str] = field(default_factory=list)
 
-    def fit(self, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> None:
-        learnt = self.base.learn(history, seed)
+    def fit(
+        self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+    ) -> None:
+        learnt = self.base.learn(history, seed, shared)
         self.trees, self.features = None, []
         if learnt is None:
             return
@@ -74,17 +70,16 @@ class GradientBoosting:
         if len(origin) < 2 * int(PARAMETERS["min_data_in_leaf"]):
             return
         rows, panel = learnt.rows, learnt.panel
-        level = self.base.levels(panel, rows, learnt.curve, self.base.keep)
-        cell = (panel.row[origin], panel.column[origin])
-        columns = known_at(learnt.history, panel, rows, learnt.curve, level, cell)
+        cell, ahead = (panel.row[origin], panel.column[origin]), panel.column[target] - panel.column[origin]
+        columns = known_at(learnt.history, panel, rows, learnt.curve, learnt.level, cell)
         columns |= self._of_the_article(learnt.history.iloc[origin])
-        columns |= _of_the_week(dates_of(learnt.history.iloc[target]), panel.column[target] - cell[1])
-        curve_ahead = self._curve_ahead(learnt, origin, target)
-        foreseen = level.mean[cell] * np.exp(curve_ahead)
+        columns |= _of_the_week(dates_of(learnt.history.iloc[target]), ahead)
+        curve = self._curve_at(rows, target, ahead)
+        life_share = Age.of(*dates_of(learnt.history)).life_share
+        level, variance = learnt.level.at(cell, life_share[target], rows.terms[target, PRICE], ahead)
+        foreseen = np.exp(curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT))
         # A week without stock would have sold what the article's whole life says, had there been some.
-        demand = np.where(
-            rows.stock[target] > 0, learnt.demand[target], np.exp(learnt.log_level[cell[0]] + curve_ahead)
-        )
+        demand = np.where(rows.stock[target] > 0, learnt.demand[target], np.exp(learnt.log_level[cell[0]] + curve))
         self.features = list(columns)
         data = lgb.Dataset(
             np.column_stack(list(columns.values())).astype(np.float32),
@@ -97,12 +92,9 @@ class GradientBoosting:
         )
         self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)
 
-    def _curve_ahead(self, learnt: Learnt, origin: IntArray, target: IntArray) -> FloatArray:
-        """The base's log curve at the target's price, with the shelf and attributes that `origin` can reckon with."""
-        rows, (week, _, end) = learnt.rows, dates_of(learnt.history)
-        terms, ahead = rows.terms[target].copy(), week[target] - week[origin]
-        to_end = np.maximum(end[origin] - week[origin], 0).astype(np.float64)
-        terms[:, SHELF] = shelf(stock_ahead(rows.stock[origin], ahead, to_end), rows.first_stores[origin])
+    def _curve_at(self, rows: Rows, target: IntArray, ahead: IntArray) -> FloatArray:
+        """The base's log curve at the target's price and shelf, without the attributes of weeks to come."""
+        terms = rows.terms[target].copy()
         terms[ahead > 0, self.base.design.attribute_terms] = 0.0
         return self.base.curve(terms, rows.category[target], rows.calendar[target])
 
@@ -138,11 +130,19 @@ class GradientBoosting:
         correction: FloatArray = np.clip(added, -LARGEST_CORRECTION, LARGEST_CORRECTION)
         return correction
 
+    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
+        return self.base.shelf(articles, history, week, shares)
+
+    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
+        return self.base.level_sd(articles, history, week, weeks)
+
     def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
         return self.base.dispersion(articles, history, week)
 
-    def elasticity(self, articles: pd.DataFrame) -> tuple[FloatArray, FloatArray] | None:
-        return self.base.elasticity(articles)
+    def elasticity(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
+    ) -> tuple[FloatArray, FloatArray] | None:
+        return self.base.elasticity(articles, history, week)
 
     def importance(self) -> dict[str, float]:
         if self.trees is None:
@@ -189,17 +189,20 @@ def known_at(
 
     Past prices are left out: the manager's choice tells what he knew, which our own choice will not.
     """
-    mean, information = level.mean[:, : panel.weeks], level.information[:, : panel.weeks]
+    life_share, price = Age.of(*dates_of(frame)).life_share, rows.terms[:, PRICE]
+    everywhere = panel.row, panel.column
+    foreseen = np.exp(panel.grid(curve + level.at(everywhere, life_share, price)[0]))
+    deviation, variance = (panel.grid(values) for values in level.at(everywhere, life_share, np.zeros(len(price))))
     stock, stores = panel.grid(rows.stock), panel.grid(frame["stores"])
-    surprise = np.log((panel.grid(np.maximum(rows.units, 0.0)) + 1.0) / (mean * panel.grid(curve) + 1.0))
+    surprise = np.log((panel.grid(np.maximum(rows.units, 0.0)) + 1.0) / (foreseen + 1.0))
     grids = {
-        "log_level": np.log(mean),
-        "level_certainty": np.log(information),
+        "log_level": deviation,
+        "level_sd": np.sqrt(variance),
         "surprise_1": lag(surprise, 1),
         "surprise_2": lag(surprise, 2),
         "surprise_4": _mean_of_lags(surprise, 4),
         "log_stock_per_store": np.log1p(stock_per_store(stock, stores)),
-        "log_cover": np.log1p(stock) - np.log1p(mean),
+        "log_cover": np.log1p(stock) - deviation,
         "sold_out_share": _mean_of_lags(panel.grid(rows.censored), 4),
         "log_list_price": np.log(panel.grid(frame["list_price"])),
     }

@@ -1,56 +1,198 @@
-"""An article's level of demand, followed week by week as a decision in each week could know it."""
+"""An article's own level, trend and price response, followed week by week as a decision in each week could know them.
 
-from dataclasses import dataclass
+    log demand = curve of its category + level + trend · share of life lived + response · log price ratio
+
+The three are an article's deviations from its category: normal at launch, the level around a guess by attributes,
+and corrected by each week's sales in proportion to what is still unknown (a Kalman filter in logs; each correction is
+the mode of the negative binomial's likelihood and the normal, found by Fisher scoring: Fahrmeir 1992, "Posterior mode
+estimation by extended Kalman filtering for multivariate dynamic generalized linear models"). The level walks on from
+week to week, so that long past sales count less. What is not known is kept beside what is: a young article's demand
+may be half or twice the forecast for all weeks to come, which is no week's noise, and the plan has to reckon with it.
+"""
+
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaincc, gammaln
 
 from markdown_pricing.demand.pooling import fill_sold_out
-from markdown_pricing.training_data.features import FloatArray
+from markdown_pricing.training_data.features import FloatArray, IntArray
+
+BoolArray = NDArray[np.bool_]
+
+NEWTON_STEPS = 3
+LARGEST_STEP = 1.0
+CENSORED_WEIGHT = 0.5
+"""A sold-out week says only that demand was no less: about half of what a count would say."""
+LOG_RANGE = (-12.0, 14.0)
+
+
+@dataclass(frozen=True)
+class OwnEffects:
+    """How far articles deviate from their category, in logs: standard deviations at launch, and the level's walk.
+
+    trend_sd : over a whole life ; price_sd : of the elasticity ; walk_sd : a week
+    """
+
+    level_sd: float = 0.8
+    trend_sd: float = 0.4
+    price_sd: float = 0.25
+    walk_sd: float = 0.07
+
+
+@dataclass(frozen=True)
+class Sales:
+    """What the filter reads, each (articles, weeks), NaN where an article has no row.
+
+    curve : log of demand that the category expects of an article of level 0
+    life_share, price : the regressors of trend and response ; spread : (articles,) dispersion of demand
+    """
+
+    units: FloatArray
+    stock: FloatArray
+    censored: FloatArray
+    curve: FloatArray
+    life_share: FloatArray
+    price: FloatArray
+    spread: FloatArray
+
+    def of(self, articles: IntArray) -> "Sales":
+        return Sales(**{name: values[articles] for name, values in vars(self).items()})
 
 
 @dataclass(frozen=True)
 class Level:
-    """Gamma posterior of each article's level before each week, (articles, weeks + 1): its mean and its shape.
+    """Normal posterior of each article's effects before each week.
 
-    The level is demand over what the curve expects, so its relative variance is 1/information.
+    mean : (articles, weeks + 1, 3), level, trend, response
+    covariance : (articles, weeks + 1, 6), of (level, level), (level, trend), (level, response), (trend, trend), …
     """
 
     mean: FloatArray
-    information: FloatArray
+    covariance: FloatArray
+    walk_sd: float
+
+    def at(
+        self, cell: tuple[IntArray, IntArray], life_share: FloatArray, price: FloatArray, ahead: IntArray | int = 0
+    ) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of an article's deviation from its curve, known at `cell`, in a week `ahead` of it."""
+        mean, covariance = self.mean[cell], self.covariance[cell]
+        if life_share.ndim > 1:
+            mean, covariance = mean[:, np.newaxis], covariance[:, np.newaxis]
+        expected = mean[..., 0] + mean[..., 1] * life_share + mean[..., 2] * price
+        a, b, c = _gain(covariance, life_share, price)
+        return expected, a + b * life_share + c * price + ahead * self.walk_sd**2
 
 
-def follow_level(
-    units: FloatArray,
-    stock: FloatArray,
-    censored: FloatArray,
-    curve: FloatArray,
-    guess: FloatArray,
-    certainty: float,
-    spread: FloatArray,
-    keep: float,
-) -> Level:
-    """From the guess at launch on, corrected by each week's sales; what is long past counts less.
+def follow_level(sales: Sales, guess: FloatArray, own: OwnEffects, guess_sd: FloatArray | None = None) -> Level:
+    """From the guess at launch on, (articles,) in logs, corrected by each week's sales.
 
-    units, stock, censored (0 or 1), curve : (articles, weeks), NaN where the article has no row
-    guess, spread : (articles,), level before any sales, dispersion of demand
-    certainty : shape of the prior around the guess ; keep : share of the past that counts a week later
-
-    A sold-out week counts with the demand expected from what was known then; one without stock says nothing.
+    guess_sd : (articles,), where more than `own` is known of the guess
     """
-    weeks = units.shape[1]
-    sold, expected = np.zeros(len(units)), np.zeros(len(units))
-    mean, information = np.empty((len(units), weeks + 1)), np.empty((len(units), weeks + 1))
+    level, _ = _followed(sales, guess, own, guess_sd, keep=True)
+    return level
+
+
+def likelihood(sales: Sales, guess: FloatArray, own: OwnEffects) -> float:
+    """Log of the chance of all sales, each as foretold the Monday before: what `own` effects are chosen by."""
+    _, log_chance = _followed(sales, guess, own, None, keep=False)
+    return log_chance
+
+
+def choose_own_effects(sales: Sales, guess: FloatArray, start: OwnEffects) -> OwnEffects:
+    """The most likely of some scales of each effect, one effect after the other."""
+    best, reached = start, likelihood(sales, guess, start)
+    for name in ("walk_sd", "trend_sd", "level_sd", "price_sd"):
+        scale = asdict(best)[name]
+        for factor in (0.5, 0.7, 1.4, 2.0):
+            tried = replace(best, **{name: scale * factor})
+            log_chance = likelihood(sales, guess, tried)
+            if log_chance > reached:
+                best, reached = tried, log_chance
+    return best
+
+
+def _followed(
+    sales: Sales, guess: FloatArray, own: OwnEffects, guess_sd: FloatArray | None, keep: bool
+) -> tuple[Level, float]:
+    articles, weeks = sales.units.shape
+    mean = np.zeros((articles, 3))
+    mean[:, 0] = guess
+    covariance = np.zeros((articles, 6))
+    covariance[:, [0, 3, 5]] = np.square([own.level_sd, own.trend_sd, own.price_sd])
+    if guess_sd is not None:
+        covariance[:, 0] = guess_sd**2
+    means = np.empty((articles, weeks + 1 if keep else 0, 3))
+    covariances = np.empty((articles, weeks + 1 if keep else 0, 6))
+    log_chance = 0.0
+    offered = ~np.isnan(sales.units) & (sales.stock > 0)
     for week in range(weeks + 1):
-        information[:, week] = certainty + sold
-        mean[:, week] = information[:, week] / (certainty / guess + expected)
+        if keep:
+            means[:, week], covariances[:, week] = mean, covariance
         if week == weeks:
             break
-        sold, expected = keep * sold, keep * expected
-        seen = np.flatnonzero(~np.isnan(units[:, week]) & (stock[:, week] > 0))
-        foreseen = mean[seen, week] * curve[seen, week]
-        demand = fill_sold_out(units[seen, week], censored[seen, week] > 0, foreseen, spread[seen])
-        # Overdispersed weeks say less than their number of units: quasi-likelihood weight.
-        weight = 1.0 / (1.0 + spread[seen] * foreseen)
-        sold[seen] += weight * demand
-        expected[seen] += weight * curve[seen, week]
-    return Level(mean, information)
+        # An article that is not on sale keeps what is known of it, and walks on.
+        seen = np.flatnonzero(offered[:, week])
+        x, p = sales.life_share[seen, week], sales.price[seen, week]
+        before, known = mean[seen], covariance[seen]
+        gain = np.stack(_gain(known, x, p), axis=1)
+        variance = gain[:, 0] + gain[:, 1] * x + gain[:, 2] * p
+        foreseen = sales.curve[seen, week] + before[:, 0] + before[:, 1] * x + before[:, 2] * p
+        units, censored = np.maximum(sales.units[seen, week], 0.0), sales.censored[seen, week] > 0
+        spread = sales.spread[seen]
+        if not keep:
+            log_chance += _log_chance(units, censored, foreseen, variance, spread)
+        found, weight = _mode(units, censored, foreseen, variance, spread)
+        mean[seen] = before + gain * ((found - foreseen) / variance)[:, np.newaxis]
+        outer = gain[:, _ROWS] * gain[:, _COLUMNS]
+        covariance[seen] = known - outer / (variance + 1.0 / weight)[:, np.newaxis]
+        covariance[:, 0] += own.walk_sd**2 * np.isfinite(sales.units[:, week])
+    return Level(means, covariances, own.walk_sd), log_chance
+
+
+_ROWS, _COLUMNS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]
+
+
+def _gain(covariance: FloatArray, x: FloatArray, p: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Covariance · (1, x, p)."""
+    c = covariance
+    return (
+        c[..., 0] + c[..., 1] * x + c[..., 2] * p,
+        c[..., 1] + c[..., 3] * x + c[..., 4] * p,
+        c[..., 2] + c[..., 4] * x + c[..., 5] * p,
+    )
+
+
+def _mode(
+    units: FloatArray, censored: BoolArray, foreseen: FloatArray, variance: FloatArray, spread: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Log of mean demand where likelihood times prior is highest, and the information of the week's sales there."""
+    log_mean = foreseen
+    counts = np.where(censored, CENSORED_WEIGHT, 1.0)
+    for _ in range(NEWTON_STEPS):
+        mu = np.exp(np.clip(log_mean, *LOG_RANGE))
+        demand = fill_sold_out(units, censored, mu, spread)
+        weight = counts * mu / (1.0 + spread * mu)
+        slope = weight * (demand - mu) / mu - (log_mean - foreseen) / variance
+        log_mean = log_mean + np.clip(slope / (weight + 1.0 / variance), -LARGEST_STEP, LARGEST_STEP)
+    mu = np.exp(np.clip(log_mean, *LOG_RANGE))
+    return log_mean, counts * mu / (1.0 + spread * mu)
+
+
+def total_dispersion(spread: FloatArray, variance: FloatArray) -> FloatArray:
+    """Dispersion of demand whose mean is itself uncertain: relative variances as in a product of two factors."""
+    unsure = np.expm1(np.minimum(variance, 2.0))
+    total: FloatArray = spread + unsure * (1.0 + spread)
+    return total
+
+
+def _log_chance(
+    units: FloatArray, censored: BoolArray, foreseen: FloatArray, variance: FloatArray, spread: FloatArray
+) -> float:
+    size = 1.0 / total_dispersion(spread, variance)
+    mu = np.exp(np.clip(foreseen + variance / 2.0, *LOG_RANGE))
+    p = size / (size + mu)
+    exact = gammaln(units + size) - gammaln(size) - gammaln(units + 1) + size * np.log(p) + units * np.log1p(-p)
+    at_least = np.log(np.maximum(betaincc(size, np.maximum(units, 1e-9), p), 1e-12))
+    return float(np.where(censored, np.where(units > 0, at_least, 0.0), exact).sum())

@@ -1,13 +1,13 @@
 """Constant elasticity: the baseline, the proof of the contract, and what gradient boosting starts from.
 
-demand = article's level · age, season and shelf of its category · (price / first price)^−elasticity of its category
+demand = article's level and trend · age, season and shelf of its category · (price / first price)^−elasticity
 
-The level is followed week by week: what the article sold against what its category's curve expected, from a guess by
-attributes at launch on.
+Level, trend and elasticity of an article are followed week by week: what it sold against what its category's curve
+expected, from a guess by attributes at launch on.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any, Self
 
@@ -21,28 +21,36 @@ from markdown_pricing.demand.design import (
     Rows,
     dates_of,
     shelf,
-    stock_ahead,
     terms_of,
 )
-from markdown_pricing.demand.level import Level, follow_level
+from markdown_pricing.demand.elsewhere import Quality, SharedDemand
+from markdown_pricing.demand.level import (
+    Level,
+    OwnEffects,
+    Sales,
+    choose_own_effects,
+    follow_level,
+)
 from markdown_pricing.demand.model import most_important
 from markdown_pricing.demand.pooling import CALENDAR_WEEKS, PooledFit, fit_pooled
-from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, week_of, week_of_year
+from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel, week_of, week_of_year
 
 ELASTICITY_BOUNDS = (0.3, 6.0)
 SHELF_BOUNDS = (0.0, 2.0)
 LARGEST_FIT_ROWS = 300_000
 """Of more rows, whole articles are drawn until about so many are left."""
-AHEAD = 3
-KEEPS = (0.75, 0.85, 0.92, 0.97)
-"""Candidates for the share of past sales that a level still remembers a week later."""
+ARTICLES_TO_CHOOSE_BY = 400
+"""How far articles deviate from their category is learnt from so many."""
+LARGEST_UPLIFT = 0.5
+"""Half the variance, at most, by which the mean of a log-normal lies above its median, in logs."""
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a fit saw: `demand` is units with sold-out weeks filled, `curve` demand relative to the level.
+    """What a fit saw: `demand` is units with sold-out weeks filled, `curve` log of demand relative to the level.
 
-    log_level : (articles,), from an article's whole life, where `levels` know what came before a week
+    guess : (articles,), log of the level by what was known at launch ; level : as known before each week
+    log_level : (articles,), from an article's whole life ; gram, rhs : see PooledFit
     """
 
     history: pd.DataFrame
@@ -50,7 +58,11 @@ class Learnt:
     rows: Rows
     demand: FloatArray
     curve: FloatArray
+    guess: FloatArray
+    level: Level
     log_level: FloatArray
+    gram: FloatArray
+    rhs: FloatArray
 
 
 @dataclass(frozen=True)
@@ -80,24 +92,31 @@ class LogLinear:
 
     beta : (categories + 1, terms) ; guess : (categories + 1, launch terms), log of the level by what is known at launch
     calendar : (53,), log effect of the week of the year ; spread : (categories + 1,), dispersion of demand
-    certainty : shape of the gamma prior of a level around its guess ; keep : see KEEPS
+    week : (categories + 1, weeks), log effect of each past week from `first_week` on
+    own : how far articles deviate from their category ; quality : what other countries know of an article
     """
 
     design: Design = field(default_factory=Design)
     beta: FloatArray = field(default_factory=_default_beta)
     elasticity_sd: FloatArray = field(default_factory=lambda: np.ones(1))
     calendar: FloatArray = field(default_factory=lambda: np.zeros(CALENDAR_WEEKS))
+    week: FloatArray = field(default_factory=lambda: np.zeros((1, 0)))
+    first_week: int = 0
     guess: FloatArray = field(default_factory=lambda: np.zeros((1, Design().launch_terms)))
     spread: FloatArray = field(default_factory=lambda: np.ones(1))
-    certainty: float = 1.0
-    keep: float = 0.92
+    own: OwnEffects = field(default_factory=OwnEffects)
+    quality: Quality = field(default_factory=Quality)
 
-    def fit(self, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> None:
-        self.learn(history, seed)
+    def fit(
+        self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+    ) -> None:
+        self.learn(history, seed, shared)
 
-    def learn(self, history: pd.DataFrame, seed: int) -> Learnt | None:
+    def learn(self, history: pd.DataFrame, seed: int, shared: SharedDemand | None = None) -> Learnt | None:
         """Fit; returns what the fit saw, for a model that builds on it, or None when there is nothing to learn from."""
         history = thinned(history, seed)
+        if shared is not None:
+            self._learn_from_others(shared)
         if history.empty or not (history["units"] > 0).any():
             return None
         panel = Panel.of(history)
@@ -112,21 +131,39 @@ class LogLinear:
             category=rows.category,
             week=panel.column,
             calendar=rows.calendar,
-            prior=self.design.prior,
+            prior=self.design.prior if shared is None else shared.prior_of(self.design),
         )
         self.beta = np.vstack([fit.by_category, fit.country])
         self.beta[:, PRICE] = -np.clip(-self.beta[:, PRICE], *ELASTICITY_BOUNDS)
         self.beta[:, SHELF] = np.clip(self.beta[:, SHELF], *SHELF_BOUNDS)
         self.elasticity_sd = np.append(fit.sd[:, PRICE], self.design.prior.category_sd[PRICE])
         self.calendar = fit.calendar
+        self.week, self.first_week = np.vstack([fit.week, np.zeros_like(fit.week[:1])]), panel.first_week
         self.spread = np.append(fit.dispersion, fit.dispersion.mean())
-        self._learn_guess(panel, rows, fit)
-        curve = np.exp(self.curve(rows.terms, rows.category, rows.calendar))
-        self.keep = self._best_keep(panel, rows, curve)
-        return Learnt(history, panel, rows, fit.demand, curve, fit.level)
+        level_sd = self._learn_guess(panel, rows, fit)
+        curve = self.curve(rows.terms, rows.category, rows.calendar)
+        sales, guess = self._sales(history, panel, rows, curve), self._guess(panel, rows)
+        some = np.random.default_rng(seed).permutation(len(guess))[:ARTICLES_TO_CHOOSE_BY]
+        self.own = choose_own_effects(sales.of(some), guess[some], replace(self.own, level_sd=level_sd))
+        level = follow_level(sales, guess, self.own)
+        return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs)
 
-    def _learn_guess(self, panel: Panel, rows: Rows, fit: PooledFit) -> None:
-        """Ridge of the articles' levels on what was known at launch, a level of its own for each category."""
+    def _learn_from_others(self, shared: SharedDemand) -> None:
+        """What stands where the country's own sales say nothing."""
+        self.quality, self.own = shared.quality, shared.own
+        self.design = Design(list(shared.categories))
+        mean = np.broadcast_to(shared.prior_of(self.design).mean, (len(shared.categories), len(self.design.term_names)))
+        self.beta = np.vstack([mean, mean.mean(axis=0) if len(mean) else Design().prior.mean])
+        count = len(self.beta)
+        self.elasticity_sd = np.tile(self.design.prior.category_sd[PRICE], count)
+        self.guess, self.spread = np.tile(self.guess[-1], (count, 1)), np.tile(self.spread[-1], count)
+        self.week = np.zeros((count, 0))
+
+    def _learn_guess(self, panel: Panel, rows: Rows, fit: PooledFit) -> float:
+        """Ridge of the articles' levels on what was known at launch, a level of its own for each category.
+
+        returns the standard deviation of what it leaves unexplained
+        """
         x, category = panel.first(rows.launch), panel.first(rows.category)
         count = len(self.design.categories)
         # Noise of a level is about 1/information; 0.3 stands for what attributes cannot tell.
@@ -135,42 +172,41 @@ class LogLinear:
         ridge = np.diag([1e-6, *[1.0] * (design.shape[1] - 1)])
         coefficients = np.linalg.solve(design.T @ (design * weight[:, None]) + ridge, design.T @ (weight * fit.level))
         common, own = coefficients[: x.shape[1]], coefficients[x.shape[1] :]
-        error = fit.level - design @ coefficients
-        variance = float(np.clip(np.average(error**2 - 1.0 / (fit.information + 1.0), weights=weight), 0.05, 2.0))
-        self.certainty = 1.0 / variance
         self.guess = np.tile(common, (count + 1, 1))
         self.guess[:count, 0] += own
-        # exp of a mean log is a median: raise it to the mean of a log-normal.
-        self.guess[:, 0] += min(variance, 1.0) / 2.0
-
-    def _best_keep(self, panel: Panel, rows: Rows, curve: FloatArray) -> float:
-        """The memory whose levels foretell the sales AHEAD weeks later best (Poisson quasi-deviance)."""
-        late = np.flatnonzero(~rows.censored & (panel.column >= AHEAD))
-        losses = []
-        for keep in KEEPS:
-            level = self.levels(panel, rows, curve, keep).mean
-            mean = level[panel.row[late], panel.column[late] - AHEAD] * curve[late]
-            weight = 1.0 / (1.0 + self.spread[rows.category[late]] * mean)
-            losses.append(float(np.sum(weight * (mean - rows.units[late] * np.log(mean + 1e-9)))))
-        return KEEPS[int(np.argmin(losses))]
+        error = fit.level - design @ coefficients
+        variance = float(np.average(error**2 - 1.0 / (fit.information + 1.0), weights=weight))
+        return float(np.sqrt(np.clip(variance, 0.05, 2.0)))
 
     def curve(self, terms: FloatArray, category: IntArray, calendar: IntArray) -> FloatArray:
         """Log of demand relative to the article's level; terms (…, terms), category and calendar (…)."""
         curve: FloatArray = (terms * self.beta[category]).sum(axis=-1) + self.calendar[calendar]
         return curve
 
-    def levels(self, panel: Panel, rows: Rows, curve: FloatArray, keep: float) -> Level:
-        guess = np.clip((rows.launch * self.guess[rows.category]).sum(axis=1), -6.0, 12.0)
-        return follow_level(
+    def _past_weeks(self, category: IntArray, week: IntArray) -> FloatArray:
+        """Log effect of each row's own week, 0 for weeks that the fit has not seen."""
+        column = week - self.first_week
+        seen = (column >= 0) & (column < self.week.shape[1])
+        padded = np.append(self.week, np.zeros((len(self.week), 1)), axis=1)
+        effect: FloatArray = padded[category, np.where(seen, column, -1)]
+        return effect
+
+    def _sales(self, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray) -> Sales:
+        week, launch, end = dates_of(frame)
+        return Sales(
             units=panel.grid(rows.units),
             stock=panel.grid(rows.stock),
             censored=panel.grid(rows.censored),
-            curve=panel.grid(curve),
-            guess=np.exp(panel.first(guess)),
-            certainty=self.certainty,
+            curve=panel.grid(curve + self._past_weeks(rows.category, week)),
+            life_share=panel.grid(Age.of(week, launch, end).life_share),
+            price=panel.grid(rows.terms[:, PRICE]),
             spread=self.spread[panel.first(rows.category)],
-            keep=keep,
         )
+
+    def _guess(self, panel: Panel, rows: Rows) -> FloatArray:
+        """Log of each article's level by what was known at its launch, (articles,)."""
+        guess: FloatArray = np.clip((rows.launch * self.guess[rows.category]).sum(axis=1), -6.0, 12.0)
+        return np.asarray(panel.first(guess), dtype=np.float64)
 
     def state(self, articles: pd.DataFrame, history: pd.DataFrame) -> State:
         """What is known of `articles` on the decision day."""
@@ -179,9 +215,16 @@ class LogLinear:
         frame = (pd.concat([past, asked]) if len(past) else asked).reset_index(drop=True)
         panel = Panel.of(frame)
         rows = Rows.of(frame, panel, self.design)
-        curve = np.exp(self.curve(rows.terms, rows.category, rows.calendar))
-        now = np.arange(len(frame) - len(articles), len(frame))
-        return State(frame, panel, rows, curve, self.levels(panel, rows, curve, self.keep), now)
+        curve = self.curve(rows.terms, rows.category, rows.calendar)
+        level = self.levels(frame, panel, rows, curve)
+        return State(frame, panel, rows, curve, level, np.arange(len(frame) - len(articles), len(frame)))
+
+    def levels(self, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray) -> Level:
+        """Each article's level before each week, from what its attributes and other countries say of it on."""
+        told, precision = self.quality.of(panel.article_ids)
+        alone = self.own.level_sd**-2.0
+        guess = self._guess(panel, rows) + told * precision / (alone + precision)
+        return follow_level(self._sales(frame, panel, rows, curve), guess, self.own, (alone + precision) ** -0.5)
 
     def units(
         self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
@@ -192,40 +235,70 @@ class LogLinear:
         return self.at_prices(self.ahead(articles, state, week, weeks), state, prices)
 
     def ahead(self, articles: pd.DataFrame, state: State, week: date, weeks: int) -> FloatArray:
-        """Log of demand at the first price, (articles, weeks); attributes are known for the first week alone."""
+        """Log of mean demand at the first price and on shelves as full as today's, (articles, weeks).
+
+        Attributes are known for the first week alone.
+        """
         _, launch, end = (numbers[:, None] for numbers in dates_of(articles))
         rows, now = state.rows, state.now
         target = np.broadcast_to(week_of(week) + np.arange(weeks), (len(articles), weeks))
-        to_end = np.maximum(end - week_of(week), 0).astype(np.float64)
-        stock = stock_ahead(rows.stock[now][:, None], target - week_of(week), to_end)
         attributes = np.zeros((*target.shape, len(self.design.scale)))
         attributes[:, 0] = rows.terms[now, self.design.attribute_terms]
-        on_shelf = shelf(stock, rows.first_stores[now][:, None])
+        on_shelf = np.broadcast_to(rows.terms[now, SHELF][:, None], target.shape)
         terms = terms_of(np.zeros(target.shape), on_shelf, target, launch, end, attributes)
         curve = self.curve(terms, rows.category[now][:, None], week_of_year(target))
-        ahead: FloatArray = np.log(state.level.mean[state.cell])[:, None] + curve
+        level, variance = self._deviation(articles, state, week, weeks, np.zeros((len(articles), 1)))
+        # exp of a mean log is a median: half the variance raises it to the mean of a log-normal.
+        ahead: FloatArray = curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT)
         return ahead
+
+    def _deviation(
+        self, articles: pd.DataFrame, state: State, week: date, weeks: int, price: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of each article's own effects in the weeks to come, (articles, weeks)."""
+        _, launch, end = (numbers[:, None] for numbers in dates_of(articles))
+        ahead = np.arange(weeks)
+        life_share = Age.of(week_of(week) + ahead, launch, end).life_share
+        return state.level.at(state.cell, life_share, price, ahead)
 
     def at_prices(self, logs: FloatArray, state: State, prices: FloatArray) -> FloatArray:
         """(articles, weeks) at the first price -> (articles, rungs, weeks); falls with price by construction."""
         ratio = np.log(np.maximum(prices, 1e-9)) - np.log(state.rows.first_price[state.now])[:, None]
-        slope = self.beta[state.rows.category[state.now], PRICE]
+        slope = -self._elasticity(state)[0]
         units: FloatArray = np.exp(np.clip(logs[:, None, :] + (slope[:, None] * ratio)[:, :, None], -20.0, 16.0))
         return units
 
-    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
-        if articles.empty:
-            return np.zeros(0)
-        state = self.state(articles, history)
-        noise = self.spread[state.rows.category[state.now]]
-        # A level that is itself uncertain adds its relative variance, as in a product of two random factors.
-        uncertain = 1.0 / state.level.information[state.cell]
-        widened: FloatArray = np.clip(noise + uncertain * (1.0 + noise), 0.01, 10.0)
-        return widened
+    def _elasticity(self, state: State) -> tuple[FloatArray, FloatArray]:
+        category = state.rows.category[state.now]
+        mean, covariance = state.level.mean[state.cell], state.level.covariance[state.cell]
+        elasticity = np.clip(-self.beta[category, PRICE] - mean[:, 2], *ELASTICITY_BOUNDS)
+        return elasticity, np.sqrt(covariance[:, 5] + self.elasticity_sd[category] ** 2)
 
-    def elasticity(self, articles: pd.DataFrame) -> tuple[FloatArray, FloatArray] | None:
-        category = self.design.category_of(articles)
-        return -self.beta[category, PRICE], self.elasticity_sd[category]
+    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
+        if articles.empty:
+            return np.ones((0, len(shares)))
+        state = self.state(articles, history)
+        stores, now = state.rows.first_stores[state.now][:, None], state.rows.terms[state.now, SHELF][:, None]
+        left = shelf(state.rows.stock[state.now][:, None] * shares, stores)
+        strength = self.beta[state.rows.category[state.now], SHELF][:, None]
+        relative: FloatArray = np.exp(strength * np.minimum(left - now, 0.0))
+        return relative
+
+    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
+        if articles.empty:
+            return np.zeros((0, weeks))
+        state = self.state(articles, history)
+        price = state.rows.terms[state.now, PRICE][:, None]
+        sd: FloatArray = np.sqrt(self._deviation(articles, state, week, weeks, price)[1])
+        return sd
+
+    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
+        return self.spread[self.design.category_of(articles)]
+
+    def elasticity(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
+    ) -> tuple[FloatArray, FloatArray] | None:
+        return (np.zeros(0), np.zeros(0)) if articles.empty else self._elasticity(self.state(articles, history))
 
     def importance(self) -> dict[str, float]:
         return most_important(dict(zip(self.design.term_names, np.abs(self.beta).mean(axis=0).tolist(), strict=True)))
@@ -235,7 +308,8 @@ class LogLinear:
 
     def to_dict(self) -> dict[str, Any]:
         plain = {name: getattr(self, name).tolist() for name in _ARRAYS}
-        return {"design": self.design.to_dict(), "certainty": self.certainty, "keep": self.keep, **plain}
+        parts = {"design": self.design.to_dict(), "own": asdict(self.own), "quality": self.quality.to_dict()}
+        return {**parts, "first_week": self.first_week, **plain}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -244,11 +318,13 @@ class LogLinear:
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Self:
         arrays: dict[str, Any] = {name: np.array(saved[name]) for name in _ARRAYS}
-        design = Design.from_dict(saved["design"])
-        return cls(design, certainty=saved["certainty"], keep=saved["keep"], **arrays)
+        own, quality = OwnEffects(**saved["own"]), Quality.from_dict(saved["quality"])
+        return cls(
+            Design.from_dict(saved["design"]), first_week=saved["first_week"], own=own, quality=quality, **arrays
+        )
 
 
-_ARRAYS = ("beta", "elasticity_sd", "calendar", "guess", "spread")
+_ARRAYS = ("beta", "elasticity_sd", "calendar", "week", "guess", "spread")
 
 
 def thinned(history: pd.DataFrame, seed: int) -> pd.DataFrame:

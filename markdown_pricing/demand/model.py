@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from markdown_pricing import demand
+from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.errors import FinalError, UsageError
 
 FloatArray = NDArray[np.float64]
 
 EVALUATED_WEEKS = 4
-HELPERS = frozenset({"backtest", "design", "level", "model", "pooling"})
+HELPERS = frozenset({"backtest", "design", "elsewhere", "level", "model", "pooling", "shared", "step_down"})
 
 
 @runtime_checkable
@@ -28,23 +29,39 @@ class DemandModel(Protocol):
     `censored`. Answers are in the order of `articles`. The same seed and threads give the same answers.
     """
 
-    def fit(self, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> None:
-        """Learn from rows before `week`; no rows at all are allowed."""
+    def fit(
+        self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+    ) -> None:
+        """Learn from rows before `week`, no rows at all are allowed; `shared` is what other countries know."""
 
     def units(
         self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
     ) -> FloatArray:
-        """Mean demand per week, were there stock for it.
+        """Mean demand per week, were there stock for it, and shelves as full as today's.
 
         prices : (articles, rungs), local currency, > 0, not rising along the rungs
         returns (articles, rungs, weeks), finite, >= 0, never more at a higher price; week 0 is `week` itself
         """
 
-    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
-        """(articles,), > 0; demand is negative-binomial: variance = mean + dispersion·mean²."""
+    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
+        """Demand relative to today's when stock has fallen to `shares` (points,) of today's: (articles, points).
 
-    def elasticity(self, articles: pd.DataFrame) -> tuple[FloatArray, FloatArray] | None:
-        """Elasticity (>= 0: sales move with price**-elasticity) and its standard error, or None where not known."""
+        From above 0 to 1, not falling with stock, 1 at a share of 1; all 1 in a model that knows no such effect.
+        """
+
+    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
+        """(articles, weeks), >= 0: how unsure the model is of `units`, as standard deviation of their log.
+
+        It is the same luck in all weeks: what selling on would teach. 0 in a model that can't tell.
+        """
+
+    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
+        """(articles,), > 0; a week's demand is negative-binomial: variance = mean + dispersion·mean²."""
+
+    def elasticity(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
+    ) -> tuple[FloatArray, FloatArray] | None:
+        """Each article's elasticity (>= 0: sales move with price**-elasticity) and its standard error, if known."""
 
     def importance(self) -> dict[str, float]:
         """Share of each input in what the model learnt, largest first; empty when there is nothing to tell."""
@@ -94,7 +111,7 @@ def make_model(name: str) -> DemandModel:
     return made
 
 
-_METHODS = ("fit", "units", "dispersion", "elasticity", "importance", "to_bytes", "from_bytes")
+_METHODS = ("fit", "units", "shelf", "level_sd", "dispersion", "elasticity", "importance", "to_bytes", "from_bytes")
 
 
 def forecast(
@@ -140,7 +157,9 @@ class FitReport:
     """week, actual, expected, naive: units of all articles compared"""
 
 
-def evaluate(name: str, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> FitReport:
+def evaluate(
+    name: str, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+) -> FitReport:
     """The error of the model on the last EVALUATED_WEEKS weeks before `week`, fitted once on what came before them.
 
     Each week is forecast one week ahead: fitted once, but with the sales up to that week at hand.

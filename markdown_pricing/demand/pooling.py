@@ -32,7 +32,10 @@ DISPERSION_BOUNDS = (0.02, 4.0)
 
 @dataclass(frozen=True)
 class Prior:
-    """Normal priors of the coefficients: the country's mean and spread, and the categories' spread around it."""
+    """Normal priors of the coefficients: the country's mean and spread, and the categories' spread around it.
+
+    mean : (terms,), or (categories, terms) where categories are known to differ
+    """
 
     mean: FloatArray
     country_sd: FloatArray
@@ -44,7 +47,8 @@ class PooledFit:
     """country (terms,), by_category (categories, terms) their sum with the country; sd (categories, terms).
 
     level : (articles,) log of demand at x = 0; information : (articles,) what it rests on
-    calendar : (53,) effect of the week of the year in all categories
+    calendar : (53,) effect of the week of the year in all categories ; week : (categories, weeks)
+    gram (categories, terms, terms), rhs (categories, terms): the regression's moments, no prior in them
     demand : (rows,) units, sold-out weeks filled with the demand expected there
     fitted : (rows,) mean demand, its week's effect included
     """
@@ -55,7 +59,10 @@ class PooledFit:
     level: FloatArray
     information: FloatArray
     calendar: FloatArray
+    week: FloatArray
     dispersion: FloatArray
+    gram: FloatArray
+    rhs: FloatArray
     demand: FloatArray
     fitted: FloatArray
 
@@ -80,13 +87,14 @@ def fit_pooled(
     cell = category * (int(week.max()) + 1) + week
     home = np.zeros(articles, dtype=np.int64)
     home[article] = category
-    beta = np.tile(prior.mean, (categories, 1))
-    country, sd = prior.mean, np.tile(prior.category_sd, (categories, 1))
+    beta = np.broadcast_to(prior.mean, (categories, x.shape[1])).copy()
+    country, sd = beta.mean(axis=0), np.tile(prior.category_sd, (categories, 1))
     demand, dispersion = np.maximum(units, 0.0), np.full(categories, 0.5)
     level = _first_level(demand, article, articles)
-    week_effect: FloatArray = np.zeros(int(cell.max()) + 1)
+    week_effect: FloatArray = np.zeros(categories * (int(week.max()) + 1))
     calendar_effect: FloatArray = np.zeros(CALENDAR_WEEKS)
     information: FloatArray = np.zeros(articles)
+    gram, rhs = np.zeros((categories, x.shape[1], x.shape[1])), np.zeros((categories, x.shape[1]))
     for _ in range(ROUNDS):
         eta = np.clip(
             level[article] + (x * beta[category]).sum(axis=1) + week_effect[cell] + calendar_effect[calendar],
@@ -98,7 +106,8 @@ def fit_pooled(
         w = in_stock * mu / (1.0 + dispersion[category] * mu)
         z = (x * beta[category]).sum(axis=1) + np.clip((demand - mu) / mu, -1.0, 4.0)
         within_x, within_z = _within(x, w, article, articles), _within(z[:, None], w, article, articles)[:, 0]
-        country, target, sd = _shrunk(within_x, within_z, w, category, categories, prior)
+        gram, rhs = _moments(within_x, within_z, w, category, categories)
+        country, target, sd = _shrunk(gram, rhs, prior)
         beta = beta + np.clip(target - beta, -LARGEST_STEP, LARGEST_STEP)
         resid = level[article] + z - (x * beta[category]).sum(axis=1)
         information = np.bincount(article, w, articles).astype(np.float64)
@@ -108,7 +117,20 @@ def fit_pooled(
         calendar_effect = _effect(left - week_effect[cell], w, calendar, CALENDAR_WEEKS, CALENDAR_WEIGHT)
         week_effect = _effect(left - calendar_effect[calendar], w, cell, len(week_effect), WEEK_WEIGHT)
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
-    return PooledFit(country, beta, sd, level, information, calendar_effect, dispersion, demand, mu)
+    return PooledFit(
+        country,
+        beta,
+        sd,
+        level,
+        information,
+        calendar_effect,
+        week_effect.reshape(categories, -1),
+        dispersion,
+        gram,
+        rhs,
+        demand,
+        mu,
+    )
 
 
 def fill_sold_out(
@@ -165,13 +187,9 @@ def _within(x: FloatArray, w: FloatArray, article: IntArray, articles: int) -> F
     return deviations
 
 
-def _shrunk(
-    x: FloatArray, z: FloatArray, w: FloatArray, category: IntArray, categories: int, prior: Prior
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Country's coefficients (terms,), categories' (categories, terms) and their standard errors.
-
-    The categories' deviations are eliminated, so that the work is linear in the number of categories.
-    """
+def _moments(
+    x: FloatArray, z: FloatArray, w: FloatArray, category: IntArray, categories: int
+) -> tuple[FloatArray, FloatArray]:
     terms = x.shape[1]
     gram, rhs = np.zeros((categories, terms, terms)), np.zeros((categories, terms))
     order = np.argsort(category, kind="stable")
@@ -181,14 +199,23 @@ def _shrunk(
         rows = slice(edges[code], edges[code + 1])
         weighted = x[rows] * w[rows, None]
         gram[code], rhs[code] = x[rows].T @ weighted, weighted.T @ z[rows]
-    rhs -= gram @ prior.mean
+    return gram, rhs
+
+
+def _shrunk(gram: FloatArray, rhs: FloatArray, prior: Prior) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Country's coefficients (terms,), categories' (categories, terms) and their standard errors.
+
+    The categories' deviations are eliminated, so that the work is linear in the number of categories.
+    """
+    mean = np.broadcast_to(prior.mean, rhs.shape)
+    rhs = rhs - (gram @ mean[..., None])[..., 0]
     inverse = np.linalg.inv(gram + np.diag(prior.category_sd**-2.0))
     left = gram - gram @ inverse @ gram
     right = rhs - (gram @ inverse @ rhs[..., None])[..., 0]
     country = np.linalg.solve(left.sum(axis=0) + np.diag(prior.country_sd**-2.0), right.sum(axis=0))
     deviation = (inverse @ (rhs - gram @ country)[..., None])[..., 0]
     sd = np.sqrt(np.maximum(np.diagonal(inverse, axis1=1, axis2=2), 1e-12))
-    return prior.mean + country, prior.mean + country + deviation, sd
+    return mean.mean(axis=0) + country, mean + country + deviation, sd
 
 
 def _dispersion(

@@ -13,7 +13,7 @@ whole transition, and all (m, c) share it in one matrix product. Where demand fa
 the demand that the stock takes to sell (`shelf.py`), which leaves the diagonals as they are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ from markdown_pricing.markdown.shelf import Shelf
 
 STOCK_POINTS = 21
 DEMAND_POINTS = 5
+LEVEL_POINTS = np.array([-1.2247, 0.0, 1.2247])
+"""Equally likely standard normal values of mean 0 and variance 1."""
 BATCH_NUMBERS = 2_000_000
 """Numbers that the largest arrays of one batch may hold."""
 LEAST_GAIN = 0.01
@@ -47,6 +49,7 @@ class Problem:
     left, wait : (articles,), markdowns left, weeks until the next one is allowed
     label_cost : (articles,), cost of one markdown
     shelf      : how demand falls with the stock; None when it does not
+    level_sd   : (articles, weeks), of the log of mean demand, what nobody knows yet; None when units are certain
     others     : (articles,)
     """
 
@@ -64,6 +67,7 @@ class Problem:
     max_markdowns: int
     weeks_between: int
     shelf: Shelf | None = None
+    level_sd: FloatArray | None = None
 
     def part(self, rows: slice) -> "Problem":
         parts = {name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
@@ -89,8 +93,26 @@ def best_rungs(problem: Problem) -> IntArray:
     for start in range(0, articles, batch):
         rows = slice(start, start + batch)
         part = problem.part(rows)
-        path[rows] = _follow(part, *_values(part, markdowns, waits))
+        path[rows] = _follow(part, *_expected_values(part, markdowns, waits))
     return path
+
+
+def _expected_values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, SmallFloats]:
+    """`_values` in the mean over what the level may turn out to be.
+
+    Each level is valued as if it were known from next week on (Littman, Cassandra & Kaelbling 1995, QMDP): what
+    selling another week teaches is worth waiting for, because a markdown can't be taken back.
+    """
+    if problem.level_sd is None:
+        return _values(problem, markdowns, waits)
+    levels = np.exp(problem.level_sd[..., np.newaxis] * LEVEL_POINTS)
+    levels /= levels.mean(axis=-1, keepdims=True)
+    moved, stayed = np.float32(0), np.float32(0)
+    for level in np.moveaxis(levels, -1, 0):
+        part = replace(problem, units=problem.units * level[:, np.newaxis, :])
+        move, stay = _values(part, markdowns, waits)
+        moved, stayed = moved + move, stayed + stay
+    return moved / np.float32(len(LEVEL_POINTS)), stayed / np.float32(len(LEVEL_POINTS))
 
 
 def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, SmallFloats]:

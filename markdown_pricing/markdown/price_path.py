@@ -152,13 +152,21 @@ def _filled(current: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:
     return np.where(np.arange(cents.shape[1]) < rungs[:, np.newaxis], cents, last), rungs
 
 
-def plan(ladders: Ladders, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None = None) -> Plan:
+def plan(
+    ladders: Ladders,
+    units: FloatArray,
+    dispersion: FloatArray,
+    shelf: FloatArray | None = None,
+    level_sd: FloatArray | None = None,
+) -> Plan:
     """The path that brings most, never less than keeping the price or the fixed ladder.
 
     units      : (articles, rungs, weeks), mean demand at each of ladders.prices with today's stock, >= 0
     dispersion : (articles,), demand's variance is mean + dispersion · mean²
     shelf      : (articles, 33), demand relative to today's when SHELF_SHARES of today's stock are left, in (0, 1],
                  rising to 1 at the whole stock; None when demand does not fall with the stock
+    level_sd   : (articles, weeks), how unsure the units are, as standard deviation of their log, the same luck in all
+                 weeks; None when they are certain
     raises BadUnits when a shape is wrong or a number is not finite or below 0
     The best of the dynamic programme's path, keep and habit by revenue less label cost. A markdown that does not earn
     a cent more than keeping is not planned.
@@ -195,6 +203,7 @@ def plan(ladders: Ladders, units: FloatArray, dispersion: FloatArray, shelf: Flo
                 max_markdowns=own.max_markdowns,
                 weeks_between=own.weeks_between_markdowns,
                 shelf=None if shelves is None else shelves.part(rows),
+                level_sd=None if level_sd is None else level_sd[rows],
             )
         )
     habit_path = _habit_rungs(ladders, left, wait, between, touchable, moves)

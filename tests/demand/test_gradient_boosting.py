@@ -17,8 +17,8 @@ def features(model: LogLinear, history: pd.DataFrame, weeks_before: int) -> dict
     """Features of all articles on sale at the decision that many weeks before the snapshot."""
     panel = Panel.of(history)
     rows = Rows.of(history, panel, model.design)
-    curve = np.exp(model.curve(rows.terms, rows.category, rows.calendar))
-    level = model.levels(panel, rows, curve, model.keep)
+    curve = model.curve(rows.terms, rows.category, rows.calendar)
+    level = model.levels(history, panel, rows, curve)
     at = np.flatnonzero(panel.column == panel.weeks - weeks_before)
     return known_at(history, panel, rows, curve, level, (panel.row[at], panel.column[at]))
 

@@ -26,10 +26,12 @@ import numpy as np
 class Flat:
     """Ten a week of everything, at any price."""
 
-    def fit(self, history, week, seed, threads=1): ...
+    def fit(self, history, week, seed, threads=1, shared=None): ...
     def units(self, articles, history, week, prices, weeks): return np.full((*prices.shape, weeks), 10.0)
     def dispersion(self, articles, history, week): return np.full(len(articles), 0.2)
-    def elasticity(self, articles): return None
+    def shelf(self, articles, history, week, shares): return np.ones((len(articles), len(shares)))
+    def level_sd(self, articles, history, week, weeks): return np.zeros((len(articles), weeks))
+    def elasticity(self, articles, history, week): return None
     def importance(self): return {}
     def to_bytes(self): return b"flat"
     @classmethod
@@ -64,7 +66,7 @@ def test_an_unknown_model_is_refused_with_the_known_ones(name):
 
 def test_a_model_that_lacks_methods_is_told_which(own_module):
     with pytest.raises(
-        UnknownModel, match=r"Half lacks units, dispersion, elasticity, importance, to_bytes, from_bytes"
+        UnknownModel, match=r"Half lacks units, shelf, level_sd, dispersion, elasticity, importance, to_bytes, from_bytes"
     ):
         make_model(f"{own_module}:Half")
 
