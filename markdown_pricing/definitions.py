@@ -12,9 +12,10 @@ from markdown_pricing.orchestration.assets import (
     erp_refresh,
     markdown_predictions,
     markdown_training_data,
+    shared_demand,
     training_data,
 )
-from markdown_pricing.orchestration.automation import JOB, SNAPSHOT, weekly_round
+from markdown_pricing.orchestration.automation import SHARED, SNAPSHOT, jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
@@ -27,15 +28,17 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     countries = read_countries(settings.countries_file)
     weeks = weeks_from(settings.start_week)
     partitions = week_and_country(settings.start_week, countries)
+    by_week = {SNAPSHOT, SHARED}
     flow = [training_data, demand_model, markdown_predictions, erp_refresh]
-    schedule, sensor = weekly_round(partitions, look_every_s)
+    jobs = jobs_of_a_round([asset.key.to_user_string() for asset in flow])
+    schedule, sensor = weekly_round(partitions, jobs, look_every_s)
     return dg.Definitions(
         assets=dg.map_asset_specs(
-            lambda spec: spec.replace_attributes(partitions_def=weeks if spec.key == SNAPSHOT else partitions),
-            [markdown_training_data, *flow],
+            lambda spec: spec.replace_attributes(partitions_def=weeks if spec.key in by_week else partitions),
+            [markdown_training_data, shared_demand, *flow],
         ),
         asset_checks=checks_for(partitions),
-        jobs=[dg.define_asset_job(JOB, dg.AssetSelection.assets(*flow), description="One country of one week.")],
+        jobs=jobs,
         schedules=[schedule],
         sensors=[sensor],
         resources={

@@ -20,6 +20,7 @@ from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.markdown.price_path import candidate_prices
 from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.training_data.schema import check_training_data
 from markdown_pricing.training_data.stockouts import mark_stockouts
@@ -164,6 +165,8 @@ def price_articles(
         ladders,
         units=forecast(model, articles, history, country_week.week, ladders.prices, ladders.weeks),
         dispersion=model.dispersion(articles, history, country_week.week),
+        shelf=model.shelf(articles, history, country_week.week, SHELF_SHARES),
+        level_sd=model.level_sd(articles, history, country_week.week, ladders.weeks),
         elasticity=model.elasticity(articles, history, country_week.week),
         model_grade=origin.model_grade or OWN,
         model_version=f"{origin.demand_model} {origin.version}",

@@ -10,11 +10,13 @@ from pathlib import Path
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
+from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot
 from markdown_pricing.markdown.rules import read_rules
-from markdown_pricing.orchestration.local_round import Outcome, price_countries
+from markdown_pricing.orchestration.local_round import Outcome, learn_shared_demand, price_countries
+from markdown_pricing.orchestration.results import shared_demand_at_hand
 from markdown_pricing.settings import DATA, Settings
 
 
@@ -41,14 +43,31 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
         raise WeekBeforeStart(snapshot.week, settings.start_week)
     make_dagster_home(settings.dagster_home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    if len(chosen) > 1:
+        _share_demand(lake, snapshot)
     outcomes: list[Outcome] = []
     with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
         for outcome in price_countries(snapshot.week, _largest_first(chosen, snapshot), workers):
             outcomes.append(outcome)
-            advance(f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s")
+            grade = f", model grade {outcome.grade}" if outcome.grade not in (None, OWN) else ""
+            advance(f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s{grade}")
     outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
     _show(snapshot.week, outcomes, as_json)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
+
+
+def _share_demand(lake: Lake, snapshot: Snapshot) -> None:
+    """What the countries share, learnt from all of this delivery unless it is there; without it they are priced, too.
+
+    From all that are configured, not from those chosen: else a country's prices would hang on who is priced beside it.
+    """
+    if shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared is not None:
+        return
+    with progress(f"Learning what the countries of {snapshot.week} share", 1) as advance:
+        why_not = learn_shared_demand(snapshot.week)
+        advance("failed" if why_not else "done")
+    if why_not:
+        print_error(f"The countries are priced without what they share: {why_not}")
 
 
 def make_dagster_home(home: Path) -> None:

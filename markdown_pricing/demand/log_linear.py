@@ -41,6 +41,8 @@ LARGEST_FIT_ROWS = 300_000
 """Of more rows, whole articles are drawn until about so many are left."""
 ARTICLES_TO_CHOOSE_BY = 400
 """How far articles deviate from their category is learnt from so many."""
+NO_GUESS_SD = 1.5
+"""Of an article's level, in logs, where no launch has taught what attributes say."""
 LARGEST_UPLIFT = 0.5
 """Half the variance, at most, by which the mean of a log-normal lies above its median, in logs."""
 
@@ -150,7 +152,7 @@ class LogLinear:
 
     def _learn_from_others(self, shared: SharedDemand) -> None:
         """What stands where the country's own sales say nothing."""
-        self.quality, self.own = shared.quality, shared.own
+        self.quality, self.own = shared.quality, replace(shared.own, level_sd=NO_GUESS_SD)
         self.design = Design(list(shared.categories))
         mean = np.broadcast_to(shared.prior_of(self.design).mean, (len(shared.categories), len(self.design.term_names)))
         self.beta = np.vstack([mean, mean.mean(axis=0) if len(mean) else Design().prior.mean])

@@ -107,12 +107,17 @@ def _expected_values(problem: Problem, markdowns: int, waits: int) -> tuple[Smal
         return _values(problem, markdowns, waits)
     levels = np.exp(problem.level_sd[..., np.newaxis] * LEVEL_POINTS)
     levels /= levels.mean(axis=-1, keepdims=True)
-    moved, stayed = np.float32(0), np.float32(0)
-    for level in np.moveaxis(levels, -1, 0):
-        part = replace(problem, units=problem.units * level[:, np.newaxis, :])
+    first, *others = (
+        replace(problem, units=problem.units * level[:, np.newaxis]) for level in np.moveaxis(levels, -1, 0)
+    )
+    moved, stayed = _values(first, markdowns, waits)
+    for part in others:
         move, stay = _values(part, markdowns, waits)
-        moved, stayed = moved + move, stayed + stay
-    return moved / np.float32(len(LEVEL_POINTS)), stayed / np.float32(len(LEVEL_POINTS))
+        moved += move
+        stayed += stay
+    moved /= len(LEVEL_POINTS)
+    stayed /= len(LEVEL_POINTS)
+    return moved, stayed
 
 
 def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, SmallFloats]:

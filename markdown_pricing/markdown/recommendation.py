@@ -11,7 +11,7 @@ from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.price_path import Ladders, Plan, deepest_sales, plan
 from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.sales import demand_quantile
+from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
 from markdown_pricing.markdown.season import BoolArray
 
 ROW_COLUMNS = [
@@ -80,6 +80,7 @@ def recommend(
     elasticity: tuple[FloatArray, FloatArray] | None = None,
     *,
     shelf: FloatArray | None = None,
+    level_sd: FloatArray | None = None,
     model_grade: str = "A",
     model_version: str,
     run_id: str,
@@ -89,18 +90,19 @@ def recommend(
 
     units, dispersion : (articles, rungs, weeks) and (articles,), as `price_path.plan` takes them
     elasticity        : its value and standard error, each (articles,); NaN where unknown
-    shelf             : (articles, 33), as `price_path.plan` takes it
+    shelf, level_sd   : (articles, 33) and (articles, weeks), as `price_path.plan` takes them
     expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent.
     It is stated before the cost of labels, which the plan weighs (so only when labels cost something can the habit
     show more revenue). Nothing to sell counts as all sold: sell-through 1, left-over 0.
     """
-    season, own_plan = ladders.season, plan(ladders, units, dispersion, shelf)
+    season, own_plan = ladders.season, plan(ladders, units, dispersion, shelf, level_sd)
     best, keep, habit = own_plan.best, own_plan.keep, own_plan.habit
     every = np.arange(len(articles))
     prices, rung = ladders.prices, best.rungs[:, 0]
     recommended, current, stock = prices[every, rung], prices[:, 0], season.stock
     demand = np.where(season.weeks_left > 0, np.asarray(units)[every, rung, 0], 0.0)
-    low, high = (np.minimum(demand_quantile(share, demand, dispersion), stock) for share in (0.1, 0.9))
+    of_the_week = dispersion if level_sd is None else with_level_unknown(dispersion, level_sd[:, 0])
+    low, high = (np.minimum(demand_quantile(share, demand, of_the_week), stock) for share in (0.1, 0.9))
     expected = best.units[:, 0]
     list_price = to_price(season.list_cents)
     next_week, next_price = _next_markdown(ladders, own_plan)

@@ -1,10 +1,11 @@
 """The whole flow on one page: sales from the lake, a demand model, a price path for every article, the ERP's rows.
 
 Each asset reads what the one before it kept on the lake and keeps its own result there, by week and country; so any
-of them can be materialized alone, and a retried run goes on where it stopped. Upstream, `shared_demand` has its place
-between the snapshot and the demand model.
+of them can be materialized alone, and a retried run goes on where it stopped. `shared_demand` is made once a week for
+all countries, before them; a country that finds none does without, and says so.
 """
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -14,18 +15,19 @@ from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.refresh import newest_week, replace_country
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import find_snapshot, read_country
+from markdown_pricing.lake.snapshot import SnapshotReplaced, find_snapshot, read_country
 from markdown_pricing.markdown.acceptance import refuse_unless_acceptable
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
-from markdown_pricing.orchestration.automation import REFRESH, SNAPSHOT
+from markdown_pricing.orchestration.automation import REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.checks import acceptance_of
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
-from markdown_pricing.orchestration.results import Results
+from markdown_pricing.orchestration.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.provenance import code_version, provenance
 from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.weeks import parse_week
 
 POOL = "country_runs"
 GROUP = "markdown_pricing"
@@ -40,6 +42,48 @@ markdown_training_data = dg.AssetSpec(
     metadata=columns.SNAPSHOT_COLUMNS,
 )
 """The snapshot of a week, delivered by the ETL; the sensor records its arrival."""
+
+
+@dg.multi_asset(
+    # Not its asset's name, which its job has, too: Dagster wants names of ops and jobs to differ.
+    name="learn_shared_demand",
+    specs=[
+        dg.AssetSpec(
+            SHARED,
+            deps=[markdown_training_data],
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds={"pandas"},
+            code_version=code_version(),
+            description=(
+                "What the countries share: price response by category and how well articles sell elsewhere. Learnt "
+                "once a week, before the countries are priced; a country can be priced without it."
+            ),
+        )
+    ],
+)
+def shared_demand(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    countries: dg.ResourceParam[Countries],
+    demand_training: DemandTraining,
+) -> dg.MaterializeResult[None]:
+    """Reads one country after the other, so that no more than one is in memory; takes no slot of the pool.
+
+    A country with broken data is left out and named.
+    """
+    week, started = parse_week(context.partition_key), time.monotonic()
+    with final_faults_not_retried(context):
+        snapshot = find_snapshot(lake, week)
+        learnt = pricing.learn_shared(
+            week, countries, lambda code: read_country(lake, snapshot, code, columns_to_read), demand_training.seed
+        )
+        if find_snapshot(lake, week).stamp != snapshot.stamp:
+            raise SnapshotReplaced(lake, week)
+        origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)
+        path, version = keep_shared_demand(lake, week, learnt.shared, origin)
+        seconds = time.monotonic() - started
+        return dg.MaterializeResult(metadata=figures.of_shared(learnt, version, seconds, origin, lake.where(path)))
 
 
 @dg.asset(
@@ -67,7 +111,7 @@ def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake
 
 
 @dg.asset(
-    deps=[training_data],
+    deps=[training_data, SHARED],
     pool=POOL,
     group_name=GROUP,
     owners=OWNERS,
@@ -79,18 +123,20 @@ def demand_model(
 ) -> dg.MaterializeResult[None]:
     """Units per week that one country buys of each article at each price.
 
-    One model per week and country, fitted on the sales before that week.
+    One model per week and country, fitted on the sales before that week; where it fails its checks, the next simpler
+    one, with its grade.
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context):
         results = Results(lake, week, country)
         frame, origin = results.training_data()
         sold = pricing.CountryWeek.of(frame, week, country)
+        shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
         how = demand_training.model, demand_training.seed, demand_training.threads
-        model, report = pricing.fit(sold, *how), pricing.report(sold, *how)
-        origin = origin.of(demand_model=demand_training.model, seed=demand_training.seed)
-        path = results.keep_model(model, origin)
-        return dg.MaterializeResult(metadata=figures.of_model(model, report, origin, lake.where(path)))
+        choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
+        origin = pricing.modelled_by(origin, choice, demand_training.seed, shared.version)
+        path = results.keep_model(choice.model, origin)
+        return dg.MaterializeResult(metadata=figures.of_model(choice, str(shared), origin, lake.where(path)))
 
 
 @dg.asset(

@@ -1,7 +1,9 @@
 """What starts the weekly round: Monday 08:00 opens the week, the sensor starts it when the data is there.
 
 Which weeks are due is computed, not handed out by the scheduler, so that weeks missed while it was down are caught
-up. What was opened, delivered and late is recorded as events of the snapshot's asset, where everybody can see it.
+up. A round first learns what the countries share, in a run of its own; then each country is started, with it, or
+without it when it failed for good or took too long. What was opened, delivered and late is recorded as events of the
+snapshot's asset, where everybody can see it.
 """
 
 import json
@@ -13,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from markdown_pricing.lake.filesystem import Lake
@@ -20,17 +23,23 @@ from markdown_pricing.lake.snapshot import Snapshot, SnapshotNotDelivered, Snaps
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
 from markdown_pricing.weeks import due_weeks
 
-JOB = "markdown_pricing"
+JOB, SHARED_JOB = "markdown_pricing", "shared_demand"
 SNAPSHOT = dg.AssetKey("markdown_training_data")
+SHARED = dg.AssetKey("shared_demand")
 REFRESH = dg.AssetKey("erp_refresh")
 
 OPENED, LATE, STAMP, SUPERSEDED_BY = "Opened", "Late", "Snapshot", "Superseded by week"
 ROUND_TAG, WEEK_TAG, COUNTRY_TAG = "markdown/round", "markdown/week", "markdown/country"
 STAMP_TAG = "markdown/snapshot"
+WITHOUT_SHARED_TAG = "markdown/without_shared_demand"
+"""Why a country was started without what the countries share."""
 
 LATE_AFTER = timedelta(hours=24)
 ROUND_LIMIT = timedelta(hours=24)
+SHARED_LIMIT = timedelta(minutes=60)
+"""So long the countries wait for what they share, its retries included."""
 
+Job = UnresolvedAssetJobDefinition
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.QUEUED,
@@ -44,11 +53,13 @@ UNFINISHED = [
 class Progress:
     """The sensor's memory: the delivery (`_SUCCESS`, ms) with which each week was last started, and the round started.
 
+    arrived : the delivery of each week that was last recorded
     Losing it starts nothing twice: run keys and recorded materializations are asked as well.
     """
 
     started: Mapping[str, int] = field(default_factory=dict)
     round: str | None = None
+    arrived: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_cursor(cls, cursor: str | None) -> "Progress":
@@ -58,8 +69,17 @@ class Progress:
         return json.dumps(asdict(self), sort_keys=True)
 
 
+def jobs_of_a_round(flow: Sequence[str]) -> tuple[Job, Job]:
+    """One country's run through `flow`, and the run before them all that learns what the countries share."""
+    one_country = dg.define_asset_job(JOB, dg.AssetSelection.assets(*flow), description="One country of one week.")
+    of_all = dg.define_asset_job(
+        SHARED_JOB, dg.AssetSelection.assets(SHARED), description="What the countries of one week share."
+    )
+    return one_country, of_all
+
+
 def weekly_round(
-    partitions: dg.MultiPartitionsDefinition, look_every_s: int
+    partitions: dg.MultiPartitionsDefinition, jobs: Sequence[Job], look_every_s: int
 ) -> tuple[dg.ScheduleDefinition, dg.SensorDefinition]:
     """The schedule that opens due weeks and the sensor that starts a round once its snapshot is delivered."""
 
@@ -79,7 +99,7 @@ def weekly_round(
 
     @dg.sensor(
         name="training_data_sensor",
-        job_name=JOB,
+        jobs=jobs,
         minimum_interval_seconds=look_every_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks for the snapshots of opened weeks and starts one round at a time, the oldest week first.",
@@ -117,29 +137,82 @@ def next_round(
         reason = _wait_or_end(instance, progress.round, unfinished, now)
         return dg.SensorResult(skip_reason=reason, cursor=progress.to_cursor())
 
-    started, arrivals = dict(progress.started), []
+    started, arrived = dict(progress.started), dict(progress.arrived)
+    arrivals: list[dg.AssetMaterialization] = []
+
+    def answer(
+        requests: Sequence[dg.RunRequest], round_name: str | None, skipped: str | None = None
+    ) -> dg.SensorResult:
+        cursor = Progress(started, round_name, arrived).to_cursor()
+        return dg.SensorResult(list(requests), skip_reason=skipped, cursor=cursor, asset_events=arrivals)
+
     for week, written_ms in delivered.items():
-        if started.get(week.isoformat()) == written_ms:
+        name = week.isoformat()
+        if started.get(name) == written_ms:
             continue
         try:
             snapshot = find_snapshot(lake, week)
         except (SnapshotNotDelivered, SnapshotReplaced):
             continue  # it is being delivered anew; the next look sees it whole
-        started[week.isoformat()] = written_ms
-        arrivals.append(_arrival(snapshot))
+        if arrived.get(name) != written_ms:
+            arrived[name] = written_ms
+            arrivals.append(_arrival(snapshot))
         missing = _not_refreshed_from(instance, snapshot, countries_of(partitions))
-        if missing:
-            round_name = f"{week}@{snapshot.stamp}"
-            return dg.SensorResult(
-                run_requests=_run_requests(instance, snapshot, missing, round_name),
-                cursor=Progress(started, round_name).to_cursor(),
-                asset_events=arrivals,
-            )
-    return dg.SensorResult(
-        skip_reason="Every delivered week has been started." + (f" Waiting for {_listed(waiting)}." if waiting else ""),
-        cursor=Progress(started, progress.round).to_cursor(),
-        asset_events=arrivals,
-    )
+        if not missing:
+            started[name] = written_ms
+            continue
+        round_name = f"{week}@{snapshot.stamp}"
+        shared = _shared_demand_of(instance, snapshot, round_name, now)
+        if isinstance(shared, dg.RunRequest):
+            return answer([shared], progress.round)
+        if shared.wait:
+            return answer([], progress.round, skipped=shared.wait)
+        started[name] = written_ms
+        return answer(_run_requests(instance, snapshot, missing, round_name, shared.without), round_name)
+    reason = "Every delivered week has been started." + (f" Waiting for {_listed(waiting)}." if waiting else "")
+    return answer([], progress.round, skipped=reason)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """How what the countries share stands: it is to be waited for, or the countries start without it; else it is there.
+
+    Each field is the reason, empty when it does not hold.
+    """
+
+    wait: str = ""
+    without: str = ""
+
+
+def _shared_demand_of(
+    instance: dg.DagsterInstance, snapshot: Snapshot, round_name: str, now: datetime
+) -> dg.RunRequest | _Shared:
+    """The run to ask for when this very delivery has had none; else how it stands."""
+    runs = instance.get_run_records(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: round_name}))
+    succeeded = any(record.dagster_run.status == DagsterRunStatus.SUCCESS for record in runs)
+    if succeeded or _settled_partitions(instance, SHARED, {snapshot.week.isoformat()}, snapshot.stamp):
+        return _Shared()
+    if not runs:
+        tags = {ROUND_TAG: round_name, WEEK_TAG: snapshot.week.isoformat(), STAMP_TAG: snapshot.stamp}
+        # First in the queue: all countries wait for it.
+        return dg.RunRequest(
+            run_key=f"{round_name}:{SHARED_JOB}",
+            job_name=SHARED_JOB,
+            partition_key=snapshot.week.isoformat(),
+            tags={**tags, "dagster/priority": "1000"},
+        )
+    unfinished = _unfinished(runs)
+    if not unfinished:
+        return _Shared(without="its run did not succeed")
+    began = min(record.create_timestamp for record in runs)
+    if now - began <= SHARED_LIMIT:
+        return _Shared(wait=f"The round {round_name} waits for what the countries share, since {began:%H:%M} UTC.")
+    why = f"it took longer than {SHARED_LIMIT}"
+    if _end_for_good(instance, unfinished, f"Cancelled: {why}. The countries start without it."):
+        metadata = {"Countries start without it": f"{round_name}: {why}"}  # no stamp: it settles nothing
+        event = dg.AssetObservation(SHARED, partition=snapshot.week.isoformat(), metadata=metadata)
+        instance.report_runless_asset_event(event)
+    return _Shared(without=why)
 
 
 def _open_due_weeks(
@@ -154,9 +227,12 @@ def _open_due_weeks(
 
 
 def _run_requests(
-    instance: dg.DagsterInstance, snapshot: Snapshot, countries: Sequence[str], round_name: str
+    instance: dg.DagsterInstance, snapshot: Snapshot, countries: Sequence[str], round_name: str, without_shared: str
 ) -> list[dg.RunRequest]:
-    """One run per country, the longest-running first; never measured, it may be the longest: by its files' size."""
+    """One run per country, the longest-running first; never measured, it may be the longest: by its files' size.
+
+    without_shared : why they start without what they share, empty when it is there
+    """
     week = snapshot.week
     seconds = _seconds_of_last_round(instance, week)
     longest_first = sorted(
@@ -165,6 +241,7 @@ def _run_requests(
     return [
         dg.RunRequest(
             run_key=f"{round_name}:{country}",
+            job_name=JOB,
             partition_key=partition_key(week, country),
             tags={
                 ROUND_TAG: round_name,
@@ -172,6 +249,7 @@ def _run_requests(
                 COUNTRY_TAG: country,
                 STAMP_TAG: snapshot.stamp,
                 "dagster/priority": str(len(longest_first) - place),
+                **({WITHOUT_SHARED_TAG: without_shared} if without_shared else {}),
             },
         )
         for place, country in enumerate(longest_first)
@@ -197,29 +275,36 @@ def _seconds_of_last_round(instance: dg.DagsterInstance, before: date) -> dict[s
 def _not_refreshed_from(instance: dg.DagsterInstance, snapshot: Snapshot, countries: Iterable[str]) -> list[str]:
     """Countries whose ERP rows have not been settled from this very snapshot, by whatever started it."""
     keys = {str(partition_key(snapshot.week, country)): country for country in countries}
+    settled = _settled_partitions(instance, REFRESH, set(keys), snapshot.stamp)
+    return [country for key, country in keys.items() if key not in settled]
+
+
+def _settled_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: set[str], stamp: str) -> set[str]:
+    """Those whose latest materialization or observation names the delivery with this stamp."""
     settled: set[str] = set()
     for event_type, records_of in (
         (DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
         (DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
     ):
-        latest = instance.event_log_storage.get_latest_storage_id_by_partition(REFRESH, event_type, set(keys))
+        latest = instance.event_log_storage.get_latest_storage_id_by_partition(asset, event_type, partitions)
         if not latest:
             continue
-        records = records_of(
-            dg.AssetRecordsFilter(REFRESH, storage_ids=list(latest.values())), limit=len(latest)
-        ).records
+        records = records_of(dg.AssetRecordsFilter(asset, storage_ids=list(latest.values())), limit=len(latest)).records
         for record in records:
             event = record.asset_materialization or record.asset_observation
-            if event and STAMP in event.metadata and event.metadata[STAMP].value == snapshot.stamp:
-                settled.add(keys[str(event.partition)])
-    return [country for country in keys.values() if country not in settled]
+            if event and STAMP in event.metadata and event.metadata[STAMP].value == stamp:
+                settled.add(str(event.partition))
+    return settled
 
 
 def _unfinished_runs(instance: dg.DagsterInstance, round_name: str | None) -> list[dg.RunRecord]:
     """The round's runs that may still write: those under way, and those that failed and will be retried."""
     if round_name is None:
         return []
-    records = instance.get_run_records(RunsFilter(job_name=JOB, tags={ROUND_TAG: round_name}))
+    return _unfinished(instance.get_run_records(RunsFilter(job_name=JOB, tags={ROUND_TAG: round_name})))
+
+
+def _unfinished(records: Iterable[dg.RunRecord]) -> list[dg.RunRecord]:
     return [
         record for record in records if record.dagster_run.status in UNFINISHED or _awaits_retry(record.dagster_run)
     ]
@@ -241,17 +326,23 @@ def _wait_or_end(
     began = min(record.create_timestamp for record in all_runs)
     if now - began <= ROUND_LIMIT:
         return f"The round {round_name} is under way: {len(unfinished)} runs unfinished."
-    left = [record.dagster_run for record in unfinished if record.dagster_run.tags.get(MAX_RETRIES_TAG) != "0"]
+    left = _end_for_good(instance, unfinished, f"Cancelled: the round {round_name} has had its {ROUND_LIMIT}.")
     if not left:
         return f"The round {round_name} has had its day and is being cancelled."
-    for run in left:
-        instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0", WILL_RETRY_TAG: "false"})
-        if not run.is_finished:
-            _cancel(instance, run, f"Cancelled: the round {round_name} has had its {ROUND_LIMIT}.")
     countries = sorted({run.tags.get(COUNTRY_TAG, "?") for run in left})
     week = date.fromisoformat(round_name.partition("@")[0])
     _observe(instance, week, {"Round limit reached": f"{began.isoformat()}: cancelled {', '.join(countries)}"})
     return f"The round {round_name} has had its day: cancelled {', '.join(countries)}. They are not retried."
+
+
+def _end_for_good(instance: dg.DagsterInstance, unfinished: Sequence[dg.RunRecord], why: str) -> list[dg.DagsterRun]:
+    """Cancels what is unfinished, so that it is not retried; the runs that had not been cancelled so before."""
+    left = [record.dagster_run for record in unfinished if record.dagster_run.tags.get(MAX_RETRIES_TAG) != "0"]
+    for run in left:
+        instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0", WILL_RETRY_TAG: "false"})
+        if not run.is_finished:
+            _cancel(instance, run, why)
+    return left
 
 
 def _cancel(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:

@@ -7,6 +7,7 @@ import dagster as dg
 import pandas as pd
 
 from markdown_pricing.countries import Countries, Country
+from markdown_pricing.demand.step_down import FAR_ABOVE_NAIVE, OWN
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.acceptance import (
     Fault,
@@ -16,7 +17,7 @@ from markdown_pricing.markdown.acceptance import (
 )
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.faults import do_not_retry
-from markdown_pricing.orchestration.figures import ERROR, NAIVE_ERROR
+from markdown_pricing.orchestration.figures import ERROR, GRADE, NAIVE_ERROR, WHY_THIS_GRADE
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.results import Results
 from markdown_pricing.pricing import CountryWeek
@@ -33,8 +34,6 @@ DESCRIPTIONS = {
     NOT_A_TENTH_LESS: "At least nine tenths as many rows as in the country's last other week. Warns.",
     RULES_KEPT: "Each new price is on the ladder, not above today's and not below salvage. Blocks the refresh.",
 }
-FAR_ABOVE_NAIVE = 1.25
-"""The model's error is far above the naive forecast's from this ratio on."""
 
 
 def acceptance_of(results: Results, rules: RuleBook, country: Country, rows: pd.DataFrame) -> dict[str, list[Fault]]:
@@ -91,7 +90,18 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
             key = str(context.op_execution_context.partition_key)
             return _compare_with_naive(_latest_figures(context.instance, key))
 
-    return [predictions_are_acceptable, error_near_the_naive_forecast]
+        @dg.asset_check(asset="demand_model", partitions_def=partitions)
+        def the_countrys_own_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+            """The prices rest on the country's own model of this week, grade A; else it says on what and why. Warns."""
+            figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key))
+            return dg.AssetCheckResult(
+                passed=figures.get(GRADE) == OWN,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=str(figures.get(WHY_THIS_GRADE, "The model has not been made.")),
+                metadata={GRADE: str(figures.get(GRADE, ""))},
+            )
+
+    return [predictions_are_acceptable, error_near_the_naive_forecast, the_countrys_own_model]
 
 
 def _blocks(fault: Fault) -> bool:

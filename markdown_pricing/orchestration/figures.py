@@ -9,10 +9,11 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from markdown_pricing.demand.model import DemandModel, FitReport
+from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.automation import STAMP, SUPERSEDED_BY
+from markdown_pricing.pricing import LearntTogether
 from markdown_pricing.provenance import Provenance
 
 IMPORTANT_FEATURES = 12
@@ -20,6 +21,7 @@ NO_BREAK = "\u00a0"
 """A space at which no line ends."""
 LEAD_OVER_KEEP, LEAD_OVER_HABIT = "More than keeping today's prices (%)", "More than the old habit (%)"
 ERROR, NAIVE_ERROR = "Error of the model (WAPE, last weeks)", "Error of last week's value (WAPE)"
+GRADE, WHY_THIS_GRADE = "Grade", "Why this grade"
 
 Metadata = dict[str, Any]
 
@@ -36,12 +38,27 @@ def of_training_data(frame: pd.DataFrame, week: date, origin: Provenance, uri: s
     }
 
 
-def of_model(model: DemandModel, report: FitReport, origin: Provenance, uri: str) -> Metadata:
+def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
+    return {
+        "Countries": len(learnt.articles),
+        "Articles": sum(learnt.articles.values()),
+        "Left out": _table(("Country", "Why"), list(learnt.left_out.items())),
+        "Seconds": round(seconds, 1),
+        "Version": version,
+        **_origin(origin, uri),
+    }
+
+
+def of_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
     from markdown_pricing.charts import expected_and_actual_chart  # here: matplotlib is slow to load
 
-    importance = list(model.importance().items())[:IMPORTANT_FEATURES]
+    report = choice.report
+    importance = list(choice.model.importance().items())[:IMPORTANT_FEATURES]
     return {
         "Model": origin.demand_model,
+        GRADE: choice.grade,
+        WHY_THIS_GRADE: choice.why,
+        "Shared demand": shared_demand,
         ERROR: _figure(report.wape),
         NAIVE_ERROR: _figure(report.naive_wape),
         "Bias": _figure(report.bias),

@@ -14,8 +14,8 @@ from typing import Any
 import dagster as dg
 
 from markdown_pricing.orchestration.assets import POOL
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, SUPERSEDED_BY, WEEK_TAG
-from markdown_pricing.orchestration.figures import LEAD_OVER_HABIT, LEAD_OVER_KEEP
+from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, SHARED_JOB, SUPERSEDED_BY, WEEK_TAG
+from markdown_pricing.orchestration.figures import GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.partitions import partition_key
 
 REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
@@ -36,10 +36,18 @@ class Outcome:
     markdowns: int | None = None
     lead_over_keep_pct: float | None = None
     lead_over_habit_pct: float | None = None
+    grade: str | None = None
 
     @property
     def failed(self) -> bool:
         return self.status == FAILED
+
+
+def learn_shared_demand(week: date) -> str:
+    """One run of the job `shared_demand` in this process; why it failed, empty when it did not."""
+    with dg.DagsterInstance.get() as instance:
+        result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
+    return "" if result.success else _why_failed(result)
 
 
 def price_countries(week: date, countries: Sequence[str], workers: int) -> Iterator[Outcome]:
@@ -66,25 +74,29 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
 
 def price_country(week: date, country: str) -> Outcome:
     """One run of the job `markdown_pricing` in this process."""
-    from markdown_pricing.definitions import defs
-
     started = time.monotonic()
     with dg.DagsterInstance.get() as instance:
-        result = defs.resolve_job_def(JOB).execute_in_process(
-            instance=instance,
-            partition_key=str(partition_key(week, country)),
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={
-                WEEK_TAG: week.isoformat(),
-                COUNTRY_TAG: country,
-                # The Runs page of the job finds a run by this label.
-                ".dagster/repository": f"__repository__@{LOCATION}",
-                # A daemon could not start this run again: it has no code location of its own.
-                "dagster/max_retries": "0",
-            },
-        )
+        tags = {WEEK_TAG: week.isoformat(), COUNTRY_TAG: country}
+        result = _run(instance, JOB, str(partition_key(week, country)), tags)
     return _outcome(country, result, time.monotonic() - started)
+
+
+def _run(instance: dg.DagsterInstance, job: str, partition: str, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
+    from markdown_pricing.definitions import defs
+
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=partition,
+        raise_on_error=False,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags={
+            **tags,
+            # The Runs page of the job finds a run by this label.
+            ".dagster/repository": f"__repository__@{LOCATION}",
+            # A daemon could not start this run again: it has no code location of its own.
+            "dagster/max_retries": "0",
+        },
+    )
 
 
 def _show_pool() -> None:
@@ -96,7 +108,9 @@ def _show_pool() -> None:
 def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) -> Outcome:
     if not result.success:
         return Outcome(country, FAILED, result.run_id, seconds, _why_failed(result))
-    predicted = _metadata(result.asset_materializations_for_node("markdown_predictions"))
+    modelled, predicted = (
+        _metadata(result.asset_materializations_for_node(node)) for node in ("demand_model", "markdown_predictions")
+    )
     superseded_by = _metadata(result.asset_observations_for_node("erp_refresh")).get(SUPERSEDED_BY)
     return Outcome(
         country,
@@ -108,6 +122,7 @@ def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) ->
         markdowns=predicted.get("Markdowns"),
         lead_over_keep_pct=predicted.get(LEAD_OVER_KEEP),
         lead_over_habit_pct=predicted.get(LEAD_OVER_HABIT),
+        grade=modelled.get(GRADE),
     )
 
 

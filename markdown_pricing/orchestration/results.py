@@ -1,15 +1,20 @@
 """Each asset's result on the lake, with its provenance inside, so that a retry goes on where the run stopped."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from hashlib import sha256
 
 import pandas as pd
 import pyarrow as pa
 
+from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import DemandModel, make_model
+from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
+from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
+    ResultMissing,
     earlier_weeks_with_predictions,
     publish_bytes,
     publish_table,
@@ -63,6 +68,22 @@ class Results:
         origin = Provenance.from_json(header.decode())
         return type(make_model(origin.demand_model)).from_bytes(data), origin
 
+    def last_good_model(self) -> KeptModel | None:
+        """The country's own model of the nearest earlier week that kept one which can still be read; see step_down."""
+        for ago in range(1, LAST_GOOD_WITHIN + 1):
+            week = self.week - timedelta(weeks=ago)
+            if not self.lake.entry(paths.model_file(week, self.country)):
+                continue
+            try:
+                model, origin = Results(self.lake, week, self.country).model()
+            except TransientError:
+                raise
+            except Exception:  # of a model that is gone, or of a version that kept it otherwise: an older one may do
+                continue
+            if origin.model_grade in ("", OWN):
+                return KeptModel(model, origin.demand_model, week, origin.version)
+        return None
+
     def _keep(self, path: str, frame: pd.DataFrame, origin: Provenance) -> str:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         metadata = {**(table.schema.metadata or {}), PROVENANCE_KEY: origin.to_json().encode()}
@@ -72,3 +93,43 @@ class Results:
     def _read(self, path: str) -> tuple[pd.DataFrame, Provenance]:
         table = read_table(self.lake, path)
         return table.to_pandas(), Provenance.from_json(table.schema.metadata[PROVENANCE_KEY].decode())
+
+
+@dataclass(frozen=True)
+class SharedAtHand:
+    """What the countries share as far as it is at hand; `version` is "none" when it is not, and `why_none` says why."""
+
+    shared: SharedDemand | None
+    version: str
+    why_none: str = ""
+
+    def __str__(self) -> str:
+        return f"none, because {self.why_none}" if self.shared is None else self.version
+
+
+def keep_shared_demand(lake: Lake, week: date, shared: SharedDemand, origin: Provenance) -> tuple[str, str]:
+    """Its path and its version. One file, as a model is kept."""
+    path, data = paths.shared_demand_file(week, origin.snapshot), shared.to_bytes()
+    publish_bytes(lake, path, origin.to_json().encode() + b"\n" + data)
+    return path, version_of(data)
+
+
+def shared_demand_at_hand(lake: Lake, week: date, stamp: str, why_none: str | None = None) -> SharedAtHand:
+    """What was learnt from the delivery with this stamp, or why there is none; `why_none` when that is known.
+
+    Raises a TransientError when it cannot tell.
+    """
+    try:
+        _, _, data = read_bytes(lake, paths.shared_demand_file(week, stamp)).partition(b"\n")
+        return SharedAtHand(SharedDemand.from_bytes(data), version_of(data))
+    except ResultMissing:
+        return SharedAtHand(None, "none", why_none or "it has not been learnt from this delivery")
+    except TransientError:
+        raise
+    except Exception as error:
+        return SharedAtHand(None, "none", f"it can't be read ({type(error).__name__}); materialize shared_demand again")
+
+
+def version_of(shared: bytes) -> str:
+    """Twelve hexadecimal digits; equal for equal bytes."""
+    return sha256(shared).hexdigest()[:12]

@@ -66,7 +66,8 @@ def test_an_unknown_model_is_refused_with_the_known_ones(name):
 
 def test_a_model_that_lacks_methods_is_told_which(own_module):
     with pytest.raises(
-        UnknownModel, match=r"Half lacks units, shelf, level_sd, dispersion, elasticity, importance, to_bytes, from_bytes"
+        UnknownModel,
+        match=r"Half lacks units, shelf, level_sd, dispersion, elasticity, importance, to_bytes, from_bytes",
     ):
         make_model(f"{own_module}:Half")
 

@@ -19,12 +19,17 @@ from markdown_pricing.orchestration.automation import (
     OPENED,
     REFRESH,
     ROUND_TAG,
+    SHARED,
+    SHARED_JOB,
+    SHARED_LIMIT,
     SNAPSHOT,
     STAMP,
     STAMP_TAG,
     SUPERSEDED_BY,
     WEEK_TAG,
+    WITHOUT_SHARED_TAG,
     Progress,
+    jobs_of_a_round,
     next_round,
     weekly_round,
 )
@@ -41,14 +46,39 @@ PARTITIONS = week_and_country(WEEK, COUNTRIES)
 
 
 class Sensor:
-    """The sensor's looks one after the other, each with the cursor that the last one left."""
+    """The sensor's looks one after the other, each with the cursor that the last one left.
+
+    Unless a test takes `shares` away, what the countries share is learnt at once whenever it is asked for.
+    """
 
     def __init__(self, instance: dg.DagsterInstance, lake: Lake) -> None:
         self.instance, self.lake, self.cursor = instance, lake, ""
         self.partitions = PARTITIONS
+        self.shares = True
 
     def looks(self, now: datetime) -> list[str]:
         """The run keys that this look asks for; they become queued runs, as the daemon makes them."""
+        keys = self._looks(now)
+        if not self.shares or not keys or not keys[0].endswith(SHARED_JOB):
+            return keys
+        self.share()
+        return self._looks(now)
+
+    def share(self) -> None:
+        """What the worker does: the result is recorded, and its run succeeds."""
+        run = self.shared_run()
+        self.record_shared(date.fromisoformat(run.tags[WEEK_TAG]), run.tags[STAMP_TAG])
+        self.end(run, DagsterRunStatus.SUCCESS)
+
+    def record_shared(self, week: date, stamp: str) -> None:
+        event = dg.AssetMaterialization(SHARED, partition=str(week), metadata={STAMP: stamp})
+        self.instance.report_runless_asset_event(event)
+
+    def shared_run(self) -> dg.DagsterRun:
+        """The newest one."""
+        return next(iter(self.instance.get_runs(dg.RunsFilter(job_name=SHARED_JOB))))
+
+    def _looks(self, now: datetime) -> list[str]:
         result = next_round(self.instance, self.lake, self.partitions, Progress.from_cursor(self.cursor), now)
         assert result.cursor
         self.cursor = result.cursor
@@ -58,12 +88,13 @@ class Sensor:
             assert isinstance(event, dg.AssetMaterialization)
             self.instance.report_runless_asset_event(event)
         for request in self.requests:
+            assert request.job_name
             create_run_for_test(
                 self.instance,
-                JOB,
+                request.job_name,
                 status=DagsterRunStatus.QUEUED,
                 tags=dict(request.tags),
-                remote_job_origin=LOCATION.get_job_origin(JOB),
+                remote_job_origin=LOCATION.get_job_origin(request.job_name),
             )
         return [str(request.run_key) for request in self.requests]
 
@@ -107,7 +138,7 @@ class Sensor:
             DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
         }
         self.instance.report_dagster_event(
-            dg.DagsterEvent(event_type_value=kinds[status].value, job_name=JOB), run_id=run.run_id
+            dg.DagsterEvent(event_type_value=kinds[status].value, job_name=run.job_name), run_id=run.run_id
         )
 
     def observed(self, label: str) -> list[str]:
@@ -153,7 +184,7 @@ def test_a_week_is_not_opened_before_its_monday_eight_o_clock(sensor: Sensor) ->
 
 def test_the_schedule_opens_every_missed_week_once(instance: dg.DagsterInstance) -> None:
     """After three weeks of downtime one tick opens all three, and the next opens none again."""
-    schedule, _ = weekly_round(PARTITIONS, look_every_s=60)
+    schedule, _ = weekly_round(PARTITIONS, jobs_of_a_round(["erp_refresh"]), look_every_s=60)
     for _ in range(2):
         context = dg.build_schedule_context(instance, scheduled_execution_time=opens_at(WEEK + 2 * ONE_WEEK))
         assert schedule.evaluate_tick(context).run_requests == []
@@ -364,6 +395,108 @@ def test_a_worker_that_takes_no_cancellation_does_not_save_the_others(
         assert sensor.looks(now + hours * HOUR) == []
     assert {sensor.run_of(country).status for country in ("DEU", "POL")} == {DagsterRunStatus.CANCELED}
     assert sensor.observed("Round limit reached") == [str(week)]
+
+
+def test_what_the_countries_share_comes_first(sensor: Sensor) -> None:
+    """One run, for the week and the content stamp; the countries wait for it and then start, each without a remark."""
+    sensor.shares = False
+    sensor.deliver(WEEK)
+    stamp = find_snapshot(sensor.lake, WEEK).stamp
+    assert sensor.looks(MONDAY) == [f"{WEEK}@{stamp}:{SHARED_JOB}"]
+    [request] = sensor.requests
+    assert (request.job_name, request.partition_key) == (SHARED_JOB, str(WEEK))
+    assert sensor.looks(MONDAY + MINUTE) == []
+    assert "waits for what the countries share" in sensor.said
+    sensor.share()
+    assert len(sensor.looks(MONDAY + 2 * MINUTE)) == len(COUNTRIES)
+    assert all(WITHOUT_SHARED_TAG not in request.tags for request in sensor.requests)
+
+
+def test_what_is_shared_already_is_not_learnt_again(sensor: Sensor) -> None:
+    """Whatever made it, command line or page; but only from this very delivery."""
+    sensor.shares = False
+    sensor.deliver(WEEK)
+    sensor.record_shared(WEEK, find_snapshot(sensor.lake, WEEK).stamp)
+    assert len(sensor.looks(MONDAY)) == len(COUNTRIES)
+    sensor.finish()
+    sensor.redeliver(WEEK)
+    [key] = sensor.looks(MONDAY + MINUTE)
+    assert key.endswith(SHARED_JOB)
+
+
+def test_a_retry_of_what_is_shared_is_waited_for(sensor: Sensor) -> None:
+    sensor.shares = False
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+    lost = sensor.shared_run()
+    sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
+    sensor.end(lost, DagsterRunStatus.FAILURE)
+    assert sensor.looks(MONDAY + MINUTE) == []
+
+
+def test_the_countries_start_without_it_when_it_failed_for_good(sensor: Sensor) -> None:
+    """Each run says why, and it is not asked for a second time, not even by a sensor that lost its cursor."""
+    sensor.shares = False
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+    sensor.end(sensor.shared_run(), DagsterRunStatus.FAILURE)
+    keys = sensor.looks(MONDAY + MINUTE)
+    assert len(keys) == len(COUNTRIES)
+    assert {request.tags[WITHOUT_SHARED_TAG] for request in sensor.requests} == {"its run did not succeed"}
+    sensor.forgets()
+    assert sensor.looks(MONDAY + 2 * MINUTE) == keys
+
+
+def test_the_countries_start_without_it_when_it_takes_too_long(sensor: Sensor) -> None:
+    """Counted from its first run, which is cancelled and not retried; the asset says so once."""
+    sensor.shares = False
+    now = datetime.now(UTC)
+    week, _ = _last_two_weeks(sensor, now)
+    sensor.looks(now)
+    assert sensor.looks(now + SHARED_LIMIT - MINUTE) == []
+    assert len(sensor.looks(now + SHARED_LIMIT + MINUTE)) == len(COUNTRIES)
+    assert all("took longer" in request.tags[WITHOUT_SHARED_TAG] for request in sensor.requests)
+    late = sensor.shared_run()
+    assert (late.status, late.tags["dagster/max_retries"]) == (DagsterRunStatus.CANCELED, "0")
+    [record] = sensor.instance.fetch_observations(SHARED, limit=10).records
+    assert record.asset_observation
+    assert record.asset_observation.partition == str(week)
+
+
+def test_a_lost_cursor_asks_for_what_is_shared_no_second_time(sensor: Sensor) -> None:
+    """While its run is under way, and when it is there."""
+    sensor.shares = False
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+    sensor.forgets()
+    assert sensor.looks(MONDAY + MINUTE) == []
+    sensor.share()
+    sensor.forgets()
+    assert len(sensor.looks(MONDAY + 2 * MINUTE)) == len(COUNTRIES)
+
+
+def test_a_week_redelivered_while_it_is_learnt_from_is_learnt_from_anew(sensor: Sensor) -> None:
+    """What was learnt from the first delivery starts no country of the second one."""
+    sensor.shares = False
+    sensor.deliver(WEEK)
+    [first] = sensor.looks(MONDAY)
+    sensor.redeliver(WEEK)
+    [second] = sensor.looks(MONDAY + MINUTE)
+    assert second.endswith(SHARED_JOB)
+    assert second != first
+    assert sensor.looks(MONDAY + 2 * MINUTE) == []
+
+
+def test_nothing_is_learnt_when_no_country_is_left_to_price(sensor: Sensor) -> None:
+    sensor.shares = False
+    sensor.deliver(WEEK)
+    for country in COUNTRIES:
+        sensor.settle(WEEK, country)
+    assert sensor.looks(MONDAY) == []
+
+
+def test_a_cursor_of_the_version_before_is_read(sensor: Sensor) -> None:
+    assert Progress.from_cursor('{"round": "2026-02-09@ab", "started": {"2026-02-09": 5}}').arrived == {}
 
 
 def _last_two_weeks(sensor: Sensor, now: datetime) -> tuple[date, date]:

@@ -1,0 +1,216 @@
+"""Which model a country's prices rest on: its own, or the next simpler one that passes the checks.
+
+A  the country's own model, fitted this week
+B  its last good one, fitted in an earlier week
+C  what the countries share, with nothing of this one but how fast each article sells
+D  no model: each article's running rate, and the price response to expect where nothing is known
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.demand.elsewhere import SharedDemand
+from markdown_pricing.demand.log_linear import ELASTICITY_BOUNDS
+from markdown_pricing.demand.model import BrokenModel, DemandModel, FitReport, compare, evaluate, forecast, make_model
+from markdown_pricing.errors import TransientError, UsageError
+
+OWN, LAST_GOOD, POOLED, RULE = "A", "B", "C", "D"
+GRADES = {
+    OWN: "the country's own model",
+    LAST_GOOD: "its last good model",
+    POOLED: "what the countries share",
+    RULE: "running rates and the default price response",
+}
+SIMPLE_MODEL = "log_linear"
+"""Fitted on nothing it is grade C with what is shared and grade D without."""
+
+LEAST_WEEKS, LEAST_ROWS = 8, 60
+"""Weeks, and rows of an article's week in stock, from which on a country's own model is tried."""
+FAR_ABOVE_NAIVE = 1.25
+"""A model's error is far above the naive forecast's from this ratio on."""
+LEAST_UNITS_COMPARED = 100.0
+"""Of fewer units sold in the weeks compared, an error is chance."""
+LAST_GOOD_WITHIN = 8
+"""Weeks; an older model knows neither the articles nor the season."""
+PROBED_SHARES, PROBED_WEEKS = (1.0, 0.9, 0.7), 2
+NO_RESPONSE = 0.05
+
+
+class NotGoodEnough(Exception):
+    """A model that fails a check; says which. Never leaves this module."""
+
+
+@dataclass(frozen=True)
+class KeptModel:
+    """A country's own model of an earlier week."""
+
+    model: DemandModel
+    name: str
+    week: date
+    version: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model that prices rest on.
+
+    name     : of the model, as `make_model` takes it
+    refused  : for each better grade, why it is not that one, in the order tried
+    model_of : week and version of a model that was fitted in an earlier week
+    """
+
+    model: DemandModel
+    name: str
+    grade: str
+    report: FitReport
+    refused: dict[str, str] = field(default_factory=dict)
+    model_of: str = ""
+
+    @property
+    def why(self) -> str:
+        """One line: the grade, what it stands for, and why it is no better one."""
+        told = f"{self.grade}: {GRADES[self.grade]}"
+        if self.model_of:
+            told += f", of {self.model_of}"
+        return told + "".join(f"; not {grade}, because {why}" for grade, why in self.refused.items())
+
+
+def choose(
+    history: pd.DataFrame,
+    articles: pd.DataFrame,
+    week: date,
+    model_name: str,
+    seed: int,
+    threads: int = 1,
+    shared: SharedDemand | None = None,
+    last_good: Callable[[], KeptModel | None] = lambda: None,
+) -> Choice:
+    """The first grade whose model passes its checks; D needs to pass none but the contract.
+
+    history, articles : rows before `week` and of `week`, in the training data's form
+    last_good         : asked only when the country's own model fails
+    Raises UnknownModel, a TransientError of whatever is asked (the run is tried again), and BrokenModel were D broken.
+    """
+    make_model(model_name)
+    refused: dict[str, str] = {}
+    arguments = history, articles, week, seed, threads
+    tries: list[tuple[str, Callable[[], Choice]]] = [
+        (OWN, lambda: _own(model_name, *arguments, shared)),
+        (LAST_GOOD, lambda: _last_good(last_good(), history, articles, week)),
+        (POOLED, lambda: _pooled(*arguments, shared)),
+    ]
+    for grade, attempt in tries:
+        try:
+            chosen = attempt()
+        except (TransientError, UsageError, MemoryError):
+            raise
+        except Exception as error:
+            refused[grade] = _in_words(error)
+        else:
+            return replace(chosen, refused=refused)
+    model = _with_nothing_learnt(history, week, seed, threads, None)
+    _probe(model, articles, history, week)
+    return Choice(model, SIMPLE_MODEL, RULE, compare(model, history, week), refused)
+
+
+def _own(
+    name: str,
+    history: pd.DataFrame,
+    articles: pd.DataFrame,
+    week: date,
+    seed: int,
+    threads: int,
+    shared: SharedDemand | None,
+) -> Choice:
+    in_stock = history[history["stock"] > 0]
+    weeks = in_stock["week"].nunique()
+    if weeks < LEAST_WEEKS or len(in_stock) < LEAST_ROWS:
+        raise NotGoodEnough(
+            f"there is too little history: {len(in_stock)} rows of {weeks} weeks, not {LEAST_ROWS} of {LEAST_WEEKS}"
+        )
+    model = make_model(name)
+    model.fit(history, week, seed, threads, shared)
+    _check_response(model, articles, history, week)
+    report = evaluate(name, history, week, seed, threads, shared)
+    _check_error(report)
+    return Choice(model, name, OWN, report)
+
+
+def _last_good(kept: KeptModel | None, history: pd.DataFrame, articles: pd.DataFrame, week: date) -> Choice:
+    if kept is None:
+        raise NotGoodEnough(f"the last {LAST_GOOD_WITHIN} weeks have none")
+    _check_response(kept.model, articles, history, week)
+    report = compare(kept.model, history, week)
+    _check_error(report)
+    return Choice(kept.model, kept.name, LAST_GOOD, report, model_of=f"{kept.week} {kept.version}")
+
+
+def _pooled(
+    history: pd.DataFrame, articles: pd.DataFrame, week: date, seed: int, threads: int, shared: SharedDemand | None
+) -> Choice:
+    if shared is None:
+        raise NotGoodEnough("nothing shared is at hand")
+    model = _with_nothing_learnt(history, week, seed, threads, shared)
+    _check_response(model, articles, history, week)
+    report = compare(model, history, week)
+    _check_error(report)
+    return Choice(model, SIMPLE_MODEL, POOLED, report)
+
+
+def _with_nothing_learnt(
+    history: pd.DataFrame, week: date, seed: int, threads: int, shared: SharedDemand | None
+) -> DemandModel:
+    model = make_model(SIMPLE_MODEL)
+    model.fit(history.iloc[:0], week, seed, threads, shared)
+    return model
+
+
+def _probe(
+    model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """What it foretells at a few prices, (articles, rungs, weeks); raises BrokenModel."""
+    prices = articles[["price"]].to_numpy(dtype=np.float64) * np.array(PROBED_SHARES)
+    units = forecast(model, articles, history, week, prices, PROBED_WEEKS)
+    dispersion = model.dispersion(articles, history, week)
+    if dispersion.shape != (len(articles),) or not (np.isfinite(dispersion) & (dispersion > 0)).all():
+        raise BrokenModel(type(model).__name__, "its dispersion is not a number above 0 for each article")
+    return units
+
+
+def _check_response(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> None:
+    """The price moves sales down, by as much as customers can be thought to: in the middle article of the country.
+
+    A model held to the contract cannot answer that a higher price sells more. Where its data said so, its answer is
+    flat, or lies at the bound of what it may learn.
+    """
+    units = _probe(model, articles, history, week)[:, :, 0]
+    sells = units[:, 0] > 0
+    if not sells.any():
+        return
+    response = np.log(units[sells, -1] / units[sells, 0]) / -np.log(PROBED_SHARES[-1])
+    middle, (low, high) = float(np.median(response)), ELASTICITY_BOUNDS
+    if middle < NO_RESPONSE:
+        raise NotGoodEnough(f"sales do not rise when the price falls: its elasticity is {middle:.2f}")
+    if not 1.01 * low < middle < 0.99 * high:
+        raise NotGoodEnough(f"its elasticity, {middle:.2f}, lies at the bound of {low:g} to {high:g}")
+
+
+def _check_error(report: FitReport) -> None:
+    if report.by_week["actual"].abs().sum() < LEAST_UNITS_COMPARED:
+        return
+    if report.wape > FAR_ABOVE_NAIVE * report.naive_wape:
+        raise NotGoodEnough(
+            f"its error of the last weeks, {report.wape:.2f}, is far above that of last week's value, "
+            f"{report.naive_wape:.2f}"
+        )
+
+
+def _in_words(error: Exception) -> str:
+    said = str(error).strip().rstrip(".")
+    if isinstance(error, NotGoodEnough):
+        return said
+    return f"it failed: {type(error).__name__}: {said}" if said else f"it failed: {type(error).__name__}"
