@@ -12,11 +12,14 @@ import pandas as pd
 from markdown_pricing import pricing
 from markdown_pricing.commands.console import print_error, print_json, progress
 from markdown_pricing.countries import Countries, Country, read_countries
+from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import make_model
+from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, PricingError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
 from markdown_pricing.markdown.rules import RuleBook, read_rules
+from markdown_pricing.orchestration.results import version_of
 from markdown_pricing.provenance import provenance
 from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.schema import columns_to_read
@@ -46,18 +49,19 @@ def price(
     priced: list[pd.DataFrame] = []
     failed: dict[str, str] = {}
     chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
+    shared = _share_demand(source, snapshot, chosen)
     with progress(f"Pricing {week}", len(chosen)) as advance:
         for code in chosen:
             try:
                 country = _country(code, configured)
-                rows = _price_country(source, snapshot, country, book, model, run_id)
+                rows, grade = _price_country(source, snapshot, country, book, model, shared, run_id)
             except PricingError as error:
                 failed[code] = str(error)
                 print_error(f"{code}: {error}")
                 advance(f"{code} failed")
             else:
                 priced.append(rows)
-                advance(f"{code} {len(rows):,} articles")
+                advance(f"{code} {len(rows):,} articles" + (f", model grade {grade}" if grade != OWN else ""))
     if not priced:
         raise NothingPriced(snapshot)
     table = pd.concat(priced, ignore_index=True)
@@ -76,16 +80,38 @@ def _country(code: str, configured: Countries) -> Country:
     return Country(code)
 
 
+def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str]) -> SharedDemand | None:
+    """What the countries to price share; a single one has nobody to share with."""
+    if len(countries) < 2:
+        return None
+    try:
+        return pricing.learn_shared(
+            snapshot.week, countries, lambda code: read_country(lake, snapshot, code, columns_to_read)
+        ).shared
+    except pricing.NothingShared:
+        return None  # each country's own fault is told where it is priced
+
+
 def _price_country(
-    lake: Lake, snapshot: Snapshot, country: Country, book: RuleBook, model_name: str, run_id: str
-) -> pd.DataFrame:
+    lake: Lake,
+    snapshot: Snapshot,
+    country: Country,
+    book: RuleBook,
+    model_name: str,
+    shared: SharedDemand | None,
+    run_id: str,
+) -> tuple[pd.DataFrame, str]:
+    """The country's rows, and the grade of the model that they rest on."""
     week = snapshot.week
     rows = read_country(lake, snapshot, country.code, columns_to_read)
     sold = pricing.CountryWeek.of(pricing.make_training_data(rows, week, country.code), week, country.code)
-    model = pricing.fit(sold, model_name)
-    origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(demand_model=model_name, seed=pricing.SEED)
+    choice = pricing.fit_or_step_down(sold, model_name, shared=shared)
+    version = "none" if shared is None else version_of(shared.to_bytes())
+    origin = provenance(week.isoformat(), country.code, snapshot.stamp)
+    origin = pricing.modelled_by(origin, choice, pricing.SEED, version)
     origin = pricing.priced_under(origin, book, country)
-    return pricing.price_articles(sold, model, country, book, origin, run_id, datetime.now(UTC)).rows
+    priced = pricing.price_articles(sold, choice.model, country, book, origin, run_id, datetime.now(UTC))
+    return priced.rows, choice.grade
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:

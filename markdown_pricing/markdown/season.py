@@ -72,8 +72,8 @@ def _markdowns(articles: pd.DataFrame, history: pd.DataFrame, now: pd.Timestamp)
     """Markdowns taken, weeks since the last of them, and rows of history, per article.
 
     A fall counts in the latest week it can have happened: that of the later row; when this is the snapshot's row and
-    the row before is missing, the week before the snapshot. A first row after launch_week below its list price is a
-    fall too: the rows in which it fell are missing.
+    the row before is missing, the week before the snapshot. A first row below its list price is a fall too: taken for
+    the launch itself, as on its Monday, or in rows that are missing.
     """
     columns = ["article_id", "week", "price", "list_price", "launch_week"]
     rows = pd.concat([history.loc[history["article_id"].isin(articles["article_id"]), columns], articles[columns]])
@@ -82,13 +82,12 @@ def _markdowns(articles: pd.DataFrame, history: pd.DataFrame, now: pd.Timestamp)
     order = np.lexsort((weeks, article))
     article, weeks = article[order], weeks[order]
     price, list_price = to_cents(rows["price"])[order], to_cents(rows["list_price"])[order]
-    launch = _whole_weeks(rows["launch_week"], now)[order]
+    launched = weeks <= _whole_weeks(rows["launch_week"], now)[order]
 
     first = np.r_[True, article[1:] != article[:-1]][: len(article)]
     before = np.where(first, list_price, np.roll(price, 1))
-    # The week before a first row is "seen" only when that row is the launch itself.
-    gap = np.where(first, True, weeks - np.roll(weeks, 1) > 1)
-    fell = (price < before) & ~(first & (weeks <= launch))
+    gap = np.where(first, ~launched, weeks - np.roll(weeks, 1) > 1)
+    fell = price < before
     fell_in = np.where((weeks == 0) & gap, -1, weeks)
 
     taken = np.bincount(article[fell], minlength=len(articles)).astype(np.int64)

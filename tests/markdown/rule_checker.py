@@ -36,8 +36,8 @@ def markdown_weeks(own: Mapping[str, Any]) -> list[int]:
     weeks = sorted(own["prices"])
     fell = []
     first = weeks[0]
-    if first > own["launch"] and cents(own["prices"][first]) < cents(own["list_price"]):
-        fell.append(-1 if first == 0 else first)
+    if cents(own["prices"][first]) < cents(own["list_price"]):
+        fell.append(-1 if first == 0 and own["launch"] < 0 else first)
     for earlier, later in pairwise(weeks):
         if cents(own["prices"][later]) < cents(own["prices"][earlier]):
             fell.append(-1 if later == 0 and earlier < -1 else later)
