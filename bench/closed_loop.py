@@ -1,6 +1,7 @@
 """Does the model earn more? Sample seasons played forward week by week under several policies, paired by seed.
 
-    python bench/closed_loop.py [--country DEU] [--articles 60] [--weeks 26] [--seeds 3] [--models gradient_boosting]
+    python bench/closed_loop.py [--country DEU] [--articles 60] [--weeks 26] [--seeds 3] [--family reference_logit]
+                               [--models gradient_boosting]
 
 Every policy starts from the same market and meets the same luck. Each week a model is fitted anew on what its own
 prices sold, and every article is planned anew. Counted are the articles whose season ends within the run: what they
@@ -22,6 +23,8 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import FloatArray, forecast, make_model
 from markdown_pricing.markdown.price_path import Ladders, candidate_prices, plan
 from markdown_pricing.markdown.rules import RuleBook, read_rules
+from markdown_pricing.markdown.shelf import SHELF_SHARES
+from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.season import (
     MAX_MARKDOWNS,
@@ -85,13 +88,23 @@ def planned(name: str, book: RuleBook) -> Policy:
         model = make_model(name)
         model.fit(history, week, MODEL_SEED)
         units = forecast(model, articles, history, week, ladders.prices, ladders.weeks)
-        return _first_prices(ladders, units, model.dispersion(articles, history, week))
+        dispersion, shelf = (
+            model.dispersion(articles, history, week),
+            model.shelf(articles, history, week, SHELF_SHARES),
+        )
+        return _first_prices(ladders, units, dispersion, shelf, model.level_sd(articles, history, week, ladders.weeks))
 
     return prices
 
 
-def _first_prices(ladders: Ladders, units: FloatArray, dispersion: FloatArray) -> FloatArray:
-    rung = plan(ladders, units, dispersion).best.rungs[:, 0]
+def _first_prices(
+    ladders: Ladders,
+    units: FloatArray,
+    dispersion: FloatArray,
+    shelf: FloatArray | None = None,
+    level_sd: FloatArray | None = None,
+) -> FloatArray:
+    rung = plan(ladders, units, dispersion, shelf, level_sd).best.rungs[:, 0]
     chosen: FloatArray = ladders.prices[np.arange(len(rung)), rung]
     return chosen
 
@@ -103,9 +116,11 @@ def _true_units(market: Market, ladders: Ladders) -> FloatArray:
     return np.stack([market.expected_units(rows, week, cents, stock) for week in weeks], axis=2)
 
 
-def play(policy: str, country: str, articles: int, weeks: int, seed: int) -> Played:
+def play(policy: str, family: str, country: str, articles: int, weeks: int, seed: int) -> Played:
     book = read_rules()
-    market = sample_market(read_countries()[country], WEEK, articles, seed, weeks_ahead=weeks)
+    market = sample_market(
+        read_countries()[country], WEEK, articles, seed, weeks_ahead=weeks, family=family_named(family)
+    )
     by_name: dict[str, Policy] = {"hold": hold, "fixed ladder": fixed_ladder, "past manager": past_manager}
     ask = by_name.get(policy) or planned(policy, book)
     first, slowest, earned = market.week, 0.0, np.zeros(len(market.articles))
@@ -122,7 +137,7 @@ def play(policy: str, country: str, articles: int, weeks: int, seed: int) -> Pla
     return Played(policy, seed, float(earned[ended].sum()), float(leftover), slowest)
 
 
-def _play(job: tuple[str, str, int, int, int]) -> Played:
+def _play(job: tuple[str, str, str, int, int, int]) -> Played:
     return play(*job)
 
 
@@ -148,6 +163,7 @@ def table(results: list[Played]) -> str:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--country", default="DEU")
+    arguments.add_argument("--family", default="constant_elasticity", choices=FAMILIES)
     arguments.add_argument("--articles", type=int, default=60)
     arguments.add_argument("--weeks", type=int, default=26)
     arguments.add_argument("--seeds", type=int, default=3)
@@ -157,14 +173,15 @@ def main() -> None:
     started = time.perf_counter()
     policies = ["hold", "fixed ladder", "past manager", *chosen.models]
     jobs = [
-        (policy, chosen.country, chosen.articles, chosen.weeks, seed)
+        (policy, chosen.family, chosen.country, chosen.articles, chosen.weeks, seed)
         for seed in range(chosen.seeds)
         for policy in policies
     ]
     with ProcessPoolExecutor(chosen.workers) as pool:
         results = list(pool.map(_play, jobs))
     print(
-        f"{chosen.country}, {chosen.articles} articles, {chosen.weeks} weeks from {WEEK}, seeds 0–{chosen.seeds - 1}\n"
+        f"{chosen.family}, {chosen.country}, {chosen.articles} articles, {chosen.weeks} weeks from {WEEK}, "
+        f"seeds 0–{chosen.seeds - 1}\n"
     )
     print(table(results))
     print(f"\n{time.perf_counter() - started:.0f} s with {chosen.workers} workers")
