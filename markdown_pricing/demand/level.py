@@ -24,7 +24,7 @@ BoolArray = NDArray[np.bool_]
 NEWTON_STEPS = 3
 LARGEST_STEP = 1.0
 CENSORED_WEIGHT = 0.5
-"""A sold-out week says only that demand was no less: about half of what a count would say."""
+"""A sold-out week says only that demand was no less: it leaves about half of the doubt that a count would take."""
 LOG_RANGE = (-12.0, 14.0)
 
 
@@ -173,9 +173,9 @@ def _mode(
     for _ in range(NEWTON_STEPS):
         mu = np.exp(np.clip(log_mean, *LOG_RANGE))
         demand = fill_sold_out(units, censored, mu, spread)
-        weight = counts * mu / (1.0 + spread * mu)
+        weight = mu / (1.0 + spread * mu)
         slope = weight * (demand - mu) / mu - (log_mean - foreseen) / variance
-        log_mean = log_mean + np.clip(slope / (weight + 1.0 / variance), -LARGEST_STEP, LARGEST_STEP)
+        log_mean = log_mean + np.clip(slope / (counts * weight + 1.0 / variance), -LARGEST_STEP, LARGEST_STEP)
     mu = np.exp(np.clip(log_mean, *LOG_RANGE))
     return log_mean, counts * mu / (1.0 + spread * mu)
 

@@ -1,0 +1,61 @@
+"""What countries know together: response of categories, quality of articles, each country's own part left out."""
+
+import numpy as np
+import pytest
+
+from markdown_pricing.demand.elsewhere import Quality, SharedDemand
+from markdown_pricing.demand.level import OwnEffects
+from markdown_pricing.demand.log_linear import LogLinear
+from markdown_pricing.demand.shared import CountryDemand, learn_country, pool
+from tests.demand.market import WEEK, market
+
+
+@pytest.fixture(scope="module")
+def shared() -> SharedDemand:
+    """Three countries with an elasticity of about 2.6."""
+    return pool({code: learn_country(market(seed=n, elasticity=2.6)[0], WEEK, 1) for n, code in enumerate("ABC")})
+
+
+def test_a_country_that_never_marked_down_learns_the_response_of_the_others(shared):
+    history, articles = market(seed=9, articles=12, elasticity=2.6)
+    history = history.assign(price=history["list_price"])
+    alone, told = LogLinear(), LogLinear()
+    alone.fit(history, WEEK, 1)
+    told.fit(history, WEEK, 1, shared=shared.told_to("D"))
+    off = [abs(model.elasticity(articles, history, WEEK)[0].mean() - 2.6) for model in (alone, told)]
+    assert off[1] < 0.5 * off[0]
+
+
+def test_an_article_new_here_is_known_from_where_it_sold(shared):
+    """Twice as good elsewhere: nearly twice the forecast before its first week."""
+    history, articles = market(seed=0, elasticity=2.6)
+    new = articles.assign(article_id=[f"N{number}" for number in range(len(articles))])
+    ids = tuple(sorted(new["article_id"]))
+    seen = {"A": Quality(ids, np.full(len(ids), np.log(2.0)), np.full(len(ids), 50.0))}
+    told = SharedDemand(shared.categories, shared.mean, shared.own, seen, taste_sd=0.1)
+    prices = new[["price"]].to_numpy()
+    units = []
+    for asking in ("A", "B"):  # A is not told what it saw itself
+        model = LogLinear()
+        model.fit(history, WEEK, 1, shared=told.told_to(asking))
+        units.append(model.units(new, history, WEEK, prices, 1).sum())
+    assert 1.4 < units[1] / units[0] < 2.1
+
+
+def test_the_bytes_are_all_there_is(shared):
+    again = SharedDemand.from_bytes(shared.to_bytes())
+    assert again.to_bytes() == shared.to_bytes()
+    np.testing.assert_array_equal(again.told_to("A").quality.mean, shared.told_to("A").quality.mean)
+    contribution = learn_country(market(seed=1)[0], WEEK, 1)
+    assert CountryDemand.from_bytes(contribution.to_bytes()).to_bytes() == contribution.to_bytes()
+
+
+def test_the_order_of_the_countries_does_not_matter():
+    parts = {code: learn_country(market(seed=n)[0], WEEK, 1) for n, code in enumerate("AB")}
+    assert pool(parts).to_bytes() == pool(dict(reversed(parts.items()))).to_bytes()
+
+
+def test_a_country_without_sales_says_nothing():
+    silent = learn_country(market(seed=1)[0].iloc[:0], WEEK, 1)
+    assert silent.categories == ()
+    assert pool({"A": silent}).own == OwnEffects()
