@@ -93,6 +93,31 @@ def price(**options: Any) -> int:
 
 
 @cli.command()
+@click.option("--lake", help="Replay real weeks of this lake's snapshot instead of simulated seasons.")
+@week_option
+@countries_option
+@click.option("--families", type=CommaList(), metavar="A,B", help="Demand families to simulate; default: all.")
+@click.option("--models", type=CommaList(), metavar="A,B", help="Demand models; default: the one that is set.")
+@click.option("--articles", type=click.IntRange(min=4), default=60, show_default=True, help="On sale at a time.")
+@click.option("--weeks", type=click.IntRange(min=1), help="To play (default 26), or to replay (8).")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Markets of each family.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes to work in.")
+@click.option("--rules", type=click.Path(dir_okay=False, path_type=Path), help="Play under other rules.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="HTML report to write.")
+@json_option
+def backtest(**options: Any) -> int:
+    """What a demand model's prices earn: simulated seasons, or with --lake real weeks forecast as they were.
+
+    Every policy starts from the same stock and meets the same luck: holding the price, the fixed ladder, a tuned
+    sell-through rule, a plain LightGBM, the models, and a planner who knows the true mean demand.
+    Exit code 1 when a rule was broken, an article had no price, or a country could not be replayed.
+    """
+    from markdown_pricing.commands.backtest import backtest
+
+    return backtest(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
 @json_option
 def doctor(**options: Any) -> int:
     """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do."""

@@ -39,7 +39,9 @@ def progress(what: str, total: int) -> Iterator[Advance]:
 def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
     table = Table(title=title, title_justify="left", header_style="bold")
     for place, name in enumerate(head):
-        table.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
+        table.add_column(
+            name, justify="right" if place >= numbers_from else "left", overflow="fold", no_wrap=place == 0
+        )
     for row in rows:
         table.add_row(*row)
     standard_output.print(table)

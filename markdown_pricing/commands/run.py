@@ -11,21 +11,13 @@ from markdown_pricing.commands.console import print_error, print_json, print_tab
 from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
-from markdown_pricing.errors import FinalError, UsageError
+from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot
+from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, newest_week
 from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.orchestration.local_round import Outcome, learn_shared_demand, price_countries
 from markdown_pricing.orchestration.results import shared_demand_at_hand
 from markdown_pricing.settings import DATA, Settings
-
-
-class NothingDelivered(FinalError):
-    def __init__(self, lake: Lake) -> None:
-        super().__init__(
-            f"{lake.url} holds no delivered snapshot (markdown_training_data/<week>/_SUCCESS). "
-            f"Wait for the ETL, or try a sample: markdown-pricing sample --lake {lake.url}"
-        )
 
 
 class WeekBeforeStart(UsageError):
@@ -38,7 +30,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     read_rules(settings.rules_file)
     make_model(settings.demand_model)
     lake = Lake(settings.lake_url)
-    snapshot = find_snapshot(lake, week or _newest(lake))
+    snapshot = find_snapshot(lake, week or newest_week(lake))
     if snapshot.week < settings.start_week:
         raise WeekBeforeStart(snapshot.week, settings.start_week)
     make_dagster_home(settings.dagster_home)
@@ -79,13 +71,6 @@ def make_dagster_home(home: Path) -> None:
 
 def _choose(configured: Countries, named: Sequence[str] | None) -> list[str]:
     return list(configured) if named is None else configured.choose(named)
-
-
-def _newest(lake: Lake) -> date:
-    weeks = delivered_weeks(lake)
-    if not weeks:
-        raise NothingDelivered(lake)
-    return max(weeks)
 
 
 def _largest_first(countries: Sequence[str], snapshot: Snapshot) -> list[str]:

@@ -58,6 +58,14 @@ class PartFilesDisagree(FinalError):
         )
 
 
+class NothingDelivered(FinalError):
+    def __init__(self, lake: Lake) -> None:
+        super().__init__(
+            f"{lake.url} holds no delivered snapshot (markdown_training_data/<week>/_SUCCESS). "
+            f"Wait for the ETL, or try a sample: markdown-pricing sample --lake {lake.url}"
+        )
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One delivery of a week. `files` has the part files of each country found, countries by name."""
@@ -110,6 +118,14 @@ def deliveries(lake: Lake) -> dict[date, int]:
 def delivered_weeks(lake: Lake) -> list[date]:
     """Weeks that hold `_SUCCESS`, oldest first; raises as `deliveries` does."""
     return list(deliveries(lake))
+
+
+def newest_week(lake: Lake) -> date:
+    """The latest week that holds `_SUCCESS`; raises NothingDelivered, and as `deliveries` does."""
+    weeks = delivered_weeks(lake)
+    if not weeks:
+        raise NothingDelivered(lake)
+    return weeks[-1]
 
 
 def read_country(

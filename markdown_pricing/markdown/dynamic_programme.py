@@ -23,8 +23,9 @@ from markdown_pricing.markdown.sales import demand_points, expected_sales
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
 
-STOCK_POINTS = 21
-DEMAND_POINTS = 5
+STOCK_POINTS, DEMAND_POINTS = 21, 5
+FEWER_STOCK_POINTS, FEWER_DEMAND_POINTS = 11, 3
+"""Where the level is unsure its scenarios spread the demand by themselves."""
 LEVEL_POINTS = np.array([-1.2247, 0.0, 1.2247])
 """Equally likely standard normal values of mean 0 and variance 1."""
 BATCH_NUMBERS = 2_000_000
@@ -69,6 +70,15 @@ class Problem:
     shelf: Shelf | None = None
     level_sd: FloatArray | None = None
 
+    @property
+    def points(self) -> int:
+        """Points of the grid of stock."""
+        return STOCK_POINTS if self.level_sd is None else FEWER_STOCK_POINTS
+
+    @property
+    def demand_points(self) -> int:
+        return DEMAND_POINTS if self.level_sd is None else FEWER_DEMAND_POINTS
+
     def part(self, rows: slice) -> "Problem":
         parts = {name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         shelf = None if self.shelf is None else self.shelf.part(rows)
@@ -88,7 +98,7 @@ def best_rungs(problem: Problem) -> IntArray:
     if markdowns == 0 or weeks == 0:
         return path
     waits = min(problem.weeks_between, weeks)
-    per_article = rungs * STOCK_POINTS * (STOCK_POINTS + (markdowns + 1) * waits * 3 + markdowns * weeks)
+    per_article = rungs * problem.points * (problem.points + (markdowns + 1) * waits * 3 + markdowns * weeks)
     batch = max(BATCH_NUMBERS // per_article, 1)
     for start in range(0, articles, batch):
         rows = slice(start, start + batch)
@@ -136,16 +146,16 @@ def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, 
     from_first = np.broadcast_to(problem.allowed[:, :1], problem.allowed.shape)
     no_largest_step = np.array_equal(problem.allowed, np.triu(from_first, 1))
     # What follows a week: (articles, rungs, weeks until a markdown is allowed, markdowns left, stock points).
-    value = np.empty((articles, rungs, waits, markdowns + 1, STOCK_POINTS), dtype=np.float32)
+    value = np.empty((articles, rungs, waits, markdowns + 1, problem.points), dtype=np.float32)
     value[:] = at_salvage
-    moved = np.full((weeks, articles, rungs, markdowns, STOCK_POINTS), FORBIDDEN, dtype=np.float32)
+    moved = np.full((weeks, articles, rungs, markdowns, problem.points), FORBIDDEN, dtype=np.float32)
     stayed = np.zeros_like(moved)
     for week in reversed(range(weeks)):
         n = int(np.count_nonzero(problem.weeks_left > week))
-        points = demand_points(problem.units[:n, :, week], problem.dispersion[:n, np.newaxis], DEMAND_POINTS)
-        transition = _transition(_in_steps(problem, points).astype(np.float32))
+        points = demand_points(problem.units[:n, :, week], problem.dispersion[:n, np.newaxis], problem.demand_points)
+        transition = _transition(_in_steps(problem, points).astype(np.float32), problem.points)
         # Revenue is price · (stock before - stock after): taken out of the next value, it needs no term of its own.
-        after = value[:n].reshape(n, rungs, -1, STOCK_POINTS) - at_price[:n]
+        after = value[:n].reshape(n, rungs, -1, problem.points) - at_price[:n]
         sold = after @ transition.swapaxes(-1, -2)
         sold += at_price[:n]
         sold = sold.reshape(value[:n].shape)
@@ -164,8 +174,8 @@ def _stock_grid(problem: Problem) -> FloatArray:
     """(articles, stock points): units of stock, even in the demand that it takes to sell them."""
     most = np.where(problem.stock > 0, problem.stock, 1.0)[:, np.newaxis]
     if problem.shelf is None:
-        return most / (STOCK_POINTS - 1) * np.arange(STOCK_POINTS)
-    return most * problem.shelf.even_stock(STOCK_POINTS)
+        return most / (problem.points - 1) * np.arange(problem.points)
+    return most * problem.shelf.even_stock(problem.points)
 
 
 def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:
@@ -173,9 +183,9 @@ def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:
     n = len(demand)
     share = demand / np.where(problem.stock > 0, problem.stock, 1.0)[:n, np.newaxis, np.newaxis]
     if problem.shelf is None:
-        return share * (STOCK_POINTS - 1)
+        return share * (problem.points - 1)
     shelf = problem.shelf.part(slice(n))
-    return shelf.week_of(share) * ((STOCK_POINTS - 1) / shelf.needed[:, -1, np.newaxis, np.newaxis])
+    return shelf.week_of(share) * ((problem.points - 1) / shelf.needed[:, -1, np.newaxis, np.newaxis])
 
 
 def _point_of(problem: Problem, stock: FloatArray) -> FloatArray:
@@ -183,16 +193,16 @@ def _point_of(problem: Problem, stock: FloatArray) -> FloatArray:
     share = stock / np.where(problem.stock > 0, problem.stock, 1.0)
     if problem.shelf is not None:
         share = problem.shelf.needed_for(share) / problem.shelf.needed[:, -1]
-    return np.clip(share, 0, 1) * (STOCK_POINTS - 1)
+    return np.clip(share, 0, 1) * (problem.points - 1)
 
 
-def _transition(demand: SmallFloats) -> SmallFloats:
+def _transition(demand: SmallFloats, stock_points: int) -> SmallFloats:
     """Where stock goes in a week: (…, from, to) weights over the grid; demand (…, points) in steps of the grid.
 
     The column to stock 0 lacks what demand takes beyond the stock: with nothing to sell all values are 0.
     """
-    backwards = np.arange(STOCK_POINTS, dtype=np.float32)[::-1]
-    kernel = np.zeros((*demand.shape[:-1], STOCK_POINTS), dtype=np.float32)
+    backwards = np.arange(stock_points, dtype=np.float32)[::-1]
+    kernel = np.zeros((*demand.shape[:-1], stock_points), dtype=np.float32)
     for point in range(demand.shape[-1]):
         distance = backwards - demand[..., point, np.newaxis]
         np.abs(distance, out=distance)
@@ -201,7 +211,7 @@ def _transition(demand: SmallFloats) -> SmallFloats:
     kernel /= demand.shape[-1]
     # Row i of the matrix is the kernel backwards, shifted by i, with zeros behind it.
     padded = np.concatenate([kernel, np.zeros_like(kernel[..., 1:])], axis=-1)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, STOCK_POINTS, axis=-1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, stock_points, axis=-1)
     return np.ascontiguousarray(windows[..., ::-1, :])
 
 
@@ -230,7 +240,7 @@ def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> IntArr
     path = np.zeros((articles, weeks), dtype=np.int64)
     for week in range(len(moved)):
         point = _point_of(problem, stock)
-        below = np.minimum(point.astype(np.int64), STOCK_POINTS - 2)
+        below = np.minimum(point.astype(np.int64), problem.points - 2)
         share, spent = point - below, np.maximum(left - 1, 0)
         stay = _between(stayed[week, every, rung, spent], below, share)
         options = _between(moved[week, every, :, spent], below[:, np.newaxis], share[:, np.newaxis])

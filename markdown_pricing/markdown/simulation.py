@@ -270,12 +270,12 @@ class SellThroughRule:
     deepest_rung   : rungs that it goes down at once, at most
     """
 
-    youngest_weeks: int = 3
-    rate_weeks: int = 2
-    slowing: float = 0.06
+    youngest_weeks: int = 2
+    rate_weeks: int = 3
+    slowing: float = 0.02
     first: float = 1.2
-    growth: float = 1.4
-    deepest_rung: int = 3
+    growth: float = 1.7
+    deepest_rung: int = 4
 
     def __call__(self, situation: Situation) -> Decision:
         ladders = situation.ladders()
@@ -290,7 +290,7 @@ class SellThroughRule:
 
 
 TUNED_RULE = SellThroughRule()
-"""A first guess, not yet searched on seeds of its own."""
+"""The best of 56 drawn at random, in all demand families, on seeds 100 to 102, which nothing else is measured on."""
 
 
 def _recent_rate(situation: Situation, weeks: int) -> FloatArray:

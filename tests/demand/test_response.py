@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from markdown_pricing.backtest import FIRST_WEEK, Setting, twin_of
+from markdown_pricing.backtest.twin import FIRST_WEEK, Setting, twin_of
 from markdown_pricing.countries import Country
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.response import KNOTS, LEAST_SLOPE, PIECES, elasticities, pieces_of, used_to

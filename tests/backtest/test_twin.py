@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from markdown_pricing.backtest import PLANNER, RULES, Setting, Twin, play_setting, twin_of
+from markdown_pricing.backtest.twin import PLANNER, RULES, Setting, Twin, play_setting, twin_of
 from markdown_pricing.countries import read_countries
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import Decision, Played, Situation, hold, play
@@ -43,9 +43,8 @@ def test_rule_policies_price_everything_and_break_no_rule(played: dict[str, Play
     assert (played[name].articles["markdowns"].sum() > 0) == (name != "hold")
 
 
-@pytest.mark.parametrize("family", ["constant_elasticity", "threshold_customers"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_knowing_the_truth_earns_more_than_holding(family: str) -> None:
-    """Not in all families: as soft as reference_logit and linear_demand are now, holding is near the best."""
     planner, held = (play_setting(setting(family), name, BOOK) for name in (PLANNER, "hold"))
     assert planner.revenue() > 1.03 * held.revenue()
     assert planner.sell_through() > held.sell_through()

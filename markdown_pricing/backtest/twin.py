@@ -1,7 +1,7 @@
-"""The proof: a simulated season priced by any policy, and real past weeks forecast as they were, with no I/O.
+"""A simulated season: the sample market, whose truth is known, priced week by week by any policy.
 
-Here the sample market, whose truth is known, meets the demand models and the plan: each week a model is fitted anew on
-what its own prices sold, and every article is planned anew, by the steps that price a country.
+Each week a model is fitted anew on what its own prices sold, and every article is planned anew, by the steps that price
+a country.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import Country
+from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import FloatArray, forecast, make_model
+from markdown_pricing.demand.shared import learn_country, pool
 from markdown_pricing.markdown.price_path import SHELF_SHARES, Ladders, plan
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import demand_quantile, expected_sales, with_level_unknown
@@ -105,14 +107,14 @@ def planner(situation: Situation) -> Decision:
     return decision(ladders, twin.true_units(ladders), twin.true_dispersion(), twin.true_shelf())
 
 
-def model_policy(name: str, lent: Lent = NOTHING, seed: int = SEED) -> Policy:
+def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = None) -> Policy:
     """A demand model by name, fitted anew each week, and the plan on what it answers; UnknownModel when played."""
 
     def priced(situation: Situation) -> Decision:
         articles, history, week = situation.articles, situation.history, situation.week
         ladders = situation.ladders()
         model = make_model(name)
-        model.fit(history, week, seed)
+        model.fit(history, week, SEED, shared=shared)
         units = forecast(model, articles, history, week, ladders.prices, ladders.weeks)
         shelf = model.shelf(articles, history, week, SHELF_SHARES)
         dispersion = model.dispersion(articles, history, week)
@@ -158,7 +160,7 @@ def _twin(situation: Situation) -> Twin:
     return situation.market
 
 
-def policy_named(name: str) -> Policy:
+def policy_named(name: str, shared: SharedDemand | None = None) -> Policy:
     """A rule policy, the planner or a demand model, by name; raises UnknownModel.
 
     "gradient_boosting+level" and "gradient_boosting+response" are the model with a part of the truth lent.
@@ -169,12 +171,15 @@ def policy_named(name: str) -> Policy:
         return planner
     model, _, lent = name.partition("+")
     make_model(model)
-    return model_policy(model, Lent(level="level" in lent, response="response" in lent))
+    return model_policy(model, Lent(level="level" in lent, response="response" in lent), shared)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One simulated run: everything that its luck depends on."""
+    """One simulated run: everything that its luck depends on.
+
+    told_by : the countries whose sales before the run the model is told of, as `shared_demand` does every week
+    """
 
     family: str
     country: Country
@@ -182,6 +187,7 @@ class Setting:
     weeks: int
     seed: int
     week: date = FIRST_WEEK
+    told_by: tuple[Country, ...] = ()
 
 
 @lru_cache(maxsize=2)
@@ -194,4 +200,16 @@ def twin_of(setting: Setting) -> Twin:
 
 
 def play_setting(setting: Setting, policy: str, book: RuleBook) -> Played:
-    return play(policy, twin_of(setting), policy_named(policy), book, setting.weeks)
+    """A policy by name, played in its own market; raises UnknownFamily and UnknownModel."""
+    return play(policy, twin_of(setting), policy_named(policy, shared_with(setting)), book, setting.weeks)
+
+
+def shared_with(setting: Setting) -> SharedDemand | None:
+    """What the setting's country is told of the others, each as large as its size makes it; None: nothing."""
+    if not setting.told_by:
+        return None
+    told = {}
+    for country in setting.told_by:
+        market = sample_market(country, setting.week, None, setting.seed, family=family_named(setting.family))
+        told[country.code] = learn_country(Twin(market).frames()[1], setting.week, SEED)
+    return pool(told).told_to(setting.country.code)

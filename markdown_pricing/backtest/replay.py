@@ -1,0 +1,81 @@
+"""Real past weeks forecast as they were: each from its own Monday on, at the prices that were asked."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.demand.model import DemandModel, forecast, make_model
+from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
+from markdown_pricing.pricing import SEED, CountryWeek
+
+HORIZONS = (0, 1, 2, 3)
+"""Weeks ahead of the decision; 0 is the week that is priced."""
+NAIVE = "last week"
+LEAST_WEEKS_BEFORE = 8
+
+
+def replay(sold: CountryWeek, model_name: str, weeks: int) -> Iterator[pd.DataFrame]:
+    """The model's forecasts from each of the last `weeks` Mondays, fitted anew on what each of them knew.
+
+    Yields a frame per Monday with a row per article and week ahead that was neither cut short by stock nor without a
+    row: origin, ahead, article_id, price, cut (price below the week before), actual, expected, naive (what the last
+    week known sold), q10, q90. The weeks before `sold.week` are the ones compared.
+    """
+    for origin in origins(sold, weeks):
+        history = sold.history[sold.history["week"] < pd.Timestamp(origin)].reset_index(drop=True)
+        articles = sold.history[sold.history["week"] == pd.Timestamp(origin)].assign(units=np.nan)
+        model = make_model(model_name)
+        model.fit(history, origin, SEED)
+        yield _forecasts(model, sold.history, history, articles.reset_index(drop=True), origin)
+
+
+def origins(sold: CountryWeek, weeks: int) -> list[date]:
+    """The Mondays to forecast from, oldest first: the last `weeks` that have enough before them to learn from."""
+    known = sorted({week.date() for week in sold.history["week"]})[LEAST_WEEKS_BEFORE:]
+    return known[-weeks:]
+
+
+def _forecasts(
+    model: DemandModel, all_rows: pd.DataFrame, history: pd.DataFrame, articles: pd.DataFrame, origin: date
+) -> pd.DataFrame:
+    last = history.groupby("article_id")["units"].last()
+    asked = np.column_stack([_at(all_rows, articles, origin, ahead, "price") for ahead in HORIZONS])
+    # A week without a row gets today's price; it is not compared.
+    asked = np.where(np.isnan(asked), articles[["price"]].to_numpy(dtype=np.float64), asked)
+    falling = -np.sort(-asked, axis=1)
+    units = forecast(model, articles, history, origin, falling, len(HORIZONS))
+    dispersion = model.dispersion(articles, history, origin)
+    level_sd = model.level_sd(articles, history, origin, len(HORIZONS))
+    frames = []
+    for ahead in HORIZONS:
+        rung = (falling == asked[:, [ahead]]).argmax(axis=1)
+        mean = units[np.arange(len(articles)), rung, ahead]
+        spread = with_level_unknown(dispersion, level_sd[:, ahead])
+        before = _at(all_rows, articles, origin, ahead - 1, "price")
+        compared = pd.DataFrame(
+            {
+                "origin": origin,
+                "ahead": ahead,
+                "article_id": articles["article_id"],
+                "price": asked[:, ahead],
+                "cut": asked[:, ahead] < before - 1e-9,
+                "actual": _at(all_rows, articles, origin, ahead, "units"),
+                "expected": mean,
+                "naive": articles["article_id"].map(last).fillna(0.0),
+                "q10": demand_quantile(0.1, mean, spread).astype(np.float64),
+                "q90": demand_quantile(0.9, mean, spread).astype(np.float64),
+            }
+        )
+        whole = ~(_at(all_rows, articles, origin, ahead, "censored") > 0)
+        frames.append(compared[whole & compared["actual"].notna()])
+    return pd.concat(frames, ignore_index=True)
+
+
+def _at(
+    rows: pd.DataFrame, articles: pd.DataFrame, origin: date, ahead: int, column: str
+) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """`column` of each article `ahead` weeks after the origin, NaN where it has no row."""
+    week = rows[rows["week"] == pd.Timestamp(origin + timedelta(weeks=ahead))].set_index("article_id")[column]
+    return np.asarray(articles["article_id"].map(week.astype(np.float64)), dtype=np.float64)

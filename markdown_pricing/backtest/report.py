@@ -1,0 +1,146 @@
+"""A back-test to look at: one HTML file with its pictures inside, which asks no network for anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+
+from markdown_pricing.backtest import pictures
+from markdown_pricing.backtest.replay import NAIVE
+from markdown_pricing.backtest.scores import OVER, by_family, forecast_quality, gap_closed, leads, share_of_planner
+from markdown_pricing.backtest.twin import PEER, PLANNER
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1f2937; background: #f8fafc; margin: 0; }
+main { max-width: 1060px; margin: 0 auto; padding: 32px 24px 64px; }
+h1 { font-size: 28px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 40px 0 8px; }
+p { max-width: 76ch; } .what { color: #475569; margin: 0; }
+.cards { display: flex; flex-wrap: wrap; gap: 12px; margin: 24px 0; }
+.card { background: #fff; border: 1px solid #e2e8f0; border-radius: 8px; padding: 12px 18px; min-width: 150px; }
+.card b { display: block; font-size: 24px; font-variant-numeric: tabular-nums; } .card span { color: #475569; }
+figure { background: #fff; border: 1px solid #e2e8f0; border-radius: 8px; margin: 12px 0; padding: 12px; }
+figure svg { width: 100%; height: auto; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; background: #fff; font-variant-numeric: tabular-nums; margin: 12px 0; }
+th, td { padding: 5px 14px; border-bottom: 1px solid #e2e8f0; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } thead th { background: #f1f5f9; }
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what there is to know about it, and tables or SVG pictures."""
+
+    title: str
+    text: str
+    parts: Sequence[str]
+
+
+def seasons_page(scores: pd.DataFrame, first: Mapping[str, pd.DataFrame], what: str) -> str:
+    """The page of simulated seasons: scores as `scores.score` gives them, and each policy's forecasts in one market."""
+    shares, ahead = share_of_planner(scores), leads(scores)
+    models = [policy for policy in shares if policy not in (*OVER, PLANNER)]
+    best = max(models or [PEER], key=lambda name: float(shares[name].mean()))
+    cards = {f"of the planner, {best}": f"{shares[best].mean():.2f} %"}
+    cards |= {
+        f"over {over}": f"{row['mean']:+.2f} %"
+        for over in OVER
+        for _, row in ahead[(ahead["policy"] == best) & (ahead["over"] == over)].iterrows()
+    }
+    cards |= {"rules broken": str(scores["broken"].sum()), "without a price": str(scores["unpriced"].sum())}
+    closed = pd.concat({"ended": gap_closed(scores), "launched": gap_closed(scores, "revenue_launched")}, axis=1)
+    closed.columns = pd.Index([f"{policy}, {which}" for which, policy in closed.columns])
+    ahead = ahead.assign(pair=ahead["policy"] + " over " + ahead["over"]).set_index("pair")[["mean", "least", "most"]]
+    sections = [
+        Section(
+            "What prices earn",
+            "Revenue of all seasons that ended within the run, salvage of what was left included. Every policy "
+            "starts from the same stock and meets the same luck; a dot is a market, the line their mean.",
+            [pictures.shares_picture(shares), table(by_family(shares).T, named="% of the planner")],
+        ),
+        Section(
+            "Leads, paired by market",
+            "In percent of the other policy's revenue: the mean over all markets, and the worst and the best of them.",
+            [table(ahead, "{:+.2f}", "%")],
+        ),
+        Section(
+            "The gap from the peer to the planner",
+            "How much of it is closed, in percent: all seasons that ended, and those that began in the run, too.",
+            [table(by_family(closed), "{:.1f}", "% closed")],
+        ),
+        Section(
+            "Next week's sales",
+            "Error and bias against sales, of all weeks and of those right after a markdown; the share of sales below, "
+            "and at or below, the quantiles that the model gave.",
+            [table(forecast_quality(scores), "{:.3f}", "policy")],
+        ),
+        Section(
+            "Prices of some articles",
+            "The articles with most stock in the first market, under each policy that foretells.",
+            [pictures.seasons_picture(first)],
+        ),
+    ]
+    return page("Back-test: simulated seasons", what, cards, sections)
+
+
+def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, what: str) -> str:
+    """The page of real weeks: rows of `replay.replay` with country and model, and their `scores.replay_scores`."""
+    models = list(dict.fromkeys(rows["model"]))
+    now = rows[rows["ahead"] == 0]
+    by_week = now[now["model"] == models[0]].groupby("origin")[["actual", "naive"]].sum()
+    for model in models:
+        by_week[model] = now[now["model"] == model].groupby("origin")["expected"].sum()
+    cards = {f"WAPE of the next week, {model}": f"{scores.loc[f'{model}, 1 weeks', 'WAPE']:.3f}" for model in models}
+    cards[f"WAPE, {NAIVE}"] = f"{scores.loc[f'{NAIVE}, 1 weeks', 'WAPE']:.3f}"
+    sections = [
+        Section(
+            "Units a week",
+            "All articles together, each week foretold on its Monday, without the weeks that stock cut short.",
+            [pictures.weeks_picture(by_week, {**{model: model for model in models}, "naive": NAIVE})],
+        ),
+        Section(
+            "By weeks ahead",
+            "Error and bias in share of the units sold, of all weeks and of those right after a price was cut, which "
+            "is where a price response shows; the share of sales below, and at or below, the quantiles.",
+            [table(scores, "{:.3f}", "model")],
+        ),
+    ]
+    return page("Back-test: real weeks replayed", what, cards, sections)
+
+
+def page(title: str, what: str, cards: Mapping[str, str], sections: Sequence[Section]) -> str:
+    """The whole file. `cards` are figures to read first, by what they are; `what` says what was run."""
+    shown = "".join(
+        f"<div class=card><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in cards.items()
+    )
+    body = "".join(
+        f"<section><h2>{escape(one.title)}</h2><p>{escape(one.text)}</p>{''.join(one.parts)}</section>"
+        for one in sections
+    )
+    return (
+        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style><main><h1>{escape(title)}</h1>"
+        f"<p class=what>{escape(what)}</p><div class=cards>{shown}</div>{body}</main></html>\n"
+    )
+
+
+def table(frame: pd.DataFrame, form: str = "{:.2f}", named: str = "") -> str:
+    """An HTML table with the frame's index as its first column; numbers in the form given, NaN as nothing."""
+
+    def text(value: object) -> str:
+        if isinstance(value, float):
+            return "" if pd.isna(value) else form.format(value)
+        return escape(str(value))
+
+    head = "".join(f"<th>{escape(str(name))}</th>" for name in [named, *frame.columns])
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{text(value)}</td>" for value in [_label(at), *row]) + "</tr>"
+        for at, row in zip(frame.index, frame.itertuples(index=False), strict=True)
+    )
+    return f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+
+
+def _label(at: object) -> str:
+    return " · ".join(map(str, at)) if isinstance(at, tuple) else str(at)

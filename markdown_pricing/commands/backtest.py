@@ -1,0 +1,200 @@
+"""`markdown-pricing backtest`: what a demand model's prices earn in simulated seasons, or foretell of real weeks."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from markdown_pricing import __version__
+from markdown_pricing.backtest.replay import origins, replay
+from markdown_pricing.backtest.report import replay_page, seasons_page
+from markdown_pricing.backtest.scores import (
+    OVER,
+    by_family,
+    forecast_quality,
+    leads,
+    replay_scores,
+    score,
+    share_of_planner,
+)
+from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, play_setting, policy_named
+from markdown_pricing.commands.console import print_error, print_json, print_table, progress
+from markdown_pricing.countries import Countries, Country, UnknownCountries, read_countries
+from markdown_pricing.demand.model import make_model
+from markdown_pricing.errors import FinalError, PricingError
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_country
+from markdown_pricing.markdown.rules import RuleBook, read_rules
+from markdown_pricing.markdown.simulation import Played
+from markdown_pricing.pricing import CountryWeek, make_training_data
+from markdown_pricing.sample.families import FAMILIES, family_named
+from markdown_pricing.settings import Settings
+from markdown_pricing.training_data.schema import columns_to_read
+
+SIMULATED_COUNTRIES = ("DEU",)
+SEASON_WEEKS, REPLAYED_WEEKS = 26, 8
+
+
+class NothingReplayed(FinalError):
+    def __init__(self, week: date) -> None:
+        super().__init__(f"No country of {week} could be replayed; the faults stand above.")
+
+
+def backtest(
+    settings: Settings,
+    lake: str | None,
+    week: date | None,
+    countries: Sequence[str] | None,
+    families: Sequence[str] | None,
+    models: Sequence[str] | None,
+    articles: int,
+    weeks: int | None,
+    seeds: int,
+    workers: int,
+    rules: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    chosen = tuple(models or (settings.demand_model,))
+    if lake is not None:
+        for name in chosen:
+            make_model(name)
+        return _replay(
+            lake, week, countries, tuple(dict.fromkeys((*chosen, PEER))), weeks or REPLAYED_WEEKS, out, as_json
+        )
+    for name in chosen:
+        policy_named(name)
+    book = read_rules(rules or settings.rules_file)
+    known = read_countries(settings.countries_file)
+    plays = [
+        Setting(family_named(family).name, country, articles, weeks or SEASON_WEEKS, seed)
+        for family in families or FAMILIES
+        for country in _known(countries or SIMULATED_COUNTRIES, known)
+        for seed in range(seeds)
+    ]
+    return _simulate(plays, tuple(dict.fromkeys((*OVER, *chosen, PLANNER))), book, workers, out, as_json)
+
+
+def _known(codes: Sequence[str], countries: Countries) -> Sequence[Country]:
+    if unknown := [code for code in codes if code not in countries]:
+        raise UnknownCountries(unknown, list(countries))
+    return [countries[code] for code in codes]
+
+
+def _simulate(
+    plays: Sequence[Setting], policies: Sequence[str], book: RuleBook, workers: int, out: Path | None, as_json: bool
+) -> int:
+    first: dict[str, pd.DataFrame] = {}
+    rows: list[tuple[Setting, dict[str, object]]] = []
+    broken: list[str] = []
+    with progress("Playing seasons", len(plays) * len(policies)) as advance:
+        for setting, played in played_in(plays, policies, book, workers):
+            rows.append((setting, score(setting, played)))
+            broken += played.broken
+            if setting == plays[0] and len(played.forecasts):
+                first[played.policy] = played.forecasts
+            advance(f"{setting.family} {setting.country.code} seed {setting.seed}: {played.policy}")
+    rows.sort(key=lambda row: (plays.index(row[0]), policies.index(str(row[1]["policy"]))))
+    scores = pd.DataFrame([row for _, row in rows])
+    for fault in broken[:20]:
+        print_error(f"A rule was broken: {fault}")
+    what = (
+        f"{len(plays)} simulated markets: {', '.join(dict.fromkeys(one.family for one in plays))}; "
+        f"{', '.join(dict.fromkeys(one.country.code for one in plays))}, {plays[0].articles} articles on sale, "
+        f"{plays[0].weeks} weeks from {plays[0].week}, seeds 0 to {max(one.seed for one in plays)}. "
+        f"markdown-pricing {__version__}"
+    )
+    if as_json:
+        print_json({"what": what, "report": out, "scores": scores.to_dict("records")})
+    else:
+        _print_seasons(scores, what)
+    if out is not None:
+        _write(seasons_page(scores, first, what), out)
+    return 1 if broken or scores["unpriced"].sum() else 0
+
+
+def played_in(
+    plays: Sequence[Setting], policies: Sequence[str], book: RuleBook, workers: int
+) -> Iterator[tuple[Setting, Played]]:
+    """Every policy in every market, as they finish."""
+    with ProcessPoolExecutor(workers) as pool:
+        running: dict[Future[Played], Setting] = {
+            pool.submit(play_setting, setting, policy, book): setting
+            for setting, policy in itertools.product(plays, policies)
+        }
+        for done in as_completed(running):
+            yield running[done], done.result()
+
+
+def _print_seasons(scores: pd.DataFrame, what: str) -> None:
+    print(what)
+    shares = by_family(share_of_planner(scores)).T
+    print_table("Revenue in % of the planner who knows the true mean demand", ["", *shares.columns], _cells(shares, 2))
+    ahead = leads(scores)
+    wide = ahead.pivot(index="policy", columns="over", values="mean").reindex(list(dict.fromkeys(ahead["policy"])))
+    wide = wide[[over for over in OVER if over in wide]]
+    print_table("Lead in revenue, % over", ["", *wide.columns], _cells(wide, 2))
+    quality = forecast_quality(scores)
+    print_table("Next week's sales", ["", *quality.columns], _cells(quality, 3))
+    print(f"Rules broken: {scores['broken'].sum()}. Articles without a price: {scores['unpriced'].sum()}.")
+
+
+def _cells(table: pd.DataFrame, digits: int) -> list[list[str]]:
+    return [
+        [str(at), *("" if pd.isna(value) else f"{value:.{digits}f}" for value in row)]
+        for at, row in zip(table.index, table.itertuples(index=False), strict=True)
+    ]
+
+
+def _replay(
+    lake: str,
+    week: date | None,
+    countries: Sequence[str] | None,
+    models: Sequence[str],
+    weeks: int,
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    source = Lake(lake)
+    week = week or newest_week(source)
+    snapshot = find_snapshot(source, week)
+    chosen = list(countries or snapshot.bytes_by_country)
+    compared, failed = [], {}
+    with progress(f"Replaying {weeks} weeks before {week}", len(chosen) * len(models)) as advance:
+        for code in chosen:
+            try:
+                frame = make_training_data(read_country(source, snapshot, code, columns_to_read), week, code)
+                sold = CountryWeek.of(frame, week, code)
+                for model in models:
+                    frames = list(replay(sold, model, weeks))
+                    compared += [rows.assign(country=code, model=model) for rows in frames]
+                    advance(f"{code} {model}, from {len(origins(sold, weeks))} Mondays")
+            except PricingError as error:
+                failed[code] = str(error)
+                print_error(f"{code}: {error}")
+    if not compared:
+        raise NothingReplayed(week)
+    rows = pd.concat(compared, ignore_index=True)
+    scores = replay_scores(rows)
+    what = (
+        f"{len(chosen) - len(failed)} countries of the snapshot of {week} in {lake}, each forecast from its last "
+        f"{weeks} Mondays at the prices that were asked. markdown-pricing {__version__}"
+    )
+    if as_json:
+        records = scores.reset_index().to_dict("records")
+        print_json({"what": what, "report": out, "scores": records, "failed": failed})
+    else:
+        print(what)
+        print_table("Forecasts of real weeks", ["", *scores.columns], _cells(scores, 3))
+    if out is not None:
+        _write(replay_page(rows, scores, what), out)
+    return 1 if failed else 0
+
+
+def _write(page: str, out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page, encoding="utf-8")
+    print_error(f"The report is in {out}.")
