@@ -4,18 +4,25 @@ import pickle
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing import pricing
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN, Choice, choose
 from markdown_pricing.device import choose_device
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.orchestration.results import Results
+from markdown_pricing.provenance import provenance
 from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, SCIKIT_LEARN, needs_pytorch
 from tests.demand.test_contract import assert_keeps_the_contract, fitted
+from tests.markdown.seasons import DEU
 
 GUIDE = Path(__file__).parents[2] / "docs/models.md"
 TRUTH = 2.0
@@ -55,6 +62,21 @@ def test_comparing_an_article_with_itself_finds_most_of_the_price_response(choic
     units = choice.model.units(articles, history, WEEK, prices, 1)[:, :, 0]
     response = np.log(units[:, 1] / units[:, 0]) / -np.log(0.7)
     assert 0.6 * TRUTH < np.median(response) < 1.4 * TRUTH
+
+
+def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_path):
+    """As the assets do: one run fits, keeps and forgets it, the next reads it by its name."""
+    history, articles = sales
+    results = Results(Lake(str(tmp_path)), WEEK, "DEU")
+    made_by = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, seed=1, shared_demand="none")
+    results.keep_model(choice.model, made_by)
+    model, origin = results.model()
+    assert type(model) is type(choice.model)
+    week = pricing.CountryWeek(WEEK, "DEU", history, articles)
+    rows = pricing.price_articles(week, model, DEU, RuleBook(), origin, "run", datetime(2026, 2, 9, tzinfo=UTC)).rows
+    assert set(rows["article_id"]) == set(articles["article_id"])
+    assert (rows["action"] == "markdown").any()
+    assert rows["model_version"].str.startswith(choice.name).all()
 
 
 def test_a_pickle_may_hold_trees_and_nothing_that_runs(sales):
