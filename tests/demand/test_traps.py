@@ -64,8 +64,7 @@ def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample):
     assert found[0].mean() == pytest.approx(truth, rel=0.12)
 
 
-@pytest.mark.parametrize("name", ["gradient_boosting", "log_linear"])
-def test_censoring_sales_while_sold_out_are_not_demand(name):
+def test_censoring_sales_while_sold_out_are_not_demand():
     """Stock that is filled up each week and runs out in nearly half of them: believed, sales are a quarter too low.
 
     Take out: in pooling.fill_sold_out return `demand` at once.
@@ -79,7 +78,7 @@ def test_censoring_sales_while_sold_out_are_not_demand(name):
         cut["censored"] = cut["units"] >= cut["stock"]
         now = articles.assign(stock=np.ceil(articles["mean"]).clip(lower=1), stores=10)
         for answers, past in ((flagged, cut), (believed, cut.assign(censored=False))):
-            model = make_model(name)
+            model = make_model("gradient_boosting")
             model.fit(past, WEEK, seed=1)
             answers.append(model.units(now, past, WEEK, now[["price"]].to_numpy(), 1).sum() / articles["mean"].sum())
     assert np.mean(flagged) == pytest.approx(1.0, abs=0.1)

@@ -88,7 +88,7 @@ class Installation:
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("delivered")
     countries = read_countries()
-    deliver_sample(Lake(str(root)), parse_week(WEEK), [countries[code] for code in CODES], articles=10, seed=5)
+    deliver_sample(Lake(str(root)), parse_week(WEEK), [countries[code] for code in CODES], articles=5, seed=5)
     return root
 
 
