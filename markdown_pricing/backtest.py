@@ -16,7 +16,7 @@ from markdown_pricing.countries import Country
 from markdown_pricing.demand.model import FloatArray, forecast, make_model
 from markdown_pricing.markdown.price_path import SHELF_SHARES, Ladders, plan
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.sales import demand_quantile, expected_sales
+from markdown_pricing.markdown.sales import demand_quantile, expected_sales, with_level_unknown
 from markdown_pricing.markdown.simulation import (
     TUNED_RULE,
     Decision,
@@ -114,13 +114,14 @@ def model_policy(name: str, lent: Lent = NOTHING, seed: int = SEED) -> Policy:
         model = make_model(name)
         model.fit(history, week, seed)
         units = forecast(model, articles, history, week, ladders.prices, ladders.weeks)
-        shelf = model.shelf(articles, history, week, SHELF_SHARES) if hasattr(model, "shelf") else None
+        shelf = model.shelf(articles, history, week, SHELF_SHARES)
         dispersion = model.dispersion(articles, history, week)
+        level_sd = model.level_sd(articles, history, week, ladders.weeks)
         if lent != NOTHING:
-            truth = _twin(situation).true_units(ladders)
-            units = _lend(units, truth, lent)
-            shelf = _twin(situation).true_shelf() if lent.level else shelf
-        return decision(ladders, units, dispersion, shelf)
+            units = _lend(units, _twin(situation).true_units(ladders), lent)
+        if lent.level:
+            shelf, level_sd = _twin(situation).true_shelf(), np.zeros_like(level_sd)
+        return decision(ladders, units, dispersion, shelf, level_sd)
 
     return priced
 
@@ -131,16 +132,23 @@ def _lend(units: FloatArray, truth: FloatArray, lent: Lent) -> FloatArray:
     return np.asarray(level[:, :1] * relative)
 
 
-def decision(ladders: Ladders, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None) -> Decision:
+def decision(
+    ladders: Ladders,
+    units: FloatArray,
+    dispersion: FloatArray,
+    shelf: FloatArray | None,
+    level_sd: FloatArray | None = None,
+) -> Decision:
     """This week of the best path, with what it is expected to sell; arguments as `plan` takes them."""
-    rung = plan(ladders, units, dispersion, shelf).best.rungs[:, 0]
+    rung = plan(ladders, units, dispersion, shelf, level_sd).best.rungs[:, 0]
     every, stock = np.arange(len(rung)), ladders.season.stock
     mean = np.where(ladders.season.weeks_left > 0, units[every, rung, 0], 0.0)
+    of_the_week = dispersion if level_sd is None else with_level_unknown(dispersion, level_sd[:, 0])
     return Decision(
         prices=ladders.prices[every, rung],
         units=expected_sales(stock.astype(np.float64), mean, dispersion),
-        q10=np.minimum(demand_quantile(0.1, mean, dispersion), stock).astype(np.float64),
-        q90=np.minimum(demand_quantile(0.9, mean, dispersion), stock).astype(np.float64),
+        q10=np.minimum(demand_quantile(0.1, mean, of_the_week), stock).astype(np.float64),
+        q90=np.minimum(demand_quantile(0.9, mean, of_the_week), stock).astype(np.float64),
     )
 
 

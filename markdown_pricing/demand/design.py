@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from markdown_pricing.demand.pooling import Prior
+from markdown_pricing.demand.response import KNOTS_PCT, PIECES, TYPICAL_CUT, terms_of_price, used_to
 from markdown_pricing.training_data.features import (
     Age,
     FloatArray,
@@ -19,12 +20,18 @@ from markdown_pricing.training_data.features import (
     week_of_year,
 )
 
-PRICE, SHELF = 0, 1
-"""Columns of the terms: log of price over first price; log of the share of customers that find their size."""
+PRICE, SHELF, NOVELTY = 0, 1, 2
+"""Columns of the terms: log of price over first price; log of the share of customers that find their size; log of price
+over the price that customers are used to."""
+SHAPE = slice(3, 4 + PIECES)
+"""What the response to price has beside one elasticity: see `response.py`."""
 PRIOR_ELASTICITY = 1.8
 TERMS = {  # name: prior mean, the country's spread around it, the categories' spread around the country
     "price": (-PRIOR_ELASTICITY, 0.8, 0.4),
     "shelf": (0.7, 0.5, 0.15),
+    "novelty": (-0.1, 0.25, 0.1),
+    "price_drift": (-0.5, 2.0, 0.4),
+    **{f"price_from_{knot:.0f}": (0.0, 0.7, 0.2) for knot in KNOTS_PCT},
     "launch_week": (-0.3, 0.5, 0.2),
     "second_week": (-0.1, 0.5, 0.2),
     "age": (0.0, 1.0, 0.3),
@@ -35,6 +42,9 @@ TERMS = {  # name: prior mean, the country's spread around it, the categories' s
     "sin_2": (0.0, 0.3, 0.1),
     "cos_2": (0.0, 0.3, 0.1),
 }
+TO_A_CUT = np.zeros(len(TERMS))
+"""Times the coefficients of TERMS: the elasticity that a cut of TYPICAL_CUT from the first price answers to."""
+TO_A_CUT[PRICE], TO_A_CUT[SHAPE] = -1.0, terms_of_price(np.array(-TYPICAL_CUT)) / TYPICAL_CUT
 _ATTRIBUTE = (0.0, 0.3, 0.1)
 LAUNCHTERMS = ("one", "log_launch_stock", "log_stores", "log_list_price", "log_life_weeks")
 MOST_VALUES = 60
@@ -152,7 +162,15 @@ class Rows:
             censored=frame["censored"].to_numpy(dtype=np.bool_),
             category=design.category_of(frame),
             calendar=week_of_year(week),
-            terms=terms_of(price, shelf(stock, first_stores), week, launch, end, design.scaled_attributes(frame)),
+            terms=terms_of(
+                price,
+                price - used_to(panel.grid(price))[panel.row, panel.column],
+                shelf(stock, first_stores),
+                week,
+                launch,
+                end,
+                design.scaled_attributes(frame),
+            ),
             # Centred, so that a ridge pulls to sensible values.
             launch=np.column_stack([np.ones(len(frame)), logs - np.array([5.0, 3.0, 3.0, 3.0]), design.flags(frame)]),
             first_price=first_price,
@@ -166,14 +184,21 @@ def dates_of(frame: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:
 
 
 def terms_of(
-    price: FloatArray, shelf: FloatArray, week: IntArray, launch: IntArray, end: IntArray, attributes: FloatArray
+    price: FloatArray,
+    novelty: FloatArray,
+    shelf: FloatArray,
+    week: IntArray,
+    launch: IntArray,
+    end: IntArray,
+    attributes: FloatArray,
 ) -> FloatArray:
     """The terms of log demand, (…, terms); all arguments but `attributes` (…, attributes) are of one shape."""
     age = Age.of(week, launch, end)
     life = age.life_share - 0.5
     early = [(age.age_weeks == lived).astype(np.float64) for lived in (0, 1)]
-    shape = np.stack([price, shelf, *early, np.log1p(age.age_weeks) - 1.5, life, life**2], axis=-1)
-    return np.concatenate([shape, season_terms(week), attributes], axis=-1)
+    lived = np.stack([*early, np.log1p(age.age_weeks) - 1.5, life, life**2], axis=-1)
+    first = np.stack([price, shelf, novelty], axis=-1)
+    return np.concatenate([first, terms_of_price(price), lived, season_terms(week), attributes], axis=-1)
 
 
 def shelf(stock: FloatArray, stores: FloatArray) -> FloatArray:

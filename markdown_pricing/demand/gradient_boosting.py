@@ -25,6 +25,7 @@ from markdown_pricing.training_data.features import (
     IntArray,
     Panel,
     lag,
+    mean_of_lags,
     season_terms,
     stock_per_store,
 )
@@ -200,21 +201,13 @@ def known_at(
         "level_sd": np.sqrt(variance),
         "surprise_1": lag(surprise, 1),
         "surprise_2": lag(surprise, 2),
-        "surprise_4": _mean_of_lags(surprise, 4),
+        "surprise_4": mean_of_lags(surprise, 4),
         "log_stock_per_store": np.log1p(stock_per_store(stock, stores)),
         "log_cover": np.log1p(stock) - deviation,
-        "sold_out_share": _mean_of_lags(panel.grid(rows.censored), 4),
+        "sold_out_share": mean_of_lags(panel.grid(rows.censored), 4),
         "log_list_price": np.log(panel.grid(frame["list_price"])),
     }
     return {name: grid[cell] for name, grid in grids.items()}
-
-
-def _mean_of_lags(grid: FloatArray, weeks: int) -> FloatArray:
-    """Mean of the known among the last `weeks` weeks, NaN when none is."""
-    lags = [lag(grid, back) for back in range(1, weeks + 1)]
-    known = np.sum([~np.isnan(values) for values in lags], axis=0)
-    total = np.sum([np.nan_to_num(values) for values in lags], axis=0)
-    return np.where(known > 0, total / np.maximum(known, 1), np.nan)
 
 
 def _of_the_week(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:

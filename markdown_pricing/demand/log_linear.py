@@ -1,6 +1,6 @@
-"""Constant elasticity: the baseline, the proof of the contract, and what gradient boosting starts from.
+"""Log-linear demand: the baseline, the proof of the contract, and what gradient boosting starts from.
 
-demand = article's level and trend · age, season and shelf of its category · (price / first price)^−elasticity
+demand = article's level and trend · age, season and shelf of its category · its response to price
 
 Level, trend and elasticity of an article are followed week by week: what it sold against what its category's curve
 expected, from a guess by attributes at launch on.
@@ -15,8 +15,11 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.demand.design import (
+    NOVELTY,
     PRICE,
+    SHAPE,
     SHELF,
+    TO_A_CUT,
     Design,
     Rows,
     dates_of,
@@ -24,19 +27,21 @@ from markdown_pricing.demand.design import (
     terms_of,
 )
 from markdown_pricing.demand.elsewhere import Quality, SharedDemand
-from markdown_pricing.demand.level import (
-    Level,
-    OwnEffects,
-    Sales,
-    choose_own_effects,
-    follow_level,
-)
+from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import most_important
 from markdown_pricing.demand.pooling import CALENDAR_WEEKS, PooledFit, fit_pooled
+from markdown_pricing.demand.response import (
+    LEAST_SLOPE,
+    MOST_SLOPE,
+    REFERENCE_MEMORY,
+    TYPICAL_CUT,
+    elasticities,
+    pieces_of,
+)
 from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel, week_of, week_of_year
 
 ELASTICITY_BOUNDS = (0.3, 6.0)
-SHELF_BOUNDS = (0.0, 2.0)
+SHELF_BOUNDS, NOVELTY_BOUNDS = (0.0, 2.0), (-3.0, 0.0)
 LARGEST_FIT_ROWS = 300_000
 """Of more rows, whole articles are drawn until about so many are left."""
 ARTICLES_TO_CHOOSE_BY = 400
@@ -108,6 +113,7 @@ class LogLinear:
     spread: FloatArray = field(default_factory=lambda: np.ones(1))
     own: OwnEffects = field(default_factory=OwnEffects)
     quality: Quality = field(default_factory=Quality)
+    _seen: tuple[pd.DataFrame, pd.DataFrame, State] | None = field(default=None, repr=False, compare=False)
 
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
@@ -116,7 +122,7 @@ class LogLinear:
 
     def learn(self, history: pd.DataFrame, seed: int, shared: SharedDemand | None = None) -> Learnt | None:
         """Fit; returns what the fit saw, for a model that builds on it, or None when there is nothing to learn from."""
-        history = thinned(history, seed)
+        self._seen, history = None, thinned(history, seed)
         if shared is not None:
             self._learn_from_others(shared)
         if history.empty or not (history["units"] > 0).any():
@@ -138,9 +144,12 @@ class LogLinear:
             prior=self.design.prior if shared is None else shared.prior_of(self.design),
         )
         self.beta = np.vstack([fit.by_category, fit.country])
-        self.beta[:, PRICE] = -np.clip(-self.beta[:, PRICE], *ELASTICITY_BOUNDS)
         self.beta[:, SHELF] = np.clip(self.beta[:, SHELF], *SHELF_BOUNDS)
-        self.elasticity_sd = np.append(fit.sd[:, PRICE], self.design.prior.category_sd[PRICE])
+        self.beta[:, NOVELTY] = np.clip(self.beta[:, NOVELTY], *NOVELTY_BOUNDS)
+        self._bound_response()
+        response = slice(len(TO_A_CUT))
+        variance = np.einsum("i,cij,j->c", TO_A_CUT, fit.covariance[:, response, response], TO_A_CUT)
+        self.elasticity_sd = np.append(np.sqrt(np.maximum(variance, 0.0)), self._unknown_elasticity_sd())
         self.calendar = fit.calendar
         self.week, self.first_week = np.vstack([fit.week, np.zeros_like(fit.week[:1])]), panel.first_week
         self.spread = np.append(fit.dispersion, fit.dispersion.mean())
@@ -152,6 +161,15 @@ class LogLinear:
         level = follow_level(sales, guess, self.own)
         return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs)
 
+    def _unknown_elasticity_sd(self) -> float:
+        """Of a category never seen, around its country."""
+        return float(np.linalg.norm(TO_A_CUT * self.design.prior.category_sd[: len(TO_A_CUT)]))
+
+    def _bound_response(self) -> None:
+        """No piece of the response is flat or rising; what is added to one is said by its deviation."""
+        found = elasticities(self.beta[:, PRICE], self.beta[:, SHAPE])
+        self.beta[:, SHAPE][:, 1:] += np.clip(found, LEAST_SLOPE, MOST_SLOPE) - found
+
     def _learn_from_others(self, shared: SharedDemand) -> None:
         """What stands where the country's own sales say nothing."""
         self.own = replace(shared.own, level_sd=NO_GUESS_SD)
@@ -159,7 +177,7 @@ class LogLinear:
         mean = np.broadcast_to(shared.prior_of(self.design).mean, (len(shared.categories), len(self.design.term_names)))
         self.beta = np.vstack([mean, mean.mean(axis=0) if len(mean) else Design().prior.mean])
         count = len(self.beta)
-        self.elasticity_sd = np.tile(self.design.prior.category_sd[PRICE], count)
+        self.elasticity_sd = np.tile(self._unknown_elasticity_sd(), count)
         self.guess, self.spread = np.tile(self.guess[-1], (count, 1)), np.tile(self.spread[-1], count)
         self.week = np.zeros((count, 0))
 
@@ -213,7 +231,9 @@ class LogLinear:
         return np.asarray(panel.first(guess), dtype=np.float64)
 
     def state(self, articles: pd.DataFrame, history: pd.DataFrame) -> State:
-        """What is known of `articles` on the decision day."""
+        """What is known of `articles` on the decision day; the last answer is kept, as all others rest on it."""
+        if self._seen is not None and self._seen[0] is articles and self._seen[1] is history:
+            return self._seen[2]
         past = history[history["article_id"].isin(articles["article_id"])]
         asked = articles.assign(units=np.nan)
         frame = (pd.concat([past, asked]) if len(past) else asked).reset_index(drop=True)
@@ -221,7 +241,9 @@ class LogLinear:
         rows = Rows.of(frame, panel, self.design)
         curve = self.curve(rows.terms, rows.category, rows.calendar)
         level = self.levels(frame, panel, rows, curve)
-        return State(frame, panel, rows, curve, level, np.arange(len(frame) - len(articles), len(frame)))
+        state = State(frame, panel, rows, curve, level, np.arange(len(frame) - len(articles), len(frame)))
+        self._seen = articles, history, state
+        return state
 
     def levels(self, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray) -> Level:
         """Each article's level before each week, from what its attributes and other countries say of it on."""
@@ -249,7 +271,8 @@ class LogLinear:
         attributes = np.zeros((*target.shape, len(self.design.scale)))
         attributes[:, 0] = rows.terms[now, self.design.attribute_terms]
         on_shelf = np.broadcast_to(rows.terms[now, SHELF][:, None], target.shape)
-        terms = terms_of(np.zeros(target.shape), on_shelf, target, launch, end, attributes)
+        nothing = np.zeros(target.shape)
+        terms = terms_of(nothing, nothing, on_shelf, target, launch, end, attributes)
         curve = self.curve(terms, rows.category[now][:, None], week_of_year(target))
         level, variance = self._deviation(articles, state, week, weeks, np.zeros((len(articles), 1)))
         # exp of a mean log is a median: half the variance raises it to the mean of a log-normal.
@@ -266,17 +289,33 @@ class LogLinear:
         return state.level.at(state.cell, life_share, price, ahead)
 
     def at_prices(self, logs: FloatArray, state: State, prices: FloatArray) -> FloatArray:
-        """(articles, weeks) at the first price -> (articles, rungs, weeks); falls with price by construction."""
-        ratio = np.log(np.maximum(prices, 1e-9)) - np.log(state.rows.first_price[state.now])[:, None]
-        slope = -self._elasticity(state)[0]
-        units: FloatArray = np.exp(np.clip(logs[:, None, :] + (slope[:, None] * ratio)[:, :, None], -20.0, 16.0))
+        """(articles, weeks) at the first price -> (articles, rungs, weeks); falls with price by construction.
+
+        Customers get used to a price as if it were asked from now on.
+        """
+        now = state.now
+        ratio = np.log(np.maximum(prices, 1e-9)) - np.log(state.rows.first_price[now])[:, None]
+        response = (pieces_of(ratio) * self._elasticities(state)[:, None]).sum(axis=-1)
+        used_to = state.rows.terms[now, PRICE] - state.rows.terms[now, NOVELTY]
+        fades = REFERENCE_MEMORY ** np.arange(logs.shape[1])
+        strength = self.beta[state.rows.category[now], NOVELTY][:, None, None]
+        novelty = strength * (ratio - used_to[:, None])[:, :, None] * fades
+        units: FloatArray = np.exp(np.clip(logs[:, None, :] + response[:, :, None] + novelty, -20.0, 16.0))
         return units
 
+    def _elasticities(self, state: State) -> FloatArray:
+        """Each article's own on each piece of the response, (articles, PIECES)."""
+        beta, own = self.beta[state.rows.category[state.now]], state.level.mean[state.cell][:, 2]
+        found: FloatArray = elasticities(beta[:, PRICE] + own, beta[:, SHAPE])
+        return np.clip(found, LEAST_SLOPE, MOST_SLOPE)
+
     def _elasticity(self, state: State) -> tuple[FloatArray, FloatArray]:
-        category = state.rows.category[state.now]
-        mean, covariance = state.level.mean[state.cell], state.level.covariance[state.cell]
-        elasticity = np.clip(-self.beta[category, PRICE] - mean[:, 2], *ELASTICITY_BOUNDS)
-        return elasticity, np.sqrt(covariance[:, 5] + self.elasticity_sd[category] ** 2)
+        """What a markdown by 30 % of today's price answers to, and its standard error."""
+        price = state.rows.terms[state.now, PRICE]
+        cut = pieces_of(price - TYPICAL_CUT) - pieces_of(price)
+        elasticity = (cut * self._elasticities(state)).sum(axis=-1) / TYPICAL_CUT
+        covariance = state.level.covariance[state.cell]
+        return elasticity, np.sqrt(covariance[:, 5] + self.elasticity_sd[state.rows.category[state.now]] ** 2)
 
     def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
         if articles.empty:

@@ -18,7 +18,7 @@ from markdown_pricing.errors import FinalError, UsageError
 FloatArray = NDArray[np.float64]
 
 EVALUATED_WEEKS = 4
-HELPERS = frozenset({"backtest", "design", "elsewhere", "level", "model", "pooling", "shared", "step_down"})
+HELPERS = frozenset({"backtest", "design", "elsewhere", "level", "model", "pooling", "response", "shared", "step_down"})
 
 
 @runtime_checkable

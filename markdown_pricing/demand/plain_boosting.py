@@ -1,8 +1,9 @@
 """The peer to beat: LightGBM as a good data scientist sets it up in a day, with the same plan on top.
 
-Lags and rolling means of units, age, calendar, weeks to the end, stock, attributes, weeks ahead as a feature, log of
-price over list price with a monotone constraint: the price response is what the trees find in the history. No
-elasticity, no pooling, no correction of sold-out weeks but leaving out those that began without stock.
+Lags and rolling means of units, the running rate as offset, age, calendar, weeks to the end, stock, attributes, weeks
+ahead as a feature; log of price over list price and over the price of the last weeks, each with a monotone constraint:
+the price response is what the trees find in the history. No elasticity, no pooling, no correction of sold-out weeks but
+leaving out those that began without stock.
 """
 
 import json
@@ -22,6 +23,7 @@ from markdown_pricing.training_data.features import (
     Panel,
     attribute_columns,
     lag,
+    mean_of_lags,
     season_terms,
     week_number,
     week_of_year,
@@ -33,7 +35,8 @@ LONGEST_HORIZON = 24
 LAGS = 4
 ROUNDS = 150
 MOST_VALUES = 60
-PRICE = "log_price_ratio"
+PRICE, CHANGE, LAST_PRICE = "log_price_ratio", "log_price_change", "log_ratio_4"
+LEAST_RATE = 0.3
 PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.2,
@@ -83,14 +86,18 @@ class PlainBoosting:
             history.iloc[target], week_number(history["week"].iloc[target]), panel.column[target] - panel.column[origin]
         )
         columns[PRICE] = _log_ratio(history.iloc[target]["price"], history.iloc[target]["list_price"])
+        columns[CHANGE] = columns[PRICE] - columns[LAST_PRICE]
         self.features = list(columns)
         parameters = {**PARAMETERS, "seed": seed, "num_threads": threads}
-        parameters["monotone_constraints"] = [-1 if name == PRICE else 0 for name in self.features]
+        parameters["monotone_constraints"] = [-1 if name in (PRICE, CHANGE) else 0 for name in self.features]
         x, y = np.column_stack(list(columns.values())).astype(np.float32), units[target]
-        data = lgb.Dataset(x, y, feature_name=self.features, categorical_feature=list(self.values), params=parameters)
+        rate = self._log_rate(columns["mean_4"])
+        data = lgb.Dataset(
+            x, y, init_score=rate, feature_name=self.features, categorical_feature=list(self.values), params=parameters
+        )
         self.trees = lgb.train(parameters, data, num_boost_round=ROUNDS)
         near = panel.column[target] == panel.column[origin]
-        mean = np.asarray(self.trees.predict(x[near], num_threads=1))
+        mean = np.exp(rate[near] + np.asarray(self.trees.predict(x[near], raw_score=True, num_threads=1)))
         excess = ((y[near] - mean) ** 2 - mean).sum() / max((mean**2).sum(), 1e-9)
         self.spread = float(np.clip(excess, LEAST_DISPERSION, MOST_DISPERSION))
 
@@ -109,14 +116,21 @@ class PlainBoosting:
         asked = articles.iloc[row]
         columns = {name: values[row] for name, values in now.items()}
         columns |= _of_the_week(asked, week_number(asked["week"]) + ahead, ahead)
-        columns[PRICE] = np.zeros(len(row))
+        columns |= {PRICE: np.zeros(len(row)), CHANGE: np.zeros(len(row))}
         x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
         x = np.repeat(x[:, np.newaxis], rungs, axis=1)
         ratio = _log_ratio(prices, articles["list_price"].to_numpy()[:, np.newaxis])
         x[:, :, self.features.index(PRICE)] = ratio[row]
-        answer = np.asarray(self.trees.predict(x.reshape(-1, x.shape[2]), num_threads=1))
-        units: FloatArray = answer.reshape(len(articles), weeks, rungs).swapaxes(1, 2)
-        return np.maximum(units, 0.0)
+        x[:, :, self.features.index(CHANGE)] = (ratio - now[LAST_PRICE][:, np.newaxis])[row]
+        answer = np.asarray(self.trees.predict(x.reshape(-1, x.shape[2]), raw_score=True, num_threads=1))
+        logs = answer.reshape(len(articles), weeks, rungs).swapaxes(1, 2)
+        units: FloatArray = np.exp(logs + self._log_rate(now["mean_4"])[:, np.newaxis, np.newaxis])
+        return units
+
+    def _log_rate(self, mean_4: FloatArray) -> FloatArray:
+        """Log of the running rate, of the mean sale where there is none yet."""
+        rate: FloatArray = np.log(np.maximum(np.where(np.isnan(mean_4), self.usual, mean_4), LEAST_RATE))
+        return rate
 
     def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
         return np.ones((len(articles), len(shares)))
@@ -128,7 +142,7 @@ class PlainBoosting:
         return np.full(len(articles), self.spread)
 
     def elasticity(
-        self, articles: pd.DataFrame, history: pd.DataFrame | None = None, week: date | None = None
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
     ) -> tuple[FloatArray, FloatArray] | None:
         return None
 
@@ -193,19 +207,12 @@ def _known_at(frame: pd.DataFrame, panel: Panel, cell: tuple[IntArray, IntArray]
     units, stock, stores = (panel.grid(frame[name]) for name in ("units", "stock", "stores"))
     ratio = panel.grid(_log_ratio(frame["price"], frame["list_price"]))
     lags = {f"units_{back}": lag(units, back) for back in range(1, LAGS + 1)}
-    past = np.stack([lag(units, back) for back in range(1, 9)])
-    known = ~np.isnan(past)
-    mean_4, mean_8 = (
-        np.where(
-            known[:to].any(axis=0), np.nan_to_num(past[:to]).sum(axis=0) / np.maximum(known[:to].sum(axis=0), 1), np.nan
-        )
-        for to in (4, 8)
-    )
     grids = lags | {
-        "mean_4": mean_4,
-        "mean_8": mean_8,
+        "mean_4": mean_of_lags(units, 4),
+        "mean_8": mean_of_lags(units, 8),
         "log_ratio_1": lag(ratio, 1),
         "log_ratio_2": lag(ratio, 2),
+        LAST_PRICE: mean_of_lags(ratio, 4),
         "stock": stock,
         "stores": stores,
         "stock_per_store": stock / np.maximum(stores, 1.0),

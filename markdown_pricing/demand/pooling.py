@@ -44,7 +44,9 @@ class Prior:
 
 @dataclass(frozen=True)
 class PooledFit:
-    """country (terms,), by_category (categories, terms) their sum with the country; sd (categories, terms).
+    """country (terms,), by_category (categories, terms) their sum with the country.
+
+    covariance : (categories, terms, terms), of how far a category lies from its country
 
     level : (articles,) log of demand at x = 0; information : (articles,) what it rests on
     calendar : (53,) effect of the week of the year in all categories ; week : (categories, weeks)
@@ -55,7 +57,7 @@ class PooledFit:
 
     country: FloatArray
     by_category: FloatArray
-    sd: FloatArray
+    covariance: FloatArray
     level: FloatArray
     information: FloatArray
     calendar: FloatArray
@@ -88,7 +90,7 @@ def fit_pooled(
     home = np.zeros(articles, dtype=np.int64)
     home[article] = category
     beta = np.broadcast_to(prior.mean, (categories, x.shape[1])).copy()
-    country, sd = beta.mean(axis=0), np.tile(prior.category_sd, (categories, 1))
+    country, covariance = beta.mean(axis=0), np.zeros((categories, x.shape[1], x.shape[1]))
     demand, dispersion = np.maximum(units, 0.0), np.full(categories, 0.5)
     level = _first_level(demand, article, articles)
     week_effect: FloatArray = np.zeros(categories * (int(week.max()) + 1))
@@ -107,7 +109,7 @@ def fit_pooled(
         z = (x * beta[category]).sum(axis=1) + np.clip((demand - mu) / mu, -1.0, 4.0)
         within_x, within_z = _within(x, w, article, articles), _within(z[:, None], w, article, articles)[:, 0]
         gram, rhs = _moments(within_x, within_z, w, category, categories)
-        country, target, sd = _shrunk(gram, rhs, prior)
+        country, target, covariance = _shrunk(gram, rhs, prior)
         beta = beta + np.clip(target - beta, -LARGEST_STEP, LARGEST_STEP)
         resid = level[article] + z - (x * beta[category]).sum(axis=1)
         information = np.bincount(article, w, articles).astype(np.float64)
@@ -120,7 +122,7 @@ def fit_pooled(
     return PooledFit(
         country,
         beta,
-        sd,
+        covariance,
         level,
         information,
         calendar_effect,
@@ -203,19 +205,18 @@ def _moments(
 
 
 def _shrunk(gram: FloatArray, rhs: FloatArray, prior: Prior) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Country's coefficients (terms,), categories' (categories, terms) and their standard errors.
+    """Country's coefficients (terms,), categories' (categories, terms) and their covariances.
 
     The categories' deviations are eliminated, so that the work is linear in the number of categories.
     """
     mean = np.broadcast_to(prior.mean, rhs.shape)
     rhs = rhs - (gram @ mean[..., None])[..., 0]
-    inverse = np.linalg.inv(gram + np.diag(prior.category_sd**-2.0))
+    inverse = np.asarray(np.linalg.inv(gram + np.diag(prior.category_sd**-2.0)), dtype=np.float64)
     left = gram - gram @ inverse @ gram
     right = rhs - (gram @ inverse @ rhs[..., None])[..., 0]
     country = np.linalg.solve(left.sum(axis=0) + np.diag(prior.country_sd**-2.0), right.sum(axis=0))
     deviation = (inverse @ (rhs - gram @ country)[..., None])[..., 0]
-    sd = np.sqrt(np.maximum(np.diagonal(inverse, axis1=1, axis2=2), 1e-12))
-    return mean.mean(axis=0) + country, mean + country + deviation, sd
+    return mean.mean(axis=0) + country, mean + country + deviation, inverse
 
 
 def _dispersion(

@@ -21,23 +21,23 @@ from scipy.special import expit
 from markdown_pricing.errors import UsageError
 from markdown_pricing.sample.dice import FloatArray
 
-BUYERS_AT_LIST_PRICE = 0.12
+BUYERS_AT_LIST_PRICE = 0.06
 """The share of visitors who buy at list price: how far the logit is from where it saturates."""
 
-REFERENCE_SHARE = 0.35
+REFERENCE_SHARE = 0.2
 """How much of the response to a fresh markdown is surprise, gone when customers have got used to the price."""
 
 REFERENCE_MEMORY = 0.75
+LOGIT_SLOPE, LINEAR_SLOPE = 1.65, 2.2
+"""Slope at list price per unit of elasticity: steeper there than a constant elasticity, as both are flatter below."""
 
 WAITING_FOR_PCT = np.array([17.0, 27.0, 46.0])
 """Discounts that customers wait for; just below the rungs of 20, 30 and 50 %, which they see as such."""
 
-WAITING_A_LOYAL = np.array([0.30, 0.42, 1.00])
+WAITING_A_LOYAL = np.array([0.30, 0.50, 1.10])
 """Customers waiting for each of them, per loyal customer and unit of elasticity."""
 
 THRESHOLD_WIDTH_PCT = 2.5
-LINEAR_SLOPE = 1.6
-"""Slope of the linear demand at list price, per unit of elasticity: steeper there, as it is flatter below."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,10 @@ def constant_elasticity(price: FloatArray, reference: FloatArray, elasticity: Fl
 def reference_logit(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
     """Share of buyers, expit(u) with u linear in price and in price less reference, over the share at list price.
 
-    A fresh markdown from list price has `elasticity` there: −d ln expit(u) / d price = slope · (1 − share of buyers).
+    A fresh markdown from list price has LOGIT_SLOPE · `elasticity` there:
+    −d ln expit(u) / d price = slope · (1 − share of buyers).
     """
-    slope = elasticity / (1 - BUYERS_AT_LIST_PRICE)
+    slope = LOGIT_SLOPE * elasticity / (1 - BUYERS_AT_LIST_PRICE)
     surprise = REFERENCE_SHARE * (price - reference)
     utility = np.log(BUYERS_AT_LIST_PRICE / (1 - BUYERS_AT_LIST_PRICE)) - slope * (
         (1 - REFERENCE_SHARE) * (price - 1) + surprise

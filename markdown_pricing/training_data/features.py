@@ -109,6 +109,14 @@ def lag(grid: FloatArray, weeks: int) -> FloatArray:
     return earlier
 
 
+def mean_of_lags(grid: FloatArray, weeks: int) -> FloatArray:
+    """Mean of the known among the last `weeks` weeks, NaN when none is."""
+    lags = [lag(grid, back) for back in range(1, weeks + 1)]
+    known = np.sum([~np.isnan(values) for values in lags], axis=0)
+    total = np.sum([np.nan_to_num(values) for values in lags], axis=0)
+    return np.where(known > 0, total / np.maximum(known, 1), np.nan)
+
+
 def stock_per_store(stock: FloatArray, stores: FloatArray) -> FloatArray:
     """Units a store has on its shelf; stock that no store carries counts as one store's."""
     shelf: FloatArray = stock / np.maximum(stores, 1.0)
