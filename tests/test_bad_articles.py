@@ -99,8 +99,8 @@ ARTICLES: dict[str, tuple[Change, object]] = {
     "one week of history": (lambda rows: last(rows, 1), None),
     "launched this week": (lambda rows: last(rows, 0).assign(launch_week=NOW), "no_history"),
     "not launched yet": (lambda rows: last(rows, 0).assign(launch_week=NOW + weeks_of(2)), "no_history"),
-    "none sold": (always(units=0.0), "certain_leftover"),
-    "only returns": (always(units=-2.0), "certain_leftover"),
+    "none sold": (always(units=0.0), ANY),
+    "only returns": (always(units=-2.0), ANY),
     "none sold with one week of history": (lambda rows: last(rows, 1).assign(units=0.0), ANY),
     "more sold than there was": (lambda rows: rows.assign(units=rows["stock"] + 5.0), ANY),
     "stock 0": (now(stock=0, stores=0), "sold_out"),
@@ -289,3 +289,10 @@ def test_five_articles_are_priced_by_what_the_countries_share(country):
     snapshot = rows[rows["week"] == NOW].set_index("article_id")
     for article_id, record in records.items():
         assert_is_a_price(record, paths[article_id], snapshot.loc[article_id])
+
+
+@pytest.mark.parametrize("name", ["none sold", "only returns"])
+def test_what_never_sold_is_marked_down_or_reported(odd_articles, name):
+    """Never kept as if all were well."""
+    record = odd_articles[1][name]
+    assert record["action"] == "markdown" or record["exception_code"] == "certain_leftover", record["reason"]
