@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from markdown_pricing.demand.design import PRICE
+from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.markdown.recommendation import Recommendations
@@ -47,8 +47,8 @@ def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Prov
         "Articles": sum(learnt.articles.values()),
         LEFT_OUT: _table(("Country", "Why"), [(code, _in_a_cell(why)) for code, why in learnt.left_out.items()]),
         SHARED_ELASTICITY: _table(
-            ("Category", "Elasticity"),
-            [(name, f"{-price:.2f}") for name, price in zip(shared.categories, shared.mean[:, PRICE], strict=True)],
+            ("Category", "Elasticity of 30 % off"),
+            [(name, f"{found:.2f}") for name, found in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)],
         ),
         "Seconds": round(seconds, 1),
         "Version": version,

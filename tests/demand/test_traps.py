@@ -88,7 +88,7 @@ def test_censoring_sales_while_sold_out_are_not_demand():
 def test_shelf_effect_demand_falls_with_the_stock(sample: Sample):
     """At an eighth and a quarter of today's stock: within 0.08 of the truth, which is further away from no effect.
 
-    Take out: SHELF_BOUNDS = (0.0, 0.0) in log_linear.py.
+    Take out: in log_linear.py make (0.0, 0.0) of SHELF_BOUNDS.
     """
     twin, of_the_week, model = sample
     found = model.shelf(of_the_week.articles, of_the_week.history, WEEK, SHELF_SHARES)
@@ -135,8 +135,8 @@ def _told_nothing_of_shelves(of_the_week: pricing.CountryWeek, model: DemandMode
 def test_monotonicity_no_price_sells_more_than_a_lower_one(name):
     """From thrice the first price to a cent, far beyond any price seen, and learnt from a market that says otherwise.
 
-    Take out: `monotone_constraints` in plain_boosting.py, `monotonic_cst` in examples/boosted_trees.py, the clip to
-    ELASTICITY_BOUNDS in LogLinear.learn and `_elasticity`.
+    Take out: `monotone_constraints` in plain_boosting.py, `monotonic_cst` in examples/boosted_trees.py, and in
+    response.py make −12 of LEAST_SLOPE.
     """
     if name == PYTORCH:
         needs_pytorch()
