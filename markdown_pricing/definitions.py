@@ -5,6 +5,7 @@ import os
 import dagster as dg
 
 from markdown_pricing.countries import read_countries
+from markdown_pricing.device import choose_device
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.orchestration.assets import (
@@ -25,6 +26,7 @@ from markdown_pricing.settings import Settings
 
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     """The code location of one installation; the sensor looks for a snapshot every `look_every_s` seconds."""
+    choose_device(settings.device)
     countries = read_countries(settings.countries_file)
     weeks = weeks_from(settings.start_week)
     partitions = week_and_country(settings.start_week, countries)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from markdown_pricing.device import DEVICES
 from markdown_pricing.errors import UsageError
 from markdown_pricing.weeks import NotAWeek, parse_week
 
@@ -39,6 +40,7 @@ class Settings:
     dagster_home: Path
     country_group: tuple[str, ...] | None
     demand_model: str
+    device: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -69,6 +71,9 @@ class Settings:
             start_week = parse_week(environ.get("MARKDOWN_PRICING_START_WEEK") or start_week.isoformat())
         except NotAWeek as error:
             faults.append(f"MARKDOWN_PRICING_START_WEEK: {error}")
+        device = environ.get("MARKDOWN_PRICING_DEVICE") or "auto"
+        if device not in DEVICES:
+            faults.append(f"MARKDOWN_PRICING_DEVICE={device}: one of {', '.join(DEVICES)}")
         if faults:
             raise BadSettings(faults)
         group = environ.get("COUNTRY_GROUP")
@@ -85,6 +90,7 @@ class Settings:
             dagster_home=Path(environ.get("DAGSTER_HOME") or home / "dagster"),
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
+            device=device,
         )
 
 

@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "errors": set(),
     "weeks": {"errors"},
     "countries": {"errors"},
-    "settings": BASE,
+    "device": set(),
+    "settings": BASE | {"device"},
     "provenance": set(),
     "charts": set(),
     "lake": BASE,
@@ -30,8 +31,8 @@ MAY_IMPORT = {
     "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts"},
     "commands": BASE
     | SCIENCE
-    | {"lake", "erp", "sample", "pricing", "backtest", "charts", "provenance", "orchestration", "settings"},
-    "definitions": BASE | SCIENCE | {"lake", "orchestration", "pricing", "settings"},
+    | {"lake", "erp", "sample", "pricing", "backtest", "charts", "provenance", "orchestration", "settings", "device"},
+    "definitions": BASE | SCIENCE | {"lake", "orchestration", "pricing", "settings", "device"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }

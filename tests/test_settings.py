@@ -31,6 +31,7 @@ def test_every_fault_is_told_at_once_with_its_variable() -> None:
         Settings.from_env(
             {
                 "MARKDOWN_PRICING_ENV": "staging",
+                "MARKDOWN_PRICING_DEVICE": "tpu",
                 "MARKDOWN_PRICING_START_WEEK": "2026-02-10",
                 "MARKDOWN_PRICING_COUNTRIES": "/nowhere/countries.csv",
                 "MARKDOWN_PRICING_RULES": "/nowhere/rules.toml",
@@ -38,7 +39,7 @@ def test_every_fault_is_told_at_once_with_its_variable() -> None:
             }
         )
 
-    for variable in ("ENV", "START_WEEK", "COUNTRIES", "RULES", "ERP"):
+    for variable in ("ENV", "DEVICE", "START_WEEK", "COUNTRIES", "RULES", "ERP"):
         assert f"MARKDOWN_PRICING_{variable}" in str(raised.value)
     assert "hunter2" not in str(raised.value)
 

@@ -15,6 +15,7 @@ from markdown_pricing.countries import Countries, Country, read_countries
 from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
+from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
@@ -42,6 +43,7 @@ def price(
 ) -> int:
     book, model = read_rules(rules or settings.rules_file), model or settings.demand_model
     make_model(model)
+    choose_device(settings.device)
     configured = read_countries(settings.countries_file)
     source = Lake(lake)
     snapshot = find_snapshot(source, week)

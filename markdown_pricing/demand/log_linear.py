@@ -127,6 +127,8 @@ class LogLinear:
             self._learn_from_others(shared)
         if history.empty or not (history["units"] > 0).any():
             return None
+        if shared is not None:  # an article's quality lies above a guess, and only now there is one
+            self.quality = shared.quality
         panel = Panel.of(history)
         self.design = Design.of(history)
         rows = Rows.of(history, panel, self.design)
@@ -170,7 +172,7 @@ class LogLinear:
 
     def _learn_from_others(self, shared: SharedDemand) -> None:
         """What stands where the country's own sales say nothing."""
-        self.quality, self.own = shared.quality, replace(shared.own, level_sd=NO_GUESS_SD)
+        self.own = replace(shared.own, level_sd=NO_GUESS_SD)
         self.design = Design(list(shared.categories))
         mean = np.broadcast_to(shared.prior_of(self.design).mean, (len(shared.categories), len(self.design.term_names)))
         self.beta = np.vstack([mean, mean.mean(axis=0) if len(mean) else Design().prior.mean])

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.markdown.recommendation import Recommendations
@@ -22,6 +23,7 @@ NO_BREAK = "\u00a0"
 LEAD_OVER_KEEP, LEAD_OVER_HABIT = "More than keeping today's prices (%)", "More than the old habit (%)"
 ERROR, NAIVE_ERROR = "Error of the model (WAPE, last weeks)", "Error of last week's value (WAPE)"
 GRADE, WHY_THIS_GRADE = "Grade", "Why this grade"
+LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 Metadata = dict[str, Any]
 
@@ -39,10 +41,15 @@ def of_training_data(frame: pd.DataFrame, week: date, origin: Provenance, uri: s
 
 
 def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
+    shared = learnt.shared
     return {
         "Countries": len(learnt.articles),
         "Articles": sum(learnt.articles.values()),
-        "Left out": _table(("Country", "Why"), list(learnt.left_out.items())),
+        LEFT_OUT: _table(("Country", "Why"), [(code, _in_a_cell(why)) for code, why in learnt.left_out.items()]),
+        SHARED_ELASTICITY: _table(
+            ("Category", "Elasticity of 30 % off"),
+            [(name, f"{found:.2f}") for name, found in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)],
+        ),
         "Seconds": round(seconds, 1),
         "Version": version,
         **_origin(origin, uri),
@@ -160,6 +167,11 @@ def _figure(value: float) -> float | str:
 
 def _picture(png: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def _in_a_cell(text: str) -> str:
+    """One line, in which no bar ends the cell."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.MarkdownMetadataValue:

@@ -10,6 +10,7 @@ import pytest
 
 from markdown_pricing.demand.model import DemandModel, forecast, make_model, model_names
 from tests.demand.market import WEEK
+from tests.demand.other_frameworks import EXAMPLES, PYTORCH, needs_pytorch
 
 WEEKS = 12
 LADDER = np.array([1.0, 0.9, 0.7, 0.5, 0.3, 0.3])
@@ -52,32 +53,38 @@ def assert_keeps_the_contract(model: DemandModel, articles: pd.DataFrame, histor
     return units
 
 
-@pytest.fixture(params=model_names())
+@pytest.fixture(scope="module", params=[*model_names(), *EXAMPLES])
 def name(request: pytest.FixtureRequest) -> str:
+    if request.param == PYTORCH:
+        needs_pytorch()
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def model(name: str, sold: tuple[pd.DataFrame, pd.DataFrame]) -> DemandModel:
+    """Fitted once for the tests that only ask."""
+    return fitted(name, sold[0])
 
 
 def test_the_models_of_the_package_are_found_by_their_files() -> None:
     assert model_names() == ["gradient_boosting", "log_linear", "plain_boosting"]
 
 
-def test_answers_for_every_article_rung_and_week(name, sold):
+def test_answers_for_every_article_rung_and_week(model, sold):
     history, articles = sold
-    units = assert_keeps_the_contract(fitted(name, history), articles, history)
+    units = assert_keeps_the_contract(model, articles, history)
     assert units[:, 4].sum() > units[:, 0].sum(), "a lower price sells more"
     np.testing.assert_array_equal(units[:, 4], units[:, 5])
 
 
-def test_the_same_seed_gives_the_same_model(name, sold):
+def test_the_same_seed_gives_the_same_model(name, model, sold):
     history, _articles = sold
-    first, second = fitted(name, history), fitted(name, history)
-    assert first.to_bytes() == second.to_bytes()
+    assert fitted(name, history).to_bytes() == model.to_bytes()
 
 
-def test_another_process_gives_the_same_answer(name, sold, tmp_path):
+def test_another_process_gives_the_same_answer(name, model, sold, tmp_path):
     """The bytes are all there is to a model: no pickle, nothing kept in the process that fitted it."""
     history, articles = sold
-    model = fitted(name, history)
     (tmp_path / "model.bin").write_bytes(model.to_bytes())
     history.to_pickle(tmp_path / "history.pkl")
     articles.to_pickle(tmp_path / "articles.pkl")
@@ -95,26 +102,23 @@ def test_another_process_gives_the_same_answer(name, sold, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "units.npy"), expected)
 
 
-def test_an_article_is_answered_the_same_alone_and_among_others(name, sold):
+def test_an_article_is_answered_the_same_alone_and_among_others(model, sold):
     history, articles = sold
-    model = fitted(name, history)
     together = model.units(articles, history, WEEK, ladders(articles), WEEKS)
     alone = model.units(articles.iloc[[3]], history, WEEK, ladders(articles)[[3]], WEEKS)
     np.testing.assert_allclose(alone[0], together[3], rtol=1e-9)
 
 
-def test_the_order_of_the_articles_is_the_order_of_the_answer(name, sold):
+def test_the_order_of_the_articles_is_the_order_of_the_answer(model, sold):
     history, articles = sold
-    model = fitted(name, history)
     straight = model.units(articles, history, WEEK, ladders(articles), WEEKS)
     turned = articles.iloc[::-1].reset_index(drop=True)
     np.testing.assert_allclose(model.units(turned, history, WEEK, ladders(turned), WEEKS), straight[::-1], rtol=1e-9)
 
 
-def test_nothing_of_the_week_to_price_is_learnt(name, sold):
+def test_nothing_of_the_week_to_price_is_learnt(model, sold):
     """Units in the snapshot rows, were there any, change no answer."""
     history, articles = sold
-    model = fitted(name, history)
     told = articles.assign(units=500.0)
     np.testing.assert_array_equal(
         model.units(told, history, WEEK, ladders(articles), WEEKS),
@@ -163,10 +167,10 @@ ARTICLES = {
 
 
 @pytest.mark.parametrize("case", ARTICLES)
-def test_any_articles_will_do(name, sold, case):
+def test_any_articles_will_do(model, sold, case):
     history, articles = sold
     asked = ARTICLES[case](articles).reset_index(drop=True)
-    assert_keeps_the_contract(fitted(name, history), asked, history)
+    assert_keeps_the_contract(model, asked, history)
 
 
 def test_attributes_of_any_kind_are_allowed(name, sold):

@@ -1,0 +1,132 @@
+"""A demand model in scikit-learn: boosted trees for the factor by which a week differs from the running rate.
+
+MARKDOWN_PRICING_MODEL=examples.boosted_trees:BoostedTrees
+"""
+
+import io
+import json
+import pickle
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
+
+from examples.running_rate import FEATURES, PRICE_CHANGE, RunningRate
+from markdown_pricing.demand.elsewhere import SharedDemand
+from markdown_pricing.demand.pooling import fill_sold_out
+from markdown_pricing.training_data.features import FloatArray
+
+LEAST_ROWS = 100
+LARGEST_FACTOR = 20.0
+
+
+@dataclass
+class BoostedTrees:
+    """See the module; without trees, when there was too little to learn from, the running rate stands."""
+
+    running: RunningRate = field(default_factory=RunningRate)
+    trees: HistGradientBoostingRegressor | None = None
+
+    def fit(
+        self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+    ) -> None:
+        """Twice: sold-out weeks are filled with the demand that the first fit expects there."""
+        self.running, self.trees = RunningRate.of(history), None
+        x, rate, target = self.running.training_rows(history, seed)
+        units = np.maximum(target["units"].to_numpy(dtype=np.float64), 0.0)
+        if len(x) < LEAST_ROWS or not units.any():
+            return
+        censored, demand = target["censored"].to_numpy(dtype=np.bool_), units
+        with threadpool_limits(threads):
+            for _ in range(2 if censored.any() else 1):
+                self.trees = self._grown(x, demand, rate, seed)
+                mean = rate * self._factor(x)
+                self.running.learn_dispersion(units[~censored], mean[~censored])
+                demand = fill_sold_out(units, censored, mean, np.full(len(x), self.running.dispersion))
+
+    def _grown(self, x: FloatArray, demand: FloatArray, rate: FloatArray, seed: int) -> HistGradientBoostingRegressor:
+        # Demand over rate, weighted by rate, is Poisson regression with the rate as exposure. What is over the rate's
+        # own variance is taken off the weight, so that best sellers do not drown the others.
+        trees = HistGradientBoostingRegressor(
+            loss="poisson",
+            learning_rate=0.15,
+            max_iter=40,
+            max_leaf_nodes=15,
+            min_samples_leaf=40,
+            l2_regularization=5.0,
+            monotonic_cst=[-1 if number == PRICE_CHANGE else 0 for number in range(len(FEATURES))],
+            early_stopping=False,
+            random_state=seed,
+        )
+        return trees.fit(x, demand / rate, sample_weight=rate / (1.0 + 0.4 * rate))
+
+    def _factor(self, x: FloatArray) -> FloatArray:
+        if self.trees is None:
+            return np.ones(len(x))
+        return np.minimum(self.trees.predict(x), LARGEST_FACTOR)
+
+    def units(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
+    ) -> FloatArray:
+        """Falls with price: the rate does by LEAST_ELASTICITY, the trees by their constraint."""
+        if articles.empty:
+            return np.zeros((*prices.shape, weeks))
+        x, rate = self.running.asked(articles, history, week, prices, weeks)
+        return (rate * self._factor(x)).reshape(len(articles), weeks, prices.shape[1]).swapaxes(1, 2)
+
+    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
+        return np.ones((len(articles), len(shares)))
+
+    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
+        if articles.empty:
+            return np.zeros((0, weeks))
+        sd = self.running.level_sd(self.running.now(articles, history))
+        return np.repeat(sd[:, None], weeks, axis=1)
+
+    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
+        return np.full(len(articles), self.running.dispersion)
+
+    def elasticity(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
+    ) -> tuple[FloatArray, FloatArray] | None:
+        return None
+
+    def importance(self) -> dict[str, float]:
+        return {}
+
+    def to_bytes(self) -> bytes:
+        """A line of JSON, then the trees: scikit-learn has no form of its own but pickle."""
+        return json.dumps(self.running.to_dict()).encode() + b"\n" + pickle.dumps(self.trees, protocol=5)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        header, _, trees = data.partition(b"\n")
+        return cls(RunningRate.from_dict(json.loads(header)), _TreesOnly(io.BytesIO(trees)).load())
+
+
+class _TreesOnly(pickle.Unpickler):
+    """A pickle can name any function to call; here it may name what trees consist of and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if not module.startswith(PARTS_OF_TREES) and f"{module}.{name}" not in OTHER_PARTS:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of boosted trees")
+        return super().find_class(module, name)
+
+
+PARTS_OF_TREES = ("sklearn.ensemble._hist_gradient_boosting.", "sklearn._loss.")
+OTHER_PARTS = {
+    "numpy.dtype",
+    "numpy.ndarray",
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy._core.numeric._frombuffer",
+    "numpy.random._pickle.__generator_ctor",
+    "numpy.random._pickle.__bit_generator_ctor",
+    "numpy.random._pcg64.PCG64",
+    "numpy.random.bit_generator.SeedSequence",
+    "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
+}

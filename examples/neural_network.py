@@ -1,0 +1,186 @@
+"""A demand model in PyTorch: two small networks, one for the level and one for the elasticity, which falls with price.
+
+    MARKDOWN_PRICING_MODEL=examples.neural_network:NeuralNetwork     MARKDOWN_PRICING_DEVICE=auto, cpu or cuda
+
+    demand = running rate · exp(level(x)) · (price / recent price)^−(LEAST_ELASTICITY + softplus(response(x)))
+
+Neither network sees the price, so that demand falls with it whatever they learn. It is trained on the device chosen;
+answers are computed on the CPU in double precision, so that the same bytes answer the same on every machine.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from examples.running_rate import CATEGORY, LEAST_ELASTICITY, PRICE_CHANGE, RunningRate
+from markdown_pricing.demand.elsewhere import SharedDemand
+from markdown_pricing.demand.pooling import fill_sold_out
+from markdown_pricing.device import device_to_use
+from markdown_pricing.training_data.features import FloatArray
+
+LEAST_ROWS = 100
+HIDDEN = 16
+EPOCHS, BATCH = 8, 512
+LEARNING_RATE, WEIGHT_DECAY = 0.02, 1e-3
+LARGEST_LEVEL, LARGEST_ELASTICITY = 1.5, 5.0
+
+
+class Demand(nn.Module):
+    """Inputs without the price -> log of the level relative to the running rate, and the elasticity over the least."""
+
+    def __init__(self, inputs: int) -> None:
+        super().__init__()
+        self.level = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 1))
+        self.response = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both (rows,)."""
+        level = LARGEST_LEVEL * torch.tanh(self.level(x)[:, 0])
+        return level, nn.functional.softplus(self.response(x)[:, 0]).clamp(max=LARGEST_ELASTICITY)
+
+
+@dataclass
+class NeuralNetwork:
+    """See the module; without a network, when there was too little to learn from, the running rate stands.
+
+    mean, scale : of each input, to centre and scale it by ; device : where it was trained
+    """
+
+    running: RunningRate = field(default_factory=RunningRate)
+    network: Demand | None = None
+    mean: FloatArray = field(default_factory=lambda: np.zeros(0))
+    scale: FloatArray = field(default_factory=lambda: np.ones(0))
+    device: str = "cpu"
+
+    def fit(
+        self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+    ) -> None:
+        """Twice: sold-out weeks are filled with the demand that the first fit expects there."""
+        self.device = device_to_use(torch.cuda.is_available())
+        self.running, self.network = RunningRate.of(history), None
+        x, rate, target = self.running.training_rows(history, seed)
+        units = np.maximum(target["units"].to_numpy(dtype=np.float64), 0.0)
+        if len(x) < LEAST_ROWS or not units.any():
+            return
+        inputs = self._inputs(x)
+        self.mean, self.scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-3)
+        censored, demand = target["censored"].to_numpy(dtype=np.bool_), units
+        with _computing_alike(seed, threads):
+            self.network = Demand(inputs.shape[1]).double()
+            for _ in range(2 if censored.any() else 1):
+                self._train(x, demand, rate, seed)
+                level, elasticity = self._answers(x)
+                mean = rate * np.exp(level - elasticity * x[:, PRICE_CHANGE])
+                self.running.learn_dispersion(units[~censored], mean[~censored])
+                demand = fill_sold_out(units, censored, mean, np.full(len(x), self.running.dispersion))
+
+    def _train(self, x: FloatArray, demand: FloatArray, rate: FloatArray, seed: int) -> None:
+        """Least Poisson deviance with the rate as exposure, weighted so that best sellers do not drown others."""
+        network = self.network.to(self.device)
+        optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        inputs, change, sold, offset, weight = (
+            torch.as_tensor(values, dtype=torch.float64, device=self.device)
+            for values in (self._scaled(x), x[:, PRICE_CHANGE], demand, np.log(rate), 1.0 / (1.0 + 0.4 * rate))
+        )
+        drawn = np.random.default_rng(seed)
+        for _ in range(EPOCHS):
+            for rows in np.array_split(drawn.permutation(len(x)), max(len(x) // BATCH, 1)):
+                level, elasticity = network(inputs[rows])
+                log_mean = offset[rows] + level - elasticity * change[rows]
+                loss = (weight[rows] * (torch.exp(log_mean) - sold[rows] * log_mean)).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+        self.network = network.cpu()
+
+    def _inputs(self, x: FloatArray) -> FloatArray:
+        """All features but the price; a category as flags, all 0 for one never seen."""
+        categories = len(self.running.categories)
+        code = np.where(np.isnan(x[:, CATEGORY]), categories, x[:, CATEGORY]).astype(np.int64)
+        return np.hstack([np.delete(x, [PRICE_CHANGE, CATEGORY], axis=1), np.eye(categories + 1)[code][:, :categories]])
+
+    def _scaled(self, x: FloatArray) -> FloatArray:
+        """Held to four deviations: a network says anything about what it never saw."""
+        return np.clip((self._inputs(x) - self.mean) / self.scale, -4.0, 4.0)
+
+    def _answers(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Log of the level relative to the rate, and the elasticity over the least, (rows,)."""
+        if self.network is None:
+            return np.zeros(len(x)), np.zeros(len(x))
+        with torch.inference_mode():
+            level, elasticity = self.network(torch.as_tensor(self._scaled(x)))
+        return level.numpy(), elasticity.numpy()
+
+    def units(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
+    ) -> FloatArray:
+        """The networks are asked once for an article's week; its rungs differ by the elasticity alone."""
+        if articles.empty:
+            return np.zeros((*prices.shape, weeks))
+        x, rate = self.running.asked(articles, history, week, prices[:, :1], weeks)
+        level, elasticity = self._answers(x)
+        first = rate * np.exp(level - elasticity * x[:, PRICE_CHANGE])
+        response, shape = elasticity.reshape(-1, 1, weeks) + LEAST_ELASTICITY, (len(articles), 1, weeks)
+        return first.reshape(shape) * np.exp(-response * np.log(prices / prices[:, :1])[:, :, None])
+
+    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
+        return np.ones((len(articles), len(shares)))
+
+    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
+        if articles.empty:
+            return np.zeros((0, weeks))
+        sd = self.running.level_sd(self.running.now(articles, history))
+        return np.repeat(sd[:, None], weeks, axis=1)
+
+    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
+        return np.full(len(articles), self.running.dispersion)
+
+    def elasticity(
+        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
+    ) -> tuple[FloatArray, FloatArray] | None:
+        return None
+
+    def importance(self) -> dict[str, float]:
+        return {}
+
+    def to_bytes(self) -> bytes:
+        """Plain JSON: who loads a model need not trust who wrote it."""
+        weights = self.network and {name: values.tolist() for name, values in self.network.state_dict().items()}
+        plain = {"mean": self.mean.tolist(), "scale": self.scale.tolist(), "device": self.device}
+        return json.dumps({"running": self.running.to_dict(), "weights": weights, **plain}).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        saved = json.loads(data)
+        network = None
+        if saved["weights"]:
+            weights = {name: torch.tensor(values, dtype=torch.float64) for name, values in saved["weights"].items()}
+            network = Demand(len(saved["mean"])).double()
+            network.load_state_dict(weights)
+        running, mean, scale = (
+            RunningRate.from_dict(saved["running"]),
+            np.array(saved["mean"]),
+            np.array(saved["scale"]),
+        )
+        return cls(running, network, mean, scale, saved["device"])
+
+
+@contextmanager
+def _computing_alike(seed: int, threads: int) -> Iterator[None]:
+    """The same first weights for the same seed, on so many threads; afterwards the process is as it was."""
+    before = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

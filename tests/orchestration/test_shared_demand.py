@@ -1,0 +1,235 @@
+"""What the countries share: learnt once a week by a job of its own, used by each country, missed without harm."""
+
+import re
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from markdown_pricing.countries import read_countries
+from markdown_pricing.definitions import build
+from markdown_pricing.demand.design import TO_A_CUT
+from markdown_pricing.demand.elsewhere import SharedDemand
+from markdown_pricing.errors import TransientError
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import find_snapshot, read_country
+from markdown_pricing.orchestration import assets
+from markdown_pricing.orchestration.automation import JOB, SHARED_JOB, STAMP, WITHOUT_SHARED_TAG
+from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
+from markdown_pricing.orchestration.results import shared_demand_at_hand
+from markdown_pricing.sample.articles import CATEGORIES
+from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.settings import Settings
+from markdown_pricing.weeks import parse_week
+
+WEEK = "2026-02-09"
+CODES = ("AUT", "CZE", "SVK")
+
+
+class Installation:
+    """A lake with one delivered week of three countries, all that are configured, and Dagster in memory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.instance = root, dg.DagsterInstance.ephemeral()
+        configured = root / "countries.csv"
+        lines = (Path(__file__).parents[2] / "markdown_pricing/data/countries.csv").read_text().splitlines()
+        configured.write_text("\n".join([lines[0], *(line for line in lines if line[:3] in CODES)]) + "\n")
+        self.lake = Lake(str(root / "lake"))
+        self.definitions = build(
+            Settings.from_env(
+                {
+                    "MARKDOWN_PRICING_LAKE": str(root / "lake"),
+                    "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
+                    "MARKDOWN_PRICING_COUNTRIES": str(configured),
+                    "MARKDOWN_PRICING_MODEL": "log_linear",
+                }
+            )
+        )
+
+    def learn(self) -> dg.ExecuteInProcessResult:
+        return self._run(SHARED_JOB, WEEK, {})
+
+    def fit(self, country: str, **tags: str) -> dg.ExecuteInProcessResult:
+        selection = [dg.AssetKey("training_data"), dg.AssetKey("demand_model")]
+        return self._run(JOB, f"{country}|{WEEK}", tags, selection)
+
+    def _run(
+        self, job: str, partition: str, tags: dict[str, str], selection: list[dg.AssetKey] | None = None
+    ) -> dg.ExecuteInProcessResult:
+        return self.definitions.resolve_job_def(job).execute_in_process(
+            instance=self.instance,
+            partition_key=partition,
+            asset_selection=selection,
+            tags=tags,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+    def part(self, country: str) -> Path:
+        return next((self.root / f"lake/markdown_training_data/{WEEK}/country={country}").glob("part-*"))
+
+    def kept(self) -> list[Path]:
+        return sorted((self.root / "lake/markdown_pricing/shared_demand").rglob("*.bin"))
+
+    def at_hand(self) -> SharedDemand:
+        shared = shared_demand_at_hand(self.lake, parse_week(WEEK), find_snapshot(self.lake, parse_week(WEEK)).stamp)
+        assert shared.shared is not None, str(shared)
+        return shared.shared
+
+    def tags(self, result: dg.ExecuteInProcessResult) -> dict[str, str]:
+        run = self.instance.get_run_by_id(result.run_id)
+        assert run is not None
+        return dict(run.tags)
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("delivered")
+    countries = read_countries()
+    deliver_sample(Lake(str(root)), parse_week(WEEK), [countries[code] for code in CODES], articles=5, seed=5)
+    return root
+
+
+@pytest.fixture
+def installation(delivered: Path, tmp_path: Path) -> Installation:
+    shutil.copytree(delivered, tmp_path / "lake")
+    return Installation(tmp_path)
+
+
+def metadata(result: dg.ExecuteInProcessResult, node: str = "learn_shared_demand") -> dict[str, object]:
+    [event] = result.asset_materializations_for_node(node)
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    data = next(event for event in result.all_events if event.is_step_failure).step_failure_data
+    return str(data.user_failure_data.description if data.user_failure_data else data.error)
+
+
+def redeliver(installation: Installation) -> None:
+    """The same rows in another file: another delivery."""
+    part = installation.part("AUT")
+    pq.write_table(pq.read_table(part), part.with_name("part-00009-again.parquet"), compression="zstd")
+    part.unlink()
+    (installation.root / f"lake/markdown_training_data/{WEEK}/_SUCCESS").write_text("again")
+
+
+def test_it_is_learnt_from_all_countries_and_kept_by_the_stamp_of_the_delivery(installation: Installation) -> None:
+    told = metadata(installation.learn())
+    stamp = find_snapshot(installation.lake, parse_week(WEEK)).stamp
+    assert (told["Countries"], told["Left out"]) == (3, "none")
+    assert told[STAMP] == stamp
+    [file] = installation.kept()
+    assert file.parent.name == f"snapshot={stamp}"
+    assert set(installation.at_hand().seen) == set(CODES)
+
+
+def test_the_page_shows_the_price_response_of_each_category(installation: Installation) -> None:
+    """As it is told to the countries."""
+    told = metadata(installation.learn())
+    shown = dict(re.findall(r"\| (\w[\w -]*) \| (-?\d+\.\d\d) \|", str(told["Price response by category"])))
+    shared = installation.at_hand()
+    assert set(shown) <= {category.name for category in CATEGORIES}
+    assert list(shown) == list(shared.categories)
+    np.testing.assert_allclose([float(value) for value in shown.values()], shared.mean @ TO_A_CUT, atol=0.006)
+    assert all(0.5 < float(value) < 5 for value in shown.values())
+
+
+def test_a_country_with_broken_data_is_left_out_and_named_with_the_reason(installation: Installation) -> None:
+    installation.part("CZE").write_bytes(b"not Parquet")
+    told = metadata(installation.learn())
+    assert told["Countries"] == 2
+    assert re.search(r"^\| CZE \| .*part-.* \|$", str(told["Left out"]), flags=re.MULTILINE)
+    assert len(str(told["Left out"]).splitlines()) == 3, "a fault of many lines stays one row of the table"
+    assert set(installation.at_hand().seen) == {"AUT", "SVK"}
+
+
+def test_a_country_that_was_not_delivered_is_left_out_and_named(installation: Installation) -> None:
+    shutil.rmtree(installation.part("SVK").parent)
+    told = metadata(installation.learn())
+    assert "| SVK |" in str(told["Left out"])
+
+
+def test_when_no_country_can_be_learnt_from_it_fails_with_each_reason_and_is_not_retried(
+    installation: Installation,
+) -> None:
+    for code in CODES:
+        installation.part(code).write_bytes(b"not Parquet")
+    result = installation.learn()
+    assert not result.success
+    assert all(f"- {code}: " in failure(result) for code in CODES)
+    assert "can be priced without it" in failure(result)
+    assert installation.tags(result)[NOT_RETRIED_TAG] == "NothingShared"
+    assert installation.kept() == []
+
+
+def test_a_week_that_was_not_delivered_shares_nothing(installation: Installation) -> None:
+    (installation.root / f"lake/markdown_training_data/{WEEK}/_SUCCESS").unlink()
+    result = installation.learn()
+    assert not result.success
+    assert installation.kept() == []
+
+
+def test_a_lake_that_goes_away_meanwhile_leaves_nobody_out(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run fails and is tried again: what is shared must not hang on a moment's fault."""
+
+    def away(lake: Lake, snapshot: object, country: str, *arguments: object) -> object:
+        if country == "SVK":
+            raise TransientError("the name node does not answer")
+        return read_country(lake, snapshot, country, *arguments)
+
+    monkeypatch.setattr(assets, "read_country", away)
+    result = installation.learn()
+    assert not result.success
+    assert NOT_RETRIED_TAG not in installation.tags(result)
+    assert installation.kept() == []
+
+
+def test_learnt_again_from_the_same_delivery_it_is_the_same(installation: Installation) -> None:
+    first, second = (metadata(installation.learn())["Version"] for _ in range(2))
+    assert first == second
+    assert len(installation.kept()) == 1
+
+
+def test_a_country_uses_what_was_learnt_and_says_which(installation: Installation) -> None:
+    version = metadata(installation.learn())["Version"]
+    told = metadata(installation.fit("AUT"), "demand_model")
+    assert told["Shared demand"] == version
+    made_by = told["Made by"]
+    assert isinstance(made_by, dict)
+    assert made_by["shared_demand"] == version
+
+
+def test_a_country_prices_without_it_and_says_why(installation: Installation) -> None:
+    told = metadata(installation.fit("AUT"), "demand_model")
+    assert told["Shared demand"] == "none, because it has not been learnt from this delivery"
+    because = {WITHOUT_SHARED_TAG: "its run did not succeed"}
+    assert metadata(installation.fit("AUT", **because), "demand_model")["Shared demand"] == (
+        "none, because its run did not succeed"
+    )
+
+
+def test_what_another_delivery_taught_is_not_used(installation: Installation) -> None:
+    """Nor lost: it stays beside what the new delivery teaches."""
+    before = metadata(installation.learn())
+    redeliver(installation)
+    assert "has not been learnt" in str(metadata(installation.fit("AUT"), "demand_model")["Shared demand"])
+    after = metadata(installation.learn())
+    assert after[STAMP] != before[STAMP]
+    assert after["Version"] == before["Version"], "the rows are the same"
+    assert len(installation.kept()) == 2
+    assert metadata(installation.fit("AUT"), "demand_model")["Shared demand"] == after["Version"]
+
+
+def test_a_file_that_cannot_be_read_stops_no_country(installation: Installation) -> None:
+    installation.learn()
+    [file] = installation.kept()
+    file.write_bytes(file.read_bytes()[:-40])
+    result = installation.fit("AUT")
+    assert result.success
+    assert "materialize shared_demand again" in str(metadata(result, "demand_model")["Shared demand"])

@@ -1,0 +1,298 @@
+"""Odd articles and odd countries: each gets a price by the rules, or keeps its own with a named exception.
+
+From the contract's form to the ERP's records, by the steps that price a country. Never a crash, never NaN.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from markdown_pricing import pricing
+from markdown_pricing.countries import CENT_ENDINGS, Country
+from markdown_pricing.demand.model import compare, make_model, model_names
+from markdown_pricing.demand.shared import learn_country, pool
+from markdown_pricing.demand.step_down import OWN, POOLED, RULE, Choice
+from markdown_pricing.erp.rows import Record, country_rows
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.provenance import provenance
+from markdown_pricing.training_data.schema import COLUMNS
+from tests.demand.market import WEEK, market
+from tests.markdown.rule_checker import cents, ladder
+
+NOW = pd.Timestamp(WEEK)
+DEU = Country("DEU", price_endings=CENT_ENDINGS)
+BOOK = RuleBook()
+INT32 = 2**31 - 1
+
+
+def weeks_of(number: int) -> pd.Timedelta:
+    return pd.Timedelta(weeks=number)
+
+
+@pytest.fixture(scope="module")
+def country() -> pd.DataFrame:
+    """An ordinary country in the contract's columns, history and snapshot."""
+    history, articles = market(seed=4, articles=90)
+    return pd.concat([history, articles])[list(COLUMNS)].sort_values(["article_id", "week"], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def ordinary(country: pd.DataFrame) -> pd.DataFrame:
+    """One article in the middle of its life, marked down once, that sells; all odd articles are made from it."""
+    weeks = country.groupby("article_id")["week"].agg(["size", "max"])
+    now = country[country["week"] == NOW].set_index("article_id")
+    left = (now["end_week"] - NOW).dt.days // 7
+    middle = now[(weeks["size"].reindex(now.index) >= 8) & left.between(5, 12) & now["stock"].between(30, 200)]
+    rows = country[country["article_id"] == middle.index[0]].reset_index(drop=True)
+    list_price = float(rows["list_price"].iloc[0])
+    rung = ladder(cents(list_price), (20,), CENT_ENDINGS)[0] / 100
+    return rows.assign(price=np.where(rows["week"] < NOW - weeks_of(4), list_price, rung))
+
+
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def last(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The snapshot's row and so many before it."""
+    return rows.iloc[-count - 1 :]
+
+
+def now(**values: object) -> Change:
+    """Another value in the snapshot's row alone."""
+
+    def changed(rows: pd.DataFrame) -> pd.DataFrame:
+        changed = rows.copy()
+        for name, value in values.items():
+            changed[name] = changed[name].astype(object) if name == "category" else changed[name]
+            changed.loc[changed["week"] == NOW, name] = value
+        return changed
+
+    return changed
+
+
+def always(**values: object) -> Change:
+    return lambda rows: rows.assign(**values)
+
+
+def list_price_changed(share: float, with_price: bool) -> Change:
+    """Midway through the article's life, its price with it or not."""
+
+    def changed(rows: pd.DataFrame) -> pd.DataFrame:
+        later = (rows["week"] >= NOW - weeks_of(4)).to_numpy()
+        factor = np.where(later, share, 1.0)
+        return rows.assign(
+            list_price=(rows["list_price"].iloc[0] * factor).round(2),
+            price=(rows["list_price"].iloc[0] * (factor if with_price else 1.0)).round(2),
+        )
+
+    return changed
+
+
+ANY = object()
+ARTICLES: dict[str, tuple[Change, object]] = {
+    "as it was made": (lambda rows: rows, None),
+    "no history": (lambda rows: last(rows, 0), "no_history"),
+    "one week of history": (lambda rows: last(rows, 1), None),
+    "launched this week": (lambda rows: last(rows, 0).assign(launch_week=NOW), "no_history"),
+    "not launched yet": (lambda rows: last(rows, 0).assign(launch_week=NOW + weeks_of(2)), "no_history"),
+    "none sold": (always(units=0.0), ANY),
+    "only returns": (always(units=-2.0), ANY),
+    "none sold with one week of history": (lambda rows: last(rows, 1).assign(units=0.0), ANY),
+    "more sold than there was": (lambda rows: rows.assign(units=rows["stock"] + 5.0), ANY),
+    "stock 0": (now(stock=0, stores=0), "sold_out"),
+    "never in stock": (always(stock=0, stores=0, units=0.0), "sold_out"),
+    "stock 0 and past its end": (now(stock=0, stores=0, end_week=NOW - weeks_of(1)), "sold_out"),
+    "stock in no store": (now(stores=0), None),
+    "one unit": (now(stock=1, stores=1), None),
+    "a warehouse full": (now(stock=INT32), "certain_leftover"),
+    "salvage above the price": (lambda rows: rows.assign(salvage_price=rows["price"] + 10), "bad_margin"),
+    "salvage at the price": (lambda rows: rows.assign(salvage_price=rows["price"]), "bad_margin"),
+    "salvage above the ladder": (
+        lambda rows: rows.assign(price=rows["list_price"], salvage_price=rows["list_price"] - 0.5),
+        "infeasible_rules",
+    ),
+    "salvage 0": (always(salvage_price=0.0), None),
+    "end week in the past": (always(end_week=NOW - weeks_of(1)), "past_end"),
+    "end week long past": (always(end_week=NOW - weeks_of(60)), "past_end"),
+    "end week before the launch": (lambda rows: rows.assign(end_week=rows["launch_week"] - weeks_of(3)), "past_end"),
+    "last week": (always(end_week=NOW), ANY),
+    "ends in two years": (always(end_week=NOW + weeks_of(104)), None),
+    "always one price": (lambda rows: rows.assign(price=rows["list_price"]), None),
+    "category never seen": (now(category="hats"), "unknown_category"),
+    "category without a name": (now(category=""), "unknown_category"),
+    "every second week missing": (lambda rows: rows[(rows["week"].rank(ascending=False) % 2 == 1)], None),
+    "half a year missing": (
+        lambda rows: rows.assign(week=rows["week"].where(rows.index > 2, rows["week"] - weeks_of(26))),
+        None,
+    ),
+    "list price cut midway": (list_price_changed(0.8, with_price=True), None),
+    "list price raised midway": (list_price_changed(1.25, with_price=True), None),
+    "list price cut below the price": (list_price_changed(0.6, with_price=False), "off_ladder"),
+    "list price raised alone": (list_price_changed(1.37, with_price=False), "off_ladder"),
+    "price above the list price": (now(price=500.0), "off_ladder"),
+    "a cent": (always(price=0.01, list_price=0.01, salvage_price=0.0), ANY),
+    "a fortune": (always(price=99_999.99, list_price=99_999.99, salvage_price=1.0), ANY),
+    "five markdowns": (
+        lambda rows: rows.assign(price=(rows["list_price"] * np.linspace(1, 0.5, len(rows))).round(2)),
+        "infeasible_rules",
+    ),
+}
+"""What is odd, and the exception that is due; ANY where demand decides whether stock is certain to be left."""
+
+
+def country_week(rows: pd.DataFrame) -> pricing.CountryWeek:
+    """The rows as the lake delivers them, checked."""
+    dated = {name: pa.date32() for name in ("week", "launch_week", "end_week")}
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    for name, kind in {**dated, "units": pa.int32()}.items():
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(kind))
+    return pricing.CountryWeek.of(pricing.make_training_data(table, WEEK, "DEU"), WEEK, "DEU")
+
+
+def priced(sold: pricing.CountryWeek, choice: Choice) -> tuple[dict[str, Record], dict[str, list[Record]]]:
+    """Each article's record and path, as the ERP takes them."""
+    origin = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, pricing.SEED, "none")
+    found = pricing.price_articles(sold, choice.model, DEU, BOOK, origin, "run", datetime(2026, 2, 9, 8, tzinfo=UTC))
+    kept = country_rows(found.rows, found.path, week=WEEK, country="DEU", run_id="run")
+    paths: dict[str, list[Record]] = {}
+    for step in kept.price_path:
+        paths.setdefault(step["article_id"], []).append(step)
+    return {row["article_id"]: row for row in kept.recommendations}, paths
+
+
+def assert_is_a_price(row: Record, path: list[Record], snapshot: pd.Series) -> None:
+    """By the rules, and every number one that a buyer can read; the ERP's columns have refused NULL and infinity."""
+    new, current = cents(row["recommended_price"]), cents(snapshot["price"])
+    assert cents(row["current_price"]) == current
+    if new != current:
+        assert new < current
+        assert new >= cents(snapshot["salvage_price"])
+        assert new in ladder(cents(snapshot["list_price"]), BOOK.default.discounts_pct, CENT_ENDINGS)
+    assert (row["action"] == "markdown") == (new < current)
+    assert 0 <= row["expected_units"] <= snapshot["stock"]
+    assert row["expected_units_q10"] <= row["expected_units_q90"] <= snapshot["stock"]
+    assert 0 <= row["expected_sell_through"] <= 1
+    assert 0 <= row["expected_leftover"] <= snapshot["stock"]
+    assert row["expected_revenue"] >= 0
+    assert row["reason"].endswith(".")
+    assert path[0]["price"] == row["recommended_price"]
+    selling = max((snapshot["end_week"] - NOW).days // 7 + 1, 1)
+    assert len(path) == selling
+
+
+@pytest.fixture(scope="module", params=[*model_names(), "nothing learnt"])
+def odd_articles(
+    request: pytest.FixtureRequest, country: pd.DataFrame, ordinary: pd.DataFrame
+) -> tuple[pd.DataFrame, dict[str, Record], dict[str, list[Record]]]:
+    """All odd articles in the midst of the ordinary country, priced by each model without its checks, and by rule."""
+    odd = [change(ordinary).assign(article_id=name) for name, (change, _) in ARTICLES.items()]
+    rows = pd.concat([country, *odd], ignore_index=True)
+    sold = country_week(rows)
+    if request.param == "nothing learnt":
+        name, model = "log_linear", make_model("log_linear")
+        model.fit(sold.history.iloc[:0], WEEK, pricing.SEED)
+    else:
+        name, model = request.param, pricing.fit(sold, request.param)
+    records, paths = priced(sold, Choice(model, name, OWN, compare(model, sold.history, WEEK)))
+    return rows[rows["week"] == NOW].set_index("article_id"), records, paths
+
+
+@pytest.mark.parametrize("name", ARTICLES)
+def test_an_odd_article_is_priced_or_named(odd_articles, name):
+    snapshot, records, paths = odd_articles
+    assert_is_a_price(records[name], paths[name], snapshot.loc[name])
+    wanted = ARTICLES[name][1]
+    assert wanted is ANY or records[name]["exception_code"] == wanted, records[name]["reason"]
+
+
+def test_the_ordinary_articles_beside_them_are_priced_too(odd_articles):
+    snapshot, records, paths = odd_articles
+    assert records.keys() == paths.keys() == set(snapshot.index)
+    for article_id in snapshot.index.difference(list(ARTICLES)):
+        assert_is_a_price(records[article_id], paths[article_id], snapshot.loc[article_id])
+
+
+def few(count: int) -> Change:
+    """So many of the articles to price, and what they sold."""
+    return lambda rows: rows[rows["article_id"].isin(rows.loc[rows["week"] == NOW, "article_id"].iloc[:count])]
+
+
+def list_prices_changed(share: float) -> Change:
+    """Of every article, twenty weeks ago, its price with it."""
+
+    def changed(rows: pd.DataFrame) -> pd.DataFrame:
+        factor = np.where(rows["week"] >= NOW - weeks_of(20), share, 1.0)
+        return rows.assign(**{name: (rows[name] * factor).round(2) for name in ("list_price", "price")})
+
+    return changed
+
+
+COUNTRIES: dict[str, tuple[Change, str, str]] = {
+    "no price ever moved": (lambda rows: rows.assign(price=rows["list_price"]), OWN, ""),
+    "ten articles": (few(10), OWN, ""),
+    "five articles": (few(5), RULE, "too little history"),
+    "one article": (few(1), RULE, "too little history"),
+    "no history at all": (lambda rows: rows[rows["week"] == NOW], RULE, "too little history"),
+    "one week of history": (lambda rows: rows[rows["week"] >= NOW - weeks_of(1)], RULE, "too little history"),
+    "seven weeks of history": (lambda rows: rows[rows["week"] >= NOW - weeks_of(7)], RULE, "too little history"),
+    "nothing ever sold": (always(units=0.0), OWN, ""),
+    "only returns": (always(units=-1.0), OWN, ""),
+    "never in stock": (always(stock=0, stores=0, units=0.0), RULE, "too little history"),
+    "all sold out each week": (lambda rows: rows.assign(units=rows["stock"].astype(float)), OWN, ""),
+    "every third week missing": (lambda rows: rows[(rows.index % 3 > 0) | (rows["week"] == NOW)], OWN, ""),
+    "half of a year missing": (
+        lambda rows: rows[~rows["week"].between(NOW - weeks_of(40), NOW - weeks_of(14))],
+        OWN,
+        "",
+    ),
+    "all list prices cut midway": (list_prices_changed(0.7), OWN, ""),
+    "all list prices raised midway": (list_prices_changed(1.4), OWN, ""),
+    "a season of new categories": (
+        lambda rows: rows.assign(category=rows["category"].where(rows["week"] < NOW, "new " + rows["category"])),
+        OWN,
+        "",
+    ),
+    "all past their end": (lambda rows: rows.assign(end_week=rows["end_week"].clip(upper=NOW - weeks_of(1))), OWN, ""),
+    "no margin anywhere": (lambda rows: rows.assign(salvage_price=rows["list_price"] + 1), OWN, ""),
+}
+"""What is odd, the grade of the model that prices it, and why it is no better one."""
+
+
+@pytest.mark.parametrize("name", COUNTRIES)
+def test_an_odd_country_is_priced_by_the_best_model_that_holds(country, name):
+    change, grade, why_not = COUNTRIES[name]
+    rows = change(country).reset_index(drop=True)
+    sold = country_week(rows)
+    choice = pricing.fit_or_step_down(sold, "gradient_boosting")
+    assert choice.grade == grade, choice.why
+    assert why_not in choice.refused.get(OWN, "")
+    records, paths = priced(sold, choice)
+    snapshot = rows[rows["week"] == NOW].set_index("article_id")
+    assert records.keys() == set(snapshot.index)
+    for article_id, record in records.items():
+        assert_is_a_price(record, paths[article_id], snapshot.loc[article_id])
+        assert record["model_grade"] == grade
+
+
+def test_five_articles_are_priced_by_what_the_countries_share(country):
+    """Where it is at hand, it stands before the rule."""
+    rows = few(5)(country).reset_index(drop=True)
+    sold = country_week(rows)
+    shared = pool({code: learn_country(country_week(country).history, WEEK, 1) for code in ("AUT", "POL")})
+    choice = pricing.fit_or_step_down(sold, "gradient_boosting", shared=shared)
+    assert choice.grade == POOLED, choice.why
+    records, paths = priced(sold, choice)
+    snapshot = rows[rows["week"] == NOW].set_index("article_id")
+    for article_id, record in records.items():
+        assert_is_a_price(record, paths[article_id], snapshot.loc[article_id])
+
+
+@pytest.mark.parametrize("name", ["none sold", "only returns"])
+def test_what_never_sold_is_marked_down_or_reported(odd_articles, name):
+    """Never kept as if all were well."""
+    record = odd_articles[1][name]
+    assert record["action"] == "markdown" or record["exception_code"] == "certain_leftover", record["reason"]

@@ -1,0 +1,43 @@
+"""Which device a model that can use a GPU computes on."""
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from markdown_pricing.definitions import build
+from markdown_pricing.device import choose_device, device_to_use
+from markdown_pricing.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def the_usual_device() -> Iterator[None]:
+    yield
+    choose_device("auto")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "cuda_is_there", "used"),
+    [
+        ("auto", True, "cuda"),
+        ("auto", False, "cpu"),
+        ("cpu", True, "cpu"),
+        ("cpu", False, "cpu"),
+        ("cuda", True, "cuda"),
+    ],
+)
+def test_the_gpu_is_used_where_there_is_one_unless_the_cpu_was_chosen(chosen, cuda_is_there, used):
+    choose_device(chosen)
+    with warnings.catch_warnings(action="error"):
+        assert device_to_use(cuda_is_there) == used
+
+
+def test_a_gpu_that_is_not_there_is_replaced_by_the_cpu_with_a_warning():
+    choose_device("cuda")
+    with pytest.warns(RuntimeWarning, match="no GPU can be used here"):
+        assert device_to_use(cuda_is_there=False) == "cpu"
+
+
+def test_the_setting_reaches_every_process_that_loads_the_flow(tmp_path):
+    build(Settings.from_env({"MARKDOWN_PRICING_DEVICE": "cpu", "MARKDOWN_PRICING_LAKE": str(tmp_path)}))
+    assert device_to_use(cuda_is_there=True) == "cpu"
