@@ -48,7 +48,7 @@ types: .venv/dev
 
 bench: .venv/dev
 	@$(BIN)/python bench/one_country.py
-	@$(BIN)/python bench/closed_loop.py
+	@$(BIN)/python bench/pricing.py
 
 # What pip does not bring: as root it is installed, else named.
 need = @$(1) >/dev/null 2>&1 \

@@ -24,6 +24,7 @@ from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, play_setting,
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.countries import Countries, Country, UnknownCountries, read_countries
 from markdown_pricing.demand.model import make_model
+from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_country
@@ -58,6 +59,7 @@ def backtest(
     out: Path | None,
     as_json: bool,
 ) -> int:
+    choose_device(settings.device)
     chosen = tuple(models or (settings.demand_model,))
     if lake is not None:
         for name in chosen:

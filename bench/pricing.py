@@ -1,0 +1,179 @@
+"""Do the prices earn more? All tables of the pricing targets, from simulated seasons paired by market.
+
+    python bench/pricing.py [--seeds 5] [--articles 60] [--weeks 26] [--families …] [--models gradient_boosting]
+                            [--only seasons|lending|shared|plan] [--workers 2] [--out report.html]
+
+- seasons: leads, share of the planner, the gap from the peer closed, rules broken, next week's sales, seconds.
+- lending: the model with a part of the truth lent to it, so that what is missing can be told apart.
+- shared:  small countries with and without what the others know, in money.
+- plan:    articles a second on one core, levels unsure as a model says them.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+# One thread a process, as in the round, where each country has a core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pandas as pd
+
+from markdown_pricing.backtest.report import seasons_page
+from markdown_pricing.backtest.scores import (
+    OVER,
+    as_markdown,
+    by_family,
+    forecast_quality,
+    gap_closed,
+    leads,
+    paired,
+    score,
+    share_of_planner,
+)
+from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, twin_of
+from markdown_pricing.commands.backtest import played_in
+from markdown_pricing.countries import read_countries
+from markdown_pricing.demand.log_linear import LogLinear
+from markdown_pricing.demand.model import forecast
+from markdown_pricing.markdown.price_path import SHELF_SHARES, candidate_prices, plan
+from markdown_pricing.markdown.rules import read_rules
+from markdown_pricing.sample.families import FAMILIES
+
+LENT = ("+response", "+level", "+level+response")
+SMALL, TELLING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")
+PLANNED_ARTICLES = 1_000
+
+
+def played(
+    settings: Sequence[Setting], policies: Sequence[str], workers: int
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Scores of all policies in all markets, and the forecasts in the first market."""
+    rows, first = [], {}
+    for setting, one in played_in(settings, policies, read_rules(), workers):
+        place = settings.index(setting), policies.index(one.policy)
+        rows.append((place, score(setting, one) | {"told": bool(setting.told_by)}))
+        if place[0] == 0 and len(one.forecasts):
+            first[one.policy] = one.forecasts
+    return pd.DataFrame([row for _, row in sorted(rows, key=lambda row: row[0])]), first
+
+
+def show_seasons(scores: pd.DataFrame) -> None:
+    print("\n### Share of the planner, %\n")
+    print(as_markdown(by_family(share_of_planner(scores)).T))
+    print("\n### Of the seasons launched within the run, %\n")
+    print(as_markdown(by_family(share_of_planner(scores, "revenue_launched")).T))
+    print("\n### Leads in revenue, %: mean, worst and best market\n")
+    ahead = leads(scores)
+    models = [policy for policy in dict.fromkeys(ahead["policy"]) if policy not in OVER]
+    print(as_markdown(ahead[ahead["policy"].isin(models)].set_index(["policy", "over"])))
+    print("\n### The gap from the peer to the planner closed, %\n")
+    closed = {"ended": gap_closed(scores), "launched": gap_closed(scores, "revenue_launched")}
+    for which, table in closed.items():
+        families = by_family(table).T
+        print(f"{which}\n\n{as_markdown(families, 1)}\n\nleast of any market: {table.min().round(1).to_dict()}\n")
+    total = {"ended": "revenue", "launched": "revenue_launched"}
+    for which, column in total.items():
+        sums = paired(scores, column).sum()
+        way = {
+            model: round(100 * (sums[model] - sums[PEER]) / (sums[PLANNER] - sums[PEER]), 1) for model in closed[which]
+        }
+        print(f"{which}, all markets summed: {way}")
+    print("\n### Next week's sales, and seconds for training, prediction and plan\n")
+    print(as_markdown(forecast_quality(scores), 3))
+    print(f"\nRules broken: {scores['broken'].sum()}. Articles without a price: {scores['unpriced'].sum()}.")
+
+
+def show_lending(settings: Sequence[Setting], model: str, workers: int) -> None:
+    scores, _ = played(settings, (model, *(model + lent for lent in LENT), PLANNER), workers)
+    print("\n### With parts of the truth lent to the model, % of the planner\n")
+    print(as_markdown(by_family(share_of_planner(scores)).T))
+
+
+def show_shared(families: Sequence[str], model: str, seeds: int, weeks: int, workers: int) -> None:
+    countries = read_countries()
+    telling = tuple(countries[code] for code in TELLING)
+    settings = [
+        Setting(family, countries[code], 30, weeks, seed, told_by=told)
+        for family in families
+        for code in SMALL
+        for seed in range(seeds)
+        for told in ((), telling)
+    ]
+    scores, _ = played(settings, (model,), workers)
+    print(f"\n### {model}, told of {len(TELLING)} countries and not told: euros of 30 articles, small countries\n")
+    for which in ("revenue", "revenue_launched"):
+        table = scores.pivot(index=["family", "country", "seed"], columns="told", values=which)
+        gain = (table[True] - table[False]).groupby("country").mean()
+        percent = (100 * (table[True] / table[False] - 1)).groupby("country").mean()
+        print(as_markdown(pd.DataFrame({f"{which}: euros a market": gain, "%": percent})) + "\n")
+
+
+def show_plan() -> None:
+    """Articles of one market, as often as it takes; the fastest of five."""
+    twin = twin_of(Setting("constant_elasticity", read_countries()["DEU"], 150, 1, 0))
+    articles, history = twin.frames()
+    copies = -(-PLANNED_ARTICLES // len(articles))
+    many = pd.concat([articles.assign(article_id=articles["article_id"] + f"-{copy}") for copy in range(copies)])
+    past = pd.concat([history.assign(article_id=history["article_id"] + f"-{copy}") for copy in range(copies)])
+    many = many.sort_values("article_id", ignore_index=True)
+    past = past.sort_values(["article_id", "week"], ignore_index=True)
+    model = LogLinear()
+    model.fit(history, twin.week, 1)
+    ladders = candidate_prices(many, past, twin.country, read_rules(), twin.week)
+    units = forecast(model, many, past, twin.week, ladders.prices, ladders.weeks)
+    answers = (
+        model.dispersion(many, past, twin.week),
+        model.shelf(many, past, twin.week, SHELF_SHARES),
+        model.level_sd(many, past, twin.week, ladders.weeks),
+    )
+    fastest = min(_seconds(ladders, units, *answers) for _ in range(5))
+    print(f"\n### The plan alone\n\n{len(many)} articles, {ladders.weeks} weeks: {len(many) / fastest:,.0f} a second")
+
+
+def _seconds(*arguments: object) -> float:
+    started = time.process_time()
+    plan(*arguments)  # type: ignore[arg-type]
+    return time.process_time() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--families", nargs="*", default=list(FAMILIES), choices=FAMILIES)
+    parser.add_argument("--models", nargs="*", default=["gradient_boosting"])
+    parser.add_argument("--articles", type=int, default=60)
+    parser.add_argument("--weeks", type=int, default=26)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", choices=["seasons", "lending", "shared", "plan"])
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    started = time.perf_counter()
+    country = read_countries()["DEU"]
+    settings = [
+        Setting(family, country, given.articles, given.weeks, seed)
+        for family in given.families
+        for seed in range(given.seeds)
+    ]
+    what = (
+        f"{', '.join(given.families)}; {country.code}, {given.articles} articles on sale, {given.weeks} weeks, "
+        f"seeds 0 to {given.seeds - 1}"
+    )
+    print(what)
+    if given.only in (None, "plan"):
+        show_plan()
+    if given.only in (None, "seasons"):
+        scores, first = played(settings, (*OVER, *given.models, PLANNER), given.workers)
+        show_seasons(scores)
+        if given.out:
+            given.out.write_text(seasons_page(scores, first, what), encoding="utf-8")
+    if given.only in (None, "lending"):
+        show_lending(settings, given.models[0], given.workers)
+    if given.only in (None, "shared"):
+        show_shared(given.families, given.models[0], given.seeds, given.weeks, given.workers)
+    print(f"\n{time.perf_counter() - started:.0f} s with {given.workers} workers")
+
+
+if __name__ == "__main__":
+    main()
