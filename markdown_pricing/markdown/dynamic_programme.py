@@ -51,6 +51,7 @@ class Problem:
     label_cost : (articles,), cost of one markdown
     shelf      : how demand falls with the stock; None when it does not
     level_sd   : (articles, weeks), of the log of mean demand, what nobody knows yet; None when units are certain
+    penalty    : (articles,), what each unit left over beyond `tolerated` costs
     others     : (articles,)
     """
 
@@ -65,6 +66,8 @@ class Problem:
     left: IntArray
     wait: IntArray
     label_cost: FloatArray
+    penalty: FloatArray
+    tolerated: FloatArray
     max_markdowns: int
     weeks_between: int
     shelf: Shelf | None = None
@@ -140,14 +143,14 @@ def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, 
     weeks = int(problem.weeks_left.max(initial=0))
     grid = _stock_grid(problem).astype(np.float32)[:, np.newaxis, np.newaxis, :]
     at_price = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis] * grid
-    at_salvage = (problem.salvage.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis] * grid)[:, np.newaxis]
+    left_over = _left_over_value(problem).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, :]
     label_cost = problem.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
     reachable = problem.allowed.max(axis=1)
     from_first = np.broadcast_to(problem.allowed[:, :1], problem.allowed.shape)
     no_largest_step = np.array_equal(problem.allowed, np.triu(from_first, 1))
     # What follows a week: (articles, rungs, weeks until a markdown is allowed, markdowns left, stock points).
     value = np.empty((articles, rungs, waits, markdowns + 1, problem.points), dtype=np.float32)
-    value[:] = at_salvage
+    value[:] = left_over
     moved = np.full((weeks, articles, rungs, markdowns, problem.points), FORBIDDEN, dtype=np.float32)
     stayed = np.zeros_like(moved)
     for week in reversed(range(weeks)):
@@ -176,6 +179,14 @@ def _stock_grid(problem: Problem) -> FloatArray:
     if problem.shelf is None:
         return most / (problem.points - 1) * np.arange(problem.points)
     return most * problem.shelf.even_stock(problem.points)
+
+
+def _left_over_value(problem: Problem) -> FloatArray:
+    """(articles, stock points): salvage, less the penalty on what is left beyond what is tolerated."""
+    grid = _stock_grid(problem)
+    beyond = np.maximum(grid - problem.tolerated[:, np.newaxis], 0.0)
+    value: FloatArray = problem.salvage[:, np.newaxis] * grid - problem.penalty[:, np.newaxis] * beyond
+    return value
 
 
 def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:

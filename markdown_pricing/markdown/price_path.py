@@ -1,4 +1,4 @@
-"""From this week to end_week: the prices an article may take, the best path through them, and what each path brings."""
+"""From this week to end_week: the prices an article may take, what holds them, and what each path brings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import FinalError
-from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, ROUNDING, Problem, best_rungs
+from markdown_pricing.markdown.dynamic_programme import ROUNDING
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, ladder_cents, to_price
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.sales import expected_sales
@@ -64,6 +64,39 @@ class Ladders:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What holds each article's price.
+
+    left, wait : (articles,), markdowns left; weeks until the interval allows the next one
+    between    : (articles,), weeks from one markdown to the next
+    touchable  : (articles, weeks), False in no-touch weeks
+    moves      : (articles, from rung, to rung), lower rungs within the largest step
+    label_cost : (articles,), of one markdown
+    """
+
+    left: IntArray
+    wait: IntArray
+    between: IntArray
+    touchable: BoolArray
+    moves: BoolArray
+    label_cost: FloatArray
+
+    @classmethod
+    def of(cls, ladders: Ladders) -> "Limits":
+        season, rules = ladders.season, ladders.rules
+        between = ladders.per_article([own.weeks_between_markdowns for own in rules]).astype(np.int64)
+        most = ladders.per_article([own.max_markdowns for own in rules]).astype(np.int64)
+        return cls(
+            left=np.maximum(most - season.markdowns_taken, 0),
+            wait=np.maximum(between - season.weeks_since_markdown, 0),
+            between=between,
+            touchable=_touchable(ladders),
+            moves=_allowed_moves(ladders),
+            label_cost=ladders.per_article([own.relabel_cost_per_store for own in rules]) * season.stores,
+        )
+
+
+@dataclass(frozen=True)
 class PathValue:
     """What a price path is expected to bring.
 
@@ -82,24 +115,6 @@ class PathValue:
     @property
     def gain(self) -> FloatArray:
         return self.revenue - self.label_cost
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The planned path and its two reference points, all valued alike, and what holds the price this week.
-
-    left, wait : (articles,), markdowns left; weeks until the interval allows the next one
-    touchable  : (articles, weeks), False in no-touch weeks
-    moves      : (articles, from rung, to rung), lower rungs within the largest step
-    """
-
-    best: PathValue
-    keep: PathValue
-    habit: PathValue
-    left: IntArray
-    wait: IntArray
-    touchable: BoolArray
-    moves: BoolArray
 
 
 def candidate_prices(
@@ -152,70 +167,6 @@ def _filled(current: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:
     return np.where(np.arange(cents.shape[1]) < rungs[:, np.newaxis], cents, last), rungs
 
 
-def plan(
-    ladders: Ladders,
-    units: FloatArray,
-    dispersion: FloatArray,
-    shelf: FloatArray | None = None,
-    level_sd: FloatArray | None = None,
-) -> Plan:
-    """The path that brings most, never less than keeping the price or the fixed ladder.
-
-    units      : (articles, rungs, weeks), mean demand at each of ladders.prices with today's stock, >= 0
-    dispersion : (articles,), demand's variance is mean + dispersion · mean²
-    shelf      : (articles, 33), demand relative to today's when SHELF_SHARES of today's stock are left, in (0, 1],
-                 rising to 1 at the whole stock; None when demand does not fall with the stock
-    level_sd   : (articles, weeks), how unsure the units are, as standard deviation of their log, the same luck in all
-                 weeks; None when they are certain
-    raises BadUnits when a shape is wrong or a number is not finite or below 0
-    The best of the dynamic programme's path, keep and habit by revenue less label cost. A markdown that does not earn
-    a cent more than keeping is not planned.
-    """
-    units, dispersion = np.asarray(units, dtype=np.float64), np.asarray(dispersion, dtype=np.float64)
-    _check_units(ladders, units, dispersion, shelf)
-    shelves = None if shelf is None else Shelf.of(np.asarray(shelf, dtype=np.float64))
-    season = ladders.season
-    between = ladders.per_article([own.weeks_between_markdowns for own in ladders.rules]).astype(np.int64)
-    most = ladders.per_article([own.max_markdowns for own in ladders.rules]).astype(np.int64)
-    left = np.maximum(most - season.markdowns_taken, 0)
-    wait = np.maximum(between - season.weeks_since_markdown, 0)
-    touchable = _touchable(ladders)
-    moves = _allowed_moves(ladders)
-    label_cost = ladders.per_article([own.relabel_cost_per_store for own in ladders.rules]) * season.stores
-
-    path = np.zeros((len(units), ladders.weeks), dtype=np.int64)
-    for index, own in enumerate(ladders.rules):
-        rows = np.flatnonzero(ladders.rule_of == index)
-        rows = rows[np.argsort(-season.weeks_left[rows], kind="stable")]
-        path[rows] = best_rungs(
-            Problem(
-                price=ladders.prices[rows],
-                allowed=moves[rows],
-                units=units[rows],
-                dispersion=dispersion[rows],
-                stock=season.stock[rows].astype(np.float64),
-                salvage=season.salvage_price[rows],
-                weeks_left=season.weeks_left[rows],
-                touchable=touchable[rows],
-                left=left[rows],
-                wait=wait[rows],
-                label_cost=label_cost[rows],
-                max_markdowns=own.max_markdowns,
-                weeks_between=own.weeks_between_markdowns,
-                shelf=None if shelves is None else shelves.part(rows),
-                level_sd=None if level_sd is None else level_sd[rows],
-            )
-        )
-    habit_path = _habit_rungs(ladders, left, wait, between, touchable, moves)
-    keep = evaluate_path(ladders, np.zeros_like(path), units, dispersion, shelf)
-    habit = evaluate_path(ladders, habit_path, units, dispersion, shelf)
-    best = evaluate_path(ladders, path, units, dispersion, shelf)
-    rungs = np.where((habit.gain > best.gain)[:, np.newaxis], habit.rungs, best.rungs)
-    pays = np.maximum(habit.gain, best.gain) - keep.gain >= LEAST_GAIN
-    best = evaluate_path(ladders, rungs * pays[:, np.newaxis], units, dispersion, shelf)
-    return Plan(best, keep, habit, left, wait, touchable, moves)
-
-
 def evaluate_path(
     ladders: Ladders, rungs: IntArray, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None = None
 ) -> PathValue:
@@ -243,31 +194,40 @@ def evaluate_path(
     return PathValue(rungs, sold, stock, leftover, revenue, markdowns * cost)
 
 
+def deepest_rungs(ladders: Ladders, limits: Limits) -> IntArray:
+    """(articles, weeks): the rungs when every markdown comes as early and as deep as the rules allow."""
+    every, rung = np.arange(len(ladders.cents)), np.zeros(len(ladders.cents), dtype=np.int64)
+    left, wait, path = limits.left, limits.wait, np.zeros(limits.touchable.shape, dtype=np.int64)
+    deepest = ladders.cents.shape[1] - 1 - limits.moves[:, :, ::-1].argmax(axis=2)
+    for week in range(ladders.weeks):
+        free = (wait == 0) & (left > 0) & limits.touchable[:, week] & limits.moves[every, rung].any(axis=1)
+        free &= week < ladders.season.weeks_left
+        rung = np.where(free, deepest[every, rung], rung)
+        left, wait = left - free, np.where(free, limits.between - 1, np.maximum(wait - 1, 0))
+        path[:, week] = rung
+    return path
+
+
 def deepest_sales(
-    ladders: Ladders, own_plan: Plan, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None = None
+    ladders: Ladders, limits: Limits, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None = None
 ) -> FloatArray:
     """(articles,): units sold at most if every markdown came as early and as deep as the rules allow.
 
     "At most" is each week's mean and 1.28 standard deviations, as if all weeks were lucky together: a season in ten.
     """
-    season, every = ladders.season, np.arange(len(ladders.cents))
-    between = ladders.per_article([own.weeks_between_markdowns for own in ladders.rules]).astype(np.int64)
-    left, wait, rung = own_plan.left, own_plan.wait, np.zeros(len(every), dtype=np.int64)
-    deepest = ladders.cents.shape[1] - 1 - own_plan.moves[:, :, ::-1].argmax(axis=2)
-    sold = np.zeros(len(every))
+    season = ladders.season
+    at_rungs = np.take_along_axis(units, deepest_rungs(ladders, limits)[:, np.newaxis, :], axis=1)[:, 0]
     shelves = None if shelf is None else Shelf.of(np.asarray(shelf, dtype=np.float64))
+    sold = np.zeros(len(at_rungs))
     for week in range(ladders.weeks):
-        free = (wait == 0) & (left > 0) & own_plan.touchable[:, week] & own_plan.moves[every, rung].any(axis=1)
-        rung = np.where(free, deepest[every, rung], rung)
-        left, wait = left - free, np.where(free, between - 1, np.maximum(wait - 1, 0))
-        mean = np.where(week < season.weeks_left, units[every, rung, week], 0.0)
+        mean = np.where(week < season.weeks_left, at_rungs[:, week], 0.0)
         if shelves is not None:
             mean = mean * shelves.demand_left(1 - sold / np.maximum(season.stock, 1))
         sold += mean + 1.2816 * np.sqrt(mean + dispersion * mean**2)
     return sold
 
 
-def _check_units(ladders: Ladders, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None) -> None:
+def check_units(ladders: Ladders, units: FloatArray, dispersion: FloatArray, shelf: FloatArray | None) -> None:
     faults = []
     wanted = (*ladders.cents.shape, ladders.weeks)
     if units.shape != wanted:
@@ -288,6 +248,27 @@ def _check_units(ladders: Ladders, units: FloatArray, dispersion: FloatArray, sh
         raise BadUnits(faults)
 
 
+def habit_rungs(ladders: Ladders, limits: Limits) -> IntArray:
+    """The fixed ladder from today's price on: the deepest rung that is due, when the rules first allow it."""
+    season, every = ladders.season, np.arange(len(ladders.cents))
+    left, wait, touchable = limits.left, limits.wait, limits.touchable
+    match = ladders.habit_cents[:, :, np.newaxis] == ladders.cents[:, np.newaxis, :]
+    target = np.where(match.any(axis=2), match.argmax(axis=2), 0)
+    rung, path = np.zeros(len(every), dtype=np.int64), np.zeros(touchable.shape, dtype=np.int64)
+    for week in range(touchable.shape[1]):
+        season_share = (season.age_weeks + week) / season.life_weeks
+        free = (wait == 0) & (left > 0) & touchable[:, week] & (week < season.weeks_left)
+        to = rung
+        for step, (share, _) in enumerate(HABIT):
+            due = free & (season_share >= share) & limits.moves[every, rung, target[:, step]]
+            to = np.where(due, target[:, step], to)
+        moved = to != rung
+        left, wait = left - moved, np.where(moved, limits.between - 1, np.maximum(wait - 1, 0))
+        rung = to
+        path[:, week] = rung
+    return path
+
+
 def _touchable(ladders: Ladders) -> BoolArray:
     weeks = [ladders.season.week + timedelta(weeks=index) for index in range(ladders.weeks)]
     by_rules = np.array([[week not in own.no_touch_weeks for week in weeks] for own in ladders.rules], dtype=np.bool_)
@@ -302,25 +283,3 @@ def _allowed_moves(ladders: Ladders) -> BoolArray:
     points = np.floor(step * 100 / ladders.season.list_cents[:, np.newaxis, np.newaxis] + 0.5)
     allowed: BoolArray = (step > 0) & real[:, np.newaxis, :] & ((points <= most) | (most >= 100))
     return allowed
-
-
-def _habit_rungs(
-    ladders: Ladders, left: IntArray, wait: IntArray, between: IntArray, touchable: BoolArray, moves: BoolArray
-) -> IntArray:
-    """The fixed ladder from today's price on: the deepest rung that is due, when the rules first allow it."""
-    season, every = ladders.season, np.arange(len(ladders.cents))
-    match = ladders.habit_cents[:, :, np.newaxis] == ladders.cents[:, np.newaxis, :]
-    target = np.where(match.any(axis=2), match.argmax(axis=2), 0)
-    rung, path = np.zeros(len(every), dtype=np.int64), np.zeros(touchable.shape, dtype=np.int64)
-    for week in range(touchable.shape[1]):
-        season_share = (season.age_weeks + week) / season.life_weeks
-        free = (wait == 0) & (left > 0) & touchable[:, week] & (week < season.weeks_left)
-        to = rung
-        for step, (share, _) in enumerate(HABIT):
-            due = free & (season_share >= share) & moves[every, rung, target[:, step]]
-            to = np.where(due, target[:, step], to)
-        moved = to != rung
-        left, wait = left - moved, np.where(moved, between - 1, np.maximum(wait - 1, 0))
-        rung = to
-        path[:, week] = rung
-    return path

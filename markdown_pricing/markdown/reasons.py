@@ -33,18 +33,23 @@ WORDS = frozenset(
         "between",
         "share",
         "category",
+        "target",
+        "least_gain",
     )
 )
 REASONS = frozenset(
     (
         "sold_out",
         "past_end",
+        "markdown_for_target",
         "markdown_now",
         "no_rung_left",
         "blocked_by_number",
         "blocked_by_step",
         "blocked_by_interval",
         "no_touch_week",
+        "blocked_by_budget",
+        "too_little_gain",
         "wait",
         "keep_price",
     )
@@ -55,6 +60,7 @@ EXCEPTIONS = frozenset(
         "past_end",
         "bad_margin",
         "infeasible_rules",
+        "target_out_of_reach",
         "unknown_category",
         "no_history",
         "off_ladder",

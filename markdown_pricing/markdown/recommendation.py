@@ -8,7 +8,8 @@ import pandas as pd
 
 from markdown_pricing.countries import Country
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
-from markdown_pricing.markdown.price_path import Ladders, Plan, deepest_sales, plan
+from markdown_pricing.markdown.planning import Plan, plan
+from markdown_pricing.markdown.price_path import Ladders, deepest_sales
 from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
@@ -172,9 +173,9 @@ def _first_true(flags: BoolArray) -> IntArray:
 
 def _first_allowed(ladders: Ladders, own_plan: Plan) -> IntArray:
     """Weeks until interval and no-touch weeks allow a markdown; at least weeks_left when they never do."""
-    ahead = np.arange(own_plan.touchable.shape[1])
-    allowed = _first_true(own_plan.touchable & (ahead >= own_plan.wait[:, np.newaxis]))
-    return np.maximum(allowed, own_plan.wait)
+    ahead = np.arange(own_plan.limits.touchable.shape[1])
+    allowed = _first_true(own_plan.limits.touchable & (ahead >= own_plan.limits.wait[:, np.newaxis]))
+    return np.maximum(allowed, own_plan.limits.wait)
 
 
 def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]:
@@ -187,12 +188,15 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
     return {
         "sold_out": season.stock == 0,
         "past_end": season.weeks_left == 0,
+        "markdown_for_target": own_plan.for_target,
         "markdown_now": rungs[:, 0] > 0,
         "no_rung_left": ladders.rungs == 1,
-        "blocked_by_number": own_plan.left == 0,
-        "blocked_by_step": ~own_plan.moves[:, 0].any(axis=1),
-        "blocked_by_interval": held & (own_plan.wait > 0),
-        "no_touch_week": held & (own_plan.wait == 0),
+        "blocked_by_number": own_plan.limits.left == 0,
+        "blocked_by_step": ~own_plan.limits.moves[:, 0].any(axis=1),
+        "blocked_by_interval": held & (own_plan.limits.wait > 0),
+        "no_touch_week": held & (own_plan.limits.wait == 0),
+        "blocked_by_budget": own_plan.over_budget,
+        "too_little_gain": own_plan.too_little_gain,
         "wait": has_plan,
         "keep_price": np.ones(len(rungs), dtype=np.bool_),
     }
@@ -218,10 +222,11 @@ def _exceptions_that_hold(
         "past_end": season.weeks_left == 0,
         "bad_margin": season.floor_cents >= season.current_cents,
         "infeasible_rules": (season.markdowns_taken > _most_markdowns(ladders)) | ladders.whole_ladder_below_salvage,
+        "target_out_of_reach": own_plan.out_of_reach,
         "unknown_category": unknown.to_numpy(dtype=np.bool_),
         "no_history": ~season.has_history,
         "off_ladder": ladders.off_ladder,
-        "certain_leftover": stock - deepest_sales(ladders, own_plan, units, dispersion, shelf)
+        "certain_leftover": stock - deepest_sales(ladders, own_plan.limits, units, dispersion, shelf)
         >= CERTAIN_LEFTOVER_SHARE * stock,
     }
 
@@ -248,6 +253,8 @@ def _sentences(
         season.markdowns_taken,
         _most_markdowns(ladders),
         between,
+        100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
+        ladders.per_article([own.least_gain_pct for own in ladders.rules]),
         articles["category"],
         strict=True,
     )
@@ -273,10 +280,12 @@ def _sentences(
                 "most": str(most),
                 "between": str(weeks),
                 "share": f"{100 * CERTAIN_LEFTOVER_SHARE:.0f}",
+                "target": f"{target:g}",
+                "least_gain": f"{least_gain:g}",
                 "category": category if isinstance(category, str) and category else "none",
             },
         )
-        for row, salvage, ahead, taken, most, weeks, category in others
+        for row, salvage, ahead, taken, most, weeks, target, least_gain, category in others
     ]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,11 @@ class Rules:
     no_touch_weeks: frozenset[date] = frozenset()
     max_step_pct: float = 100
     relabel_cost_per_store: float = 0.0
+    sell_through_target: float = 0.0
+    sell_through: str = "soft"
+    left_over_penalty_pct: float = 0.0
+    least_gain_pct: float = 0.0
+    markdown_budget: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,8 @@ def _override(number: int, table: dict[str, Any], faults: list[str]) -> Override
     if category is not None and not (isinstance(category, str) and category):
         faults.append(f"{where}: category {category!r} is not a name")
     changes = {key: value for key, value in table.items() if key not in ("country", "category")}
+    if category is not None and "markdown_budget" in changes:
+        faults.append(f"{where}: markdown_budget is a country's, shared by all its categories; name no category")
     if not changes:
         faults.append(f"{where}: it changes nothing")
     return Override(country, category, _values(where, changes, faults))
@@ -143,6 +151,12 @@ def _discounts(value: Any) -> tuple[float, ...]:
     return discounts
 
 
+def _one_of(value: Any, words: Sequence[str]) -> str:
+    if value not in words:
+        raise ValueError(f"not one of {', '.join(words)}")
+    return str(value)
+
+
 def _weeks(value: Any) -> frozenset[date]:
     # A TOML date-time is a date to Python too, but not a week to an analyst.
     if not isinstance(value, list) or any(type(week) is not date for week in value):
@@ -159,6 +173,11 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "no_touch_weeks": _weeks,
     "max_step_pct": lambda value: _number(value, 1, 100),
     "relabel_cost_per_store": lambda value: _number(value, 0, 1e6),
+    "sell_through_target": lambda value: _number(value, 0, 1),
+    "sell_through": lambda value: _one_of(value, ("soft", "hard")),
+    "left_over_penalty_pct": lambda value: _number(value, 0, 400),
+    "least_gain_pct": lambda value: _number(value, 0, 100),
+    "markdown_budget": lambda value: _number(value, 0, math.inf),
 }
 
 

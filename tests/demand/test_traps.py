@@ -21,7 +21,8 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import DemandModel, forecast, make_model, model_names
 from markdown_pricing.demand.step_down import OWN, Choice
 from markdown_pricing.erp.rows import country_rows
-from markdown_pricing.markdown.price_path import candidate_prices, plan
+from markdown_pricing.markdown.planning import plan
+from markdown_pricing.markdown.price_path import candidate_prices
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.provenance import provenance

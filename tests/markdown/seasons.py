@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import CENT_ENDINGS, Country
-from markdown_pricing.markdown.price_path import Ladders, Plan, candidate_prices, plan
+from markdown_pricing.markdown.planning import Plan, plan
+from markdown_pricing.markdown.price_path import Ladders, candidate_prices
 from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 

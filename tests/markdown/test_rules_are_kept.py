@@ -1,5 +1,6 @@
 """Whatever the stock, the price history, the demand and the rules: no output and no planned path breaks a rule."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from markdown_pricing.countries import CENT_ENDINGS, Country, PriceEnding
 from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, check_new_prices
-from markdown_pricing.markdown.price_path import candidate_prices, evaluate_path, plan
+from markdown_pricing.markdown.planning import plan
+from markdown_pricing.markdown.price_path import candidate_prices, evaluate_path
 from markdown_pricing.markdown.recommendation import PATH_COLUMNS, ROW_COLUMNS, recommend
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
 from tests.markdown.rule_checker import broken_rules, cents, ladder
@@ -32,7 +34,7 @@ NULLABLE = {
 
 
 @st.composite
-def rule_sets(draw: st.DrawFn) -> Rules:
+def rule_sets(draw: st.DrawFn, budget: float = math.inf) -> Rules:
     discounts = draw(st.sets(st.sampled_from([5, 10, 15, 20, 30, 33.3, 40, 50, 60, 70, 90]), min_size=1))
     weeks = st.integers(0, 12).map(monday)
     return Rules(
@@ -42,6 +44,11 @@ def rule_sets(draw: st.DrawFn) -> Rules:
         no_touch_weeks=draw(st.frozensets(weeks, max_size=4)),
         max_step_pct=draw(st.sampled_from([100, 100, 10, 20, 35])),
         relabel_cost_per_store=draw(st.sampled_from([0.0, 0.0, 0.5, 20.0])),
+        sell_through_target=draw(st.sampled_from([0.0, 0.0, 0.5, 1.0])),
+        sell_through=draw(st.sampled_from(["soft", "hard"])),
+        left_over_penalty_pct=draw(st.sampled_from([0.0, 20.0, 100.0])),
+        least_gain_pct=draw(st.sampled_from([0.0, 0.0, 2.0])),
+        markdown_budget=budget,
     )
 
 
@@ -77,16 +84,21 @@ def articles_of_a_country(draw: st.DrawFn) -> list[dict[str, Any]]:
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     made=articles_of_a_country(),
-    default=rule_sets(),
-    dresses=rule_sets(),
+    two_rules=st.sampled_from([math.inf, math.inf, 0.0, 500.0]).flatmap(
+        lambda budget: st.tuples(rule_sets(budget), rule_sets(budget))
+    ),
     endings=st.sampled_from(sorted(ENDINGS)),
     seed=st.integers(0, 2**32 - 1),
     level=st.sampled_from([0.0, 0.3, 10.0, 3000.0]),
 )
 def test_no_output_and_no_planned_path_breaks_a_rule(
-    made: list[dict[str, Any]], default: Rules, dresses: Rules, endings: str, seed: int, level: float
+    made: list[dict[str, Any]], two_rules: tuple[Rules, Rules], endings: str, seed: int, level: float
 ) -> None:
-    """Rules, whole numbers of rows, identities between the columns, and money never below keep and habit."""
+    """Rules, whole numbers of rows, identities between the columns, and money never below keep and habit.
+
+    Options cost money, so only without any is it never below them.
+    """
+    default, dresses = two_rules
     snapshot, history = frames(made)
     country = Country("HUN", price_endings=ENDINGS[endings])
     book = RuleBook(default, (Override(None, "dresses", dict(vars(dresses))),))
@@ -122,7 +134,9 @@ def test_no_output_and_no_planned_path_breaks_a_rule(
         assert list(broken_rules(own, priced, WEEK, rules, country.price_endings)) == []
         _check_row(row, planned, own)
         _check_money(row, planned, salvage)
-        if rules.relabel_cost_per_store == 0:
+        off = rules.sell_through_target == 0 and rules.least_gain_pct == 0 and rules.markdown_budget == math.inf
+        assert row.expected_revenue >= row.expected_revenue_keep or not off
+        if off and rules.relabel_cost_per_store == 0:
             assert row.expected_revenue >= row.expected_revenue_habit
     assert check_new_prices(rows, snapshot, country, book) == []
     assert check_every_article_has_a_row(rows, snapshot) == []
@@ -162,7 +176,6 @@ def _check_money(row: Any, planned: pd.DataFrame, salvage: float) -> None:
     assert abs(row.expected_revenue - earned) <= 0.005 + 1e-9 * earned
     sold = 1 - row.expected_leftover / row.stock if row.stock else 1.0
     assert np.isclose(row.expected_sell_through, sold)
-    assert row.expected_revenue >= row.expected_revenue_keep
 
 
 def test_the_same_input_gives_the_same_output() -> None:

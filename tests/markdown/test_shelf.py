@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from markdown_pricing.markdown.price_path import SHELF_SHARES, BadUnits, Ladders, deepest_sales, evaluate_path, plan
+from markdown_pricing.markdown.planning import plan
+from markdown_pricing.markdown.price_path import SHELF_SHARES, BadUnits, Ladders, deepest_sales, evaluate_path
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.markdown.shelf import Shelf
 from tests.markdown.exact import value_of_first_moves
@@ -103,8 +104,8 @@ def test_keep_habit_and_plan_are_all_valued_with_emptying_shelves() -> None:
 
     for own, plain in ((with_shelf.keep, without.keep), (with_shelf.habit, without.habit)):
         assert (own.leftover > plain.leftover).all()
-    deepest = deepest_sales(ladders, with_shelf, units, dispersion, shelf)
-    assert (deepest < deepest_sales(ladders, without, units, dispersion)).all()
+    deepest = deepest_sales(ladders, with_shelf.limits, units, dispersion, shelf)
+    assert (deepest < deepest_sales(ladders, without.limits, units, dispersion)).all()
 
 
 def test_a_week_sells_by_the_stock_at_its_start() -> None:

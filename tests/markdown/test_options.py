@@ -1,0 +1,210 @@
+"""The planner's options, each on thousands of random articles at once: what it promises, and that off is off."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from markdown_pricing.countries import Country
+from markdown_pricing.markdown.planning import Plan, Task, plan
+from markdown_pricing.markdown.price_path import Ladders, Limits, candidate_prices
+from markdown_pricing.markdown.recommendation import recommend
+from markdown_pricing.markdown.rules import RuleBook, Rules
+from tests.markdown.seasons import PREDICTED_AT, WEEK, article, frames
+
+MANY = 1_500
+RANDOM = np.random.default_rng(7)
+ARTICLES = [
+    article(
+        {-1: 49.99, 0: float(RANDOM.choice([49.99, 49.99, 39.99]))},
+        stock=int(RANDOM.integers(1, 900)),
+        salvage=float(RANDOM.choice([1.0, 8.0, 19.0])),
+        weeks_left=int(RANDOM.integers(1, 16)),
+        stores=int(RANDOM.integers(1, 60)),
+    )
+    for _ in range(MANY)
+]
+SNAPSHOT, HISTORY = frames(ARTICLES)
+
+
+def ladders(rules: Rules) -> Ladders:
+    return candidate_prices(SNAPSHOT, HISTORY, Country("DEU"), RuleBook(rules), WEEK)
+
+
+def units(asked: Ladders) -> np.ndarray:
+    random = np.random.default_rng(8)
+    weekly = asked.season.stock / asked.weeks * random.uniform(0.1, 2.5, MANY)
+    elasticity = random.uniform(0.8, 3.5, MANY)[:, np.newaxis]
+    at_rung = weekly[:, np.newaxis] * (asked.prices / asked.prices[:, :1]) ** -elasticity
+    return np.repeat(at_rung[:, :, np.newaxis], asked.weeks, axis=2)
+
+
+DISPERSION = np.random.default_rng(9).choice([0.05, 0.2, 1.0], MANY)
+
+
+def planned(rules: Rules) -> Plan:
+    asked = ladders(rules)
+    return plan(asked, units(asked), DISPERSION)
+
+
+@pytest.fixture(scope="module")
+def standing() -> Plan:
+    return planned(Rules())
+
+
+def given_away(rules: Rules, own: Plan) -> np.ndarray:
+    asked = ladders(rules)
+    return Task(asked, Limits.of(asked), units(asked), DISPERSION, None, None).given_away(own.best)
+
+
+def test_the_sample_has_every_kind(standing: Plan):
+    now = standing.best.rungs[:, 0] > 0
+    later = standing.best.rungs.any(axis=1) & ~now
+    assert min(now.sum(), later.sum(), (~standing.best.rungs.any(axis=1)).sum()) > MANY / 20
+
+
+class TestSellThroughTarget:
+    def test_a_hard_target_is_met_or_said_to_be_out_of_reach(self, standing: Plan):
+        rules = Rules(sell_through_target=0.8, sell_through="hard")
+        own = planned(rules)
+        stock = ladders(rules).season.stock
+        sold = 1 - own.best.leftover / stock
+        assert (sold[~own.out_of_reach] >= 0.8 - 1e-6).all()
+        assert (sold[own.out_of_reach] < 0.8).all()
+        missed = standing.best.leftover > 0.2 * stock + 1e-6
+        assert (missed & ~own.out_of_reach).sum() > MANY / 20
+        assert own.out_of_reach.sum() > MANY / 50
+
+    def test_what_meets_it_anyway_is_left_alone(self, standing: Plan):
+        own = planned(Rules(sell_through_target=0.8, sell_through="hard"))
+        met = standing.best.leftover <= 0.2 * ladders(Rules()).season.stock
+        assert np.array_equal(own.best.rungs[met], standing.best.rungs[met])
+
+    def test_out_of_reach_is_no_excuse(self):
+        """What is said to be out of reach is so for the deepest markdowns, too, which sell more than any plan may."""
+        rules = Rules(sell_through_target=0.95, sell_through="hard")
+        asked, own = ladders(rules), planned(rules)
+        deepest = np.zeros(own.best.rungs.shape, dtype=np.int64)
+        limits, rung = Limits.of(asked), np.zeros(MANY, dtype=np.int64)
+        left, wait = limits.left.copy(), limits.wait.copy()
+        for week in range(asked.weeks):
+            free = (wait == 0) & (left > 0) & limits.moves[np.arange(MANY), rung].any(axis=1)
+            rung = np.where(free, asked.rungs - 1, rung)
+            left, wait = left - free, np.where(free, limits.between - 1, np.maximum(wait - 1, 0))
+            deepest[:, week] = rung
+        task = Task(asked, limits, units(asked), DISPERSION, None, None)
+        reached = task.value(deepest).leftover <= 0.05 * asked.season.stock
+        assert not (reached & own.out_of_reach).any()
+
+    def test_a_soft_target_gives_way_to_money(self, standing: Plan):
+        """The dearer a left-over unit, the fewer there are; and each plan is the best at its own price of them."""
+        left = [standing.best.leftover.sum()]
+        earned = [standing.best.revenue.sum()]
+        for penalty in (10.0, 50.0, 200.0):
+            own = planned(Rules(sell_through_target=0.9, left_over_penalty_pct=penalty))
+            left.append(own.best.leftover.sum())
+            earned.append(own.best.revenue.sum())
+        assert (np.diff(left) < 0).all()
+        assert (np.diff(earned) < 0).all()
+
+    def test_the_row_says_why(self):
+        rules = Rules(sell_through_target=0.8, sell_through="hard")
+        rows = rows_under(rules)
+        because = rows[rows["reason_code"] == "markdown_for_target"]
+        assert len(because) > MANY / 50
+        assert because["reason"].str.contains("sell-through target of 80 %").all()
+        assert (because["action"] == "markdown").all()
+        assert (rows["exception_code"] == "target_out_of_reach").sum() > MANY / 100
+
+
+class TestLeastGain:
+    def test_a_markdown_that_gains_too_little_waits(self, standing: Plan):
+        own = planned(Rules(least_gain_pct=3.0))
+        moved, moves = standing.best.rungs[:, 0] > 0, own.best.rungs[:, 0] > 0
+        assert not (moves & ~moved).any()
+        assert np.array_equal(moved & ~moves, own.too_little_gain)
+        assert MANY / 50 < own.too_little_gain.sum() < moved.sum()
+        lost = standing.best.revenue - own.best.revenue
+        assert (lost <= 0.03 * standing.best.revenue + 0.02).all()
+        assert (lost[~own.too_little_gain] == 0).all()
+
+    def test_a_gain_that_nothing_reaches_keeps_all_prices(self):
+        assert not planned(Rules(least_gain_pct=100.0)).best.rungs[:, 0].any()
+
+    def test_the_row_says_why(self):
+        rows = rows_under(Rules(least_gain_pct=3.0))
+        because = rows[rows["reason_code"] == "too_little_gain"]
+        assert len(because) > MANY / 100
+        assert because["reason"].str.contains("less than 3 % more than waiting").all()
+
+
+class TestMarkdownBudget:
+    @pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+    def test_it_is_kept_and_nearly_spent(self, standing: Plan, share: float):
+        wanted = given_away(Rules(), standing).sum()
+        rules = Rules(markdown_budget=share * wanted)
+        spent = given_away(rules, planned(rules)).sum()
+        assert 0.97 * share * wanted < spent <= share * wanted
+
+    def test_it_is_spent_where_it_brings_most(self, standing: Plan):
+        """Half the money brings far more than half the gain, and more than drawing articles by lot."""
+        wanted = given_away(Rules(), standing)
+        rules = Rules(markdown_budget=wanted.sum() / 2)
+        gain = (standing.best.gain - standing.keep.gain).sum()
+        own = planned(rules)
+        assert (own.best.gain - own.keep.gain).sum() > 0.6 * gain
+        assert (own.best.gain >= own.keep.gain).all()
+
+    def test_nothing_allows_nothing(self):
+        own = planned(Rules(markdown_budget=0.0))
+        assert not own.best.rungs.any()
+
+    def test_enough_changes_nothing(self, standing: Plan):
+        own = planned(Rules(markdown_budget=given_away(Rules(), standing).sum() + 1))
+        assert np.array_equal(own.best.rungs, standing.best.rungs)
+        assert not own.over_budget.any()
+
+    def test_the_row_says_why(self, standing: Plan):
+        rows = rows_under(Rules(markdown_budget=given_away(Rules(), standing).sum() / 4))
+        because = rows[rows["reason_code"] == "blocked_by_budget"]
+        assert len(because) > MANY / 50
+        assert (because["action"] == "keep").all()
+
+
+class TestRelabelCost:
+    def test_a_markdown_earns_its_labels_back(self, standing: Plan):
+        own = planned(Rules(relabel_cost_per_store=4.0))
+        assert (own.best.gain >= own.keep.gain - 1e-9).all()
+        markdowns = [(np.diff(one.best.rungs, axis=1, prepend=0) > 0).sum() for one in (standing, own)]
+        assert markdowns[1] < 0.9 * markdowns[0]
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        {"sell_through_target": 0.0, "sell_through": "hard", "left_over_penalty_pct": 50.0},
+        {"sell_through_target": 0.9, "left_over_penalty_pct": 0.0},
+        {"least_gain_pct": 0.0, "markdown_budget": math.inf},
+    ],
+)
+def test_an_option_that_is_off_changes_nothing(standing: Plan, off: dict[str, float]):
+    own = planned(replace(Rules(), **off))
+    assert np.array_equal(own.best.rungs, standing.best.rungs)
+
+
+def rows_under(rules: Rules):
+    asked = ladders(rules)
+    return recommend(
+        SNAPSHOT,
+        HISTORY,
+        Country("DEU"),
+        WEEK,
+        RuleBook(rules),
+        asked,
+        units(asked),
+        DISPERSION,
+        model_version="1",
+        run_id="r",
+        predicted_at=PREDICTED_AT,
+    ).rows
