@@ -93,6 +93,23 @@ def price(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("country")
+@click.argument("article")
+@week_option
+@click.option("--lake", help="URL or folder of the lake to read from; default: MARKDOWN_PRICING_LAKE.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw the plan into this PNG file.")
+@json_option
+def explain(**options: Any) -> int:
+    """Say why an article has its price: reason, money, price response and the plan week by week.
+
+    Shows what the newest round kept of ARTICLE in COUNTRY, or that of --week.
+    """
+    from markdown_pricing.commands.explain import explain
+
+    return explain(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
 @json_option
 def doctor(**options: Any) -> int:
     """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do."""

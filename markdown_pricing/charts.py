@@ -1,6 +1,7 @@
 """Small pictures for the orchestrator's pages: frames in, PNG bytes out."""
 
 import io
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
 INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
 # Set by hand: working them out takes longer than drawing the rest.
 MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
-PLANS_SHOWN = 5
+PLANS_SHOWN, WEEKS_NAMED = 5, 12
 
 
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
@@ -74,8 +75,44 @@ def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
     return _png(figure)
 
 
-def _figure(title: str) -> Figure:
-    figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH)
+def price_path_chart(path: pd.DataFrame, row: Mapping[str, Any], currency: str) -> bytes:
+    """One article's plan: price steps above the stock at the start of each week and the units expected in it.
+
+    path : week, price, expected_units, expected_stock ; row : the article's recommendation
+    """
+    figure = _figure(
+        f"{row['country']} {row['article_id']}, week of {row['week']}: the plan to its last selling week", (8.0, 4.6)
+    )
+    margins = {"left": 0.09, "right": 0.98, "bottom": 0.07, "top": 0.9, "hspace": 0.28}
+    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=margins)
+    weeks = [*path["week"], path["week"].iloc[-1] + timedelta(weeks=1)]
+    prices = [float(price) for price in [*path["price"], path["price"].iloc[-1]]]
+    stock = [float(units) for units in [*path["expected_stock"], row["expected_leftover"]]]
+    above.axhline(float(row["list_price"]), color=PALE, linestyle=":", linewidth=1, label="list price")
+    above.step(weeks, prices, where="post", color=ACCENT, linewidth=2, label="planned price")
+    before = float(row["current_price"])
+    for week, price in zip(weeks[:-1], prices, strict=False):
+        if price < before:
+            above.annotate(f"{price:,.2f}", (week, price), (4, 4), textcoords="offset points", fontsize=8, color=ACCENT)
+        before = price
+    above.set_ylim(0, 1.15 * max(float(row["list_price"]), *prices))
+    above.set_title(f"Price, {currency}", fontsize=8, loc="left", color=INK)
+    below.fill_between(weeks, stock, step="post", color=PALE, alpha=0.35, linewidth=0, label="stock")
+    below.bar(path["week"], path["expected_units"].astype(float), width=6, align="edge", color=INK, label="sales")
+    below.set_ylim(0, 1.1 * max(stock) or 1)
+    below.set_title(
+        "Units: stock at the start of the week, and sales expected in it", fontsize=8, loc="left", color=INK
+    )
+    below.set_xticks(weeks[:: -(-len(weeks) // WEEKS_NAMED)])
+    below.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
+    for axes in (above, below):
+        axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
+        _plain(axes)
+    return _png(figure)
+
+
+def _figure(title: str, inches: tuple[float, float] = INCHES) -> Figure:
+    figure = Figure(figsize=inches, dpi=DOTS_PER_INCH)
     figure.suptitle(title, fontsize=9, x=0.01, ha="left", color=INK)
     return figure
 

@@ -74,10 +74,14 @@ class BadReasonCodes(FinalError):
 
 @dataclass(frozen=True)
 class ReasonCodes:
-    """The sentence of each code, in the order in which they take precedence."""
+    """The sentence of each code, in the order in which they take precedence.
+
+    rules : the rule that binds when a code is given, in words; only codes that stand for one
+    """
 
     reasons: Mapping[str, str]
     exceptions: Mapping[str, str]
+    rules: Mapping[str, str]
 
     def choose_reason(self, holds: Mapping[str, BoolArray]) -> CodeArray:
         """The first reason that holds, per article; None where none does."""
@@ -107,6 +111,7 @@ def read_reason_codes(path: Path = DEFAULT_FILE) -> ReasonCodes:
     return ReasonCodes(
         reasons={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "exception"},
         exceptions={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "reason"},
+        rules={code: entry["rule"] for code, entry in content.items() if "rule" in entry},
     )
 
 
@@ -114,9 +119,11 @@ def _faults(code: str, entry: object) -> Iterator[str]:
     if code not in REASONS | EXCEPTIONS:
         yield f"{code}: no rule gives this code"
         return
-    if not isinstance(entry, dict) or entry.keys() != {"kind", "sentence"}:
-        yield f"{code}: give kind and sentence, nothing else"
+    if not isinstance(entry, dict) or entry.keys() - {"rule"} != {"kind", "sentence"}:
+        yield f"{code}: give kind and sentence, and rule where a rule binds; nothing else"
         return
+    if not isinstance(entry.get("rule", ""), str):
+        yield f"{code}: rule {entry['rule']!r} is no text"
     kind = {(True, False): "reason", (False, True): "exception"}.get((code in REASONS, code in EXCEPTIONS), "both")
     if entry["kind"] != kind:
         yield f"{code}: kind is {entry['kind']!r}, but must be {kind!r}"
