@@ -84,9 +84,14 @@ def run(**options: Any) -> int:
 @countries_option
 @click.option("--rules", type=click.Path(dir_okay=False, path_type=Path), help="Price under other rules.")
 @click.option("--model", help="Another demand model, by name.")
+@click.option("--compare", "with_standing", is_flag=True, help="Set what --rules brings beside the standing rules.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw --compare into this PNG file.")
 @json_option
 def price(**options: Any) -> int:
-    """Price a snapshot into one Parquet file, with no ERP and no Dagster; nothing else is written."""
+    """Price a snapshot into one Parquet file, with no ERP and no Dagster; nothing else is written.
+
+    What if: --rules FILE --compare prices it under the standing rules as well, with the same models, and shows both.
+    """
     from markdown_pricing.commands.price import price
 
     return price(Settings.from_env(os.environ), **options)

@@ -18,7 +18,7 @@ INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
 INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
 # Set by hand: working them out takes longer than drawing the rest.
 MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
-PLANS_SHOWN, WEEKS_NAMED = 5, 12
+PLANS_SHOWN, WEEKS_NAMED, MOST_GROUPS = 5, 12, 60
 
 
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
@@ -108,6 +108,38 @@ def price_path_chart(path: pd.DataFrame, row: Mapping[str, Any], currency: str) 
     for axes in (above, below):
         axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
         _plain(axes)
+    return _png(figure)
+
+
+def comparison_chart(groups: pd.DataFrame, title: str) -> bytes:
+    """What other rules change: a line per country and per category within it, a panel per measure.
+
+    groups : label, whole (a country, not a category), revenue_pct, leftover_pct (None: standing is 0), markdowns
+    Of more than MOST_GROUPS lines only whole countries are drawn.
+    """
+    shown = groups if len(groups) <= MOST_GROUPS else groups[groups["whole"]]
+    height = 0.9 + 0.19 * len(shown)
+    figure = _figure(title, (8.0, height))
+    margins = {"left": 0.2, "right": 0.96, "bottom": 0.35 / height, "top": 1 - 0.55 / height, "wspace": 0.12}
+    panels = figure.subplots(1, 3, sharey=True, gridspec_kw=margins)
+    lines = range(len(shown))
+    names = {"revenue_pct": "Revenue, %", "leftover_pct": "Left-over, %", "markdowns": "Markdowns this week, number"}
+    for panel, (measure, name) in zip(panels, names.items(), strict=True):
+        values = shown[measure].astype(float).fillna(0.0)
+        panel.barh(lines, values, color=[ACCENT if whole else PALE for whole in shown["whole"]], height=0.7)
+        for line, value in zip(lines, values, strict=True):
+            text = "0" if value == 0 else f"{value:+.0f}" if measure == "markdowns" else f"{value:+.1f}"
+            side, align = (3, "left") if value >= 0 else (-3, "right")
+            panel.annotate(
+                text, (value, line), (side, 0), textcoords="offset points", fontsize=6, ha=align, va="center", color=INK
+            )
+        panel.axvline(0, color=INK, linewidth=0.6)
+        panel.use_sticky_edges = False  # room for the numbers of bars that are 0
+        panel.margins(x=0.25, y=0.01)
+        panel.set_title(name, fontsize=8, loc="left", color=INK)
+        _plain(panel)
+    panels[0].set_yticks(lines, shown["label"])
+    panels[0].invert_yaxis()
     return _png(figure)
 
 
