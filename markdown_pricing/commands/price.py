@@ -24,10 +24,11 @@ from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, PricingError, UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
+from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import Compared, compare
 from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.markdown.rules import RuleBook, read_rules
-from markdown_pricing.orchestration.results import version_of
+from markdown_pricing.orchestration.results import Results, version_of
 from markdown_pricing.provenance import provenance
 from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.schema import columns_to_read
@@ -74,6 +75,7 @@ def price(
     snapshot = find_snapshot(source, week)
     run_id = str(uuid.uuid4())
     priced: list[list[pd.DataFrame]] = []
+    stabilities: dict[str, Stability] = {}
     failed: dict[str, str] = {}
     chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
     shared = _share_demand(source, snapshot, chosen)
@@ -81,20 +83,32 @@ def price(
         for code in chosen:
             try:
                 country = _country(code, configured)
-                rows, grade = _price_country(source, snapshot, country, books, model, shared, run_id)
+                rows, grade, steady = _price_country(source, snapshot, country, books, model, shared, run_id)
             except PricingError as error:
                 failed[code] = str(error)
                 print_error(f"{code}: {error}")
                 advance(f"{code} failed")
             else:
                 priced.append(rows)
+                if steady is not None:
+                    stabilities[code] = steady
                 advance(f"{code} {len(rows[-1]):,} articles" + (f", model grade {grade}" if grade != OWN else ""))
     if not priced:
         raise NothingPriced(snapshot)
     tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
     table = tables[-1][ROW_COLUMNS]
     _write(table, out)
-    told = {"week": week, "file": out, "articles": len(table), "countries": len(priced), "failed": failed}
+    told: dict[str, Any] = {
+        "week": week,
+        "file": out,
+        "articles": len(table),
+        "countries": len(priced),
+        "failed": failed,
+    }
+    if stabilities:
+        told["stability"] = {
+            code: {**asdict(steady), "unexplained_pct": steady.unexplained_pct} for code, steady in stabilities.items()
+        }
     compared = compare(*tables) if with_standing else []
     if picture is not None:
         _draw(compared, week, rules, picture)
@@ -134,8 +148,8 @@ def _price_country(
     model_name: str,
     shared: SharedDemand | None,
     run_id: str,
-) -> tuple[list[pd.DataFrame], str]:
-    """The country's rows under each set of rules, all by one model, and the model's grade.
+) -> tuple[list[pd.DataFrame], str, Stability | None]:
+    """The country's rows under each set of rules, all by one model, the model's grade, and how steady its plans are.
 
     Beside ROW_COLUMNS each has the article's category and the country's currency.
     """
@@ -147,13 +161,13 @@ def _price_country(
     origin = provenance(week.isoformat(), country.code, snapshot.stamp)
     origin = pricing.modelled_by(origin, choice, pricing.SEED, version)
     beside = {"category": sold.articles["category"].to_numpy(), "currency": country.currency}
-    now = datetime.now(UTC)
+    now, last_rows = datetime.now(UTC), Results(lake, week, country.code).last_rows()
     tables = []
     for book in books:
         priced_by = pricing.priced_under(origin, book, country)
-        rows = pricing.price_articles(sold, choice.model, country, book, priced_by, run_id, now).rows
+        rows = pricing.price_articles(sold, choice.model, country, book, priced_by, run_id, now, last_rows).rows
         tables.append(rows.assign(**beside))
-    return tables, choice.grade
+    return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
 
 
 MEASURES = {"revenue": "Revenue", "leftover": "Left-over", "markdowns": "Markdowns"}
