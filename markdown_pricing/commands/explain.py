@@ -18,7 +18,7 @@ from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
-from markdown_pricing.markdown.reasons import read_reason_codes
+from markdown_pricing.markdown.reasons import read_reason_codes, response_in_words
 from markdown_pricing.orchestration.results import Results
 from markdown_pricing.settings import Settings
 
@@ -191,23 +191,10 @@ def _facts(found: Explained) -> Table:
     table.add_row("Stock", f"{row['stock']:,} units, {cover}, last selling week {row['end_week']}")
     sold = f"{row['expected_units']:,.1f} units expected at {row['recommended_price']:,.2f}"
     table.add_row("This week", f"{sold} (8 times in 10: {low:,.0f} to {high:,.0f})")
-    table.add_row("Price response", response_in_words(row["elasticity"], row["elasticity_se"]))
+    table.add_row("Price response", response_in_words(row["elasticity"], row["elasticity_se"]) or "not known")
     table.add_row("Binding rule", found.rule or "none")
     table.add_row("Model", f"{row['model_grade']}, {found.grade}; {row['model_version']}")
     return table
-
-
-def response_in_words(elasticity: float | None, error: float | None) -> str:
-    """
-    >>> response_in_words(2.13, 0.4)
-    'a price 1 % lower sells about 2.1 % more, give or take 0.4'
-    >>> response_in_words(None, None)
-    'not known'
-    """
-    if elasticity is None:
-        return "not known"
-    sure = "" if error is None else f", give or take {error:.1f}"
-    return f"a price 1 % lower sells about {elasticity:.1f} % more{sure}"
 
 
 def _path_table(found: Explained) -> Table:

@@ -1,5 +1,6 @@
 """Why a price is what it is, and what somebody should look at: codes and sentences from one data file."""
 
+import math
 import string
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ WORDS = frozenset(
         "between",
         "share",
         "category",
+        "response",
     )
 )
 REASONS = frozenset(
@@ -96,6 +98,20 @@ class ReasonCodes:
         if exception is None or exception == reason:
             return f"{said}."
         return f"{said}; note that {self.exceptions[exception].format_map(words)}."
+
+
+def response_in_words(elasticity: float | None, error: float | None) -> str:
+    """What a lower price does to sales, and how sure that is; empty where it is not known (None or NaN).
+
+    >>> response_in_words(2.13, 0.4)
+    'customers buy about 2.1 % more per percent off, give or take 0.4'
+    >>> response_in_words(None, None)
+    ''
+    """
+    if elasticity is None or math.isnan(elasticity):
+        return ""
+    sure = "" if error is None or math.isnan(error) else f", give or take {error:.1f}"
+    return f"customers buy about {elasticity:.1f} % more per percent off{sure}"
 
 
 def read_reason_codes(path: Path = DEFAULT_FILE) -> ReasonCodes:

@@ -10,7 +10,7 @@ from markdown_pricing.countries import Country
 from markdown_pricing.markdown.changes import change_reasons
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.price_path import Ladders, Plan, deepest_sales, plan
-from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes
+from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes, response_in_words
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
 from markdown_pricing.markdown.season import BoolArray
@@ -278,6 +278,7 @@ def _sentences(
                 "most": str(most),
                 "between": str(weeks),
                 "share": f"{100 * CERTAIN_LEFTOVER_SHARE:.0f}",
+                "response": f"; {said}" if (said := response_in_words(row.elasticity, row.elasticity_se)) else "",
                 "category": category if isinstance(category, str) and category else "none",
             },
         )

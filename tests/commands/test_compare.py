@@ -1,7 +1,9 @@
-"""`markdown-pricing price --compare`: what other rules would bring on the same snapshot."""
+"""`markdown-pricing price`: what other rules would bring, and what changed since the week before."""
 
 import json
+import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration.results import Results
+from markdown_pricing.provenance import provenance
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.weeks import parse_week
 
@@ -90,6 +94,25 @@ def test_each_country_s_model_is_fitted_once(price: Price, tmp_path: Path, monke
     price("--countries", "AUT", *rules, "--compare")
 
     assert len(fitted) == 2 * alone > 0
+
+
+def test_what_changed_is_told_where_the_week_before_is_known(price: Price, lake: Path, tmp_path: Path) -> None:
+    """With how steady the plans are; without it there is nothing to tell, and the prices are the same."""
+    with_week_before, out = tmp_path / "lake", tmp_path / "out.parquet"
+    shutil.copytree(lake, with_week_before)
+    assert "stability" not in json.loads(price("--countries", "HUN", "--json").stdout)
+    alone = pd.read_parquet(out)
+    before = alone.assign(week=parse_week(WEEK) - timedelta(weeks=1), next_markdown_week=None, action="keep")
+    origin = provenance(WEEK, "HUN", "stamp")
+    results = Results(Lake(str(with_week_before)), before["week"].iloc[0], "HUN")
+    results.keep_predictions(before.assign(recommended_price=alone["current_price"]), pd.DataFrame(), origin)
+
+    told = json.loads(price("--countries", "HUN", "--json", "--lake", str(with_week_before)).stdout)
+
+    beside = pd.read_parquet(out)
+    assert beside["change_reason"].notna().all()
+    assert beside["recommended_price"].tolist() == alone["recommended_price"].tolist()
+    assert told["stability"]["HUN"]["changed"] == (alone["action"] == "markdown").sum()
 
 
 def test_a_comparison_needs_two_sets_of_rules(price: Price, tmp_path: Path) -> None:
