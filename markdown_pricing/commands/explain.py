@@ -149,7 +149,7 @@ def _page(found: Explained, width: int) -> Iterator[Any]:
     yield Text(row["reason"])
     if row["exception_code"]:
         yield Text(f"To look at: {row['exception_code']}", "yellow")
-    yield Text(f"Since last week: {row['change_reason'] or 'nothing is known of an earlier week'}")
+    yield Text(row["change_reason"] or "Nothing is known of an earlier week.")
     yield ""
     yield _money(row)
     yield ""

@@ -230,7 +230,8 @@ class _Step:
             return AS_PLANNED if self.taken else "it is recommended again"
         to = "" if same else f", and goes to {now[1]:.2f} instead of {then[1]:.2f} {self.currency}"
         if later == 0:
-            return f"the markdown planned {at} goes to {now[1]:.2f} instead of {then[1]:.2f} {self.currency}"
+            due = "due" if at == "now" else "planned"
+            return f"the markdown {due} {at} goes to {now[1]:.2f} instead of {then[1]:.2f} {self.currency}"
         count = f"{abs(later)} week{'s' if abs(later) > 1 else ''} {'later' if later > 0 else 'earlier'}"
         return f"the next markdown comes {count}, {at}{to}"
 

@@ -55,6 +55,7 @@ def test_the_page_says_why_and_shows_the_plan(explain: Explain) -> None:
 
     assert page.return_value == 0
     assert known["reason"] in text
+    assert "Nothing is known of an earlier week." in text
     for money in ("expected_revenue", "expected_revenue_keep", "expected_revenue_habit"):
         assert f"{known[money]:,.2f}" in text
     assert [step["week"] for step in known["price_path"]] == [str(monday(ahead)) for ahead in range(8)]

@@ -134,6 +134,12 @@ def test_a_plan_that_moved_says_where_to_and_why(now: dict[str, Any], says: str)
     assert because.endswith(f"expected; so {says}" if "instead" not in says else says)
 
 
+def test_a_markdown_that_is_due_goes_to_another_price() -> None:
+    found = told(marked(29.99, stock=98), {"next_markdown_week": WEEK})
+
+    assert str(found).endswith("expected; so the markdown due now goes to 29.99 instead of 39.99 EUR.")
+
+
 def test_a_markdown_that_is_new_in_the_plan() -> None:
     assert str(told(marked(39.99), {"next_markdown_week": None})).endswith(
         "a markdown to 39.99 EUR now is new in the plan."
