@@ -173,6 +173,12 @@ def _price_country(
 MEASURES = {"revenue": "Revenue", "leftover": "Left-over", "markdowns": "Markdowns"}
 
 
+CAVEAT = (
+    "Revenue is that of each plan as it stands today. A plan that waits until a fresh article has sold for longer "
+    "is worth more than that: rules under which it can't wait may look better here than they are."
+)
+
+
 def _show(compared: Sequence[Compared], rules: str) -> None:
     """One table where the screen, or a file, has room for it; else one for each measure."""
     whole = _table(compared, list(MEASURES))
@@ -188,7 +194,7 @@ def _show(compared: Sequence[Compared], rules: str) -> None:
     for table in tables:
         console.print()
         console.print(table)
-    console.print()
+    console.print(f"\n{CAVEAT}\n")
 
 
 def _table(compared: Sequence[Compared], measures: Sequence[str]) -> Table:
