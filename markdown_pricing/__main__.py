@@ -84,9 +84,14 @@ def run(**options: Any) -> int:
 @countries_option
 @click.option("--rules", type=click.Path(dir_okay=False, path_type=Path), help="Price under other rules.")
 @click.option("--model", help="Another demand model, by name.")
+@click.option("--compare", "with_standing", is_flag=True, help="Set what --rules brings beside the standing rules.")
+@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw --compare into this PNG file.")
 @json_option
 def price(**options: Any) -> int:
-    """Price a snapshot into one Parquet file, with no ERP and no Dagster; nothing else is written."""
+    """Price a snapshot into one Parquet file, with no ERP and no Dagster; nothing else is written.
+
+    What if: --rules FILE --compare prices it under the standing rules as well, with the same models, and shows both.
+    """
     from markdown_pricing.commands.price import price
 
     return price(Settings.from_env(os.environ), **options)
@@ -115,6 +120,23 @@ def backtest(**options: Any) -> int:
     from markdown_pricing.commands.backtest import backtest
 
     return backtest(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
+@click.argument("country")
+@click.argument("article")
+@week_option
+@click.option("--lake", help="URL or folder of the lake to read from; default: MARKDOWN_PRICING_LAKE.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw the plan into this PNG file.")
+@json_option
+def explain(**options: Any) -> int:
+    """Say why an article has its price: reason, money, price response and the plan week by week.
+
+    Shows what the newest round kept of ARTICLE in COUNTRY, or that of --week.
+    """
+    from markdown_pricing.commands.explain import explain
+
+    return explain(Settings.from_env(os.environ), **options)
 
 
 @cli.command()

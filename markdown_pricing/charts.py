@@ -1,6 +1,7 @@
 """Small pictures for the orchestrator's pages: frames in, PNG bytes out."""
 
 import io
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
 INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
 # Set by hand: working them out takes longer than drawing the rest.
 MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
-PLANS_SHOWN = 5
+PLANS_SHOWN, WEEKS_NAMED, MOST_GROUPS = 5, 12, 60
 
 
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
@@ -74,8 +75,76 @@ def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
     return _png(figure)
 
 
-def _figure(title: str) -> Figure:
-    figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH)
+def price_path_chart(path: pd.DataFrame, row: Mapping[str, Any], currency: str) -> bytes:
+    """One article's plan: price steps above the stock at the start of each week and the units expected in it.
+
+    path : week, price, expected_units, expected_stock ; row : the article's recommendation
+    """
+    figure = _figure(
+        f"{row['country']} {row['article_id']}, week of {row['week']}: the plan to its last selling week", (8.0, 4.6)
+    )
+    margins = {"left": 0.09, "right": 0.98, "bottom": 0.07, "top": 0.9, "hspace": 0.28}
+    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=margins)
+    weeks = [*path["week"], path["week"].iloc[-1] + timedelta(weeks=1)]
+    prices = [float(price) for price in [*path["price"], path["price"].iloc[-1]]]
+    stock = [float(units) for units in [*path["expected_stock"], row["expected_leftover"]]]
+    above.axhline(float(row["list_price"]), color=PALE, linestyle=":", linewidth=1, label="list price")
+    above.step(weeks, prices, where="post", color=ACCENT, linewidth=2, label="planned price")
+    before = float(row["current_price"])
+    for week, price in zip(weeks[:-1], prices, strict=False):
+        if price < before:
+            above.annotate(f"{price:,.2f}", (week, price), (4, 4), textcoords="offset points", fontsize=8, color=ACCENT)
+        before = price
+    above.set_ylim(0, 1.15 * max(float(row["list_price"]), *prices))
+    above.set_title(f"Price, {currency}", fontsize=8, loc="left", color=INK)
+    below.fill_between(weeks, stock, step="post", color=PALE, alpha=0.35, linewidth=0, label="stock")
+    below.bar(path["week"], path["expected_units"].astype(float), width=6, align="edge", color=INK, label="sales")
+    below.set_ylim(0, 1.1 * max(stock) or 1)
+    below.set_title(
+        "Units: stock at the start of the week, and sales expected in it", fontsize=8, loc="left", color=INK
+    )
+    below.set_xticks(weeks[:: -(-len(weeks) // WEEKS_NAMED)])
+    below.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
+    for axes in (above, below):
+        axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
+        _plain(axes)
+    return _png(figure)
+
+
+def comparison_chart(groups: pd.DataFrame, title: str) -> bytes:
+    """What other rules change: a line per country and per category within it, a panel per measure.
+
+    groups : label, whole (a country, not a category), revenue_pct, leftover_pct (None: standing is 0), markdowns
+    Of more than MOST_GROUPS lines only whole countries are drawn.
+    """
+    shown = groups if len(groups) <= MOST_GROUPS else groups[groups["whole"]]
+    height = 0.9 + 0.19 * len(shown)
+    figure = _figure(title, (8.0, height))
+    margins = {"left": 0.2, "right": 0.96, "bottom": 0.35 / height, "top": 1 - 0.55 / height, "wspace": 0.12}
+    panels = figure.subplots(1, 3, sharey=True, gridspec_kw=margins)
+    lines = range(len(shown))
+    names = {"revenue_pct": "Revenue, %", "leftover_pct": "Left-over, %", "markdowns": "Markdowns this week, number"}
+    for panel, (measure, name) in zip(panels, names.items(), strict=True):
+        values = shown[measure].astype(float).fillna(0.0)
+        panel.barh(lines, values, color=[ACCENT if whole else PALE for whole in shown["whole"]], height=0.7)
+        for line, value in zip(lines, values, strict=True):
+            text = "0" if value == 0 else f"{value:+.0f}" if measure == "markdowns" else f"{value:+.1f}"
+            side, align = (3, "left") if value >= 0 else (-3, "right")
+            panel.annotate(
+                text, (value, line), (side, 0), textcoords="offset points", fontsize=6, ha=align, va="center", color=INK
+            )
+        panel.axvline(0, color=INK, linewidth=0.6)
+        panel.use_sticky_edges = False  # room for the numbers of bars that are 0
+        panel.margins(x=0.25, y=0.01)
+        panel.set_title(name, fontsize=8, loc="left", color=INK)
+        _plain(panel)
+    panels[0].set_yticks(lines, shown["label"])
+    panels[0].invert_yaxis()
+    return _png(figure)
+
+
+def _figure(title: str, inches: tuple[float, float] = INCHES) -> Figure:
+    figure = Figure(figsize=inches, dpi=DOTS_PER_INCH)
     figure.suptitle(title, fontsize=9, x=0.01, ha="left", color=INK)
     return figure
 

@@ -152,8 +152,12 @@ def price_articles(
     origin: Provenance,
     run_id: str,
     predicted_at: datetime,
+    last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
-    """A row and a price path for every article of the snapshot week."""
+    """A row and a price path for every article of the snapshot week.
+
+    last_rows : what the country's last week recommended, to say what changed since; prices are the same without it
+    """
     articles, history = country_week.articles, country_week.history
     ladders = candidate_prices(articles, history, country, book, country_week.week)
     return recommend(
@@ -172,4 +176,5 @@ def price_articles(
         model_version=f"{origin.demand_model} {origin.version}",
         run_id=run_id,
         predicted_at=predicted_at,
+        last_rows=last_rows,
     )

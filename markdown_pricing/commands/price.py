@@ -3,24 +3,33 @@
 import os
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
 
 from markdown_pricing import pricing
-from markdown_pricing.commands.console import print_error, print_json, progress
+from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
 from markdown_pricing.countries import Countries, Country, read_countries
 from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
-from markdown_pricing.errors import FinalError, PricingError
+from markdown_pricing.errors import FinalError, PricingError, UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
+from markdown_pricing.markdown.changes import Stability, stability
+from markdown_pricing.markdown.comparison import Compared, compare
+from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.markdown.rules import RuleBook, read_rules
-from markdown_pricing.orchestration.results import version_of
+from markdown_pricing.orchestration.results import Results, version_of
 from markdown_pricing.provenance import provenance
 from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.schema import columns_to_read
@@ -31,6 +40,16 @@ class NothingPriced(FinalError):
         super().__init__(f"No country of {snapshot.week} could be priced; nothing was written. The faults stand above.")
 
 
+class NothingToCompare(UsageError):
+    def __init__(self) -> None:
+        super().__init__("--compare needs --rules FILE: the rules to set beside the standing ones.")
+
+
+class NothingToDraw(UsageError):
+    def __init__(self) -> None:
+        super().__init__("--picture draws what --compare finds: give both.")
+
+
 def price(
     settings: Settings,
     lake: str,
@@ -39,16 +58,26 @@ def price(
     countries: Sequence[str] | None,
     rules: Path | None,
     model: str | None,
+    with_standing: bool,
+    picture: Path | None,
     as_json: bool,
 ) -> int:
-    book, model = read_rules(rules or settings.rules_file), model or settings.demand_model
+    if with_standing and rules is None:
+        raise NothingToCompare()
+    if picture is not None and not with_standing:
+        raise NothingToDraw()
+    # The last one is what is written; with --compare the standing rules come before it.
+    books = [read_rules(file) for file in ([settings.rules_file] if with_standing else [])]
+    books.append(read_rules(rules or settings.rules_file))
+    model = model or settings.demand_model
     make_model(model)
     choose_device(settings.device)
     configured = read_countries(settings.countries_file)
     source = Lake(lake)
     snapshot = find_snapshot(source, week)
     run_id = str(uuid.uuid4())
-    priced: list[pd.DataFrame] = []
+    priced: list[list[pd.DataFrame]] = []
+    stabilities: dict[str, Stability] = {}
     failed: dict[str, str] = {}
     chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
     shared = _share_demand(source, snapshot, chosen)
@@ -56,21 +85,40 @@ def price(
         for code in chosen:
             try:
                 country = _country(code, configured)
-                rows, grade = _price_country(source, snapshot, country, book, model, shared, run_id)
+                rows, grade, steady = _price_country(source, snapshot, country, books, model, shared, run_id)
             except PricingError as error:
                 failed[code] = str(error)
                 print_error(f"{code}: {error}")
                 advance(f"{code} failed")
             else:
                 priced.append(rows)
-                advance(f"{code} {len(rows):,} articles" + (f", model grade {grade}" if grade != OWN else ""))
+                if steady is not None:
+                    stabilities[code] = steady
+                advance(f"{code} {len(rows[-1]):,} articles" + (f", model grade {grade}" if grade != OWN else ""))
     if not priced:
         raise NothingPriced(snapshot)
-    table = pd.concat(priced, ignore_index=True)
+    tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
+    table = tables[-1][ROW_COLUMNS]
     _write(table, out)
+    told: dict[str, Any] = {
+        "week": week,
+        "file": out,
+        "articles": len(table),
+        "countries": len(priced),
+        "failed": failed,
+    }
+    if stabilities:
+        told["stability"] = {
+            code: {**asdict(steady), "unexplained_pct": steady.unexplained_pct} for code, steady in stabilities.items()
+        }
+    compared = compare(*tables) if with_standing else []
+    if picture is not None:
+        _draw(compared, week, rules, picture)
     if as_json:
-        print_json({"week": week, "file": out, "articles": len(table), "countries": len(priced), "failed": failed})
+        print_json({**told, "compared": [_machine_readable(group) for group in compared]} if compared else told)
     else:
+        if compared and rules is not None:
+            _show(compared, rules.name)
         print(f"{len(table):,} articles of {len(priced)} countries in {out}.")
     return 1 if failed else 0
 
@@ -98,12 +146,15 @@ def _price_country(
     lake: Lake,
     snapshot: Snapshot,
     country: Country,
-    book: RuleBook,
+    books: Sequence[RuleBook],
     model_name: str,
     shared: SharedDemand | None,
     run_id: str,
-) -> tuple[pd.DataFrame, str]:
-    """The country's rows, and the grade of the model that they rest on."""
+) -> tuple[list[pd.DataFrame], str, Stability | None]:
+    """The country's rows under each set of rules, all by one model, the model's grade, and how steady its plans are.
+
+    Beside ROW_COLUMNS each has the article's category and the country's currency.
+    """
     week = snapshot.week
     rows = read_country(lake, snapshot, country.code, columns_to_read)
     sold = pricing.CountryWeek.of(pricing.make_training_data(rows, week, country.code), week, country.code)
@@ -111,9 +162,96 @@ def _price_country(
     version = "none" if shared is None else version_of(shared.to_bytes())
     origin = provenance(week.isoformat(), country.code, snapshot.stamp)
     origin = pricing.modelled_by(origin, choice, pricing.SEED, version)
-    origin = pricing.priced_under(origin, book, country)
-    priced = pricing.price_articles(sold, choice.model, country, book, origin, run_id, datetime.now(UTC))
-    return priced.rows, choice.grade
+    beside = {"category": sold.articles["category"].to_numpy(), "currency": country.currency}
+    now, last_rows = datetime.now(UTC), Results(lake, week, country.code).last_rows()
+    tables = []
+    for book in books:
+        priced_by = pricing.priced_under(origin, book, country)
+        rows = pricing.price_articles(sold, choice.model, country, book, priced_by, run_id, now, last_rows).rows
+        tables.append(rows.assign(**beside))
+    return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
+
+
+MEASURES = {"revenue": "Revenue", "leftover": "Left-over", "markdowns": "Markdowns"}
+
+
+CAVEAT = (
+    "Revenue is that of each plan as it stands today. A plan that waits until a fresh article has sold for longer "
+    "is worth more than that: rules under which it can't wait may look better here than they are."
+)
+
+
+def _show(compared: Sequence[Compared], rules: str) -> None:
+    """One table where the screen, or a file, has room for it; else one for each measure."""
+    whole = _table(compared, list(MEASURES))
+    needed = Measurement.get(Console(width=1_000), standard_output.options.update(width=1_000), whole).maximum
+    tables = [whole]
+    if standard_output.is_terminal and standard_output.width < needed:
+        tables = [_table(compared, [measure]) for measure in MEASURES]
+    console = standard_output if standard_output.is_terminal else Console(width=needed)
+    console.print(
+        f"What {rules} changes against the standing rules: revenue to the end of the season with salvage,", end=" "
+    )
+    console.print("units left over after it, articles marked down this week.")
+    for table in tables:
+        console.print()
+        console.print(table)
+    console.print(f"\n{CAVEAT}\n")
+
+
+def _table(compared: Sequence[Compared], measures: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("Articles", justify="right")
+    table.add_column("Repriced", justify="right")
+    for measure in measures:
+        for name in (f"{MEASURES[measure]}\nstanding", "\nother", "\n+/-", "\n%"):
+            table.add_column(name, justify="right")
+    for place, group in enumerate(compared):
+        if group.category is None and place:
+            table.add_section()
+        style = "bold" if group.category is None else ""
+        table.add_row(*_cells(group, measures), style=style)
+    return table
+
+
+def _cells(group: Compared, measures: Sequence[str]) -> Iterator[str]:
+    if group.category is not None:
+        yield f"  {group.category}"
+    else:
+        yield f"{group.country}, {group.currency}" if group.country else f"all in {group.currency}"
+    yield f"{group.articles:,}"
+    yield f"{group.repriced:,}"
+    for measure in measures:
+        share = group.difference_pct(measure)
+        yield f"{getattr(group.standing, measure):,.0f}"
+        yield f"{getattr(group.other, measure):,.0f}"
+        yield f"{group.difference(measure):+,.0f}"
+        yield "" if share is None else f"{share:+.1f}"
+
+
+def _machine_readable(group: Compared) -> dict[str, Any]:
+    differences = {
+        measure: {"difference": group.difference(measure), "difference_pct": group.difference_pct(measure)}
+        for measure in MEASURES
+    }
+    return {**asdict(group), **differences}
+
+
+def _draw(compared: Sequence[Compared], week: date, rules: Path | None, picture: Path) -> None:
+    from markdown_pricing.charts import comparison_chart  # here: matplotlib is slow to load
+
+    groups = pd.DataFrame(
+        {
+            "label": next(_cells(group, ())).rstrip(),
+            "whole": group.category is None,
+            **{f"{measure}_pct": group.difference_pct(measure) for measure in ("revenue", "leftover")},
+            "markdowns": group.difference("markdowns"),
+        }
+        for group in compared
+    )
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    picture.write_bytes(comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules"))
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:

@@ -60,9 +60,23 @@ def row_count(lake: Lake, path: str) -> int | None:
 
 def earlier_weeks_with_predictions(lake: Lake, country: str, other_than: date) -> list[date]:
     """The weeks other than `other_than` that have the country's predictions, oldest first."""
+    return [week for week in weeks_with_predictions(lake, country) if week != other_than]
+
+
+def weeks_with_predictions(lake: Lake, country: str | None = None) -> list[date]:
+    """The weeks that have predictions, oldest first: those of `country`, or of any."""
     try:
         entries = lake.entries(paths.PREDICTIONS)
     except FileMissing:
         return []
-    weeks = sorted(week for entry in entries if (week := paths.week_of_folder(entry.name)) and week != other_than)
-    return [week for week in weeks if lake.entry(paths.predictions_file(week, country))]
+    weeks = sorted(week for entry in entries if (week := paths.week_of_folder(entry.name)))
+    return [week for week in weeks if country is None or lake.entry(paths.predictions_file(week, country))]
+
+
+def countries_with_predictions(lake: Lake, week: date) -> list[str]:
+    """The countries whose predictions of that week are kept, by name."""
+    try:
+        entries = lake.entries(f"{paths.PREDICTIONS}/{week}")
+    except FileMissing:
+        return []
+    return sorted(country for entry in entries if (country := paths.country_of_folder(entry.name)))

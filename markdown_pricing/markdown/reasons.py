@@ -1,5 +1,6 @@
 """Why a price is what it is, and what somebody should look at: codes and sentences from one data file."""
 
+import math
 import string
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ WORDS = frozenset(
         "category",
         "target",
         "least_gain",
+        "response",
     )
 )
 REASONS = frozenset(
@@ -80,10 +82,14 @@ class BadReasonCodes(FinalError):
 
 @dataclass(frozen=True)
 class ReasonCodes:
-    """The sentence of each code, in the order in which they take precedence."""
+    """The sentence of each code, in the order in which they take precedence.
+
+    rules : the rule that binds when a code is given, in words; only codes that stand for one
+    """
 
     reasons: Mapping[str, str]
     exceptions: Mapping[str, str]
+    rules: Mapping[str, str]
 
     def choose_reason(self, holds: Mapping[str, BoolArray]) -> CodeArray:
         """The first reason that holds, per article; None where none does."""
@@ -100,6 +106,20 @@ class ReasonCodes:
         return f"{said}; note that {self.exceptions[exception].format_map(words)}."
 
 
+def response_in_words(elasticity: float | None, error: float | None) -> str:
+    """What a lower price does to sales, and how sure that is; empty where it is not known (None or NaN).
+
+    >>> response_in_words(2.13, 0.4)
+    'customers buy about 2.1 % more per percent off, give or take 0.4'
+    >>> response_in_words(None, None)
+    ''
+    """
+    if elasticity is None or math.isnan(elasticity):
+        return ""
+    sure = "" if error is None or math.isnan(error) else f", give or take {error:.1f}"
+    return f"customers buy about {elasticity:.1f} % more per percent off{sure}"
+
+
 def read_reason_codes(path: Path = DEFAULT_FILE) -> ReasonCodes:
     """The codes of a TOML file; raises BadReasonCodes, which lists every fault."""
     try:
@@ -113,6 +133,7 @@ def read_reason_codes(path: Path = DEFAULT_FILE) -> ReasonCodes:
     return ReasonCodes(
         reasons={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "exception"},
         exceptions={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "reason"},
+        rules={code: entry["rule"] for code, entry in content.items() if "rule" in entry},
     )
 
 
@@ -120,9 +141,11 @@ def _faults(code: str, entry: object) -> Iterator[str]:
     if code not in REASONS | EXCEPTIONS:
         yield f"{code}: no rule gives this code"
         return
-    if not isinstance(entry, dict) or entry.keys() != {"kind", "sentence"}:
-        yield f"{code}: give kind and sentence, nothing else"
+    if not isinstance(entry, dict) or entry.keys() - {"rule"} != {"kind", "sentence"}:
+        yield f"{code}: give kind and sentence, and rule where a rule binds; nothing else"
         return
+    if not isinstance(entry.get("rule", ""), str):
+        yield f"{code}: rule {entry['rule']!r} is no text"
     kind = {(True, False): "reason", (False, True): "exception"}.get((code in REASONS, code in EXCEPTIONS), "both")
     if entry["kind"] != kind:
         yield f"{code}: kind is {entry['kind']!r}, but must be {kind!r}"

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import Country
+from markdown_pricing.markdown.changes import change_reasons
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan, plan
 from markdown_pricing.markdown.price_path import Ladders, deepest_sales
-from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes
+from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes, response_in_words
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
 from markdown_pricing.markdown.season import BoolArray
@@ -86,12 +87,14 @@ def recommend(
     model_version: str,
     run_id: str,
     predicted_at: datetime,
+    last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
     """What to do with each article this week, and the path planned for it.
 
     units, dispersion : (articles, rungs, weeks) and (articles,), as `price_path.plan` takes them
     elasticity        : its value and standard error, each (articles,); NaN where unknown
     shelf, level_sd   : (articles, 33) and (articles, weeks), as `price_path.plan` takes them
+    last_rows         : the country's rows of an earlier week, for change_reason alone: no price depends on them
     expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent.
     It is stated before the cost of labels, which the plan weighs (so only when labels cost something can the habit
     show more revenue). Nothing to sell counts as all sold: sell-through 1, left-over 0.
@@ -148,6 +151,8 @@ def recommend(
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)
+    changes = change_reasons(rows, last_rows, history, country.currency, book.version)
+    rows["change_reason"] = pd.Series(changes, dtype=object)  # else pandas makes NaN of None
     return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan))
 
 
@@ -282,6 +287,7 @@ def _sentences(
                 "share": f"{100 * CERTAIN_LEFTOVER_SHARE:.0f}",
                 "target": f"{target:g}",
                 "least_gain": f"{least_gain:g}",
+                "response": f"; {said}" if (said := response_in_words(row.elasticity, row.elasticity_se)) else "",
                 "category": category if isinstance(category, str) and category else "none",
             },
         )

@@ -17,6 +17,7 @@ from markdown_pricing.erp.refresh import newest_week, replace_country
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import SnapshotReplaced, find_snapshot, read_country
 from markdown_pricing.markdown.acceptance import refuse_unless_acceptable
+from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.automation import REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
@@ -165,12 +166,19 @@ def markdown_predictions(
         model, origin = results.model()
         origin = pricing.priced_under(origin, rules, countries[country])
         sold = pricing.CountryWeek.of(frame, week, country)
+        last_rows = results.last_rows()
         recommendations = pricing.price_articles(
-            sold, model, countries[country], rules, origin, context.run.run_id, datetime.now(UTC)
+            sold, model, countries[country], rules, origin, context.run.run_id, datetime.now(UTC), last_rows
         )
         path = results.keep_predictions(recommendations.rows, recommendations.path, origin)
         return dg.MaterializeResult(
-            metadata=figures.of_predictions(recommendations, countries[country].currency, origin, lake.where(path))
+            metadata=figures.of_predictions(
+                recommendations,
+                stability(recommendations.rows, last_rows, sold.history),
+                countries[country].currency,
+                origin,
+                lake.where(path),
+            )
         )
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
+from markdown_pricing.markdown.changes import Stability
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.automation import STAMP, SUPERSEDED_BY
 from markdown_pricing.pricing import LearntTogether
@@ -22,6 +23,7 @@ NO_BREAK = "\u00a0"
 """A space at which no line ends."""
 LEAD_OVER_KEEP, LEAD_OVER_HABIT = "More than keeping today's prices (%)", "More than the old habit (%)"
 ERROR, NAIVE_ERROR = "Error of the model (WAPE, last weeks)", "Error of last week's value (WAPE)"
+UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 GRADE, WHY_THIS_GRADE = "Grade", "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
@@ -85,7 +87,9 @@ def of_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -
     }
 
 
-def of_predictions(priced: Recommendations, currency: str, origin: Provenance, uri: str) -> Metadata:
+def of_predictions(
+    priced: Recommendations, steady: Stability | None, currency: str, origin: Provenance, uri: str
+) -> Metadata:
     from markdown_pricing.charts import PLANS_SHOWN, most_gain, price_paths_chart
 
     rows = priced.rows
@@ -95,6 +99,7 @@ def of_predictions(priced: Recommendations, currency: str, origin: Provenance, u
         "Markdowns": int((rows["action"] == "markdown").sum()),
         **_revenue(rows),
         "Currency": currency,
+        **_stability(steady),
         "Plans that gain most": _table(
             ("Article", "Today", "This week", "Next", "More than keeping"),
             [_plan(row) for row in most_gain(rows, PLANS_SHOWN).itertuples()],
@@ -132,6 +137,17 @@ def _revenue(rows: pd.DataFrame) -> Metadata:
         "Expected revenue": round(plan, 2),
         LEAD_OVER_KEEP: _lead(plan, keep),
         LEAD_OVER_HABIT: _lead(plan, habit),
+    }
+
+
+def _stability(steady: Stability | None) -> Metadata:
+    """Nothing where last week's plan is not known."""
+    if steady is None:
+        return {}
+    return {
+        UNEXPLAINED_CHANGES: round(steady.unexplained_pct, 2),
+        "Plans compared with last week's": steady.articles,
+        "Prices other than planned last week": steady.changed,
     }
 
 

@@ -21,7 +21,10 @@ from markdown_pricing.lake.publish import (
     read_bytes,
     read_table,
     row_count,
+    weeks_with_predictions,
 )
+from markdown_pricing.markdown.changes import RULES_VERSION
+from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
@@ -50,6 +53,22 @@ class Results:
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
         path, _ = self._read(paths.price_paths_file(self.week, self.country))
         return rows, path, origin
+
+    def last_rows(self) -> pd.DataFrame | None:
+        """The rows of the nearest earlier week that has any, with the version of its rules beside them.
+
+        None when there is none or when it can't be read: what it tells is welcome, no price depends on it.
+        """
+        earlier = [week for week in weeks_with_predictions(self.lake, self.country) if week < self.week]
+        if not earlier:
+            return None
+        try:
+            rows, origin = self._read(paths.predictions_file(earlier[-1], self.country))
+            return rows[ROW_COLUMNS].assign(**{RULES_VERSION: origin.rules})
+        except TransientError:
+            raise
+        except Exception:  # of a file that is broken, or of a version that kept other columns
+            return None
 
     def rows_of_last_other_week(self) -> int | None:
         """Articles that were priced in the nearest earlier week; None when there is none."""

@@ -105,6 +105,7 @@ def recommend_for(
     dispersion: float = 0.2,
     units: np.ndarray | None = None,
     country: Country = DEU,
+    last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
     snapshot, history = frames(articles)
     book = RuleBook(rules)
@@ -121,4 +122,5 @@ def recommend_for(
         model_version="test",
         run_id="run",
         predicted_at=PREDICTED_AT,
+        last_rows=last_rows,
     )

@@ -48,8 +48,8 @@ def test_columns_have_the_contract_s_types() -> None:
 
 
 def test_elasticity_is_shown_as_the_model_gives_it() -> None:
-    """Value and standard error; unknown where the model knows none."""
-    snapshot, history = frames([article(), article()])
+    """Value and standard error, and what they say to a buyer; nothing where the model knows none."""
+    snapshot, history = frames([article(stock=400), article(stock=400)])
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
     rows = recommend(
         snapshot,
@@ -68,6 +68,9 @@ def test_elasticity_is_shown_as_the_model_gives_it() -> None:
 
     assert rows["elasticity"].tolist()[0] == 1.8
     assert rows["elasticity_se"].isna().tolist() == [False, True]
+    known, unknown = rows["reason"]
+    assert known.endswith("; customers buy about 1.8 % more per percent off, give or take 0.2.")
+    assert "customers" not in unknown
 
 
 def test_the_band_of_units_holds_the_expected_ones() -> None:

@@ -15,6 +15,8 @@ from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.automation import JOB, STAMP, SUPERSEDED_BY
 from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
+from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
+from markdown_pricing.orchestration.results import Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
@@ -203,6 +205,46 @@ def test_a_price_off_the_ladder_blocks_the_refresh(installation: Installation) -
 
     assert not result.success
     assert installation.erp("SELECT * FROM markdown_recommendations") == []
+
+
+def test_the_second_week_says_what_changed_since_the_first(installation: Installation) -> None:
+    """In a sentence per article that was there, and as a figure beside the predictions; prices are the same."""
+    alone = installation.run(assets=FLOW[:3])
+    without = pd.read_parquet(installation.predictions())
+    installation.run(WEEK_BEFORE)
+
+    beside = installation.run()
+
+    rows, before = (pd.read_parquet(installation.predictions(week)) for week in (WEEK, WEEK_BEFORE))
+    assert before["change_reason"].isna().all()
+    assert (rows["change_reason"].notna() == rows["article_id"].isin(before["article_id"])).all()
+    assert rows["change_reason"].dropna().str.contains(WEEK_BEFORE).all()
+    changing = ["run_id", "predicted_at", "change_reason"]
+    pd.testing.assert_frame_equal(rows.drop(columns=changing), without.drop(columns=changing))
+    seen = [run.asset_materializations_for_node("markdown_predictions")[0].metadata for run in (alone, beside)]
+    assert [UNEXPLAINED_CHANGES in metadata for metadata in seen] == [False, True]
+    published = "SELECT count(*) FROM markdown_recommendations WHERE change_reason IS NOT NULL"
+    assert installation.erp(published) == [(int(rows["change_reason"].notna().sum()),)]
+
+
+def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation) -> None:
+    """As an old version of the package kept it."""
+    installation.predictions(WEEK_BEFORE).parent.mkdir(parents=True)
+    pd.DataFrame({"article_id": ["1"] * 8}).to_parquet(installation.predictions(WEEK_BEFORE))
+
+    result = installation.run()
+
+    assert result.success
+    assert pd.read_parquet(installation.predictions())["change_reason"].isna().all()
+
+
+def test_an_earlier_week_that_is_broken_tells_nothing(installation: Installation) -> None:
+    results = Results(Lake(str(installation.root / "lake")), parse_week(WEEK), "AUT")
+    assert results.last_rows() is None
+    installation.predictions(WEEK_BEFORE).parent.mkdir(parents=True)
+    installation.predictions(WEEK_BEFORE).write_bytes(b"not Parquet")
+
+    assert results.last_rows() is None
 
 
 def test_an_older_week_leaves_the_erp_alone_and_its_partition_empty(installation: Installation) -> None:

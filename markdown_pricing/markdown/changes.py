@@ -1,0 +1,259 @@
+"""What changed since last week's row and why, in a sentence; and how steady the plans are from week to week."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from markdown_pricing.weeks import weeks_between
+
+RULES_VERSION = "rules_version"
+"""Column that may stand beside the rows of an earlier week: the version of the rules they were priced under."""
+SAME_PRICE = 0.005
+DELIVERED_SHARE = 0.02
+"""A smaller rise, as a share of the stock, is a matter of counting."""
+RESPONSE_MOVED = 0.2
+"""A smaller change of the elasticity says nothing to a buyer; nor does one within its standard error."""
+
+Texts = npt.NDArray[np.object_]
+
+
+def change_reasons(
+    rows: pd.DataFrame, last_rows: pd.DataFrame | None, history: pd.DataFrame, currency: str, rules_version: str
+) -> Texts:
+    """(articles,): a sentence per row of this week; None for an article without a row in the week before.
+
+    rows, last_rows : markdown_recommendations of this week and of the nearest earlier one (RULES_VERSION beside it if
+        known), one country each; history : article_id, week, units, the sales before this week
+    """
+    told = np.full(len(rows), None, dtype=object)
+    if last_rows is None or last_rows.empty:
+        return told
+    before, sold = _before(last_rows), _sold(history, last_rows)
+    for place, row in enumerate(rows.to_dict("records")):
+        last = before.get(row["article_id"])
+        if last is not None:
+            step = _Step(row, last, sold.get(row["article_id"]), currency, rules_version)
+            told[place] = step.sentence()
+    return told
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How this week's recommendations keep to last week's plans.
+
+    articles : those whose price was taken and that still sell ; changed : whose price this week is not the planned one
+    unexplained : of those changed, the ones whose sales lay within what was expected (q10 to q90)
+    """
+
+    articles: int
+    changed: int
+    unexplained: int
+
+    @property
+    def unexplained_pct(self) -> float:
+        return 100 * self.unexplained / self.articles
+
+
+def stability(rows: pd.DataFrame, last_rows: pd.DataFrame | None, history: pd.DataFrame) -> Stability | None:
+    """None unless `last_rows` are of the week right before and some of their prices were taken; as change_reasons."""
+    if last_rows is None or last_rows.empty:
+        return None
+    before, sold = _before(last_rows), _sold(history, last_rows)
+    steps = [
+        _Step(row, before[row["article_id"]], sold.get(row["article_id"]), "", "")
+        for row in rows.to_dict("records")
+        if row["article_id"] in before
+    ]
+    compared = [step for step in steps if step.weeks == 1 and step.taken and step.sells]
+    if not compared:
+        return None
+    changed = [step for step in compared if not _same(step.row["recommended_price"], step.planned_now)]
+    return Stability(len(compared), len(changed), sum(not step.surprised for step in changed))
+
+
+def _before(last_rows: pd.DataFrame) -> dict[str, Mapping[str, Any]]:
+    return {row["article_id"]: row for row in last_rows.to_dict("records")}
+
+
+def _sold(history: pd.DataFrame, last_rows: pd.DataFrame) -> dict[str, float]:
+    """Article -> units sold in the week of `last_rows`, of articles that have a row of it."""
+    week = pd.Timestamp(last_rows["week"].iloc[0])
+    then = history[history["week"] == week]
+    return dict(zip(then["article_id"], then["units"].astype(float), strict=True))
+
+
+def _same(one: float, other: float) -> bool:
+    return abs(float(one) - float(other)) < SAME_PRICE
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One article from the earlier week's row to this week's."""
+
+    row: Mapping[str, Any]
+    last: Mapping[str, Any]
+    units: float | None
+    currency: str
+    rules_version: str
+
+    @property
+    def weeks(self) -> int:
+        return weeks_between(self.last["week"], self.row["week"])
+
+    @property
+    def taken(self) -> bool:
+        """Today's price is the one recommended then."""
+        return _same(self.row["current_price"], self.last["recommended_price"])
+
+    @property
+    def sells(self) -> bool:
+        return bool(self.row["stock"] > 0 and self.last["stock"] > 0 and self.row["end_week"] >= self.row["week"])
+
+    @property
+    def sold(self) -> float:
+        """In the week between; from the stock where no sales are on record."""
+        units = float(self.last["stock"] - self.row["stock"]) if self.units is None else self.units
+        return 0.0 if np.isnan(units) else units
+
+    @property
+    def sold_more(self) -> bool:
+        return self.weeks == 1 and self.sold > self.last["expected_units_q90"]
+
+    @property
+    def sold_fewer(self) -> bool:
+        """Only where the price was no higher than the one that those sales were expected at."""
+        dearer = self.row["current_price"] - self.last["recommended_price"] > SAME_PRICE
+        return self.weeks == 1 and self.sold < self.last["expected_units_q10"] and not dearer
+
+    @property
+    def surprised(self) -> bool:
+        return self.sold_more or self.sold_fewer
+
+    @property
+    def planned_now(self) -> float:
+        """The price that last week's plan had for this week."""
+        due = self.last["next_markdown_week"] == self.row["week"]
+        return float(self.last["next_markdown_price"] if due else self.last["recommended_price"])
+
+    def sentence(self) -> str:
+        since, facts, plan = self.last["week"], list(self._facts()), self._plan()
+        if not facts and plan is None:
+            return f"Nothing changed since the week of {since}; the plan is as it was."
+        if not facts and plan == AS_PLANNED:
+            return f"As planned in the week of {since}, it is marked down now."
+        if not facts:
+            within = "sales were within what was expected, and " if self.weeks == 1 and self.sells else ""
+            return f"Since the week of {since}: {within}by the newer forecast {plan}."
+        if not self.sells:
+            return f"Since the week of {since}: {'; '.join(facts)}."
+        if plan is None or plan == AS_PLANNED:
+            then = plan or "the plan is as it was"
+        elif self.taken and len(facts) == 1 and self.last["action"] == "markdown":
+            then = f"by the newer forecast {plan}"  # that a markdown was taken is no cause
+        else:
+            then = f"so {plan}"
+        return f"Since the week of {since}: {'; '.join(facts)}; {then}."
+
+    def _facts(self) -> Iterator[str]:
+        """What happened, what came in, and what the prices rest on now."""
+        row, last = self.row, self.last
+        yield from self._price()
+        if self.surprised:
+            low, high = last["expected_units_q10"], last["expected_units_q90"]
+            how = "more" if self.sold_more else "fewer"
+            yield f"{self.sold:,.0f} units were sold, {how} than the {low:,.0f} to {high:,.0f} expected"
+        if row["stock"] == 0 and last["stock"] > 0:
+            yield "it sold out"
+        delivered = row["stock"] - (last["stock"] - (self.sold if self.weeks == 1 else 0))
+        if delivered > max(DELIVERED_SHARE * last["stock"], 0.5):
+            yield f"{delivered:,.0f} units came into stock"
+        if row["end_week"] != last["end_week"]:
+            yield f"its last selling week moved from {last['end_week']} to {row['end_week']}"
+        if row["end_week"] < row["week"] and last["end_week"] >= last["week"]:
+            yield "its last selling week is over"
+        if not _same(row["list_price"], last["list_price"]):
+            yield f"the list price went from {last['list_price']:.2f} to {row['list_price']:.2f} {self.currency}"
+        yield from self._model()
+        rules = last.get(RULES_VERSION)
+        if isinstance(rules, str) and rules and rules != self.rules_version:
+            yield "the pricing rules were changed"
+
+    def _price(self) -> Iterator[str]:
+        current, advised = float(self.row["current_price"]), float(self.last["recommended_price"])
+        marked = self.last["action"] == "markdown"
+        if self.taken:
+            if marked:
+                yield f"the markdown to {advised:.2f} {self.currency} was taken"
+        elif marked and _same(current, self.last["current_price"]):
+            yield f"the markdown to {advised:.2f} {self.currency} was not taken"
+        else:
+            yield f"the price is {current:.2f} {self.currency}, not the {advised:.2f} recommended"
+
+    def _model(self) -> Iterator[str]:
+        row, last = self.row, self.last
+        if row["model_grade"] != last["model_grade"]:
+            yield f"the model's grade went from {last['model_grade']} to {row['model_grade']}"
+        name, earlier = (str(each["model_version"]).split(" ")[0] for each in (row, last))
+        if name != earlier:
+            yield f"the demand model is {name}, no longer {earlier}"
+        now, then, error = row["elasticity"], last["elasticity"], last["elasticity_se"]
+        if pd.isna(now) or pd.isna(then):
+            return
+        if abs(now - then) > max(RESPONSE_MOVED, 0.0 if pd.isna(error) else error):
+            how = "more" if now > then else "less"
+            yield f"customers look {how} sensitive to price than thought ({now:.1f} % per percent, not {then:.1f})"
+
+    def _plan(self) -> str | None:
+        """How the next markdown moved; None when it did not, or nothing is planned then and now."""
+        then, now = self._next_then(), self._next_now()
+        if then is None or now is None:
+            if now is not None:
+                week, price = now
+                at = "now" if week == self.row["week"] else f"in the week of {week}"
+                return f"a markdown to {price:.2f} {self.currency} {at} is new in the plan"
+            if then is not None and self.sells:
+                return f"the markdown to {then[1]:.2f} {self.currency} that was planned is dropped"
+            return None
+        return self._moved(then, now)
+
+    def _moved(self, then: tuple[date, float], now: tuple[date, float]) -> str | None:
+        later, same = weeks_between(then[0], now[0]), _same(then[1], now[1])
+        at = "now" if now[0] == self.row["week"] else f"in the week of {now[0]}"
+        if later == 0 and same:
+            if at != "now":
+                return None
+            return AS_PLANNED if self.taken else "it is recommended again"
+        to = "" if same else f", and goes to {now[1]:.2f} instead of {then[1]:.2f} {self.currency}"
+        if later == 0:
+            due = "due" if at == "now" else "planned"
+            return f"the markdown {due} {at} goes to {now[1]:.2f} instead of {then[1]:.2f} {self.currency}"
+        count = f"{abs(later)} week{'s' if abs(later) > 1 else ''} {'later' if later > 0 else 'earlier'}"
+        return f"the next markdown comes {count}, {at}{to}"
+
+    def _next_then(self) -> tuple[date, float] | None:
+        """The first markdown still ahead by the earlier plan; one that was not taken is due now."""
+        last, this_week = self.last, self.row["week"]
+        if self.row["current_price"] - last["recommended_price"] > SAME_PRICE:
+            return this_week, float(last["recommended_price"])
+        if pd.isna(last["next_markdown_week"]):
+            return None
+        price = float(last["next_markdown_price"])
+        if self.row["current_price"] - price < SAME_PRICE:
+            return None  # it is as low already
+        return max(last["next_markdown_week"], this_week), price
+
+    def _next_now(self) -> tuple[date, float] | None:
+        row = self.row
+        if row["action"] == "markdown":
+            return row["week"], float(row["recommended_price"])
+        if pd.isna(row["next_markdown_week"]):
+            return None
+        return row["next_markdown_week"], float(row["next_markdown_price"])
+
+
+AS_PLANNED = "it is marked down now as planned"
