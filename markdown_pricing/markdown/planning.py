@@ -6,26 +6,20 @@ of two solutions:
 - sell-through target: a penalty on each unit left over beyond it; when it is hard, the least that reaches it.
 - markdown budget: one multiplier on what markdowns give away, the same for the whole country (the Lagrangian of the
   budget: Talluri & van Ryzin 2004, ch. 3), so that the money goes where it brings most.
+- price groups: planned as one article (`price_groups.py`).
 - least gain: a markdown now has to beat the best plan that waits a week.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, Problem, best_rungs
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
-from markdown_pricing.markdown.price_path import (
-    Ladders,
-    Limits,
-    PathValue,
-    check_units,
-    deepest_rungs,
-    evaluate_path,
-    habit_rungs,
-)
+from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN
+from markdown_pricing.markdown.ladder import FloatArray
+from markdown_pricing.markdown.price_groups import PriceGroups, price_groups
+from markdown_pricing.markdown.price_path import Ladders, Limits, PathValue, check_units, deepest_rungs
 from markdown_pricing.markdown.season import BoolArray
-from markdown_pricing.markdown.shelf import Shelf
+from markdown_pricing.markdown.task import Task
 
 BISECTIONS = 10
 HIGHEST_PENALTY = 4.0
@@ -40,6 +34,7 @@ class Plan:
 
     for_target, too_little_gain, over_budget : (articles,), an option is why this week's price is what it is
     out_of_reach : (articles,), no path that keeps the rules meets a hard sell-through target
+    in_group, group_apart : (articles,), planned as one with the others of its price group; or of one that can't be
     """
 
     best: PathValue
@@ -50,6 +45,8 @@ class Plan:
     too_little_gain: BoolArray
     over_budget: BoolArray
     out_of_reach: BoolArray
+    in_group: BoolArray
+    group_apart: BoolArray
 
 
 def plan(
@@ -73,122 +70,42 @@ def plan(
     """
     units, dispersion = np.asarray(units, dtype=np.float64), np.asarray(dispersion, dtype=np.float64)
     check_units(ladders, units, dispersion, shelf)
-    task = Task(ladders, Limits.of(ladders), units, dispersion, shelf, level_sd)
-    none = np.zeros(len(units), dtype=np.bool_)
+    alone = Task(ladders, Limits.of(ladders), units, dispersion, shelf, level_sd)
+    groups = price_groups(alone) if (ladders.group >= 0).any() else None
+    task = alone if groups is None else Task(**groups.planned_as)
     best = task.solve()
     with_target, penalty, out_of_reach = _for_target(task, best)
     worth_it = _worth_it(task, with_target, penalty)
     affordable = _within_budget(task, worth_it, penalty)
-    moves, *steps = (
-        (value.rungs[:, 0] > 0 for value in (with_target, worth_it, affordable)) if len(units) else [none] * 3
-    )
-    return Plan(
+    anyway, moves, pays, goes = (path.rungs[:, 0] > 0 for path in (best, with_target, worth_it, affordable))
+    no = np.zeros(len(goes), dtype=np.bool_)
+    found = Plan(
         best=affordable,
         keep=task.keep,
         habit=task.habit,
         limits=task.limits,
-        for_target=steps[1] & ~(best.rungs[:, 0] > 0),
-        too_little_gain=moves & ~steps[0],
-        over_budget=steps[0] & ~steps[1],
+        for_target=goes & ~anyway,
+        too_little_gain=moves & ~pays,
+        over_budget=pays & ~goes,
         out_of_reach=out_of_reach,
+        in_group=no,
+        group_apart=no,
     )
+    return found if groups is None else _of_members(found, alone, groups)
 
 
-@dataclass(frozen=True)
-class Task:
-    """What `plan` is asked, and the two paths that are always there; arguments as `plan` takes them."""
-
-    ladders: Ladders
-    limits: Limits
-    units: FloatArray
-    dispersion: FloatArray
-    shelf: FloatArray | None
-    level_sd: FloatArray | None
-    keep: PathValue = field(init=False)
-    habit: PathValue = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "keep", self.value(np.zeros_like(self.limits.touchable, dtype=np.int64)))
-        object.__setattr__(self, "habit", self.value(habit_rungs(self.ladders, self.limits)))
-
-    def value(self, rungs: IntArray) -> PathValue:
-        return evaluate_path(self.ladders, rungs, self.units, self.dispersion, self.shelf)
-
-    @property
-    def tolerated(self) -> FloatArray:
-        """(articles,): units that may be left over."""
-        target = self.ladders.per_article([own.sell_through_target for own in self.ladders.rules])
-        tolerated: FloatArray = (1 - target) * self.ladders.season.stock
-        return tolerated
-
-    def given_away(self, path: PathValue) -> FloatArray:
-        """(articles,): what the path's markdowns take off today's price, over what is sold at them."""
-        price = np.take_along_axis(self.ladders.prices, path.rungs, axis=1)
-        given: FloatArray = ((self.ladders.prices[:, :1] - price) * path.units).sum(axis=1)
-        return given
-
-    def worth(self, path: PathValue, penalty: FloatArray, multiplier: float = 0.0) -> FloatArray:
-        """(articles,): revenue less label cost, penalty and what is given away times the multiplier."""
-        beyond = np.maximum(path.leftover - self.tolerated, 0.0)
-        worth: FloatArray = path.gain - penalty * beyond
-        return worth - multiplier * self.given_away(path) if multiplier else worth
-
-    def solve(
-        self,
-        penalty: FloatArray | None = None,
-        multiplier: float = 0.0,
-        rows: BoolArray | None = None,
-        wait: bool = False,
-    ) -> PathValue:
-        """The best of the dynamic programme's path, keep and habit; `rows` alone are solved, the others keep.
-
-        penalty : (articles,), on each unit left over beyond `tolerated` ; wait : no markdown this week
-        """
-        penalty = np.zeros(len(self.units)) if penalty is None else penalty
-        rungs = self._rungs(
-            penalty, multiplier, np.ones(len(self.units), dtype=np.bool_) if rows is None else rows, wait
-        )
-        best, keep = self.value(rungs), self.worth(self.keep, penalty, multiplier)
-        planned, habit = (self.worth(path, penalty, multiplier) for path in (best, self.habit))
-        if wait:
-            habit = np.where(self.habit.rungs[:, 0] > 0, -np.inf, habit)
-        rungs = np.where((habit > planned)[:, np.newaxis], self.habit.rungs, best.rungs)
-        pays = np.maximum(habit, planned) - keep >= LEAST_GAIN
-        return self.value(rungs * pays[:, np.newaxis])
-
-    def _rungs(self, penalty: FloatArray, multiplier: float, chosen: BoolArray, wait: bool) -> IntArray:
-        ladders, limits, season = self.ladders, self.limits, self.ladders.season
-        prices = (1 + multiplier) * ladders.prices - multiplier * ladders.prices[:, :1]
-        touchable = limits.touchable.copy()
-        if wait:
-            touchable[:, :1] = False
-        shelves = None if self.shelf is None else Shelf.of(np.asarray(self.shelf, dtype=np.float64))
-        path = np.zeros(touchable.shape, dtype=np.int64)
-        for index, own in enumerate(ladders.rules):
-            rows = np.flatnonzero((ladders.rule_of == index) & chosen)
-            rows = rows[np.argsort(-season.weeks_left[rows], kind="stable")]
-            path[rows] = best_rungs(
-                Problem(
-                    price=prices[rows],
-                    allowed=limits.moves[rows],
-                    units=self.units[rows],
-                    dispersion=self.dispersion[rows],
-                    stock=season.stock[rows].astype(np.float64),
-                    salvage=season.salvage_price[rows],
-                    weeks_left=season.weeks_left[rows],
-                    touchable=touchable[rows],
-                    left=limits.left[rows],
-                    wait=limits.wait[rows],
-                    label_cost=limits.label_cost[rows],
-                    penalty=penalty[rows],
-                    tolerated=self.tolerated[rows],
-                    max_markdowns=own.max_markdowns,
-                    weeks_between=own.weeks_between_markdowns,
-                    shelf=None if shelves is None else shelves.part(rows),
-                    level_sd=None if self.level_sd is None else self.level_sd[rows],
-                )
-            )
-        return path
+def _of_members(found: Plan, alone: Task, groups: PriceGroups) -> Plan:
+    """A plan of groups and single articles, as one of articles."""
+    flags = ("for_target", "too_little_gain", "over_budget", "out_of_reach")
+    return Plan(
+        best=alone.value(groups.rungs_of_members(found.best.rungs)),
+        keep=alone.keep,
+        habit=alone.habit,
+        limits=alone.limits,
+        in_group=groups.joined,
+        group_apart=groups.apart,
+        **{flag: getattr(found, flag)[groups.place] for flag in flags},
+    )
 
 
 def _chosen(where: BoolArray, yes: PathValue, no: PathValue) -> PathValue:

@@ -27,6 +27,15 @@ class BadUnits(FinalError):
         super().__init__(f"The demand model's units can't be planned with: {'; '.join(faults)}. Correct the model.")
 
 
+class GroupColumnMissing(FinalError):
+    def __init__(self, column: str, country: Country, columns: Sequence[str]) -> None:
+        attributes = [name for name in columns if name.startswith("attr_")]
+        super().__init__(
+            f"{country.code}: the rule same_price_by names {column}, which the snapshot does not have; it has "
+            f"{', '.join(attributes) or 'no attr_ column'}. Correct the rules file or have the ETL deliver the column."
+        )
+
+
 @dataclass(frozen=True)
 class Ladders:
     """The prices each article may take from now on, with the rules they come from.
@@ -36,6 +45,7 @@ class Ladders:
     rungs : (articles,), how many of them are different prices, at least 1
     off_ladder : (articles,), the current price is neither the list price nor a rung
     whole_ladder_below_salvage : (articles,), no rung may ever be used
+    group : (articles,), articles of the same number >= 0 share one price; -1: it is priced alone
     """
 
     season: Season
@@ -46,6 +56,7 @@ class Ladders:
     off_ladder: BoolArray
     whole_ladder_below_salvage: BoolArray
     habit_cents: IntArray
+    group: IntArray
 
     @property
     def prices(self) -> FloatArray:
@@ -153,7 +164,23 @@ def candidate_prices(
         off_ladder=(season.current_cents != season.list_cents) & ~(ladder == current).any(axis=1),
         whole_ladder_below_salvage=ladder.max(axis=1) < season.floor_cents,
         habit_cents=habit,
+        group=_groups(articles, rules, rule_of, categories, country),
     )
+
+
+def _groups(
+    articles: pd.DataFrame, rules: Sequence[Rules], rule_of: IntArray, categories: pd.Series, country: Country
+) -> IntArray:
+    """(articles,): numbers of the price groups, from 0; -1 without one. Raises GroupColumnMissing."""
+    names = pd.Series([None] * len(articles), index=articles.index, dtype=object)
+    for index, own in enumerate(rules):
+        if own.same_price_by:
+            if own.same_price_by not in articles:
+                raise GroupColumnMissing(own.same_price_by, country, [str(name) for name in articles.columns])
+            value = articles[own.same_price_by]
+            names = names.mask((rule_of == index) & value.notna(), categories + "\n" + value.astype(str))
+    numbers: IntArray = pd.factorize(names)[0].astype(np.int64)
+    return numbers
 
 
 def _filled(current: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:

@@ -39,6 +39,7 @@ class Rules:
     left_over_penalty_pct: float = 0.0
     least_gain_pct: float = 0.0
     markdown_budget: float = math.inf
+    same_price_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,12 @@ def _discounts(value: Any) -> tuple[float, ...]:
     return discounts
 
 
+def _column(value: Any) -> str:
+    if not isinstance(value, str) or not (value == "" or re.fullmatch("attr_[A-Za-z0-9_]+", value)):
+        raise ValueError('not the name of a column attr_…, nor "" for none')
+    return value
+
+
 def _one_of(value: Any, words: Sequence[str]) -> str:
     if value not in words:
         raise ValueError(f"not one of {', '.join(words)}")
@@ -178,6 +185,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "left_over_penalty_pct": lambda value: _number(value, 0, 400),
     "least_gain_pct": lambda value: _number(value, 0, 100),
     "markdown_budget": lambda value: _number(value, 0, math.inf),
+    "same_price_by": lambda value: _column(value),
 }
 
 

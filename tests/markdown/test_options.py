@@ -4,13 +4,16 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from markdown_pricing.countries import Country
-from markdown_pricing.markdown.planning import Plan, Task, plan
-from markdown_pricing.markdown.price_path import Ladders, Limits, candidate_prices
+from markdown_pricing.markdown.planning import Plan, plan
+from markdown_pricing.markdown.price_path import GroupColumnMissing, Ladders, Limits, candidate_prices
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
+from markdown_pricing.markdown.task import Task
+from tests.markdown.rule_checker import broken_rules
 from tests.markdown.seasons import PREDICTED_AT, WEEK, article, frames
 
 MANY = 1_500
@@ -178,6 +181,88 @@ class TestRelabelCost:
         assert (own.best.gain >= own.keep.gain - 1e-9).all()
         markdowns = [(np.diff(one.best.rungs, axis=1, prepend=0) > 0).sum() for one in (standing, own)]
         assert markdowns[1] < 0.9 * markdowns[0]
+
+
+class TestPriceGroups:
+    RULES = Rules(same_price_by="attr_model")
+
+    def rows_and_paths(self, prices: list[float] | None = None):
+        random = np.random.default_rng(3)
+        made = [
+            article(
+                {-1: 49.99, 0: float(random.choice(prices or [49.99, 39.99]))},
+                list_price=49.99,
+                stock=int(random.choice([0, 20, 300, 800])),
+                salvage=float(random.choice([1.0, 8.0, 21.0])),
+                weeks_left=int(random.integers(0, 14)),
+            )
+            for _ in range(MANY)
+        ]
+        snapshot, history = frames(made)
+        model = pd.Series(random.integers(0, MANY // 3, MANY)).astype("str").where(random.random(MANY) < 0.8)
+        snapshot["attr_model"] = model
+        asked = candidate_prices(snapshot, history, Country("DEU"), RuleBook(self.RULES), WEEK)
+        plain = candidate_prices(snapshot, history, Country("DEU"), RuleBook(), WEEK)
+        found, free = (
+            recommend(
+                snapshot,
+                history,
+                Country("DEU"),
+                WEEK,
+                RuleBook(),
+                one,
+                units(one),
+                DISPERSION,
+                model_version="1",
+                run_id="r",
+                predicted_at=PREDICTED_AT,
+            )
+            for one in (asked, plain)
+        )
+        return made, snapshot, found, free
+
+    def test_members_have_one_price_from_their_next_markdown_on(self):
+        made, snapshot, found, _ = self.rows_and_paths()
+        path = found.path.merge(found.rows[["article_id", "current_price", "stock", "exception_code"]], on="article_id")
+        path = path.merge(snapshot[["article_id", "attr_model"]], on="article_id")
+        together = path[(path["stock"] > 0) & path["attr_model"].notna() & (path["price"] < path["current_price"])]
+        together = together[together["exception_code"] != "group_apart"]
+        by_week = together.groupby(["attr_model", "week"])["price"].nunique()
+        assert len(by_week) > 500
+        assert (by_week == 1).all()
+        for own, (_, planned) in zip(made, found.path.groupby("article_id", sort=True), strict=True):
+            priced = list(zip(planned["week"], planned["price"], strict=True))
+            assert list(broken_rules(own, priced, WEEK, Rules(), Country("DEU").price_endings)) == []
+
+    def test_articles_without_a_group_are_planned_as_ever(self):
+        _, snapshot, found, free = self.rows_and_paths()
+        alone = snapshot["attr_model"].isna().to_numpy()
+        assert alone.sum() > MANY / 10
+        pd.testing.assert_series_equal(
+            found.rows.loc[alone, "recommended_price"], free.rows.loc[alone, "recommended_price"]
+        )
+
+    def test_a_group_earns_no_more_than_its_members_alone(self):
+        *_, found, free = self.rows_and_paths()
+        earned = found.rows["expected_revenue"].sum() / free.rows["expected_revenue"].sum()
+        assert 0.9 < earned < 1.0
+        assert (found.rows["reason_code"] == "markdown_with_group").sum() > MANY / 50
+
+    def test_members_without_a_common_rung_stay_apart_and_say_so(self):
+        made = [
+            article(49.99, list_price=49.99, stock=500),
+            article(17.99, list_price=17.99, stock=500, salvage=16.5),
+        ]
+        snapshot, history = frames(made)
+        snapshot["attr_model"] = "m"
+        asked = candidate_prices(snapshot, history, Country("DEU"), RuleBook(self.RULES), WEEK)
+        own = plan(asked, np.full((2, asked.cents.shape[1], asked.weeks), 3.0), np.full(2, 0.2))
+        assert own.group_apart.all()
+        assert not own.in_group.any()
+
+    def test_a_column_that_is_not_there_is_named(self):
+        with pytest.raises(GroupColumnMissing, match="attr_model"):
+            ladders(self.RULES)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from markdown_pricing.countries import Country
-from markdown_pricing.markdown import planning
+from markdown_pricing.markdown import task
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.price_path import BadUnits, Ladders, candidate_prices, evaluate_path
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
@@ -126,7 +126,7 @@ def test_of_markdowns_that_earn_the_same_the_later_is_planned() -> None:
 
 def test_the_habit_is_planned_where_it_brings_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the programme finds: here it finds nothing."""
-    monkeypatch.setattr(planning, "best_rungs", lambda problem: np.zeros_like(problem.units[:, 0], dtype=np.int64))
+    monkeypatch.setattr(task, "best_rungs", lambda problem: np.zeros_like(problem.units[:, 0], dtype=np.int64))
 
     _, own_plan = plan_of(article(stock=400), article(stock=40, salvage=40.0))
 

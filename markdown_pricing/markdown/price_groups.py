@@ -1,0 +1,139 @@
+"""Articles that must have one price, planned as one article.
+
+What they sell is added up; their limits are the strictest member's, their rungs those that all of them have. A member
+that has nothing to sell stays out. From the group's path each member takes the same prices until its own end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.markdown.price_path import Limits
+from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.markdown.task import Task
+
+
+@dataclass(frozen=True)
+class PriceGroups:
+    """planned_as : arguments of the Task of groups and single articles.
+
+    place    : (articles,), each article's row there
+    rung_of  : (articles, planned rungs), the article's own rung at the planned one
+    joined, apart : (articles,), shares its price; is of a group whose prices have no rung in common
+    """
+
+    planned_as: Mapping[str, Any]
+    place: IntArray
+    rung_of: IntArray
+    joined: BoolArray
+    apart: BoolArray
+
+    def rungs_of_members(self, rungs: IntArray) -> IntArray:
+        """(planned, weeks) -> (articles, weeks)."""
+        return np.take_along_axis(self.rung_of, rungs[self.place], axis=1)
+
+
+def price_groups(alone: Task) -> PriceGroups:
+    """The task with each group of two and more that sell as one article; groups come after the single ones."""
+    ladders, season = alone.ladders, alone.ladders.season
+    count, rungs = ladders.cents.shape
+    sells = (season.stock > 0) & (season.weeks_left > 0) & (ladders.group >= 0)
+    place, rung_of = np.full(count, -1), np.tile(np.arange(rungs), (count, 1))
+    joined, apart = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+    groups: list[tuple[IntArray, IntArray]] = []
+    for number in np.unique(ladders.group[sells]):
+        members = np.flatnonzero(sells & (ladders.group == number))
+        if len(members) < 2:
+            continue
+        lower = [ladders.cents[row, 1 : ladders.rungs[row]] for row in members]
+        common = reduce(np.intersect1d, lower)[::-1]
+        if len(common) == 0 and np.ptp(ladders.cents[members, 0]) > 0:
+            apart[members] = True
+            continue
+        own = np.zeros((len(members), rungs), dtype=np.int64)
+        for at, row in enumerate(members):
+            found = 1 + np.searchsorted(-ladders.cents[row, 1 : ladders.rungs[row]], -common)
+            own[at, 1 : len(found) + 1] = found
+            own[at, len(found) + 1 :] = found[-1] if len(found) else 0
+        rung_of[members], joined[members] = own, True
+        groups.append((members, own))
+    single = np.flatnonzero(~joined)
+    place[single] = np.arange(len(single))
+    for at, (members, _) in enumerate(groups):
+        place[members] = len(single) + at
+    return PriceGroups(_planned_as(alone, single, groups), place, rung_of, joined, apart)
+
+
+def _planned_as(alone: Task, single: IntArray, groups: list[tuple[IntArray, IntArray]]) -> dict[str, Any]:
+    ladders = alone.ladders
+    one = [_as_one(alone, members, own) for members, own in groups]
+
+    def rows(name: str, values: Any) -> Any:
+        """The single articles' rows of an array, then the groups'."""
+        return np.concatenate([values[single], *[group[name][np.newaxis] for group in one]])
+
+    def parts(of: Any) -> dict[str, Any]:
+        return {name: rows(name, value) for name, value in vars(of).items() if isinstance(value, np.ndarray)}
+
+    season = replace(ladders.season, **parts(ladders.season))
+    return {
+        "ladders": replace(ladders, season=season, **parts(ladders)),
+        "limits": Limits(**parts(alone.limits)),
+        "units": rows("units", alone.units),
+        "dispersion": rows("dispersion", alone.dispersion),
+        "shelf": None if alone.shelf is None else rows("shelf", alone.shelf),
+        "level_sd": None if alone.level_sd is None else rows("level_sd", alone.level_sd),
+    }
+
+
+def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
+    """What a group is as one article, by the names of the fields that it stands in; own : (members, rungs)."""
+    ladders, limits, season = alone.ladders, alone.limits, alone.ladders.season
+    first, stock = members[0], season.stock[members]
+    by_stock = stock / stock.sum()
+    each = np.arange(len(members))[:, np.newaxis]
+    selling = np.arange(alone.units.shape[2]) < season.weeks_left[members, np.newaxis]
+    units = alone.units[members][each, own] * selling[:, np.newaxis]
+    now = np.maximum(units[:, 0].sum(axis=1), 1e-9)
+    cents = ladders.cents[first, own[0]].copy()
+    # Before they move together members may differ: what they sell at is their mean price.
+    cents[0] = max(round(float(by_stock @ ladders.cents[members, 0])), cents[1] if own.any() else 0)
+    repeated = np.r_[False, own[0, 1:] == own[0, :-1]]
+    moves = np.logical_and.reduce([limits.moves[row][np.ix_(at, at)] for row, at in zip(members, own, strict=True)])
+    shared = {
+        "current_cents": cents[0],
+        "stock": stock.sum(),
+        "stores": season.stores[members].sum(),
+        "salvage_price": by_stock @ season.salvage_price[members],
+        "weeks_left": season.weeks_left[members].max(),
+        "cents": np.minimum.accumulate(cents),
+        "rungs": np.int64((~repeated).sum()),
+        "habit_cents": np.full_like(ladders.habit_cents[first], -1),
+        "left": limits.left[members].min(),
+        "wait": limits.wait[members].max(),
+        "touchable": limits.touchable[members].all(axis=0),
+        "moves": moves & ~repeated,
+        "label_cost": limits.label_cost[members].sum(),
+        "units": units.sum(axis=0),
+        "dispersion": _of_the_sum(alone.dispersion[members], now),
+    }
+    if alone.shelf is not None:
+        shared["shelf"] = by_stock @ alone.shelf[members]
+    if alone.level_sd is not None:
+        shared["level_sd"] = by_stock @ alone.level_sd[members]
+    of_first = {
+        name: value[first]
+        for part in (season, ladders, limits)
+        for name, value in vars(part).items()
+        if isinstance(value, np.ndarray)
+    }
+    return {name: np.asarray(value) for name, value in {**of_first, **shared}.items()}
+
+
+def _of_the_sum(dispersion: FloatArray, mean: FloatArray) -> float:
+    """Dispersion of a sum of independent demands: its variance less its mean, over the mean squared."""
+    return float((dispersion * mean**2).sum() / mean.sum() ** 2)

@@ -1,0 +1,108 @@
+"""What is to be planned, and its solution at given prices of what the options are about."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, Problem, best_rungs
+from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.markdown.price_path import Ladders, Limits, PathValue, evaluate_path, habit_rungs
+from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.markdown.shelf import Shelf
+
+
+@dataclass(frozen=True)
+class Task:
+    """What `plan` is asked, and the two paths that are always there; arguments as `plan` takes them."""
+
+    ladders: Ladders
+    limits: Limits
+    units: FloatArray
+    dispersion: FloatArray
+    shelf: FloatArray | None
+    level_sd: FloatArray | None
+    keep: PathValue = field(init=False)
+    habit: PathValue = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keep", self.value(np.zeros_like(self.limits.touchable, dtype=np.int64)))
+        object.__setattr__(self, "habit", self.value(habit_rungs(self.ladders, self.limits)))
+
+    def value(self, rungs: IntArray) -> PathValue:
+        return evaluate_path(self.ladders, rungs, self.units, self.dispersion, self.shelf)
+
+    @property
+    def tolerated(self) -> FloatArray:
+        """(articles,): units that may be left over."""
+        target = self.ladders.per_article([own.sell_through_target for own in self.ladders.rules])
+        tolerated: FloatArray = (1 - target) * self.ladders.season.stock
+        return tolerated
+
+    def given_away(self, path: PathValue) -> FloatArray:
+        """(articles,): what the path's markdowns take off today's price, over what is sold at them."""
+        price = np.take_along_axis(self.ladders.prices, path.rungs, axis=1)
+        given: FloatArray = ((self.ladders.prices[:, :1] - price) * path.units).sum(axis=1)
+        return given
+
+    def worth(self, path: PathValue, penalty: FloatArray, multiplier: float = 0.0) -> FloatArray:
+        """(articles,): revenue less label cost, penalty and what is given away times the multiplier."""
+        beyond = np.maximum(path.leftover - self.tolerated, 0.0)
+        worth: FloatArray = path.gain - penalty * beyond
+        return worth - multiplier * self.given_away(path) if multiplier else worth
+
+    def solve(
+        self,
+        penalty: FloatArray | None = None,
+        multiplier: float = 0.0,
+        rows: BoolArray | None = None,
+        wait: bool = False,
+    ) -> PathValue:
+        """The best of the dynamic programme's path, keep and habit; `rows` alone are solved, the others keep.
+
+        penalty : (articles,), on each unit left over beyond `tolerated` ; wait : no markdown this week
+        """
+        penalty = np.zeros(len(self.units)) if penalty is None else penalty
+        rungs = self._rungs(
+            penalty, multiplier, np.ones(len(self.units), dtype=np.bool_) if rows is None else rows, wait
+        )
+        best, keep = self.value(rungs), self.worth(self.keep, penalty, multiplier)
+        planned, habit = (self.worth(path, penalty, multiplier) for path in (best, self.habit))
+        if wait:
+            habit = np.where(self.habit.rungs[:, 0] > 0, -np.inf, habit)
+        rungs = np.where((habit > planned)[:, np.newaxis], self.habit.rungs, best.rungs)
+        pays = np.maximum(habit, planned) - keep >= LEAST_GAIN
+        return self.value(rungs * pays[:, np.newaxis])
+
+    def _rungs(self, penalty: FloatArray, multiplier: float, chosen: BoolArray, wait: bool) -> IntArray:
+        ladders, limits, season = self.ladders, self.limits, self.ladders.season
+        prices = (1 + multiplier) * ladders.prices - multiplier * ladders.prices[:, :1]
+        touchable = limits.touchable.copy()
+        if wait:
+            touchable[:, :1] = False
+        shelves = None if self.shelf is None else Shelf.of(np.asarray(self.shelf, dtype=np.float64))
+        path = np.zeros(touchable.shape, dtype=np.int64)
+        for index, own in enumerate(ladders.rules):
+            rows = np.flatnonzero((ladders.rule_of == index) & chosen)
+            rows = rows[np.argsort(-season.weeks_left[rows], kind="stable")]
+            path[rows] = best_rungs(
+                Problem(
+                    price=prices[rows],
+                    allowed=limits.moves[rows],
+                    units=self.units[rows],
+                    dispersion=self.dispersion[rows],
+                    stock=season.stock[rows].astype(np.float64),
+                    salvage=season.salvage_price[rows],
+                    weeks_left=season.weeks_left[rows],
+                    touchable=touchable[rows],
+                    left=limits.left[rows],
+                    wait=limits.wait[rows],
+                    label_cost=limits.label_cost[rows],
+                    penalty=penalty[rows],
+                    tolerated=self.tolerated[rows],
+                    max_markdowns=own.max_markdowns,
+                    weeks_between=own.weeks_between_markdowns,
+                    shelf=None if shelves is None else shelves.part(rows),
+                    level_sd=None if self.level_sd is None else self.level_sd[rows],
+                )
+            )
+        return path
