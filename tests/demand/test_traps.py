@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from markdown_pricing import pricing
-from markdown_pricing.backtest import Twin
+from markdown_pricing.backtest.twin import Twin
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import DemandModel, forecast, make_model, model_names
 from markdown_pricing.demand.step_down import OWN, Choice
