@@ -14,7 +14,7 @@ from markdown_pricing.backtest.twin import PEER, PLANNER
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2937; background: #f8fafc; margin: 0; }
-main { max-width: 1060px; margin: 0 auto; padding: 32px 24px 64px; }
+main { max-width: 1140px; margin: 0 auto; padding: 32px 24px 64px; }
 h1 { font-size: 28px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 40px 0 8px; }
 p { max-width: 76ch; } .what { color: #475569; margin: 0; }
 .cards { display: flex; flex-wrap: wrap; gap: 12px; margin: 24px 0; }
@@ -24,7 +24,7 @@ figure { background: #fff; border: 1px solid #e2e8f0; border-radius: 8px; margin
 figure svg { width: 100%; height: auto; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; background: #fff; font-variant-numeric: tabular-nums; margin: 12px 0; }
-th, td { padding: 5px 14px; border-bottom: 1px solid #e2e8f0; text-align: right; white-space: nowrap; }
+th, td { padding: 5px 11px; border-bottom: 1px solid #e2e8f0; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } thead th { background: #f1f5f9; }
 """
 
