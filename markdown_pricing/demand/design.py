@@ -37,10 +37,10 @@ TERMS = {  # name: prior mean, the country's spread around it, the categories' s
     "age": (0.0, 1.0, 0.3),
     "life_share": (-0.5, 1.0, 0.3),
     "life_share_squared": (0.0, 1.0, 0.3),
-    "sin_1": (0.0, 0.5, 0.3),
-    "cos_1": (0.0, 0.5, 0.3),
-    "sin_2": (0.0, 0.3, 0.1),
-    "cos_2": (0.0, 0.3, 0.1),
+    "sin_1": (0.0, 0.5, 0.8),
+    "cos_1": (0.0, 0.5, 0.8),
+    "sin_2": (0.0, 0.3, 0.25),
+    "cos_2": (0.0, 0.3, 0.25),
 }
 TO_A_CUT = np.zeros(len(TERMS))
 """Times the coefficients of TERMS: the elasticity that a cut of TYPICAL_CUT from the first price answers to."""

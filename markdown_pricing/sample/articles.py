@@ -28,6 +28,7 @@ BUYER_SEES = 0.15
 
 BUYER_ERROR_SD = 0.25
 DECAY_OVER_LIFE = 1.8
+ELASTICITY_RANGE = (1.1, 4.2)
 
 BROKEN_ASSORTMENT = 0.8
 """With s units per store the share 1 − exp(−0.8·s) of customers finds the size; the others leave."""
@@ -48,13 +49,13 @@ class Category:
 
 
 CATEGORIES = (
-    Category("t-shirts", 1.5, 12, (10, 16), 2.7, 2.6, 180, 0.40, 0.10),
-    Category("dresses", 1.1, 35, (12, 20), 2.4, 1.3, 165, 0.45, 0.16),
-    Category("knitwear", 1.1, 32, (14, 24), 2.2, 1.4, 330, 0.60, 0.14),
-    Category("jackets", 0.8, 75, (16, 26), 2.0, 0.9, 310, 0.55, 0.16),
-    Category("trousers", 1.2, 38, (18, 30), 2.1, 1.4, 280, 0.15, 0.10),
-    Category("shoes", 0.9, 55, (16, 28), 2.1, 1.0, 270, 0.20, 0.14),
-    Category("accessories", 0.9, 15, (14, 30), 2.9, 1.8, 345, 0.25, 0.20),
+    Category("t-shirts", 1.5, 12, (10, 16), 3.1, 2.6, 180, 1.00, 0.10),
+    Category("dresses", 1.1, 35, (12, 20), 2.5, 1.3, 165, 1.10, 0.16),
+    Category("knitwear", 1.1, 32, (14, 24), 2.1, 1.4, 330, 1.50, 0.14),
+    Category("jackets", 0.8, 75, (16, 26), 1.7, 0.9, 310, 1.40, 0.16),
+    Category("trousers", 1.2, 38, (18, 30), 1.9, 1.4, 280, 0.40, 0.10),
+    Category("shoes", 0.9, 55, (16, 28), 1.9, 1.0, 270, 0.50, 0.14),
+    Category("accessories", 0.9, 15, (14, 30), 3.5, 1.8, 345, 0.60, 0.20),
 )
 COLOURS = {"black": 0.25, "white": 0.10, "blue": 0.10, "grey": 0.0, "red": -0.05, "green": -0.15, "yellow": -0.30}
 FABRICS = {"cotton": 0.10, "wool": 0.10, "viscose": 0.0, "linen": -0.05, "polyester": -0.15}
@@ -168,7 +169,7 @@ def articles_of(country: Country, lanes: int, first: int, last: int, seed: int) 
         salvage=_salvage(price_list, country.price_endings, uniform(seed, "salvage", number)),
         stores=stores, bought=np.zeros_like(number),
         level=stores * rate * np.exp(looks + hidden + local),
-        decay=decay, elasticity=np.clip(elasticity, 1.6, 3.3), dispersion=dispersion,
+        decay=decay, elasticity=np.clip(elasticity, *ELASTICITY_RANGE), dispersion=dispersion,
     )  # fmt: skip
     guess = (
         stores

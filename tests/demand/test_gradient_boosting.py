@@ -93,5 +93,5 @@ def test_a_fresh_article_is_expected_to_sell_as_its_like_did(model):
     units = model.units(fresh, history, WEEK, fresh[["price"]].to_numpy(), 1)[:, 0, 0]
     half = len(fresh) // 2
     assert units[half:].sum() > 1.3 * units[:half].sum(), "the buyer bought more of what he expects to sell"
-    known = model.dispersion(articles, history, WEEK)
-    assert model.dispersion(fresh, history, WEEK).mean() > known.mean(), "and we are less sure of it"
+    known = model.level_sd(articles, history, WEEK, 1)
+    assert model.level_sd(fresh, history, WEEK, 1).mean() > 1.5 * known.mean(), "and we are less sure of it"
