@@ -1,15 +1,16 @@
-"""Real grocery sales priced, and next week's units foretold beside the naive forecast.
+"""Real grocery sales priced, and next week's units foretold by our models, the naive forecasts and mlforecast.
 
-    python bench/real_sales.py [--model gradient_boosting] [--weeks 4]
+    python bench/real_sales.py [--models gradient_boosting log_linear plain_boosting] [--weeks 8] [--peer PYTHON]
 
-The snapshot's units are hidden from the model and told to the judge afterwards; the naive forecast is last week's
-units. Needs the extra real-sales.
+The snapshot's units are hidden from all and told to the judge afterwards; its prices and promotions are known to all.
+PYTHON is an interpreter with mlforecast (see mlforecast_peer.py). Needs the extra real-sales.
 """
 
 import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from markdown_pricing.sample.grocery import COUNTRY, deliver_grocery, grocery_ta
 
 WEEK = date(2026, 2, 9)
 LAST_WEEK_OF_THE_DATA = 53
+PEER = Path(__file__).parent / "mlforecast_peer.py"
+PEER_NAME, LAST_WEEK, FOUR_WEEKS = "mlforecast", "last week's units", "mean of 4 weeks"
 
 
 def price_all(model: str) -> str:
@@ -37,35 +40,57 @@ def price_all(model: str) -> str:
         return f"{len(rows)} articles, {int((rows['action'] == 'markdown').sum())} markdowns"
 
 
-def errors(model_name: str, snapshot: int) -> dict[str, float]:
-    """WAPE and bias of one week's forecast at the prices at which that week was sold."""
-    frame = pricing.make_training_data(grocery_table(WEEK, snapshot=snapshot), WEEK, COUNTRY)
-    sold = pricing.CountryWeek.of(frame, WEEK, COUNTRY)
-    model = pricing.fit(sold, model_name)
+def foretold(snapshot: int, models: Sequence[str], peer: str | None) -> pd.DataFrame:
+    """A row per article of one week of the data: `actual` units and a column for each forecast."""
+    table = grocery_table(WEEK, snapshot=snapshot)
+    sold = pricing.CountryWeek.of(pricing.make_training_data(table, WEEK, COUNTRY), WEEK, COUNTRY)
+    units = sold.history.groupby("article_id")["units"]
+    found = pd.DataFrame(
+        {
+            "actual": units_of_snapshot(snapshot=snapshot),
+            LAST_WEEK: units.last(),
+            FOUR_WEEKS: units.apply(lambda own: own.tail(4).mean()),
+        }
+    ).loc[sold.articles["article_id"]]
     prices = sold.articles[["price"]].to_numpy(dtype=np.float64)
-    expected = forecast(model, sold.articles, sold.history, WEEK, prices, 1)[:, 0, 0]
-    actual = units_of_snapshot(snapshot=snapshot).loc[sold.articles["article_id"]].to_numpy(dtype=np.float64)
-    last = sold.history.groupby("article_id")["units"].last().loc[sold.articles["article_id"]].to_numpy()
-    mean = sold.history.groupby("article_id")["units"].apply(lambda units: units.tail(4).mean())
-    total = actual.sum()
-    return {
-        "model": np.abs(expected - actual).sum() / total,
-        "last week": np.abs(last - actual).sum() / total,
-        "mean of 4 weeks": np.abs(mean.loc[sold.articles["article_id"]].to_numpy() - actual).sum() / total,
-        "bias of the model": expected.sum() / total - 1,
-    }
+    for name in models:
+        model = pricing.fit(sold, name)
+        found[name] = forecast(model, sold.articles, sold.history, WEEK, prices, 1)[:, 0, 0]
+    if peer:
+        found[PEER_NAME] = _by_mlforecast(table.to_pandas(), peer).loc[found.index]
+    return found.astype(np.float64).assign(snapshot=snapshot)
+
+
+def _by_mlforecast(rows: pd.DataFrame, interpreter: str) -> "pd.Series[float]":
+    with tempfile.TemporaryDirectory() as folder:
+        given, answer = Path(folder) / "rows.parquet", Path(folder) / "units.parquet"
+        rows.to_parquet(given)
+        subprocess.run([interpreter, str(PEER), str(given), str(answer)], check=True, capture_output=True)
+        return pd.read_parquet(answer).set_index("article_id")["units"]
+
+
+def wape_and_bias(found: pd.DataFrame, name: str) -> tuple[float, float]:
+    total = found["actual"].sum()
+    return (found[name] - found["actual"]).abs().sum() / total, found[name].sum() / total - 1
+
+
+def show(found: pd.DataFrame, names: Sequence[str]) -> None:
+    print("| week | " + " | ".join(names) + " |\n|---" + "|---" * len(names) + "|")
+    by_week = found.groupby("snapshot")
+    for week, rows in by_week:
+        print(f"| {week} | " + " | ".join(f"{wape_and_bias(rows, name)[0]:.3f}" for name in names) + " |")
+    print("| all | " + " | ".join(f"{wape_and_bias(found, name)[0]:.3f}" for name in names) + " |")
+    print("| bias, % | " + " | ".join(f"{100 * wape_and_bias(found, name)[1]:+.1f}" for name in names) + " |")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="gradient_boosting")
-    parser.add_argument("--weeks", type=int, default=4)
+    parser.add_argument("--models", nargs="*", default=["gradient_boosting", "log_linear", "plain_boosting"])
+    parser.add_argument("--weeks", type=int, default=8)
+    parser.add_argument("--peer", help="an interpreter that has mlforecast")
     given = parser.parse_args()
-    print(f"`price` on the real sales: {price_all(given.model)}.\n")
+    print(f"`price` on the real sales: {price_all(given.models[0])}.\n")
     snapshots = range(LAST_WEEK_OF_THE_DATA - given.weeks + 1, LAST_WEEK_OF_THE_DATA + 1)
-    table = pd.DataFrame([errors(given.model, snapshot) for snapshot in snapshots], index=list(snapshots))
-    print(f"WAPE one week ahead, {given.model}, prices known, weeks {snapshots[0]} to {snapshots[-1]}\n")
-    print("| week | " + " | ".join(table.columns) + " |\n|---" + "|---" * len(table.columns) + "|")
-    for week, row in table.iterrows():
-        print(f"| {week} | " + " | ".join(f"{value:.3f}" for value in row) + " |")
-    print("| mean | " + " | ".join(f"{value:.3f}" for value in table.mean()) + " |")
+    found = pd.concat([foretold(snapshot, given.models, given.peer) for snapshot in snapshots])
+    print(f"WAPE one week ahead, prices and promotions known, weeks {snapshots[0]} to {snapshots[-1]}\n")
+    show(found, [*given.models, *([PEER_NAME] if given.peer else []), LAST_WEEK, FOUR_WEEKS])
