@@ -1,6 +1,8 @@
 """What Dagster loads, in order of flow."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -34,6 +36,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     flow = [training_data, demand_model, markdown_predictions, erp_refresh]
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in flow])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
+    upkeep, cluster = on_metronome(settings.metronome)
     return dg.Definitions(
         assets=dg.map_asset_specs(
             lambda spec: spec.replace_attributes(partitions_def=weeks if spec.key in by_week else partitions),
@@ -42,16 +45,26 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
         asset_checks=checks_for(partitions),
         jobs=jobs,
         schedules=[schedule],
-        sensors=[sensor],
+        sensors=[sensor, *upkeep],
         resources={
             "lake": Lake(settings.lake_url),
             "demand_training": DemandTraining(model=settings.demand_model, seed=SEED, threads=1),
             "rules": read_rules(settings.rules_file),
             "countries": countries,
             "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
+            **cluster,
         },
         executor=dg.in_process_executor,
     )
+
+
+def on_metronome(cluster: Mapping[str, str]) -> tuple[list[dg.SensorDefinition], dict[str, Any]]:
+    """The sensor that looks after Metronome jobs and the resource that it uses; nothing where no cluster is set."""
+    if not cluster:
+        return [], {}
+    from markdown_pricing.metronome import MetronomeResource, upkeep_sensor
+
+    return [upkeep_sensor()], {"metronome": MetronomeResource.model_validate(cluster)}
 
 
 defs = build(Settings.from_env(os.environ))

@@ -41,6 +41,8 @@ class Settings:
     country_group: tuple[str, ...] | None
     demand_model: str
     device: str
+    metronome: Mapping[str, str]
+    """Fields of the resource `metronome`; empty where runs are not Metronome jobs."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -91,7 +93,17 @@ class Settings:
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
             device=device,
+            metronome=_metronome(environ),
         )
+
+
+def _metronome(environ: Mapping[str, str]) -> dict[str, str]:
+    """METRONOME_URL and its like; the password stays in its variable, which only the client reads."""
+    if not environ.get("METRONOME_URL"):
+        return {}
+    fields = ("url", "job_prefix", "ca_file", "uid", "private_key_file")
+    given = {name: value for name in fields if (value := environ.get(f"METRONOME_{name.upper()}"))}
+    return given | ({"password_env": "METRONOME_PASSWORD"} if environ.get("METRONOME_PASSWORD") else {})
 
 
 def _project() -> Path:

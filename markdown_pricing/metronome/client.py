@@ -1,0 +1,181 @@
+"""Metronome's jobs and runs over HTTP; every answer is read into a value, or into a transient or final error."""
+
+import json
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from .errors import Conflict, Final, NotFound, Transient
+
+SERVICE_PATH = "/service/metronome"
+LONGEST_QUOTE = 500
+
+Json = Any
+
+
+class Metronome:
+    """One cluster. Safe to share between threads.
+
+    url : of the cluster, before /service/metronome
+    verify : trusts the cluster's CA; there is no way to switch verification off
+    retry_s : how long a call that may be repeated is repeated for
+    """
+
+    def __init__(
+        self,
+        url: str,
+        auth: httpx.Auth | None,
+        verify: ssl.SSLContext,
+        *,
+        timeout_s: float = 30.0,
+        retry_s: float = 30.0,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._retry_s = retry_s
+        # The environment's proxies and CA bundles would win over what is configured here.
+        self._http = httpx.Client(base_url=self.url, auth=auth, verify=verify, timeout=timeout_s, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def version(self) -> tuple[int, ...]:
+        """Of Metronome, as (0, 6, 33)."""
+        text = self._call("GET", "/info")["version"]
+        return tuple(int(part) for part in text.split("-")[0].split(".") if part.isdigit())
+
+    def jobs(self) -> list[Json]:
+        """Every job that the account may view, without its runs."""
+        return list(self._call("GET", "/v1/jobs"))
+
+    def job(self, job_id: str) -> Json:
+        """A job with its unfinished runs (`activeRuns`) and its finished ones (`history`). Raises NotFound."""
+        return self._call("GET", f"/v1/jobs/{job_id}", params={"embed": ["activeRuns", "history"]})
+
+    def create_job(self, body: Json) -> Json:
+        """Raises Conflict when a job of this id exists: also when the answer to an earlier try was lost."""
+        return self._call("POST", "/v1/jobs", body=body)
+
+    def delete_job(self, job_id: str) -> None:
+        """The job with its history; runs that are not over are stopped. Content when there is no such job."""
+        try:
+            self._call("DELETE", f"/v1/jobs/{job_id}", params={"stopCurrentJobRuns": "true"})
+        except NotFound:
+            return
+
+    def start_run(self, job_id: str) -> Json:
+        """Starts one run. Not repeated once the cluster may have acted: after Transient, look before asking again."""
+        return self._call("POST", f"/v1/jobs/{job_id}/runs", body={}, repeatable=False)
+
+    def stop_run(self, job_id: str, run_id: str) -> None:
+        """Asks the run to end; its process may live on for the kill grace. Content when it is over already."""
+        try:
+            self._call("POST", f"/v1/jobs/{job_id}/runs/{run_id}/actions/stop", body={})
+        except NotFound:
+            return
+
+    def queue(self) -> dict[str, list[str]]:
+        """Runs that wait for room in the cluster, by job."""
+        return {entry["jobId"]: [run["runId"] for run in entry["runs"]] for entry in self._call("GET", "/v1/queue")}
+
+    def last_lines(self, task_id: str, name: str, lines: int) -> str:
+        """The end of a file of the task's sandbox (`stdout`, `stderr`). Raises Final when it is gone."""
+        path = f"/system/v1/logs/v2/task/{task_id}/file/{name}"
+        params = {"cursor": "END", "skip": f"-{lines}"}
+        return str(self._retried(lambda: self._read_text("GET", path, params), repeatable=False))
+
+    def _call(self, method: str, path: str, *, params: Json = None, body: Json = None, repeatable: bool = True) -> Json:
+        path = SERVICE_PATH + path
+        return self._retried(lambda: read(*self._send(method, path, params, body)), repeatable)
+
+    def _retried(self, call: Callable[[], Json], repeatable: bool) -> Json:
+        retrying = Retrying(
+            retry=retry_if_exception(lambda e: isinstance(e, Transient) and (repeatable or not e.may_have_acted)),
+            wait=wait_random_exponential(multiplier=0.1, max=5),
+            stop=stop_after_delay(self._retry_s),
+            reraise=True,
+        )
+        return retrying(call)
+
+    def _read_text(self, method: str, path: str, params: Json) -> str:
+        where, response = self._send(method, path, params, None)
+        if not response.is_success:
+            raise Final(f"{where} answered {response.status_code}.")
+        return response.text
+
+    def _send(self, method: str, path: str, params: Json, body: Json) -> tuple[str, httpx.Response]:
+        where = f"{method} {self.url}{path}"
+        try:
+            return where, self._http.request(method, path, params=params, json=body)
+        except httpx.ConnectError as error:
+            if isinstance(_root_cause(error), ssl.SSLCertVerificationError):
+                raise Final(f"{where}: {error}. Give the CA of this cluster as `ca_file`.") from None
+            raise Transient(
+                f"{where}: no connection ({error}). Is the cluster up, and `url` right?", may_have_acted=False
+            ) from None
+        except httpx.ConnectTimeout:
+            raise Transient(
+                f"{where}: no connection in time. Is the cluster up, and `url` right?", may_have_acted=False
+            ) from None
+        except httpx.TransportError as error:
+            raise Transient(f"{where}: the answer was lost ({type(error).__name__}: {error}).") from None
+
+
+def read(where: str, response: httpx.Response) -> Json:
+    """The JSON of an answer; raises Transient, or Final with the cluster's own text and what to do.
+
+    A router in front answers for Metronome at times, in HTML or plain text: only JSON is Metronome's word.
+    """
+    status, body = response.status_code, _json(response)
+    if response.is_success:
+        if body is None:
+            raise Final(f"{where} answered {status}, but not in JSON: {_quote(response)}. Is `url` the cluster's?")
+        return body
+    said = f"{where} answered {status}: {_quote(response) if body is None else _message(body)}"
+    if status == 401:
+        raise Final(f"{said}\nThe token was refused although it is new. Check the account in the cluster's IAM.")
+    if status == 403:
+        raise Final(
+            f"{said}\nThe account needs dcos:adminrouter:service:metronome and dcos:service:metronome:metronome:jobs."
+        )
+    if status in (429, 503):
+        raise Transient(said, may_have_acted=False)
+    if status >= 500 or status == 408:
+        raise Transient(said)
+    if body is None:
+        raise Transient(said, may_have_acted=False)
+    if status == 404:
+        raise NotFound(said)
+    if status == 409:
+        raise Conflict(said)
+    raise Final(f"{said}\nCorrect the job's definition: the launcher's configuration or the run's tags.")
+
+
+def _json(response: httpx.Response) -> Json | None:
+    if "json" not in response.headers.get("content-type", ""):
+        return None
+    try:
+        return response.json()
+    except json.JSONDecodeError:
+        return None
+
+
+def _message(body: Json) -> str:
+    if not isinstance(body, dict):
+        return str(body)[:LONGEST_QUOTE]
+    details = "".join(
+        f"\n  - {fault.get('path')}: {'; '.join(fault.get('errors', []))}" for fault in body.get("details", [])
+    )
+    return f"{body.get('message', 'no message')}{details}"
+
+
+def _quote(response: httpx.Response) -> str:
+    return " ".join(response.text.split())[:LONGEST_QUOTE]
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error

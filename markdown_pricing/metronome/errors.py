@@ -1,0 +1,37 @@
+"""What can go wrong with the cluster: decided where the answer is read, by whether repeating can help."""
+
+
+class MetronomeError(Exception):
+    """The cluster did not do what it was asked; the text says what, where, and what to do."""
+
+
+class Transient(MetronomeError):
+    """The cluster could not be asked, or could not answer: nothing is known yet, and a repetition may help.
+
+    may_have_acted : False when the call surely changed nothing, so that any call may be repeated
+    """
+
+    def __init__(self, text: str, *, may_have_acted: bool = True) -> None:
+        super().__init__(text)
+        self.may_have_acted = may_have_acted
+
+
+class Final(MetronomeError):
+    """The cluster refused; the same call would be refused again."""
+
+
+class NotFound(Final):
+    """Metronome knows no such job or run, or the account may not view it."""
+
+
+class Conflict(Final):
+    """The job exists already, or has runs that are not over."""
+
+
+class BadJob(Final):
+    """A job definition that the cluster would refuse."""
+
+    def __init__(self, what: str, faults: list[str]) -> None:
+        self.faults = tuple(faults)
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        super().__init__(f"{what} can't be used:{listed}\nCorrect it and launch the run again.")

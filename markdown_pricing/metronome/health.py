@@ -1,0 +1,122 @@
+"""What Metronome's answer about a job means for its Dagster run. Pure: states and seconds in, verdicts out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+QUEUED_WORDS = ("INITIAL", "STARTING")
+
+
+class State(Enum):
+    """Of the one run that a job has."""
+
+    QUEUED = "waits for room in the cluster"
+    ACTIVE = "has a container"
+    SUCCEEDED = "exited 0"
+    FAILED = "failed, or was stopped"
+    UNSEEN = "is neither running nor in the history"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A job's run as one look at the job shows it; tasks are Metronome's names of its containers."""
+
+    state: State
+    run_id: str = ""
+    tasks: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        run = f"Metronome run {self.run_id}" if self.run_id else "the Metronome run"
+        return f"{run} {self.state.value}"
+
+
+def look(job: Mapping[str, Any]) -> Seen:
+    """`job` as GET /v1/jobs/{id} gives it with activeRuns and history.
+
+    A run that is not over wins over those that are; of several the eldest counts and `others` are too many.
+    A word for the status that is not known counts as a container: it is looked at again, never given up.
+    """
+    active = sorted(job.get("activeRuns") or [], key=lambda run: (run["createdAt"], run["id"]))
+    live = [run for run in active if run["status"] not in ("SUCCESS", "FAILED")]
+    if live:
+        first = live[0]
+        queued = first["status"] in QUEUED_WORDS and not first.get("tasks")
+        return Seen(
+            State.QUEUED if queued else State.ACTIVE, first["id"], _tasks(first), tuple(run["id"] for run in live[1:])
+        )
+    if active:
+        over = State.SUCCEEDED if active[-1]["status"] == "SUCCESS" else State.FAILED
+        return Seen(over, active[-1]["id"], _tasks(active[-1]))
+    history = job.get("history") or {}
+    for key, over in (("successfulFinishedRuns", State.SUCCEEDED), ("failedFinishedRuns", State.FAILED)):
+        for run in history.get(key) or []:
+            return Seen(over, run["id"], tuple(run.get("tasks") or ()))
+    return Seen(State.UNSEEN)
+
+
+def _tasks(run: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(task["id"] for task in run.get("tasks") or [])
+
+
+class Action(Enum):
+    """What to do about a job whose Dagster run has no worker that answers for it."""
+
+    WAIT = "wait"
+    STOP = "stop its container"
+    FAIL = "remove the job, and fail the Dagster run"
+    CANCEL = "remove the job, and report the Dagster run as canceled"
+    REMOVE = "remove the job"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds.
+
+    queue_s : longest wait in Metronome's queue
+    unseen_s : how long a run may be in neither list before it counts as lost; when a run ends, a healthy cluster shows
+        that for milliseconds
+    exit_s : how long a worker may take to exit once its Dagster run is over
+    """
+
+    queue_s: float = 3600.0
+    unseen_s: float = 120.0
+    exit_s: float = 60.0
+
+
+def verdict(
+    status: str, seen: Seen, launched_s: float, still_s: float, over_s: float, limits: Limits
+) -> tuple[Action, str]:
+    """What to do about a job, and why, in words for the reader of the Dagster run.
+
+    status : of the Dagster run, read after the job was looked at: a worker reports before it exits
+    launched_s : seconds since Dagster handed the run to the launcher
+    still_s : seconds since the job was first seen without a run that lives, 0 while one does
+    over_s : seconds since the Dagster run was over, 0 while it is not
+    """
+    lives = seen.state in (State.QUEUED, State.ACTIVE)
+    lost = seen.state is State.UNSEEN and still_s >= limits.unseen_s
+    ended = seen.state in (State.SUCCEEDED, State.FAILED)
+    if status in ("SUCCESS", "FAILURE", "CANCELED"):
+        if seen.state is State.QUEUED or (lives and over_s >= limits.exit_s):
+            return Action.STOP, f"{seen} although the Dagster run is over"
+        # Not seen is not yet gone: a start whose answer was lost may still be on its way.
+        return (Action.REMOVE, f"{seen}") if ended or lost else (Action.WAIT, "")
+    if status == "CANCELING":
+        if seen.state is State.ACTIVE:
+            return Action.STOP, f"{seen} although the Dagster run is to be canceled"
+        if seen.state is State.QUEUED or lost or (ended and still_s >= limits.exit_s):
+            return Action.CANCEL, f"{seen}"
+    if status == "STARTING":
+        if ended:
+            return (
+                Action.FAIL,
+                f"{seen} before the Dagster run began: look at its image and at the first lines it wrote",
+            )
+        if seen.state is State.QUEUED and launched_s >= limits.queue_s:
+            wanted = "Give the cluster room, ask for less by the run's tags, or raise `queue_timeout_s`."
+            return Action.FAIL, f"{seen} for {launched_s:.0f} s, longer than {limits.queue_s:.0f} s. {wanted}"
+        if lost:
+            return Action.FAIL, f"{seen} for {still_s:.0f} s: it was never started, or it is lost"
+    return Action.WAIT, ""

@@ -1,0 +1,265 @@
+"""Each Dagster run is one Metronome job with one run: launched once, stopped when canceled, judged by one look."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster._core.events import EngineEventData
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._grpc.types import ExecuteRunArgs
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from pydantic import Field
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
+from .client import Metronome
+from .errors import Conflict, Final, NotFound, Transient
+from .health import Seen, State, look
+from .job import Constraint, JobDefinition, check, job_id
+from .resource import MetronomeResource
+
+LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
+JOB_TAG = "metronome/job"
+LAST_LINES = 25
+# Whole keys, or their ends, whose values must come from the environment: a job's arguments are shown to all.
+SECRET_KEYS = ("password", "postgres_url", "mysql_url", "token", "secret", "connection_string")
+
+
+class Container(dg.Config):
+    """What the container of a run is given; the tags `metronome/cpus|mem|gpus|image|constraints` of a run win."""
+
+    image: str | None = Field(default=None, description="without it the image that the code location names")
+    cpus: float = JobDefinition.cpus
+    mem: float = Field(default=JobDefinition.mem, description="MB")
+    gpus: int = JobDefinition.gpus
+    disk: float = Field(default=JobDefinition.disk, description="MB")
+    force_pull: bool = True
+    env: dict[str, str] = Field(default={}, description="nothing secret: everybody who may view the job reads it")
+    secrets: dict[str, str] = Field(default={}, description="variable -> path in the cluster's secret store")
+    labels: dict[str, str] = Field(default={}, description="on the job and its task")
+    constraints: list[list[str]] = Field(default=[], description="[attribute, IS | EQ | LIKE | UNLIKE, value] each")
+    artifacts: list[dict[str, Any]] = Field(default=[], description="as Metronome's API writes them")
+    volumes: list[dict[str, Any]] = Field(default=[], description="as Metronome's API writes them")
+    networks: list[dict[str, Any]] = Field(default=[], description="from Metronome 0.6.42 on")
+    user: str | None = None
+    kill_grace_s: float = Field(default=60.0, description="from a stop to the kill")
+
+    def definition(self, id: str, image: str, args: list[str], labels: dict[str, str]) -> JobDefinition:
+        return JobDefinition(
+            id=id,
+            image=image,
+            args=tuple(args),
+            cpus=self.cpus,
+            mem=self.mem,
+            gpus=self.gpus,
+            disk=self.disk,
+            force_pull=self.force_pull,
+            env=self.env,
+            secrets=self.secrets,
+            labels={**self.labels, **labels},
+            constraints=tuple(Constraint(*row) for row in self.constraints),
+            artifacts=tuple(self.artifacts),
+            volumes=tuple(self.volumes),
+            networks=tuple(self.networks),
+            user=self.user,
+            kill_grace_s=self.kill_grace_s,
+        )
+
+
+class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
+    """Set in dagster.yaml; the daemon launches and checks health, the web server terminates.
+
+    What the monitoring of Dagster leaves out is done by `upkeep`: runs that have not begun, and leftovers.
+    """
+
+    def __init__(
+        self,
+        cluster: MetronomeResource,
+        container: Container,
+        settle_s: float = 15.0,
+        inst_data: ConfigurableClassData | None = None,
+    ) -> None:
+        self._inst_data = inst_data
+        self._cluster = cluster
+        self._container = container
+        self._settle_s = settle_s
+        self._unseen_since: dict[str, float] = {}
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        settle = dg.Field(
+            float, default_value=15.0, description="how long a start whose answer was lost is looked for, seconds"
+        )
+        return {**MetronomeResource.to_fields_dict(), **Container.to_fields_dict(), "settle_s": settle}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "MetronomeRunLauncher":
+        values = dict(config_value)
+        settle_s = values.pop("settle_s")
+        of_cluster = {name: values.pop(name) for name in MetronomeResource.to_fields_dict() if name in values}
+        return cls(MetronomeResource(**of_cluster), Container(**values), settle_s, inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Creates the job of the run and starts it, each at most once, whoever else launches the same run.
+
+        Raises BadJob or Final when the cluster would or does refuse it, Transient when it can't be asked.
+        """
+        run = context.dagster_run
+        launch = uuid.uuid4().hex
+        body = self._job(run, launch).to_json()
+        metronome = self._cluster.metronome
+        check(body, metronome.version() if "networks" in body["run"] else (0, 6, 33))
+        try:
+            metronome.create_job(body)
+        except Conflict:
+            if metronome.job(body["id"])["labels"].get(LAUNCH_LABEL) != launch:
+                self._tell(run, "Another process launches this run: its Metronome job exists. It is left to that one.")
+                return
+            # The job is of this very call, whose first answer was lost.
+        started = self._start(metronome, run, body["id"])
+        self._instance.add_run_tags(run.run_id, {JOB_TAG: body["id"]})
+        self._tell(run, started)
+
+    def _job(self, run: dg.DagsterRun, launch: str) -> JobDefinition:
+        origin = run.job_code_origin
+        if origin is None:
+            raise Final(f"Run {run.run_id} has no code location: launch it from a loaded one.")
+        _refuse_literal_secrets(self._instance)
+        image = self._container.image or origin.repository_origin.container_image
+        image = image or run.tags.get("metronome/image")
+        if image is None:
+            raise Final(
+                "No image: set the launcher's `image`, the code server's DAGSTER_CURRENT_IMAGE, or metronome/image."
+            )
+        # The worker's exit code is Metronome's only word on how a run ended.
+        execute = ExecuteRunArgs(
+            job_origin=origin,
+            run_id=run.run_id,
+            instance_ref=self._instance.get_ref(),
+            set_exit_code_on_failure=True,
+        )
+        labels = {RUN_LABEL: run.run_id, LAUNCH_LABEL: launch}
+        id = job_id(self._cluster.job_prefix, run.run_id)
+        return self._container.definition(id, image, list(execute.get_command_args()), labels).with_tags(run.tags)
+
+    def _start(self, metronome: Metronome, run: dg.DagsterRun, id: str) -> str:
+        """What happened, in words. A start whose answer was lost is looked for; it is never asked for twice."""
+        try:
+            return f"Metronome run {metronome.start_run(id)['id']} of {id} waits for room in the cluster."
+        except Transient as error:
+            lost = str(error)
+        looks = Retrying(
+            retry=retry_if_result(lambda seen: seen.state is State.UNSEEN),
+            wait=wait_fixed(min(1.0, self._settle_s / 5)),
+            stop=stop_after_delay(self._settle_s),
+        )
+        try:
+            return f"{looks(lambda: look(metronome.job(id)))}; the answer to its start was lost.\n{lost}"
+        except Transient:
+            # Nothing is known. If a worker came of it, it goes on; if not, the upkeep fails the run.
+            return f"Whether {id} was started is not known yet.\n{lost}"
+        except RetryError:
+            # Without its job nothing can start late; what Dagster launches next has a job of its own.
+            metronome.delete_job(id)
+            raise Transient(f"{id} was not started within {self._settle_s:.0f} s, and is removed.\n{lost}") from None
+
+    def terminate(self, run_id: str) -> bool:
+        """Stops the run's container; what had none is canceled here, for nobody else would say so."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        self._instance.report_run_canceling(run)
+        seen = self._look(run)
+        if seen.state is State.ACTIVE:
+            self._cluster.metronome.stop_run(self._id(run), seen.run_id)
+        else:
+            self._cluster.metronome.delete_job(self._id(run))
+            self._instance.report_run_canceled(run, f"Canceled: {seen}.")
+        return True
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Raises when the cluster can't tell: Dagster then leaves the run as it is, and asks again.
+
+        Every other answer than RUNNING and SUCCESS would fail the run.
+        """
+        seen = self._look(run)
+        since = self._unseen_since.pop(run.run_id, time.monotonic())
+        for other in seen.others:
+            self._cluster.metronome.stop_run(self._id(run), other)
+        if seen.state in (State.QUEUED, State.ACTIVE):
+            return CheckRunHealthResult(WorkerStatus.RUNNING, str(seen), run_worker_id=seen.run_id)
+        now = self._instance.get_run_by_id(run.run_id)
+        if now is not None and now.is_finished:
+            return CheckRunHealthResult(WorkerStatus.SUCCESS, str(seen), run_worker_id=seen.run_id)
+        if seen.state is State.UNSEEN and time.monotonic() - since < self._cluster.unseen_timeout_s:
+            self._unseen_since[run.run_id] = since
+            return CheckRunHealthResult(WorkerStatus.RUNNING, f"{seen}; it may be on its way from one to the other")
+        return CheckRunHealthResult(
+            WorkerStatus.FAILED, f"{seen}, and did not end its Dagster run", run_worker_id=seen.run_id
+        )
+
+    def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str:
+        """Where the job and its logs are, and the last lines of them, when they can be had."""
+        return describe(self._cluster.metronome, self._id(run), self._look(run))
+
+    def _look(self, run: dg.DagsterRun) -> Seen:
+        try:
+            return look(self._cluster.metronome.job(self._id(run)))
+        except NotFound:
+            return Seen(State.UNSEEN)
+
+    def _id(self, run: dg.DagsterRun) -> str:
+        return job_id(self._cluster.job_prefix, run.run_id)
+
+    def _tell(self, run: dg.DagsterRun, message: str) -> None:
+        url = dg.MetadataValue.url(page(self._cluster.url, self._id(run)))
+        data = EngineEventData(metadata={"Metronome job": url})
+        self._instance.report_engine_event(message, run, data, cls=type(self))
+
+
+def page(url: str, id: str) -> str:
+    """The job in the cluster's own user interface."""
+    return f"{url}/#/jobs/detail/{id}"
+
+
+def describe(metronome: Metronome, id: str, seen: Seen) -> str:
+    """A job and its run for somebody who looks for what happened."""
+    lines = [f"Metronome job {id}: {seen}. {page(metronome.url, id)}"]
+    for task in seen.tasks[-1:]:
+        for name in ("stderr", "stdout"):
+            try:
+                text = metronome.last_lines(task, name, LAST_LINES)
+            except (Final, Transient) as error:
+                lines.append(f"{name} of {task} can't be had: {error}")
+            else:
+                lines.append(f"Last lines of {name} of {task}:\n{text}")
+    return "\n".join(lines)
+
+
+def _refuse_literal_secrets(instance: dg.DagsterInstance) -> None:
+    """The instance's configuration goes to the worker in the job's arguments; raises Final if it holds a secret."""
+    for name, data in instance.get_ref().to_dict().items():
+        if isinstance(data, ConfigurableClassData) and (found := _literal_secret(data.config_dict)):
+            raise Final(f"dagster.yaml, {name}: give `{found}` as {{env: NAME}}; as text it would stand in every job.")
+
+
+def _literal_secret(value: Any) -> str | None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if isinstance(inner, str) and inner and str(key).endswith(SECRET_KEYS):
+                return str(key)
+            if found := _literal_secret(inner):
+                return found
+    return None
