@@ -139,6 +139,23 @@ def explain(**options: Any) -> int:
     return explain(Settings.from_env(os.environ), **options)
 
 
+@cli.command("metronome-jobs")
+@click.option("--groups", type=click.IntRange(min=1), required=True, help="Contiguous groups of countries: jobs.")
+@click.option("--image", required=True, help="Image of the container.")
+@click.option("--secret", default="markdown-pricing/erp-password", show_default=True, help="Path of DB_PASSWORD's.")
+@click.option("--prefix", default="markdown-pricing", show_default=True, help="Of the jobs' ids.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
+@json_option
+def metronome_jobs(**options: Any) -> int:
+    """Write Metronome job definitions that price without a Dagster server, one for each group of countries.
+
+    Each runs `markdown-pricing run` with its COUNTRY_GROUP on this installation's lake and ERP.
+    """
+    from markdown_pricing.commands.metronome_jobs import metronome_jobs
+
+    return metronome_jobs(Settings.from_env(os.environ), **options)
+
+
 @cli.command()
 @json_option
 def doctor(**options: Any) -> int:

@@ -31,7 +31,19 @@ MAY_IMPORT = {
     "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts"},
     "commands": BASE
     | SCIENCE
-    | {"lake", "erp", "sample", "pricing", "backtest", "charts", "provenance", "orchestration", "settings", "device"},
+    | {
+        "lake",
+        "erp",
+        "sample",
+        "pricing",
+        "backtest",
+        "charts",
+        "provenance",
+        "orchestration",
+        "settings",
+        "device",
+        "metronome",
+    },
     "metronome": set(),
     "definitions": BASE | SCIENCE | {"lake", "orchestration", "pricing", "settings", "device", "metronome"},
     "__main__": BASE | {"settings", "commands"},

@@ -1,0 +1,50 @@
+"""`markdown-pricing metronome-jobs`: job definitions for the published way, without a Dagster server."""
+
+import json
+from pathlib import Path
+
+from markdown_pricing.commands.console import print_json
+from markdown_pricing.countries import read_countries, split_countries
+from markdown_pricing.errors import UsageError
+from markdown_pricing.settings import Settings
+
+
+def metronome_jobs(
+    settings: Settings, groups: int, image: str, secret: str, prefix: str, out: Path, as_json: bool
+) -> int:
+    """One file of a job for each contiguous group of countries; each job's `run` has a Dagster of its own."""
+    try:
+        from markdown_pricing.metronome.errors import BadJob
+        from markdown_pricing.metronome.job import JobDefinition, check
+    except ImportError as error:
+        raise UsageError(f"{error}. Install the extra `metronome`: pip install 'markdown-pricing[metronome]'") from None
+    given = {"MARKDOWN_PRICING_LAKE": settings.lake_url, "MARKDOWN_PRICING_ERP": settings.erp_url}
+    if settings.erp_user:
+        given["DB_USER"] = settings.erp_user
+    parts = split_countries(list(read_countries(settings.countries_file)), groups)
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for number, countries in enumerate(parts, start=1):
+        job = JobDefinition(
+            id=f"{prefix}.group-{number}-of-{len(parts)}",
+            image=image,
+            args=("markdown-pricing", "run"),
+            env={**given, "COUNTRY_GROUP": ",".join(countries)},
+            secrets={"DB_PASSWORD": secret},
+            labels={"countries": ",".join(countries)},
+            kill_grace_s=60.0,
+        )
+        body = job.to_json()
+        try:
+            check(body)
+        except BadJob as error:
+            raise UsageError(str(error)) from None
+        file = out / f"{job.id}.json"
+        file.write_text(json.dumps(body, indent=2) + "\n")
+        written.append({"file": str(file), "countries": countries})
+    if as_json:
+        print_json({"jobs": written})
+    else:
+        for entry in written:
+            print(f"{entry['file']}  {','.join(entry['countries'])}")
+    return 0
