@@ -1,5 +1,6 @@
 # make run    price the 45 countries of a sample lake into SQLite, from a fresh checkout
 # make ui     look at it in the Dagster UI
+# make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
 # make test   all tests;  make check  what a reviewer runs: format, lint, types, tests
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 # The sample's own week: without it five years of weeks would be opened and found missing.
 first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_training_data/20*))))
 
-.PHONY: run price-sample ui test check format lint types bench clean
+.PHONY: run price-sample ui test check format lint types bench metronome-demo clean
 
 run: .venv/run
 	@ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || $(BIN)/markdown-pricing sample --lake $(SAMPLE_LAKE)
@@ -49,6 +50,9 @@ types: .venv/dev
 bench: .venv/dev
 	@$(BIN)/python bench/one_country.py
 	@$(BIN)/python bench/pricing.py
+
+metronome-demo: .venv/dev
+	@$(BIN)/python -m tests.doubles.demo --port $(or $(PORT),3000)
 
 # What pip does not bring: as root it is installed, else named.
 need = @$(1) >/dev/null 2>&1 \

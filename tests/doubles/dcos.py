@@ -387,14 +387,20 @@ class Dcos:
         env = {k: v if isinstance(v, str) else sources[v["secret"]] for k, v in run.spec["env"].items()}
         base = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH") if key in os.environ}
         with open(sandbox / "stdout", "wb") as out, open(sandbox / "stderr", "wb") as err:
-            run.process = subprocess.Popen(
-                run.spec["args"],
-                cwd=sandbox,
-                env={**base, "MESOS_SANDBOX": str(sandbox), **env},
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            )
+            try:
+                run.process = subprocess.Popen(
+                    run.spec["args"],
+                    cwd=sandbox,
+                    env={**base, "MESOS_SANDBOX": str(sandbox), **env},
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                err.write(f"{error}\n".encode())
+        if run.process is None:
+            self._over(run, "FAILED")
+            return
         run.status = "ACTIVE"
         self._processes.setdefault(run.job_id, []).append(run.process)
         self.most_alive[run.job_id] = max(self.most_alive.get(run.job_id, 0), len(self.alive(run.job_id)))
