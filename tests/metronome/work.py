@@ -56,3 +56,6 @@ def leaving() -> None:
 @dg.job(executor_def=dg.in_process_executor)
 def failing() -> None:
     break_down()
+
+
+defs = dg.Definitions(jobs=[short, long, leaving, failing])
