@@ -97,6 +97,20 @@ class JobDefinition:
         return {"id": self.id, "labels": dict(self.labels), "run": run}
 
 
+def constraints(rows: Any) -> tuple[Constraint, ...]:
+    """Of rows [attribute, operator, value]; raises ValueError when a row is anything else."""
+    match rows:
+        case list() if all(
+            isinstance(row, list)
+            and len(row) == 3
+            and all(isinstance(part, str) for part in row)
+            and row[1] in OPERATORS
+            for row in rows
+        ):
+            return tuple(Constraint(*row) for row in rows)
+    raise ValueError(rows)
+
+
 def job_id(prefix: str, run_id: str) -> str:
     """The job of a Dagster run: always the same, so that a repeated launch finds it."""
     return f"{prefix}.{run_id}"
@@ -136,13 +150,4 @@ def _number(text: str) -> float:
 
 
 def _constraints(text: str) -> tuple[Constraint, ...]:
-    match json.loads(text):
-        case list(rows) if all(
-            isinstance(row, list)
-            and len(row) == 3
-            and all(isinstance(part, str) for part in row)
-            and row[1] in OPERATORS
-            for row in rows
-        ):
-            return tuple(Constraint(*row) for row in rows)
-    raise ValueError(text)
+    return constraints(json.loads(text))

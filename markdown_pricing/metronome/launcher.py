@@ -14,9 +14,9 @@ from pydantic import Field
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from .client import Metronome
-from .errors import Conflict, Final, NotFound, Transient
+from .errors import BadJob, Conflict, Final, NotFound, Transient
 from .health import Seen, State, look
-from .job import Constraint, JobDefinition, check, job_id
+from .job import OPERATORS, JobDefinition, check, constraints, job_id
 from .resource import MetronomeResource
 
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
@@ -46,6 +46,12 @@ class Container(dg.Config):
     kill_grace_s: float = Field(default=60.0, description="from a stop to the kill")
 
     def definition(self, id: str, image: str, args: list[str], labels: dict[str, str]) -> JobDefinition:
+        """Of one run; raises BadJob."""
+        try:
+            wanted = constraints(self.constraints)
+        except ValueError as error:
+            rule = f"constraints: {error}: [attribute, {' | '.join(OPERATORS)}, value] each was expected"
+            raise BadJob("The launcher's configuration", [rule]) from None
         return JobDefinition(
             id=id,
             image=image,
@@ -58,7 +64,7 @@ class Container(dg.Config):
             env=self.env,
             secrets=self.secrets,
             labels={**self.labels, **labels},
-            constraints=tuple(Constraint(*row) for row in self.constraints),
+            constraints=wanted,
             artifacts=tuple(self.artifacts),
             volumes=tuple(self.volumes),
             networks=tuple(self.networks),

@@ -6,6 +6,7 @@ import pytest
 
 from markdown_pricing.metronome.errors import BadJob
 from markdown_pricing.metronome.job import Constraint, JobDefinition, check, job_id
+from markdown_pricing.metronome.launcher import Container
 
 RUN = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 JOB = JobDefinition(job_id("dagster.pricing", RUN), "registry/pricing:1", args=("true",))
@@ -79,3 +80,9 @@ def test_networks_are_refused_before_the_version_that_brought_them() -> None:
 def test_what_the_cluster_would_refuse_is_not_sent(job: JobDefinition) -> None:
     with pytest.raises(BadJob):
         check(job.to_json())
+
+
+@pytest.mark.parametrize("row", [["rack", "LIKE"], ["rack", "NEAR", "a"], [1, "IS", "a"]])
+def test_a_bad_constraint_of_the_configuration_is_told(row: list[str]) -> None:
+    with pytest.raises(BadJob, match="attribute, IS"):
+        Container.model_construct(**{**Container().model_dump(), "constraints": [row]}).definition("a", "b", [], {})
