@@ -15,7 +15,7 @@ from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, newest_week
 from markdown_pricing.markdown.rules import read_rules
-from markdown_pricing.orchestration.local_round import Outcome, learn_shared_demand, price_countries
+from markdown_pricing.orchestration.local_round import Outcome, end_on_a_stop, learn_shared_demand, price_countries
 from markdown_pricing.orchestration.results import shared_demand_at_hand
 from markdown_pricing.settings import DATA, Settings
 
@@ -37,6 +37,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     if len(chosen) > 1:
         _share_demand(lake, snapshot)
+    end_on_a_stop()
     outcomes: list[Outcome] = []
     with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
         for outcome in price_countries(snapshot.week, _largest_first(chosen, snapshot), workers):

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from threading import Thread
+from types import FrameType
 from typing import Any
 
 import dagster as dg
@@ -139,6 +140,17 @@ def _why_failed(result: dg.ExecuteInProcessResult) -> str:
                 return failure.user_failure_data.description
             return (failure.error.cause or failure.error).message.strip() if failure.error else "no reason given"
     return "the run ended without a failed step; see its log in the Dagster UI"
+
+
+def end_on_a_stop() -> None:
+    """SIGTERM, a container's stop, ends this command and its workers as Ctrl-C does: each run says that it is over."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def _end_with_the_command() -> None:

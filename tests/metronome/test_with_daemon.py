@@ -20,6 +20,8 @@ from tests.metronome import work
 from tests.metronome.conftest import Site, settings
 
 WITHIN_S = 90
+# On a busy machine a second may pass between the two calls of a launch.
+UNHURRIED = {"unseen_timeout_s": 5.0}
 FORCE_TERMINATION = """
     mutation ($runId: String!) {
       terminateRun(runId: $runId, terminatePolicy: MARK_AS_CANCELED_IMMEDIATELY) { __typename }
@@ -47,7 +49,7 @@ class Servers:
             defs = dg.Definitions(
                 jobs=[work.short, work.long],
                 sensors=[upkeep_sensor(1)],
-                resources={{"metronome": MetronomeResource(**{settings(site.dcos)!r})}},
+                resources={{"metronome": MetronomeResource(**{settings(site.dcos) | UNHURRIED!r})}},
             )
             """)
         )
