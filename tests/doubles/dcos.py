@@ -1,4 +1,4 @@
-"""DC/OS at the wire: Admin Router, IAM and Metronome 0.6.33, whose jobs run as processes of this machine.
+"""DC/OS at the wire: Admin Router, IAM and Metronome 0.6.33 or 0.6.70, whose jobs run as processes of this machine.
 
 It keeps what makes Metronome hard to use: a run leaves the list of runs before its history knows it, a stop answers
 before the process is dead, a job deleted takes its history along, and an answer can be lost after the work was done.
@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from ipaddress import ip_address
 from pathlib import Path
 from threading import Condition, Event, Thread
@@ -93,23 +94,20 @@ class Job:
 class Dcos:
     """`with Dcos(folder) as dcos:`; `slots` is the room of the cluster, `keeps_history` False the gap that stays."""
 
-    def __init__(self, folder: Path, slots: int = 10, images: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self, folder: Path, slots: int = 10, images: tuple[str, ...] | None = None, version: str = "0.6.33"
+    ) -> None:
         self.folder = folder
-        self.slots = slots
         self.images = images
+        self.version = version
         self.secrets: dict[str, str] = {}
-        self.users = {"robot": "let-me-in"}
         self.keys: dict[str, str] = {}
-        self.forbidden: set[str] = set()
-        self.hidden = False
-        self.keeps_history = True
-        self.forgets_runs = False
-        self.kill_grace_s = 1.0
         self.token_life_s = 3600.0
         self.jobs: dict[str, Job] = {}
         self.bodies: list[dict[str, Any]] = []
         self.requests: list[str] = []
         self.most_alive: dict[str, int] = {}
+        self.most_alive_at_once = 0
         self._processes: dict[str, list[subprocess.Popen[bytes]]] = {}
         self._faults: list[Fault] = []
         self._held: dict[str, tuple[Event, Event]] = {}
@@ -118,6 +116,7 @@ class Dcos:
         self._changed = Condition()
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.ca_file = folder / "ca.pem"
+        self.heal(slots)
 
     # A test's hand on the world
 
@@ -125,9 +124,19 @@ class Dcos:
         with self._changed:
             self._faults += faults
 
-    def heal(self) -> None:
+    def heal(self, slots: int = 10) -> None:
+        """All is as on a good day."""
         with self._changed:
             self._faults.clear()
+            self.users = {"robot": "let-me-in"}
+            self.forbidden: set[str] = set()
+            self.refuses: dict[str, Any] | None = None
+            self.hidden = False
+            self.keeps_history = True
+            self.forgets_runs = False
+            self.kill_grace_s = 1.0
+            self.slots = slots
+            self._fill()
 
     def revoke_tokens(self) -> None:
         with self._changed:
@@ -151,6 +160,13 @@ class Dcos:
     def alive(self, job_id: str) -> list[int]:
         """Process ids of the job's containers that have not ended, wherever Metronome thinks that they are."""
         return [process.pid for process in self._processes.get(job_id, []) if process.poll() is None]
+
+    def all_alive(self) -> list[int]:
+        return [pid for job_id in self._processes for pid in self.alive(job_id)]
+
+    @property
+    def fails(self) -> bool:
+        return bool(self._faults)
 
     def run_of(self, job_id: str) -> Run:
         return next(iter(self.jobs[job_id].runs.values()))
@@ -294,7 +310,7 @@ class Dcos:
     def _metronome(self, method: str, parts: list[str], query: dict[str, list[str]], body: Any) -> "Answer":
         match method, parts:
             case "GET", ["info"]:
-                return Answer(200, {"version": "0.6.33", "libVersion": "0.6.33", "config": {}})
+                return Answer(200, {"version": self.version, "libVersion": self.version, "config": {}})
             case "GET", ["v1", "queue"]:
                 waiting = {id: [r.id for r in job.runs.values() if r.task is None] for id, job in self.jobs.items()}
                 return Answer(
@@ -307,6 +323,8 @@ class Dcos:
         job = self.jobs.get(parts[2]) if parts[:2] == ["v1", "jobs"] and len(parts) > 2 else None
         if parts[:2] != ["v1", "jobs"]:
             return Answer(404, {"message": "Unknown route.", "requestPath": "/" + "/".join(parts)})
+        if (job is None or self.hidden) and method == "GET" and parts[3:] == ["runs"] and not self._is_later:
+            return Answer(200, [])
         if job is None or self.hidden:
             return Answer(404, {"id": parts[2], "message": "Job not found"})
         match method, parts[3:]:
@@ -335,19 +353,26 @@ class Dcos:
         self.bodies.append(body)
         faults = [
             {"path": "/" + "/".join(map(str, error.path)), "errors": [error.message]}
-            for error in _schema().iter_errors(body)
+            for error in _schema(self._is_later).iter_errors(body)
         ]
-        if not faults and set(body["run"].get("secrets", {})) != {
-            value["secret"] for value in body["run"].get("env", {}).values() if isinstance(value, dict)
-        }:
+        if not faults and set(body["run"].get("secrets", {})) != _used_secrets(body["run"]):
             faults = [{"path": "/run/secrets", "errors": ["Secret names are missing or unused"]}]
+        if self.refuses:
+            faults = [self.refuses]
         if faults:
             return Answer(422, {"message": "Object is not valid", "details": faults})
         if body["id"] in self.jobs:
             return Answer(409, {"message": "Job with this id already exists"})
         full = copy.deepcopy({"labels": {}, **body, "run": {**DEFAULTS, **body["run"]}})
+        if self._is_later:
+            full = {"dependencies": [], "schedules": [], **full, "run": {"networks": [], **full["run"]}}
         self.jobs[body["id"]] = Job(full)
         return Answer(201, full)
+
+    @property
+    def _is_later(self) -> bool:
+        """Than 0.6.33."""
+        return self.version != "0.6.33"
 
     def _job(self, job: Job, query: dict[str, list[str]]) -> dict[str, Any]:
         embed = query.get("embed", [])
@@ -372,8 +397,8 @@ class Dcos:
         """Containers for the runs that wait, as far as there is room."""
         for job in list(self.jobs.values()):
             for run in list(job.runs.values()):
-                taken = sum(r.process is not None for j in self.jobs.values() for r in j.runs.values())
-                if run.process is None and taken < self.slots:
+                # What was stopped takes its room until its process is dead.
+                if run.process is None and len(self.all_alive()) < self.slots:
                     self._contain(run)
 
     def _contain(self, run: Run) -> None:
@@ -389,7 +414,7 @@ class Dcos:
         with open(sandbox / "stdout", "wb") as out, open(sandbox / "stderr", "wb") as err:
             try:
                 run.process = subprocess.Popen(
-                    run.spec["args"],
+                    run.spec.get("args") or ["/bin/sh", "-c", run.spec["cmd"]],
                     cwd=sandbox,
                     env={**base, "MESOS_SANDBOX": str(sandbox), **env},
                     stdout=out,
@@ -404,6 +429,7 @@ class Dcos:
         run.status = "ACTIVE"
         self._processes.setdefault(run.job_id, []).append(run.process)
         self.most_alive[run.job_id] = max(self.most_alive.get(run.job_id, 0), len(self.alive(run.job_id)))
+        self.most_alive_at_once = max(self.most_alive_at_once, len(self.all_alive()))
         Thread(target=self._await, args=(run,), daemon=True).start()
 
     def _await(self, run: Run) -> None:
@@ -488,6 +514,11 @@ def _handler(dcos: Dcos) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+def _used_secrets(run: dict[str, Any]) -> set[str]:
+    places = [*run.get("env", {}).values(), *run.get("volumes", [])]
+    return {place["secret"] for place in places if isinstance(place, dict) and "secret" in place}
+
+
 def _kill(run: Run, number: int) -> None:
     if run.process is not None:
         with suppress(ProcessLookupError):
@@ -499,9 +530,10 @@ def _now() -> str:
 
 
 @cache
-def _schema() -> Draft4Validator:
-    """Of 0.6.33, which knows neither dependencies nor networks."""
-    schema = json.loads((Path(__file__).parent / "jobspec.schema.json").read_text())
-    del schema["properties"]["dependencies"], schema["properties"]["schedules"]
-    del schema["properties"]["run"]["properties"]["networks"]
+def _schema(is_later: bool) -> Draft4Validator:
+    """The official one; 0.6.33 knows neither dependencies nor networks."""
+    schema = json.loads((files("markdown_pricing.metronome") / "jobspec.schema.json").read_text())
+    if not is_later:
+        del schema["properties"]["dependencies"], schema["properties"]["schedules"]
+        del schema["properties"]["run"]["properties"]["networks"]
     return Draft4Validator(schema)

@@ -1,49 +1,45 @@
 """A cluster on this machine, and a Dagster instance whose runs go there."""
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 from dagster._core.storage.dagster_run import DagsterRunStatus
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from markdown_pricing.metronome import MetronomeResource
 from markdown_pricing.metronome.upkeep import look_after
 from tests.doubles.dcos import Dcos
-from tests.metronome import work
-
-PREFIX = "dagster.test"
+from tests.metronome.servers import PREFIX, cluster_settings, environment, install
 
 
 @pytest.fixture
-def dcos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dcos]:
-    monkeypatch.setenv("DCOS_PASSWORD", "let-me-in")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    with Dcos(tmp_path / "dcos", images=("pricing:1",)) as dcos:
+def version() -> str:
+    """Of Metronome."""
+    return "0.6.33"
+
+
+@pytest.fixture
+def container() -> dict[str, Any]:
+    """What the launcher's configuration gives every container beside the image."""
+    return {}
+
+
+@pytest.fixture
+def dcos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> Iterator[Dcos]:
+    for name, value in environment(tmp_path / "dagster").items():
+        monkeypatch.setenv(name, value)
+    with Dcos(tmp_path / "dcos", images=("pricing:1",), version=version) as dcos:
         yield dcos
 
 
 @pytest.fixture
 def cluster(dcos: Dcos) -> MetronomeResource:
-    return MetronomeResource(**settings(dcos))
-
-
-def settings(dcos: Dcos) -> dict[str, object]:
-    return {
-        "url": dcos.url,
-        "ca_file": str(dcos.ca_file),
-        "uid": "robot",
-        "password_env": "DCOS_PASSWORD",
-        "job_prefix": PREFIX,
-        "retry_s": 2.0,
-        "unseen_timeout_s": 0.5,
-        "exit_timeout_s": 0.0,
-    }
+    return MetronomeResource(**cluster_settings(dcos))
 
 
 class Site:
@@ -106,24 +102,8 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, dcos: Dcos, cluster: MetronomeResource, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+def site(tmp_path: Path, dcos: Dcos, cluster: MetronomeResource, container: dict[str, Any]) -> Iterator[Site]:
     home = tmp_path / "dagster"
-    home.mkdir()
-    launcher = {
-        "module": "markdown_pricing.metronome",
-        "class": "MetronomeRunLauncher",
-        "config": {
-            **settings(dcos),
-            "image": "pricing:1",
-            "mem": 64,
-            "settle_s": 1.0,
-            "env": {work.MARKS: str(tmp_path)},
-        },
-    }
-    dagster_yaml = {"run_launcher": launcher, "telemetry": {"enabled": False}}
-    (home / "dagster.yaml").write_text(yaml.safe_dump(dagster_yaml))
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
-    monkeypatch.setenv(work.MARKS, str(tmp_path))
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    install(home, cluster_settings(dcos), container)
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield Site(instance, dcos, cluster)

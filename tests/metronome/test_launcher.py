@@ -2,9 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
 import dagster as dg
@@ -50,55 +47,12 @@ def test_a_run_that_fails_fails(site: Site) -> None:
     assert "Steps failed: ['break_down']" in site.messages(run)
 
 
-@pytest.mark.parametrize("call", ["POST /v1/jobs", "POST /v1/jobs/*/runs", "GET *", "POST /acs/*"])
-@pytest.mark.parametrize("status", [503, 502, 500, None])
-def test_a_burst_of_errors_starts_nothing_twice(site: Site, call: str, status: int | None) -> None:
-    site.dcos.fail(Fault(call, status, times=2))
-    run = site.new_run(work.short)
-    try:
-        site.instance.launch_run(run.run_id, None)  # type: ignore[arg-type]
-    except Transient:
-        # Dagster fails the run and retries it as another one: there must be nothing left that can start.
-        assert site.dcos.jobs == {}
-        return
-    site.poll_until(run, "SUCCESS")
-
-    assert lines() == [run.run_id]
-
-
-def test_the_answer_to_creating_the_job_is_lost(site: Site) -> None:
-    site.dcos.fail(Fault("POST /v1/jobs", done=True))
-    run = site.launch(work.short)
-    site.wait_until(run, "SUCCESS")
-
-    assert lines() == [run.run_id]
-
-
-@pytest.mark.parametrize("status", [500, 504, None])
-def test_the_answer_to_starting_the_run_is_lost(site: Site, status: int | None) -> None:
-    site.dcos.fail(Fault("POST /v1/jobs/*/runs", status, done=True))
-    run = site.launch(work.short)
-    site.wait_until(run, "SUCCESS")
-
-    assert lines() == [run.run_id]
-    assert site.dcos.requests.count(f"POST /v1/jobs/{site.job_id(run)}/runs") == 1
-
-
 def test_a_start_that_never_came_is_removed_and_the_launch_fails(site: Site) -> None:
     site.dcos.fail(Fault("POST /v1/jobs/*/runs", 502))
 
     with pytest.raises(Transient, match="was not started"):
         site.launch(work.short)
     assert site.dcos.jobs == {}
-
-
-def test_the_token_is_refused_in_the_middle(site: Site) -> None:
-    run = begin(site)
-    site.dcos.revoke_tokens()
-    site.poll()
-
-    assert site.status(run) == "STARTED"
-    assert site.dcos.requests.count("POST /acs/api/v1/auth/login") == 3
 
 
 def test_two_daemons_launch_the_same_run_once(site: Site) -> None:
@@ -161,15 +115,6 @@ def test_a_run_between_the_runs_and_the_history_is_looked_at_again(site: Site) -
     assert "neither running nor in the history" in site.messages(run)
 
 
-def test_a_run_that_never_appears_fails(site: Site) -> None:
-    site.dcos.forgets_runs = True
-    run = site.launch(work.short)
-    site.poll_until(run, "FAILURE")
-
-    assert "never started" in site.messages(run)
-    assert site.dcos.jobs == {}
-
-
 def test_no_room_for_an_hour(site: Site) -> None:
     site.dcos.slots = 0
     run = site.launch(work.short)
@@ -202,59 +147,12 @@ def test_an_unknown_image_fails_its_run_before_it_began(site: Site) -> None:
     assert "before the Dagster run began" in site.messages(run)
 
 
-def test_canceled_while_it_waits_for_room(site: Site) -> None:
-    site.dcos.slots = 0
-    run = site.launch(work.short)
-
-    assert site.instance.run_launcher.terminate(run.run_id)
-    assert site.status(run) == "CANCELED"
-    assert site.dcos.jobs == {}
-
-
 def test_canceled_while_it_runs(site: Site) -> None:
     run = begin(site)
 
     assert site.instance.run_launcher.terminate(run.run_id)
     site.wait_until(run, "CANCELED")
     assert not site.instance.run_launcher.terminate(run.run_id)
-
-
-@pytest.mark.parametrize(
-    ("call", "is_done", "end"),
-    [
-        ("POST /v1/jobs", False, "FAILURE"),
-        ("POST /v1/jobs/*/runs", False, "FAILURE"),
-        ("POST /v1/jobs/*/runs", True, "SUCCESS"),
-    ],
-    ids=["before the job is made", "between job and start", "after the start"],
-)
-def test_the_daemon_is_killed_in_the_middle_of_a_launch(site: Site, call: str, is_done: bool, end: str) -> None:
-    run = site.new_run(work.short)
-    code = f"import dagster as dg; dg.DagsterInstance.get().launch_run({run.run_id!r}, None)"
-    site.dcos.fail(Fault(call, done=is_done))
-    with site.dcos.holding(call) as has_arrived:
-        daemon = subprocess.Popen([sys.executable, "-c", code])
-        assert has_arrived.wait(60)
-        daemon.kill()
-        daemon.wait()
-    site.poll_until(run, end)
-    site.poll_until_removed(run)
-
-    assert lines() == [run.run_id] * (end == "SUCCESS")
-    assert site.dcos.most_alive.get(site.job_id(run), 0) <= 1
-
-
-def test_metronome_comes_back_after_a_restart(site: Site) -> None:
-    running = begin(site)
-    site.dcos.slots = 1
-    waiting = site.launch(work.short)
-    site.dcos.restart()
-    site.poll()
-    assert (site.status(running), site.status(waiting)) == ("STARTED", "STARTING")
-
-    (work.marks() / "go").touch()
-    site.poll_until(running, "SUCCESS")
-    site.poll_until(waiting, "SUCCESS")
 
 
 def test_a_job_that_is_not_ours_is_not_touched(site: Site) -> None:
@@ -267,25 +165,6 @@ def test_a_job_that_is_not_ours_is_not_touched(site: Site) -> None:
 
     assert set(site.dcos.jobs) == {"dagster.test.other", "dagster.test.abc"}
     assert "belongs to no run of this Dagster" in site.told[0]
-
-
-def test_a_bad_tag_fails_the_launch_with_its_name(site: Site) -> None:
-    with pytest.raises(BadJob, match="metronome/mem=lots"):
-        site.launch(work.short, {"metronome/mem": "lots"})
-    assert site.dcos.requests == []
-
-
-def test_wrong_credentials_fail_the_launch(site: Site) -> None:
-    site.dcos.users = {"robot": "another"}
-    with pytest.raises(Final, match="refuses robot") as caught:
-        site.launch(work.short)
-    assert "let-me-in" not in str(caught.value)
-
-
-def test_no_permission_fails_the_launch(site: Site) -> None:
-    site.dcos.forbidden = {"robot"}
-    with pytest.raises(Final, match="dcos:service:metronome"):
-        site.launch(work.short)
 
 
 def test_a_wrong_certificate_authority_fails_the_launch(site: Site, dcos: Dcos) -> None:
@@ -306,45 +185,6 @@ def test_an_unreachable_cluster_fails_the_launch_with_its_address() -> None:
         MetronomeResource(url="https://127.0.0.1:9", retry_s=0.1).metronome.jobs()
 
 
-def test_a_hidden_job_ends_as_lost_and_is_not_started_again(site: Site) -> None:
-    site.dcos.slots = 0
-    run = site.launch(work.short)
-    site.dcos.hidden = True
-    site.poll_until(run, "FAILURE")
-
-    assert site.dcos.requests.count(f"POST /v1/jobs/{site.job_id(run)}/runs") == 1
-
-
-def test_45_launches_share_10_slots(site: Site) -> None:
-    runs = [site.new_run(work.short) for _ in range(45)]
-    with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda run: site.instance.launch_run(run.run_id, None), runs))  # type: ignore[arg-type]
-    for run in runs:
-        site.poll_until(run, "SUCCESS", timeout_s=240)
-
-    assert sorted(lines()) == sorted(run.run_id for run in runs)
-    assert max(site.dcos.most_alive.values()) == 1
-    assert site.dcos.requests.count("POST /acs/api/v1/auth/login") == 2
-
-
-def test_a_stop_that_answers_before_the_process_is_dead(site: Site) -> None:
-    run = begin(site)
-    pid = site.dcos.alive(site.job_id(run))[0]
-    os.kill(pid, signal.SIGSTOP)
-
-    assert site.instance.run_launcher.terminate(run.run_id)
-    assert site.status(run) == "CANCELING"
-    site.dcos.wait_for(lambda: not site.dcos.alive(site.job_id(run)))
-    site.poll_until(run, "CANCELED")
-
-
-def test_a_history_that_was_trimmed_ends_as_lost(site: Site) -> None:
-    site.dcos.keeps_history = False
-    run = begin(site)
-    os.kill(site.dcos.alive(site.job_id(run))[0], signal.SIGKILL)
-    site.poll_until(run, "FAILURE")
-
-
 def test_a_literal_password_of_dagsters_storage_is_refused() -> None:
     assert _literal_secret({"postgres_db": {"password": {"env": "PG_PASSWORD"}}}) is None
     assert _literal_secret({"postgres_db": {"password": "hush"}}) == "password"
@@ -361,3 +201,20 @@ def test_the_last_lines_of_the_sandbox_are_in_the_debug_info(site: Site) -> None
     site.dcos.wait_for(lambda: not site.dcos.jobs[site.job_id(run)].runs)
 
     assert "broken on purpose" in site.instance.run_launcher.get_run_worker_debug_info(run)
+
+
+@pytest.mark.parametrize(("version", "container"), [("0.6.70", {"networks": [{"mode": "host"}]})])
+def test_a_later_metronome_may_give_the_container_networks(site: Site) -> None:
+    run = site.launch(work.short)
+    site.wait_until(run, "SUCCESS")
+    site.poll_until_removed(run)
+
+    assert site.dcos.bodies[0]["run"]["networks"] == [{"mode": "host"}]
+
+
+@pytest.mark.parametrize("container", [{"networks": [{"mode": "host"}]}])
+def test_networks_are_not_sent_to_a_metronome_that_does_not_know_them(site: Site) -> None:
+    with pytest.raises(BadJob, match="networks"):
+        site.launch(work.short)
+
+    assert site.dcos.bodies == []

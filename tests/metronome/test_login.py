@@ -13,7 +13,7 @@ from markdown_pricing.metronome.client import Metronome
 from markdown_pricing.metronome.errors import Final
 from markdown_pricing.metronome.iam import RENEW_BEFORE_S, DcosAuth, Password
 from tests.doubles.dcos import Dcos
-from tests.metronome.conftest import settings
+from tests.metronome.servers import cluster_settings
 
 LOGIN = "POST /acs/api/v1/auth/login"
 
@@ -31,7 +31,7 @@ def key_file(tmp_path: Path, dcos: Dcos) -> Path:
 
 def test_a_service_account_logs_in_with_its_key(dcos: Dcos, key_file: Path) -> None:
     of_service = {"uid": "service", "private_key_file": str(key_file), "password_env": None}
-    cluster = MetronomeResource.model_validate(settings(dcos) | of_service)
+    cluster = MetronomeResource.model_validate(cluster_settings(dcos) | of_service)
 
     assert cluster.metronome.version() == (0, 6, 33)
     assert cluster.metronome.queue() == {}
@@ -63,7 +63,7 @@ def test_a_token_is_renewed_before_it_ends(dcos: Dcos) -> None:
 )
 def test_what_is_missing_is_named(dcos: Dcos, missing: dict[str, str | None], told: str) -> None:
     with pytest.raises(Final, match=told):
-        _ = MetronomeResource.model_validate(settings(dcos) | missing).metronome
+        _ = MetronomeResource.model_validate(cluster_settings(dcos) | missing).metronome
 
 
 def test_the_password_is_in_no_text_of_the_resource(cluster: MetronomeResource) -> None:
