@@ -18,6 +18,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.weeks import parse_week
+from tests.doubles.dcos import Dcos
 from tests.system.installation import wait_until
 
 WEEK, WEEK_BEFORE = "2026-02-09", "2026-02-02"
@@ -326,3 +327,19 @@ def test_doctor_says_what_to_do_in_a_line_each(installation: Installation) -> No
     to_do = [finding for finding in json.loads(ill.stdout) if not finding["ok"]]
     assert {finding["what"] for finding in to_do} == {"Lake", "Snapshot"}
     assert "MARKDOWN_PRICING_LAKE" in to_do[0]["says"]
+
+
+def test_doctor_asks_metronome_where_runs_are_its_jobs(installation: Installation, tmp_path: Path) -> None:
+    def says(account: str) -> dict[str, object]:
+        with Dcos(tmp_path / "dcos") as dcos:
+            cluster = {"METRONOME_URL": dcos.url, "METRONOME_CA_FILE": str(dcos.ca_file), "METRONOME_UID": account}
+            told = installation.run("doctor", "--json", METRONOME_PASSWORD="let-me-in", **cluster).stdout
+        assert "let-me-in" not in told
+        return next(finding for finding in json.loads(told) if finding["what"] == "Metronome")
+
+    well, ill = says("robot"), says("nobody")
+
+    assert well["ok"]
+    assert "0.6.33" in str(well["says"])
+    assert not ill["ok"]
+    assert "refuses nobody" in str(ill["says"])

@@ -1,9 +1,14 @@
-"""Take the README's pictures again, from a running Dagster UI that shows a finished round of the 45 countries:
+"""Take the pictures again, from a running Dagster UI that shows a finished round of the 45 countries:
 
 .venv/bin/python docs/pictures/take.py http://localhost:3000
+
+and those of docs/metronome.md from a running `make metronome-demo`:
+
+.venv/bin/python docs/pictures/take.py --metronome http://localhost:3000
 """
 
-import sys
+import argparse
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +39,19 @@ def main(url: str, week: str) -> None:
             figures(open_page(browser, url, width=1500, height=1700, scale=0.65), name, asset, picture, week)
         automation(open_page(browser, url, width=1000, height=700))
         pool(open_page(browser, url, width=1000, height=700))
+        browser.close()
+
+
+def metronome(url: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = open_page(browser, url, width=1400, height=640)
+        page.goto("/runs")
+        page.get_by_text("metronome/job").first.wait_for()
+        save(page, "metronome-runs")
+        page.get_by_role("link", name=re.compile("^[0-9a-f]{8}$")).first.click()
+        page.get_by_text("Metronome job").first.wait_for()
+        save(page, "metronome-run")
         browser.close()
 
 
@@ -99,6 +117,12 @@ def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit("Usage: take.py URL [WEEK]")
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else this_week(datetime.now(UTC)).isoformat())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url", help="of the Dagster UI")
+    parser.add_argument("week", nargs="?", default=this_week(datetime.now(UTC)).isoformat())
+    parser.add_argument("--metronome", action="store_true", help="the pictures of docs/metronome.md")
+    options = parser.parse_args()
+    if options.metronome:
+        metronome(options.url)
+    else:
+        main(options.url, options.week)

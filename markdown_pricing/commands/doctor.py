@@ -51,6 +51,8 @@ def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield _look("Snapshot", lambda: _snapshot(lake, settings))
     yield from _erp(settings)
     yield _look("Dagster", lambda: _dagster(settings))
+    if settings.metronome:
+        yield _metronome(settings.metronome)
 
 
 def _look(what: str, look: Callable[[], str]) -> Finding:
@@ -90,3 +92,16 @@ def _dagster(settings: Settings) -> str:
     from markdown_pricing.definitions import defs
 
     return f"{state}; {len(list(defs.resolve_all_asset_keys()))} assets load"
+
+
+def _metronome(cluster: Mapping[str, str]) -> Finding:
+    from markdown_pricing.metronome import MetronomeResource
+    from markdown_pricing.metronome.errors import MetronomeError
+
+    resource = MetronomeResource.model_validate(cluster)
+    try:
+        version = ".".join(map(str, resource.metronome.version()))
+        ours = [job for job in resource.metronome.jobs() if job["id"].startswith(f"{resource.job_prefix}.")]
+    except MetronomeError as error:
+        return Finding("Metronome", ok=False, says=str(error))
+    return Finding("Metronome", ok=True, says=f"{version} at {resource.url}: {len(ours)} jobs of {resource.job_prefix}")

@@ -109,10 +109,13 @@ class Servers:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "Servers":
+        # Two processes that make the same new storage would be in each other's way.
+        self._instance = dg.DagsterInstance.from_config(str(self.home))
+        self._instance.get_runs_count()
+        self._instance.all_instigator_state()
         self.daemon = self.start_daemon()
         self._start("dagster_webserver", "-h", "127.0.0.1", "-p", str(self._port))
-        self._instance = dg.DagsterInstance.from_config(str(self.home))
-        until(self._answers, "the web server answers")
+        until(self._answers, "the web server answers", (self.home / "dagster_webserver.log").read_text)
         self._client = DagsterGraphQLClient("127.0.0.1", port_number=self._port)
         return self
 
