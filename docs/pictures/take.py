@@ -49,7 +49,7 @@ def metronome(url: str) -> None:
         page.goto("/runs")
         page.get_by_text("metronome/job").first.wait_for()
         save(page, "metronome-runs")
-        page.get_by_role("link", name=re.compile("^[0-9a-f]{8}$")).first.click()
+        page.locator("a[href^='/runs/']", has_text=re.compile("^[0-9a-f]{8}$")).first.click()
         page.get_by_text("Metronome job").first.wait_for()
         save(page, "metronome-run")
         browser.close()

@@ -41,6 +41,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=3000, help="of the Dagster UI")
     parser.add_argument("--once", action="store_true", help="end when the round has ended")
     options = parser.parse_args()
+    # Ends what it started, however it is ended.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     folder = PROJECT / ".local" / "metronome-demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
