@@ -70,8 +70,8 @@ class Servers:
     def __init__(self, home: Path, dcos: Dcos, start_timeout_s: int = 600, **cluster: Any) -> None:
         self.home = home
         self.dcos = dcos
-        # On a busy machine a second may pass between the two calls of a launch, and a killed process takes 1 s.
-        settings = cluster_settings(dcos) | {"unseen_timeout_s": 4.0, "exit_timeout_s": 3.0, **cluster}
+        # On a busy machine a second may pass between the two calls of a launch, and a worker takes some to exit.
+        settings = cluster_settings(dcos) | {"unseen_timeout_s": 4.0, "exit_timeout_s": 9.0, **cluster}
         install(
             home,
             settings,
