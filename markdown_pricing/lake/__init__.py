@@ -3,7 +3,6 @@
 from markdown_pricing.lake.filesystem import Lake, LakeDenied, LakeMissing, LakeUnreachable, UnusableLake
 from markdown_pricing.lake.publish import (
     ResultMissing,
-    earlier_weeks_with_predictions,
     publish_bytes,
     publish_table,
     read_bytes,
@@ -36,7 +35,6 @@ __all__ = [
     "SnapshotReplaced",
     "UnusableLake",
     "delivered_weeks",
-    "earlier_weeks_with_predictions",
     "find_snapshot",
     "publish_bytes",
     "publish_table",

@@ -58,11 +58,6 @@ def row_count(lake: Lake, path: str) -> int | None:
         return None
 
 
-def earlier_weeks_with_predictions(lake: Lake, country: str, other_than: date) -> list[date]:
-    """The weeks other than `other_than` that have the country's predictions, oldest first."""
-    return [week for week in weeks_with_predictions(lake, country) if week != other_than]
-
-
 def weeks_with_predictions(lake: Lake, country: str | None = None) -> list[date]:
     """The weeks that have predictions, oldest first: those of `country`, or of any."""
     try:

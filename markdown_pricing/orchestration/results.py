@@ -15,7 +15,6 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
-    earlier_weeks_with_predictions,
     publish_bytes,
     publish_table,
     read_bytes,
@@ -23,6 +22,7 @@ from markdown_pricing.lake.publish import (
     row_count,
     weeks_with_predictions,
 )
+from markdown_pricing.lake.snapshot import CorruptFile
 from markdown_pricing.markdown.changes import RULES_VERSION
 from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.provenance import Provenance
@@ -71,10 +71,14 @@ class Results:
             return None
 
     def rows_of_last_other_week(self) -> int | None:
-        """Articles that were priced in the nearest earlier week; None when there is none."""
-        weeks = earlier_weeks_with_predictions(self.lake, self.country, other_than=self.week)
-        earlier = [week for week in weeks if week < self.week]
-        return row_count(self.lake, paths.predictions_file(earlier[-1], self.country)) if earlier else None
+        """Articles that were priced in the nearest earlier week whose file can be read; None when there is none."""
+        weeks = weeks_with_predictions(self.lake, self.country)
+        for week in reversed([week for week in weeks if week < self.week]):
+            try:
+                return row_count(self.lake, paths.predictions_file(week, self.country))
+            except CorruptFile:  # an old file is no fault of this week's prices; an older one will do
+                continue
+        return None
 
     def keep_model(self, model: DemandModel, origin: Provenance) -> str:
         """One file, so that it is replaced whole: a line of JSON, then the model's own bytes."""

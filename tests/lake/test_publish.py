@@ -12,7 +12,6 @@ from markdown_pricing.lake import (
     Lake,
     LakeUnreachable,
     ResultMissing,
-    earlier_weeks_with_predictions,
     paths,
     publish_bytes,
     publish_table,
@@ -20,6 +19,7 @@ from markdown_pricing.lake import (
     read_table,
     row_count,
 )
+from markdown_pricing.lake.publish import weeks_with_predictions
 from tests.lake.spark import LATER, WEEK, names, put, read_raw, sales
 
 PREDICTIONS = paths.predictions_file(WEEK, "DEU")
@@ -202,14 +202,13 @@ def test_rows_are_counted_or_known_to_be_absent(lake: Lake) -> None:
     assert row_count(lake, PREDICTIONS) == 12
 
 
-def test_the_other_weeks_with_predictions_are_the_countrys_own(lake: Lake) -> None:
-    """Oldest first, without the week that is asked for, and without junk."""
-    assert earlier_weeks_with_predictions(lake, "DEU", other_than=LATER) == []
+def test_the_weeks_with_predictions_are_the_countrys_own(lake: Lake) -> None:
+    """Oldest first, and without junk."""
+    assert weeks_with_predictions(lake, "DEU") == []
     for week in (LATER, WEEK):
         publish_table(lake, paths.predictions_file(week, "DEU"), sales())
     publish_table(lake, paths.predictions_file(LATER, "AUT"), sales())
     put(lake, "markdown_predictions/_temporary/x")
 
-    assert earlier_weeks_with_predictions(lake, "DEU", other_than=LATER) == [WEEK]
-    assert earlier_weeks_with_predictions(lake, "AUT", other_than=LATER) == []
-    assert earlier_weeks_with_predictions(lake, "DEU", other_than=WEEK) == [LATER]
+    assert weeks_with_predictions(lake, "DEU") == [WEEK, LATER]
+    assert weeks_with_predictions(lake, "AUT") == [LATER]

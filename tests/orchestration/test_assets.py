@@ -238,13 +238,15 @@ def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation)
     assert pd.read_parquet(installation.predictions())["change_reason"].isna().all()
 
 
-def test_an_earlier_week_that_is_broken_tells_nothing(installation: Installation) -> None:
+def test_an_earlier_week_that_is_broken_tells_nothing_and_stops_nothing(installation: Installation) -> None:
     results = Results(Lake(str(installation.root / "lake")), parse_week(WEEK), "AUT")
     assert results.last_rows() is None
     installation.predictions(WEEK_BEFORE).parent.mkdir(parents=True)
     installation.predictions(WEEK_BEFORE).write_bytes(b"not Parquet")
 
     assert results.last_rows() is None
+    assert results.rows_of_last_other_week() is None
+    assert installation.run().success
 
 
 def test_an_older_week_leaves_the_erp_alone_and_its_partition_empty(installation: Installation) -> None:
