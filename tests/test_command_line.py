@@ -19,7 +19,7 @@ from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.weeks import parse_week
 from tests.doubles.dcos import Dcos
-from tests.system.installation import wait_until
+from tests.processes import wait_until
 
 WEEK, WEEK_BEFORE = "2026-02-09", "2026-02-02"
 COUNTRIES = ("DEU", "AUT", "HUN", "POL", "MLT")

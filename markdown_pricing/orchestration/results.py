@@ -59,11 +59,11 @@ class Results:
 
         None when there is none or when it can't be read: what it tells is welcome, no price depends on it.
         """
-        earlier = [week for week in weeks_with_predictions(self.lake, self.country) if week < self.week]
+        earlier = self._earlier_weeks()
         if not earlier:
             return None
         try:
-            rows, origin = self._read(paths.predictions_file(earlier[-1], self.country))
+            rows, origin = self._read(paths.predictions_file(earlier[0], self.country))
             return rows[ROW_COLUMNS].assign(**{RULES_VERSION: origin.rules})
         except TransientError:
             raise
@@ -72,13 +72,16 @@ class Results:
 
     def rows_of_last_other_week(self) -> int | None:
         """Articles that were priced in the nearest earlier week whose file can be read; None when there is none."""
-        weeks = weeks_with_predictions(self.lake, self.country)
-        for week in reversed([week for week in weeks if week < self.week]):
+        for week in self._earlier_weeks():
             try:
                 return row_count(self.lake, paths.predictions_file(week, self.country))
             except CorruptFile:  # an old file is no fault of this week's prices; an older one will do
                 continue
         return None
+
+    def _earlier_weeks(self) -> list[date]:
+        """With predictions of the country, the nearest first."""
+        return [week for week in reversed(weeks_with_predictions(self.lake, self.country)) if week < self.week]
 
     def keep_model(self, model: DemandModel, origin: Provenance) -> str:
         """One file, so that it is replaced whole: a line of JSON, then the model's own bytes."""

@@ -27,6 +27,7 @@ from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import this_week
 from tests.doubles.dcos import Dcos
 from tests.postgres.server import PostgresServer, postgres_server
+from tests.processes import end_groups
 
 PROJECT = Path(__file__).parents[2]
 PREFIX = "dagster.markdown-pricing"
@@ -124,9 +125,7 @@ def serving(folder: Path, port: int) -> Iterator[None]:
     try:
         yield
     finally:
-        for process in processes:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end_groups(processes)
 
 
 def follow(instance: dg.DagsterInstance, countries: int) -> list[str]:

@@ -1,11 +1,8 @@
 """Dagster's own servers on a cluster that can be told to fail: a code server, a daemon or two, and a web server."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -17,6 +14,7 @@ from dagster_graphql import DagsterGraphQLClient
 
 from tests.doubles.dcos import Dcos
 from tests.metronome import work
+from tests.processes import answers, end_groups, free_port, wait_until
 
 PREFIX = "dagster.test"
 PROJECT = Path(__file__).parents[2]
@@ -103,9 +101,7 @@ class Servers:
         )
         location = {"relative_path": "location.py", "location_name": "tests"}
         (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"python_file": location}]}))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "Servers":
@@ -115,17 +111,12 @@ class Servers:
         self._instance.all_instigator_state()
         self.daemon = self.start_daemon()
         self._start("dagster_webserver", "-h", "127.0.0.1", "-p", str(self._port))
-        until(self._answers, "the web server answers", (self.home / "dagster_webserver.log").read_text)
+        until(lambda: answers(self._port), "the web server answers", (self.home / "dagster_webserver.log").read_text)
         self._client = DagsterGraphQLClient("127.0.0.1", port_number=self._port)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._processes:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            process.wait()
+        end_groups(self._processes)
         self._instance.dispose()
 
     def start_daemon(self) -> "subprocess.Popen[bytes]":
@@ -148,10 +139,6 @@ class Servers:
             )
         self._processes.append(process)
         return process
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
 
     # A user's hand
 
@@ -228,7 +215,4 @@ class Servers:
 
 
 def until(true: Callable[[], object], what: str, state: Callable[[], object] = lambda: "") -> None:
-    ends = time.monotonic() + WITHIN_S
-    while not true():
-        assert time.monotonic() < ends, f"{what}: not within {WITHIN_S} s. {state()}"
-        signal.sigtimedwait([], 0.1)
+    wait_until(what, true, WITHIN_S, state, every_s=0.1)

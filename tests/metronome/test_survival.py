@@ -102,26 +102,20 @@ def test_the_answer_to_starting_the_run_is_lost(servers: Servers, dcos: Dcos, st
     assert servers.lines(run_id) == 1
 
 
-def test_the_queue_is_longer_than_dagsters_start_timeout(tmp_path: Path) -> None:
-    with serving(tmp_path, start_timeout_s=3) as servers:
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [({"start_timeout_s": 3}, "longer than 3 seconds to start"), ({"queue_timeout_s": 3}, "longer than 3 s")],
+    ids=["Dagster's start timeout", "our own limit"],
+)
+def test_the_queue_is_longer_than_the_limit(tmp_path: Path, limit: dict[str, int], told: str) -> None:
+    with serving(tmp_path, **limit) as servers:
         servers.dcos.slots = 0
         run_id = servers.submit("short")
         servers.until(run_id, "FAILURE")
         until(lambda: servers.dcos.jobs == {}, "what was queued is removed")
         servers.dcos.heal()
 
-        assert servers.lines(run_id) == 0
-
-
-def test_there_is_no_room_for_longer_than_the_limit(tmp_path: Path) -> None:
-    with serving(tmp_path, queue_timeout_s=3) as servers:
-        servers.dcos.slots = 0
-        run_id = servers.submit("short")
-        servers.until(run_id, "FAILURE")
-        until(lambda: servers.dcos.jobs == {}, "what was queued is removed")
-        servers.dcos.heal()
-
-        assert "longer than 3 s" in servers.tell(run_id)
+        assert told in servers.tell(run_id)
         assert servers.lines(run_id) == 0
 
 

@@ -2,9 +2,7 @@
 
 import os
 import pwd
-import random
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +14,8 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import sql
+
+from tests.processes import free_port
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -80,7 +80,7 @@ def postgres_server(data_dir: Path | None = None) -> Iterator[PostgresServer]:
     try:
         _run([programs / "initdb", "-D", folder / "data", "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"], owner)
         (folder / "data" / "pg_hba.conf").write_text(_LOGINS.format(owner=user))
-        port = _free_port()
+        port = free_port()
         options = " ".join(f"-c {name}={value}" for name, value in {**_SETTINGS, "port": port}.items())
         control = [programs / "pg_ctl", "-D", folder / "data", "-w"]
         try:
@@ -103,15 +103,6 @@ def _programs() -> Path:
         if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
             return folder
     raise PostgresMissing("no initdb and pg_ctl found (Debian: apt-get install postgresql)")
-
-
-def _free_port() -> int:
-    """Below the range that the system hands to outgoing connections."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
 
 
 def _run(command: list[str | Path], owner: str | None) -> None:

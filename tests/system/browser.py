@@ -1,8 +1,6 @@
 """Chromium before the Dagster UI of a small installation, started as `make ui` starts it."""
 
 import os
-import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +14,7 @@ import playwright.sync_api as playwright
 from playwright.sync_api import Locator, Page
 
 from markdown_pricing.settings import DATA
-from tests.system.installation import wait_until
+from tests.processes import answers, end_groups, free_port, wait_until
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -72,9 +70,7 @@ class Shop:
     @contextmanager
     def ui(self) -> Iterator[str]:
         """The URL of a web server with its daemon; both end with the `with` block."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-p", str(port)]
         with (self.folder / "ui.log").open("wb") as log:
             # A process group of its own takes the daemon and the code servers along when it ends.
@@ -82,11 +78,10 @@ class Shop:
                 command, cwd=PROJECT, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
             try:
-                wait_until("the web server answers", lambda: _answers(port), 180, self.log_tail)
+                wait_until("the web server answers", lambda: answers(port), 180, self.log_tail)
                 yield f"http://127.0.0.1:{port}"
             finally:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
+                end_groups([server])
 
     def log_tail(self) -> str:
         return (self.folder / "ui.log").read_text(errors="replace")[-6000:]
@@ -96,11 +91,6 @@ class Shop:
         file = self.folder / "countries.csv"
         file.write_text("\n".join([header, *(row for row in rows if row.split(",")[0] in self.countries)]) + "\n")
         return file
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as door:
-        return door.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager

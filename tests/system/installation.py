@@ -1,16 +1,15 @@
 """A whole installation for a test: the real daemon on real HDFS and PostgreSQL, its intervals cut to seconds."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
@@ -30,24 +29,12 @@ from markdown_pricing.sample.season import sample_market
 from markdown_pricing.settings import DATA
 from tests.lake import spark
 from tests.postgres.server import PostgresServer
+from tests.processes import end_groups, wait_until
 
 PROJECT = Path(__file__).parents[2]
 ARTICLES = 20
 POOL = 2
 ON_A_SLOT = (DagsterRunStatus.STARTING, DagsterRunStatus.STARTED)
-
-Found = TypeVar("Found")
-
-
-def wait_until(
-    what: str, look: Callable[[], Found | None], within_s: float, state: Callable[[], object], every_s: float = 0.2
-) -> Found:
-    """What `look` finds, as soon as it is something; fails with the last `state` when it takes too long."""
-    deadline = time.monotonic() + within_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"waited {within_s:g} s until {what}; it stands at: {state()}"
-        time.sleep(every_s)
-    return found
 
 
 @dataclass
@@ -82,12 +69,7 @@ class Installation:
 
     def stop(self) -> None:
         """End every process that was started here, also those that a killed daemon left behind."""
-        for daemon in self._daemons:
-            try:
-                os.killpg(daemon.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            daemon.wait()
+        end_groups(self._daemons)
 
     @property
     def log(self) -> Path:

@@ -25,7 +25,8 @@ from markdown_pricing.orchestration.results import Results
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import due_weeks
 from tests.postgres.server import PostgresServer
-from tests.system.installation import ARTICLES, Installation, installation, wait_until
+from tests.processes import wait_until
+from tests.system.installation import ARTICLES, Installation, installation
 
 pytestmark = pytest.mark.timeout(1200)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from markdown_pricing.orchestration.automation import COUNTRY_TAG
 from tests.doubles import demo
 from tests.doubles.dcos import Dcos, Fault
 from tests.postgres.server import PostgresServer
-from tests.system.installation import wait_until
+from tests.processes import free_port, wait_until
 
 COUNTRIES = ("HUN", "MLT")
 
@@ -47,10 +46,8 @@ def test_a_round_is_a_job_for_each_run_though_answers_are_lost(
     dcos.fail(Fault("POST /v1/jobs", done=True, times=2), Fault("POST /v1/jobs/*/runs", 504, done=True, times=2))
     environment = demo.settle(tmp_path, postgres, dcos, COUNTRIES)
     demo.deliver(tmp_path, COUNTRIES, articles=8)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with patch.dict(os.environ, environment), demo.serving(tmp_path, port), dg.DagsterInstance.get() as instance:
+    serving = demo.serving(tmp_path, free_port())
+    with patch.dict(os.environ, environment), serving, dg.DagsterInstance.get() as instance:
         assert demo.follow(instance, len(COUNTRIES)) == ["SUCCESS"] * len(COUNTRIES)
         runs = instance.get_runs()
         told = "\n".join(str(entry) for run in runs for entry in instance.all_logs(run.run_id))

@@ -27,7 +27,8 @@ from markdown_pricing.orchestration.automation import COUNTRY_TAG, ROUND_TAG
 from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
 from markdown_pricing.weeks import due_weeks
 from tests.postgres.server import PostgresServer
-from tests.system.installation import ARTICLES, POOL, Installation, installation, wait_until
+from tests.processes import wait_until
+from tests.system.installation import ARTICLES, POOL, Installation, installation
 
 pytestmark = pytest.mark.timeout(3600)
 
