@@ -9,7 +9,9 @@ import dagster as dg
 from markdown_pricing.countries import read_countries
 from markdown_pricing.device import choose_device
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.logs import write_to
 from markdown_pricing.markdown.rules import read_rules
+from markdown_pricing.orchestration.alerts import alerting
 from markdown_pricing.orchestration.assets import (
     demand_model,
     erp_refresh,
@@ -29,6 +31,7 @@ from markdown_pricing.settings import Settings
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     """The code location of one installation; the sensor looks for a snapshot every `look_every_s` seconds."""
     choose_device(settings.device)
+    write_to(settings.log, settings.environment, settings.secrets)
     countries = read_countries(settings.countries_file)
     weeks = weeks_from(settings.start_week)
     partitions = week_and_country(settings.start_week, countries)
@@ -45,7 +48,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
         asset_checks=checks_for(partitions),
         jobs=jobs,
         schedules=[schedule],
-        sensors=[sensor, *upkeep],
+        sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s), *upkeep],
         resources={
             "lake": Lake(settings.lake_url),
             "demand_training": DemandTraining(model=settings.demand_model, seed=SEED, threads=1),

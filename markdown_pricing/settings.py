@@ -7,6 +7,7 @@ from pathlib import Path
 
 from markdown_pricing.device import DEVICES
 from markdown_pricing.errors import UsageError
+from markdown_pricing.logs import DESTINATIONS
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DATA = Path(__file__).parent / "data"
@@ -41,8 +42,17 @@ class Settings:
     country_group: tuple[str, ...] | None
     demand_model: str
     device: str
+    log: str | None
+    """Where log lines go; None leaves it to whether somebody looks."""
+    alert_urls: tuple[str, ...] = field(repr=False)
+    """Where messages go, as apprise has it; there may be passwords in them."""
     metronome: Mapping[str, str]
     """Fields of the resource `metronome`; empty where runs are not Metronome jobs."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may stand in no log line."""
+        return tuple(filter(None, (self.erp_password, *self.alert_urls)))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -76,6 +86,9 @@ class Settings:
         device = environ.get("MARKDOWN_PRICING_DEVICE") or "auto"
         if device not in DEVICES:
             faults.append(f"MARKDOWN_PRICING_DEVICE={device}: one of {', '.join(DEVICES)}")
+        log = environ.get("MARKDOWN_PRICING_LOG") or None
+        if log not in (None, *DESTINATIONS):
+            faults.append(f"MARKDOWN_PRICING_LOG={log}: one of {', '.join(DESTINATIONS)}")
         if faults:
             raise BadSettings(faults)
         group = environ.get("COUNTRY_GROUP")
@@ -93,6 +106,8 @@ class Settings:
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
             device=device,
+            log=log,
+            alert_urls=tuple((environ.get("MARKDOWN_PRICING_ALERTS") or "").split()),
             metronome=_metronome(environ),
         )
 

@@ -17,7 +17,9 @@ MAY_IMPORT = {
     "weeks": {"errors"},
     "countries": {"errors"},
     "device": set(),
-    "settings": BASE | {"device"},
+    "logs": set(),
+    "messages": {"errors"},
+    "settings": BASE | {"device", "logs"},
     "provenance": set(),
     "charts": set(),
     "lake": BASE,
@@ -28,7 +30,7 @@ MAY_IMPORT = {
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"provenance"},
     "backtest": BASE | SCIENCE | {"provenance", "pricing", "sample"},
-    "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts"},
+    "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages"},
     "commands": BASE
     | SCIENCE
     | {
@@ -42,10 +44,11 @@ MAY_IMPORT = {
         "orchestration",
         "settings",
         "device",
+        "logs",
         "metronome",
     },
     "metronome": set(),
-    "definitions": BASE | SCIENCE | {"lake", "orchestration", "pricing", "settings", "device", "metronome"},
+    "definitions": BASE | SCIENCE | {"lake", "logs", "orchestration", "pricing", "settings", "device", "metronome"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }

@@ -1,9 +1,10 @@
 """`markdown-pricing run`: the main job through Dagster, country by country, with no server running."""
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, newest_week
+from markdown_pricing.logs import FAILURE, STDERR, tell, write_to
 from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.orchestration.local_round import Outcome, end_on_a_stop, learn_shared_demand, price_countries
 from markdown_pricing.orchestration.results import shared_demand_at_hand
@@ -35,6 +37,10 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
         raise WeekBeforeStart(snapshot.week, settings.start_week)
     make_dagster_home(settings.dagster_home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    if as_json and settings.log is None:  # standard output is the document's alone
+        settings = replace(settings, log=STDERR)
+        os.environ["MARKDOWN_PRICING_LOG"] = STDERR
+    write_to(settings.log, settings.environment, settings.secrets)
     if len(chosen) > 1:
         _share_demand(lake, snapshot)
     end_on_a_stop()
@@ -42,11 +48,26 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
         for outcome in price_countries(snapshot.week, _largest_first(chosen, snapshot), workers):
             outcomes.append(outcome)
+            if outcome.failed:
+                _tell_failed(snapshot.week, outcome)
             grade = f", model grade {outcome.grade}" if outcome.grade not in (None, OWN) else ""
             advance(f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s{grade}")
     outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
     _show(snapshot.week, outcomes, as_json)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
+
+
+def _tell_failed(week: date, outcome: Outcome) -> None:
+    """Failed for good: no daemon starts it again."""
+    facts = {
+        "event.dataset": "markdown_pricing.alert",
+        "event.action": "country_failed",
+        "event.outcome": FAILURE,
+        "markdown.week": week.isoformat(),
+        "markdown.country": outcome.country,
+        "markdown.run_id": outcome.run_id or None,
+    }
+    tell(outcome.message, facts, logging.ERROR)
 
 
 def _share_demand(lake: Lake, snapshot: Snapshot) -> None:

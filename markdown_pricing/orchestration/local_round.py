@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -85,6 +86,8 @@ def price_country(week: date, country: str) -> Outcome:
 def _run(instance: dg.DagsterInstance, job: str, partition: str, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
     from markdown_pricing.definitions import defs
 
+    # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
+    warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
     return defs.resolve_job_def(job).execute_in_process(
         instance=instance,
         partition_key=partition,
