@@ -5,10 +5,11 @@ that cannot be written is no fault of the round's: that is said once on standard
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from markdown_pricing import __version__
 
@@ -33,7 +34,8 @@ def write_to(destination: str | None, environment: str, secrets: Iterable[str] =
     environment : ECS service.environment ; secrets : stars stand in their place, whatever message they come up in
     """
     chosen = destination or (OFF if sys.stdout and sys.stdout.isatty() else STDOUT)
-    LOGGER.handlers = [logging.NullHandler() if chosen == OFF else _Lines(chosen, environment, tuple(secrets))]
+    stream = None if chosen == OFF else getattr(sys, chosen)
+    LOGGER.handlers = [_Lines(stream, environment, tuple(secrets)) if stream else logging.NullHandler()]
 
 
 def tell(message: str, facts: Mapping[str, object], level: int = logging.INFO) -> None:
@@ -61,30 +63,30 @@ class OnceOnly:
             print(f"Log lines are lost: {type(error).__name__}: {error}. The round goes on without.", file=sys.stderr)
 
 
-class _Lines(logging.StreamHandler[TextIO]):
-    """To the stream of that name as it is at each line: Dagster puts others in its place while it captures output."""
+class _Lines(logging.Handler):
+    """Straight to the file behind a stream, as it is now, with nothing buffered on the way.
 
-    def __init__(self, stream: str, environment: str, secrets: tuple[str, ...]) -> None:
+    Not through the stream: while a step runs Dagster has a file in its place, whose last lines it may fail to pass on.
+    """
+
+    def __init__(self, stream: TextIO, environment: str, secrets: tuple[str, ...]) -> None:
         super().__init__()
-        self._name, self._environment, self._secrets = stream, environment, secrets
+        try:
+            self._file: BinaryIO = open(os.dup(stream.fileno()), "wb", buffering=0)  # noqa: SIM115
+        except OSError:  # a stream that has no file
+            self._file = stream.buffer
         self._formatter: logging.Formatter | None = None
+        self._environment, self._secrets = environment, secrets
         self._once = OnceOnly()
 
-    @property
-    def stream(self) -> TextIO:
-        return getattr(sys, self._name)  # type: ignore[no-any-return]
-
-    @stream.setter
-    def stream(self, value: TextIO) -> None:
-        """The base class sets one; it is not used."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        if self._formatter is None:
-            self._formatter = _formatter(self._environment, self._secrets)
-        return self._formatter.format(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        self._once.say(sys.exc_info()[1])
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._formatter = self._formatter or _formatter(self._environment, self._secrets)
+            line = memoryview(self._formatter.format(record).encode() + b"\n")
+            while line:
+                line = line[self._file.write(line) :]
+        except Exception as error:
+            self._once.say(error)
 
 
 def _formatter(environment: str, secrets: tuple[str, ...]) -> logging.Formatter:

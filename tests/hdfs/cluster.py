@@ -7,14 +7,15 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.jars import CACHE, fetched
+
 HERE = Path(__file__).parent
-JARS = HERE.parents[1] / ".cache" / "hdfs-jars"
+JARS = CACHE / "hdfs-jars"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,14 @@ def mini_hdfs(data_dir: Path, *, high_availability: bool = False) -> Iterator[Mi
     """Start HDFS with its blocks and log in `data_dir`; it ends with the `with` block, and with this process."""
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "hdfs.log"
-    command = ["java", "-Xmx768m", "-cp", f"{_jars()}/*", str(HERE / "MiniHdfs.java"), str(data_dir)]
+    command = [
+        "java",
+        "-Xmx768m",
+        "-cp",
+        f"{fetched(HERE / 'pom.xml', JARS.name)}/*",
+        str(HERE / "MiniHdfs.java"),
+        str(data_dir),
+    ]
     # Hadoop's own variables of this process would reach the cluster as well.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HADOOP_")}
     with (
@@ -85,26 +93,3 @@ def _ports(process: "subprocess.Popen[str]", log: Path) -> tuple[int, ...]:
         if line == "ready\n":
             return tuple(ports)
     raise RuntimeError(f"HDFS did not start. The end of {log}:\n{log.read_text()[-2000:]}")
-
-
-def _jars() -> Path:
-    """The folder with Hadoop's jars, fetched by Maven when it is not there."""
-    if not JARS.exists():
-        JARS.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=JARS.parent) as folder:
-            unfinished = Path(folder) / "jars"
-            subprocess.run(
-                [
-                    "mvn",
-                    "-q",
-                    "-B",
-                    "-f",
-                    HERE / "pom.xml",
-                    "dependency:copy-dependencies",
-                    f"-DoutputDirectory={unfinished}",
-                ],
-                check=True,
-            )
-            with suppress(OSError):  # another process was faster
-                unfinished.rename(JARS)
-    return JARS
