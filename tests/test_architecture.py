@@ -30,7 +30,11 @@ MAY_IMPORT = {
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"provenance"},
     "backtest": BASE | SCIENCE | {"provenance", "pricing", "sample"},
-    "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages"},
+    "etl": BASE,
+    "experiments": BASE | {"lake"},
+    "orchestration": BASE
+    | SCIENCE
+    | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages", "etl", "experiments"},
     "commands": BASE
     | SCIENCE
     | {
@@ -39,6 +43,7 @@ MAY_IMPORT = {
         "sample",
         "pricing",
         "backtest",
+        "experiments",
         "charts",
         "provenance",
         "orchestration",

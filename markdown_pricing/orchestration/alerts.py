@@ -61,7 +61,7 @@ class Memory:
 
 def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDefinition:
     """The sensor that tells; `urls` are secrets and stand in nothing that Dagster keeps."""
-    receivers = {LOG: _to_the_log} | {f"message {n}": _to(url) for n, url in enumerate(urls, start=1)}
+    receivers = {LOG: to_the_log} | {f"message {n}": _to(url) for n, url in enumerate(urls, start=1)}
 
     @dg.sensor(
         name="round_alerts",
@@ -122,7 +122,7 @@ def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Re
     return Memory(taken, sorted(faults)), "; ".join(faults.values()) or "All is told."
 
 
-def _to_the_log(alert: Alert) -> str:
+def to_the_log(alert: Alert) -> str:
     known = {"event.dataset": "markdown_pricing.alert", "event.action": alert.action, "event.outcome": FAILURE}
     tell(alert.title or alert.text, {**known, **alert.facts}, logging.ERROR)
     return ""

@@ -361,12 +361,17 @@ def _arrival(snapshot: Snapshot) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         SNAPSHOT,
         partition=snapshot.week.isoformat(),
-        metadata={
-            STAMP: snapshot.stamp,
-            "Countries": len(snapshot.bytes_by_country),
-            "MiB": round(sum(snapshot.bytes_by_country.values()) / 2**20, 1),
-        },
+        metadata=of_snapshot(snapshot),
     )
+
+
+def of_snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    """What people see of a delivery."""
+    return {
+        STAMP: snapshot.stamp,
+        "Countries": len(snapshot.bytes_by_country),
+        "MiB": round(sum(snapshot.bytes_by_country.values()) / 2**20, 1),
+    }
 
 
 def _report_late(

@@ -17,6 +17,7 @@ import dagster as dg
 
 from markdown_pricing.orchestration.assets import POOL
 from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, SHARED_JOB, SUPERSEDED_BY, WEEK_TAG
+from markdown_pricing.orchestration.etl import ETL_JOB
 from markdown_pricing.orchestration.figures import GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.partitions import partition_key
 
@@ -49,6 +50,13 @@ def learn_shared_demand(week: date) -> str:
     """One run of the job `shared_demand` in this process; why it failed, empty when it did not."""
     with dg.DagsterInstance.get() as instance:
         result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
+    return "" if result.success else _why_failed(result)
+
+
+def make_snapshot(week: date) -> str:
+    """One run of the job `etl` in this process; why it failed, empty when it did not."""
+    with dg.DagsterInstance.get() as instance:
+        result = _run(instance, ETL_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
     return "" if result.success else _why_failed(result)
 
 
