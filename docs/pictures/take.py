@@ -74,10 +74,11 @@ def etl(url: str) -> None:
 def experiments(url: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = open_page(browser, url, width=1300, height=1300, scale=0.8)
+        page = open_page(browser, url, width=1500, height=1750, scale=0.7)
         page.goto('/#/compare-runs?runs=RUNS&experiments=["1"]'.replace("RUNS", json.dumps(two_runs(page))))
         page.get_by_text("wape_after_cut").first.wait_for()
-        save(page, "experiments")
+        beside_its_menus = FloatRect(x=200, y=660, width=905, height=1050)
+        page.screenshot(path=HERE / "experiments.png", clip=beside_its_menus)  # the page is never idle
         browser.close()
 
 

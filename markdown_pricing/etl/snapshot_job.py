@@ -22,7 +22,8 @@ def main(raw: str, lake: str, week: str) -> None:
     from pyspark.sql import SparkSession
 
     with open_dagster_pipes() as pipes:
-        spark = SparkSession.builder.appName(f"markdown_training_data {week}").getOrCreate()
+        named = SparkSession.builder.appName(f"markdown_training_data {week}")
+        spark = named.config("spark.ui.showConsoleProgress", "false").getOrCreate()
         try:
             pipes.report_custom_message({"rows": make_snapshot(spark, raw, lake, date.fromisoformat(week))})
         except BadRawTables as error:
