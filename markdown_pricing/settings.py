@@ -61,7 +61,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What may stand in no log line."""
-        return tuple(filter(None, (self.erp_password, *self.alert_urls)))
+        return tuple(filter(None, (self.erp_password, self.experiments, *self.alert_urls)))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
