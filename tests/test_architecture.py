@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"errors", "weeks", "countries"}
+BASE = {"errors", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
     "errors": set(),
     "weeks": {"errors"},
     "countries": {"errors"},
+    "holidays": set(),
     "device": set(),
     "settings": BASE | {"device"},
     "provenance": set(),
