@@ -157,6 +157,38 @@ def metronome_jobs(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--week", type=Week(), metavar="MONDAY", required=True, help="The week that both rounds priced.")
+@countries_option
+@click.option("--tolerance", type=float, default=0.0, show_default=True, help="Share up to which numbers are equal.")
+@json_option
+def shadow(**options: Any) -> int:
+    """Compare two rounds of one week cell by cell: the ERP's rows, or the predictions kept on the lake.
+
+    FIRST and SECOND are each an ERP (SQLAlchemy URL without password) or a lake (URL or folder). Exit code 1 when a
+    cell differs; run ids and times, which always do, are left out.
+    """
+    from markdown_pricing.commands.shadow import shadow
+
+    return shadow(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
+@click.argument("server", type=click.Choice(["code-server", "web-server", "daemon"]))
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")
+@click.option("--port", type=int, help="Of the web server; default: 3000.")
+def serve(**options: Any) -> int:
+    """Be one of Dagster's servers on a cluster; ends at once when a setting is wrong or missing, and says which.
+
+    All read $DAGSTER_HOME/dagster.yaml. Web server and daemon find the code server by MARKDOWN_PRICING_CODE_SERVER.
+    """
+    from markdown_pricing.commands.serve import serve
+
+    return serve(os.environ, **options)
+
+
+@cli.command()
 @json_option
 def doctor(**options: Any) -> int:
     """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do."""

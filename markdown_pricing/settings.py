@@ -12,6 +12,8 @@ from markdown_pricing.weeks import NotAWeek, parse_week
 DATA = Path(__file__).parent / "data"
 ENVIRONMENTS = ("production", "test")
 TEST_SCHEMA = "markdown_pricing_test"
+TEST_DATABASE = "_test"
+"""How the name of a Dagster database ends that a test may write to."""
 
 
 class BadSettings(UsageError):
@@ -53,6 +55,16 @@ class Settings:
             faults.append(f"MARKDOWN_PRICING_ENV={environment}: one of {', '.join(ENVIRONMENTS)}")
         is_test = environment == "test"
         home = _project() / ".local" / "test" if is_test else _project() / ".local"
+        dagster_home = Path(environ.get("DAGSTER_HOME") or _project() / ".local" / "dagster")
+        database = environ.get("DAGSTER_PG_DB")
+        if is_test and database and not database.endswith(TEST_DATABASE):
+            faults.append(f"DAGSTER_PG_DB={database}: a test has a database of its own, whose name ends in _test")
+        if environ.get("MARKDOWN_PRICING_CONTAINER"):
+            faults += [
+                f"{name} is not set, and in a container its default would be lost: give the installation's own"
+                for name in ("MARKDOWN_PRICING_LAKE", "MARKDOWN_PRICING_ERP")
+                if not environ.get(name)
+            ]
         lake_url = environ.get("MARKDOWN_PRICING_LAKE")
         if lake_url and is_test:
             lake_url = lake_url.rstrip("/") + "/test"
@@ -89,7 +101,7 @@ class Settings:
             countries_file=files["COUNTRIES"],
             rules_file=files["RULES"],
             start_week=start_week,
-            dagster_home=Path(environ.get("DAGSTER_HOME") or home / "dagster"),
+            dagster_home=dagster_home / "test" if is_test else dagster_home,
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
             device=device,

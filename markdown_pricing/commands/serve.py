@@ -1,0 +1,66 @@
+"""`markdown-pricing serve`: one of Dagster's servers, once every setting that it needs is there."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml  # type: ignore[import-untyped]
+
+from markdown_pricing.settings import DATA, BadSettings, Settings
+
+CODE_SERVER, CODE_SERVER_PORT = "MARKDOWN_PRICING_CODE_SERVER", "MARKDOWN_PRICING_CODE_SERVER_PORT"
+LOCATION = "markdown_pricing"
+PORT = "4000"
+
+
+def serve(environ: Mapping[str, str], server: str, host: str, port: int | None) -> NoReturn:
+    """Becomes the server: same process, so that a stop reaches it. Raises BadSettings with every fault."""
+    environ = {CODE_SERVER_PORT: PORT, **environ}
+    if faults := list(_faults(environ, server)):
+        raise BadSettings(faults)
+    workspace = ["-w", str(DATA / "workspace.grpc.yaml")]
+    arguments = {
+        "code-server": [
+            *("dagster", "api", "grpc", "--module-name", "markdown_pricing.definitions"),
+            *("--location-name", LOCATION, "--host", host, "--port", environ[CODE_SERVER_PORT]),
+        ],
+        "web-server": ["dagster_webserver", "--host", host, "--port", str(port or 3000), *workspace],
+        "daemon": ["dagster._daemon", "run", *workspace],
+    }
+    os.execve(sys.executable, [sys.executable, "-m", *arguments[server]], dict(environ))
+
+
+def _faults(environ: Mapping[str, str], server: str) -> Iterator[str]:
+    # Where there are servers, a lake or an ERP by default would be a mistake.
+    needs_places = {"MARKDOWN_PRICING_CONTAINER": "1"} if server == "code-server" else {}
+    try:
+        Settings.from_env({**environ, **needs_places})
+    except BadSettings as error:
+        yield from error.faults
+    if server != "code-server" and not environ.get(CODE_SERVER):
+        yield f"{CODE_SERVER} is not set: give the host of the code server"
+    home = environ.get("DAGSTER_HOME")
+    if not home:
+        yield "DAGSTER_HOME is not set: give the folder that holds dagster.yaml"
+        return
+    file = Path(home) / "dagster.yaml"
+    if not file.is_file():
+        yield f"DAGSTER_HOME={home}: it holds no dagster.yaml; copy one of {DATA}/dagster*.yaml there"
+        return
+    for name in sorted(set(_named(yaml.safe_load(file.read_text())))):
+        if name not in environ:
+            yield f"{name} is not set, and {file} takes a value from it"
+
+
+def _named(config: Any) -> Iterator[str]:
+    """The variables that a dagster.yaml takes values from, `{env: NAME}`."""
+    if isinstance(config, dict):
+        if list(config) == ["env"] and isinstance(config["env"], str):
+            yield config["env"]
+        for value in config.values():
+            yield from _named(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _named(value)
