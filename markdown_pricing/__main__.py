@@ -10,7 +10,7 @@ import click
 
 from markdown_pricing import __version__
 from markdown_pricing.errors import PricingError, UsageError
-from markdown_pricing.settings import Settings
+from markdown_pricing.settings import Settings, in_container
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
@@ -74,7 +74,7 @@ def run(**options: Any) -> int:
     """
     from markdown_pricing.commands.run import run
 
-    return run(Settings.from_env(os.environ), **options)
+    return run(Settings.from_env(os.environ, needs_places=in_container(os.environ)), **options)
 
 
 @cli.command()

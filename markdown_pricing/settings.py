@@ -47,8 +47,11 @@ class Settings:
     """Fields of the resource `metronome`; empty where runs are not Metronome jobs."""
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """The settings that `environ` holds; raises BadSettings, which lists every fault with its variable."""
+    def from_env(cls, environ: Mapping[str, str], needs_places: bool = False) -> "Settings":
+        """The settings that `environ` holds; raises BadSettings, which lists every fault with its variable.
+
+        needs_places : lake and ERP have to be given; their default would be lost with the container
+        """
         faults: list[str] = []
         environment = environ.get("MARKDOWN_PRICING_ENV") or "production"
         if environment not in ENVIRONMENTS:
@@ -59,9 +62,9 @@ class Settings:
         database = environ.get("DAGSTER_PG_DB")
         if is_test and database and not database.endswith(TEST_DATABASE):
             faults.append(f"DAGSTER_PG_DB={database}: a test has a database of its own, whose name ends in _test")
-        if environ.get("MARKDOWN_PRICING_CONTAINER"):
+        if needs_places:
             faults += [
-                f"{name} is not set, and in a container its default would be lost: give the installation's own"
+                f"{name} is not set, and on a cluster its default would be lost: give the installation's own"
                 for name in ("MARKDOWN_PRICING_LAKE", "MARKDOWN_PRICING_ERP")
                 if not environ.get(name)
             ]
@@ -107,6 +110,11 @@ class Settings:
             device=device,
             metronome=_metronome(environ),
         )
+
+
+def in_container(environ: Mapping[str, str]) -> bool:
+    """Whether this is a container of the image, which is thrown away with all that lies in it."""
+    return bool(environ.get("MARKDOWN_PRICING_CONTAINER"))
 
 
 def _metronome(environ: Mapping[str, str]) -> dict[str, str]:

@@ -72,9 +72,9 @@ def test_a_test_has_a_dagster_database_of_its_own() -> None:
         Settings.from_env({**test, "DAGSTER_PG_DB": "dagster"})
 
 
-def test_in_a_container_lake_and_erp_have_no_default() -> None:
-    """They would be thrown away with it."""
+def test_on_a_cluster_lake_and_erp_have_no_default() -> None:
+    """They would be thrown away with the container."""
     with pytest.raises(BadSettings) as raised:
-        Settings.from_env({"MARKDOWN_PRICING_CONTAINER": "1"})
+        Settings.from_env({}, needs_places=True)
 
     assert {fault.split()[0] for fault in raised.value.faults} == {"MARKDOWN_PRICING_LAKE", "MARKDOWN_PRICING_ERP"}

@@ -18,7 +18,7 @@ PORT = "4000"
 def serve(environ: Mapping[str, str], server: str, host: str, port: int | None) -> NoReturn:
     """Becomes the server: same process, so that a stop reaches it. Raises BadSettings with every fault."""
     environ = {CODE_SERVER_PORT: PORT, **environ}
-    if faults := list(_faults(environ, server)):
+    if faults := list(faults_of(environ, server)):
         raise BadSettings(faults)
     workspace = ["-w", str(DATA / "workspace.grpc.yaml")]
     arguments = {
@@ -32,11 +32,10 @@ def serve(environ: Mapping[str, str], server: str, host: str, port: int | None) 
     os.execve(sys.executable, [sys.executable, "-m", *arguments[server]], dict(environ))
 
 
-def _faults(environ: Mapping[str, str], server: str) -> Iterator[str]:
-    # Where there are servers, a lake or an ERP by default would be a mistake.
-    needs_places = {"MARKDOWN_PRICING_CONTAINER": "1"} if server == "code-server" else {}
+def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
+    """What is wrong with the settings of a server, each with its variable and what to do."""
     try:
-        Settings.from_env({**environ, **needs_places})
+        Settings.from_env(environ, needs_places=server == "code-server")
     except BadSettings as error:
         yield from error.faults
     if server != "code-server" and not environ.get(CODE_SERVER):
