@@ -1,6 +1,7 @@
 """What operators hand to a cluster: every server finds the settings that it asks for, and no secret is written down."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,3 +135,23 @@ def test_the_versions_of_all_definitions_are_one() -> None:
     }
 
     assert images == {f"registry.example.com/markdown-pricing:{__version__}"}
+
+
+def test_the_charts_values_make_the_same_dagster_as_the_manifests() -> None:
+    """The chart writes its dagster.yaml from them; only the name of its config map is another."""
+    values = yaml.safe_load((PROJECT / "deploy/helm/values.yaml").read_text())
+    ours = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
+    launcher = values["runLauncher"]["config"]["customRunLauncher"]
+    coordinator = values["dagsterDaemon"]["runCoordinator"]["config"]["customRunCoordinator"]
+    storage = ours["storage"]["postgres"]["postgres_db"]
+
+    assert {**launcher["config"], "instance_config_map": "dagster"} == ours["run_launcher"]["config"]
+    assert coordinator == ours["run_coordinator"]
+    assert values["postgresql"]["postgresqlScheme"] == storage["scheme"]
+    assert values["postgresql"]["postgresqlParams"] == storage["params"]
+    snake = {
+        re.sub(r"([A-Z])", r"_\1", name).lower(): v for name, v in values["dagsterDaemon"]["runMonitoring"].items()
+    }
+    assert snake == ours["run_monitoring"]
+    for part in ("dagsterWebserver", "dagsterDaemon"):
+        assert values[part]["image"]["tag"] == __version__
