@@ -40,6 +40,8 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
         yield from error.faults
     if server != "code-server" and not environ.get(CODE_SERVER):
         yield f"{CODE_SERVER} is not set: give the host of the code server"
+    if not (number := environ.get(CODE_SERVER_PORT, PORT)).isdigit():
+        yield f"{CODE_SERVER_PORT}={number}: a number was expected"
     home = environ.get("DAGSTER_HOME")
     if not home:
         yield "DAGSTER_HOME is not set: give the folder that holds dagster.yaml"
@@ -48,18 +50,21 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
     if not file.is_file():
         yield f"DAGSTER_HOME={home}: it holds no dagster.yaml; copy one of {DATA}/dagster*.yaml there"
         return
-    for name in sorted(set(_named(yaml.safe_load(file.read_text())))):
+    entries = list(_entries(yaml.safe_load(file.read_text())))
+    for name in sorted({value for key, value in entries if key == "env"}):
         if name not in environ:
             yield f"{name} is not set, and {file} takes a value from it"
+    for key, _ in entries:
+        if key.endswith("password"):
+            # All of it goes along in the arguments of every run's container.
+            yield f"{file} holds a {key} as text: give it as {{env: NAME}}"
 
 
-def _named(config: Any) -> Iterator[str]:
-    """The variables that a dagster.yaml takes values from, `{env: NAME}`."""
+def _entries(config: Any) -> Iterator[tuple[str, str]]:
+    """Every key of a dagster.yaml whose value is a text, at any depth."""
     if isinstance(config, dict):
-        if list(config) == ["env"] and isinstance(config["env"], str):
-            yield config["env"]
-        for value in config.values():
-            yield from _named(value)
-    elif isinstance(config, list):
+        yield from ((str(key), value) for key, value in config.items() if isinstance(value, str))
+        config = list(config.values())
+    if isinstance(config, list):
         for value in config:
-            yield from _named(value)
+            yield from _entries(value)

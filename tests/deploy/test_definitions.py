@@ -89,6 +89,18 @@ def test_a_server_starts_with_what_its_definition_gives_it(server: Server, fault
     assert "DAGSTER_PG_PASSWORD" in faults(server, without="DAGSTER_PG_PASSWORD")[0]
 
 
+def test_a_password_as_text_in_dagster_yaml_is_refused(tmp_path: Path) -> None:
+    """It would stand in the arguments of every run's container."""
+    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
+    config["storage"]["postgres"]["postgres_db"]["password"] = "hunter2"
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
+
+    [*_, fault] = faults_of({**SERVERS[-1].environment, "DAGSTER_HOME": str(tmp_path)}, "daemon")
+
+    assert "holds a password as text" in fault
+    assert "hunter2" not in fault
+
+
 @pytest.mark.parametrize("server", SERVERS, ids=str)
 def test_secrets_come_by_reference_only(server: Server) -> None:
     assert server.secrets <= SECRETS

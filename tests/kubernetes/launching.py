@@ -12,12 +12,14 @@ import dagster as dg
 import yaml  # type: ignore[import-untyped]
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
+from sqlalchemy import URL, make_url
 
 from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB
 from markdown_pricing.settings import DATA
 from tests.doubles.dcos import Dcos
 from tests.kubernetes.cluster import Cluster, documents
 from tests.kubernetes.conftest import MANIFESTS, NAMESPACE, SECRETS
+from tests.postgres.server import PostgresServer
 
 IMAGE = "registry.example.com/markdown-pricing:0.1.0"
 PREFIX = "dagster.markdown-pricing"
@@ -62,13 +64,27 @@ def job_of(cluster: Cluster, run: dg.DagsterRun) -> dict[str, Any]:
 
 
 @contextmanager
-def on_kubernetes(home: Path, cluster: Cluster) -> Iterator[dg.DagsterInstance]:
-    """The dagster.yaml that we hand out, acting as the daemon's service account from outside the cluster."""
+def on_kubernetes(home: Path, cluster: Cluster, postgres: PostgresServer | None = None) -> Iterator[dg.DagsterInstance]:
+    """The dagster.yaml that we hand out, acting as the daemon's service account from outside the cluster.
+
+    postgres : where its storage is; without, SQLite
+    """
     account = {
         "load_incluster_config": False,
         "kubeconfig_file": str(cluster.kubeconfig_of("dagster", NAMESPACE)),
     }
-    with _instance(home, "kubernetes", account) as instance:
+    storage = make_url(postgres.fresh_database()) if postgres else None
+    places = (
+        {
+            "DAGSTER_PG_HOST": str(storage.host),
+            "DAGSTER_PG_USER": str(storage.username),
+            "DAGSTER_PG_DB": str(storage.database),
+        }
+        if storage
+        else {}
+    )
+    environment = {**settings(), **SECRETS, **places}
+    with patch.dict("os.environ", environment), _instance(home, "kubernetes", account, storage) as instance:
         yield instance
 
 
@@ -77,6 +93,7 @@ def on_metronome(home: Path, dcos: Dcos) -> Iterator[dg.DagsterInstance]:
     dcos.users = {"pricing-robot": "let-me-in"}
     environment = {
         **settings(),
+        **SECRETS,
         "MARKDOWN_PRICING_IMAGE": IMAGE,
         "METRONOME_URL": dcos.url,
         "METRONOME_CA_FILE": str(dcos.ca_file),
@@ -88,10 +105,15 @@ def on_metronome(home: Path, dcos: Dcos) -> Iterator[dg.DagsterInstance]:
 
 
 @contextmanager
-def _instance(home: Path, which: str, launcher: Mapping[str, Any]) -> Iterator[dg.DagsterInstance]:
-    """Its storage is SQLite beside `home`, so that two launchers see the same run."""
+def _instance(
+    home: Path, which: str, launcher: Mapping[str, Any], storage: URL | None = None
+) -> Iterator[dg.DagsterInstance]:
+    """Without `storage` it is SQLite beside `home`, so that two launchers see the same run."""
     config = yaml.safe_load((DATA / f"dagster.{which}.yaml").read_text())
-    config["storage"] = {"sqlite": {"base_dir": str(home.parent / "storage")}}
+    if storage:
+        config["storage"]["postgres"]["postgres_db"]["port"] = storage.port
+    else:
+        config["storage"] = {"sqlite": {"base_dir": str(home.parent / "storage")}}
     config["run_launcher"]["config"] |= launcher
     home.mkdir()
     (home / "dagster.yaml").write_text(yaml.safe_dump(config))

@@ -25,6 +25,7 @@ from tests.kubernetes.launching import (
     worker_of_job,
     worker_of_metronome,
 )
+from tests.postgres.server import PostgresServer
 
 # The first on a machine waits until the API server is built.
 pytestmark = pytest.mark.timeout(2700)
@@ -64,7 +65,19 @@ def test_a_launched_run_is_a_job_with_its_image_resources_and_secrets(
     assert {"configMapRef": {"name": "markdown-pricing"}} in container["envFrom"]
     assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("pricing-run", False)
     assert job["spec"]["backoffLimit"] == 0
-    assert not [value for value in SECRETS.values() if value in str(job)]
+
+
+def test_no_secret_is_in_job_pod_or_events(tmp_path: Path, cluster: Cluster, postgres: PostgresServer) -> None:
+    """The daemon has them all in its environment, and its storage is on PostgreSQL."""
+    with on_kubernetes(tmp_path / "kubernetes", cluster, postgres) as dagster:
+        run = new_run(dagster)
+        launch(dagster, run)
+        events = "\n".join(str(entry) for entry in dagster.all_logs(run.run_id))
+    job = str(job_of(cluster, run))
+
+    assert "DAGSTER_PG_PASSWORD" in job
+    assert run.run_id in events
+    assert not [name for name, value in SECRETS.items() if value in job + events]
 
 
 def test_its_pod_is_admitted_under_the_restricted_standard(cluster: Cluster, dagster: dg.DagsterInstance) -> None:

@@ -121,3 +121,15 @@ def test_the_pool_is_closed_and_the_database_brought_up_to_date_as_written(site:
 
     assert "0 slots" in site.shell("dagster instance concurrency get country_runs")
     assert len(site.runs()) == 1
+
+
+def test_a_row_in_the_countries_file_is_a_country(tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    [last] = (DATA / "countries.csv").read_text().splitlines()[-1:]
+    file.write_text((DATA / "countries.csv").read_text() + last.replace(last[:3], "AND", 1) + "\n")
+    doctor = [sys.executable, "-m", "markdown_pricing", "doctor", "--json"]
+    environment = {**os.environ, "MARKDOWN_PRICING_COUNTRIES": str(file), "MARKDOWN_PRICING_LAKE": str(tmp_path)}
+
+    told = subprocess.run(doctor, env=environment, stdout=subprocess.PIPE, text=True).stdout
+
+    assert f"46 in {file}" in told

@@ -204,6 +204,7 @@ def text_of(file: Path) -> str:
         ("code-server", "MARKDOWN_PRICING_ERP", None),
         ("code-server", "MARKDOWN_PRICING_START_WEEK", "2026-02-10"),
         ("web-server", "MARKDOWN_PRICING_CODE_SERVER", None),
+        ("web-server", "MARKDOWN_PRICING_CODE_SERVER_PORT", "grpc"),
         ("web-server", "DAGSTER_PG_PASSWORD", None),
         ("daemon", "METRONOME_URL", None),
         ("daemon", "DAGSTER_HOME", "/nowhere"),
