@@ -44,19 +44,19 @@ class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         run = context.dagster_run
-        country = run.tags.get(COUNTRY_TAG) or run.tags.get(PARTITION_TAG)
-        tags = tags_of(self._tags_by_country.get(country or "", {})) | _code_of(context)
-        if tags:
+        if tags := tags_for(run.tags, self._tags_by_country) | _code_of(context):
             self._instance.add_run_tags(run.run_id, tags)
         return super().submit_run(context)
 
 
-def tags_of(wanted: Tags) -> dict[str, str]:
-    """
-    >>> tags_of({"metronome/gpus": "1", "dagster-k8s/config": {"container_config": {}}})
-    {'metronome/gpus': '1', 'dagster-k8s/config': '{"container_config": {}}'}
-    """
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in wanted.items()}
+def tags_for(run_tags: Mapping[str, str], tags_by_country: Mapping[str, Tags]) -> dict[str, str]:
+    """What the run's country needs and the run does not say itself: who gave this one run a tag knew better."""
+    country = run_tags.get(COUNTRY_TAG) or run_tags.get(PARTITION_TAG) or ""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in tags_by_country.get(country, {}).items()
+        if name not in run_tags
+    }
 
 
 def _code_of(context: SubmitRunContext) -> dict[str, str]:

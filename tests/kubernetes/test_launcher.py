@@ -9,7 +9,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from dagster._core.launcher.base import WorkerStatus
 
-from markdown_pricing.orchestration.coordinator import tags_of
+from markdown_pricing.orchestration.automation import COUNTRY_TAG
+from markdown_pricing.orchestration.coordinator import tags_for
 from tests.doubles.dcos import Dcos
 from tests.kubernetes import side_by_side
 from tests.kubernetes.cluster import Cluster
@@ -47,7 +48,7 @@ def gpu_example() -> dict[str, str]:
     """The tags of docs/kubernetes.md, as written there."""
     page = (PROJECT / "docs" / "kubernetes.md").read_text()
     example = yaml.safe_load(page.partition("```yaml\nrun_coordinator:")[2].partition("```")[0])
-    return tags_of(example["config"]["tags_by_country"]["DEU"])
+    return tags_for({COUNTRY_TAG: "DEU"}, example["config"]["tags_by_country"])
 
 
 def test_a_launched_run_is_a_job_with_its_image_resources_and_secrets(

@@ -61,10 +61,9 @@ class PostgresServer:
 
     def dump(self, database: str) -> str:
         """Everything in the database of that name, as text."""
-        url = make_conninfo(self.url, dbname=database, user=self.user, password=self.password)
-        return subprocess.run(
-            [_programs() / "pg_dump", "--inserts", url], check=True, stdout=subprocess.PIPE, text=True
-        ).stdout
+        command = [_programs() / "pg_dump", "--inserts", make_conninfo(self.url, dbname=database, user=self.user)]
+        environment = {**os.environ, "PGPASSWORD": self.password or ""}
+        return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 @contextmanager

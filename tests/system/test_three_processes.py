@@ -171,6 +171,23 @@ def test_every_run_says_which_code_priced_it_and_gets_its_countrys_tags(priced: 
         assert sizes[run.run_id] == ((2, 512) if run.tags.get(COUNTRY_TAG) == "MLT" else (4, 32768))
 
 
+def test_the_probes_of_the_definitions_find_the_servers_well(priced: Round, site: Site) -> None:
+    """Those of Kubernetes; DC/OS and compose have the same commands and the same page."""
+    manifests = yaml.safe_load_all((demo.PROJECT / "deploy/kubernetes/servers.yaml").read_text())
+    servers = [manifest for manifest in manifests if manifest["kind"] == "Deployment"]
+    probes = [server["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] for server in servers]
+    commands = [probe["exec"]["command"] for probe in probes if "exec" in probe]
+    [page] = [probe["httpGet"]["path"] for probe in probes if "httpGet" in probe]
+    port = site.environment["MARKDOWN_PRICING_CODE_SERVER_PORT"]
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.web_port}{page}", timeout=30) as answer:
+        assert answer.status == 200
+    assert len(commands) == 2
+    for command in commands:
+        here = [port if part == "4000" else part for part in command]
+        subprocess.run(here, env={**os.environ, **site.environment}, check=True, stdout=subprocess.DEVNULL)
+
+
 def test_no_secret_is_in_anything_that_was_written(
     priced: Round, site: Site, dcos: Dcos, postgres: PostgresServer
 ) -> None:
