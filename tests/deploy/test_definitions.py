@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml  # type: ignore[import-untyped]
+from dagster._core.instance.ref import InstanceRef
 
 from markdown_pricing import __version__
 from markdown_pricing.commands.serve import faults_of
@@ -167,3 +169,21 @@ def test_the_charts_values_make_the_same_dagster_as_the_manifests() -> None:
     assert snake == ours["run_monitoring"]
     for part in ("dagsterWebserver", "dagsterDaemon"):
         assert values[part]["image"]["tag"] == __version__
+
+
+@pytest.mark.parametrize(
+    "file", [*sorted(DATA.glob("dagster*.yaml")), PROJECT / "docker/dagster.yaml"], ids=lambda f: f.name
+)
+def test_dagster_reads_every_dagster_yaml_that_we_hand_out(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text(file.read_text())
+    instance = InstanceRef.from_dir(str(tmp_path))
+    pools = instance.settings["concurrency"]["pools"]
+
+    assert pools["granularity"] == "run"
+    assert instance.settings["run_monitoring"]["max_runtime_seconds"] == 86400
+    # Refused here if a name in its configuration is not known.
+    assert isinstance(instance.run_coordinator, dg.QueuedRunCoordinator)
+
+    (tmp_path / "dagster.yaml").write_text(file.read_text() + "\nplanted: {}\n")
+    with pytest.raises(dg.DagsterInvalidConfigError, match="planted"):
+        InstanceRef.from_dir(str(tmp_path))
