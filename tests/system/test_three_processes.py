@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -17,7 +18,8 @@ import yaml  # type: ignore[import-untyped]
 from psycopg import sql
 from sqlalchemy import make_url
 
-from markdown_pricing.orchestration.automation import COUNTRY_TAG
+from markdown_pricing.lake.paths import SNAPSHOTS
+from markdown_pricing.orchestration.automation import COUNTRY_TAG, WEEK_TAG
 from markdown_pricing.orchestration.faults import CODE_TAG, OTHER_CODE_TAG
 from markdown_pricing.provenance import code_version
 from tests.doubles import demo
@@ -169,6 +171,27 @@ def test_every_run_says_which_code_priced_it_and_gets_its_countrys_tags(priced: 
         assert run.tags[CODE_TAG] == code_version()
         assert OTHER_CODE_TAG not in run.tags
         assert sizes[run.run_id] == ((2, 512) if run.tags.get(COUNTRY_TAG) == "MLT" else (4, 32768))
+
+
+def test_the_round_equals_one_without_a_cluster_cell_by_cell(priced: Round, site: Site, tmp_path: Path) -> None:
+    """`markdown-pricing shadow`: where a run's container comes from changes no price."""
+    snapshots = Path("lake") / SNAPSHOTS
+    shutil.copytree(site.folder / snapshots, tmp_path / snapshots)
+    [week] = {run.tags[WEEK_TAG] for run in priced.runs if COUNTRY_TAG in run.tags}
+    places = {
+        "MARKDOWN_PRICING_LAKE": str(tmp_path / "lake"),
+        "MARKDOWN_PRICING_ERP": f"sqlite:///{tmp_path}/erp.sqlite",
+        "DAGSTER_HOME": str(tmp_path / "dagster"),
+    }
+    command = [sys.executable, "-m", "markdown_pricing"]
+    environment = {**os.environ, **site.environment, **places}
+    subprocess.run([*command, "run", "--week", week], env=environment, check=True, capture_output=True)
+
+    lakes = [str(site.folder / "lake"), places["MARKDOWN_PRICING_LAKE"]]
+    told = subprocess.run([*command, "shadow", *lakes, "--week", week], env=environment, capture_output=True, text=True)
+
+    assert told.returncode == 0, told.stdout
+    assert told.stdout.startswith(f"Equal: {len(COUNTRIES)} countries")
 
 
 def test_the_probes_of_the_definitions_find_the_servers_well(priced: Round, site: Site) -> None:
