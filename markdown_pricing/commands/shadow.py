@@ -30,7 +30,7 @@ SHOWN = 20
 
 class NothingToCompare(UsageError):
     def __init__(self, place: str, week: date) -> None:
-        super().__init__(f"{place} holds nothing of week {week}. Name the week that both rounds priced: --week MONDAY.")
+        super().__init__(f"Nothing of week {week} is in {place}. Name what both rounds priced: --week, --countries.")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def shadow(
     for place, each in zip((first, second), rounds, strict=True):
         if each.rows.empty:
             raise NothingToCompare(place, week)
+    if absent := set(countries or ()).difference(*(each.rows["country"] for each in rounds)):
+        raise NothingToCompare(f"either round for {', '.join(sorted(absent))}", week)
     found = differences(rounds[0], rounds[1], tolerance)
     compared = {
         "week": week,
@@ -159,19 +161,19 @@ def _of_erp(url: str, week: date, settings: Settings) -> tuple[pd.DataFrame, pd.
 
 
 def _of_lake(lake: Lake, week: date) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rows, path = [pd.DataFrame(columns=list(recommendations.columns.keys()))], []
-    path.append(pd.DataFrame(columns=list(price_path.columns.keys())))
     folder = f"{paths.PREDICTIONS}/{week}"
-    for entry in lake.entries(folder) if lake.entry(folder) else []:
-        if country := paths.country_of_folder(entry.name):
-            priced, planned, _ = Results(lake, week, country).predictions()
-            rows.append(priced)
-            path.append(planned)
-    return _joined(rows), _joined(path)
+    names = [entry.name for entry in lake.entries(folder)] if lake.entry(folder) else []
+    countries = [country for name in names if (country := paths.country_of_folder(name))]
+    kept = [Results(lake, week, country).predictions() for country in countries]
+    return (
+        _joined(list(recommendations.columns.keys()), [rows for rows, _, _ in kept]),
+        _joined(list(price_path.columns.keys()), [path for _, path, _ in kept]),
+    )
 
 
-def _joined(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
+def _joined(columns: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    empty = pd.DataFrame(columns=columns, dtype=object)
+    return pd.concat([empty, *(frame.astype(object) for frame in frames)], ignore_index=True)
 
 
 def _show(compared: dict[str, Any], found: Sequence[Difference]) -> None:

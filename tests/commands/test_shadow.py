@@ -98,10 +98,11 @@ def test_a_row_that_one_round_lacks_is_a_difference(places: dict[str, str]) -> N
     ]
 
 
-def test_nothing_beside_nothing_is_not_equal(places: dict[str, str]) -> None:
+@pytest.mark.parametrize(("week", "countries"), [("2020-01-06", "DEU"), (WEEK.isoformat(), "DEU,AUT")])
+def test_nothing_beside_nothing_is_not_equal(places: dict[str, str], week: str, countries: str) -> None:
     keep_both(places)
 
-    done = shadow(places["lake one"], places["lake other"], week="2020-01-06")
+    done = shadow(places["lake one"], places["lake other"], "--countries", countries, week=week)
 
     assert type(done.exception).__name__ == "NothingToCompare"
     assert "--week" in str(done.exception)
