@@ -100,10 +100,19 @@ class Cluster:
         )
 
 
+class NotBuilt(Exception):
+    """This machine can't build an API server, such as without a network."""
+
+
 @contextmanager
 def api_server() -> Iterator[Cluster]:
-    """Start etcd and kube-apiserver, a few seconds; the first time on a machine the server is built, ten minutes."""
-    built = subprocess.run([BUILD], check=True, stdout=subprocess.PIPE, text=True)
+    """Start etcd and kube-apiserver, a few seconds; the first time on a machine the server is built, ten minutes.
+
+    raises NotBuilt
+    """
+    built = subprocess.run([BUILD], capture_output=True, text=True)
+    if built.returncode:
+        raise NotBuilt(f"kube-apiserver was not built: {built.stderr[-500:]}")
     program = built.stdout.strip()
     with tempfile.TemporaryDirectory(prefix="kubernetes-") as name:
         folder, token = Path(name), uuid4().hex
