@@ -23,7 +23,7 @@ from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
 from markdown_pricing.pricing import SEED
-from markdown_pricing.settings import Settings
+from markdown_pricing.settings import Settings, in_container
 
 
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
@@ -67,4 +67,4 @@ def on_metronome(cluster: Mapping[str, str]) -> tuple[list[dg.SensorDefinition],
     return [upkeep_sensor()], {"metronome": MetronomeResource.model_validate(cluster)}
 
 
-defs = build(Settings.from_env(os.environ))
+defs = build(Settings.from_env(os.environ, needs_places=in_container(os.environ)))
