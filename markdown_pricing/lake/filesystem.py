@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import FileMissing, LakeMissing, UnusableLake, lake_errors
 
 ANSWERS_WITHIN_S = 20.0
@@ -103,10 +104,11 @@ class Lake:
     def replace(self, path: str, data: bytes | memoryview) -> None:
         """Write a file that appears at `path` complete or not at all, whether or not one is there already.
 
-        It is written beside, under a name that begins with a dot, and then renamed.
+        It is written beside, under a name that begins with a dot, and then renamed. What a writer that is killed
+        leaves of it is taken away a day later: see leftovers.py.
         """
         folder, _, name = self._full(path).rpartition("/")
-        unfinished = f"{folder}/.{name}.{secrets.token_hex(8)}.tmp"
+        unfinished = f"{folder}/{paths.unfinished(name, secrets.token_hex(8))}"
         with self._asking(path):
             filesystem = self.filesystem
             filesystem.makedirs(folder, exist_ok=True)
@@ -118,6 +120,11 @@ class Lake:
                 with suppress(Exception):
                     filesystem.rm_file(unfinished)
                 raise
+
+    def remove(self, path: str) -> None:
+        """Take a file away; raises FileMissing."""
+        with self._asking(path):
+            self.filesystem.rm_file(self._full(path))
 
     def _full(self, path: str) -> str:
         return f"{self.root.rstrip('/')}/{path}".rstrip("/") or "/"
