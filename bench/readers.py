@@ -1,6 +1,6 @@
 """Readers of the ERP while countries are refreshed: what they see and how long they wait, on PostgreSQL and on SQLite.
 
-    python bench/readers.py [--seconds 60] [--articles 2000] [--readers 2]
+    python bench/readers.py [--seconds 60] [--articles 1000] [--readers 2]
 
 One process refreshes three countries in turn, week after week. Beside it, zombies try to write an older week and an
 older run of the same week. Readers poll without pause; no look may find a country empty, rows or plans of two runs, or
@@ -32,6 +32,7 @@ from tests.postgres.server import postgres_server  # noqa: E402
 
 COUNTRIES = ("DEU", "AUT", "EST")
 PLANNED_WEEKS = 4
+ZOMBIES_ARTICLES = 10
 LONGEST_WAIT_S = 1.0
 LOOK = text(
     "SELECT run_id, count(*), (SELECT count(*) FROM markdown_price_path WHERE country = :country)"
@@ -112,7 +113,7 @@ def watch(erp: Erp, seconds: float, articles: int, readers: int) -> tuple[Seen, 
         counts["refreshes"] += 1
         for late in ({"weeks_ago": 1}, {"minutes_ago": 5}):
             try:
-                erp.refresh(country, turn, articles, **late)
+                erp.refresh(country, turn, ZOMBIES_ARTICLES, **late)
                 counts["zombies that wrote"] += 1
             except (NewerWeekInErp, LaterRunInErp):
                 counts["zombies refused"] += 1
@@ -139,7 +140,7 @@ def databases() -> Iterator[dict[str, Erp]]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--articles", type=int, default=2000)
+    parser.add_argument("--articles", type=int, default=1000)
     parser.add_argument("--readers", type=int, default=2)
     given = parser.parse_args()
     print(
