@@ -22,16 +22,8 @@ sys.path.insert(0, str(PROJECT))
 
 from tests.hdfs.cluster import HADOOP_2, HADOOP_3, mini_hdfs  # noqa: E402
 from tests.postgres.server import postgres_server  # noqa: E402
-from tests.system.kills import (  # noqa: E402
-    AfterEvent,
-    AtRandom,
-    AtTheCommit,
-    InAPublish,
-    Moment,
-    Tally,
-    kill_and_retry,
-    shop,
-)
+from tests.system.kills import Tally, kill_and_retry, shop  # noqa: E402
+from tests.system.moments import AfterEvent, AtRandom, AtTheCommit, InAPublish, Moment  # noqa: E402
 
 STEP_EVENTS = 14
 """Of a run that is not killed: seven steps, each begins and ends."""

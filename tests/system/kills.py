@@ -5,10 +5,8 @@ a publish, at the refresh's commit, or at any moment. Then its run is marked as 
 started again from where it stopped, as a run's retry is.
 """
 
-import itertools
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -24,7 +21,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import create_execution_plan, execute_run
 from dagster._core.execution.plan.state import KnownExecutionState
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine
 
 from markdown_pricing.commands.run import make_dagster_home
 from markdown_pricing.countries import read_countries
@@ -39,110 +36,15 @@ from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.results import Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
+from tests.system.moments import BOUNDARIES, ENDS_WITHIN_S, AfterEvent, Moment
 
 WEEK = date(2026, 2, 9)
-BOUNDARIES = (DagsterEventType.STEP_START, DagsterEventType.STEP_SUCCESS)
-ENDS_WITHIN_S = 120.0
 FILES = (paths.training_data_file, paths.model_file, paths.price_paths_file, paths.predictions_file)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 # A server that has the libraries loaded and forks the workers: else each would take seconds to begin.
 WORKERS = multiprocessing.get_context("forkserver")
 WORKERS.set_forkserver_preload(["markdown_pricing.definitions", "lightgbm", "psycopg", "tests.system.kills"])
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When a worker is killed."""
-
-    def arm(self, instance: dg.DagsterInstance, run_id: str, lake: Lake) -> None:
-        """In the worker, before it begins."""
-
-    def kill(self, worker: BaseProcess) -> bool:
-        """Waits until the worker is killed or has ended; whether it was killed."""
-        worker.join(ENDS_WITHIN_S)
-        return worker.exitcode == -signal.SIGKILL
-
-
-@dataclass(frozen=True)
-class AfterEvent(Moment):
-    """Right after so many step events, each the beginning or the end of a step, were recorded."""
-
-    number: int
-
-    def arm(self, instance: dg.DagsterInstance, run_id: str, lake: Lake) -> None:
-        seen = itertools.count(1)
-
-        def look(entry: dg.EventLogEntry) -> None:
-            if entry.dagster_event and entry.dagster_event.event_type in BOUNDARIES and next(seen) == self.number:
-                _die()
-
-        instance.add_event_listener(run_id, look)
-
-
-@dataclass(frozen=True)
-class InAPublish(Moment):
-    """When the file is written and not yet renamed."""
-
-    number: int
-
-    def arm(self, instance: dg.DagsterInstance, run_id: str, lake: Lake) -> None:
-        rename, seen = lake.filesystem.mv, itertools.count(1)
-
-        def rename_or_die(*arguments: Any, **options: Any) -> None:
-            if next(seen) == self.number:
-                _die()
-            rename(*arguments, **options)
-
-        lake.filesystem.mv = rename_or_die
-
-    def __str__(self) -> str:
-        return "in a publish, between writing and renaming"
-
-
-@dataclass(frozen=True)
-class AtTheCommit(Moment):
-    """When all rows of the refresh are written: just before their commit, or just after."""
-
-    after: bool
-
-    def arm(self, instance: dg.DagsterInstance, run_id: str, lake: Lake) -> None:
-        written: set[int] = set()
-
-        @event.listens_for(Engine, "before_cursor_execute")
-        def look(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-            if statement.startswith("INSERT INTO markdown_refreshes"):
-                written.add(id(connection))
-
-        @event.listens_for(Engine, "commit")
-        def commit(connection: Connection) -> None:
-            if id(connection) in written:
-                if self.after:
-                    connection.connection.driver_connection.commit()  # type: ignore[union-attr]
-                _die()
-
-    def __str__(self) -> str:
-        return f"just {'after' if self.after else 'before'} the refresh's commit"
-
-
-@dataclass(frozen=True)
-class AtRandom(Moment):
-    """So many seconds after its start."""
-
-    seconds: float
-
-    def kill(self, worker: BaseProcess) -> bool:
-        worker.join(self.seconds)
-        worker.kill()
-        worker.join()
-        return worker.exitcode == -signal.SIGKILL
-
-    def __str__(self) -> str:
-        return "at random"
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass

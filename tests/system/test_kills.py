@@ -4,7 +4,8 @@ import random
 from pathlib import Path
 
 from tests.postgres.server import PostgresServer
-from tests.system.kills import AfterEvent, AtRandom, AtTheCommit, InAPublish, Moment, Tally, kill_and_retry, shop
+from tests.system.kills import Tally, kill_and_retry, shop
+from tests.system.moments import AfterEvent, AtRandom, AtTheCommit, InAPublish, Moment
 
 DICE = random.Random(7)
 MOMENTS: tuple[tuple[Moment, ...], ...] = (
