@@ -189,9 +189,14 @@ def serve(**options: Any) -> int:
 
 
 @cli.command()
+@week_option
 @json_option
 def doctor(**options: Any) -> int:
-    """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do."""
+    """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do.
+
+    With --week, the one to be priced next, also at what it stands on: last week's data, models and rows, a right to
+    write and room in the lake. Dagster does the same every Sunday at 18:00.
+    """
     from markdown_pricing.commands.doctor import doctor
 
     return doctor(os.environ, **options)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -20,8 +21,10 @@ from markdown_pricing.orchestration.assets import (
 )
 from markdown_pricing.orchestration.automation import SHARED, SNAPSHOT, jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.checks import checks_for
+from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight, ready_for_the_round, tidy_lake
 from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
+from markdown_pricing.preflight import findings
 from markdown_pricing.pricing import SEED
 from markdown_pricing.settings import Settings, in_container
 
@@ -42,15 +45,16 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
             lambda spec: spec.replace_attributes(partitions_def=weeks if spec.key in by_week else partitions),
             [markdown_training_data, shared_demand, *flow],
         ),
-        asset_checks=checks_for(partitions),
-        jobs=jobs,
-        schedules=[schedule],
+        asset_checks=[*checks_for(partitions), ready_for_the_round],
+        jobs=[*jobs, preflight, tidy_lake],
+        schedules=[schedule, *SCHEDULES],
         sensors=[sensor, *upkeep],
         resources={
             "lake": Lake(settings.lake_url),
             "demand_training": DemandTraining(model=settings.demand_model, seed=SEED, threads=1),
             "rules": read_rules(settings.rules_file),
             "countries": countries,
+            "findings": partial(findings, settings),
             "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
             **cluster,
         },

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "pricing": BASE | SCIENCE | {"provenance"},
     "backtest": BASE | SCIENCE | {"provenance", "pricing", "sample"},
     "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts"},
+    "preflight": BASE | SCIENCE | {"lake", "erp", "orchestration", "settings", "metronome"},
     "commands": BASE
     | SCIENCE
     | {
@@ -44,9 +45,12 @@ MAY_IMPORT = {
         "settings",
         "device",
         "metronome",
+        "preflight",
     },
     "metronome": set(),
-    "definitions": BASE | SCIENCE | {"lake", "orchestration", "pricing", "settings", "device", "metronome"},
+    "definitions": BASE
+    | SCIENCE
+    | {"lake", "orchestration", "preflight", "pricing", "settings", "device", "metronome"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }
