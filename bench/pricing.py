@@ -1,9 +1,10 @@
 """Do the prices earn more? All tables of the pricing targets, from simulated seasons paired by market.
 
     python bench/pricing.py [--seeds 5] [--articles 60] [--weeks 26] [--families …] [--models gradient_boosting]
-                            [--only seasons|lending|shared|plan] [--workers 2] [--out report.html]
+                            [--only seasons|horizons|lending|shared|plan] [--workers 2] [--out report.html]
 
 - seasons: leads, share of the planner, the gap from the peer closed, rules broken, next week's sales, seconds.
+- horizons: bias by weeks ahead, against the true mean demand, at today's price and 30 % off, all round a year.
 - lending: the model with a part of the truth lent to it, so that what is missing can be told apart.
 - shared:  small countries with and without what the others know, in money.
 - plan:    articles a second on one core, levels unsure as a model says them.
@@ -12,12 +13,15 @@
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 # One thread a process, as in the round, where each country has a core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
 import pandas as pd
 
 from markdown_pricing.backtest.report import seasons_page
@@ -32,19 +36,24 @@ from markdown_pricing.backtest.scores import (
     score,
     share_of_planner,
 )
-from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, twin_of
+from markdown_pricing.backtest.twin import FIRST_WEEK, PEER, PLANNER, Setting, Twin, twin_of
 from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
-from markdown_pricing.demand.model import forecast
+from markdown_pricing.demand.model import forecast, make_model
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.price_path import SHELF_SHARES, candidate_prices
 from markdown_pricing.markdown.rules import read_rules
+from markdown_pricing.pricing import SEED
 from markdown_pricing.sample.families import FAMILIES
 
 LENT = ("+response", "+level", "+level+response")
 SMALL, TELLING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")
 PLANNED_ARTICLES = 1_000
+HORIZONS = {"1": (0, 1), "2 to 4": (1, 4), "5 to 8": (4, 8), "9 to 12": (8, 12)}
+"""Weeks ahead, from and to."""
+WEEKS_BETWEEN_STARTS = 9
+"""Goes all round the year in 52 steps."""
 
 
 def played(
@@ -84,6 +93,36 @@ def show_seasons(scores: pd.DataFrame) -> None:
     print("\n### Next week's sales, and seconds for training, prediction and plan\n")
     print(as_markdown(forecast_quality(scores), 3))
     print(f"\nRules broken: {scores['broken'].sum()}. Articles without a price: {scores['unpriced'].sum()}.")
+
+
+def show_horizons(families: Sequence[str], models: Sequence[str], articles: int, markets: int) -> None:
+    """Expected over true mean demand, less 1, in %; each of a family's `markets` has its own seed and first week."""
+    country, longest = read_countries()["DEU"], max(to for _, to in HORIZONS.values())
+    rows = []
+    for number, (_, family) in enumerate(product(range(markets), families)):
+        week = FIRST_WEEK + timedelta(weeks=number * WEEKS_BETWEEN_STARTS % 52)
+        twin = twin_of(Setting(family, country, articles, longest, number, week))
+        rows += [(name, *row) for name in models for row in foretold_and_true(twin, name)]
+    columns = ["model", "price", "weeks ahead", "expected", "true"]
+    summed = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False).sum()
+    print("\n### Bias by weeks ahead, against the true mean demand, %\n")
+    print(as_markdown((100 * (summed["expected"] / summed["true"] - 1)).unstack(), 1))
+
+
+def foretold_and_true(twin: Twin, name: str) -> Iterator[tuple[str, str, float, float]]:
+    """Price, weeks ahead, and the units of all articles, expected and true, while their seasons last."""
+    articles, history = twin.frames()
+    ladders = candidate_prices(articles, history, twin.country, read_rules(), twin.week)
+    model = make_model(name)
+    model.fit(history, twin.week, SEED)
+    expected = forecast(model, articles, history, twin.week, ladders.prices, ladders.weeks)
+    true = twin.true_units(ladders)
+    every, cut = np.arange(len(true)), np.abs(ladders.prices / ladders.prices[:, :1] - 0.7).argmin(axis=1)
+    for price, rung in (("today's", np.zeros_like(cut)), ("30 % off", cut)):
+        lasts = true[every, rung] > 0
+        for ahead, (start, to) in HORIZONS.items():
+            sums = [(units[every, rung] * lasts)[:, start:to].sum() for units in (expected, true)]
+            yield price, ahead, *sums
 
 
 def show_lending(settings: Sequence[Setting], model: str, workers: int) -> None:
@@ -147,7 +186,7 @@ def main() -> None:
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", choices=["seasons", "lending", "shared", "plan"])
+    parser.add_argument("--only", choices=["seasons", "horizons", "lending", "shared", "plan"])
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     started = time.perf_counter()
@@ -169,6 +208,8 @@ def main() -> None:
         show_seasons(scores)
         if given.out:
             given.out.write_text(seasons_page(scores, first, what), encoding="utf-8")
+    if given.only in (None, "horizons"):
+        show_horizons(given.families, given.models, given.articles, given.seeds)
     if given.only in (None, "lending"):
         show_lending(settings, given.models[0], given.workers)
     if given.only in (None, "shared"):

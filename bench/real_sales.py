@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ from markdown_pricing.demand.model import forecast
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.grocery import COUNTRY, deliver_grocery, grocery_table, units_of_snapshot
 
-WEEK = date(2026, 2, 9)
 LAST_WEEK_OF_THE_DATA = 53
+LAST_MONDAY = date(2017, 12, 25)
+"""Weeks stand where they were, so that holidays do."""
 PEER = Path(__file__).parent / "mlforecast_peer.py"
 PEER_NAME, LAST_WEEK, FOUR_WEEKS = "mlforecast", "last week's units", "mean of 4 weeks"
 
@@ -32,8 +33,8 @@ def price_all(model: str) -> str:
     """What `markdown-pricing price` says, having priced every article or failed."""
     with tempfile.TemporaryDirectory() as folder:
         lake, out = Path(folder) / "lake", Path(folder) / "prices.parquet"
-        deliver_grocery(Lake(str(lake)), WEEK)
-        command = [sys.executable, "-m", "markdown_pricing", "price", "--lake", str(lake), "--week", str(WEEK)]
+        deliver_grocery(Lake(str(lake)), LAST_MONDAY)
+        command = [sys.executable, "-m", "markdown_pricing", "price", "--lake", str(lake), "--week", str(LAST_MONDAY)]
         subprocess.run([*command, "--out", str(out), "--model", model], check=True, capture_output=True)
         rows = pd.read_parquet(out)
         assert rows["recommended_price"].notna().all()
@@ -42,8 +43,9 @@ def price_all(model: str) -> str:
 
 def foretold(snapshot: int, models: Sequence[str], peer: str | None) -> pd.DataFrame:
     """A row per article of one week of the data: `actual` units and a column for each forecast."""
-    table = grocery_table(WEEK, snapshot=snapshot)
-    sold = pricing.CountryWeek.of(pricing.make_training_data(table, WEEK, COUNTRY), WEEK, COUNTRY)
+    week = LAST_MONDAY - timedelta(weeks=LAST_WEEK_OF_THE_DATA - snapshot)
+    table = grocery_table(week, snapshot=snapshot)
+    sold = pricing.CountryWeek.of(pricing.make_training_data(table, week, COUNTRY), week, COUNTRY)
     units = sold.history.groupby("article_id")["units"]
     found = pd.DataFrame(
         {
@@ -55,7 +57,7 @@ def foretold(snapshot: int, models: Sequence[str], peer: str | None) -> pd.DataF
     prices = sold.articles[["price"]].to_numpy(dtype=np.float64)
     for name in models:
         model = pricing.fit(sold, name)
-        found[name] = forecast(model, sold.articles, sold.history, WEEK, prices, 1)[:, 0, 0]
+        found[name] = forecast(model, sold.articles, sold.history, week, prices, 1)[:, 0, 0]
     if peer:
         found[PEER_NAME] = _by_mlforecast(table.to_pandas(), peer).loc[found.index]
     return found.astype(np.float64).assign(snapshot=snapshot)

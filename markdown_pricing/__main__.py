@@ -10,7 +10,7 @@ import click
 
 from markdown_pricing import __version__
 from markdown_pricing.errors import PricingError, UsageError
-from markdown_pricing.settings import Settings
+from markdown_pricing.settings import Settings, in_container
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
@@ -74,7 +74,7 @@ def run(**options: Any) -> int:
     """
     from markdown_pricing.commands.run import run
 
-    return run(Settings.from_env(os.environ), **options)
+    return run(Settings.from_env(os.environ, needs_places=in_container(os.environ)), **options)
 
 
 @cli.command()
@@ -179,9 +179,46 @@ def metronome_jobs(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--week", type=Week(), metavar="MONDAY", required=True, help="The week that both rounds priced.")
+@countries_option
+@click.option("--tolerance", type=float, default=0.0, show_default=True, help="Share up to which numbers are equal.")
+@json_option
+def shadow(**options: Any) -> int:
+    """Compare two rounds of one week cell by cell: the ERP's rows, or the predictions kept on the lake.
+
+    FIRST and SECOND are each an ERP (SQLAlchemy URL without password) or a lake (URL or folder). Exit code 1 when a
+    cell differs; run ids and times, which always do, are left out.
+    """
+    from markdown_pricing.commands.shadow import shadow
+
+    return shadow(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
+@click.argument("server", type=click.Choice(["code-server", "web-server", "daemon"]))
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")
+@click.option("--port", type=int, help="Of the web server; default: 3000.")
+def serve(**options: Any) -> int:
+    """Be one of Dagster's servers on a cluster; ends at once when a setting is wrong or missing, and says which.
+
+    All read $DAGSTER_HOME/dagster.yaml. Web server and daemon find the code server by MARKDOWN_PRICING_CODE_SERVER.
+    """
+    from markdown_pricing.commands.serve import serve
+
+    return serve(os.environ, **options)
+
+
+@cli.command()
+@week_option
 @json_option
 def doctor(**options: Any) -> int:
-    """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do."""
+    """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do.
+
+    With --week, the one to be priced next, also at what it stands on: last week's data, models and rows, a right to
+    write and room in the lake. Dagster does the same every Sunday at 18:00.
+    """
     from markdown_pricing.commands.doctor import doctor
 
     return doctor(os.environ, **options)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -22,10 +23,12 @@ from markdown_pricing.orchestration.assets import (
 )
 from markdown_pricing.orchestration.automation import SHARED, SNAPSHOT, jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.checks import checks_for
+from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight, ready_for_the_round, tidy_lake
 from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
+from markdown_pricing.preflight import findings
 from markdown_pricing.pricing import SEED
-from markdown_pricing.settings import Settings
+from markdown_pricing.settings import Settings, in_container
 
 
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
@@ -48,9 +51,9 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
                 [shared_demand, *flow],
             ),
         ],
-        asset_checks=checks_for(partitions),
-        jobs=[*jobs, *etl_jobs],
-        schedules=[schedule, *etl_schedules],
+        asset_checks=[*checks_for(partitions), ready_for_the_round],
+        jobs=[*jobs, preflight, tidy_lake, *etl_jobs],
+        schedules=[schedule, *SCHEDULES, *etl_schedules],
         sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s), *upkeep],
         resources={
             "lake": Lake(settings.lake_url),
@@ -59,6 +62,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
             ),
             "rules": read_rules(settings.rules_file),
             "countries": countries,
+            "findings": partial(findings, settings),
             "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
             **cluster,
         },
@@ -88,4 +92,4 @@ def on_metronome(cluster: Mapping[str, str]) -> tuple[list[dg.SensorDefinition],
     return [upkeep_sensor()], {"metronome": MetronomeResource.model_validate(cluster)}
 
 
-defs = build(Settings.from_env(os.environ))
+defs = build(Settings.from_env(os.environ, needs_places=in_container(os.environ)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -46,8 +47,9 @@ class CountryWeek:
 
 
 def make_training_data(snapshot_rows: pa.Table, week: date, country: str) -> pd.DataFrame:
-    """The snapshot's rows of one country, checked and with sold-out weeks marked; raises BadTrainingData."""
-    return mark_stockouts(check_training_data(snapshot_rows, week, country))
+    """The snapshot's rows of one country, checked, with `country` and sold-out weeks marked; raises BadTrainingData."""
+    checked = mark_stockouts(check_training_data(snapshot_rows, week, country))
+    return checked.assign(country=pd.Categorical.from_codes(np.zeros(len(checked), np.int8), [country]))
 
 
 def fit(

@@ -14,6 +14,8 @@ from markdown_pricing.weeks import NotAWeek, parse_week
 DATA = Path(__file__).parent / "data"
 ENVIRONMENTS = ("production", "test")
 TEST_SCHEMA = "markdown_pricing_test"
+TEST_DATABASE = "_test"
+"""How the name of a Dagster database ends that a test may write to."""
 
 
 class BadSettings(UsageError):
@@ -64,14 +66,27 @@ class Settings:
         return tuple(filter(None, (self.erp_password, self.experiments, *self.alert_urls)))
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
-        """The settings that `environ` holds; raises BadSettings, which lists every fault with its variable."""
+    def from_env(cls, environ: Mapping[str, str], needs_places: bool = False) -> "Settings":
+        """The settings that `environ` holds; raises BadSettings, which lists every fault with its variable.
+
+        needs_places : lake and ERP have to be given; their default would be lost with the container
+        """
         faults: list[str] = []
         environment = environ.get("MARKDOWN_PRICING_ENV") or "production"
         if environment not in ENVIRONMENTS:
             faults.append(f"MARKDOWN_PRICING_ENV={environment}: one of {', '.join(ENVIRONMENTS)}")
         is_test = environment == "test"
         home = _project() / ".local" / "test" if is_test else _project() / ".local"
+        dagster_home = Path(environ.get("DAGSTER_HOME") or _project() / ".local" / "dagster")
+        database = environ.get("DAGSTER_PG_DB")
+        if is_test and database and not database.endswith(TEST_DATABASE):
+            faults.append(f"DAGSTER_PG_DB={database}: a test has a database of its own, whose name ends in _test")
+        if needs_places:
+            faults += [
+                f"{name} is not set, and on a cluster its default would be lost: give the installation's own"
+                for name in ("MARKDOWN_PRICING_LAKE", "MARKDOWN_PRICING_ERP")
+                if not environ.get(name)
+            ]
         lake_url = environ.get("MARKDOWN_PRICING_LAKE")
         if lake_url and is_test:
             lake_url = lake_url.rstrip("/") + "/test"
@@ -111,7 +126,7 @@ class Settings:
             countries_file=files["COUNTRIES"],
             rules_file=files["RULES"],
             start_week=start_week,
-            dagster_home=Path(environ.get("DAGSTER_HOME") or home / "dagster"),
+            dagster_home=dagster_home / "test" if is_test else dagster_home,
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
             follow_champion=not environ.get("MARKDOWN_PRICING_MODEL"),
@@ -123,6 +138,11 @@ class Settings:
             spark_submit=tuple(shlex.split(environ.get("MARKDOWN_PRICING_SPARK_SUBMIT") or "")),
             metronome=_metronome(environ),
         )
+
+
+def in_container(environ: Mapping[str, str]) -> bool:
+    """Whether this is a container of the image, which is thrown away with all that lies in it."""
+    return bool(environ.get("MARKDOWN_PRICING_CONTAINER"))
 
 
 def _metronome(environ: Mapping[str, str]) -> dict[str, str]:

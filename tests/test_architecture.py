@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"errors", "weeks", "countries"}
+BASE = {"errors", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
     "errors": set(),
     "weeks": {"errors"},
     "countries": {"errors"},
+    "holidays": set(),
     "device": set(),
     "logs": set(),
     "messages": {"errors"},
@@ -35,6 +36,7 @@ MAY_IMPORT = {
     "orchestration": BASE
     | SCIENCE
     | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages", "etl", "experiments"},
+    "preflight": BASE | SCIENCE | {"lake", "erp", "orchestration", "settings", "metronome"},
     "commands": BASE
     | SCIENCE
     | {
@@ -51,9 +53,12 @@ MAY_IMPORT = {
         "device",
         "logs",
         "metronome",
+        "preflight",
     },
     "metronome": set(),
-    "definitions": BASE | SCIENCE | {"lake", "logs", "orchestration", "pricing", "settings", "device", "metronome"},
+    "definitions": BASE
+    | SCIENCE
+    | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device", "metronome"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }

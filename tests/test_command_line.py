@@ -17,7 +17,7 @@ from markdown_pricing.countries import DEFAULT_FILE, read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.sample.deliver import deliver_sample
-from markdown_pricing.weeks import parse_week
+from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.doubles.dcos import Dcos
 from tests.processes import wait_until
 
@@ -327,6 +327,17 @@ def test_doctor_says_what_to_do_in_a_line_each(installation: Installation) -> No
     to_do = [finding for finding in json.loads(ill.stdout) if not finding["ok"]]
     assert {finding["what"] for finding in to_do} == {"Lake", "Snapshot"}
     assert "MARKDOWN_PRICING_LAKE" in to_do[0]["says"]
+
+
+def test_doctor_looks_at_what_the_coming_week_stands_on(installation: Installation) -> None:
+    coming = str(parse_week(WEEK) + ONE_WEEK)
+    told = installation.run("doctor", "--json", "--week", coming)
+
+    found = {finding["what"]: finding for finding in json.loads(told.stdout)}
+    assert found["Snapshot"]["says"].startswith(WEEK)
+    assert found["Writing to the lake"]["ok"]
+    assert found["Room in the lake"]["ok"]
+    assert found.keys() >= {"Last week's predictions", "Last week's models", "Last week's rows in the ERP"}
 
 
 def test_doctor_asks_metronome_where_runs_are_its_jobs(installation: Installation, tmp_path: Path) -> None:

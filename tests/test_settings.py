@@ -62,3 +62,19 @@ def test_a_test_environment_shares_no_place_with_production() -> None:
     assert test.lake_url == "hdfs://prod/data/production/test"
     assert (production.erp_schema, test.erp_schema) == (None, "markdown_pricing_test")
     assert Settings.from_env({"MARKDOWN_PRICING_ENV": "test"}).dagster_home != Settings.from_env({}).dagster_home
+
+
+def test_a_test_has_a_dagster_database_of_its_own() -> None:
+    test = {"MARKDOWN_PRICING_ENV": "test", "DAGSTER_HOME": "/srv/dagster"}
+
+    assert Settings.from_env({**test, "DAGSTER_PG_DB": "dagster_test"}).dagster_home == Path("/srv/dagster/test")
+    with pytest.raises(BadSettings, match=r"DAGSTER_PG_DB=dagster: .* ends in _test"):
+        Settings.from_env({**test, "DAGSTER_PG_DB": "dagster"})
+
+
+def test_on_a_cluster_lake_and_erp_have_no_default() -> None:
+    """They would be thrown away with the container."""
+    with pytest.raises(BadSettings) as raised:
+        Settings.from_env({}, needs_places=True)
+
+    assert {fault.split()[0] for fault in raised.value.faults} == {"MARKDOWN_PRICING_LAKE", "MARKDOWN_PRICING_ERP"}

@@ -17,7 +17,6 @@ from markdown_pricing.training_data.features import (
     attribute_columns,
     season_terms,
     week_number,
-    week_of_year,
 )
 
 PRICE, SHELF, NOVELTY = 0, 1, 2
@@ -133,7 +132,7 @@ class Rows:
     """What a model sees of each row; every array is (rows, …), in the order of the frame.
 
     terms : log demand is linear in them; launch : what was known of the article at its launch
-    calendar : week of the year, 0 to 52
+    week : week numbers ; country : the one that all rows are of, empty without rows
     first_price, first_stores : the article's own references: its earliest list price and its most stores by then
     """
 
@@ -141,7 +140,8 @@ class Rows:
     stock: FloatArray
     censored: NDArray[np.bool_]
     category: IntArray
-    calendar: IntArray
+    week: IntArray
+    country: str
     terms: FloatArray
     launch: FloatArray
     first_price: FloatArray
@@ -161,7 +161,8 @@ class Rows:
             stock=stock,
             censored=frame["censored"].to_numpy(dtype=np.bool_),
             category=design.category_of(frame),
-            calendar=week_of_year(week),
+            week=week,
+            country=country_of(frame),
             terms=terms_of(
                 price,
                 price - used_to(panel.grid(price))[panel.row, panel.column],
@@ -176,6 +177,11 @@ class Rows:
             first_price=first_price,
             first_stores=first_stores,
         )
+
+
+def country_of(frame: pd.DataFrame) -> str:
+    """The one country of the frame's rows; empty when it has none."""
+    return str(frame["country"].iloc[0]) if len(frame) else ""
 
 
 def dates_of(frame: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:

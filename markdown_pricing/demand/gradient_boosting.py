@@ -39,7 +39,7 @@ LARGEST_CORRECTION = 1.2
 PARAMETERS: dict[str, Any] = {
     "objective": "poisson",
     "learning_rate": 0.07,
-    "num_leaves": 12,
+    "num_leaves": 6,
     "min_data_in_leaf": 60,
     "lambda_l2": 10.0,
     "feature_fraction": 0.7,
@@ -97,7 +97,7 @@ class GradientBoosting:
         """The base's log curve at the target's price and shelf, without the attributes of weeks to come."""
         terms = rows.terms[target].copy()
         terms[ahead > 0, self.base.design.attribute_terms] = 0.0
-        return self.base.curve(terms, rows.category[target], rows.calendar[target])
+        return self.base.curve(terms, rows.category[target], rows.country, rows.week[target])
 
     def _of_the_article(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
         attributes = self.base.design.attributes

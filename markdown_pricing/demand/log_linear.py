@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_terms
 from markdown_pricing.demand.design import (
     NOVELTY,
     PRICE,
@@ -29,7 +30,7 @@ from markdown_pricing.demand.design import (
 from markdown_pricing.demand.elsewhere import Quality, SharedDemand
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import most_important
-from markdown_pricing.demand.pooling import CALENDAR_WEEKS, PooledFit, fit_pooled
+from markdown_pricing.demand.pooling import PooledFit, fit_pooled
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
     MOST_SLOPE,
@@ -38,7 +39,7 @@ from markdown_pricing.demand.response import (
     elasticities,
     pieces_of,
 )
-from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel, week_of, week_of_year
+from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel, week_of
 
 ELASTICITY_BOUNDS = (0.3, 6.0)
 SHELF_BOUNDS, NOVELTY_BOUNDS = (0.0, 2.0), (-3.0, 0.0)
@@ -98,7 +99,7 @@ class LogLinear:
     """See the module. Arrays by category end with the country's row, for a category never seen.
 
     beta : (categories + 1, terms) ; guess : (categories + 1, launch terms), log of the level by what is known at launch
-    calendar : (53,), log effect of the week of the year ; spread : (categories + 1,), dispersion of demand
+    calendar : log effects of the weeks of the year and of holidays ; spread : (categories + 1,), dispersion of demand
     week : (categories + 1, weeks), log effect of each past week from `first_week` on
     own : how far articles deviate from their category ; quality : what other countries know of an article
     """
@@ -106,7 +107,7 @@ class LogLinear:
     design: Design = field(default_factory=Design)
     beta: FloatArray = field(default_factory=_default_beta)
     elasticity_sd: FloatArray = field(default_factory=lambda: np.ones(1))
-    calendar: FloatArray = field(default_factory=lambda: np.zeros(CALENDAR_WEEKS))
+    calendar: FloatArray = field(default_factory=lambda: PRIORS[:, 0].copy())
     week: FloatArray = field(default_factory=lambda: np.zeros((1, 0)))
     first_week: int = 0
     guess: FloatArray = field(default_factory=lambda: np.zeros((1, Design().launch_terms)))
@@ -140,7 +141,7 @@ class LogLinear:
             article=panel.row,
             category=rows.category,
             week=panel.column,
-            calendar=rows.calendar,
+            calendar=calendar_terms(rows.country, panel.first_week + np.arange(panel.weeks)),
             prior=self.design.prior if shared is None else shared.prior_of(self.design),
         )
         self.beta = np.vstack([fit.by_category, fit.country])
@@ -154,7 +155,7 @@ class LogLinear:
         self.week, self.first_week = np.vstack([fit.week, np.zeros_like(fit.week[:1])]), panel.first_week
         self.spread = np.append(fit.dispersion, fit.dispersion.mean())
         level_sd = self._learn_guess(panel, rows, fit)
-        curve = self.curve(rows.terms, rows.category, rows.calendar)
+        curve = self.curve(rows.terms, rows.category, rows.country, rows.week)
         sales, guess = self._sales(history, panel, rows, curve), self._guess(panel, rows)
         some = np.random.default_rng(seed).permutation(len(guess))[:ARTICLES_TO_CHOOSE_BY]
         self.own = choose_own_effects(sales.of(some), guess[some], replace(self.own, level_sd=level_sd))
@@ -200,10 +201,10 @@ class LogLinear:
         variance = float(np.average(error**2 - 1.0 / (fit.information + 1.0), weights=weight))
         return float(np.sqrt(np.clip(variance, 0.05, 2.0)))
 
-    def curve(self, terms: FloatArray, category: IntArray, calendar: IntArray) -> FloatArray:
-        """Log of demand relative to the article's level; terms (…, terms), category and calendar (…)."""
-        curve: FloatArray = (terms * self.beta[category]).sum(axis=-1) + self.calendar[calendar]
-        return curve
+    def curve(self, terms: FloatArray, category: IntArray, country: str, week: IntArray) -> FloatArray:
+        """Log of demand relative to the article's level; terms (…, terms), category and week number (…)."""
+        of_category: FloatArray = (terms * self.beta[category]).sum(axis=-1)
+        return of_category + calendar_effect(self.calendar, country, week)
 
     def _past_weeks(self, category: IntArray, week: IntArray) -> FloatArray:
         """Log effect of each row's own week, 0 for weeks that the fit has not seen."""
@@ -239,7 +240,7 @@ class LogLinear:
         frame = (pd.concat([past, asked]) if len(past) else asked).reset_index(drop=True)
         panel = Panel.of(frame)
         rows = Rows.of(frame, panel, self.design)
-        curve = self.curve(rows.terms, rows.category, rows.calendar)
+        curve = self.curve(rows.terms, rows.category, rows.country, rows.week)
         level = self.levels(frame, panel, rows, curve)
         state = State(frame, panel, rows, curve, level, np.arange(len(frame) - len(articles), len(frame)))
         self._seen = articles, history, state
@@ -273,7 +274,7 @@ class LogLinear:
         on_shelf = np.broadcast_to(rows.terms[now, SHELF][:, None], target.shape)
         nothing = np.zeros(target.shape)
         terms = terms_of(nothing, nothing, on_shelf, target, launch, end, attributes)
-        curve = self.curve(terms, rows.category[now][:, None], week_of_year(target))
+        curve = self.curve(terms, rows.category[now][:, None], rows.country, target)
         level, variance = self._deviation(articles, state, week, weeks, np.zeros((len(articles), 1)))
         # exp of a mean log is a median: half the variance raises it to the mean of a log-normal.
         ahead: FloatArray = curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT)

@@ -18,7 +18,9 @@ from markdown_pricing.errors import FinalError, UsageError
 FloatArray = NDArray[np.float64]
 
 EVALUATED_WEEKS = 4
-HELPERS = frozenset({"backtest", "design", "elsewhere", "level", "model", "pooling", "response", "shared", "step_down"})
+HELPERS = frozenset(
+    {"backtest", "calendar", "design", "elsewhere", "level", "model", "pooling", "response", "shared", "step_down"}
+)
 
 
 @runtime_checkable
@@ -26,7 +28,7 @@ class DemandModel(Protocol):
     """All a data scientist writes to bring another framework.
 
     `history` are rows before `week`, `articles` the rows of `week`, one each, both in the training data's form with
-    `censored`. Answers are in the order of `articles`. The same seed and threads give the same answers.
+    `country` and `censored`. Answers are in the order of `articles`. The same seed and threads give the same answers.
     """
 
     def fit(

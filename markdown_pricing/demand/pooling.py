@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincc
 
+from markdown_pricing.demand.calendar import fit_calendar
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 ROUNDS = 14
 ARTICLE_WEIGHT = 0.3
 """Information (about as many units sold) with which an article's effect is held to its category's mean."""
-WEEK_WEIGHT = 40.0
-"""The same for the effect of a category's week: a spread of about 0.16 in logs."""
-CALENDAR_WEEKS = 53
-CALENDAR_WEIGHT = 60.0
+WEEK_WEIGHT = 150.0
+"""The same for the effect of a category's week: a spread of about 0.08 in logs, so that it takes no season's peak."""
 LARGEST_STEP = 1.0
 DISPERSION_BOUNDS = (0.02, 4.0)
 
@@ -49,7 +49,7 @@ class PooledFit:
     covariance : (categories, terms, terms), of how far a category lies from its country
 
     level : (articles,) log of demand at x = 0; information : (articles,) what it rests on
-    calendar : (53,) effect of the week of the year in all categories ; week : (categories, weeks)
+    calendar : (calendar terms,), effects common to all categories ; week : (categories, weeks)
     gram (categories, terms, terms), rhs (categories, terms): the regression's moments, no prior in them
     demand : (rows,) units, sold-out weeks filled with the demand expected there
     fitted : (rows,) mean demand, its week's effect included
@@ -77,13 +77,14 @@ def fit_pooled(
     article: IntArray,
     category: IntArray,
     week: IntArray,
-    calendar: IntArray,
+    calendar: FloatArray,
     prior: Prior,
 ) -> PooledFit:
     """Fit by iterated weighted least squares.
 
     in_stock : (rows,), weeks that began without stock say nothing and get the demand expected there
-    units : (rows,), >= 0 ; x : (rows, terms) ; article, category, week, calendar : (rows,) codes from 0
+    units : (rows,), >= 0 ; x : (rows, terms) ; article, category, week : (rows,) codes from 0
+    calendar : (weeks, calendar terms), what the calendar says of each week
     """
     articles, categories = int(article.max()) + 1, int(category.max()) + 1
     cell = category * (int(week.max()) + 1) + week
@@ -94,12 +95,12 @@ def fit_pooled(
     demand, dispersion = np.maximum(units, 0.0), np.full(categories, 0.5)
     level = _first_level(demand, article, articles)
     week_effect: FloatArray = np.zeros(categories * (int(week.max()) + 1))
-    calendar_effect: FloatArray = np.zeros(CALENDAR_WEEKS)
+    calendar_effects: FloatArray = np.zeros(calendar.shape[1])
     information: FloatArray = np.zeros(articles)
     gram, rhs = np.zeros((categories, x.shape[1], x.shape[1])), np.zeros((categories, x.shape[1]))
     for _ in range(ROUNDS):
         eta = np.clip(
-            level[article] + (x * beta[category]).sum(axis=1) + week_effect[cell] + calendar_effect[calendar],
+            level[article] + (x * beta[category]).sum(axis=1) + week_effect[cell] + (calendar @ calendar_effects)[week],
             -12.0,
             14.0,
         )
@@ -115,9 +116,10 @@ def fit_pooled(
         information = np.bincount(article, w, articles).astype(np.float64)
         pull = _mean(level, information, home, categories)[home]
         level = (np.bincount(article, w * resid, articles) + ARTICLE_WEIGHT * pull) / (information + ARTICLE_WEIGHT)
-        left = resid - level[article] + week_effect[cell] + calendar_effect[calendar]
-        calendar_effect = _effect(left - week_effect[cell], w, calendar, CALENDAR_WEEKS, CALENDAR_WEIGHT)
-        week_effect = _effect(left - calendar_effect[calendar], w, cell, len(week_effect), WEEK_WEIGHT)
+        left = resid - level[article] + week_effect[cell] + (calendar @ calendar_effects)[week]
+        found = _effect(left - week_effect[cell], w, week, len(calendar), 1e-9)
+        calendar_effects = fit_calendar(found, np.bincount(week, w, len(calendar)).astype(np.float64), calendar)
+        week_effect = _effect(left - (calendar @ calendar_effects)[week], w, cell, len(week_effect), WEEK_WEIGHT)
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
     return PooledFit(
         country,
@@ -125,7 +127,7 @@ def fit_pooled(
         covariance,
         level,
         information,
-        calendar_effect,
+        calendar_effects,
         week_effect.reshape(categories, -1),
         dispersion,
         gram,

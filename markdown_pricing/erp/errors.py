@@ -2,7 +2,8 @@
 
 PricingError
 ├── TransientError
-│   └── ErpUnreachable   no answer, lost connection, lock not had in time, deadlock, database full
+│   └── ErpUnreachable   no answer, lock not had in time, database full
+│       └── ErpInterrupted   connection lost, deadlock, serialization failure: may be repeated at once
 └── FinalError
     ├── ErpDenied        wrong credentials, wrong database, a missing right
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
@@ -15,14 +16,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from markdown_pricing.erp.grants import missing_grants
 from markdown_pricing.errors import FinalError, PricingError, TransientError
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html; two letters stand for a whole class.
 # 25006: the server is a standby, as it may be for a while after a failover.
-_TRY_AGAIN = ("08", "40", "53", "57", "58", "25006", "55P03")
+_TRY_AGAIN = ("53", "57014", "58", "25006", "55P03")
+# 25P03: the server took a silent writer for dead. 57P: it shuts down, or does not take connections yet.
+_INTERRUPTED = ("08", "40", "57P", "25P03")
 _DENIED = ("28", "3D", "3F", "42501")
 
 # A refused log-in comes without its code: libpq keeps it to itself. A server that speaks another language
@@ -46,6 +49,10 @@ class ErpUnreachable(TransientError):
             f"The ERP at {where} did not do what was asked: {why}. No country is half-written. "
             f"Check that the database is up and reachable from this machine; a repeat may succeed."
         )
+
+
+class ErpInterrupted(ErpUnreachable):
+    """What was under way broke off, perhaps after its commit: who repeats it looks first whether it is done."""
 
 
 class ErpDenied(FinalError):
@@ -84,7 +91,7 @@ def erp_errors(engine: Engine) -> Iterator[None]:
     """The one place where the database's errors become ErpUnreachable, ErpDenied or ErpRefused."""
     try:
         yield
-    except (DBAPIError, sqlite3.Error) as error:
+    except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
         raise _translated(engine, error) from error
 
 
@@ -94,7 +101,7 @@ def where_is(engine: Engine) -> str:
     return str(url.database) if url.get_backend_name() == "sqlite" else f"{url.host}:{url.port or 5432}/{url.database}"
 
 
-def _translated(engine: Engine, error: DBAPIError | sqlite3.Error) -> PricingError:
+def _translated(engine: Engine, error: Exception) -> PricingError:
     original = (error.orig if isinstance(error, DBAPIError) else error) or error
     where, why = where_is(engine), " ".join(str(original).split()).rstrip(".")
     if isinstance(original, sqlite3.Error):
@@ -107,8 +114,11 @@ def _translated(engine: Engine, error: DBAPIError | sqlite3.Error) -> PricingErr
     login_refused = not code and any(words in why for words in _REFUSED_LOGIN)
     if code.startswith(_DENIED) or login_refused:
         return ErpDenied(where, why, f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.")
-    lost = isinstance(error, OperationalError | InterfaceError) and not code
-    if lost or code.startswith(_TRY_AGAIN):
+    driver = engine.dialect.loaded_dbapi
+    lost = isinstance(original, (driver.OperationalError, driver.InterfaceError)) and not code
+    if lost or code.startswith(_INTERRUPTED):
+        return ErpInterrupted(where, why)
+    if code.startswith(_TRY_AGAIN):
         return ErpUnreachable(where, why)
     return ErpRefused(where, why)
 

@@ -1,4 +1,4 @@
-"""What the database's owner has to grant, as the statements to run."""
+"""What the database's owner has to grant, and what to take away, as the statements to run."""
 
 from sqlalchemy import Connection, Engine, text
 
@@ -9,13 +9,22 @@ NEEDED_RIGHTS = {
 }
 """What a refresh does with each table."""
 
-_TABLE = text(
-    "SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE c.relname = :table AND CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid)"
-    " ELSE n.nspname = :schema END"
-)
+_NAMED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
+_TABLES = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+_WHERE_OURS_ARE = "CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END"
+_TABLE = text(f"SELECT c.oid, {_NAMED} {_TABLES} WHERE c.relname = :table AND {_WHERE_OURS_ARE}")
 _SCHEMA = text("SELECT oid, quote_ident(nspname) AS name FROM pg_namespace WHERE nspname = :schema")
+_ROLE = text(
+    "SELECT quote_ident(rolname) AS name, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls"
+    " FROM pg_roles WHERE rolname = current_user"
+)
+_OTHER_TABLES = text(
+    f"SELECT {_NAMED}, has_table_privilege('public', c.oid, :rights) AS everybody {_TABLES}"
+    " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+    " AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
+    " AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, :rights)"
+    f" AND NOT (c.relname = ANY(:ours) AND {_WHERE_OURS_ARE}) ORDER BY name"
+).bindparams(rights="SELECT, INSERT, UPDATE, DELETE, TRUNCATE")
 
 
 def schema_of(bind: Engine | Connection) -> str | None:
@@ -51,6 +60,22 @@ def missing_grants(connection: Connection) -> list[str]:
     if to_create and not _holds(connection, f"has_schema_privilege({schema.oid}::oid, 'CREATE')"):
         grants.append(f"GRANT CREATE ON SCHEMA {schema.name} TO {role};")
     return grants
+
+
+def rights_beyond_ours(connection: Connection) -> list[str]:
+    """What to take away from the connected role, PostgreSQL, so that it can touch these tables alone."""
+    role = connection.execute(_ROLE).one()
+    if role.rolsuper:
+        return [f"-- {role.name} is a superuser, who may do everything: use an account of its own for the prices"]
+    ours = {"schema": schema_of(connection), "ours": list(NEEDED_RIGHTS)}
+    revokes = [
+        f"REVOKE ALL ON {table.name} FROM {'PUBLIC' if table.everybody else role.name};"
+        for table in connection.execute(_OTHER_TABLES, ours)
+    ]
+    attributes = [word for word in ("CREATEROLE", "CREATEDB", "BYPASSRLS") if getattr(role, f"rol{word.lower()}")]
+    if attributes:
+        revokes.append(f"ALTER ROLE {role.name} {' '.join(f'NO{word}' for word in attributes)};")
+    return revokes
 
 
 def _holds(connection: Connection, right: str) -> bool:

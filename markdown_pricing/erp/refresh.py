@@ -1,5 +1,6 @@
 """One country, one transaction, a receipt; late writers are refused."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
@@ -9,10 +10,16 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Engine, Select, Table, delete, func, select
 
-from markdown_pricing.erp.errors import erp_errors
+from markdown_pricing.erp.errors import ErpInterrupted, erp_errors
+from markdown_pricing.erp.insert import insert
+from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.rows import CountryRows, country_rows
-from markdown_pricing.erp.tables import lock, price_path, recommendations, refreshes
+from markdown_pricing.erp.space import reclaim
+from markdown_pricing.erp.tables import price_path, recommendations, refreshes
 from markdown_pricing.errors import FinalError
+
+PAUSES_S = (1.0, 4.0, 15.0)
+"""Between the attempts of a refresh that was interrupted: a deadlock is over at once, a failover takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,14 @@ def replace_country(
     rows: pd.DataFrame,
     path: pd.DataFrame,
     now: Callable[[], datetime] = utc_now,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Receipt:
     """Replace the country's rows of both tables in one transaction; a reader sees the old set or the new one.
 
     rows, path   frames with the columns of markdown_recommendations and markdown_price_path
     launched_at  when the orchestrator created the run, with its time zone
     now          is asked last, when all but the receipt is written
+    pause        waits so many seconds before a refresh that was interrupted is tried again
     returns the receipt; a run that has refreshed this country and week before gets the one it got then
     raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, ErpRefused, ErpDenied: nothing was changed;
     ErpUnreachable: it may be tried again, under the same run_id, whatever became of the first attempt
@@ -77,29 +86,32 @@ def replace_country(
         raise ValueError("launched_at needs its time zone")
     taken = country_rows(rows, path, week=week, country=country, run_id=run_id)
     digest = taken.content_hash()
-    with erp_errors(engine), engine.begin() as connection:
-        lock(connection, country)
-        if receipt := _receipt(
-            connection, _receipts(country).where(refreshes.c.week == week, refreshes.c.run_id == run_id)
-        ):
-            return receipt
-        _refuse_late_writer(_receipt(connection, _receipts(country)), week, run_id, launched_at)
-        previous = connection.scalar(select(func.count()).where(recommendations.c.country == country)) or 0
-        for table, records in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
-            connection.execute(delete(table).where(table.c.country == country))
-            connection.execute(table.insert(), list(records))
-        receipt = Receipt(
-            country=country,
-            week=week,
-            run_id=run_id,
-            launched_at=launched_at.astimezone(UTC),
-            articles=len(taken.recommendations),
-            previous_articles=previous,
-            total_expected_revenue=taken.total_expected_revenue,
-            content_hash=digest,
-            refreshed_at=now().astimezone(UTC),
-        )
-        connection.execute(refreshes.insert(), asdict(receipt))
+
+    def attempt() -> Receipt:
+        with erp_errors(engine), engine.begin() as connection:
+            lock(connection, country)
+            if receipt := _receipt(
+                connection, _receipts(country).where(refreshes.c.week == week, refreshes.c.run_id == run_id)
+            ):
+                return receipt
+            _refuse_late_writer(_receipt(connection, _receipts(country)), week, run_id, launched_at)
+            previous = _replace_rows(connection, country, taken)
+            receipt = Receipt(
+                country=country,
+                week=week,
+                run_id=run_id,
+                launched_at=launched_at.astimezone(UTC),
+                articles=len(taken.recommendations),
+                previous_articles=previous,
+                total_expected_revenue=taken.total_expected_revenue,
+                content_hash=digest,
+                refreshed_at=now().astimezone(UTC),
+            )
+            connection.execute(refreshes.insert(), asdict(receipt))
+        return receipt
+
+    receipt = _unless_interrupted(attempt, pause)
+    reclaim(engine)
     return receipt
 
 
@@ -125,6 +137,28 @@ def content_hash(engine: Engine, country: str) -> str:
         return CountryRows(
             _read(connection, recommendations, country), _read(connection, price_path, country)
         ).content_hash()
+
+
+def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float], None]) -> Receipt:
+    """Each attempt first looks for its receipt, under the lock that the one before held until it was over.
+
+    So a commit whose answer was lost is neither repeated nor taken for a failure.
+    """
+    for seconds in PAUSES_S:
+        try:
+            return attempt()
+        except ErpInterrupted:
+            pause(seconds)
+    return attempt()
+
+
+def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> int:
+    """How many articles the country had before."""
+    previous = connection.scalar(select(func.count()).where(recommendations.c.country == country)) or 0
+    for table, records in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
+        connection.execute(delete(table).where(table.c.country == country))
+        insert(connection, table, records)
+    return previous
 
 
 def _refuse_late_writer(newest: Receipt | None, week: date, run_id: str, launched_at: datetime) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from markdown_pricing.erp.errors import erp_errors, where_is
-from markdown_pricing.erp.grants import missing_grants
+from markdown_pricing.erp.grants import missing_grants, rights_beyond_ours
 from markdown_pricing.erp.tables import METADATA, columns_of, missing_columns
 from markdown_pricing.errors import PricingError
 
@@ -22,13 +22,14 @@ class Finding:
 
 
 def check_rights(engine: Engine) -> list[Finding]:
-    """Can it connect, are the tables there with their columns, may it read, insert and delete?"""
+    """Can it connect, are the tables there with their columns, may it read, insert and delete, and nothing beyond?"""
     where = where_is(engine)
     if engine.dialect.name == "sqlite" and not Path(where).exists():
         return [_may_create(Path(where))]
     try:
         with erp_errors(engine), engine.connect() as connection:
-            return [Finding(f"connection to {where}", True), _tables(connection), _rights(connection, where)]
+            found = [Finding(f"connection to {where}", True), _tables(connection), _rights(connection, where)]
+            return found if engine.dialect.name == "sqlite" else [*found, _no_further_rights(connection)]
     except PricingError as error:
         return [Finding(f"connection to {where}", False, str(error))]
 
@@ -50,6 +51,12 @@ def _rights(connection: Connection, where: str) -> Finding:
     grants = missing_grants(connection)
     advice = "\n  ".join(("Have the owner of the database run:", *grants)) if grants else ""
     return Finding("rights", not grants, advice)
+
+
+def _no_further_rights(connection: Connection) -> Finding:
+    revokes = rights_beyond_ours(connection)
+    advice = "The account may touch more than its tables. Have the owner of the database run:"
+    return Finding("rights beyond", not revokes, "\n  ".join((advice, *revokes)) if revokes else "")
 
 
 def _may_create(file: Path) -> Finding:

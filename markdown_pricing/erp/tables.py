@@ -24,7 +24,6 @@ from sqlalchemy import (
     event,
     inspect,
     make_url,
-    text,
 )
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
@@ -33,6 +32,7 @@ from sqlalchemy.types import TypeEngine
 
 from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, MissingDriver, erp_errors
 from markdown_pricing.erp.grants import schema_of
+from markdown_pricing.erp.locks import lock
 from markdown_pricing.errors import FinalError
 
 CENT = Decimal("0.01")
@@ -154,7 +154,6 @@ _CONNECT: dict[str, Mapping[str, Any]] = {
         "tcp_user_timeout": 30_000,
     },
 }
-LOCK_TIMEOUT_MS = 120_000
 
 
 class MissingColumns(FinalError):
@@ -225,19 +224,10 @@ def ensure_tables(engine: Engine) -> None:
         METADATA.create_all(connection)
 
 
-def lock(connection: Connection, what: str) -> None:
-    """Hold `what` (a country, or the tables) until the transaction ends; a second writer waits here.
-
-    SQLite has one lock for all; taking it first avoids the deadlock of two readers that both want to write.
-    """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        return
-    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
-    name = f"{schema_of(connection) or ''}.{recommendations.name}"
-    connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtext(:name), hashtext(:what))"), {"name": name, "what": what}
-    )
+def qualified_name(connection: Connection, name: str) -> str:
+    """A table as statements name it, quoted, with its schema when it has one."""
+    quote, schema = connection.dialect.identifier_preparer.quote, schema_of(connection)
+    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
 
 
 def columns_of(connection: Connection) -> dict[str, set[str]]:
@@ -269,9 +259,11 @@ def _all_there(connection: Connection) -> bool:
 
 def _add_column(connection: Connection, column: Column[Any]) -> str:
     # Without NOT NULL, which a table that holds rows could not take; rows are checked before they are written.
-    quote, schema = connection.dialect.identifier_preparer.quote, schema_of(connection)
-    table = f"{quote(schema)}.{quote(column.table.name)}" if schema else quote(column.table.name)
-    return f"ALTER TABLE {table} ADD COLUMN {quote(column.name)} {column.type.compile(connection.dialect)};"
+    table, name = (
+        qualified_name(connection, column.table.name),
+        connection.dialect.identifier_preparer.quote(column.name),
+    )
+    return f"ALTER TABLE {table} ADD COLUMN {name} {column.type.compile(connection.dialect)};"
 
 
 def _make_folder_on_connect(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """Where sales come from and predictions are kept: HDFS or a local folder behind one face; strings in, tables out."""
 
-from markdown_pricing.lake.filesystem import Lake, LakeDenied, LakeMissing, LakeUnreachable, UnusableLake
+from markdown_pricing.lake.errors import LakeDenied, LakeFull, LakeMissing, LakeReadOnly, LakeUnreachable, UnusableLake
+from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
     publish_bytes,
@@ -25,7 +26,9 @@ __all__ = [
     "CorruptFile",
     "Lake",
     "LakeDenied",
+    "LakeFull",
     "LakeMissing",
+    "LakeReadOnly",
     "LakeUnreachable",
     "MissingCountry",
     "PartFilesDisagree",

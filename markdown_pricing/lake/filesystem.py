@@ -1,4 +1,4 @@
-"""HDFS or a local folder behind one face, and every way it can fail put into our words in one place.
+"""HDFS or a local folder behind one face.
 
 High availability and Kerberos come from Hadoop's own core-site.xml and hdfs-site.xml in HADOOP_CONF_DIR: the lake is
 then hdfs://<nameservice>/<path>. The user is HADOOP_USER_NAME or, with Kerberos, whoever holds the ticket that
@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.lake import paths
+from markdown_pricing.lake.errors import FileMissing, LakeMissing, UnusableLake, lake_errors
 
 ANSWERS_WITHIN_S = 20.0
 """A name node that takes longer is away: a sensor's tick must end within a minute. Data nodes have their own limit."""
@@ -27,50 +28,8 @@ FAILOVER_ATTEMPTS = "3"
 """hdfs-native's own 15 take more than a minute; 3 take about 8 seconds and reach the other name node."""
 WAITING_CALLS = BoundedSemaphore(32)
 """How many threads may hang on a lake that does not answer, until it does or the process ends."""
-DENIED = (
-    "AccessControlException",
-    "SASLError",
-    "GSSAPIError",
-    "NoSASLMechanism",
-    "InvalidToken",
-    "AuthorizationException",
-)
 
 Answer = TypeVar("Answer")
-
-
-class LakeUnreachable(TransientError):
-    def __init__(self, where: str, why: object) -> None:
-        self.where = where
-        super().__init__(
-            f"The lake does not answer for {where}: {_first_line(why)}. Nothing is known about what lies there. "
-            "See whether its name node is up and whether MARKDOWN_PRICING_LAKE and HADOOP_CONF_DIR name the right one."
-        )
-
-
-class LakeDenied(FinalError):
-    def __init__(self, where: str, why: object) -> None:
-        self.where = where
-        super().__init__(
-            f"The lake refuses {where}: {_first_line(why)}. Grant this user the right (HADOOP_USER_NAME or the "
-            "Kerberos ticket on HDFS, the owner of the process on a local folder)."
-        )
-
-
-class LakeMissing(FinalError):
-    def __init__(self, where: str) -> None:
-        self.where = where
-        super().__init__(f"There is no lake at {where}. Correct MARKDOWN_PRICING_LAKE, or create the folder.")
-
-
-class UnusableLake(FinalError):
-    """The URL cannot be used on this machine, whatever lies there."""
-
-
-class FileMissing(FinalError):
-    def __init__(self, where: str) -> None:
-        self.where = where
-        super().__init__(f"{where} is not there.")
 
 
 @dataclass(frozen=True, order=True)
@@ -145,10 +104,11 @@ class Lake:
     def replace(self, path: str, data: bytes | memoryview) -> None:
         """Write a file that appears at `path` complete or not at all, whether or not one is there already.
 
-        It is written beside, under a name that begins with a dot, and then renamed.
+        It is written beside, under a name that begins with a dot, and then renamed. What a writer that is killed
+        leaves of it is taken away a day later: see leftovers.py.
         """
         folder, _, name = self._full(path).rpartition("/")
-        unfinished = f"{folder}/.{name}.{secrets.token_hex(8)}.tmp"
+        unfinished = f"{folder}/{paths.unfinished(name, secrets.token_hex(8))}"
         with self._asking(path):
             filesystem = self.filesystem
             filesystem.makedirs(folder, exist_ok=True)
@@ -161,6 +121,11 @@ class Lake:
                     filesystem.rm_file(unfinished)
                 raise
 
+    def remove(self, path: str) -> None:
+        """Take a file away; raises FileMissing."""
+        with self._asking(path):
+            self.filesystem.rm_file(self._full(path))
+
     def _full(self, path: str) -> str:
         return f"{self.root.rstrip('/')}/{path}".rstrip("/") or "/"
 
@@ -168,18 +133,8 @@ class Lake:
         modified_ms = info["modification_time"] if "modification_time" in info else int(info["mtime"] * 1000)
         return Entry(path, info["size"], modified_ms, info["type"] == "directory")
 
-    @contextmanager
-    def _asking(self, path: str) -> Iterator[None]:
-        """What the file system raises, in our words. hdfs-native tells many faults apart only in the text."""
-        try:
-            yield
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise FileMissing(self.where(path)) from error
-        except PermissionError as error:
-            raise LakeDenied(self.where(path), error) from error
-        except (OSError, RuntimeError) as error:
-            denied = any(word in str(error) for word in DENIED)
-            raise (LakeDenied if denied else LakeUnreachable)(self.where(path), error) from error
+    def _asking(self, path: str) -> AbstractContextManager[None]:
+        return lake_errors(self.where(path))
 
 
 @lru_cache(maxsize=8)
@@ -266,7 +221,3 @@ def _within(limit_s: float, call: Callable[..., Answer], *arguments: Any, **opti
     if error is not None:
         raise error
     return answer  # type: ignore[return-value]
-
-
-def _first_line(why: object) -> str:
-    return str(why).split("\\n")[0].split("\n")[0].strip().rstrip(".")

@@ -13,6 +13,9 @@ MODELS = "markdown_pricing/models"
 PRICE_PATHS = "markdown_pricing/price_paths"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
 
+OURS = (PREDICTIONS, "markdown_pricing")
+"""The folders that nobody but us writes to."""
+
 MADE_BY = {
     SNAPSHOTS: "markdown_training_data",
     PREDICTIONS: "markdown_predictions",
@@ -89,6 +92,23 @@ def is_part_file(name: str) -> bool:
     (True, False)
     """
     return fnmatchcase(name, "part-*.parquet")
+
+
+def unfinished(name: str, token: str) -> str:
+    """What a file is called while it is written, beside its place: no name of data.
+
+    >>> unfinished("part-0.parquet", "00c0ffee00c0ffee")
+    '.part-0.parquet.00c0ffee00c0ffee.tmp'
+    """
+    return f".{name}.{token}.tmp"
+
+
+def is_unfinished(name: str) -> bool:
+    """
+    >>> is_unfinished(".part-0.parquet.00c0ffee00c0ffee.tmp"), is_unfinished(".part-0.parquet.crc")
+    (True, False)
+    """
+    return re.fullmatch(r"\..+\.[0-9a-f]{16}\.tmp", name) is not None
 
 
 def made_by(path: str) -> str | None:

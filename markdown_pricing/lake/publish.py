@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
-from markdown_pricing.lake.filesystem import FileMissing, Lake
+from markdown_pricing.lake.errors import FileMissing
+from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import reading_parquet
 
 

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
-from markdown_pricing.lake.filesystem import Entry, FileMissing, Lake
+from markdown_pricing.lake.errors import FileMissing
+from markdown_pricing.lake.filesystem import Entry, Lake
 
 
 class SnapshotNotDelivered(FinalError):

@@ -1,4 +1,4 @@
-"""Faults as Dagster sees them: a final one is not retried, and the run says so."""
+"""Faults as Dagster sees them: a final one is not retried, another version of the code is said."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,19 @@ from contextlib import contextmanager
 import dagster as dg
 
 from markdown_pricing.errors import FinalError
+from markdown_pricing.provenance import code_version
 
 NOT_RETRIED_TAG = "markdown/not_retried"
+CODE_TAG = "markdown/code"
+"""Of a run: the code of the location that it was started from."""
+OTHER_CODE_TAG = "markdown/other_code"
+"""Of a run: the code that worked on it, if it was another."""
 
 
 @contextmanager
 def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Ends the run with the error's own words; a transient or unknown fault passes through and is retried."""
+    _say_other_code(context)
     try:
         yield
     except FinalError as error:
@@ -24,3 +30,15 @@ def do_not_retry(context: dg.AssetExecutionContext | dg.OpExecutionContext, reas
     # Failure(allow_retries=False) stops only a step's retries; a run's are stopped by its tag.
     tags = {"dagster/retry_on_asset_or_op_failure": "false", NOT_RETRIED_TAG: reason}
     context.instance.add_run_tags(context.run.run_id, tags)
+
+
+def _say_other_code(context: dg.AssetExecutionContext) -> None:
+    """An image of another version prices all the same, as right after an upgrade, but nobody has to find it out."""
+    here, there = code_version(), context.run.tags.get(CODE_TAG)
+    if there in (None, here):
+        return
+    context.instance.add_run_tags(context.run.run_id, {OTHER_CODE_TAG: here})
+    context.log.warning(
+        f"This worker's image holds code {here}, the code location {there}: the prices are those of {here}. Give the "
+        "run launcher the code server's image, or none, and start the code server again after an upgrade."
+    )

@@ -49,13 +49,13 @@ class Category:
 
 
 CATEGORIES = (
-    Category("t-shirts", 1.5, 12, (10, 16), 3.1, 2.6, 180, 1.00, 0.10),
-    Category("dresses", 1.1, 35, (12, 20), 2.5, 1.3, 165, 1.10, 0.16),
-    Category("knitwear", 1.1, 32, (14, 24), 2.1, 1.4, 330, 1.50, 0.14),
-    Category("jackets", 0.8, 75, (16, 26), 1.7, 0.9, 310, 1.40, 0.16),
-    Category("trousers", 1.2, 38, (18, 30), 1.9, 1.4, 280, 0.40, 0.10),
-    Category("shoes", 0.9, 55, (16, 28), 1.9, 1.0, 270, 0.50, 0.14),
-    Category("accessories", 0.9, 15, (14, 30), 3.5, 1.8, 345, 0.60, 0.20),
+    Category("t-shirts", 1.5, 12, (10, 16), 3.1, 2.6, 180, 1.25, 0.10),
+    Category("dresses", 1.1, 35, (12, 20), 2.5, 1.3, 165, 1.40, 0.16),
+    Category("knitwear", 1.1, 32, (14, 24), 2.1, 1.4, 330, 1.90, 0.14),
+    Category("jackets", 0.8, 75, (16, 26), 1.7, 0.9, 310, 1.75, 0.16),
+    Category("trousers", 1.2, 38, (18, 30), 1.9, 1.4, 280, 0.50, 0.10),
+    Category("shoes", 0.9, 55, (16, 28), 1.9, 1.0, 270, 0.60, 0.14),
+    Category("accessories", 0.9, 15, (14, 30), 3.5, 1.8, 345, 0.75, 0.20),
 )
 COLOURS = {"black": 0.25, "white": 0.10, "blue": 0.10, "grey": 0.0, "red": -0.05, "green": -0.15, "yellow": -0.30}
 FABRICS = {"cotton": 0.10, "wool": 0.10, "viscose": 0.0, "linen": -0.05, "polyester": -0.15}

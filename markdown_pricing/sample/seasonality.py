@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from markdown_pricing.holidays import closed_days
 from markdown_pricing.sample.dice import FloatArray, IntArray
 
 FIRST_MONDAY = date(1990, 1, 1)
@@ -14,6 +15,8 @@ LAUNCH_CURVE = np.array([0.55, 0.85, 1.0])
 """Interest in the first weeks: the article reaches its stores and is noticed."""
 
 NEW_YEAR_GIFTS = frozenset({"RUS", "UKR", "BLR", "MDA", "KAZ", "GEO", "ARM", "SRB", "MKD", "MNE"})
+CLOSED_DAY, BEFORE_CLOSED_DAY = 0.88, 1.05
+"""Traffic of a week with one shopping day less, for each; and of the week before it."""
 NO_GIFT_SEASON = frozenset({"ARE", "TUR", "AZE"})
 
 
@@ -44,7 +47,7 @@ def season_curve(week: IntArray, peak_day: FloatArray, strength: FloatArray) -> 
 
 
 def holidays(country: str, week: IntArray) -> FloatArray:
-    """Traffic in the shops: gifts before Christmas (or New Year), a lull after it, sales weeks in summer."""
+    """Traffic in the shops: gifts before Christmas (or New Year), a lull after it, sales in summer, days closed."""
     day = day_of_year(week)
     gifts_end = 364 if country in NEW_YEAR_GIFTS else 356
     until_gifts = gifts_end - day
@@ -53,4 +56,6 @@ def holidays(country: str, week: IntArray) -> FloatArray:
         gifts = np.ones_like(gifts)
     lull = np.where((day > gifts_end - 350) & (day < gifts_end - 335), 0.8, 1.0)
     summer_sales = np.where((day >= 174) & (day < 202), 1.2, 1.0)
-    return gifts * lull * summer_sales
+    monday = dates_of(week)
+    closed, closed_next_week = closed_days(country, monday), closed_days(country, monday + 7)
+    return gifts * lull * summer_sales * CLOSED_DAY**closed * BEFORE_CLOSED_DAY**closed_next_week

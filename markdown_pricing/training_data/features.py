@@ -33,12 +33,17 @@ def season_terms(week: IntArray, harmonics: int = 2) -> FloatArray:
     return np.stack(waves, axis=-1)
 
 
+def mondays(week: IntArray) -> NDArray[np.datetime64]:
+    """Of week numbers, datetime64[D]."""
+    return (np.asarray(week) * 7 + 4).astype("datetime64[D]")
+
+
 def week_of_year(week: IntArray) -> IntArray:
     """0 to 52, by the day of the year of the Monday.
 
     week : week numbers
     """
-    days = (np.asarray(week) * 7 + 4).astype("datetime64[D]")
+    days = mondays(week)
     of_year: IntArray = (days - days.astype("datetime64[Y]")).astype(np.int64) // 7
     return of_year
 

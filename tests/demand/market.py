@@ -65,5 +65,6 @@ def market(
     frame = frame.astype({"week": "datetime64[s]", "launch_week": "datetime64[s]", "end_week": "datetime64[s]"})
     frame = frame.astype({"units": "float64", "article_id": "str", "category": "str", "season": "str"})
     frame["censored"] = frame["units"] >= frame["stock"]
+    frame["country"] = "DEU"
     now = frame["week"] == pd.Timestamp(WEEK)
     return frame[~now].reset_index(drop=True), frame[now].assign(units=np.nan).reset_index(drop=True)

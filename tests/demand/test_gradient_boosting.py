@@ -17,7 +17,7 @@ def features(model: LogLinear, history: pd.DataFrame, weeks_before: int) -> dict
     """Features of all articles on sale at the decision that many weeks before the snapshot."""
     panel = Panel.of(history)
     rows = Rows.of(history, panel, model.design)
-    curve = model.curve(rows.terms, rows.category, rows.calendar)
+    curve = model.curve(rows.terms, rows.category, rows.country, rows.week)
     level = model.levels(history, panel, rows, curve)
     at = np.flatnonzero(panel.column == panel.weeks - weeks_before)
     return known_at(history, panel, rows, curve, level, (panel.row[at], panel.column[at]))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.demand.calendar import calendar_terms
 from markdown_pricing.demand.design import PRICE, TO_A_CUT, Design, Rows
 from markdown_pricing.demand.pooling import PooledFit, fill_sold_out, fit_pooled
 from markdown_pricing.training_data.features import IntArray, Panel
@@ -23,7 +24,7 @@ def fitted(history: pd.DataFrame, article: IntArray | None = None) -> PooledFit:
         article=panel.row if article is None else article,
         category=rows.category,
         week=panel.column,
-        calendar=rows.calendar,
+        calendar=calendar_terms(rows.country, panel.first_week + np.arange(panel.weeks)),
         prior=design.prior,
     )
 

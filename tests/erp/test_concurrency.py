@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from markdown_pricing.erp import tables
+from markdown_pricing.erp import locks, tables
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import LaterRunInErp, Receipt, content_hash, last_receipt, utc_now
-from markdown_pricing.erp.tables import engine_for
 from tests.erp.conftest import Erp
 from tests.erp.samples import NEXT_WEEK, make_rows
 
@@ -198,7 +197,7 @@ def test_on_postgres_countries_do_not_wait_for_each_other(postgres_erp: Erp) -> 
 
 def test_a_lock_that_is_not_had_in_time_is_transient(erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait has an end, and a later attempt may succeed."""
-    monkeypatch.setattr(tables, "LOCK_TIMEOUT_MS", 100)
+    monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 100)
     url = erp.url if erp.is_postgres else f"{erp.url}?timeout=0.1"
     impatient = Erp(url, erp.user, erp.password, erp.server)
 
@@ -210,21 +209,3 @@ def test_a_lock_that_is_not_had_in_time_is_transient(erp: Erp, monkeypatch: pyte
     erp.replace(run_id="run-1", now=try_meanwhile)
 
     assert erp.runs() == [("run-1", 5)]
-
-
-def test_an_engine_survives_a_connection_that_is_cut(postgres_erp: Erp) -> None:
-    """The cut refresh is transient and changes nothing; the same engine works on."""
-    tables.ensure_tables(postgres_erp.engine)
-    engine = engine_for(postgres_erp.url, postgres_erp.user, postgres_erp.password)
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = '{}'"
-    database = postgres_erp.url.rpartition("/")[2]
-
-    def cut_connections() -> datetime:
-        postgres_erp.execute(cut.format(database))
-        return utc_now()
-
-    with pytest.raises(ErpUnreachable):
-        postgres_erp.replace(now=cut_connections)
-
-    assert last_receipt(engine, "DEU") is None
-    assert postgres_erp.replace().articles == 5

@@ -1,6 +1,6 @@
 """A real HDFS on this machine for as long as it is needed: `with mini_hdfs(data_dir) as hdfs: ... hdfs.url ...`.
 
-Needs Java 17 and, the first time, Maven; the jars are kept in `.cache/hdfs-jars`.
+Needs Java 17 and, the first time, Maven; the jars are kept in `.cache/hdfs-jars`, those of Hadoop 2 beside them.
 """
 
 import importlib.util
@@ -15,7 +15,8 @@ from pathlib import Path
 from tests.jars import CACHE, fetched
 
 HERE = Path(__file__).parent
-JARS = CACHE / "hdfs-jars"
+HADOOP_3, HADOOP_2 = "hdfs-jars", "hdfs-jars-2"
+_POMS = {HADOOP_3: "pom.xml", HADOOP_2: "pom-2.xml"}
 
 
 @dataclass(frozen=True)
@@ -30,40 +31,39 @@ class MiniHdfs:
         return f"hdfs://localhost:{self.ports[0]}"
 
     def tell(self, command: str) -> None:
-        """Have the cluster do `safemode on`, `safemode off` or `failover`, and wait until it has."""
+        """Have the cluster do one of the commands of MiniHdfs.java, and wait until it has."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(command + "\n")
         self.process.stdin.flush()
-        answer = self.process.stdout.readline().strip()
-        if answer != "done":
-            raise RuntimeError(f"HDFS answered {answer!r} to {command!r}")
+        said = []
+        for line in self.process.stdout:
+            if line == "done\n":
+                return
+            said.append(line)
+        raise RuntimeError(f"HDFS ended at {command!r}: {''.join(said)}")
 
 
-def lacking() -> str | None:
+def lacking(hadoop: str = HADOOP_3) -> str | None:
     """What this machine lacks for a real HDFS, or None."""
     if importlib.util.find_spec("hdfs_native") is None:
         return "the package hdfs-native is not installed (markdown-pricing[hdfs])"
     if shutil.which("java") is None:
         return "java is not installed (17 or newer)"
-    if not JARS.exists() and shutil.which("mvn") is None:
+    if not (CACHE / hadoop).exists() and shutil.which("mvn") is None:
         return "mvn is not installed, which fetches the jars of HDFS"
     return None
 
 
 @contextmanager
-def mini_hdfs(data_dir: Path, *, high_availability: bool = False) -> Iterator[MiniHdfs]:
-    """Start HDFS with its blocks and log in `data_dir`; it ends with the `with` block, and with this process."""
+def mini_hdfs(
+    data_dir: Path, *, data_nodes: int = 1, high_availability: bool = False, hadoop: str = HADOOP_3
+) -> Iterator[MiniHdfs]:
+    """Start HDFS with its files and log in `data_dir`; it ends with the `with` block, and with this process."""
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "hdfs.log"
-    command = [
-        "java",
-        "-Xmx768m",
-        "-cp",
-        f"{fetched(HERE / 'pom.xml', JARS.name)}/*",
-        str(HERE / "MiniHdfs.java"),
-        str(data_dir),
-    ]
+    program = [str(HERE / "MiniHdfs.java"), str(data_dir / "blocks"), str(data_nodes)]
+    command = ["java", "-Xmx768m", "-cp", f"{fetched(HERE / _POMS[hadoop], hadoop)}/*", *program]
     # Hadoop's own variables of this process would reach the cluster as well.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HADOOP_")}
     with (

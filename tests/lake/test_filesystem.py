@@ -24,10 +24,9 @@ from markdown_pricing.lake import (
     find_snapshot,
     publish_bytes,
     read_bytes,
-    read_country,
     row_count,
 )
-from tests.hdfs.cluster import MiniHdfs, lacking, mini_hdfs
+from tests.hdfs.cluster import lacking
 from tests.lake.spark import WEEK, deliver
 from tests.real_parts import missing
 
@@ -91,19 +90,6 @@ def test_a_tick_of_a_minute_outlasts_the_wait_for_a_name_node() -> None:
     assert filesystem.ANSWERS_WITHIN_S <= 30
 
 
-def test_a_name_node_in_safe_mode_is_waited_for(hdfs_cluster: MiniHdfs, hdfs_lake: Lake) -> None:
-    """It starts in safe mode: reading goes on, and a write may succeed later."""
-    publish_bytes(hdfs_lake, "x", b"before")
-    hdfs_cluster.tell("safemode on")
-    try:
-        assert read_bytes(hdfs_lake, "x") == b"before"
-        with pytest.raises(LakeUnreachable, match=r"(?i)safe ?mode"):
-            publish_bytes(hdfs_lake, "x", b"after")
-    finally:
-        hdfs_cluster.tell("safemode off")
-    publish_bytes(hdfs_lake, "x", b"after")
-
-
 @contextmanager
 def stranger(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
     """The same lake as a user without rights sees it."""
@@ -155,44 +141,6 @@ if child == 0:
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
-
-
-def test_high_availability_comes_from_hadoops_own_configuration_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The lake is named by its nameservice; the standby is asked first, and a fail-over goes unnoticed."""
-    if why := lacking():
-        missing("HDFS", why)
-    with mini_hdfs(tmp_path / "hdfs", high_availability=True) as cluster:
-        first, second = cluster.ports
-        write_configuration(
-            tmp_path / "hdfs-site.xml",
-            {
-                "dfs.nameservices": "prod",
-                "dfs.ha.namenodes.prod": "nn1,nn2",
-                "dfs.namenode.rpc-address.prod.nn1": f"localhost:{first}",
-                "dfs.namenode.rpc-address.prod.nn2": f"localhost:{second}",
-                "dfs.client.failover.proxy.provider.prod": (
-                    "org.apache.hadoop.hdfs.server.namenode.ha.ConfiguredFailoverProxyProvider"
-                ),
-            },
-        )
-        write_configuration(tmp_path / "core-site.xml", {"fs.defaultFS": "hdfs://prod"})
-        monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
-        lake = Lake("hdfs://prod/data/production")
-        deliver(lake)
-        snapshot = find_snapshot(lake, WEEK)
-
-        cluster.tell("failover")
-
-        assert read_country(lake, snapshot, "DEU").num_rows == 3
-        publish_bytes(lake, "after", b"fail-over")
-        assert read_bytes(lake, "after") == b"fail-over"
-
-
-def write_configuration(path: Path, settings: dict[str, str]) -> None:
-    properties = "".join(f"<property><name>{k}</name><value>{v}</value></property>" for k, v in settings.items())
-    path.write_text(f"<configuration>{properties}</configuration>")
 
 
 def test_hdfs_without_its_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What we keep in the lake: complete or not at all."""
 
+import errno
 from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import (
     CorruptFile,
     Lake,
+    LakeFull,
     LakeUnreachable,
     ResultMissing,
     paths,
@@ -77,7 +80,7 @@ class BreaksOff:
 
     def write(self, data: bytes) -> None:
         self.file.write(data[: len(data) // 2])
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     def __enter__(self) -> "BreaksOff":
         return self
@@ -98,17 +101,21 @@ def break_off_before_renaming(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(lake.filesystem, "mv", lose_the_lake)
 
 
-FAULTS: list[Callable[[Lake, pytest.MonkeyPatch], None]] = [break_off_while_writing, break_off_before_renaming]
+Fault = Callable[[Lake, pytest.MonkeyPatch], None]
+FAULTS: list[tuple[Fault, type[TransientError]]] = [
+    (break_off_while_writing, LakeFull),
+    (break_off_before_renaming, LakeUnreachable),
+]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("fault", "told"), FAULTS)
 def test_a_write_that_fails_leaves_nothing_behind(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Lake, pytest.MonkeyPatch], None]
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, fault: Fault, told: type[TransientError]
 ) -> None:
     """No half file and no temporary one."""
     fault(lake, monkeypatch)
 
-    with pytest.raises(LakeUnreachable, match=r"part-0\.parquet"):
+    with pytest.raises(told, match=r"part-0\.parquet"):
         publish_table(lake, PREDICTIONS, sales())
     monkeypatch.undo()
 
@@ -116,15 +123,15 @@ def test_a_write_that_fails_leaves_nothing_behind(
     assert row_count(lake, PREDICTIONS) is None
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("fault", "told"), FAULTS)
 def test_a_write_that_fails_keeps_what_was_there(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Lake, pytest.MonkeyPatch], None]
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, fault: Fault, told: type[TransientError]
 ) -> None:
     """Yesterday's predictions are better than half of today's."""
     publish_table(lake, PREDICTIONS, sales(5))
     fault(lake, monkeypatch)
 
-    with pytest.raises(LakeUnreachable):
+    with pytest.raises(told):
         publish_table(lake, PREDICTIONS, sales(6))
     monkeypatch.undo()
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from tests.processes import free_port
 
@@ -57,6 +58,12 @@ class PostgresServer:
             database or self.url, user=self.user, password=self.password, autocommit=True
         ) as connection:
             connection.execute(query)
+
+    def dump(self, database: str) -> str:
+        """Everything in the database of that name, as text."""
+        command = [_programs() / "pg_dump", "--inserts", make_conninfo(self.url, dbname=database, user=self.user)]
+        environment = {**os.environ, "PGPASSWORD": self.password or ""}
+        return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 @contextmanager

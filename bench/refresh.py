@@ -1,0 +1,76 @@
+"""A large country's refresh of PostgreSQL beside one bare COPY of the same rows.
+
+    python bench/refresh.py [--articles 20000] [--weeks 8] [--runs 5]
+
+The refresh takes frames, checks and converts them, hashes them, deletes what was there, copies, writes the receipt,
+commits and vacuums. The bare COPY is given records that are converted already, in a transaction that deletes first.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import delete
+
+PROJECT = Path(__file__).parents[1]
+sys.path.insert(0, str(PROJECT))
+
+from markdown_pricing.erp.insert import insert  # noqa: E402
+from markdown_pricing.erp.refresh import replace_country  # noqa: E402
+from markdown_pricing.erp.rows import country_rows  # noqa: E402
+from markdown_pricing.erp.tables import engine_for, ensure_tables, price_path, recommendations  # noqa: E402
+from tests.erp.samples import LAUNCHED, WEEK, make_path, make_rows  # noqa: E402
+from tests.postgres.server import postgres_server  # noqa: E402
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def compare(articles: int, weeks: int, runs: int) -> None:
+    rows = make_rows(articles=articles)
+    path = make_path(rows, weeks)
+    taken = country_rows(rows, path, week=WEEK, country="DEU", run_id="bare")
+    with postgres_server() as server:
+        ours, bare = (engine_for(server.fresh_database(), server.user, None) for _ in range(2))
+        ensure_tables(ours)
+        ensure_tables(bare)
+
+        def refresh(turn: int) -> None:
+            launched_at = LAUNCHED + timedelta(minutes=turn)
+            replace_country(
+                ours, week=WEEK, country="DEU", run_id=str(turn), launched_at=launched_at, rows=rows, path=path
+            )
+
+        def copy() -> None:
+            with bare.begin() as connection:
+                for table, records in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
+                    connection.execute(delete(table))
+                    insert(connection, table, records)
+
+        def convert_and_hash() -> None:
+            country_rows(rows, path, week=WEEK, country="DEU", run_id="bare").content_hash()
+
+        refresh(-1)
+        copy()
+        pairs = [(seconds_of(lambda turn=turn: refresh(turn)), seconds_of(copy)) for turn in range(runs)]
+        converted = statistics.median(seconds_of(convert_and_hash) for _ in range(runs))
+    print(f"{articles:,} articles, {articles * weeks:,} rows of price paths; {runs} of each in turn, medians\n")
+    print("| | seconds |\n|---|---|")
+    print(f"| refresh | {statistics.median(own for own, _ in pairs):.2f} |")
+    print(f"| of it checks, conversion and hash | {converted:.2f} |")
+    print(f"| delete and COPY alone | {statistics.median(floor for _, floor in pairs):.2f} |")
+    print(f"| speed of the refresh against it | {100 * statistics.median(b / a for a, b in pairs):.0f} % |")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("--articles", 20_000), ("--weeks", 8), ("--runs", 5)):
+        parser.add_argument(name, type=int, default=default)
+    compare(**vars(parser.parse_args()))

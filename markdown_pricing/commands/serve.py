@@ -1,0 +1,70 @@
+"""`markdown-pricing serve`: one of Dagster's servers, once every setting that it needs is there."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml  # type: ignore[import-untyped]
+
+from markdown_pricing.settings import DATA, BadSettings, Settings
+
+CODE_SERVER, CODE_SERVER_PORT = "MARKDOWN_PRICING_CODE_SERVER", "MARKDOWN_PRICING_CODE_SERVER_PORT"
+LOCATION = "markdown_pricing"
+PORT = "4000"
+
+
+def serve(environ: Mapping[str, str], server: str, host: str, port: int | None) -> NoReturn:
+    """Becomes the server: same process, so that a stop reaches it. Raises BadSettings with every fault."""
+    environ = {CODE_SERVER_PORT: PORT, **environ}
+    if faults := list(faults_of(environ, server)):
+        raise BadSettings(faults)
+    workspace = ["-w", str(DATA / "workspace.grpc.yaml")]
+    arguments = {
+        "code-server": [
+            *("dagster", "api", "grpc", "--module-name", "markdown_pricing.definitions"),
+            *("--location-name", LOCATION, "--host", host, "--port", environ[CODE_SERVER_PORT]),
+        ],
+        "web-server": ["dagster_webserver", "--host", host, "--port", str(port or 3000), *workspace],
+        "daemon": ["dagster._daemon", "run", *workspace],
+    }
+    os.execve(sys.executable, [sys.executable, "-m", *arguments[server]], dict(environ))
+
+
+def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
+    """What is wrong with the settings of a server, each with its variable and what to do."""
+    try:
+        Settings.from_env(environ, needs_places=server == "code-server")
+    except BadSettings as error:
+        yield from error.faults
+    if server != "code-server" and not environ.get(CODE_SERVER):
+        yield f"{CODE_SERVER} is not set: give the host of the code server"
+    if not (number := environ.get(CODE_SERVER_PORT, PORT)).isdigit():
+        yield f"{CODE_SERVER_PORT}={number}: a number was expected"
+    home = environ.get("DAGSTER_HOME")
+    if not home:
+        yield "DAGSTER_HOME is not set: give the folder that holds dagster.yaml"
+        return
+    file = Path(home) / "dagster.yaml"
+    if not file.is_file():
+        yield f"DAGSTER_HOME={home}: it holds no dagster.yaml; copy one of {DATA}/dagster*.yaml there"
+        return
+    entries = list(_entries(yaml.safe_load(file.read_text())))
+    for name in sorted({value for key, value in entries if key == "env"}):
+        if name not in environ:
+            yield f"{name} is not set, and {file} takes a value from it"
+    for key, _ in entries:
+        if key.endswith("password"):
+            # All of it goes along in the arguments of every run's container.
+            yield f"{file} holds a {key} as text: give it as {{env: NAME}}"
+
+
+def _entries(config: Any) -> Iterator[tuple[str, str]]:
+    """Every key of a dagster.yaml whose value is a text, at any depth."""
+    if isinstance(config, dict):
+        yield from ((str(key), value) for key, value in config.items() if isinstance(value, str))
+        config = list(config.values())
+    if isinstance(config, list):
+        for value in config:
+            yield from _entries(value)

@@ -1,0 +1,189 @@
+"""`markdown-pricing shadow`: two rounds of one week, cell by cell; equal proves that a migration changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import select
+
+from markdown_pricing.commands.console import print_json, print_table
+from markdown_pricing.erp.errors import erp_errors
+from markdown_pricing.erp.tables import engine_for, price_path, recommendations
+from markdown_pricing.errors import UsageError
+from markdown_pricing.lake import paths
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration.results import Results
+from markdown_pricing.settings import Settings
+
+ERP_SCHEMES = ("postgresql", "sqlite:")
+BY_NATURE = ("run_id", "predicted_at")
+"""What no two runs have in common."""
+ROW_KEY = ["country", "article_id"]
+PATH_KEY = [*ROW_KEY, "week"]
+MISSING = "no such row"
+SHOWN = 20
+
+
+class NothingToCompare(UsageError):
+    def __init__(self, place: str, week: date) -> None:
+        super().__init__(f"Nothing of week {week} is in {place}. Name what both rounds priced: --week, --countries.")
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round says of a week: rows as in markdown_recommendations and markdown_price_path."""
+
+    rows: pd.DataFrame
+    path: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One cell that two rounds disagree on; `week` is the price path's, None in the recommendations."""
+
+    country: str
+    article_id: str
+    week: str | None
+    column: str
+    first: Any
+    second: Any
+
+
+def shadow(
+    settings: Settings,
+    first: str,
+    second: str,
+    week: date,
+    countries: Sequence[str] | None,
+    tolerance: float,
+    as_json: bool,
+) -> int:
+    rounds = [read_round(place, week, settings, countries) for place in (first, second)]
+    for place, each in zip((first, second), rounds, strict=True):
+        if each.rows.empty:
+            raise NothingToCompare(place, week)
+    if absent := set(countries or ()).difference(*(each.rows["country"] for each in rounds)):
+        raise NothingToCompare(f"either round for {', '.join(sorted(absent))}", week)
+    found = differences(rounds[0], rounds[1], tolerance)
+    compared = {
+        "week": week,
+        "countries": rounds[0].rows["country"].nunique(),
+        "articles": len(rounds[0].rows),
+        "cells": sum(each.size for each in (rounds[0].rows, rounds[0].path)),
+        "differences": len(found),
+    }
+    if as_json:
+        print_json({**compared, "cells_that_differ": [asdict(each) for each in found]})
+    else:
+        _show(compared, found)
+    return 1 if found else 0
+
+
+def read_round(place: str, week: date, settings: Settings, countries: Sequence[str] | None = None) -> Round:
+    """The round of `week` in an ERP (SQLAlchemy URL) or on a lake (any other); all countries that it has, or those."""
+    if place.startswith(ERP_SCHEMES):
+        rows, path = _of_erp(place, week, settings)
+    else:
+        rows, path = _of_lake(Lake(place), week)
+    if countries:
+        rows, path = (frame[frame["country"].isin(countries)] for frame in (rows, path))
+    return Round(rows.drop(columns=list(BY_NATURE)), path)
+
+
+def differences(first: Round, second: Round, tolerance: float = 0.0) -> list[Difference]:
+    """Every cell that differs, by country, article and week.
+
+    tolerance : numbers count as equal up to this share of the larger: processors may round the last digit otherwise
+    """
+    return [
+        *_differing_cells(first.rows, second.rows, ROW_KEY, tolerance),
+        *_differing_cells(first.path, second.path, PATH_KEY, tolerance),
+    ]
+
+
+def _differing_cells(first: pd.DataFrame, second: pd.DataFrame, key: list[str], tolerance: float) -> list[Difference]:
+    first, second = (_comparable(frame, key) for frame in (first, second))
+    index = first.index.union(second.index)
+    both = first.index.intersection(second.index)
+    found: list[tuple[Any, str, Any, Any]] = [(row, "row", "there", MISSING) for row in index.difference(second.index)]
+    found += [(row, "row", MISSING, "there") for row in index.difference(first.index)]
+    for column in first.columns.union(second.columns, sort=False):
+        if column not in first or column not in second:
+            found.append(((("all",) * len(key)), f"column {column}", column in first, column in second))
+            continue
+        one, other = first.loc[both, column].to_numpy(), second.loc[both, column].to_numpy()
+        differs = ~_equal(one, other, tolerance)
+        found += [(row, column, a, b) for row, a, b in zip(both[differs], one[differs], other[differs], strict=True)]
+    cells = [Difference(row[0], row[1], row[2] if len(row) > 2 else None, *rest) for row, *rest in found]
+    return sorted(cells, key=lambda cell: (cell.country, cell.article_id, cell.week or "", cell.column))
+
+
+def _comparable(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """A database and a file keep the same value otherwise: here it is a number, a text or None."""
+    values = frame.map(_value).astype(object)
+    return values.where(values.notna(), None).set_index(key).sort_index()
+
+
+def _value(cell: Any) -> Any:
+    if isinstance(cell, Decimal | np.number):
+        cell = float(cell)
+    elif hasattr(cell, "isoformat"):
+        cell = cell.isoformat()[:10]
+    return cell
+
+
+def _equal(one: Any, other: Any, tolerance: float) -> Any:
+    """Element by element, object arrays of the same length."""
+    pairs = zip(one, other, strict=True)
+    return np.array([a == b or _near(a, b, tolerance) for a, b in pairs], dtype=bool)
+
+
+def _near(a: Any, b: Any, tolerance: float) -> bool:
+    numbers = isinstance(a, int | float) and isinstance(b, int | float)
+    return numbers and abs(a - b) <= tolerance * max(abs(a), abs(b))
+
+
+def _of_erp(url: str, week: date, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    engine = engine_for(url, settings.erp_user, settings.erp_password, settings.erp_schema)
+    of_week = select(recommendations).where(recommendations.c.week == week)
+    countries = select(recommendations.c.country).where(recommendations.c.week == week).distinct()
+    paths_of_them = select(price_path).where(price_path.c.country.in_(countries))
+    with erp_errors(engine), engine.connect() as connection:
+        rows, path = (connection.execute(query).mappings().all() for query in (of_week, paths_of_them))
+    return (
+        pd.DataFrame(rows, columns=list(recommendations.columns.keys())),
+        pd.DataFrame(path, columns=list(price_path.columns.keys())),
+    )
+
+
+def _of_lake(lake: Lake, week: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+    folder = f"{paths.PREDICTIONS}/{week}"
+    names = [entry.name for entry in lake.entries(folder)] if lake.entry(folder) else []
+    countries = [country for name in names if (country := paths.country_of_folder(name))]
+    kept = [Results(lake, week, country).predictions() for country in countries]
+    return (
+        _joined(list(recommendations.columns.keys()), [rows for rows, _, _ in kept]),
+        _joined(list(price_path.columns.keys()), [path for _, path, _ in kept]),
+    )
+
+
+def _joined(columns: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
+    empty = pd.DataFrame(columns=columns, dtype=object)
+    return pd.concat([empty, *(frame.astype(object) for frame in frames)], ignore_index=True)
+
+
+def _show(compared: dict[str, Any], found: Sequence[Difference]) -> None:
+    size = "{countries} countries, {articles:,} articles, {cells:,} cells of week {week}".format(**compared)
+    if not found:
+        print(f"Equal: {size}.")
+        return
+    cells = [
+        (each.country, each.article_id, each.week or "", each.column, str(each.first), str(each.second))
+        for each in found[:SHOWN]
+    ]
+    title = f"{len(found):,} differ of {size}" + (f", the first {SHOWN}" if len(found) > SHOWN else "")
+    print_table(title, ("Country", "Article", "Path of", "Column", "First", "Second"), cells, numbers_from=4)

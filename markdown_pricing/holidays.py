@@ -1,0 +1,39 @@
+"""Public holidays: they close shops, and they move from year to year as a week of the year does not."""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+SHOPPING_DAYS = 6
+"""Monday to Saturday."""
+_SPELT_OTHERWISE = {"BGR": "BG", "XKX": "XK"}
+"""Countries that the library does not know by their ISO 3166 alpha-3 code."""
+
+
+def closed_days(country: str, monday: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Days from Monday to Saturday that are public holidays in the country, of the shape of `monday`.
+
+    country : ISO 3166 alpha-3; one whose calendar nobody keeps has none
+    monday  : datetime64[D]
+
+    >>> closed_days("DEU", np.array(["2026-03-30", "2026-04-06", "2026-04-13"], "datetime64[D]")).tolist()
+    [1.0, 1.0, 0.0]
+    """
+    days = np.asarray(monday, dtype="datetime64[D]")[..., np.newaxis] + np.arange(SHOPPING_DAYS)
+    years = np.unique(days.astype("datetime64[Y]")).astype(np.int64) + 1970
+    closed = [day for year in years.tolist() for day in _public_holidays(country, year)]
+    counted: npt.NDArray[np.int64] = np.isin(days, np.array(closed, dtype="datetime64[D]")).sum(axis=-1)
+    return counted.astype(np.float64)
+
+
+@cache
+def _public_holidays(country: str, year: int) -> tuple[np.datetime64, ...]:
+    # Imported late: only what learns from a calendar waits for it.
+    import holidays
+
+    try:
+        found = holidays.country_holidays(_SPELT_OTHERWISE.get(country, country), years=year)
+    except NotImplementedError:
+        return ()
+    return tuple(np.datetime64(day, "D") for day in found)

@@ -1,0 +1,34 @@
+"""What killed writers leave behind: unfinished files, known by their names, taken away when they are a day old."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from markdown_pricing.lake import paths
+from markdown_pricing.lake.errors import FileMissing
+from markdown_pricing.lake.filesystem import Entry, Lake
+
+KEPT_FOR = timedelta(days=1)
+"""A writer is done within seconds; a day on, its run has been over for long."""
+
+
+def remove_leftovers(lake: Lake, now: datetime) -> list[str]:
+    """The paths that were taken away. Looks into our own folders alone; raises LakeUnreachable, LakeDenied."""
+    oldest_ms = (now - KEPT_FOR).timestamp() * 1000
+    old = [file.path for folder in paths.OURS for file in _unfinished(lake, folder) if file.modified_ms < oldest_ms]
+    for path in old:
+        with suppress(FileMissing):  # its writer lived, after all
+            lake.remove(path)
+    return old
+
+
+def _unfinished(lake: Lake, folder: str) -> Iterator[Entry]:
+    try:
+        entries = lake.entries(folder)
+    except FileMissing:
+        return
+    for entry in entries:
+        if entry.is_folder:
+            yield from _unfinished(lake, entry.path)
+        elif paths.is_unfinished(entry.name):
+            yield entry

@@ -1,0 +1,97 @@
+"""What runs beside the rounds: on Sunday a look whether all is there for Monday, each night a tidy lake."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from typing import Protocol
+
+import dagster as dg
+
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.leftovers import remove_leftovers
+from markdown_pricing.orchestration.automation import SNAPSHOT, WEEK_TAG
+from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, parse_week, this_week
+
+READY = "ready_for_the_round"
+
+
+class Finding(Protocol):
+    """One thing that a round needs; `says` what to do when it is not ok."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def says(self) -> str: ...
+
+
+Findings = Callable[[date], Iterable[Finding]]
+
+
+@dg.asset_check(asset=SNAPSHOT, name=READY)
+def ready_for_the_round(
+    context: dg.AssetCheckExecutionContext, findings: dg.ResourceParam[Findings]
+) -> dg.AssetCheckResult:
+    """What `markdown-pricing doctor --week` finds for the coming week: data, rights, token, room, models. Warns."""
+    now = datetime.now(UTC)
+    week = parse_week(context.run.tags.get(WEEK_TAG) or str(this_week(now) + ONE_WEEK))
+    found = list(findings(week))
+    to_do = [finding for finding in found if not finding.ok]
+    for finding in to_do:
+        context.log.warning(f"{finding.what}: {finding.says}")
+    lines = [f"| {finding.what} | {'ok' if finding.ok else '**to do**'} | {_cell(finding.says)} |" for finding in found]
+    return dg.AssetCheckResult(
+        passed=not to_do,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{week}: " + ("; ".join(f"{finding.what}: {finding.says}" for finding in to_do) or "all is there"),
+        metadata={
+            "To do": len(to_do),
+            "Findings": dg.MetadataValue.md("\n".join(["| | | |", "|---|---|---|", *lines])),
+        },
+    )
+
+
+preflight = dg.define_asset_job(
+    "preflight",
+    selection=dg.AssetSelection.checks(ready_for_the_round),
+    description="Is everything there that Monday's round needs? Changes nothing.",
+)
+
+
+@dg.schedule(
+    name="preflight_on_sunday",
+    job=preflight,
+    cron_schedule="0 18 * * 0",
+    execution_timezone=str(HEAD_OFFICE),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="On the eve of a round; what is found is a warning of the check ready_for_the_round.",
+)
+def preflight_on_sunday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    week = this_week(context.scheduled_execution_time) + ONE_WEEK
+    return dg.RunRequest(run_key=f"preflight:{week}", tags={WEEK_TAG: week.isoformat()})
+
+
+@dg.op
+def remove_what_killed_writers_left(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
+    removed = remove_leftovers(lake, datetime.now(UTC))
+    context.log.info(f"Unfinished files older than a day, taken away: {len(removed)}. {', '.join(removed)}")
+
+
+@dg.job(description="Takes away the unfinished files that killed writers left, when they are a day old.")
+def tidy_lake() -> None:
+    remove_what_killed_writers_left()
+
+
+tidy_every_night = dg.ScheduleDefinition(
+    name="tidy_every_night",
+    job=tidy_lake,
+    cron_schedule="0 4 * * *",
+    execution_timezone=str(HEAD_OFFICE),
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+
+SCHEDULES = [preflight_on_sunday, tidy_every_night]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", "<br>")

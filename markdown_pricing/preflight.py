@@ -1,0 +1,141 @@
+"""Is everything there that a round needs? Each finding is ok, or says what to do; asked by `doctor` and on Sundays."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from markdown_pricing.countries import Countries, read_countries
+from markdown_pricing.demand.model import make_model
+from markdown_pricing.erp.refresh import newest_week
+from markdown_pricing.erp.rights import check_rights
+from markdown_pricing.erp.tables import engine_for
+from markdown_pricing.errors import FinalError, PricingError
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import ResultMissing, countries_with_predictions, publish_bytes
+from markdown_pricing.lake.snapshot import delivered_weeks, find_snapshot
+from markdown_pricing.lake.space import check_room
+from markdown_pricing.markdown.rules import read_rules
+from markdown_pricing.orchestration.results import Results
+from markdown_pricing.settings import Settings
+from markdown_pricing.weeks import ONE_WEEK
+
+PROBE = "markdown_pricing/preflight"
+
+
+class CountriesLack(FinalError):
+    def __init__(self, week: date, lacking: Sequence[str]) -> None:
+        super().__init__(
+            f"{week}: none that can be used for {', '.join(lacking)}. Look at their runs, and materialize what lacks."
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    what: str
+    ok: bool
+    says: str
+
+
+def findings(settings: Settings, week: date | None = None) -> Iterator[Finding]:
+    """What an installation has; with `week`, the one to be priced next, also what that stands on.
+
+    That is last week's data, results and rows, a right to write and room in the lake: all that can be known before
+    the week's own snapshot is delivered.
+    """
+    lake = Lake(settings.lake_url)
+    yield look("Countries", lambda: f"{len(read_countries(settings.countries_file))} in {settings.countries_file}")
+    yield look("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
+    yield look("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
+    yield look("Lake", lambda: f"{lake.url}: {len(delivered_weeks(lake))} delivered weeks")
+    yield look("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
+    yield from _erp(settings)
+    if settings.metronome:
+        yield _metronome(settings.metronome)
+    if week is not None:
+        yield from _of_last_week(lake, settings, week - ONE_WEEK)
+
+
+def look(what: str, find: Callable[[], str]) -> Finding:
+    """What `find` says; one of our errors is a finding that is not ok."""
+    try:
+        return Finding(what, ok=True, says=find())
+    except PricingError as error:
+        return Finding(what, ok=False, says=str(error))
+
+
+def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
+    """Of the given week, or of the newest that is there."""
+    weeks = delivered_weeks(lake)
+    if week is None and not weeks:
+        return "none delivered yet"
+    snapshot = find_snapshot(lake, week or max(weeks))
+    missing = [code for code in read_countries(settings.countries_file) if code not in snapshot.bytes_by_country]
+    lacking = f", but none for {', '.join(missing)}" if missing else ""
+    return f"{snapshot.week}: {len(snapshot.bytes_by_country)} countries{lacking}"
+
+
+def _erp(settings: Settings) -> Iterator[Finding]:
+    try:
+        engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
+        for right in check_rights(engine):
+            yield Finding(f"ERP: {right.what}", right.ok, right.advice)
+    except PricingError as error:
+        yield Finding("ERP", ok=False, says=str(error))
+
+
+def _metronome(cluster: Mapping[str, str]) -> Finding:
+    from markdown_pricing.metronome import MetronomeResource
+    from markdown_pricing.metronome.errors import MetronomeError
+
+    resource = MetronomeResource.model_validate(cluster)
+    try:
+        version = ".".join(map(str, resource.metronome.version()))
+        ours = [job for job in resource.metronome.jobs() if job["id"].startswith(f"{resource.job_prefix}.")]
+    except MetronomeError as error:
+        return Finding("Metronome", ok=False, says=str(error))
+    return Finding("Metronome", ok=True, says=f"{version} at {resource.url}: {len(ours)} jobs of {resource.job_prefix}")
+
+
+def _of_last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[Finding]:
+    yield look("Writing to the lake", lambda: _probe(lake))
+    yield look("Room in the lake", lambda: check_room(lake, last_week))
+    parts: dict[str, Callable[[Countries], Iterable[str]]] = {
+        "predictions": lambda countries: countries_with_predictions(lake, last_week),
+        "models": lambda countries: _with_models(lake, last_week, countries),
+        "rows in the ERP": lambda countries: _with_rows(settings, last_week, countries),
+    }
+    for part, there in parts.items():
+        yield look(f"Last week's {part}", partial(_of_all, settings, last_week, there))
+
+
+def _of_all(settings: Settings, last_week: date, there: Callable[[Countries], Iterable[str]]) -> str:
+    countries = read_countries(settings.countries_file)
+    lacking = countries.keys() - set(there(countries))
+    if lacking:
+        raise CountriesLack(last_week, sorted(lacking))
+    return f"{last_week}: all {len(countries)} countries"
+
+
+def _probe(lake: Lake) -> str:
+    publish_bytes(lake, PROBE, b"")
+    lake.remove(PROBE)
+    return "a file was written and taken away"
+
+
+def _with_models(lake: Lake, week: date, countries: Countries) -> Iterator[str]:
+    """Those whose model can be loaded by this version, as a step down to it would need."""
+    for country in countries:
+        with suppress(ResultMissing, ValueError, KeyError, AttributeError, ImportError):
+            Results(lake, week, country).model()
+            yield country
+
+
+def _with_rows(settings: Settings, week: date, countries: Countries) -> Iterator[str]:
+    """Those whose rows in the ERP are of that week or of a newer one."""
+    engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
+    for country in countries:
+        held = newest_week(engine, country)
+        if held is not None and held >= week:
+            yield country

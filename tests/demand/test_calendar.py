@@ -1,0 +1,52 @@
+"""Weeks of the year and holidays: what a country's two years can tell of them, and no more."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_terms, fit_calendar
+from markdown_pricing.training_data.features import week_of
+
+FIRST = week_of(date(2023, 1, 2))
+TWO_YEARS = FIRST + np.arange(104)
+CLOSED, NEXT_CLOSED = -2, -1
+
+
+def found(per_closed_day: float, luck_sd: float = 0.0) -> np.ndarray:
+    """What each week differs by, in logs, when nothing but closed days and luck moves it."""
+    luck = np.random.default_rng(1).normal(0.0, luck_sd, len(TWO_YEARS))
+    return per_closed_day * calendar_terms("DEU", TWO_YEARS)[:, CLOSED] + luck
+
+
+def test_easter_tells_what_a_closed_day_costs_because_it_moves():
+    effects = fit_calendar(found(-0.2), np.full(104, 1e4), calendar_terms("DEU", TWO_YEARS))
+    easter_of_the_next_year = np.array([week_of(date(2025, 4, 14)), week_of(date(2025, 4, 21))])
+
+    assert calendar_effect(effects, "DEU", easter_of_the_next_year) == pytest.approx(-0.2, abs=0.06)
+
+
+def test_more_articles_do_not_make_a_weeks_luck_a_season():
+    """However much is sold, two years are two observations of a week of the year."""
+    terms, lucky = calendar_terms("DEU", TWO_YEARS), found(0.0, luck_sd=0.06)
+    many, far_more = (fit_calendar(lucky, np.full(104, information), terms) for information in (1e4, 1e8))
+
+    np.testing.assert_allclose(many, far_more, atol=0.01)
+    assert np.abs(many[:CLOSED]).max() < np.abs(lucky).max()
+
+
+def test_nothing_sold_leaves_what_was_expected_beforehand():
+    effects = fit_calendar(np.zeros(104), np.zeros(104), calendar_terms("DEU", TWO_YEARS))
+
+    np.testing.assert_allclose(effects, PRIORS[:, 0], atol=1e-6)
+
+
+def test_a_week_has_one_effect_wherever_it_is_asked():
+    effects = PRIORS[:, 0] + np.linspace(-0.1, 0.1, len(PRIORS))
+    weeks = np.array([[FIRST, FIRST + 60], [FIRST + 60, FIRST]])
+    monday = date(2023, 1, 2) + timedelta(weeks=60)
+
+    answer = calendar_effect(effects, "DEU", weeks)
+
+    assert answer.shape == (2, 2)
+    assert answer[0, 1] == answer[1, 0] == calendar_effect(effects, "DEU", np.array([week_of(monday)]))[0]

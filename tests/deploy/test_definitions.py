@@ -1,0 +1,189 @@
+"""What operators hand to a cluster: every server finds the settings that it asks for, and no secret is written down."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml  # type: ignore[import-untyped]
+from dagster._core.instance.ref import InstanceRef
+
+from markdown_pricing import __version__
+from markdown_pricing.commands.serve import faults_of
+from markdown_pricing.settings import DATA
+
+PROJECT = Path(__file__).parents[2]
+SECRETS = {"DB_PASSWORD", "DAGSTER_PG_PASSWORD", "METRONOME_PASSWORD"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """One of Dagster's servers as a file defines it; secrets only by name."""
+
+    where: str
+    args: list[str]
+    environment: dict[str, str]
+    secrets: set[str]
+    dagster_yaml: Path
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.args[-1]}"
+
+
+def on_dcos() -> Iterator[Server]:
+    for name in ("code-server", "web-server", "daemon"):
+        app = json.loads((PROJECT / f"deploy/dcos/{name}.json").read_text())
+        plain = {name: value for name, value in app["env"].items() if isinstance(value, str)}
+        by_reference = {name: value["secret"] for name, value in app["env"].items() if isinstance(value, dict)}
+        assert set(by_reference.values()) == set(app["secrets"])
+        yield Server("dcos", app["args"], plain, set(by_reference), DATA / "dagster.metronome.yaml")
+
+
+def on_kubernetes() -> Iterator[Server]:
+    folder = PROJECT / "deploy/kubernetes"
+    [settings] = list(yaml.safe_load_all((folder / "settings.yaml").read_text()))
+    for document in yaml.safe_load_all((folder / "servers.yaml").read_text()):
+        if document["kind"] == "Deployment":
+            [container] = document["spec"]["template"]["spec"]["containers"]
+            own = {entry["name"]: entry["value"] for entry in container.get("env", [])}
+            environment = {"DAGSTER_HOME": "of the image", **settings["data"], **own}
+            secrets = {"DB_PASSWORD", "DAGSTER_PG_PASSWORD"}
+            yield Server("kubernetes", container["args"], environment, secrets, DATA / "dagster.kubernetes.yaml")
+
+
+def on_compose() -> Iterator[Server]:
+    services = yaml.safe_load((PROJECT / "docker/compose.yaml").read_text())["services"]
+    for name in ("code-server", "web-server", "daemon"):
+        given = services[name]["environment"]
+        secrets = {variable for variable, value in given.items() if str(value).startswith(f"${{{variable}:?")}
+        environment = {"DAGSTER_HOME": "of the image"} | {n: v for n, v in given.items() if n not in secrets}
+        yield Server("compose", services[name]["command"], environment, secrets, PROJECT / "docker/dagster.yaml")
+
+
+SERVERS = [*on_dcos(), *on_kubernetes(), *on_compose()]
+
+
+@pytest.fixture
+def faults(tmp_path: Path) -> Callable[..., list[str]]:
+    def of(server: Server, without: str | None = None) -> list[str]:
+        (tmp_path / "dagster.yaml").write_text(server.dagster_yaml.read_text())
+        secrets = dict.fromkeys(server.secrets, "from the secret store")
+        environment = {**server.environment, **secrets, "DAGSTER_HOME": str(tmp_path)}
+        environment = {name: value for name, value in environment.items() if not value.startswith("${")}
+        environment.pop(without or "", None)
+        return list(faults_of(environment, server.args[-1]))
+
+    return of
+
+
+def test_all_three_servers_are_defined_everywhere() -> None:
+    assert [server.where for server in SERVERS] == ["dcos"] * 3 + ["kubernetes"] * 3 + ["compose"] * 3
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=str)
+def test_a_server_starts_with_what_its_definition_gives_it(server: Server, faults: Callable[..., list[str]]) -> None:
+    assert server.args[:2] == ["markdown-pricing", "serve"]
+    assert faults(server) == []
+    assert "DAGSTER_PG_PASSWORD" in faults(server, without="DAGSTER_PG_PASSWORD")[0]
+
+
+def test_a_password_as_text_in_dagster_yaml_is_refused(tmp_path: Path) -> None:
+    """It would stand in the arguments of every run's container."""
+    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
+    config["storage"]["postgres"]["postgres_db"]["password"] = "hunter2"
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
+
+    [*_, fault] = faults_of({**SERVERS[-1].environment, "DAGSTER_HOME": str(tmp_path)}, "daemon")
+
+    assert "holds a password as text" in fault
+    assert "hunter2" not in fault
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=str)
+def test_secrets_come_by_reference_only(server: Server) -> None:
+    assert server.secrets <= SECRETS
+    assert not SECRETS & set(server.environment)
+
+
+APP = {
+    *("id", "instances", "cpus", "mem", "disk", "args", "user", "container", "networks", "env", "secrets", "fetch"),
+    *("healthChecks", "upgradeStrategy", "unreachableStrategy", "taskKillGracePeriodSeconds", "dependencies"),
+}
+PARTS: dict[str, set[str]] = {
+    "container": {"type", "docker", "volumes", "portMappings"},
+    "upgradeStrategy": {"minimumHealthCapacity", "maximumOverCapacity"},
+}
+CHECK = {
+    *("protocol", "command", "path", "portIndex", "gracePeriodSeconds", "intervalSeconds", "timeoutSeconds"),
+    "maxConsecutiveFailures",
+}
+"""Those of the names in Marathon 1.5's API reference that our definitions use."""
+
+
+@pytest.mark.parametrize("file", sorted((PROJECT / "deploy/dcos").glob("*.json")), ids=lambda file: file.stem)
+def test_a_marathon_definition_has_checks_an_upgrade_strategy_and_known_fields(file: Path) -> None:
+    app: dict[str, Any] = json.loads(file.read_text())
+    [check] = app["healthChecks"]
+
+    assert app["id"] == f"/markdown-pricing/{file.stem}"
+    assert set(app) <= APP
+    assert all(set(app[name]) <= known for name, known in PARTS.items())
+    assert set(check) <= CHECK
+    assert (check["protocol"] == "COMMAND") == ("command" in check)
+    assert {name: value["source"] for name, value in app["secrets"].items()}
+    # Two daemons, or two databases on one volume, must never live side by side.
+    if file.stem in ("daemon", "postgres"):
+        assert app["upgradeStrategy"] == {"minimumHealthCapacity": 0, "maximumOverCapacity": 0}
+
+
+def test_the_versions_of_all_definitions_are_one() -> None:
+    images = {
+        image
+        for file in [*PROJECT.glob("deploy/**/*.json"), *PROJECT.glob("deploy/**/*.yaml")]
+        for image in file.read_text().replace('"', " ").split()
+        if image.startswith("registry.example.com/markdown-pricing:")
+    }
+
+    assert images == {f"registry.example.com/markdown-pricing:{__version__}"}
+
+
+def test_the_charts_values_make_the_same_dagster_as_the_manifests() -> None:
+    """The chart writes its dagster.yaml from them; only the name of its config map is another."""
+    values = yaml.safe_load((PROJECT / "deploy/helm/values.yaml").read_text())
+    ours = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
+    launcher = values["runLauncher"]["config"]["customRunLauncher"]
+    coordinator = values["dagsterDaemon"]["runCoordinator"]["config"]["customRunCoordinator"]
+    storage = ours["storage"]["postgres"]["postgres_db"]
+
+    assert {**launcher["config"], "instance_config_map": "dagster"} == ours["run_launcher"]["config"]
+    assert coordinator == ours["run_coordinator"]
+    assert values["postgresql"]["postgresqlScheme"] == storage["scheme"]
+    assert values["postgresql"]["postgresqlParams"] == storage["params"]
+    snake = {
+        re.sub(r"([A-Z])", r"_\1", name).lower(): v for name, v in values["dagsterDaemon"]["runMonitoring"].items()
+    }
+    assert snake == ours["run_monitoring"]
+    for part in ("dagsterWebserver", "dagsterDaemon"):
+        assert values[part]["image"]["tag"] == __version__
+
+
+@pytest.mark.parametrize(
+    "file", [*sorted(DATA.glob("dagster*.yaml")), PROJECT / "docker/dagster.yaml"], ids=lambda f: f.name
+)
+def test_dagster_reads_every_dagster_yaml_that_we_hand_out(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text(file.read_text())
+    instance = InstanceRef.from_dir(str(tmp_path))
+    pools = instance.settings["concurrency"]["pools"]
+
+    assert pools["granularity"] == "run"
+    assert instance.settings["run_monitoring"]["max_runtime_seconds"] == 86400
+    # Refused here if a name in its configuration is not known.
+    assert isinstance(instance.run_coordinator, dg.QueuedRunCoordinator)
+
+    (tmp_path / "dagster.yaml").write_text(file.read_text() + "\nplanted: {}\n")
+    with pytest.raises(dg.DagsterInvalidConfigError, match="planted"):
+        InstanceRef.from_dir(str(tmp_path))

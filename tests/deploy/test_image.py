@@ -1,0 +1,212 @@
+"""The image, which is not built here: its install steps in a clean environment, its commands, and what linters say."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import psycopg
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from markdown_pricing import __version__
+from markdown_pricing.countries import read_countries
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.settings import DATA
+from markdown_pricing.weeks import parse_week
+from tests.postgres.server import PostgresServer
+from tests.processes import answers, end_groups, free_port, wait_until
+
+PROJECT = Path(__file__).parents[2]
+DOCKERFILE = PROJECT / "docker" / "Dockerfile"
+WEEK = "2026-02-09"
+
+
+def stage(name: str) -> list[tuple[str, str]]:
+    """The instructions of a stage, (name, rest) each."""
+    lines = DOCKERFILE.read_text().replace("\\\n", "").splitlines()
+    start = next(place for place, line in enumerate(lines) if re.fullmatch(rf"FROM \S+ AS {name}", line))
+    found = []
+    for line in lines[start + 1 :]:
+        if line.startswith("FROM "):
+            break
+        if re.match("[A-Z]", line):
+            word, _, rest = line.partition(" ")
+            found.append((word, rest))
+    return found
+
+
+class Image:
+    """What the stage `build` makes, under another root; processes see the environment of the stage `runtime`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.home = root / "home"
+        self.home.mkdir(parents=True)
+        for word, rest in stage("build"):
+            if word == "COPY":
+                *sources, target = rest.split()
+                for source in sources:
+                    self._copy(PROJECT / source, root / "src" / target)
+            if word == "RUN":
+                command = rest.replace("/opt/venv", str(root / "venv")).replace("python -m", f"{sys.executable} -m")
+                subprocess.run(command, shell=True, check=True, cwd=self._workdir(), stdout=subprocess.DEVNULL)
+
+    def _workdir(self) -> Path:
+        (self.root / "src").mkdir(exist_ok=True)
+        return self.root / "src"
+
+    def _copy(self, source: Path, target: Path) -> None:
+        self._workdir()
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        [set_there] = [rest for word, rest in stage("runtime") if word == "ENV"]
+        given = dict(re.findall(r"(\w+)=(\S+)", set_there))
+        given |= {"PATH": f"{self.root / 'venv/bin'}:/usr/bin:/bin", "DAGSTER_HOME": str(self.home)}
+        kept = {name: os.environ[name] for name in ("LANG", "OPENBLAS_CORETYPE") if name in os.environ}
+        return {**kept, **given, **more}
+
+    def run(self, *command: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command, env=self.environment(**more), cwd=self.home, capture_output=True, text=True, timeout=300
+        )
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    return Image(tmp_path_factory.mktemp("image"))
+
+
+def test_its_steps_install_the_command_and_every_data_file(image: Image) -> None:
+    told = image.run("markdown-pricing", "--version")
+    where = image.run("python", "-c", "import markdown_pricing.settings as s; print(s.DATA)")
+
+    assert __version__ in told.stdout
+    installed = Path(where.stdout.strip())
+    assert image.root in installed.parents
+    assert {file.name for file in installed.iterdir()} >= {file.name for file in DATA.iterdir()}
+
+
+@pytest.mark.parametrize("command", [("run",), ("serve", "code-server")])
+def test_it_does_not_start_without_the_places_of_an_installation(image: Image, command: tuple[str, ...]) -> None:
+    refused = image.run("markdown-pricing", *command)
+
+    assert refused.returncode == 2
+    assert "MARKDOWN_PRICING_LAKE is not set" in refused.stderr
+    assert "MARKDOWN_PRICING_ERP is not set" in refused.stderr
+
+
+@pytest.fixture
+def code_server(image: Image, tmp_path: Path) -> Iterator[int]:
+    """What the image is without arguments; yields its port."""
+    shutil.copy(DATA / "dagster.yaml", image.home)
+    port = free_port()
+    places = {"MARKDOWN_PRICING_LAKE": str(tmp_path), "MARKDOWN_PRICING_ERP": f"sqlite:///{tmp_path}/erp.sqlite"}
+    [command] = [yaml.safe_load(rest) for word, rest in stage("runtime") if word == "CMD"]
+    environment = image.environment(**places, MARKDOWN_PRICING_CODE_SERVER_PORT=str(port))
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=image.home,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            executable=str(image.root / "venv/bin" / command[0]),
+        )
+    try:
+        wait_until("the code server answers", lambda: answers(port), 120, (tmp_path / "log").read_text)
+        yield port
+    finally:
+        end_groups([process])
+
+
+def test_its_health_check_finds_the_code_server_that_it_is_without_arguments(image: Image, code_server: int) -> None:
+    [health] = [rest for word, rest in stage("runtime") if word == "HEALTHCHECK"]
+    check = yaml.safe_load(health.partition("CMD ")[2])
+    assert check[-1] == "4000"
+
+    assert image.run(*check[:-1], str(code_server)).returncode == 0
+    assert image.run(*check[:-1], str(free_port())).returncode != 0
+
+
+def test_it_is_a_component_of_kubeflow_pipelines(image: Image, tmp_path: Path) -> None:
+    """The component's own command line, as Kubeflow fills it in."""
+    component = yaml.safe_load((PROJECT / "deploy/kubeflow/component.yaml").read_text())
+    container = component["implementation"]["container"]
+    out = tmp_path / "out" / "predictions"
+    given = {"lake": str(tmp_path / "lake"), "week": WEEK, "countries": "MLT"}
+    deliver_sample(Lake(given["lake"]), parse_week(WEEK), [read_countries()["MLT"]], articles=4)
+    filled = {**given, "predictions": str(out)}
+    arguments = [filled[next(iter(part.values()))] if isinstance(part, dict) else part for part in container["args"]]
+    assert {entry["name"] for entry in component["inputs"]} == set(given)
+    assert container["command"][:2] == ["tini", "--"]
+
+    done = image.run(*container["command"][2:], *arguments)
+
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_parquet(out)) == 4
+
+
+def test_it_runs_as_nobody_in_particular_and_hands_a_stop_on() -> None:
+    instructions = dict(stage("runtime"))
+
+    assert instructions["USER"] == "10001"
+    assert yaml.safe_load(instructions["ENTRYPOINT"]) == ["tini", "--"]
+    [base] = re.findall(r"FROM (python\S*)", DOCKERFILE.read_text())
+    assert re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+", base)
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    told = subprocess.run([tool("hadolint"), DOCKERFILE], capture_output=True, text=True)
+
+    assert (told.returncode, told.stdout) == (0, "")
+
+
+SECRETS = {"DB_PASSWORD": "of-the-erp's", "DAGSTER_PG_PASSWORD": "of-the-storage"}
+
+
+def test_docker_compose_reads_the_file() -> None:
+    told = compose(**SECRETS)
+    assert told.stdout, told.stderr
+    services = yaml.safe_load(told.stdout)["services"]
+
+    assert {"postgres", "namenode", "datanode", "code-server", "web-server", "daemon"} <= set(services)
+    refused = compose(DB_PASSWORD="of-the-erp")
+    assert not refused.stdout
+    assert "required variable DAGSTER_PG_PASSWORD is missing a value" in refused.stderr
+
+
+def test_its_accounts_log_in_with_their_passwords(postgres: PostgresServer, tmp_path: Path) -> None:
+    """The file that PostgreSQL runs on an empty volume, on a real one; under other names beside other tests'."""
+    text = (PROJECT / "docker/accounts.sql").read_text()
+    renamed = re.sub(r"(ROLE|DATABASE|OWNER) (dagster|erp)", r"\1 \2_of_compose", text)
+    (tmp_path / "accounts.sql").write_text(renamed)
+    command = ["psql", "-v", "ON_ERROR_STOP=1", "-f", str(tmp_path / "accounts.sql"), postgres.url]
+    subprocess.run(command, env={**os.environ, **SECRETS}, check=True, stdout=subprocess.DEVNULL)
+
+    for account, password in (("dagster", "DAGSTER_PG_PASSWORD"), ("erp", "DB_PASSWORD")):
+        name = f"{account}_of_compose"
+        url = f"{postgres.url.rpartition('/')[0]}/{name}"
+        with psycopg.connect(url, user=name, password=SECRETS[password]) as connection:
+            connection.execute("CREATE TABLE mine (id int)")
+
+
+def compose(**environ: str) -> "subprocess.CompletedProcess[str]":
+    """`docker compose config`, which reads, checks and completes the file; as a package it always exits with 0."""
+    command = [tool("docker-compose"), "-f", str(PROJECT / "docker/compose.yaml"), "config"]
+    return subprocess.run(command, env=environ, capture_output=True, text=True)
+
+
+def tool(name: str) -> str:
+    """A program that came with the tests' Python packages."""
+    return str(Path(sys.executable).parent / name)

@@ -1,0 +1,157 @@
+"""What runs beside the rounds: the look on Sunday evening, and the tidy lake."""
+
+import os
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+
+from markdown_pricing.countries import read_countries
+from markdown_pricing.definitions import build
+from markdown_pricing.lake import Lake, paths
+from markdown_pricing.lake.space import LittleRoom, check_room
+from markdown_pricing.orchestration.automation import JOB, WEEK_TAG
+from markdown_pricing.orchestration.housekeeping import READY, preflight_on_sunday
+from markdown_pricing.preflight import findings
+from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.settings import Settings
+from tests.hdfs.cluster import MiniHdfs
+from tests.lake.spark import put
+
+LAST_WEEK, WEEK = date(2026, 2, 9), date(2026, 2, 16)
+
+
+class Installation:
+    """One country, with last week's data delivered and priced."""
+
+    def __init__(self, root: Path) -> None:
+        self.lake, self.instance = Lake(str(root / "lake")), dg.DagsterInstance.ephemeral()
+        countries = root / "countries.csv"
+        header, *lines = (Path(__file__).parents[2] / "markdown_pricing/data/countries.csv").read_text().splitlines()
+        countries.write_text("\n".join([header, *(line for line in lines if line.startswith("EST"))]))
+        deliver_sample(self.lake, LAST_WEEK, [read_countries()["EST"]], articles=6, seed=1)
+        self.settings = Settings.from_env(
+            {
+                "MARKDOWN_PRICING_LAKE": self.lake.url,
+                "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
+                "MARKDOWN_PRICING_COUNTRIES": str(countries),
+                "MARKDOWN_PRICING_MODEL": "log_linear",
+            }
+        )
+        self.defs = build(self.settings)
+
+    def run(self, job: str, **given: Any) -> dg.ExecuteInProcessResult:
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        return self.defs.resolve_job_def(job).execute_in_process(instance=self.instance, run_config=quiet, **given)
+
+    def look(self) -> dg.AssetCheckEvaluation:
+        [evaluation] = self.run("preflight", tags={WEEK_TAG: str(WEEK)}).get_asset_check_evaluations()
+        return evaluation
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    installation = Installation(tmp_path)
+    assert installation.run(JOB, partition_key=f"EST|{LAST_WEEK}").success
+    return installation
+
+
+def test_on_sunday_evening_the_coming_week_is_looked_at() -> None:
+    """18:00 at head office; the run says for which week."""
+    sunday = datetime(2026, 2, 15, 17, 0, tzinfo=UTC)
+    context = dg.build_schedule_context(scheduled_execution_time=sunday)
+
+    request = preflight_on_sunday(context)
+
+    assert (preflight_on_sunday.cron_schedule, preflight_on_sunday.execution_timezone) == (
+        "0 18 * * 0",
+        "Europe/Berlin",
+    )
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags[WEEK_TAG] == str(WEEK)
+
+
+def test_when_all_is_there_the_check_passes(installation: Installation) -> None:
+    """It stands beside the snapshot, and nothing is left of the file that was written to try."""
+    evaluation = installation.look()
+
+    assert (evaluation.check_name, evaluation.passed) == (READY, True), evaluation.description
+    assert evaluation.metadata["To do"].value == 0
+    assert "| Last week's models | ok |" in str(evaluation.metadata["Findings"].value)
+    assert installation.lake.entry("markdown_pricing/preflight") is None
+
+
+@pytest.mark.parametrize(
+    ("gone", "what"),
+    [
+        (paths.snapshot_folder(LAST_WEEK), "Snapshot"),
+        (paths.MODELS, "Last week's models"),
+        (paths.PREDICTIONS, "Last week's predictions"),
+    ],
+)
+def test_what_lacks_is_a_warning_that_says_what_to_do(installation: Installation, gone: str, what: str) -> None:
+    """The run itself succeeds: it has found something, it has not failed."""
+    shutil.rmtree(f"{installation.lake.root}/{gone}")
+
+    evaluation = installation.look()
+
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert evaluation.description is not None
+    assert f"{what}: " in evaluation.description
+    assert evaluation.metadata["To do"].value == 1
+
+
+def test_a_model_that_cannot_be_loaded_is_found(installation: Installation) -> None:
+    """By this version, on this machine: a step down to it would fail on Monday."""
+    put(installation.lake, paths.model_file(LAST_WEEK, "EST"), b"no model")
+
+    assert "Last week's models: 2026-02-09: none that can be used for EST" in str(installation.look().description)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+def test_a_lake_that_may_not_be_written_to_is_found(installation: Installation, tmp_path: Path) -> None:
+    """The right is tried, not read."""
+    for folder in [tmp_path, *tmp_path.parents[:3]]:
+        folder.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        found = {finding.what: finding for finding in findings(installation.settings, WEEK)}
+    finally:
+        os.seteuid(0)
+
+    assert not found["Writing to the lake"].ok
+    assert "refuses" in found["Writing to the lake"].says
+    assert found["Last week's models"].ok
+
+
+def test_little_room_in_the_lake_is_found(hdfs_cluster: MiniHdfs) -> None:
+    """A quota that leaves less than three times what last week's results took."""
+    lake = Lake(f"{hdfs_cluster.url}/{uuid4()}")
+    put(lake, paths.model_file(LAST_WEEK, "EST"), b"x" * 500_000)
+    assert check_room(lake, LAST_WEEK).startswith("no quota")
+    hdfs_cluster.tell(f"dfsadmin -setSpaceQuota 1m {lake.root}")
+
+    with pytest.raises(LittleRoom, match=r"has room for 0\.5 MiB; 3 times .* are 1\.4 MiB\. Make room"):
+        check_room(lake, LAST_WEEK)
+
+    hdfs_cluster.tell(f"dfsadmin -setSpaceQuota 100m {lake.root}")
+    assert " MiB free for 1.4 MiB" in check_room(lake, LAST_WEEK)
+
+
+def test_each_night_the_lake_is_tidied(installation: Installation) -> None:
+    """What a killed writer left goes when it is a day old."""
+    unfinished = paths.unfinished("model.bin", "0123456789abcdef")
+    put(installation.lake, f"{paths.MODELS}/{LAST_WEEK}/{unfinished}")
+    left = Path(installation.lake.root) / paths.MODELS / str(LAST_WEEK) / unfinished
+    assert installation.run("tidy_lake").success
+    assert left.exists()
+    two_days_ago = left.stat().st_mtime - 2 * 86_400
+    os.utime(left, (two_days_ago, two_days_ago))
+
+    assert installation.run("tidy_lake").success
+
+    assert not left.exists()

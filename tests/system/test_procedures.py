@@ -1,0 +1,135 @@
+"""What docs/operations.md has operators do, run as it is written there, on a Dagster database of a real PostgreSQL."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+from uuid import uuid4
+
+import dagster as dg
+import psycopg
+import pytest
+import yaml  # type: ignore[import-untyped]
+from psycopg import sql
+from sqlalchemy import make_url
+
+from markdown_pricing.settings import DATA
+from tests.postgres.server import PostgresServer
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+OLD, NEW = "the-old-one", "the-new-one"
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def nothing() -> None: ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """Dagster on PostgreSQL; `name` is that of its account and its database."""
+
+    name: str
+    home: Path
+    postgres: PostgresServer
+
+    def shell(self, commands: str) -> str:
+        """As a user who may administer the database, and has the servers' environment."""
+        url = make_url(self.postgres.url)
+        administrator = {"PGHOST": str(url.host), "PGPORT": str(url.port), "PGUSER": self.postgres.user}
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return subprocess.run(
+            ["bash", "-euc", re.sub(r"\bdagster\b(?=\s|$)(?! instance)", self.name, commands)],
+            env={**os.environ, **administrator, **self.environment(), "PATH": path},
+            cwd=self.home,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        ).stdout
+
+    def environment(self, password: str = OLD) -> dict[str, str]:
+        return {
+            "DAGSTER_HOME": str(self.home),
+            "DAGSTER_PG_HOST": str(make_url(self.postgres.url).host),
+            "DAGSTER_PG_USER": self.name,
+            "DAGSTER_PG_DB": self.name,
+            "DAGSTER_PG_PASSWORD": password,
+        }
+
+    def runs(self, password: str = OLD) -> list[str]:
+        """As a server sees them that starts now."""
+        with patch.dict(os.environ, self.environment(password)), dg.DagsterInstance.get() as instance:
+            return [run.run_id for run in instance.get_runs()]
+
+
+def block(heading: str, holding: str) -> str:
+    """The commands under a heading of the page, of the block that holds a word."""
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    [found] = [text for text in re.findall(r"```\n(.*?)```", section, re.DOTALL) if holding in text]
+    return str(found)
+
+
+@pytest.fixture
+def site(tmp_path: Path, postgres: PostgresServer) -> Iterator[Site]:
+    """With one run in it."""
+    name = f"dagster_{uuid4().hex[:8]}"
+    role = sql.Identifier(name)
+    postgres.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(OLD)))
+    postgres.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
+    del config["run_launcher"]
+    config["storage"]["postgres"]["postgres_db"]["port"] = make_url(postgres.url).port
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
+    here = Site(name, tmp_path, postgres)
+    with patch.dict(os.environ, here.environment()), dg.DagsterInstance.get() as instance:
+        nothing.execute_in_process(instance=instance)
+    yield here
+    postgres.execute(sql.SQL("DROP DATABASE {}").format(role))
+    postgres.execute(sql.SQL("DROP ROLE {}").format(role))
+
+
+def test_a_backup_is_restored_as_written(site: Site) -> None:
+    [run] = site.runs()
+
+    site.shell(block("Back up and restore", "pg_dump"))
+    site.shell(block("Back up and restore", "dropdb").partition("pg_restore")[0])
+    assert site.runs() == []
+    site.shell(block("Back up and restore", "dropdb"))
+
+    assert site.runs() == [run]
+
+
+def test_a_rotated_password_is_taken_by_servers_that_start_anew(site: Site) -> None:
+    [statement] = re.findall(r"`(ALTER ROLE dagster PASSWORD '…')`", PAGE)
+    site.postgres.execute(statement.replace("dagster", site.name).replace("…", NEW))
+
+    assert len(site.runs(NEW)) == 1
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(site.postgres.url.rpartition("/")[0] + f"/{site.name}", user=site.name, password=OLD)
+
+
+def test_the_pool_is_closed_and_the_database_brought_up_to_date_as_written(site: Site) -> None:
+    closing, migrating = "dagster instance concurrency set country_runs 0", "dagster instance migrate"
+    assert f"`{closing}`" in PAGE
+    assert f"`{migrating}`" in PAGE
+
+    site.shell(closing)
+    site.shell(migrating)
+
+    assert "0 slots" in site.shell("dagster instance concurrency get country_runs")
+    assert len(site.runs()) == 1
+
+
+def test_a_row_in_the_countries_file_is_a_country(tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    [last] = (DATA / "countries.csv").read_text().splitlines()[-1:]
+    file.write_text((DATA / "countries.csv").read_text() + last.replace(last[:3], "AND", 1) + "\n")
+    doctor = [sys.executable, "-m", "markdown_pricing", "doctor", "--json"]
+    environment = {**os.environ, "MARKDOWN_PRICING_COUNTRIES": str(file), "MARKDOWN_PRICING_LAKE": str(tmp_path)}
+
+    told = subprocess.run(doctor, env=environment, stdout=subprocess.PIPE, text=True).stdout
+
+    assert f"46 in {file}" in told

@@ -1,0 +1,61 @@
+"""The same snapshot, rules, code and seed give the same prices, whatever the order and the number of threads.
+
+That of workers does not matter either: tests/test_command_line.py.
+"""
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from markdown_pricing import pricing
+from markdown_pricing.countries import read_countries
+from markdown_pricing.markdown.recommendation import Recommendations
+from markdown_pricing.markdown.rules import read_rules
+from markdown_pricing.provenance import provenance
+from markdown_pricing.sample.season import sample_market
+from markdown_pricing.settings import DATA
+
+WEEK, COUNTRY = date(2026, 2, 9), read_countries()["EST"]
+ARTICLES = 30
+
+
+@pytest.fixture(scope="module")
+def sales() -> pa.Table:
+    return sample_market(COUNTRY, WEEK, ARTICLES, seed=3).table()
+
+
+def price(sales: pa.Table, threads: int = 1) -> Recommendations:
+    """From the snapshot's rows to rows and price paths, with what the country alone can share."""
+    learnt = pricing.learn_shared(WEEK, [COUNTRY.code], lambda _: sales)
+    sold = pricing.CountryWeek.of(pricing.make_training_data(sales, WEEK, COUNTRY.code), WEEK, COUNTRY.code)
+    choice = pricing.fit_or_step_down(sold, "gradient_boosting", threads=threads, shared=learnt.shared)
+    origin = pricing.modelled_by(provenance(str(WEEK), COUNTRY.code, "stamp"), choice, pricing.SEED, "none")
+    book, at = read_rules(DATA / "rules.toml"), datetime(2026, 2, 9, tzinfo=UTC)
+    return pricing.price_articles(sold, choice.model, COUNTRY, book, origin, "run", at)
+
+
+@pytest.fixture(scope="module")
+def once(sales: pa.Table) -> Recommendations:
+    return price(sales)
+
+
+def test_the_order_in_which_rows_come_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
+    """Any part files, in any order, with the rows in them in any order: to the last bit, units and money included."""
+    mixed = sales.take(np.random.default_rng(5).permutation(sales.num_rows))
+    parts = [mixed.slice(start, 700) for start in range(0, sales.num_rows, 700)]
+
+    again = price(pa.concat_tables(parts))
+
+    pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
+    pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
+
+
+def test_the_number_of_threads_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
+    """Sums are made in the same order in LightGBM's histograms."""
+    again = price(sales, threads=2)
+
+    pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
+    pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
