@@ -72,7 +72,7 @@ need = @$(1) >/dev/null 2>&1 \
 
 .venv/dev: pyproject.toml constraints.txt | .venv/run
 	@echo "Installing what the tests need, once ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs,kubernetes,metronome,real-sales,dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs,kubernetes,metronome,alerts,experiments,etl,real-sales,dev]'
 	@touch $@
 
 clean:

@@ -123,6 +123,28 @@ def backtest(**options: Any) -> int:
 
 
 @cli.command()
+@click.argument("challenger", required=False)
+@click.option("--margin", type=float, default=0.5, show_default=True, help="Percent of revenue it must win by.")
+@countries_option
+@click.option("--families", type=CommaList(), metavar="A,B", help="Demand families to simulate; default: all.")
+@click.option("--articles", type=click.IntRange(min=4), default=60, show_default=True, help="On sale at a time.")
+@click.option("--weeks", type=click.IntRange(min=1), help="To play (default 26).")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Markets of each family.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes to work in.")
+@click.option("--back", is_flag=True, help="Take the last promotion back.")
+@click.option("--show", is_flag=True, help="Show the champion and how it came to be.")
+@json_option
+def promote(**options: Any) -> int:
+    """Make CHALLENGER, a demand model, the champion that production uses, when it wins by a margin.
+
+    It and the champion play the same seasons from the same stock with the same luck. Exit code 1 when it is refused.
+    """
+    from markdown_pricing.commands.promote import promote
+
+    return promote(Settings.from_env(os.environ), **options)
+
+
+@cli.command()
 @click.argument("country")
 @click.argument("article")
 @week_option

@@ -1,5 +1,6 @@
 """Everything that is read from the environment, once, at the start of a process."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from markdown_pricing.device import DEVICES
 from markdown_pricing.errors import UsageError
+from markdown_pricing.logs import DESTINATIONS
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DATA = Path(__file__).parent / "data"
@@ -42,9 +44,26 @@ class Settings:
     dagster_home: Path
     country_group: tuple[str, ...] | None
     demand_model: str
+    follow_champion: bool
+    """Whether a promoted champion takes the place of `demand_model`: unless the model is set."""
+    experiments: str | None = field(repr=False)
+    """MLflow's URI for trials; None keeps none."""
     device: str
+    log: str | None
+    """Where log lines go; None leaves it to whether somebody looks."""
+    alert_urls: tuple[str, ...] = field(repr=False)
+    """Where messages go, as apprise has it; there may be passwords in them."""
+    raw_url: str | None
+    """Where the raw tables lie; None leaves the snapshot to somebody else's ETL."""
+    spark_submit: tuple[str, ...]
+    """The command that the Spark job is given to; this Python's, on this machine, when empty."""
     metronome: Mapping[str, str]
     """Fields of the resource `metronome`; empty where runs are not Metronome jobs."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may stand in no log line."""
+        return tuple(filter(None, (self.erp_password, self.experiments, *self.alert_urls)))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], needs_places: bool = False) -> "Settings":
@@ -91,6 +110,9 @@ class Settings:
         device = environ.get("MARKDOWN_PRICING_DEVICE") or "auto"
         if device not in DEVICES:
             faults.append(f"MARKDOWN_PRICING_DEVICE={device}: one of {', '.join(DEVICES)}")
+        log = environ.get("MARKDOWN_PRICING_LOG") or None
+        if log not in (None, *DESTINATIONS):
+            faults.append(f"MARKDOWN_PRICING_LOG={log}: one of {', '.join(DESTINATIONS)}")
         if faults:
             raise BadSettings(faults)
         group = environ.get("COUNTRY_GROUP")
@@ -107,7 +129,13 @@ class Settings:
             dagster_home=dagster_home / "test" if is_test else dagster_home,
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
+            follow_champion=not environ.get("MARKDOWN_PRICING_MODEL"),
+            experiments=environ.get("MARKDOWN_PRICING_EXPERIMENTS") or None,
             device=device,
+            log=log,
+            alert_urls=tuple((environ.get("MARKDOWN_PRICING_ALERTS") or "").split()),
+            raw_url=environ.get("MARKDOWN_PRICING_RAW") or None,
+            spark_submit=tuple(shlex.split(environ.get("MARKDOWN_PRICING_SPARK_SUBMIT") or "")),
             metronome=_metronome(environ),
         )
 

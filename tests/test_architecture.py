@@ -18,7 +18,9 @@ MAY_IMPORT = {
     "countries": {"errors"},
     "holidays": set(),
     "device": set(),
-    "settings": BASE | {"device"},
+    "logs": set(),
+    "messages": {"errors"},
+    "settings": BASE | {"device", "logs"},
     "provenance": set(),
     "charts": set(),
     "lake": BASE,
@@ -29,7 +31,11 @@ MAY_IMPORT = {
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"provenance"},
     "backtest": BASE | SCIENCE | {"provenance", "pricing", "sample"},
-    "orchestration": BASE | SCIENCE | {"lake", "erp", "pricing", "provenance", "charts"},
+    "etl": BASE,
+    "experiments": BASE | {"lake"},
+    "orchestration": BASE
+    | SCIENCE
+    | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages", "etl", "experiments"},
     "preflight": BASE | SCIENCE | {"lake", "erp", "orchestration", "settings", "metronome"},
     "commands": BASE
     | SCIENCE
@@ -39,18 +45,20 @@ MAY_IMPORT = {
         "sample",
         "pricing",
         "backtest",
+        "experiments",
         "charts",
         "provenance",
         "orchestration",
         "settings",
         "device",
+        "logs",
         "metronome",
         "preflight",
     },
     "metronome": set(),
     "definitions": BASE
     | SCIENCE
-    | {"lake", "orchestration", "preflight", "pricing", "settings", "device", "metronome"},
+    | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device", "metronome"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }

@@ -5,9 +5,18 @@
 and those of docs/metronome.md from a running `make metronome-demo`:
 
 .venv/bin/python docs/pictures/take.py --metronome http://localhost:3000
+
+that of docs/etl.md from a `make ui` with MARKDOWN_PRICING_RAW set:
+
+.venv/bin/python docs/pictures/take.py --etl http://localhost:3000
+
+and that of docs/experiments.md from an `mlflow ui` on trials of one back-test, of which it shows the first two:
+
+.venv/bin/python docs/pictures/take.py --experiments http://localhost:5000
 """
 
 import argparse
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,11 +64,36 @@ def metronome(url: str) -> None:
         browser.close()
 
 
-def lineage(page: Page) -> None:
+def etl(url: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        lineage(open_page(browser, url, width=2400, height=1200, scale=0.7), "etl-lineage", "raw_sales")
+        browser.close()
+
+
+def experiments(url: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = open_page(browser, url, width=1500, height=1750, scale=0.7)
+        page.goto('/#/compare-runs?runs=RUNS&experiments=["1"]'.replace("RUNS", json.dumps(two_runs(page))))
+        page.get_by_text("wape_after_cut").first.wait_for()
+        beside_its_menus = FloatRect(x=200, y=660, width=905, height=1050)
+        page.screenshot(path=HERE / "experiments.png", clip=beside_its_menus)  # the page is never idle
+        browser.close()
+
+
+def two_runs(page: Page) -> list[str]:
+    """The ids of the first experiment's two oldest runs: champion and challenger."""
+    search = {"experiment_ids": ["1"], "max_results": 2, "order_by": ["attributes.start_time ASC"]}
+    answer = page.request.post("/ajax-api/2.0/mlflow/runs/search", data=search).json()
+    return [run["info"]["run_id"] for run in answer["runs"]]
+
+
+def lineage(page: Page, name: str = "lineage", last_drawn: str = "45 partitions") -> None:
     page.goto("/locations/markdown_pricing/asset-groups/markdown_pricing")
-    page.get_by_text("45 partitions").nth(3).wait_for()
+    page.get_by_text(last_drawn).last.wait_for()
     nodes = [node.bounding_box() for node in page.locator("foreignObject").all()]
-    save(page, "lineage", clip=around([box for box in nodes if box], margin=30))
+    save(page, name, clip=around([box for box in nodes if box], margin=30))
 
 
 def grid(page: Page) -> None:
@@ -118,11 +152,15 @@ def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url", help="of the Dagster UI")
+    parser.add_argument("url", help="of the Dagster or MLflow UI")
     parser.add_argument("week", nargs="?", default=this_week(datetime.now(UTC)).isoformat())
-    parser.add_argument("--metronome", action="store_true", help="the pictures of docs/metronome.md")
+    pages = {"metronome": metronome, "etl": etl, "experiments": experiments}
+    for name in pages:
+        parser.add_argument(
+            f"--{name}", dest="take", action="store_const", const=pages[name], help=f"of docs/{name}.md"
+        )
     options = parser.parse_args()
-    if options.metronome:
-        metronome(options.url)
+    if options.take:
+        options.take(options.url)
     else:
         main(options.url, options.week)

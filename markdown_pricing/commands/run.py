@@ -1,9 +1,10 @@
 """`markdown-pricing run`: the main job through Dagster, country by country, with no server running."""
 
+import logging
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
@@ -11,11 +12,18 @@ from markdown_pricing.commands.console import print_error, print_json, print_tab
 from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
-from markdown_pricing.errors import UsageError
+from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, newest_week
+from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, newest_week
+from markdown_pricing.logs import FAILURE, STDERR, tell, write_to
 from markdown_pricing.markdown.rules import read_rules
-from markdown_pricing.orchestration.local_round import Outcome, end_on_a_stop, learn_shared_demand, price_countries
+from markdown_pricing.orchestration.local_round import (
+    Outcome,
+    end_on_a_stop,
+    learn_shared_demand,
+    make_snapshot,
+    price_countries,
+)
 from markdown_pricing.orchestration.results import shared_demand_at_hand
 from markdown_pricing.settings import DATA, Settings
 
@@ -25,16 +33,27 @@ class WeekBeforeStart(UsageError):
         super().__init__(f"{week} is before the first week {start}. Set MARKDOWN_PRICING_START_WEEK to it or earlier.")
 
 
+class NoSnapshot(FinalError):
+    """In the job's own words."""
+
+
 def run(settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, as_json: bool) -> int:
     chosen = _choose(read_countries(settings.countries_file), countries or settings.country_group)
     read_rules(settings.rules_file)
     make_model(settings.demand_model)
     lake = Lake(settings.lake_url)
-    snapshot = find_snapshot(lake, week or newest_week(lake))
-    if snapshot.week < settings.start_week:
-        raise WeekBeforeStart(snapshot.week, settings.start_week)
+    week = week or newest_week(lake)
+    if week < settings.start_week:
+        raise WeekBeforeStart(week, settings.start_week)
     make_dagster_home(settings.dagster_home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    if as_json and settings.log is None:  # standard output is the document's alone
+        settings = replace(settings, log=STDERR)
+        os.environ["MARKDOWN_PRICING_LOG"] = STDERR
+    write_to(settings.log, settings.environment, settings.secrets)
+    if settings.raw_url is not None and week not in delivered_weeks(lake):
+        _make_snapshot(week)
+    snapshot = find_snapshot(lake, week)
     if len(chosen) > 1:
         _share_demand(lake, snapshot)
     end_on_a_stop()
@@ -42,11 +61,35 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
         for outcome in price_countries(snapshot.week, _largest_first(chosen, snapshot), workers):
             outcomes.append(outcome)
+            if outcome.failed:
+                _tell_failed(snapshot.week, outcome)
             grade = f", model grade {outcome.grade}" if outcome.grade not in (None, OWN) else ""
             advance(f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s{grade}")
     outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
     _show(snapshot.week, outcomes, as_json)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
+
+
+def _make_snapshot(week: date) -> None:
+    """From the raw tables; raises NoSnapshot."""
+    with progress(f"Making the snapshot of {week}", 1) as advance:
+        why_not = make_snapshot(week)
+        advance("failed" if why_not else "done")
+    if why_not:
+        raise NoSnapshot(why_not)
+
+
+def _tell_failed(week: date, outcome: Outcome) -> None:
+    """Failed for good: no daemon starts it again."""
+    facts = {
+        "event.dataset": "markdown_pricing.alert",
+        "event.action": "country_failed",
+        "event.outcome": FAILURE,
+        "markdown.week": week.isoformat(),
+        "markdown.country": outcome.country,
+        "markdown.run_id": outcome.run_id or None,
+    }
+    tell(outcome.message, facts, logging.ERROR)
 
 
 def _share_demand(lake: Lake, snapshot: Snapshot) -> None:

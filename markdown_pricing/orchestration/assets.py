@@ -14,6 +14,7 @@ import dagster as dg
 from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.refresh import newest_week, replace_country
+from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import SnapshotReplaced, find_snapshot, read_country
 from markdown_pricing.markdown.acceptance import refuse_unless_acceptable
@@ -133,7 +134,8 @@ def demand_model(
         frame, origin = results.training_data()
         sold = pricing.CountryWeek.of(frame, week, country)
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
-        how = demand_training.model, demand_training.seed, demand_training.threads
+        name = champion_or(lake, demand_training.model) if demand_training.follow_champion else demand_training.model
+        how = name, demand_training.seed, demand_training.threads
         choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
         origin = pricing.modelled_by(origin, choice, demand_training.seed, shared.version)
         path = results.keep_model(choice.model, origin)

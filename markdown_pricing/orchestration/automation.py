@@ -305,9 +305,12 @@ def _unfinished_runs(instance: dg.DagsterInstance, round_name: str | None) -> li
 
 
 def _unfinished(records: Iterable[dg.RunRecord]) -> list[dg.RunRecord]:
-    return [
-        record for record in records if record.dagster_run.status in UNFINISHED or _awaits_retry(record.dagster_run)
-    ]
+    return [record for record in records if is_unfinished(record)]
+
+
+def is_unfinished(record: dg.RunRecord) -> bool:
+    """Under way, or failed and about to be retried."""
+    return record.dagster_run.status in UNFINISHED or _awaits_retry(record.dagster_run)
 
 
 def _awaits_retry(run: dg.DagsterRun) -> bool:
@@ -358,12 +361,17 @@ def _arrival(snapshot: Snapshot) -> dg.AssetMaterialization:
     return dg.AssetMaterialization(
         SNAPSHOT,
         partition=snapshot.week.isoformat(),
-        metadata={
-            STAMP: snapshot.stamp,
-            "Countries": len(snapshot.bytes_by_country),
-            "MiB": round(sum(snapshot.bytes_by_country.values()) / 2**20, 1),
-        },
+        metadata=of_snapshot(snapshot),
     )
+
+
+def of_snapshot(snapshot: Snapshot) -> dict[str, Any]:
+    """What people see of a delivery."""
+    return {
+        STAMP: snapshot.stamp,
+        "Countries": len(snapshot.bytes_by_country),
+        "MiB": round(sum(snapshot.bytes_by_country.values()) / 2**20, 1),
+    }
 
 
 def _report_late(

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
+from datetime import date
 
 import dagster as dg
 import pandas as pd
@@ -18,9 +19,14 @@ from markdown_pricing.markdown.acceptance import (
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.faults import do_not_retry
 from markdown_pricing.orchestration.figures import ERROR, GRADE, NAIVE_ERROR, WHY_THIS_GRADE
-from markdown_pricing.orchestration.partitions import week_and_country_of
+from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
 from markdown_pricing.orchestration.results import Results
 from markdown_pricing.pricing import CountryWeek
+from markdown_pricing.weeks import ONE_WEEK
+
+ERROR_UP = 1.25
+"""A model's error over that of an earlier week, from which it is said."""
+WEEKS_BACK = 8
 
 EVERY_ARTICLE, NOT_HALVED, NOT_A_TENTH_LESS, RULES_KEPT = (
     "every_article_has_a_row",
@@ -91,6 +97,13 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
             return _compare_with_naive(_latest_figures(context.instance, key))
 
         @dg.asset_check(asset="demand_model", partitions_def=partitions)
+        def error_not_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+            """The model's error is at most a quarter above that of the country's last other week. Warns."""
+            week, country = week_and_country_of(context.op_execution_context)
+            now = _latest_figures(context.instance, str(partition_key(week, country)))
+            return _compare_with_last(now.get(ERROR), _error_of_last_other_week(context.instance, week, country))
+
+        @dg.asset_check(asset="demand_model", partitions_def=partitions)
         def the_countrys_own_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             """The prices rest on the country's own model of this week, grade A; else it says on what and why. Warns."""
             figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key))
@@ -101,7 +114,7 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
                 metadata={GRADE: str(figures.get(GRADE, ""))},
             )
 
-    return [predictions_are_acceptable, error_near_the_naive_forecast, the_countrys_own_model]
+    return [predictions_are_acceptable, error_near_the_naive_forecast, error_not_up, the_countrys_own_model]
 
 
 def _blocks(fault: Fault) -> bool:
@@ -124,6 +137,26 @@ def _latest_figures(instance: dg.DagsterInstance, partition: str) -> dict[str, o
     records = instance.fetch_materializations(wanted, limit=1).records
     event = records[0].asset_materialization if records else None
     return {label: value.value for label, value in event.metadata.items()} if event else {}
+
+
+def _error_of_last_other_week(instance: dg.DagsterInstance, week: date, country: str) -> object:
+    """Of the nearest earlier week that has figures; None when there is none within WEEKS_BACK."""
+    for ago in range(1, WEEKS_BACK + 1):
+        figures = _latest_figures(instance, str(partition_key(week - ago * ONE_WEEK, country)))
+        if figures:
+            return figures.get(ERROR)
+    return None
+
+
+def _compare_with_last(error: object, before: object) -> dg.AssetCheckResult:
+    if not isinstance(error, float) or not isinstance(before, float):
+        return dg.AssetCheckResult(passed=True, description="No earlier week to compare with.")
+    return dg.AssetCheckResult(
+        passed=error <= ERROR_UP * before,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Its error is {error:.3f}; in the country's last other week it was {before:.3f}.",
+        metadata={ERROR: error, "Error in the last other week": before},
+    )
 
 
 def _compare_with_naive(figures: dict[str, object]) -> dg.AssetCheckResult:

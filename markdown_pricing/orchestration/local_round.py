@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import dagster as dg
 
 from markdown_pricing.orchestration.assets import POOL
 from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, SHARED_JOB, SUPERSEDED_BY, WEEK_TAG
+from markdown_pricing.orchestration.etl import ETL_JOB
 from markdown_pricing.orchestration.figures import GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.partitions import partition_key
 
@@ -48,6 +50,13 @@ def learn_shared_demand(week: date) -> str:
     """One run of the job `shared_demand` in this process; why it failed, empty when it did not."""
     with dg.DagsterInstance.get() as instance:
         result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
+    return "" if result.success else _why_failed(result)
+
+
+def make_snapshot(week: date) -> str:
+    """One run of the job `etl` in this process; why it failed, empty when it did not."""
+    with dg.DagsterInstance.get() as instance:
+        result = _run(instance, ETL_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
     return "" if result.success else _why_failed(result)
 
 
@@ -85,6 +94,8 @@ def price_country(week: date, country: str) -> Outcome:
 def _run(instance: dg.DagsterInstance, job: str, partition: str, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
     from markdown_pricing.definitions import defs
 
+    # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
+    warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
     return defs.resolve_job_def(job).execute_in_process(
         instance=instance,
         partition_key=partition,

@@ -35,5 +35,6 @@ class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Which demand model is trained, and how; can be changed for one run in the launchpad."""
 
     model: str = Field(description="A model by name, or package.module:Class for one of your own.")
+    follow_champion: bool = Field(False, description="Whether a promoted champion is trained in its place.")
     seed: int = Field(description="Seed of every random choice; the same seed gives the same prices.")
     threads: int = Field(description="Threads that training may use.")

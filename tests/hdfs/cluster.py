@@ -7,14 +7,14 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.jars import CACHE, fetched
+
 HERE = Path(__file__).parent
-CACHE = HERE.parents[1] / ".cache"
 HADOOP_3, HADOOP_2 = "hdfs-jars", "hdfs-jars-2"
 _POMS = {HADOOP_3: "pom.xml", HADOOP_2: "pom-2.xml"}
 
@@ -63,7 +63,7 @@ def mini_hdfs(
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "hdfs.log"
     program = [str(HERE / "MiniHdfs.java"), str(data_dir / "blocks"), str(data_nodes)]
-    command = ["java", "-Xmx768m", "-cp", f"{_jars(hadoop)}/*", *program]
+    command = ["java", "-Xmx768m", "-cp", f"{fetched(HERE / _POMS[hadoop], hadoop)}/*", *program]
     # Hadoop's own variables of this process would reach the cluster as well.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HADOOP_")}
     with (
@@ -93,17 +93,3 @@ def _ports(process: "subprocess.Popen[str]", log: Path) -> tuple[int, ...]:
         if line == "ready\n":
             return tuple(ports)
     raise RuntimeError(f"HDFS did not start. The end of {log}:\n{log.read_text()[-2000:]}")
-
-
-def _jars(hadoop: str) -> Path:
-    """The folder with Hadoop's jars, fetched by Maven when it is not there."""
-    jars = CACHE / hadoop
-    if not jars.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-            unfinished = Path(folder) / "jars"
-            fetch = ["mvn", "-q", "-B", "-f", HERE / _POMS[hadoop], "dependency:copy-dependencies"]
-            subprocess.run([*fetch, f"-DoutputDirectory={unfinished}"], check=True)
-            with suppress(OSError):  # another process was faster
-                unfinished.rename(jars)
-    return jars

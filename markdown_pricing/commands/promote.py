@@ -1,0 +1,153 @@
+"""`markdown-pricing promote`: a challenger becomes the champion when it wins the same back-test by a margin."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from markdown_pricing.backtest.scores import score
+from markdown_pricing.backtest.twin import Setting, policy_named
+from markdown_pricing.commands.backtest import SEASON_WEEKS, SIMULATED_COUNTRIES, played_in
+from markdown_pricing.commands.console import print_error, print_json, print_table, progress
+from markdown_pricing.countries import UnknownCountries, read_countries
+from markdown_pricing.device import choose_device
+from markdown_pricing.errors import FinalError, TransientError, UsageError
+from markdown_pricing.experiments.champion import Champion, champion_or, champions, go_back
+from markdown_pricing.experiments.champion import promote as keep
+from markdown_pricing.experiments.tracker import MlflowTracker, Tracker
+from markdown_pricing.experiments.trial import Verdict, compare, trials
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.markdown.rules import read_rules
+from markdown_pricing.provenance import code_version
+from markdown_pricing.sample.families import FAMILIES, family_named
+from markdown_pricing.settings import Settings
+
+
+class NoChallenger(UsageError):
+    def __init__(self) -> None:
+        super().__init__("Name a challenger, a demand model that is not the champion, or give --back or --show.")
+
+
+class RuleBroken(FinalError):
+    def __init__(self, broken: Sequence[str]) -> None:
+        super().__init__(f"A rule was broken in the back-test, so nothing is promoted: {broken[0]}")
+
+
+def promote(
+    settings: Settings,
+    challenger: str | None,
+    margin: float,
+    families: Sequence[str] | None,
+    countries: Sequence[str] | None,
+    articles: int,
+    weeks: int | None,
+    seeds: int,
+    workers: int,
+    back: bool,
+    show: bool,
+    as_json: bool,
+) -> int:
+    lake = Lake(settings.lake_url)
+    if show or back:
+        return _tell(lake, settings, go_back(lake) if back else None, as_json)
+    champion = champion_or(lake, settings.demand_model)
+    if challenger is None or challenger == champion:
+        raise NoChallenger()
+    choose_device(settings.device)
+    for name in (champion, challenger):
+        policy_named(name)
+    known = read_countries(settings.countries_file)
+    codes = countries or SIMULATED_COUNTRIES
+    if unknown := [code for code in codes if code not in known]:
+        raise UnknownCountries(unknown, list(known))
+    plays = [
+        Setting(family_named(family).name, known[code], articles, weeks or SEASON_WEEKS, seed)
+        for family in families or FAMILIES
+        for code in codes
+        for seed in range(seeds)
+    ]
+    scores = _play(plays, (champion, challenger), settings, workers)
+    first = plays[0]
+    what = f"{','.join(families or FAMILIES)} {','.join(codes)} {first.articles}x{first.weeks} seeds {seeds}"
+    _track(settings, scores, what)
+    verdict = compare(scores, champion, challenger, margin)
+    if verdict.won:
+        rules = read_rules(settings.rules_file).version
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        keep(lake, Champion(challenger, champion, round(verdict.lead_pct, 3), what, rules, code_version(), now))
+    _show(verdict, scores, as_json)
+    return 0 if verdict.won else 1
+
+
+def _play(plays: Sequence[Setting], models: Sequence[str], settings: Settings, workers: int) -> pd.DataFrame:
+    """A row for each model and market; raises RuleBroken."""
+    rows: list[dict[str, object]] = []
+    broken: list[str] = []
+    with progress("Playing seasons", len(plays) * len(models)) as advance:
+        for setting, played in played_in(plays, models, read_rules(settings.rules_file), workers):
+            rows.append(score(setting, played))
+            broken += played.broken
+            advance(f"{setting.family} {setting.country.code} seed {setting.seed}: {played.policy}")
+    if broken:
+        raise RuleBroken(broken)
+    return pd.DataFrame(rows)
+
+
+def _track(settings: Settings, scores: pd.DataFrame, what: str) -> None:
+    """Keeps the trials where experiments are kept; a service that is away is said once and stops nothing."""
+    if not settings.experiments:
+        return
+    tracker: Tracker = MlflowTracker(settings.experiments, artifacts_beside(settings.experiments))
+    rules = settings.rules_file.read_text(encoding="utf-8")
+    parameters = {"backtest": what, "rules": read_rules(settings.rules_file).version, "code": code_version()}
+    try:
+        tracker.keep(trials(scores, what, parameters, rules))
+    except TransientError as error:
+        print_error(f"{error} The comparison goes on.")
+
+
+def artifacts_beside(uri: str) -> str | None:
+    """The folder for files of a local store, beside its database."""
+    return Path(uri.removeprefix("sqlite:///")).with_suffix("").as_uri() if uri.startswith("sqlite:////") else None
+
+
+def _show(verdict: Verdict, scores: pd.DataFrame, as_json: bool) -> None:
+    if as_json:
+        told = {"champion": verdict.champion, "challenger": verdict.challenger, "promoted": verdict.won}
+        leads = [
+            dict(zip((*verdict.leads.index.names, "lead_pct"), (*market, lead), strict=True))
+            for market, lead in verdict.leads.items()
+        ]
+        print_json({**told, "lead_pct": verdict.lead_pct, "margin_pct": verdict.margin_pct, "markets": leads})
+        return
+    revenue = scores.pivot(index=["family", "country", "seed"], columns="policy", values="revenue")
+    rows = [
+        (
+            " ".join(map(str, market)),
+            f"{line[verdict.champion]:,.0f}",
+            f"{line[verdict.challenger]:,.0f}",
+            f"{verdict.leads[market]:+.2f}",
+        )
+        for market, line in revenue.iterrows()
+    ]
+    print_table("Revenue, the same market for both", ("", verdict.champion, verdict.challenger, "%"), rows)
+    print(verdict)
+    print(
+        f"{verdict.challenger} is the champion from the next run on." if verdict.won else f"{verdict.champion} stays."
+    )
+
+
+def _tell(lake: Lake, settings: Settings, taken_back: Champion | None, as_json: bool) -> int:
+    model, promoted = champion_or(lake, settings.demand_model), champions(lake)
+    if as_json:
+        gone = None if taken_back is None else taken_back.model
+        print_json({"model": model, "taken_back": gone, "promoted": [asdict(one) for one in promoted]})
+        return 0
+    if taken_back is not None:
+        print(f"{taken_back.model} is no longer the champion.")
+    print(f"{model} prices from the next run on.")
+    for one in promoted:
+        print(f"  {one.promoted_at}: {one.model}, {one.lead_pct:+.2f} % over {one.over} in {one.backtest}")
+    return 0

@@ -1,0 +1,60 @@
+"""What a model did in a back-test, and whether a challenger did better than the champion in the very same one."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+MARKET = ["family", "country", "seed"]
+MEASURES = ("revenue", "sell_through", "wape", "bias", "wape_after_cut", "seconds_a_week")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model in one country of one back-test: what was set, what came of it, and the rules it was played under."""
+
+    backtest: str
+    model: str
+    country: str
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    rules: str
+    """The file's text."""
+
+
+def trials(scores: pd.DataFrame, backtest: str, parameters: Mapping[str, str], rules: str) -> Iterator[Trial]:
+    """A trial for each model and country of a back-test's scores, a row per policy and market; means of its markets."""
+    for (model, country), rows in scores.groupby(["policy", "country"], sort=False):
+        metrics = {name: float(rows[name].mean()) for name in MEASURES if rows[name].notna().any()}
+        yield Trial(backtest, str(model), str(country), parameters, metrics, rules)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """leads : (markets,), percent more revenue than the champion's in the same market, by family, country and seed"""
+
+    champion: str
+    challenger: str
+    leads: pd.Series
+    margin_pct: float
+
+    @property
+    def lead_pct(self) -> float:
+        return float(self.leads.mean())
+
+    @property
+    def won(self) -> bool:
+        return self.lead_pct >= self.margin_pct
+
+    def __str__(self) -> str:
+        ahead = int((self.leads > 0).sum())
+        return (
+            f"{self.challenger} earns {self.lead_pct:+.2f} % against {self.champion}, ahead in {ahead} of "
+            f"{len(self.leads)} markets; {self.margin_pct:g} % are asked for."
+        )
+
+
+def compare(scores: pd.DataFrame, champion: str, challenger: str, margin_pct: float) -> Verdict:
+    """The two in each market of the same back-test, paired."""
+    revenue = scores.pivot(index=MARKET, columns="policy", values="revenue")
+    return Verdict(champion, challenger, 100 * (revenue[challenger] / revenue[champion] - 1), margin_pct)

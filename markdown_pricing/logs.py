@@ -1,0 +1,105 @@
+"""One JSON line for each thing that happened, in the Elastic Common Schema, for whatever collects standard output.
+
+A line is written at once and nothing is kept: a collector or Elasticsearch that is down costs no memory here. A line
+that cannot be written is no fault of the round's: that is said once on standard error, and the round goes on.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, BinaryIO, TextIO
+
+from markdown_pricing import __version__
+
+STDOUT, STDERR, OFF = "stdout", "stderr", "off"
+DESTINATIONS = (STDOUT, STDERR, OFF)
+SUCCESS, FAILURE, UNKNOWN = "success", "failure", "unknown"
+"""ECS event.outcome."""
+
+LONGEST_TEXT = 4000
+LEFT_OUT_OF_ECS = ("log.original", "log.origin", "process.name", "process.thread", "error.stack_trace")
+NANOSECONDS = 1_000_000_000
+
+LOGGER = logging.getLogger("markdown_pricing.log")
+LOGGER.propagate = False
+LOGGER.setLevel(logging.DEBUG)
+LOGGER.addHandler(logging.NullHandler())
+
+
+def write_to(destination: str | None, environment: str, secrets: Iterable[str] = ()) -> None:
+    """From now on lines go to `destination`, one of DESTINATIONS; None: to standard output unless that is a terminal.
+
+    environment : ECS service.environment ; secrets : stars stand in their place, whatever message they come up in
+    """
+    chosen = destination or (OFF if sys.stdout and sys.stdout.isatty() else STDOUT)
+    stream = None if chosen == OFF else getattr(sys, chosen)
+    LOGGER.handlers = [_Lines(stream, environment, tuple(secrets)) if stream else logging.NullHandler()]
+
+
+def tell(message: str, facts: Mapping[str, object], level: int = logging.INFO) -> None:
+    """Write one line; `facts` are named by their ECS fields, dotted, and those that are None or NaN are left out."""
+    known = {field: value for field, value in facts.items() if value is not None and value == value}
+    LOGGER.log(level, "%s", message[:LONGEST_TEXT], extra=known)
+
+
+def duration(seconds: float) -> dict[str, object]:
+    """In ECS' nanoseconds, and in seconds for people."""
+    return {"event.duration": round(seconds * NANOSECONDS), "markdown.seconds": round(seconds, 3)}
+
+
+class OnceOnly:
+    """Says that lines are lost, the first time."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def say(self, error: BaseException | None) -> None:
+        if self._said or sys.stderr is None:
+            return
+        self._said = True
+        with suppress(OSError):  # then there is nowhere left to say it
+            print(f"Log lines are lost: {type(error).__name__}: {error}. The round goes on without.", file=sys.stderr)
+
+
+class _Lines(logging.Handler):
+    """Straight to the file behind a stream, as it is now, with nothing buffered on the way.
+
+    Not through the stream: while a step runs Dagster has a file in its place, whose last lines it may fail to pass on.
+    """
+
+    def __init__(self, stream: TextIO, environment: str, secrets: tuple[str, ...]) -> None:
+        super().__init__()
+        try:
+            self._file: BinaryIO = open(os.dup(stream.fileno()), "wb", buffering=0)  # noqa: SIM115
+        except OSError:  # a stream that has no file
+            self._file = stream.buffer
+        self._formatter: logging.Formatter | None = None
+        self._environment, self._secrets = environment, secrets
+        self._once = OnceOnly()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._formatter = self._formatter or _formatter(self._environment, self._secrets)
+            line = memoryview(self._formatter.format(record).encode() + b"\n")
+            while line:
+                line = line[self._file.write(line) :]
+        except Exception as error:
+            self._once.say(error)
+
+
+def _formatter(environment: str, secrets: tuple[str, ...]) -> logging.Formatter:
+    import ecs_logging  # here: the command line's help comes without it
+
+    class Formatter(ecs_logging.StdlibFormatter):
+        def format_to_ecs(self, record: logging.LogRecord) -> dict[str, Any]:
+            line = super().format_to_ecs(record)
+            for texts, name in ((line, "message"), (line.get("error", {}), "message")):
+                for secret in secrets:
+                    if name in texts:
+                        texts[name] = texts[name].replace(secret, "***")
+            return line
+
+    service = {"service.name": "markdown-pricing", "service.version": __version__, "service.environment": environment}
+    return Formatter(exclude_fields=LEFT_OUT_OF_ECS, extra={**service, "event.kind": "event"})

@@ -1,0 +1,63 @@
+"""Messages to people: mail, Slack, Teams and many more, each named by a URL (https://appriseit.com/services).
+
+A server that is down, slow or full costs the one who tells no more than WITHIN_S: the attempt is left to a thread of
+its own, and while that hangs the same server is asked nothing more.
+"""
+
+from functools import cache
+from threading import Thread
+from typing import Any
+
+from markdown_pricing.errors import UsageError
+
+WITHIN_S = 10.0
+
+_hanging: dict[str, Thread] = {}
+
+
+class BadMessageUrl(UsageError):
+    """Its text never holds the URL: there may be a password in it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A URL of MARKDOWN_PRICING_ALERTS is none that apprise knows. Examples: "
+            "mailto://mail.example.com?from=a@example.com&to=b@example.com, slack://…, msteams://…; see "
+            "https://appriseit.com/services."
+        )
+
+
+class AppriseMissing(UsageError):
+    def __init__(self) -> None:
+        super().__init__("MARKDOWN_PRICING_ALERTS needs apprise. Run: pip install 'markdown-pricing[alerts]'")
+
+
+def send(url: str, title: str, body: str, within_s: float = WITHIN_S) -> str:
+    """Why the message did not get there within that time; empty when it did. Raises BadMessageUrl, AppriseMissing."""
+    service = _service(url)
+    name = str(service.service_name)  # what kind of service it is, without its address
+    if url in _hanging and _hanging[url].is_alive():
+        return f"{name} still does not answer"
+    said = [f"{name} does not answer"]
+
+    def attempt() -> None:
+        try:
+            said[0] = "" if service.notify(body=body, title=title) else f"{name} did not take the message"
+        except Exception as error:
+            said[0] = f"{name} did not take the message: {type(error).__name__}"
+
+    _hanging[url] = thread = Thread(target=attempt, daemon=True, name="message")
+    thread.start()
+    thread.join(within_s)
+    return said[0]
+
+
+@cache
+def _service(url: str) -> Any:
+    try:
+        from apprise import Apprise
+    except ImportError as error:
+        raise AppriseMissing() from error
+    service = Apprise.instantiate(url, suppress_exceptions=True)
+    if service is None:
+        raise BadMessageUrl()
+    return service

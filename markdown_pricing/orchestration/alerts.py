@@ -1,0 +1,185 @@
+"""Tells people what went wrong in a round: countries that failed for good, a round that is late, the digest at its end.
+
+What is to be told is computed anew at each look from what Dagster has recorded; the cursor only remembers who has been
+told what. So a mail server that is down for hours loses no message, and nothing piles up.
+"""
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+from dagster import DagsterRunStatus, RunsFilter
+
+from markdown_pricing.errors import PricingError
+from markdown_pricing.logs import FAILURE, tell
+from markdown_pricing.messages import send
+from markdown_pricing.orchestration.automation import JOB, ROUND_TAG, WEEK_TAG, is_unfinished
+from markdown_pricing.orchestration.digest import Digest, digest_of, why_failed
+from markdown_pricing.orchestration.event_lines import of_run
+from markdown_pricing.weeks import due_weeks, opens_at
+
+LATE_AFTER = timedelta(hours=4)
+"""From Monday 08:00: noon."""
+LOOK_BACK = timedelta(days=6)
+"""What is older is told no more: a new installation is not flooded with old rounds."""
+LOG = "log"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """`key` is the same at each look; without a title it is for the log alone."""
+
+    key: str
+    action: str
+    text: str
+    title: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+Receiver = Callable[[Alert], str]
+"""Takes an alert, or answers why not."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Receiver -> keys of the alerts that it has taken; `down`: those that did not take one, which was said."""
+
+    taken: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    down: Sequence[str] = ()
+
+    @classmethod
+    def from_cursor(cls, cursor: str | None) -> "Memory":
+        return cls(**json.loads(cursor)) if cursor else cls()
+
+    def to_cursor(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDefinition:
+    """The sensor that tells; `urls` are secrets and stand in nothing that Dagster keeps."""
+    receivers = {LOG: to_the_log} | {f"message {n}": _to(url) for n, url in enumerate(urls, start=1)}
+
+    @dg.sensor(
+        name="round_alerts",
+        minimum_interval_seconds=look_every_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Says who failed for good, that a round is late, and how it ended: in the log and by message.",
+    )
+    def round_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        due = list(alerts_due(context.instance, start, datetime.now(UTC)))
+        memory, said = tell_all(due, Memory.from_cursor(context.cursor), receivers)
+        return dg.SensorResult(skip_reason=said, cursor=memory.to_cursor())
+
+    return round_alerts
+
+
+def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Alert]:
+    """Everything there is to tell of the last days, told or not."""
+    records = instance.get_run_records(RunsFilter(job_name=JOB, created_after=now - LOOK_BACK))
+    rounds: dict[str, list[dg.RunRecord]] = defaultdict(list)
+    for record in records:
+        if name := record.dagster_run.tags.get(ROUND_TAG):
+            rounds[name].append(record)
+    for name, runs in rounds.items():
+        failed = [record.dagster_run for record in runs if _failed_for_good(record)]
+        yield from (_failure(instance, run) for run in failed)
+        if not any(map(is_unfinished, runs)):
+            yield _end(name, digest_of(instance, runs))
+        elif failed:
+            yield _first_failures(name, digest_of(instance, [run for run in runs if not is_unfinished(run)]))
+    yield from _late([record.dagster_run for record in records], start, now)
+
+
+def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
+    """Tells each receiver what it has not taken yet; what is then remembered, and what the look has to say for itself.
+
+    A receiver that does not take one alert is asked no more in this look, and is reported once until it takes one.
+    """
+    taken: dict[str, list[str]] = {}
+    faults: dict[str, str] = {}
+    for name, receive in receivers.items():
+        before = set(memory.taken.get(name, ()))
+        taken[name] = []
+        for alert in alerts:
+            if alert.key not in before:
+                if name in faults:
+                    continue
+                if fault := receive(alert):
+                    faults[name] = fault
+                    continue
+            taken[name].append(alert.key)
+    for name in faults.keys() - set(memory.down):
+        facts = {
+            "event.dataset": "markdown_pricing.alert",
+            "event.action": "message_not_sent",
+            "event.outcome": FAILURE,
+        }
+        tell(f"{faults[name]}. It is tried again at each look; this is said once.", facts, logging.WARNING)
+    return Memory(taken, sorted(faults)), "; ".join(faults.values()) or "All is told."
+
+
+def to_the_log(alert: Alert) -> str:
+    known = {"event.dataset": "markdown_pricing.alert", "event.action": alert.action, "event.outcome": FAILURE}
+    tell(alert.title or alert.text, {**known, **alert.facts}, logging.ERROR)
+    return ""
+
+
+def _to(url: str) -> Receiver:
+    def receive(alert: Alert) -> str:
+        if not alert.title:
+            return ""
+        try:
+            return send(url, alert.title, alert.text)
+        except PricingError as error:
+            return str(error)
+
+    return receive
+
+
+def _failed_for_good(record: dg.RunRecord) -> bool:
+    return record.dagster_run.status in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED) and not (
+        is_unfinished(record) or "dagster/auto_retry_run_id" in record.dagster_run.tags
+    )
+
+
+def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
+    facts = of_run(run.run_id, run.job_name, run.tags)
+    return Alert(f"failed {run.run_id}", "country_failed", why_failed(instance, run), facts=facts)
+
+
+def _first_failures(name: str, so_far: Digest) -> Alert:
+    """One message as soon as one country is lost; the rest stands in the digest."""
+    text = f"{so_far.text}\nThe round goes on with the other countries; a digest follows at its end."
+    failed = ", ".join(one.country for one in so_far.not_done)
+    return Alert(f"failing {name}", "round_failing", text, f"Markdown pricing, week {so_far.week}: {failed} failed")
+
+
+def _end(name: str, digest: Digest) -> Alert:
+    facts = {
+        "markdown.week": digest.week,
+        "markdown.countries": len(digest.done),
+        "markdown.countries_failed": len(digest.not_done),
+        "event.outcome": FAILURE if digest.not_done else "success",
+    }
+    # Its runs' number is part of the key: a country that is started again has a digest of its own.
+    key = f"end {name} {len(digest.done)} {len(digest.not_done)}"
+    return Alert(key, "round_ended", digest.text, digest.title, facts)
+
+
+def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Alert]:
+    """The newest due week when nothing of it is done by noon."""
+    week = max(due_weeks(start, now), default=None)
+    if week is None or not LATE_AFTER <= now - opens_at(week) <= LOOK_BACK:
+        return
+    of_week = [run for run in runs if run.tags.get(WEEK_TAG) == week.isoformat()]
+    if any(run.status == DagsterRunStatus.SUCCESS for run in of_week):
+        return
+    why = (
+        "its runs are under way, none is done" if of_week else "it has not begun: see whether its snapshot is delivered"
+    )
+    title = f"Markdown pricing, week {week}: no country is done by Monday noon"
+    yield Alert(f"late {week}", "round_late", f"{title}; {why}.", title, {"markdown.week": week.isoformat()})

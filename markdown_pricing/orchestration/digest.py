@@ -1,0 +1,120 @@
+"""How a round stands, in figures and in the words of a message: countries done, failed and blocked, money at stake."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRunStatus
+
+from markdown_pricing.orchestration.automation import COUNTRY_TAG, WEEK_TAG
+from markdown_pricing.orchestration.checks import DESCRIPTIONS
+from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
+from markdown_pricing.orchestration.figures import LEAD_OVER_KEEP
+
+PREDICTIONS = dg.AssetKey("markdown_predictions")
+LONGEST_REASON = 300
+
+
+@dataclass(frozen=True)
+class NotDone:
+    """A country without new prices: why, whether a check blocked it, and what its plan brings over today's prices."""
+
+    country: str
+    run_id: str
+    why: str
+    blocked: bool
+    stake: float | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A round that is over."""
+
+    week: str
+    done: Sequence[str]
+    not_done: Sequence[NotDone]
+
+    @property
+    def title(self) -> str:
+        of_all = f"{len(self.done)} of {len(self.done) + len(self.not_done)}"
+        return f"Markdown pricing, week {self.week}: {of_all} countries done"
+
+    @property
+    def text(self) -> str:
+        lines = [f"Done: {', '.join(self.done) or 'none'}."]
+        for title, blocked in (("Failed", False), ("Blocked by a check", True)):
+            found = [one for one in self.not_done if one.blocked == blocked]
+            lines += [f"{title}:", *(f"- {one.country}: {one.why}" for one in found)] if found else []
+        if self.not_done:
+            lines.append(
+                f"At stake: {self._stakes()}. So much more do these countries' plans bring than today's prices."
+            )
+        return "\n".join(lines)
+
+    def _stakes(self) -> str:
+        """Each currency for itself: nobody here knows the day's rates."""
+        sums: Counter[str] = Counter()
+        for one in self.not_done:
+            if one.stake is not None:
+                sums[one.currency] += round(one.stake)
+        unknown = [one.country for one in self.not_done if one.stake is None]
+        told = [f"{amount:,} {currency}" for currency, amount in sums.items()]
+        return " and ".join(told + ([f"what is not known of {', '.join(unknown)}"] if unknown else []))
+
+
+def digest_of(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> Digest:
+    """Of a round's runs, newest first: each country's newest run counts."""
+    newest: dict[str, dg.DagsterRun] = {}
+    for record in records:
+        newest.setdefault(record.dagster_run.tags.get(COUNTRY_TAG, "?"), record.dagster_run)
+    done = sorted(code for code, run in newest.items() if run.status == DagsterRunStatus.SUCCESS)
+    week = next((run.tags.get(WEEK_TAG, "?") for run in newest.values()), "?")
+    return Digest(week, done, [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))])
+
+
+def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
+    """What a run that did not succeed leaves undone."""
+    country, checks = run.tags.get(COUNTRY_TAG, "?"), run.tags.get(NOT_RETRIED_TAG, "").split(", ")
+    blocked = any(check in DESCRIPTIONS for check in checks)
+    stake = stake_of(_last_figures(instance, country))
+    why = "; ".join(DESCRIPTIONS.get(check, check) for check in checks) if blocked else why_failed(instance, run)
+    return NotDone(country, run.run_id, why, blocked, *(stake or (None, "")))
+
+
+def why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """The first failed step's own words, or the run's."""
+    if run.status == DagsterRunStatus.CANCELED:
+        return "cancelled"
+    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
+        data = entry.get_dagster_event().step_failure_data
+        if data.user_failure_data and data.user_failure_data.description:
+            return _short(data.user_failure_data.description)
+        if data.error:
+            return _short((data.error.cause or data.error).message)
+    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_FAILURE):
+        return _short(entry.get_dagster_event().message or "")
+    return "no reason given"
+
+
+def stake_of(figures: Mapping[str, object]) -> tuple[float, str] | None:
+    """What a plan brings more than today's prices, from the figures of its predictions, and its currency."""
+    revenue, lead = figures.get("Expected revenue"), figures.get(LEAD_OVER_KEEP)
+    if not isinstance(revenue, int | float) or not isinstance(lead, int | float):
+        return None
+    return revenue - revenue / (1 + lead / 100), str(figures.get("Currency", ""))
+
+
+def _last_figures(instance: dg.DagsterInstance, country: str) -> dict[str, object]:
+    """Of the country's newest predictions, of whatever week."""
+    page = instance.fetch_materializations(PREDICTIONS, limit=500).records
+    for event in (record.asset_materialization for record in page):
+        if event and str(event.partition).partition("|")[0] == country:
+            return {label: value.value for label, value in event.metadata.items()}
+    return {}
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]} …"

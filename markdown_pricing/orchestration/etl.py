@@ -1,0 +1,99 @@
+"""The snapshot as an asset that Dagster makes: a Spark job from raw tables, followed through Pipes."""
+
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from markdown_pricing.errors import Fault, TransientError
+from markdown_pricing.etl import snapshot_job
+from markdown_pricing.etl.raw import RAW, BadRawTables
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import find_snapshot
+from markdown_pricing.orchestration import columns
+from markdown_pricing.orchestration.automation import SNAPSHOT, WEEK_TAG, of_snapshot
+from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.weeks import monday_of, parse_week
+
+ETL_JOB = "etl"
+GROUP = "markdown_pricing"
+ON_THIS_MACHINE = (sys.executable,)
+
+
+class SparkFailed(TransientError):
+    def __init__(self, week: date, error: Exception) -> None:
+        super().__init__(
+            f"The Spark job for {week} ended without an answer: {error} Its own words stand in the run's log."
+        )
+
+
+def raw_tables() -> list[dg.AssetSpec]:
+    """What the snapshot is made from, as others deliver it."""
+    return [
+        dg.AssetSpec(
+            f"raw_{name}", group_name=GROUP, owners=["team:etl"], kinds={"parquet"}, description=", ".join(known)
+        )
+        for name, known in RAW.items()
+    ]
+
+
+def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """`markdown_training_data` made from the tables in `raw`; `submit` is the command that takes the job's file."""
+
+    @dg.asset(
+        key=SNAPSHOT,
+        deps=[f"raw_{name}" for name in RAW],
+        partitions_def=weeks,
+        group_name=GROUP,
+        owners=["team:etl"],
+        kinds={"spark", "parquet", "hdfs"},
+        metadata=columns.SNAPSHOT_COLUMNS,
+    )
+    def markdown_training_data(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> dg.MaterializeResult[None]:
+        """Two years of weekly sales of every article in every country, made from raw tables by Spark."""
+        week = parse_week(context.partition_key)
+        with final_faults_not_retried(context):
+            told = _run_job(context, [*submit, snapshot_job.__file__, raw, lake.url, str(week)], week)
+            if bad := told.get("bad"):
+                raise BadRawTables(str(week), [Fault(*fault) for fault in bad])
+            rows = sum(told["rows"].values())
+            return dg.MaterializeResult(metadata={**of_snapshot(find_snapshot(lake, week)), "dagster/row_count": rows})
+
+    return markdown_training_data
+
+
+def weekly_etl(job: Any) -> dg.ScheduleDefinition:
+    """Monday 08:00: the week's snapshot is made; once it is there the countries are started as ever."""
+
+    @dg.schedule(
+        name="weekly_etl",
+        job=job,
+        cron_schedule="0 8 * * 1",
+        execution_timezone="Europe/Berlin",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Makes the week's snapshot from the raw tables.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        at: datetime = context.scheduled_execution_time
+        week = monday_of(at.date()).isoformat()
+        return dg.RunRequest(run_key=week, partition_key=week, tags={WEEK_TAG: week})
+
+    return schedule
+
+
+def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) -> Mapping[str, Any]:
+    """The job's own words; raises SparkFailed when it ended without any."""
+    try:
+        done = dg.PipesSubprocessClient().run(context=context, command=command, env={"PYTHONPATH": _package_root()})
+    except dg.DagsterPipesExecutionError as error:
+        raise SparkFailed(week, error) from error
+    return dict(done.get_custom_messages()[-1])
+
+
+def _package_root() -> str:
+    return str(Path(snapshot_job.__file__).parents[2])

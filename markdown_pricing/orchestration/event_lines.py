@@ -1,0 +1,170 @@
+"""What happens in a run as log lines: one for each step, with all its figures, and Dagster's own events beside them.
+
+`dagster.yaml` names the handler (python_logs), so every run of the instance has it: those of the daemon, of the
+launchpad and of `markdown-pricing run`.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType
+from dagster._core.log_manager import LOG_RECORD_METADATA_ATTR
+
+from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
+from markdown_pricing.orchestration.automation import COUNTRY_TAG, STAMP, SUPERSEDED_BY, WEEK_TAG
+from markdown_pricing.orchestration.figures import ERROR, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, NAIVE_ERROR
+
+Facts = dict[str, object]
+
+FIELDS = {
+    "Articles to price": "markdown.articles",
+    "Articles": "markdown.articles",
+    "Articles before": "markdown.articles_before",
+    "Countries": "markdown.countries",
+    "Currency": "markdown.currency",
+    "Expected revenue": "markdown.expected_revenue",
+    "Markdowns": "markdown.markdowns",
+    "Model": "markdown.model",
+    "Rows": "markdown.rows",
+    "Sold-out weeks": "markdown.sold_out_weeks",
+    "dagster/row_count": "markdown.rows",
+    ERROR: "markdown.error",
+    NAIVE_ERROR: "markdown.naive_error",
+    "Bias": "markdown.bias",
+    GRADE: "markdown.model_grade",
+    LEAD_OVER_KEEP: "markdown.lead_over_keep_pct",
+    LEAD_OVER_HABIT: "markdown.lead_over_habit_pct",
+    STAMP: "markdown.snapshot",
+    SUPERSEDED_BY: "markdown.superseded_by",
+}
+"""Label of a figure -> field of its line; all others are for the pages of the Dagster UI alone."""
+WORDS = {"markdown.currency", "markdown.model", "markdown.model_grade", "markdown.snapshot", "markdown.superseded_by"}
+
+STEP_ENDS = {
+    DagsterEventType.STEP_SUCCESS: SUCCESS,
+    DagsterEventType.STEP_FAILURE: FAILURE,
+    DagsterEventType.STEP_UP_FOR_RETRY: FAILURE,
+    DagsterEventType.STEP_SKIPPED: UNKNOWN,
+}
+RUN_ENDS = {
+    DagsterEventType.RUN_SUCCESS: SUCCESS,
+    DagsterEventType.RUN_FAILURE: FAILURE,
+    DagsterEventType.RUN_CANCELED: UNKNOWN,
+}
+UNTOLD = {
+    DagsterEventType.STEP_INPUT,
+    DagsterEventType.STEP_OUTPUT,
+    DagsterEventType.LOADED_INPUT,
+    DagsterEventType.HANDLED_OUTPUT,
+    DagsterEventType.LOGS_CAPTURED,
+    DagsterEventType.RESOURCE_INIT_STARTED,
+    DagsterEventType.RESOURCE_INIT_SUCCESS,
+    DagsterEventType.STEP_WORKER_STARTING,
+    DagsterEventType.STEP_WORKER_STARTED,
+}
+"""Dagster's own bookkeeping, of which nobody makes a dashboard."""
+
+
+class EventLines(logging.Handler):
+    """Turns a run's events into lines; whatever goes wrong with one stays here."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._figures: dict[tuple[str, str], Facts] = {}
+        """Of the steps under way: what they materialized comes before their end."""
+        self._once = OnceOnly()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._tell(record.levelno, getattr(record, LOG_RECORD_METADATA_ATTR))
+        except Exception as error:
+            self._once.say(error)
+
+    def _tell(self, level: int, logged: Mapping[str, Any]) -> None:
+        event: dg.DagsterEvent | None = logged["dagster_event"]
+        bound = of_run(logged["run_id"], logged["job_name"], logged["job_tags"], logged["step_key"])
+        if event is None:
+            tell(logged["orig_message"], {**bound, "event.dataset": "markdown_pricing.message"}, level)
+            return
+        kind, key = event.event_type, (str(logged["run_id"]), str(event.step_key))
+        if kind in (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION):
+            self._figures.setdefault(key, {}).update(_figures(_metadata(event)))
+        elif kind in STEP_ENDS:
+            facts = {**bound, **self._figures.pop(key, {}), **_of_step(event), "event.outcome": STEP_ENDS[kind]}
+            tell(event.message or kind.value, facts, logging.ERROR if STEP_ENDS[kind] == FAILURE else logging.INFO)
+        elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
+            _tell_check(event.asset_check_evaluation_data, bound)
+        elif kind not in UNTOLD:
+            dagster = {
+                "event.dataset": "dagster.event",
+                "event.action": _action(event),
+                "event.outcome": RUN_ENDS.get(kind),
+            }
+            tell(event.message or kind.value, {**bound, **dagster, **_of_error(event)}, level)
+
+
+def of_run(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Facts:
+    """What all lines of a run have in common."""
+    return {
+        "markdown.week": tags.get(WEEK_TAG) or tags.get("dagster/partition/week") or tags.get("dagster/partition"),
+        "markdown.country": tags.get(COUNTRY_TAG) or tags.get("dagster/partition/country"),
+        "markdown.run_id": run_id,
+        "markdown.job": job,
+        "markdown.step": step,
+        "markdown.attempt": 1 + int(tags.get("dagster/retry_number", "0")),
+    }
+
+
+def _of_step(event: dg.DagsterEvent) -> Facts:
+    facts: Facts = {"event.dataset": "markdown_pricing.step", "event.action": event.step_key}
+    if event.is_step_success:
+        facts |= duration(event.step_success_data.duration_ms / 1000)
+    return {**facts, **_of_error(event)}
+
+
+def _of_error(event: dg.DagsterEvent) -> Facts:
+    """The fault in its own words, without frames."""
+    data = event.event_specific_data
+    error = getattr(data, "error", None)
+    if error is None:
+        return {}
+    told = getattr(data, "user_failure_data", None)
+    cause = error.cause or error
+    while told and cause.cause and cause.cls_name == "Failure":
+        cause = cause.cause
+    message = told.description if told and told.description else cause.message.strip()
+    return {"error.type": cause.cls_name, "error.message": message[:4000]}
+
+
+def _tell_check(check: dg.AssetCheckEvaluation, bound: Facts) -> None:
+    outcome = SUCCESS if check.passed else FAILURE
+    facts = {
+        **bound,
+        "event.dataset": "markdown_pricing.check",
+        "event.action": check.check_name,
+        "event.outcome": outcome,
+        "markdown.blocks": bool(check.blocking and not check.passed),
+    }
+    message = check.description or f"{check.check_name}: {outcome}"
+    tell(message, facts, logging.INFO if check.passed else logging.WARNING)
+
+
+def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Facts:
+    """Those that have a field; a number's field gets numbers alone, whatever a page says in its place."""
+    found = {FIELDS[label]: value.value for label, value in metadata.items() if label in FIELDS}
+    return {field: value for field, value in found.items() if field in WORDS or isinstance(value, int | float)}
+
+
+def _metadata(event: dg.DagsterEvent) -> Mapping[str, dg.MetadataValue[Any]]:
+    data: Any = event.event_specific_data
+    found: dg.AssetMaterialization | dg.AssetObservation = (
+        getattr(data, "materialization", None) or data.asset_observation
+    )
+    return found.metadata
+
+
+def _action(event: dg.DagsterEvent) -> str:
+    """Dagster's word for it: run_start where its storage says PIPELINE_START."""
+    return event.event_type.value.replace("PIPELINE_", "RUN_").lower()

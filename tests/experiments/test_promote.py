@@ -1,0 +1,136 @@
+"""A challenger wins the same back-test by a margin or stays one; the next round uses the champion; one command back."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner, Result
+from mlflow import MlflowClient
+
+from markdown_pricing.__main__ import cli
+from markdown_pricing.countries import read_countries
+from markdown_pricing.definitions import build
+from markdown_pricing.experiments.champion import Champion, champions, promote
+from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway
+from markdown_pricing.experiments.trial import Trial
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration.automation import JOB
+from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.settings import DATA, Settings
+from markdown_pricing.weeks import parse_week
+from tests.processes import free_port
+
+WEEK = "2026-02-09"
+SHY = "tests.experiments.shy:Shy"
+SMALL = ["--families", "constant_elasticity", "--articles", "12", "--weeks", "14", "--seeds", "1"]
+
+
+class Place:
+    """A lake, and the commands on it; the model that stands is the weak one unless a champion was promoted."""
+
+    def __init__(self, root: Path) -> None:
+        self.lake = Lake(str(root / "lake"))
+        (root / "lake").mkdir()
+        self.experiments = f"sqlite:///{root}/experiments.sqlite"
+        self.environ = {
+            "MARKDOWN_PRICING_LAKE": self.lake.url,
+            "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
+            "MARKDOWN_PRICING_EXPERIMENTS": self.experiments,
+        }
+
+    def promote(self, *arguments: str, **environ: str) -> Result:
+        return CliRunner().invoke(cli, ["promote", *arguments], env={**self.environ, **environ}, standalone_mode=False)
+
+    def prices_with(self) -> str:
+        """The model that the next run of a country trains."""
+        job = build(Settings.from_env(self.environ)).resolve_job_def(JOB)
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(
+                instance=instance,
+                partition_key=f"AUT|{WEEK}",
+                asset_selection=[dg.AssetKey("training_data"), dg.AssetKey("demand_model")],
+            )
+        [event] = result.asset_materializations_for_node("demand_model")
+        return str(event.metadata["Model"].value)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    place = Place(tmp_path)
+    deliver_sample(place.lake, parse_week(WEEK), [read_countries()["AUT"]], articles=8, seed=5)
+    return place
+
+
+def test_a_worse_challenger_is_refused(place: Place) -> None:
+    told = place.promote(SHY, *SMALL)
+
+    assert told.return_value == 1
+    assert "gradient_boosting stays." in told.stdout
+    assert champions(place.lake) == []
+
+
+def test_a_better_one_is_promoted_the_next_round_uses_it_and_one_command_goes_back(place: Place) -> None:
+    promote(place.lake, champion(SHY))
+
+    told = place.promote("log_linear", "--json", *SMALL)
+
+    assert told.return_value == 0
+    verdict = json.loads(told.stdout)
+    assert (verdict["champion"], verdict["promoted"]) == (SHY, True)
+    assert verdict["lead_pct"] > 0.5
+    newest = champions(place.lake)[-1]
+    assert (newest.model, newest.over, newest.backtest) == (
+        "log_linear",
+        SHY,
+        "constant_elasticity DEU 12x14 seeds 1",
+    )
+    assert place.prices_with() == "log_linear"
+
+    assert place.promote("--back").stdout.splitlines()[1] == f"{SHY} prices from the next run on."
+    assert place.promote("--back").stdout.splitlines()[1] == "gradient_boosting prices from the next run on."
+    assert place.prices_with() == "gradient_boosting"
+
+
+def test_both_stand_side_by_side_in_mlflow(place: Place) -> None:
+    """One experiment for the back-test, a run for each model and country: parameters, metrics, rules."""
+    place.promote(SHY, *SMALL)
+
+    client = MlflowClient(place.experiments, place.experiments)
+    [experiment] = [one for one in client.search_experiments() if one.name != "Default"]
+    runs = {run.data.params["model"]: run for run in client.search_runs([experiment.experiment_id])}
+
+    assert experiment.name == "constant_elasticity DEU 12x14 seeds 1"
+    assert runs.keys() == {SHY, "gradient_boosting"}
+    assert runs[SHY].data.metrics["revenue"] < runs["gradient_boosting"].data.metrics["revenue"]
+    assert runs[SHY].data.params["country"] == "DEU"
+    kept = Path(client.download_artifacts(runs[SHY].info.run_id, "rules.toml"))
+    assert kept.read_text() == (DATA / "rules.toml").read_text()
+
+
+def test_a_tracking_server_that_is_away_is_said_once_and_stops_nothing(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = Trial("a back-test", "log_linear", "DEU", {}, {"revenue": 1.0}, "")
+
+    with pytest.raises(TrackerAway, match="MLflow did not take them"):
+        MlflowTracker(f"http://127.0.0.1:{free_port()}").keep([trial] * 3)
+
+
+def test_going_back_further_than_there_is_says_so(place: Place) -> None:
+    assert "No champion was ever promoted" in str(place.promote("--back").exception)
+
+
+def test_the_champion_cannot_challenge_itself(place: Place) -> None:
+    assert "Name a challenger" in str(place.promote("gradient_boosting").exception)
+
+
+def test_a_model_that_is_set_is_used_whoever_is_champion(place: Place) -> None:
+    promote(place.lake, champion("log_linear"))
+
+    assert Settings.from_env({**place.environ, "MARKDOWN_PRICING_MODEL": "gradient_boosting"}).follow_champion is False
+    assert Settings.from_env(place.environ).follow_champion is True
+
+
+def champion(model: str) -> Champion:
+    return Champion(model, "gradient_boosting", 1.0, "by hand", "", "", "2026-01-01T00:00:00+00:00")

@@ -1,0 +1,22 @@
+"""Java programs' libraries for the tests, fetched by Maven once and kept in `.cache`."""
+
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+CACHE = Path(__file__).parent.parent / ".cache"
+
+
+def fetched(pom: Path, name: str) -> Path:
+    """The folder `.cache/<name>` with what `pom` depends on."""
+    jars = CACHE / name
+    if not jars.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+            unfinished = Path(folder) / "jars"
+            command = ["mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
+            subprocess.run(command, check=True)
+            with suppress(OSError):  # another process was faster
+                unfinished.rename(jars)
+    return jars

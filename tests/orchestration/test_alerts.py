@@ -1,0 +1,239 @@
+"""What people are told of a round, by servers that really listen, and what happens when they do not."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from time import monotonic
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus
+from dagster._core.test_utils import create_run_for_test
+
+from markdown_pricing import logs
+from markdown_pricing.messages import BadMessageUrl, send
+from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
+from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, ROUND_TAG, WEEK_TAG
+from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
+from markdown_pricing.orchestration.figures import LEAD_OVER_KEEP
+from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.weeks import ONE_WEEK, opens_at, this_week
+from tests.processes import free_port
+from tests.receivers import Chat, chat_server, mail_server, silent_server
+
+WEEK = this_week(datetime.now(UTC))
+LONG_AGO = date(2020, 1, 6)
+ROUND = f"{WEEK}@stamp"
+MINUTE = timedelta(minutes=1)
+SUCCESS, FAILURE, STARTED = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.STARTED
+
+
+class Round:
+    """A round's runs as Dagster has recorded them, and the sensor's looks with the cursor that the last one left."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance, self.cursor = instance, None
+
+    def run(self, country: str, status: DagsterRunStatus, week: date = WEEK, **tags: str) -> dg.DagsterRun:
+        known = {ROUND_TAG: f"{week}@stamp", WEEK_TAG: str(week), COUNTRY_TAG: country}
+        return create_run_for_test(self.instance, JOB, status=status, tags={**known, **tags})
+
+    def predicted(self, country: str, revenue: float, lead_pct: float, currency: str = "EUR") -> None:
+        metadata = {"Expected revenue": revenue, LEAD_OVER_KEEP: lead_pct, "Currency": currency}
+        key = str(partition_key(WEEK - ONE_WEEK, country))
+        event = dg.AssetMaterialization("markdown_predictions", partition=key, metadata=metadata)
+        self.instance.report_runless_asset_event(event)
+
+    def look(self, *urls: str) -> str:
+        """What one look says for itself. The week is far ahead, so that none is late."""
+        sensor = alerting(urls, WEEK + 9 * ONE_WEEK, 60)
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        result = sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        return str(result.skip_reason.skip_message if result.skip_reason else "")
+
+
+@pytest.fixture
+def a_round() -> Iterator[Round]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Round(instance)
+
+
+@pytest.fixture
+def chat() -> Iterator[Chat]:
+    with chat_server() as chat:
+        yield chat
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[list[dict[str, object]]]:
+    """The log lines told so far; read after each look."""
+    logs.write_to(logs.STDOUT, "test")
+    yield _Lines(capsys)
+    logs.write_to(logs.OFF, "test")
+
+
+class _Lines(list[dict[str, object]]):
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def actions(self) -> list[str]:
+        return [json.loads(line)["event"]["action"] for line in self._capsys.readouterr().out.splitlines()]
+
+
+def test_a_round_that_is_over_has_one_digest(a_round: Round, chat: Chat) -> None:
+    a_round.run("DEU", SUCCESS)
+    a_round.run("AUT", SUCCESS)
+
+    for _ in range(3):
+        a_round.look(chat.url)
+
+    [digest] = chat.taken
+    assert digest["title"] == f"Markdown pricing, week {WEEK}: 2 of 2 countries done"
+    assert digest["message"] == "Done: AUT, DEU."
+
+
+def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Round, chat: Chat) -> None:
+    a_round.run("DEU", SUCCESS)
+    a_round.run("POL", DagsterRunStatus.CANCELED)
+    a_round.run("HUN", FAILURE, **{NOT_RETRIED_TAG: "rows_not_halved"})
+    a_round.run("FRA", FAILURE, **{NOT_RETRIED_TAG: "BadTrainingData"})
+    a_round.predicted("HUN", revenue=1_100_000, lead_pct=10, currency="HUF")
+    a_round.predicted("FRA", revenue=52_500, lead_pct=5)
+
+    a_round.look(chat.url)
+
+    [digest] = chat.taken
+    assert digest["title"].endswith("1 of 4 countries done")
+    assert digest["message"].splitlines() == [
+        "Done: DEU.",
+        "Failed:",
+        "- FRA: no reason given",
+        "- POL: cancelled",
+        "Blocked by a check:",
+        "- HUN: At least half as many rows as in the country's last other week. Blocks the refresh.",
+        "At stake: 2,500 EUR and 100,000 HUF and what is not known of POL. "
+        "So much more do these countries' plans bring than today's prices.",
+    ]
+
+
+def test_the_first_failure_is_told_at_once_and_the_rest_in_the_digest(a_round: Round, chat: Chat) -> None:
+    a_round.run("FRA", FAILURE)
+    going = a_round.run("DEU", STARTED)
+    a_round.look(chat.url)
+    a_round.run("ITA", FAILURE)
+    a_round.look(chat.url)
+
+    assert [told["title"] for told in chat.taken] == [f"Markdown pricing, week {WEEK}: FRA failed"]
+
+    event = dg.DagsterEvent(dg.DagsterEventType.RUN_SUCCESS.value, JOB)
+    a_round.instance.report_dagster_event(event, run_id=going.run_id)
+    a_round.look(chat.url)
+
+    assert [told["title"] for told in chat.taken[1:]] == [f"Markdown pricing, week {WEEK}: 1 of 3 countries done"]
+
+
+def test_a_run_that_will_be_tried_again_is_no_failure_yet(a_round: Round, chat: Chat, lines: _Lines) -> None:
+    a_round.run("FRA", FAILURE, **{"dagster/will_retry": "true"})
+
+    a_round.look(chat.url)
+
+    assert chat.taken == []
+    assert lines.actions() == []
+
+
+def test_each_lost_country_has_one_line_in_the_log_with_no_url_set(a_round: Round, lines: _Lines) -> None:
+    a_round.run("FRA", FAILURE)
+    a_round.run("ITA", FAILURE)
+
+    for _ in range(2):
+        a_round.look()
+
+    assert sorted(lines.actions()) == ["country_failed", "country_failed", "round_ended"]
+
+
+def test_a_week_with_nothing_done_by_noon_is_late(a_round: Round) -> None:
+    def late(after: timedelta) -> list[Alert]:
+        due = alerts_due(a_round.instance, LONG_AGO, opens_at(WEEK) + after)
+        return [alert for alert in due if alert.action == "round_late"]
+
+    assert late(timedelta(hours=4) - MINUTE) == []
+    [alert] = late(timedelta(hours=4))
+    assert "no country is done by Monday noon; it has not begun" in alert.text
+
+    a_round.run("DEU", STARTED)
+    [alert] = late(timedelta(hours=5))
+    assert "under way" in alert.text
+
+    a_round.run("AUT", SUCCESS)
+    assert late(timedelta(hours=5)) == []
+
+
+def test_a_mail_has_the_digest(a_round: Round) -> None:
+    a_round.run("DEU", SUCCESS)
+
+    with mail_server() as mail:
+        a_round.look(mail.url)
+
+    [message] = mail.taken
+    assert message["Subject"] == f"Markdown pricing, week {WEEK}: 1 of 1 countries done"
+    assert message["To"] == "team@example.com"
+
+
+def test_a_server_that_is_down_is_said_once_and_told_when_it_is_back(a_round: Round, lines: _Lines) -> None:
+    a_round.run("DEU", SUCCESS)
+
+    with chat_server() as chat:
+        chat.answers = 507
+        said = [a_round.look(chat.url) for _ in range(3)]
+        chat.answers = 200
+        a_round.look(chat.url)
+        a_round.look(chat.url)
+
+    assert said == ["JSON did not take the message"] * 3
+    assert len(chat.taken) == 1
+    assert lines.actions() == ["round_ended", "message_not_sent"]
+
+
+def test_one_dead_server_keeps_no_message_from_another(a_round: Round, chat: Chat) -> None:
+    a_round.run("DEU", SUCCESS)
+
+    with mail_server() as mail:
+        mail.full = True
+        a_round.look(f"json://127.0.0.1:{free_port()}", mail.url, chat.url)
+
+    assert len(chat.taken) == 1
+    assert mail.taken == []
+
+
+def test_a_server_that_stays_silent_is_left_alone_after_the_limit() -> None:
+    with silent_server() as url:
+        began = monotonic()
+        first, second = send(url, "title", "text", within_s=0.2), send(url, "title", "text", within_s=0.2)
+
+    assert (first, second) == ("JSON does not answer", "JSON still does not answer")
+    assert monotonic() - began < 3
+
+
+def test_memory_holds_only_what_can_still_be_told(a_round: Round, chat: Chat) -> None:
+    a_round.cursor = Memory({"log": ["end of an old round"], "message 1": ["end of an old round"]}).to_cursor()
+
+    a_round.look(chat.url)
+
+    assert Memory.from_cursor(a_round.cursor) == Memory({"log": [], "message 1": []}, [])
+
+
+def test_no_url_stands_in_the_cursor_or_in_what_is_said(a_round: Round) -> None:
+    a_round.run("DEU", SUCCESS)
+
+    said = a_round.look(f"json://robot:s3cret@127.0.0.1:{free_port()}")
+
+    assert "s3cret" not in f"{said} {a_round.cursor}"
+
+
+def test_a_url_that_is_none_is_named_by_its_setting_without_itself() -> None:
+    with pytest.raises(BadMessageUrl, match="MARKDOWN_PRICING_ALERTS") as caught:
+        send("carrier-pigeon://s3cret", "title", "text")
+
+    assert "s3cret" not in str(caught.value)
