@@ -52,8 +52,8 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
             ),
         ],
         asset_checks=[*checks_for(partitions), ready_for_the_round],
-        jobs=[*jobs, *etl_jobs, preflight, tidy_lake],
-        schedules=[schedule, *etl_schedules, *SCHEDULES],
+        jobs=[*jobs, preflight, tidy_lake, *etl_jobs],
+        schedules=[schedule, *SCHEDULES, *etl_schedules],
         sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s), *upkeep],
         resources={
             "lake": Lake(settings.lake_url),

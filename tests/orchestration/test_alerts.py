@@ -67,18 +67,23 @@ def chat() -> Iterator[Chat]:
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[list[dict[str, object]]]:
-    """The log lines told so far; read after each look."""
-    logs.write_to(logs.STDOUT, "test")
-    yield _Lines(capsys)
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator["Lines"]:
+    yield Lines(capsys)
     logs.write_to(logs.OFF, "test")
 
 
-class _Lines(list[dict[str, object]]):
+class Lines:
+    """The log lines of a test, from `start` on."""
+
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
+    def start(self) -> None:
+        # Not when the fixture is made: what pytest has in the place of standard output then is closed later.
+        logs.write_to(logs.STDOUT, "test")
+
     def actions(self) -> list[str]:
+        """Of the lines since the last look."""
         return [json.loads(line)["event"]["action"] for line in self._capsys.readouterr().out.splitlines()]
 
 
@@ -134,7 +139,8 @@ def test_the_first_failure_is_told_at_once_and_the_rest_in_the_digest(a_round: R
     assert [told["title"] for told in chat.taken[1:]] == [f"Markdown pricing, week {WEEK}: 1 of 3 countries done"]
 
 
-def test_a_run_that_will_be_tried_again_is_no_failure_yet(a_round: Round, chat: Chat, lines: _Lines) -> None:
+def test_a_run_that_will_be_tried_again_is_no_failure_yet(a_round: Round, chat: Chat, lines: Lines) -> None:
+    lines.start()
     a_round.run("FRA", FAILURE, **{"dagster/will_retry": "true"})
 
     a_round.look(chat.url)
@@ -143,7 +149,8 @@ def test_a_run_that_will_be_tried_again_is_no_failure_yet(a_round: Round, chat: 
     assert lines.actions() == []
 
 
-def test_each_lost_country_has_one_line_in_the_log_with_no_url_set(a_round: Round, lines: _Lines) -> None:
+def test_each_lost_country_has_one_line_in_the_log_with_no_url_set(a_round: Round, lines: Lines) -> None:
+    lines.start()
     a_round.run("FRA", FAILURE)
     a_round.run("ITA", FAILURE)
 
@@ -181,7 +188,8 @@ def test_a_mail_has_the_digest(a_round: Round) -> None:
     assert message["To"] == "team@example.com"
 
 
-def test_a_server_that_is_down_is_said_once_and_told_when_it_is_back(a_round: Round, lines: _Lines) -> None:
+def test_a_server_that_is_down_is_said_once_and_told_when_it_is_back(a_round: Round, lines: Lines) -> None:
+    lines.start()
     a_round.run("DEU", SUCCESS)
 
     with chat_server() as chat:
