@@ -259,11 +259,8 @@ def _all_there(connection: Connection) -> bool:
 
 def _add_column(connection: Connection, column: Column[Any]) -> str:
     # Without NOT NULL, which a table that holds rows could not take; rows are checked before they are written.
-    table, name = (
-        qualified_name(connection, column.table.name),
-        connection.dialect.identifier_preparer.quote(column.name),
-    )
-    return f"ALTER TABLE {table} ADD COLUMN {name} {column.type.compile(connection.dialect)};"
+    table, quote = qualified_name(connection, column.table.name), connection.dialect.identifier_preparer.quote
+    return f"ALTER TABLE {table} ADD COLUMN {quote(column.name)} {column.type.compile(connection.dialect)};"
 
 
 def _make_folder_on_connect(engine: Engine) -> None:

@@ -3,7 +3,7 @@
 PricingError
 ├── TransientError
 │   ├── LakeUnreachable   no answer, or none that tells
-│   │   └── LakeReadOnly  a name node in safe mode
+│   ├── LakeReadOnly      a name node in safe mode
 │   └── LakeFull          no space, or its quota is used up
 └── FinalError
     ├── LakeDenied        a right is missing
@@ -40,14 +40,13 @@ class LakeUnreachable(TransientError):
         )
 
 
-class LakeReadOnly(LakeUnreachable):
+class LakeReadOnly(TransientError):
     def __init__(self, where: str, why: object) -> None:
         self.where = where
-        TransientError.__init__(
-            self,
+        super().__init__(
             f"The lake takes no changes now, {where} was not written: {_first_line(why)}. What was there is still "
             "there. A name node leaves safe mode by itself when its data nodes have reported; if it does not, see "
-            "`hdfs dfsadmin -safemode get` and the name node's log. A repeat may succeed.",
+            "`hdfs dfsadmin -safemode get` and the name node's log. A repeat may succeed."
         )
 
 

@@ -28,7 +28,7 @@ def publish_table(lake: Lake, path: str, table: pa.Table) -> None:
 
 
 def publish_bytes(lake: Lake, path: str, data: bytes | memoryview) -> None:
-    """Replace the file at `path`; raises LakeUnreachable or LakeDenied, and then what was there stays."""
+    """Replace the file at `path`; raises LakeUnreachable, LakeReadOnly, LakeFull, LakeDenied: what was there stays."""
     lake.replace(path, data)
 
 

@@ -54,7 +54,7 @@ def ready_for_the_round(
 preflight = dg.define_asset_job(
     "preflight",
     selection=dg.AssetSelection.checks(ready_for_the_round),
-    description="Is everything there that Monday's round needs? Changes nothing.",
+    description="Is everything there that Monday's round needs? It also tries to write to the lake.",
 )
 
 

@@ -10,7 +10,7 @@ from tests.system.moments import AfterEvent, AtRandom, AtTheCommit, InAPublish, 
 DICE = random.Random(7)
 MOMENTS: tuple[Moment, ...] = (
     AfterEvent(DICE.randint(1, 6)),
-    AtRandom(DICE.uniform(0.0, 2.0)),
+    AtRandom(DICE.uniform(0.0, 0.5)),
     InAPublish(1),
     AtTheCommit(after=True),
 )
