@@ -53,6 +53,13 @@ def test_the_order_in_which_rows_come_does_not_matter(sales: pa.Table, once: Rec
     pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
 
 
+def test_the_order_of_columns_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
+    again = price(sales.select(sales.column_names[::-1]))
+
+    pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
+    pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
+
+
 def test_the_number_of_threads_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
     """Sums are made in the same order in LightGBM's histograms."""
     again = price(sales, threads=2)

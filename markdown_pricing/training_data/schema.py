@@ -214,6 +214,7 @@ def _frame(table: pa.Table, columns: dict[str, _Column], snapshot: int) -> pd.Da
             data[name] = np.where(unsold, np.nan, values)
         else:
             data[name] = values
-    attributes = [name for name in table.column_names if name.startswith(ATTRIBUTE_PREFIX)]
+    # In one order: models sum over columns, and sums of floats depend on it.
+    attributes = sorted(name for name in table.column_names if name.startswith(ATTRIBUTE_PREFIX))
     kept = table.select(attributes).to_pandas().take(order).reset_index(drop=True)
     return pd.concat([pd.DataFrame(data), kept], axis=1) if attributes else pd.DataFrame(data)
