@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import betaincc
 
 from markdown_pricing.demand.calendar import fit_calendar
@@ -90,6 +91,7 @@ def fit_pooled(
     cell = category * (int(week.max()) + 1) + week
     home = np.zeros(articles, dtype=np.int64)
     home[article] = category
+    of_article = csr_array((np.ones(len(article)), (article, np.arange(len(article)))), (articles, len(article)))
     beta = np.broadcast_to(prior.mean, (categories, x.shape[1])).copy()
     country, covariance = beta.mean(axis=0), np.zeros((categories, x.shape[1], x.shape[1]))
     demand, dispersion = np.maximum(units, 0.0), np.full(categories, 0.5)
@@ -108,8 +110,8 @@ def fit_pooled(
         demand = fill_sold_out(units, censored, mu, dispersion[category])
         w = in_stock * mu / (1.0 + dispersion[category] * mu)
         z = (x * beta[category]).sum(axis=1) + np.clip((demand - mu) / mu, -1.0, 4.0)
-        within_x, within_z = _within(x, w, article, articles), _within(z[:, None], w, article, articles)[:, 0]
-        gram, rhs = _moments(within_x, within_z, w, category, categories)
+        within_x, within_z = (_within(values, w, article, of_article) for values in (x, z[:, np.newaxis]))
+        gram, rhs = _moments(within_x, within_z[:, 0], w, category, categories)
         country, target, covariance = _shrunk(gram, rhs, prior)
         beta = beta + np.clip(target - beta, -LARGEST_STEP, LARGEST_STEP)
         resid = level[article] + z - (x * beta[category]).sum(axis=1)
@@ -158,7 +160,9 @@ def fill_sold_out(
 
 def _at_least(units: FloatArray, size: FloatArray, p: FloatArray) -> FloatArray:
     """P(demand >= units) of a negative binomial. scipy.stats has it too, at the price of a second's import."""
-    chance: FloatArray = np.where(units <= 0, 1.0, betaincc(size, np.maximum(units, 1e-9), p))
+    chance = np.ones_like(units)
+    some = units > 0  # most weeks whose sales the stock cut off began without any
+    chance[some] = betaincc(size[some], units[some], p[some])
     return chance
 
 
@@ -183,10 +187,10 @@ def _mean(values: FloatArray, weight: FloatArray, group: IntArray, groups: int) 
     return mean
 
 
-def _within(x: FloatArray, w: FloatArray, article: IntArray, articles: int) -> FloatArray:
-    """Deviations from the article's weighted mean."""
-    total = np.maximum(np.bincount(article, w, articles), 1e-9)
-    means = np.stack([np.bincount(article, w * column, articles) / total for column in x.T], axis=1)
+def _within(x: FloatArray, w: FloatArray, article: IntArray, of_article: csr_array) -> FloatArray:
+    """Deviations from the article's weighted mean; `of_article` (articles, rows) is 1 where a row is the article's."""
+    total = np.maximum(of_article @ w, 1e-9)
+    means = (of_article @ (x * w[:, np.newaxis])) / total[:, np.newaxis]
     deviations: FloatArray = x - means[article]
     return deviations
 
