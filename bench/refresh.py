@@ -3,7 +3,8 @@
     python bench/refresh.py [--articles 20000] [--weeks 8] [--runs 5]
 
 The refresh takes frames, checks and converts them, hashes them, deletes what was there, copies, writes the receipt,
-commits and vacuums. The bare COPY is given records that are converted already, in a transaction that deletes first.
+commits and vacuums. The bare COPY is psycopg's own, row by row, of records that are converted already, in a transaction
+that deletes first.
 """
 
 import argparse
@@ -19,7 +20,6 @@ from sqlalchemy import delete
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from markdown_pricing.erp.insert import insert  # noqa: E402
 from markdown_pricing.erp.refresh import replace_country  # noqa: E402
 from markdown_pricing.erp.rows import country_rows  # noqa: E402
 from markdown_pricing.erp.tables import engine_for, ensure_tables, price_path, recommendations  # noqa: E402
@@ -52,7 +52,11 @@ def compare(articles: int, weeks: int, runs: int) -> None:
             with bare.begin() as connection:
                 for table, records in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
                     connection.execute(delete(table))
-                    insert(connection, table, records)
+                    driver = connection.connection.driver_connection
+                    assert driver is not None
+                    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} FROM STDIN") as copying:
+                        for record in records:
+                            copying.write_row(tuple(record.values()))
 
         def convert_and_hash() -> None:
             country_rows(rows, path, week=WEEK, country="DEU", run_id="bare").content_hash()

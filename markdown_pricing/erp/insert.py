@@ -6,6 +6,9 @@ from sqlalchemy import Connection, Table, text
 
 from markdown_pricing.erp.rows import Record
 from markdown_pricing.erp.tables import qualified_name
+from markdown_pricing.erp.texts import COPY, COPY_NULL, lines
+
+RECORDS_AT_ONCE = 10_000
 
 
 def insert(connection: Connection, table: Table, records: Sequence[Record]) -> None:
@@ -24,10 +27,11 @@ def _has_row_security(connection: Connection, table: Table) -> bool:
 
 def _copy(connection: Connection, table: Table, records: Sequence[Record]) -> None:
     quote = connection.dialect.identifier_preparer.quote
-    names = [column.name for column in table.columns]
-    into = f"{qualified_name(connection, table.name)} ({', '.join(map(quote, names))})"
+    columns = ", ".join(quote(column.name) for column in table.columns)
+    into = f"{qualified_name(connection, table.name)} ({columns})"
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
-        for record in records:
-            copy.write_row([record[name] for name in names])
+        for first in range(0, len(records), RECORDS_AT_ONCE):
+            some = records[first : first + RECORDS_AT_ONCE]
+            copy.write("".join(f"{line}\n" for line in lines(table.columns, some, COPY, COPY_NULL, "\t")))

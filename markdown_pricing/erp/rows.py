@@ -1,7 +1,6 @@
 """The rows of one country, as the ERP's columns hold them."""
 
 import hashlib
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,17 +9,18 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sqlalchemy import Column, Date, Double, Integer, Table, Text
 
 from markdown_pricing.erp.tables import CENT, Moment, Money, price_path, recommendations
+from markdown_pricing.erp.texts import JSON, JSON_NULL, lines
 from markdown_pricing.errors import Fault, FinalError
 
 Record = dict[str, Any]
 NOT_HASHED = ("run_id", "predicted_at")
 """They tell who wrote the rows and when, not what the rows say."""
-
-_JSON = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":"))
 
 
 class EmptySet(FinalError):
@@ -62,11 +62,11 @@ class CountryRows:
         """
         digest = hashlib.sha256()
         for table, rows in ((recommendations, self.recommendations), (price_path, self.price_path)):
-            names = [column.name for column in table.columns if column.name not in NOT_HASHED]
+            hashed = [column for column in table.columns if column.name not in NOT_HASHED]
+            ordered = sorted(rows, key=lambda row: (row["article_id"], row["week"]))
             digest.update(f"{table.name}\n".encode())
-            for row in sorted(rows, key=lambda row: (row["article_id"], row["week"])):
-                values = [row[name] for name in names]
-                digest.update(f"{_JSON.encode(values)}\n".encode())
+            for line in lines(hashed, ordered, JSON, JSON_NULL, ","):
+                digest.update(f"[{line}]\n".encode())
         return digest.hexdigest()
 
 
@@ -122,23 +122,33 @@ def _records(table: Table, frame: pd.DataFrame, faults: list[Fault]) -> list[Rec
 
 def _values(table: Table, column: Column[Any], series: "pd.Series[Any]", faults: list[Fault]) -> list[Any]:
     convert, kind = _CONVERT[type(column.type)]
-    values: list[Any] = []
-    bad: list[object] = []
-    for value, missing in zip(series.tolist(), series.isna().tolist(), strict=True):
-        if missing:
-            values.append(None)
-            continue
+    codes, different = _different(series)
+    converted: list[Any] = []
+    bad: list[int] = []
+    for code, value in enumerate(different):
         try:
-            values.append(convert(value))
+            converted.append(convert(value))
         except (ValueError, TypeError, ArithmeticError):
-            bad.append(value)
-            values.append(None)
+            bad.append(code)
+            converted.append(None)
+    values = list(map([*converted, None].__getitem__, codes.tolist()))
     if bad:
-        faults.append(Fault(f"{table.name}.{column.name} is not {kind}", len(bad), repr(bad[0])))
+        count = int(np.isin(codes, bad).sum())
+        faults.append(Fault(f"{table.name}.{column.name} is not {kind}", count, repr(different[bad[0]])))
     empty = int(series.isna().sum())
     if empty and not column.nullable:
         faults.append(Fault(f"{table.name}.{column.name} is empty", empty, f"row {series.isna().tolist().index(True)}"))
     return values
+
+
+def _different(series: "pd.Series[Any]") -> tuple[npt.NDArray[np.int64], list[Any]]:
+    """For each row the place of its value among those that differ, in order of appearance, -1 where it is missing."""
+    if series.dtype == object:  # 7, 7.0 and True would be taken for one
+        missing = series.isna().to_numpy()
+        codes = np.where(missing, -1, np.cumsum(~missing) - 1)
+        return codes, series[~missing].tolist()
+    codes, different = pd.factorize(series)
+    return codes.astype(np.int64), different.tolist()
 
 
 def _text(value: Any) -> str:

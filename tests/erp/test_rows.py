@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Column, Date, Double, Integer, Text, select
 
 from markdown_pricing.erp.refresh import content_hash, last_receipt
 from markdown_pricing.erp.rows import BadRows, country_rows
-from markdown_pricing.erp.tables import ensure_tables, price_path, recommendations
+from markdown_pricing.erp.tables import Money, ensure_tables, price_path, recommendations
 from tests.erp.conftest import Erp
 from tests.erp.samples import WEEK, make_path, make_rows
 
@@ -191,14 +191,19 @@ def test_the_hash_ignores_who_wrote_and_when_and_in_what_order() -> None:
     assert {row["run_id"] for row in second.recommendations} == {"run-2"}
 
 
+OTHER: dict[type, Any] = {Text: "?", Money: Decimal("0.07"), Integer: 7, Double: 0.07, Date: date(2019, 7, 1)}
+
+
 @pytest.mark.parametrize(
-    "column", [c.name for c in recommendations.columns if c.name not in ("run_id", "predicted_at")]
+    "column",
+    [column for column in recommendations.columns if column.name not in ("run_id", "predicted_at")],
+    ids=lambda column: column.name,
 )
-def test_the_hash_sees_every_other_column(column: str) -> None:
+def test_the_hash_sees_every_other_column(column: Column[Any]) -> None:
     """A change in any of them changes it."""
     first = country_rows(make_rows(), make_path(make_rows()), week=WEEK, country="DEU", run_id="run-1")
     record = dict(first.recommendations[2])
-    record[column] = f"{record[column]}?"
+    record[column.name] = OTHER[type(column.type)]
     changed = type(first)((*first.recommendations[:2], record, *first.recommendations[3:]), first.price_path)
 
     assert changed.content_hash() != first.content_hash()
