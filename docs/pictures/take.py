@@ -115,7 +115,7 @@ def automation(page: Page) -> None:
     page.goto("/automation")
     page.get_by_text("only on Monday").wait_for()
     page.get_by_role("checkbox", checked=True).nth(1).wait_for(state="attached")
-    save(page, "automation", clip=TOP)
+    save(page, "automation", clip=TOP | {"height": 510})
 
 
 def pool(page: Page) -> None:
