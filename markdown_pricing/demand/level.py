@@ -25,6 +25,7 @@ BoolArray = NDArray[np.bool_]
 NEWTON_STEPS = 3
 LARGEST_STEP = 1.0
 LARGEST_LEAN = 0.3
+"""From mode to mean, in logs: the approximation is for the bulk of a posterior, not for its tails."""
 CENSORED_WEIGHT = 0.5
 """A sold-out week says only that demand was no less: it leaves about half of the doubt that a count would take."""
 LOG_RANGE = (-12.0, 14.0)

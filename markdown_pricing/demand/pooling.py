@@ -98,11 +98,12 @@ def fit_pooled(
     level = _first_level(demand, article, articles)
     week_effect: FloatArray = np.zeros(categories * (int(week.max()) + 1))
     calendar_effects: FloatArray = np.zeros(calendar.shape[1])
+    of_calendar: FloatArray = np.zeros(len(calendar))
     information: FloatArray = np.zeros(articles)
     gram, rhs = np.zeros((categories, x.shape[1], x.shape[1])), np.zeros((categories, x.shape[1]))
     for _ in range(ROUNDS):
         eta = np.clip(
-            level[article] + (x * beta[category]).sum(axis=1) + week_effect[cell] + (calendar @ calendar_effects)[week],
+            level[article] + (x * beta[category]).sum(axis=1) + week_effect[cell] + of_calendar[week],
             -12.0,
             14.0,
         )
@@ -118,10 +119,11 @@ def fit_pooled(
         information = np.bincount(article, w, articles).astype(np.float64)
         pull = _mean(level, information, home, categories)[home]
         level = (np.bincount(article, w * resid, articles) + ARTICLE_WEIGHT * pull) / (information + ARTICLE_WEIGHT)
-        left = resid - level[article] + week_effect[cell] + (calendar @ calendar_effects)[week]
+        left = resid - level[article] + week_effect[cell] + of_calendar[week]
         found = _effect(left - week_effect[cell], w, week, len(calendar), 1e-9)
         calendar_effects = fit_calendar(found, np.bincount(week, w, len(calendar)).astype(np.float64), calendar)
-        week_effect = _effect(left - (calendar @ calendar_effects)[week], w, cell, len(week_effect), WEEK_WEIGHT)
+        of_calendar = calendar @ calendar_effects
+        week_effect = _effect(left - of_calendar[week], w, cell, len(week_effect), WEEK_WEIGHT)
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
     return PooledFit(
         country,

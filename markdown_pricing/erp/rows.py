@@ -135,9 +135,10 @@ def _values(table: Table, column: Column[Any], series: "pd.Series[Any]", faults:
     if bad:
         count = int(np.isin(codes, bad).sum())
         faults.append(Fault(f"{table.name}.{column.name} is not {kind}", count, repr(different[bad[0]])))
-    empty = int(series.isna().sum())
-    if empty and not column.nullable:
-        faults.append(Fault(f"{table.name}.{column.name} is empty", empty, f"row {series.isna().tolist().index(True)}"))
+    missing = codes == -1
+    if missing.any() and not column.nullable:
+        first = f"row {int(missing.argmax())}"
+        faults.append(Fault(f"{table.name}.{column.name} is empty", int(missing.sum()), first))
     return values
 
 
