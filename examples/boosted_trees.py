@@ -46,7 +46,7 @@ class BoostedTrees:
                 self.trees = self._grown(x, demand, rate, seed)
                 mean = rate * self._factor(x)
                 self.running.learn_dispersion(units[~censored], mean[~censored])
-                demand = fill_sold_out(units, censored, mean, np.full(len(x), self.running.dispersion))
+                demand, _ = fill_sold_out(units, censored, mean, np.full(len(x), self.running.dispersion))
 
     def _grown(self, x: FloatArray, demand: FloatArray, rate: FloatArray, seed: int) -> HistGradientBoostingRegressor:
         # Demand over rate, weighted by rate, is Poisson regression with the rate as exposure. What is over the rate's

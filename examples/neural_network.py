@@ -80,7 +80,7 @@ class NeuralNetwork:
                 level, elasticity = self._answers(x)
                 mean = rate * np.exp(level - elasticity * x[:, PRICE_CHANGE])
                 self.running.learn_dispersion(units[~censored], mean[~censored])
-                demand = fill_sold_out(units, censored, mean, np.full(len(x), self.running.dispersion))
+                demand, _ = fill_sold_out(units, censored, mean, np.full(len(x), self.running.dispersion))
 
     def _train(self, x: FloatArray, demand: FloatArray, rate: FloatArray, seed: int) -> None:
         """Least Poisson deviance with the rate as exposure, weighted so that best sellers do not drown others."""

@@ -26,8 +26,6 @@ NEWTON_STEPS = 3
 LARGEST_STEP = 1.0
 LARGEST_LEAN = 0.3
 """From mode to mean, in logs: the approximation is for the bulk of a posterior, not for its tails."""
-CENSORED_WEIGHT = 0.5
-"""A sold-out week says only that demand was no less: it leaves about half of the doubt that a count would take."""
 LOG_RANGE = (-12.0, 14.0)
 
 
@@ -176,15 +174,14 @@ def _learnt_from(
     variance (Tierney & Kadane 1986): many units that were not foreseen say more than few.
     """
     log_mean = foreseen
-    counts = np.where(censored, CENSORED_WEIGHT, 1.0)
     for _ in range(NEWTON_STEPS):
         mu = np.exp(np.clip(log_mean, *LOG_RANGE))
-        demand = fill_sold_out(units, censored, mu, spread)
+        demand, told = fill_sold_out(units, censored, mu, spread)
         weight = mu / (1.0 + spread * mu)
         slope = weight * (demand - mu) / mu - (log_mean - foreseen) / variance
-        log_mean = log_mean + np.clip(slope / (counts * weight + 1.0 / variance), -LARGEST_STEP, LARGEST_STEP)
+        log_mean = log_mean + np.clip(slope / (told * weight + 1.0 / variance), -LARGEST_STEP, LARGEST_STEP)
     mu = np.exp(np.clip(log_mean, *LOG_RANGE))
-    weight = counts * mu / (1.0 + spread * mu)
+    weight = told * mu / (1.0 + spread * mu)
     third = -mu * (1.0 + spread * units) * (1.0 - spread * mu) / (1.0 + spread * mu) ** 3
     to_the_mean = np.where(censored, 0.0, third / 2.0 / (weight + 1.0 / variance) ** 2)
     return log_mean + np.clip(to_the_mean, -LARGEST_LEAN, LARGEST_LEAN), weight

@@ -1,33 +1,43 @@
 """Log-linear demand with an effect per article; what categories share is shrunk toward the country.
 
-log demand = article + category's week + week of the year + x·(country + category)
+log demand = article + x·(country + category) + calendar + luck of the week, the country's and the category's
 
 The article's own effect takes out the trap of price endogeneity: a manager marks slow sellers down because they are
 slow, so that across articles a low price goes with low sales. Within an article, at a given time, it does not, but
 for chance: a markdown follows weeks that were slow by bad luck, which makes the response look too strong by about
 dispersion over the weeks of a life (a tenth to a fifth in simulated markets).
 Quasi-likelihood of the negative binomial, so that best sellers do not drown the others (Wooldridge 1999; the
-shrinkage is the empirical Bayes of Hua et al. 2021, arXiv 2105.08313, section 4).
+shrinkage is the empirical Bayes of Hua et al. 2021, arXiv 2105.08313, section 4). All effects are found at once by
+Newton's steps: articles are eliminated first, then what each category has of its own, and the country's are left
+(Henderson 1984, "Applications of linear models in animal breeding": absorption).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import betaincc
 
-from markdown_pricing.demand.calendar import fit_calendar
+from markdown_pricing.demand.calendar import LUCK_SD, PRIORS
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-ROUNDS = 14
+MOST_STEPS = 20
+LARGEST_STEP = 1.0
+SMALL_STEP = 2e-3
+"""Of any effect in logs: smaller ones change no price, and the search is over."""
 ARTICLE_WEIGHT = 0.3
 """Information (about as many units sold) with which an article's effect is held to its category's mean."""
+COUNTRY_LEVEL_SD, LEVEL_SD = 5.0, 1.0
+"""Of the mean level of a country and, around it, of a category: next to nothing is known of either."""
 WEEK_WEIGHT = 150.0
-"""The same for the effect of a category's week: a spread of about 0.08 in logs, so that it takes no season's peak."""
-LARGEST_STEP = 1.0
+"""The same for the luck of a category's week: a spread of about 0.08 in logs."""
+LEAST_TOLD = 0.02
+"""By a week that was sure to sell out, so that a step is never divided by nothing."""
+LOG_RANGE = (-12.0, 14.0)
 DISPERSION_BOUNDS = (0.02, 4.0)
 
 
@@ -42,6 +52,11 @@ class Prior:
     country_sd: FloatArray
     category_sd: FloatArray
 
+    def with_mean_level(self, mean: float) -> "Prior":
+        """One more term, the mean of the articles' levels."""
+        of_terms = np.insert(self.mean, self.mean.shape[-1], mean, axis=-1)
+        return Prior(of_terms, np.append(self.country_sd, COUNTRY_LEVEL_SD), np.append(self.category_sd, LEVEL_SD))
+
 
 @dataclass(frozen=True)
 class PooledFit:
@@ -50,10 +65,10 @@ class PooledFit:
     covariance : (categories, terms, terms), of how far a category lies from its country
 
     level : (articles,) log of demand at x = 0; information : (articles,) what it rests on
-    calendar : (calendar terms,), effects common to all categories ; week : (categories, weeks)
+    calendar : (calendar terms,), effects common to all categories ; week : (categories, weeks), luck
     gram (categories, terms, terms), rhs (categories, terms): the regression's moments, no prior in them
     demand : (rows,) units, sold-out weeks filled with the demand expected there
-    fitted : (rows,) mean demand, its week's effect included
+    fitted : (rows,) mean demand, its week's luck included
     """
 
     country: FloatArray
@@ -70,6 +85,44 @@ class PooledFit:
     fitted: FloatArray
 
 
+@dataclass(frozen=True)
+class _Effects:
+    """What the fit looks for: of_articles (articles,), of_terms (categories, terms), of_weeks (categories, weeks)."""
+
+    of_articles: FloatArray
+    of_terms: FloatArray
+    of_weeks: FloatArray
+
+    def toward(self, found: Self) -> Self:
+        moved = [old + np.clip(new - old, -LARGEST_STEP, LARGEST_STEP) for old, new in self._beside(found)]
+        return type(self)(*moved)
+
+    def distance(self, other: Self) -> float:
+        """The largest difference of what articles share; an article that always sold out goes on for long."""
+        return max(float(np.abs(new - old).max(initial=0.0)) for old, new in self._beside(other)[1:])
+
+    def _beside(self, other: Self) -> list[tuple[FloatArray, FloatArray]]:
+        return list(zip(vars(self).values(), vars(other).values(), strict=True))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows ordered by category, which is that of the article; `parts` are the categories' (first, end)."""
+
+    x: FloatArray
+    article: IntArray
+    week: IntArray
+    parts: list[slice]
+
+    def times(self, effects: _Effects) -> FloatArray:
+        """Log of demand at an article's level of 0, (rows,)."""
+        each = [
+            self.x[part] @ of_terms + of_weeks[self.week[part]]
+            for part, of_terms, of_weeks in zip(self.parts, effects.of_terms, effects.of_weeks, strict=True)
+        ]
+        return np.concatenate(each)
+
+
 def fit_pooled(
     units: FloatArray,
     censored: NDArray[np.bool_],
@@ -81,83 +134,84 @@ def fit_pooled(
     calendar: FloatArray,
     prior: Prior,
 ) -> PooledFit:
-    """Fit by iterated weighted least squares.
+    """The most likely effects.
 
     in_stock : (rows,), weeks that began without stock say nothing and get the demand expected there
     units : (rows,), >= 0 ; x : (rows, terms) ; article, category, week : (rows,) codes from 0
     calendar : (weeks, calendar terms), what the calendar says of each week
+    An article that has changed its category counts to its last one.
     """
-    articles, categories = int(article.max()) + 1, int(category.max()) + 1
-    cell = category * (int(week.max()) + 1) + week
+    articles, categories, terms = int(article.max()) + 1, int(category.max()) + 1, x.shape[1]
     home = np.zeros(articles, dtype=np.int64)
     home[article] = category
-    of_article = csr_array((np.ones(len(article)), (article, np.arange(len(article)))), (articles, len(article)))
-    beta = np.broadcast_to(prior.mean, (categories, x.shape[1])).copy()
-    country, covariance = beta.mean(axis=0), np.zeros((categories, x.shape[1], x.shape[1]))
-    demand, dispersion = np.maximum(units, 0.0), np.full(categories, 0.5)
-    level = _first_level(demand, article, articles)
-    week_effect: FloatArray = np.zeros(categories * (int(week.max()) + 1))
-    calendar_effects: FloatArray = np.zeros(calendar.shape[1])
-    of_calendar: FloatArray = np.zeros(len(calendar))
-    information: FloatArray = np.zeros(articles)
-    gram, rhs = np.zeros((categories, x.shape[1], x.shape[1])), np.zeros((categories, x.shape[1]))
-    for _ in range(ROUNDS):
-        eta = np.clip(
-            level[article] + (x * beta[category]).sum(axis=1) + week_effect[cell] + of_calendar[week],
-            -12.0,
-            14.0,
-        )
-        mu = np.exp(eta)
-        demand = fill_sold_out(units, censored, mu, dispersion[category])
-        w = in_stock * mu / (1.0 + dispersion[category] * mu)
-        z = (x * beta[category]).sum(axis=1) + np.clip((demand - mu) / mu, -1.0, 4.0)
-        within_x, within_z = (_within(values, w, article, of_article) for values in (x, z[:, np.newaxis]))
-        gram, rhs = _moments(within_x, within_z[:, 0], w, category, categories)
-        country, target, covariance = _shrunk(gram, rhs, prior)
-        beta = beta + np.clip(target - beta, -LARGEST_STEP, LARGEST_STEP)
-        resid = level[article] + z - (x * beta[category]).sum(axis=1)
-        information = np.bincount(article, w, articles).astype(np.float64)
-        pull = _mean(level, information, home, categories)[home]
-        level = (np.bincount(article, w * resid, articles) + ARTICLE_WEIGHT * pull) / (information + ARTICLE_WEIGHT)
-        left = resid - level[article] + week_effect[cell] + of_calendar[week]
-        found = _effect(left - week_effect[cell], w, week, len(calendar), 1e-9)
-        calendar_effects = fit_calendar(found, np.bincount(week, w, len(calendar)).astype(np.float64), calendar)
-        of_calendar = calendar @ calendar_effects
-        week_effect = _effect(left - of_calendar[week], w, cell, len(week_effect), WEEK_WEIGHT)
+    order = np.argsort(home[article], kind="stable")
+    units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
+    category = home[article]
+    edges = np.searchsorted(category, np.arange(categories + 1))
+    parts = [slice(*ends) for ends in zip(edges[:-1], edges[1:], strict=True)]
+    rows = _Rows(np.column_stack([x[order], np.ones(len(x))]), article, week[order], parts)
+    level = _first_level(np.maximum(units, 0.0), article, articles)
+    prior = prior.with_mean_level(float(level.mean()))
+    effects = _Effects(
+        level - level.mean(),
+        np.broadcast_to(prior.mean, (categories, terms + 1)),
+        np.broadcast_to(calendar @ PRIORS[:, 0], (categories, len(calendar))),
+    )
+    dispersion = np.full(categories, 0.5)
+    for _ in range(MOST_STEPS):
+        curve = rows.times(effects)
+        mu = np.exp(np.clip(effects.of_articles[article] + curve, *LOG_RANGE))
+        demand, told = fill_sold_out(units, censored, mu, dispersion[category])
+        w = in_stock * told * mu / (1.0 + dispersion[category] * mu)
+        z = effects.of_articles[article] + curve + (demand - mu) / mu / told
+        gram, rhs = _moments(rows, w, z, len(calendar))
+        country, by_category, covariance = _shrunk(gram, rhs, prior, calendar)
+        found = _Effects(effects.of_articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
+        information = np.bincount(article, w, articles)
+        left = np.bincount(article, w * (z - rows.times(found)), articles)
+        found = replace(found, of_articles=left / (information + ARTICLE_WEIGHT))
+        before, effects = effects, effects.toward(found)
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
+        if effects.distance(before) < SMALL_STEP:
+            break
+    of_calendar = country[terms + 1 : -len(calendar)]
+    as_asked = np.argsort(order)
     return PooledFit(
-        country,
-        beta,
-        covariance,
-        level,
-        information,
-        calendar_effects,
-        week_effect.reshape(categories, -1),
-        dispersion,
-        gram,
-        rhs,
-        demand,
-        mu,
+        country=country[:terms],
+        by_category=effects.of_terms[:, :terms],
+        covariance=covariance[:, :terms, :terms],
+        level=effects.of_articles + effects.of_terms[home, terms],
+        information=information,
+        calendar=of_calendar,
+        week=effects.of_weeks - calendar @ of_calendar,
+        dispersion=dispersion,
+        gram=gram[:, :terms, :terms],
+        rhs=rhs[:, :terms] - (gram[:, :terms, terms + 1 :] @ effects.of_weeks[..., np.newaxis])[..., 0],
+        demand=demand[as_asked],
+        fitted=mu[as_asked],
     )
 
 
 def fill_sold_out(
     units: FloatArray, censored: NDArray[np.bool_], mean: FloatArray, dispersion: FloatArray
-) -> FloatArray:
+) -> tuple[FloatArray, FloatArray]:
     """Demand: `units`, and where stock cut them off the mean of a negative binomial known to be at least that.
 
     E[D | D >= s] = mean · P(D' >= s − 1) / P(D >= s), D' the same with one more in its size (by summing s·f(s)).
+    returns demand, and what a row tells of its mean as a share of what a count tells: of a week that sold out the
+    chance that it had not
     """
-    demand = np.maximum(units, 0.0)
+    demand, told = np.maximum(units, 0.0), np.ones(len(units))
     if not censored.any():
-        return demand
+        return demand, told
     sold, mu, size = demand[censored], np.maximum(mean[censored], 1e-6), 1.0 / dispersion[censored]
     p = size / (size + mu)
     reached = _at_least(sold, size, p)
     tail = mu * _at_least(sold - 1, size + 1, p) / np.maximum(reached, 1e-12)
     # Far in the tail both probabilities vanish; demand is then little above what was sold.
     demand[censored] = np.where(reached > 1e-9, np.maximum(tail, sold), sold * (1.0 + dispersion[censored]))
-    return demand
+    told[censored] = np.maximum(1.0 - reached, LEAST_TOLD)
+    return demand, told
 
 
 def _at_least(units: FloatArray, size: FloatArray, p: FloatArray) -> FloatArray:
@@ -176,55 +230,59 @@ def _first_level(demand: FloatArray, article: IntArray, articles: int) -> FloatA
     return level
 
 
-def _effect(left: FloatArray, w: FloatArray, group: IntArray, groups: int, shrink: float) -> FloatArray:
-    effect: FloatArray = np.bincount(group, w * left, groups) / (np.bincount(group, w, groups) + shrink)
-    return effect
+def _moments(rows: _Rows, w: FloatArray, z: FloatArray, weeks: int) -> tuple[FloatArray, FloatArray]:
+    """Each category's weighted regression of z on its terms and weeks, the articles eliminated.
 
-
-def _mean(values: FloatArray, weight: FloatArray, group: IntArray, groups: int) -> FloatArray:
-    overall = float((values * weight).sum() / max(weight.sum(), 1e-9))
-    mean: FloatArray = (np.bincount(group, values * weight, groups) + overall) / (
-        np.bincount(group, weight, groups) + 1.0
-    )
-    return mean
-
-
-def _within(x: FloatArray, w: FloatArray, article: IntArray, of_article: csr_array) -> FloatArray:
-    """Deviations from the article's weighted mean; `of_article` (articles, rows) is 1 where a row is the article's."""
-    total = np.maximum(of_article @ w, 1e-9)
-    means = (of_article @ (x * w[:, np.newaxis])) / total[:, np.newaxis]
-    deviations: FloatArray = x - means[article]
-    return deviations
-
-
-def _moments(
-    x: FloatArray, z: FloatArray, w: FloatArray, category: IntArray, categories: int
-) -> tuple[FloatArray, FloatArray]:
-    terms = x.shape[1]
-    gram, rhs = np.zeros((categories, terms, terms)), np.zeros((categories, terms))
-    order = np.argsort(category, kind="stable")
-    edges = np.searchsorted(category[order], np.arange(categories + 1))
-    x, z, w = x[order], z[order], w[order]
-    for code in range(categories):
-        rows = slice(edges[code], edges[code + 1])
-        weighted = x[rows] * w[rows, None]
-        gram[code], rhs[code] = x[rows].T @ weighted, weighted.T @ z[rows]
+    returns (categories, terms + weeks, terms + weeks) and (categories, terms + weeks)
+    """
+    terms = rows.x.shape[1]
+    gram, rhs = np.zeros((len(rows.parts), terms + weeks, terms + weeks)), np.zeros((len(rows.parts), terms + weeks))
+    for part, left, right in zip(rows.parts, gram, rhs, strict=True):
+        x, week, weight = rows.x[part], rows.week[part], w[part]
+        weighted = weight * z[part]
+        ids, article = np.unique(rows.article[part], return_inverse=True)
+        count, every = len(ids), np.arange(len(week))
+        by_week = csr_array((weight, (week, every)), (weeks, len(week))) @ x
+        left[:terms, :terms] = (x * weight[:, np.newaxis]).T @ x
+        left[terms:, :terms], left[:terms, terms:] = by_week, by_week.T
+        left[terms:, terms:] = np.diag(np.bincount(week, weight, weeks))
+        right[:terms], right[terms:] = weighted @ x, np.bincount(week, weighted, weeks)
+        of_terms = csr_array((weight, (article, every)), (count, len(week))) @ x
+        of_weeks = np.bincount(article * weeks + week, weight, count * weeks).reshape(count, weeks)
+        of_article = np.hstack([of_terms, of_weeks])
+        taken = of_article / (of_weeks.sum(axis=1) + ARTICLE_WEIGHT)[:, np.newaxis]
+        left -= of_article.T @ taken
+        right -= np.bincount(article, weighted, count) @ taken
     return gram, rhs
 
 
-def _shrunk(gram: FloatArray, rhs: FloatArray, prior: Prior) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Country's coefficients (terms,), categories' (categories, terms) and their covariances.
+def _shrunk(
+    gram: FloatArray, rhs: FloatArray, prior: Prior, calendar: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """From moments of terms and weeks by category the country's effects, the categories' and their covariances.
 
-    The categories' deviations are eliminated, so that the work is linear in the number of categories.
+    The country's are its terms, the calendar's and the luck of its weeks; a category has deviations of its own in terms
+    and weeks, which are eliminated, so that the work is linear in the number of categories.
     """
-    mean = np.broadcast_to(prior.mean, rhs.shape)
-    rhs = rhs - (gram @ mean[..., None])[..., 0]
-    inverse = np.asarray(np.linalg.inv(gram + np.diag(prior.category_sd**-2.0)), dtype=np.float64)
-    left = gram - gram @ inverse @ gram
-    right = rhs - (gram @ inverse @ rhs[..., None])[..., 0]
-    country = np.linalg.solve(left.sum(axis=0) + np.diag(prior.country_sd**-2.0), right.sum(axis=0))
-    deviation = (inverse @ (rhs - gram @ country)[..., None])[..., 0]
-    return mean.mean(axis=0) + country, mean + country + deviation, inverse
+    weeks, calendar_terms = calendar.shape
+    terms = rhs.shape[1] - weeks
+    mean = np.zeros_like(rhs)
+    mean[:, :terms], mean[:, terms:] = prior.mean, calendar @ PRIORS[:, 0]
+    own_precision = np.append(prior.category_sd**-2.0, np.full(weeks, WEEK_WEIGHT))
+    country_precision = np.concatenate([prior.country_sd, PRIORS[:, 1], np.full(weeks, LUCK_SD)]) ** -2.0
+    of_country = np.zeros((terms + weeks, terms + calendar_terms + weeks))
+    of_country[:terms, :terms] = np.eye(terms)
+    of_country[terms:, terms:] = np.hstack([calendar, np.eye(weeks)])
+    rhs = rhs - (gram @ mean[..., np.newaxis])[..., 0]
+    inverse = np.asarray(np.linalg.inv(gram + np.diag(own_precision)), dtype=np.float64)
+    kept = gram @ inverse
+    left = (gram - kept @ gram).sum(axis=0)
+    right = (rhs - (kept @ rhs[..., np.newaxis])[..., 0]).sum(axis=0)
+    country = np.linalg.solve(of_country.T @ left @ of_country + np.diag(country_precision), of_country.T @ right)
+    common = of_country @ country
+    own = (inverse @ (rhs - gram @ common)[..., np.newaxis])[..., 0]
+    expected = np.concatenate([mean[:, :terms].mean(axis=0), PRIORS[:, 0], np.zeros(weeks)])
+    return expected + country, mean + common + own, inverse
 
 
 def _dispersion(

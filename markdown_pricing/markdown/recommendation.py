@@ -221,7 +221,7 @@ def _exceptions_that_hold(
     category = articles["category"]
     unknown = category.isna() | (category == "")
     if len(history):
-        unknown |= ~category.isin(history["category"])
+        unknown |= ~category.isin(history["category"].unique())
     stock = season.stock.astype(np.float64)
     return {
         "sold_out": season.stock == 0,

@@ -51,7 +51,7 @@ def sample(request: pytest.FixtureRequest) -> Sample:
 def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample):
     """A regression over all rows finds a tenth of the elasticity; ours is within 12 % of the truth.
 
-    Take out: in pooling.py set ARTICLE_WEIGHT to 1e9 and let `_within` return x, so that no article has a level of its
+    Take out: in pooling.py set ARTICLE_WEIGHT to 1e9, so that no article has a level of its
     own: 0.4 is found in place of 2.3.
     """
     twin, of_the_week, model = sample
