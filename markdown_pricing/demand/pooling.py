@@ -13,6 +13,7 @@ Newton's steps: articles are eliminated first, then what each category has of it
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -148,7 +149,7 @@ def fit_pooled(
     units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
     category = home[article]
     edges = np.searchsorted(category, np.arange(categories + 1))
-    parts = [slice(*ends) for ends in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [slice(*ends) for ends in pairwise(edges)]
     rows = _Rows(np.column_stack([x[order], np.ones(len(x))]), article, week[order], parts)
     level = _first_level(np.maximum(units, 0.0), article, articles)
     prior = prior.with_mean_level(float(level.mean()))
@@ -167,7 +168,7 @@ def fit_pooled(
         gram, rhs = _moments(rows, w, z, len(calendar))
         country, by_category, covariance = _shrunk(gram, rhs, prior, calendar)
         found = _Effects(effects.of_articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
-        information = np.bincount(article, w, articles)
+        information = np.bincount(article, w, articles).astype(np.float64)
         left = np.bincount(article, w * (z - rows.times(found)), articles)
         found = replace(found, of_articles=left / (information + ARTICLE_WEIGHT))
         before, effects = effects, effects.toward(found)
