@@ -96,8 +96,8 @@ class RunningRate:
         stock, stores = frame["stock"].to_numpy(dtype=np.float64), frame["stores"].to_numpy(dtype=np.float64)
         units = panel.grid(np.where(stock > 0, np.maximum(frame["units"].to_numpy(dtype=np.float64), 0.0), np.nan))
         price = panel.grid(np.log(frame["price"].to_numpy(dtype=np.float64)))
-        sold = np.stack([lag(units, back)[cell] for back in range(1, MEMORY_WEEKS + 1)])
-        at = np.where(np.isnan(sold), 0.0, [lag(price, back)[cell] for back in range(1, MEMORY_WEEKS + 1)])
+        sold = np.stack([lag(units, cell, back) for back in range(1, MEMORY_WEEKS + 1)])
+        at = np.where(np.isnan(sold), 0.0, [lag(price, cell, back) for back in range(1, MEMORY_WEEKS + 1)])
         weeks = (~np.isnan(sold)).sum(axis=0).astype(np.float64)
         list_price = np.log(frame["list_price"].to_numpy(dtype=np.float64))[rows]
         ordered = self.order_share * _ordered_a_week(frame, panel)[rows]

@@ -19,15 +19,16 @@ from markdown_pricing.training_data.features import (
     week_number,
 )
 
-PRICE, SHELF, NOVELTY = 0, 1, 2
-"""Columns of the terms: log of price over first price; log of the share of customers that find their size; log of price
-over the price that customers are used to."""
-SHAPE = slice(3, 4 + PIECES)
+PRICE, SHELF, NOVELTY = 0, slice(1, 3), 3
+"""Columns of the terms: log of price over first price; log of the share of customers that find their size, in two
+forms; log of price over the price that customers are used to."""
+SHAPE = slice(4, 5 + PIECES)
 """What the response to price has beside one elasticity: see `response.py`."""
 PRIOR_ELASTICITY = 1.8
 TERMS = {  # name: prior mean, the country's spread around it, the categories' spread around the country
     "price": (-PRIOR_ELASTICITY, 0.8, 0.4),
-    "shelf": (0.7, 0.5, 0.15),
+    "shelf": (0.35, 0.5, 0.15),
+    "shelf_sharp": (0.35, 0.5, 0.15),
     "novelty": (-0.1, 0.25, 0.1),
     "price_drift": (-0.5, 2.0, 0.4),
     **{f"price_from_{knot:.0f}": (0.0, 0.7, 0.2) for knot in KNOTS_PCT},
@@ -198,23 +199,24 @@ def terms_of(
     end: IntArray,
     attributes: FloatArray,
 ) -> FloatArray:
-    """The terms of log demand, (…, terms); all arguments but `attributes` (…, attributes) are of one shape."""
+    """The terms of log demand, (…, terms); `shelf` is (…, 2), `attributes` (…, attributes), all others of one shape."""
     age = Age.of(week, launch, end)
     life = age.life_share - 0.5
     early = [(age.age_weeks == lived).astype(np.float64) for lived in (0, 1)]
     lived = np.stack([*early, np.log1p(age.age_weeks) - 1.5, life, life**2], axis=-1)
-    first = np.stack([price, shelf, novelty], axis=-1)
-    return np.concatenate([first, terms_of_price(price), lived, season_terms(week), attributes], axis=-1)
+    first = [price[..., np.newaxis], shelf, novelty[..., np.newaxis], terms_of_price(price)]
+    return np.concatenate([*first, lived, season_terms(week), attributes], axis=-1)
 
 
 def shelf(stock: FloatArray, stores: FloatArray) -> FloatArray:
-    """Log of the share of customers that find their size, s/(s + 0.5) at s units a store; 0 on full shelves.
+    """Logs of two shares of customers that find their size, (…, 2); 0 on full shelves.
 
-    Broken assortments slow sales (Smith & Achabal 1998; Caro & Gallien 2012); the data say how much, by a coefficient.
+    s/(s + 0.5) at s units a store, and s²/(s² + 1), which falls late and then steeply. Broken assortments slow sales
+    (Smith & Achabal 1998; Caro & Gallien 2012); the data say how much and how suddenly, by a coefficient for each.
     """
     a_store = np.maximum(stock / stores, 0.05)
-    share: FloatArray = np.log(a_store / (a_store + 0.5))
-    return share
+    shares: FloatArray = np.log(np.stack([a_store / (a_store + 0.5), a_store**2 / (a_store**2 + 1.0)], axis=-1))
+    return shares
 
 
 def codes_of(values: pd.Series, known: list[str]) -> IntArray:

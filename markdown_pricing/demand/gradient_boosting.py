@@ -72,7 +72,7 @@ class GradientBoosting:
             return
         rows, panel = learnt.rows, learnt.panel
         cell, ahead = (panel.row[origin], panel.column[origin]), panel.column[target] - panel.column[origin]
-        columns = known_at(learnt.history, panel, rows, learnt.curve, learnt.level, cell)
+        columns = known_at(learnt.history, panel, rows, learnt.curve, learnt.level, origin)
         columns |= self._of_the_article(learnt.history.iloc[origin])
         columns |= _of_the_week(dates_of(learnt.history.iloc[target]), ahead)
         curve = self._curve_at(rows, target, ahead)
@@ -120,7 +120,7 @@ class GradientBoosting:
         """What the trees add to the log of demand, (articles, weeks)."""
         if self.trees is None:
             return np.zeros((len(articles), weeks))
-        columns = known_at(state.frame, state.panel, state.rows, state.curve, state.level, state.cell)
+        columns = known_at(state.frame, state.panel, state.rows, state.curve, state.level, state.now)
         columns |= self._of_the_article(articles)
         row, ahead = np.repeat(np.arange(len(articles)), weeks), np.tile(np.arange(weeks), len(articles))
         week, launch, end = dates_of(articles.iloc[row])
@@ -184,30 +184,29 @@ def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
 
 
 def known_at(
-    frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray, level: Level, cell: tuple[IntArray, IntArray]
+    frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray, level: Level, at: IntArray
 ) -> dict[str, FloatArray]:
-    """Features of the decisions at `cell` (article, week of the panel); nothing of a week looks past its Monday.
+    """Features of the decisions in the rows `at` of the frame; nothing of a week looks past its Monday.
 
     Past prices are left out: the manager's choice tells what he knew, which our own choice will not.
     """
     life_share, price = Age.of(*dates_of(frame)).life_share, rows.terms[:, PRICE]
-    everywhere = panel.row, panel.column
-    foreseen = np.exp(panel.grid(curve + level.at(everywhere, life_share, price)[0]))
-    deviation, variance = (panel.grid(values) for values in level.at(everywhere, life_share, np.zeros(len(price))))
-    stock, stores = panel.grid(rows.stock), panel.grid(frame["stores"])
-    surprise = np.log((panel.grid(np.maximum(rows.units, 0.0)) + 1.0) / (foreseen + 1.0))
-    grids = {
+    foreseen = np.exp(curve + level.at((panel.row, panel.column), life_share, price)[0])
+    surprise = panel.grid(np.log((np.maximum(rows.units, 0.0) + 1.0) / (foreseen + 1.0)))
+    cell = panel.row[at], panel.column[at]
+    deviation, variance = level.at(cell, life_share[at], np.zeros(len(at)))
+    decided = frame.iloc[at]
+    return {
         "log_level": deviation,
         "level_sd": np.sqrt(variance),
-        "surprise_1": lag(surprise, 1),
-        "surprise_2": lag(surprise, 2),
-        "surprise_4": mean_of_lags(surprise, 4),
-        "log_stock_per_store": np.log1p(stock_per_store(stock, stores)),
-        "log_cover": np.log1p(stock) - deviation,
-        "sold_out_share": mean_of_lags(panel.grid(rows.censored), 4),
-        "log_list_price": np.log(panel.grid(frame["list_price"])),
+        "surprise_1": lag(surprise, cell, 1),
+        "surprise_2": lag(surprise, cell, 2),
+        "surprise_4": mean_of_lags(surprise, cell, 4),
+        "log_stock_per_store": np.log1p(stock_per_store(rows.stock[at], decided["stores"].to_numpy(np.float64))),
+        "log_cover": np.log1p(rows.stock[at]) - deviation,
+        "sold_out_share": mean_of_lags(panel.grid(rows.censored), cell, 4),
+        "log_list_price": np.log(decided["list_price"].to_numpy(np.float64)),
     }
-    return {name: grid[cell] for name, grid in grids.items()}
 
 
 def _of_the_week(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:

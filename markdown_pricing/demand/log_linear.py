@@ -43,7 +43,7 @@ from markdown_pricing.training_data.features import Age, FloatArray, IntArray, P
 
 ELASTICITY_BOUNDS = (0.3, 6.0)
 SHELF_BOUNDS, NOVELTY_BOUNDS = (0.0, 2.0), (-3.0, 0.0)
-LARGEST_FIT_ROWS = 300_000
+LARGEST_FIT_ROWS = 150_000
 """Of more rows, whole articles are drawn until about so many are left."""
 ARTICLES_TO_CHOOSE_BY = 400
 """How far articles deviate from their category is learnt from so many."""
@@ -271,7 +271,8 @@ class LogLinear:
         target = np.broadcast_to(week_of(week) + np.arange(weeks), (len(articles), weeks))
         attributes = np.zeros((*target.shape, len(self.design.scale)))
         attributes[:, 0] = rows.terms[now, self.design.attribute_terms]
-        on_shelf = np.broadcast_to(rows.terms[now, SHELF][:, None], target.shape)
+        on_shelf = rows.terms[now, SHELF]
+        on_shelf = np.broadcast_to(on_shelf[:, None], (*target.shape, on_shelf.shape[1]))
         nothing = np.zeros(target.shape)
         terms = terms_of(nothing, nothing, on_shelf, target, launch, end, attributes)
         curve = self.curve(terms, rows.category[now][:, None], rows.country, target)
@@ -324,8 +325,8 @@ class LogLinear:
         state = self.state(articles, history)
         stores, now = state.rows.first_stores[state.now][:, None], state.rows.terms[state.now, SHELF][:, None]
         left = shelf(state.rows.stock[state.now][:, None] * shares, stores)
-        strength = self.beta[state.rows.category[state.now], SHELF][:, None]
-        relative: FloatArray = np.exp(strength * np.minimum(left - now, 0.0))
+        strength = self.beta[state.rows.category[state.now], SHELF]
+        relative: FloatArray = np.exp((np.minimum(left - now, 0.0) * strength[:, None]).sum(axis=-1))
         return relative
 
     def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:

@@ -175,7 +175,9 @@ def evaluate(
 def compare(model: DemandModel, history: pd.DataFrame, week: date) -> FitReport:
     """The error of a fitted model on the last EVALUATED_WEEKS weeks before `week`, each forecast one week ahead."""
     starts = [week - timedelta(weeks=ahead) for ahead in range(EVALUATED_WEEKS, 0, -1)]
-    compared = pd.concat([_one_week_ahead(model, history, start) for start in starts])
+    of_late = history.loc[history["week"] >= pd.Timestamp(starts[0]), "article_id"].unique()
+    still_sold = history[history["article_id"].isin(of_late)]
+    compared = pd.concat([_one_week_ahead(model, still_sold, start) for start in starts])
     by_week = compared.groupby("week", as_index=False)[["actual", "expected", "naive"]].sum()
     sold = compared["actual"].abs().sum()
     return FitReport(

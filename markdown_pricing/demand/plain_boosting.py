@@ -18,6 +18,7 @@ import pandas as pd
 from markdown_pricing.demand.model import most_important
 from markdown_pricing.training_data.features import (
     Age,
+    Cells,
     FloatArray,
     IntArray,
     Panel,
@@ -25,6 +26,7 @@ from markdown_pricing.training_data.features import (
     lag,
     mean_of_lags,
     season_terms,
+    stock_per_store,
     week_number,
     week_of_year,
 )
@@ -202,23 +204,25 @@ def _draw_targets(panel: Panel, offered: "np.ndarray[Any, Any]", seed: int) -> t
     return origin[use], target[use]
 
 
-def _known_at(frame: pd.DataFrame, panel: Panel, cell: tuple[IntArray, IntArray]) -> dict[str, FloatArray]:
+def _known_at(frame: pd.DataFrame, panel: Panel, cell: Cells) -> dict[str, FloatArray]:
     """What was known on the Monday of the decisions at `cell`: nothing that the week itself sold."""
     units, stock, stores = (panel.grid(frame[name]) for name in ("units", "stock", "stores"))
     ratio = panel.grid(_log_ratio(frame["price"], frame["list_price"]))
-    lags = {f"units_{back}": lag(units, back) for back in range(1, LAGS + 1)}
-    grids = lags | {
-        "mean_4": mean_of_lags(units, 4),
-        "mean_8": mean_of_lags(units, 8),
-        "log_ratio_1": lag(ratio, 1),
-        "log_ratio_2": lag(ratio, 2),
-        LAST_PRICE: mean_of_lags(ratio, 4),
-        "stock": stock,
-        "stores": stores,
-        "stock_per_store": stock / np.maximum(stores, 1.0),
-        "list_price": panel.grid(frame["list_price"]),
+    known = {
+        "stock": stock[cell],
+        "stores": stores[cell],
+        "stock_per_store": stock_per_store(stock, stores)[cell],
+        "list_price": panel.grid(frame["list_price"])[cell],
     }
-    return {name: grid[cell] for name, grid in grids.items()}
+    return {
+        **{f"units_{back}": lag(units, cell, back) for back in range(1, LAGS + 1)},
+        "mean_4": mean_of_lags(units, cell, 4),
+        "mean_8": mean_of_lags(units, cell, 8),
+        "log_ratio_1": lag(ratio, cell, 1),
+        "log_ratio_2": lag(ratio, cell, 2),
+        LAST_PRICE: mean_of_lags(ratio, cell, 4),
+        **known,
+    }
 
 
 def _of_the_week(frame: pd.DataFrame, week: IntArray, ahead: IntArray) -> dict[str, FloatArray]:

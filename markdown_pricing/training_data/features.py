@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+Cells = tuple[IntArray, IntArray]
+"""Rows and columns of a panel's grid, (cells,) each."""
 
 DAYS_A_YEAR = 365.25
 LONGEST_LIFE_WEEKS = 260
@@ -107,19 +109,19 @@ class Panel:
         return found
 
 
-def lag(grid: FloatArray, weeks: int) -> FloatArray:
-    """The value `weeks` weeks earlier, NaN where there is none; lag 1 is the last week known to a decision."""
-    earlier = np.full_like(grid, np.nan)
-    earlier[:, weeks:] = grid[:, : grid.shape[1] - weeks] if weeks < grid.shape[1] else np.nan
-    return earlier
+def lag(grid: FloatArray, cell: Cells, weeks: int) -> FloatArray:
+    """What stood `weeks` weeks before each cell, (cells,), NaN where nothing did; lag 1 is the last week known."""
+    row, column = cell
+    earlier = column - weeks
+    found: FloatArray = np.where(earlier >= 0, grid[row, np.maximum(earlier, 0)], np.nan)
+    return found
 
 
-def mean_of_lags(grid: FloatArray, weeks: int) -> FloatArray:
-    """Mean of the known among the last `weeks` weeks, NaN when none is."""
-    lags = [lag(grid, back) for back in range(1, weeks + 1)]
-    known = np.sum([~np.isnan(values) for values in lags], axis=0)
-    total = np.sum([np.nan_to_num(values) for values in lags], axis=0)
-    return np.where(known > 0, total / np.maximum(known, 1), np.nan)
+def mean_of_lags(grid: FloatArray, cell: Cells, weeks: int) -> FloatArray:
+    """Mean of the known among the last `weeks` weeks before each cell, (cells,), NaN when none is."""
+    lags = np.stack([lag(grid, cell, back) for back in range(1, weeks + 1)])
+    known = (~np.isnan(lags)).sum(axis=0)
+    return np.where(known > 0, np.nansum(lags, axis=0) / np.maximum(known, 1), np.nan)
 
 
 def stock_per_store(stock: FloatArray, stores: FloatArray) -> FloatArray:

@@ -20,7 +20,7 @@ def features(model: LogLinear, history: pd.DataFrame, weeks_before: int) -> dict
     curve = model.curve(rows.terms, rows.category, rows.country, rows.week)
     level = model.levels(history, panel, rows, curve)
     at = np.flatnonzero(panel.column == panel.weeks - weeks_before)
-    return known_at(history, panel, rows, curve, level, (panel.row[at], panel.column[at]))
+    return known_at(history, panel, rows, curve, level, at)
 
 
 def test_no_feature_of_a_decision_knows_what_came_after_it():

@@ -9,6 +9,7 @@ from markdown_pricing.training_data.features import (
     Age,
     Panel,
     lag,
+    mean_of_lags,
     season_terms,
     week_number,
     week_of,
@@ -43,9 +44,11 @@ def test_a_lag_is_a_date_and_not_a_row():
     frame = pd.DataFrame({"article_id": "a", "week": week, "units": [5.0, 7.0]})
     units = Panel.of(frame).grid(frame["units"])
     np.testing.assert_array_equal(units, [[5, np.nan, 7]])
-    np.testing.assert_array_equal(lag(units, 1), [[np.nan, 5, np.nan]])
-    np.testing.assert_array_equal(lag(units, 2), [[np.nan, np.nan, 5]])
-    np.testing.assert_array_equal(lag(units, 9), [[np.nan] * 3])
+    every_week = np.zeros(3, dtype=np.int64), np.arange(3)
+    np.testing.assert_array_equal(lag(units, every_week, 1), [np.nan, 5, np.nan])
+    np.testing.assert_array_equal(lag(units, every_week, 2), [np.nan, np.nan, 5])
+    np.testing.assert_array_equal(lag(units, every_week, 9), [np.nan] * 3)
+    np.testing.assert_array_equal(mean_of_lags(units, every_week, 2), [np.nan, 5, 5])
 
 
 def test_a_panel_finds_an_articles_first_row_wherever_it_stands():
