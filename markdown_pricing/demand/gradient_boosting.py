@@ -26,14 +26,13 @@ from markdown_pricing.training_data.features import (
     Panel,
     lag,
     mean_of_lags,
-    season_terms,
     stock_per_store,
 )
 
 LARGEST_TRAINING_ROWS = 60_000
 HORIZONS_A_TARGET = 4
 LONGEST_HORIZON = 20
-ROUNDS = 70
+ROUNDS = 40
 LARGEST_CORRECTION = 1.2
 """In logs: what trees may add to or take from the log-linear forecast."""
 PARAMETERS: dict[str, Any] = {
@@ -94,10 +93,13 @@ class GradientBoosting:
         self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)
 
     def _curve_at(self, rows: Rows, target: IntArray, ahead: IntArray) -> FloatArray:
-        """The base's log curve at the target's price and shelf, without the attributes of weeks to come."""
-        terms = rows.terms[target].copy()
+        """The base's log curve at the target's price and shelf, without the attributes of weeks to come.
+
+        The luck of its week is in it: two years of it look like a season, and trees would learn it as one.
+        """
+        terms, category, week = rows.terms[target].copy(), rows.category[target], rows.week[target]
         terms[ahead > 0, self.base.design.attribute_terms] = 0.0
-        return self.base.curve(terms, rows.category[target], rows.country, rows.week[target])
+        return self.base.curve(terms, category, rows.country, week) + self.base.luck(category, week)
 
     def _of_the_article(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
         attributes = self.base.design.attributes
@@ -212,12 +214,10 @@ def known_at(
 def _of_the_week(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:
     """What is known of a week to come, by its own date, the launch's and the end's."""
     week, launch, end = dates
-    age, season = Age.of(week, launch, end), season_terms(week, harmonics=1)
+    age = Age.of(week, launch, end)
     return {
         "weeks_ahead": np.minimum(ahead, LONGEST_HORIZON).astype(np.float64),
         "age_weeks": age.age_weeks,
         "weeks_to_end": age.weeks_to_end,
         "life_share": age.life_share,
-        "season_sin": season[:, 0],
-        "season_cos": season[:, 1],
     }

@@ -206,8 +206,8 @@ class LogLinear:
         of_category: FloatArray = (terms * self.beta[category]).sum(axis=-1)
         return of_category + calendar_effect(self.calendar, country, week)
 
-    def _past_weeks(self, category: IntArray, week: IntArray) -> FloatArray:
-        """Log effect of each row's own week, 0 for weeks that the fit has not seen."""
+    def luck(self, category: IntArray, week: IntArray) -> FloatArray:
+        """Log effect of each row's own week beyond the calendar's, 0 for weeks that the fit has not seen."""
         column = week - self.first_week
         seen = (column >= 0) & (column < self.week.shape[1])
         padded = np.append(self.week, np.zeros((len(self.week), 1)), axis=1)
@@ -220,7 +220,7 @@ class LogLinear:
             units=panel.grid(rows.units),
             stock=panel.grid(rows.stock),
             censored=panel.grid(rows.censored),
-            curve=panel.grid(curve + self._past_weeks(rows.category, week)),
+            curve=panel.grid(curve + self.luck(rows.category, week)),
             life_share=panel.grid(Age.of(week, launch, end).life_share),
             price=panel.grid(rows.terms[:, PRICE]),
             spread=self.spread[panel.first(rows.category)],
