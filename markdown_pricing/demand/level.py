@@ -12,6 +12,7 @@ and the plan has to reckon with it.
 """
 
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ LARGEST_STEP = 1.0
 LARGEST_LEAN = 0.3
 """From mode to mean, in logs: the approximation is for the bulk of a posterior, not for its tails."""
 LOG_RANGE = (-12.0, 14.0)
+SCALING, MOST_SCALINGS = 1.4, 2
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,15 @@ def likelihood(sales: Sales, guess: FloatArray, own: OwnEffects) -> float:
 
 
 def choose_own_effects(sales: Sales, guess: FloatArray, start: OwnEffects) -> OwnEffects:
-    """The most likely of some scales of each effect, one effect after the other."""
+    """Each effect's scale in turn made smaller or larger for as long as that makes the sales more likely."""
     best, reached = start, likelihood(sales, guess, start)
-    for name in ("walk_sd", "trend_sd", "level_sd", "price_sd"):
-        scale = asdict(best)[name]
-        for factor in (0.5, 0.7, 1.4, 2.0):
-            tried = replace(best, **{name: scale * factor})
+    for name, factor in product(("walk_sd", "trend_sd", "level_sd", "price_sd"), (1 / SCALING, SCALING)):
+        for _ in range(MOST_SCALINGS):
+            tried = replace(best, **{name: asdict(best)[name] * factor})
             log_chance = likelihood(sales, guess, tried)
-            if log_chance > reached:
-                best, reached = tried, log_chance
+            if log_chance <= reached:
+                break
+            best, reached = tried, log_chance
     return best
 
 
