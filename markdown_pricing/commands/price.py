@@ -23,6 +23,7 @@ from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError, UsageError
+from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
 from markdown_pricing.markdown.changes import Stability, stability
@@ -69,11 +70,11 @@ def price(
     # The last one is what is written; with --compare the standing rules come before it.
     books = [read_rules(file) for file in ([settings.rules_file] if with_standing else [])]
     books.append(read_rules(rules or settings.rules_file))
-    model = model or settings.demand_model
+    source = Lake(lake)
+    model = model or champion_or(source, settings.demand_model, settings.follow_champion)
     make_model(model)
     choose_device(settings.device)
     configured = read_countries(settings.countries_file)
-    source = Lake(lake)
     snapshot = find_snapshot(source, week)
     run_id = str(uuid.uuid4())
     priced: list[list[pd.DataFrame]] = []

@@ -39,9 +39,9 @@ def champions(lake: Lake) -> list[Champion]:
         return []
 
 
-def champion_or(lake: Lake, model: str) -> str:
-    """The champion's model, or `model` where none was promoted."""
-    promoted = champions(lake)
+def champion_or(lake: Lake, model: str, follow: bool = True) -> str:
+    """The champion's model, or `model` where none was promoted or it is not to be followed."""
+    promoted = champions(lake) if follow else []
     return promoted[-1].model if promoted else model
 
 

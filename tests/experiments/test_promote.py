@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
@@ -53,6 +54,13 @@ class Place:
             )
         [event] = result.asset_materializations_for_node("demand_model")
         return str(event.metadata["Model"].value)
+
+    def priced_into(self, file: Path, *arguments: str) -> str:
+        """The model that `markdown-pricing price` uses."""
+        given = ["price", "--lake", self.lake.url, "--week", WEEK, "--out", str(file), *arguments]
+        CliRunner().invoke(cli, given, env=self.environ, standalone_mode=False, catch_exceptions=False)
+        [version] = pq.read_table(file, columns=["model_version"])["model_version"].unique().to_pylist()
+        return str(version).split()[0]
 
 
 @pytest.fixture
@@ -130,6 +138,13 @@ def test_a_model_that_is_set_is_used_whoever_is_champion(place: Place) -> None:
 
     assert Settings.from_env({**place.environ, "MARKDOWN_PRICING_MODEL": "gradient_boosting"}).follow_champion is False
     assert Settings.from_env(place.environ).follow_champion is True
+
+
+def test_a_snapshot_is_priced_with_the_champion_unless_another_model_is_named(place: Place, tmp_path: Path) -> None:
+    promote(place.lake, champion("log_linear"))
+
+    assert place.priced_into(tmp_path / "rows.parquet") == "log_linear"
+    assert place.priced_into(tmp_path / "rows.parquet", "--model", "plain_boosting") == "plain_boosting"
 
 
 def champion(model: str) -> Champion:
