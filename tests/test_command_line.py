@@ -317,6 +317,19 @@ def test_sample_needs_a_lake_and_names_its_week(tmp_path: Path) -> None:
     assert installation.run("sample").returncode == 2
 
 
+def test_a_sample_of_production_size_has_large_and_small_countries(tmp_path: Path) -> None:
+    """A country's size is that among all that are configured, whichever are written."""
+    installation = Installation(tmp_path)
+
+    ended = installation.run(
+        "sample", "--lake", str(installation.lake), "--week", WEEK, "--countries", "DEU,MLT", "--largest", "40"
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    delivered = {code: pd.read_parquet(installation.parts(code)) for code in ("DEU", "MLT")}
+    assert {code: (rows["week"] == parse_week(WEEK)).sum() for code, rows in delivered.items()} == {"DEU": 40, "MLT": 1}
+
+
 def test_doctor_says_what_to_do_in_a_line_each(installation: Installation) -> None:
     well = installation.run("doctor", "--json")
     ill = installation.run("doctor", "--json", MARKDOWN_PRICING_LAKE="/nowhere")
