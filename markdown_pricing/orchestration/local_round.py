@@ -5,7 +5,7 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
@@ -46,10 +46,14 @@ class Outcome:
         return self.status == FAILED
 
 
-def learn_shared_demand(week: date) -> str:
-    """One run of the job `shared_demand` in this process; why it failed, empty when it did not."""
-    with dg.DagsterInstance.get() as instance:
-        result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
+def learn_shared_demand(week: date, workers: int) -> str:
+    """One run of the job `shared_demand`; why it failed, empty when it did not.
+
+    `workers` learn from one country each at a time: before they have, no country can be priced.
+    """
+    with dg.DagsterInstance.get() as instance, _processes(workers) as pool:
+        together = {"apply_to_countries": pool.map} if workers > 1 else None
+        result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()}, together)
     return "" if result.success else _why_failed(result)
 
 
@@ -70,9 +74,7 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
         for country in countries:
             yield price_country(week, country)
         return
-    # Spawned, not forked: the HDFS client's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(countries)), context, initializer=_end_with_the_command) as pool:
+    with _processes(min(workers, len(countries))) as pool:
         futures = {pool.submit(price_country, week, country): country for country in countries}
         for future in as_completed(futures):
             try:
@@ -91,7 +93,20 @@ def price_country(week: date, country: str) -> Outcome:
     return _outcome(country, result, time.monotonic() - started)
 
 
-def _run(instance: dg.DagsterInstance, job: str, partition: str, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
+def _processes(number: int) -> ProcessPoolExecutor:
+    """Workers, each of which starts with its first piece of work."""
+    # Spawned, not forked: the HDFS client's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(number, context, initializer=_end_with_the_command)
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    job: str,
+    partition: str,
+    tags: dict[str, str],
+    resources: Mapping[str, object] | None = None,
+) -> dg.ExecuteInProcessResult:
     from markdown_pricing.definitions import defs
 
     # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
@@ -100,6 +115,7 @@ def _run(instance: dg.DagsterInstance, job: str, partition: str, tags: dict[str,
         instance=instance,
         partition_key=partition,
         raise_on_error=False,
+        resources=resources,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         tags={
             **tags,
