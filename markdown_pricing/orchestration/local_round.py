@@ -3,15 +3,19 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from threading import Thread
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
@@ -111,20 +115,39 @@ def _run(
 
     # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
-    return defs.resolve_job_def(job).execute_in_process(
-        instance=instance,
-        partition_key=partition,
-        raise_on_error=False,
-        resources=resources,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={
-            **tags,
-            # The Runs page of the job finds a run by this label.
-            ".dagster/repository": f"__repository__@{LOCATION}",
-            # A daemon could not start this run again: it has no code location of its own.
-            "dagster/max_retries": "0",
-        },
-    )
+    run_id = str(uuid4())
+    with storage_held_open(Path(instance.root_directory), run_id):
+        return defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=partition,
+            raise_on_error=False,
+            run_id=run_id,
+            resources=resources,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags={
+                **tags,
+                # The Runs page of the job finds a run by this label.
+                ".dagster/repository": f"__repository__@{LOCATION}",
+                # A daemon could not start this run again: it has no code location of its own.
+                "dagster/max_retries": "0",
+            },
+        )
+
+
+@contextmanager
+def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
+    """Keeps the SQLite files open that Dagster opens and closes again for each of a run's events.
+
+    When nobody has it open any more, SQLite writes what was logged back into a file, and waits for the disk to do so.
+    """
+    history = home / "history"
+    with ExitStack() as opened:
+        if history.exists():  # else Dagster's storage is another database
+            for file in (history / "runs.db", history / "runs/index.db", history / f"runs/{run_id}.db"):
+                connection = opened.enter_context(closing(sqlite3.connect(file)))
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # only now is its log open
+        yield
 
 
 def _show_pool() -> None:
