@@ -1,115 +1,67 @@
-"""One country from snapshot to ERP beside the bare cost of reading, training and predicting the same with LightGBM.
+"""One country from snapshot to ERP beside its bare floor: read, fit, predict and COPY of the same, and nothing else.
 
     python bench/one_country.py [--articles 400] [--runs 3]
 
 Each figure is a process of its own, the two in turn, so that the ratio holds on a noisy machine. Ours reads the
-snapshot, checks it, fits, evaluates, plans, publishes and refreshes SQLite. The floor reads the same columns, fits
-LightGBM on the same matrices with the same parameters and predicts the same rows; making those matrices is ours.
+snapshot from a folder, checks it, fits, evaluates, plans, publishes and refreshes PostgreSQL, through Dagster. What
+the floor does is in bench/floor.py.
 """
 
 import argparse
-import json
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-WEEK, COUNTRY = date(2026, 2, 9), "DEU"
+PROJECT = Path(__file__).parents[1]
+sys.path.insert(0, str(PROJECT))
 
+from bench.floor import PARTS, WEEK, Figures, Place, in_a_process  # noqa: E402
+from markdown_pricing.countries import read_countries  # noqa: E402
+from markdown_pricing.lake.filesystem import Lake  # noqa: E402
+from markdown_pricing.sample.deliver import deliver_sample  # noqa: E402
+from tests.postgres.server import PostgresServer, postgres_server  # noqa: E402
 
-def ours(root: Path, keep_matrices: bool) -> dict[str, float]:
-    import lightgbm as lgb
-    import numpy as np
-
-    from markdown_pricing.definitions import build
-    from markdown_pricing.orchestration.automation import JOB
-    from markdown_pricing.settings import Settings
-
-    if keep_matrices:
-        bare_dataset, calls = lgb.Dataset, []
-
-        def dataset(data: Any, **given: Any) -> lgb.Dataset:
-            matrix = root / f"matrix-{len(calls)}.npz"
-            np.savez(matrix, data=data, **{name: given[name] for name in ("label", "weight", "init_score")})
-            names = {name: given[name] for name in ("feature_name", "categorical_feature")}
-            calls.append({"file": str(matrix), "params": given["params"], **names})
-            (root / "matrices.json").write_text(json.dumps(calls))
-            return bare_dataset(data, **given)
-
-        lgb.Dataset = dataset
-    settings = Settings.from_env(
-        {"MARKDOWN_PRICING_LAKE": str(root / "lake"), "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite"}
-    )
-    job = build(settings).resolve_job_def(JOB)
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    import markdown_pricing.demand.gradient_boosting  # noqa: F401  (its import is not the country's)
-
-    started = time.perf_counter()
-    result = job.execute_in_process(partition_key=f"{COUNTRY}|{WEEK}", run_config=quiet)
-    assert result.success
-    return measured(started)
+COUNTRY = "DEU"
+"""The largest."""
 
 
-def floor(root: Path) -> dict[str, float]:
-    import lightgbm as lgb
-    import numpy as np
-    import pyarrow.dataset as ds
-
-    from markdown_pricing.demand.gradient_boosting import ROUNDS
-    from markdown_pricing.training_data.schema import columns_to_read
-
-    calls = json.loads((root / "matrices.json").read_text())
-    matrices = [dict(np.load(call["file"])) for call in calls]
-    started = time.perf_counter()
-    parts = ds.dataset(root / "lake/markdown_training_data" / str(WEEK) / f"country={COUNTRY}")
-    table = parts.to_table(columns=columns_to_read(parts.schema.names))
-    for call, matrix in zip(calls, matrices, strict=True):
-        params = {**call.pop("params"), "seed": 1, "num_threads": 1}
-        call.pop("file")
-        booster = lgb.train(params, lgb.Dataset(**matrix, **call, params=params), num_boost_round=ROUNDS)
-        booster.predict(matrix["data"][: table.num_rows], num_threads=1)
-    return measured(started)
+def place_in(folder: Path, server: PostgresServer, lake: str | None = None) -> Place:
+    """Everything fresh but the lake, which is the folder's own when none is given."""
+    databases = server.fresh_database(), server.fresh_database()
+    return Place(lake or str(folder / "lake"), *databases, user=server.user, home=folder / "dagster")
 
 
-def measured(started: float) -> dict[str, float]:
-    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": time.perf_counter() - started, "peak_mib": peak_kib / 1024}
+def in_turn(place: Place, kept: Path, runs: int) -> list[tuple[Figures, Figures]]:
+    """Of each run ours and the floor's seconds, with the floor's parts, and peak MiB; the matrices are kept before."""
+    in_a_process(place, "keep", str(kept), COUNTRY)
+    told = [
+        (in_a_process(place, "ours", COUNTRY), in_a_process(place, "floor", str(kept), COUNTRY)) for _ in range(runs)
+    ]
+    return [tuple({**each["countries"][COUNTRY], "peak MiB": each["peak_mib"]} for each in pair) for pair in told]
 
 
-def in_a_process(what: str, root: Path) -> dict[str, float]:
-    told = subprocess.run([sys.executable, __file__, what, str(root)], capture_output=True, text=True, check=True)
-    return dict(json.loads(told.stdout.splitlines()[-1]))
+def show(articles: int, pairs: Sequence[tuple[Figures, Figures]]) -> None:
+    print(f"{COUNTRY}, {articles:,} articles to price, {len(pairs)} runs of each in turn, medians\n")
+    print("| | snapshot to ERP | bare floor | ratio |\n|---|---|---|---|")
+    for figure in ("seconds", "peak MiB"):
+        own, bare = (statistics.median(pair[which][figure] for pair in pairs) for which in (0, 1))
+        ratio = statistics.median(pair[0][figure] / pair[1][figure] for pair in pairs)
+        print(f"| {figure} | {own:,.2f} | {bare:,.2f} | {ratio:.2f} |")
+    parts = (f"{part} {statistics.median(bare[part] for _, bare in pairs):.2f}" for part in PARTS)
+    print(f"\nThe floor's seconds: {', '.join(parts)}.")
 
 
 def compare(articles: int, runs: int) -> None:
-    from markdown_pricing.countries import read_countries
-    from markdown_pricing.lake.filesystem import Lake
-    from markdown_pricing.sample.deliver import deliver_sample
-
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        deliver_sample(Lake(str(root / "lake")), WEEK, [read_countries()[COUNTRY]], articles, seed=1)
-        in_a_process("ours-keeping", root)
-        pairs = [(in_a_process("ours", root), in_a_process("floor", root)) for _ in range(runs)]
-    print(f"{COUNTRY}, {articles} articles to price, {runs} runs of each in turn, median; LightGBM on one thread\n")
-    print("| figure | snapshot to ERP | LightGBM alone | ratio |\n|---|---|---|---|")
-    for figure in ("seconds", "peak_mib"):
-        own, bare = (statistics.median(pair[which][figure] for pair in pairs) for which in (0, 1))
-        ratio = statistics.median(pair[0][figure] / pair[1][figure] for pair in pairs)
-        print(f"| {figure} | {own:.2f} | {bare:.2f} | {ratio:.2f} |")
+    with tempfile.TemporaryDirectory() as folder, postgres_server() as server:
+        place = place_in(Path(folder), server)
+        deliver_sample(Lake(place.lake), WEEK, [read_countries()[COUNTRY]], articles, seed=1)
+        show(articles, in_turn(place, Path(folder) / "kept", runs))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] and not sys.argv[1].startswith("-"):
-        what, root = sys.argv[1], Path(sys.argv[2])
-        print(json.dumps(floor(root) if what == "floor" else ours(root, keep_matrices=what == "ours-keeping")))
-    else:
-        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-        parser.add_argument("--articles", type=int, default=400)
-        parser.add_argument("--runs", type=int, default=3)
-        compare(**vars(parser.parse_args()))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--articles", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=3)
+    compare(**vars(parser.parse_args()))

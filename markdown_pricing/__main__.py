@@ -51,6 +51,7 @@ def cli() -> None:
 @week_option
 @countries_option
 @click.option("--articles", type=click.IntRange(min=1), help="Articles to price in each country; default: by its size.")
+@click.option("--largest", type=click.IntRange(min=1), help="Instead: of the largest; others by Zipf's law.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same sample.")
 @click.option("--real-sales", is_flag=True, help="Real grocery sales instead (needs the extra real-sales).")
 @json_option

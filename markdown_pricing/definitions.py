@@ -62,6 +62,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
             ),
             "rules": read_rules(settings.rules_file),
             "countries": countries,
+            "apply_to_countries": map,
             "findings": partial(findings, settings),
             "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
             **cluster,

@@ -7,6 +7,8 @@ row.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -92,27 +94,46 @@ class NothingShared(FinalError):
         )
 
 
+Apply = Callable[[Callable[[str], Any], Iterable[str]], Iterable[Any]]
+"""How a function is applied to each country: `map`, or that of a pool of processes."""
+
+
 def learn_shared(
-    week: date, countries: Iterable[str], read: Callable[[str], pa.Table], seed: int = SEED
+    week: date, countries: Iterable[str], read: Callable[[str], pa.Table], seed: int = SEED, apply: Apply = map
 ) -> LearntTogether:
     """What `countries` share; `read` answers the snapshot's rows of one, and no more than one is held in memory.
 
+    apply : a pool's `map` learns from several at a time, each in its process, to which `read` can be sent
     A country whose data is broken is left out; raises NothingShared when all are, and a TransientError of `read`.
     """
     contributions: dict[str, CountryDemand] = {}
     articles, left_out = {}, {}
-    for country in sorted(countries):  # in one order, whoever asks: sums of floats depend on it
-        try:
-            sold = CountryWeek.of(make_training_data(read(country), week, country), week, country)
-            contributions[country] = learn_country(sold.history, week, seed)
-            articles[country] = int(sold.history["article_id"].nunique())
-        except (TransientError, MemoryError):
-            raise
-        except Exception as error:  # what is odd about one country must not take it from the others
-            left_out[country] = str(error) or type(error).__name__
+    ordered = sorted(countries)  # in one order, whoever asks: sums of floats depend on it
+    for country, learnt in zip(ordered, apply(partial(_learnt, week, read, seed), ordered), strict=True):
+        if isinstance(learnt, TransientError):
+            raise learnt
+        if isinstance(learnt, str):
+            left_out[country] = learnt
+        else:
+            contributions[country], articles[country] = learnt
     if not contributions:
         raise NothingShared(week, left_out)
     return LearntTogether(pool(contributions), articles, left_out)
+
+
+def _learnt(
+    week: date, read: Callable[[str], pa.Table], seed: int, country: str
+) -> tuple[CountryDemand, int] | str | TransientError:
+    """What one country contributes and of how many articles; or why it is left out; or why nobody can tell."""
+    try:
+        sold = CountryWeek.of(make_training_data(read(country), week, country), week, country)
+        return learn_country(sold.history, week, seed), int(sold.history["article_id"].nunique())
+    except TransientError as error:  # the base class, because not every error can be sent between processes
+        return TransientError(str(error))
+    except MemoryError:
+        raise
+    except Exception as error:  # what is odd about one country must not take it from the others
+        return str(error) or type(error).__name__
 
 
 def fit_or_step_down(

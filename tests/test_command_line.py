@@ -197,6 +197,24 @@ def test_an_erp_that_is_away_fails_the_country_and_says_so(installation: Install
         assert not file.is_file() or b"hunter2" not in file.read_bytes()
 
 
+def test_a_country_is_priced_without_reading_a_byte_of_anothers_files(installation: Installation) -> None:
+    """By the kernel's own record of reads; what all countries share was learnt before, in a run of its own."""
+    assert installation.run("run", "--countries", "AUT,MLT").returncode == 0
+    files = [file for file in installation.lake.rglob("country=*/*") if file.is_file()]
+    never = 1.0
+    for file in files:
+        os.utime(file, (never, file.stat().st_mtime))
+
+    ended = installation.run("run", "--countries", "DEU", "--json")
+
+    assert json.loads(ended.stdout)["countries"][0]["status"] == "refreshed"
+    read = {file for file in files if file.stat().st_atime != never}
+    if not read:
+        pytest.skip("this file system keeps no record of reads")
+    assert read == set(installation.parts("DEU").iterdir())
+    assert {file.parent.name for file in files} == {f"country={code}" for code in COUNTRIES}
+
+
 def test_no_worker_outlives_the_command(installation: Installation) -> None:
     """A stopped command leaves nothing behind that still writes to the ERP."""
     command = [sys.executable, "-m", "markdown_pricing", "run", "--workers", "2"]
@@ -315,6 +333,19 @@ def test_sample_needs_a_lake_and_names_its_week(tmp_path: Path) -> None:
     assert json.loads(ended.stdout)["countries"] == ["MLT"]
     assert (tmp_path / "new/markdown_training_data" / WEEK / "_SUCCESS").exists()
     assert installation.run("sample").returncode == 2
+
+
+def test_a_sample_of_production_size_has_large_and_small_countries(tmp_path: Path) -> None:
+    """A country's size is that among all that are configured, whichever are written."""
+    installation = Installation(tmp_path)
+
+    ended = installation.run(
+        "sample", "--lake", str(installation.lake), "--week", WEEK, "--countries", "DEU,MLT", "--largest", "40"
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    delivered = {code: pd.read_parquet(installation.parts(code)) for code in ("DEU", "MLT")}
+    assert {code: (rows["week"] == parse_week(WEEK)).sum() for code, rows in delivered.items()} == {"DEU": 40, "MLT": 1}
 
 
 def test_doctor_says_what_to_do_in_a_line_each(installation: Installation) -> None:

@@ -55,7 +55,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
         _make_snapshot(week)
     snapshot = find_snapshot(lake, week)
     if len(chosen) > 1:
-        _share_demand(lake, snapshot)
+        _share_demand(lake, snapshot, workers)
     end_on_a_stop()
     outcomes: list[Outcome] = []
     with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
@@ -92,7 +92,7 @@ def _tell_failed(week: date, outcome: Outcome) -> None:
     tell(outcome.message, facts, logging.ERROR)
 
 
-def _share_demand(lake: Lake, snapshot: Snapshot) -> None:
+def _share_demand(lake: Lake, snapshot: Snapshot, workers: int) -> None:
     """What the countries share, learnt from all of this delivery unless it is there; without it they are priced, too.
 
     From all that are configured, not from those chosen: else a country's prices would hang on who is priced beside it.
@@ -100,7 +100,7 @@ def _share_demand(lake: Lake, snapshot: Snapshot) -> None:
     if shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared is not None:
         return
     with progress(f"Learning what the countries of {snapshot.week} share", 1) as advance:
-        why_not = learn_shared_demand(snapshot.week)
+        why_not = learn_shared_demand(snapshot.week, workers)
         advance("failed" if why_not else "done")
     if why_not:
         print_error(f"The countries are priced without what they share: {why_not}")

@@ -16,6 +16,7 @@ def sample(
     week: date | None,
     countries: Sequence[str] | None,
     articles: int | None,
+    largest: int | None,
     seed: int,
     real_sales: bool,
     as_json: bool,
@@ -28,11 +29,13 @@ def sample(
         chosen = [COUNTRY]
     else:
         from markdown_pricing.sample.deliver import deliver_sample
+        from markdown_pricing.sample.sizes import zipf_sizes
 
         configured = read_countries(settings.countries_file)
         chosen = configured.choose(countries) if countries else list(configured)
+        sizes = articles if largest is None else zipf_sizes(configured, largest)
         with progress(f"Sample of {week}", len(chosen)) as advance:
-            deliver_sample(target, week, [configured[code] for code in chosen], articles, seed, advance)
+            deliver_sample(target, week, [configured[code] for code in chosen], sizes, seed, advance)
     if as_json:
         print_json({"lake": lake, "week": week, "countries": chosen})
     else:

@@ -8,6 +8,7 @@ all countries, before them; a country that finds none does without, and says so.
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -69,17 +70,17 @@ def shared_demand(
     lake: dg.ResourceParam[Lake],
     countries: dg.ResourceParam[Countries],
     demand_training: DemandTraining,
+    apply_to_countries: dg.ResourceParam[pricing.Apply],
 ) -> dg.MaterializeResult[None]:
-    """Reads one country after the other, so that no more than one is in memory; takes no slot of the pool.
+    """Reads one country after the other, or as many as there are workers; takes no slot of the pool.
 
     A country with broken data is left out and named.
     """
     week, started = parse_week(context.partition_key), time.monotonic()
     with final_faults_not_retried(context):
         snapshot = find_snapshot(lake, week)
-        learnt = pricing.learn_shared(
-            week, countries, lambda code: read_country(lake, snapshot, code, columns_to_read), demand_training.seed
-        )
+        read = partial(read_country, lake, snapshot, columns=columns_to_read)
+        learnt = pricing.learn_shared(week, countries, read, demand_training.seed, apply_to_countries)
         if find_snapshot(lake, week).stamp != snapshot.stamp:
             raise SnapshotReplaced(lake, week)
         origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)

@@ -3,15 +3,19 @@
 import multiprocessing
 import os
 import signal
+import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from threading import Thread
 from types import FrameType
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 
@@ -46,10 +50,14 @@ class Outcome:
         return self.status == FAILED
 
 
-def learn_shared_demand(week: date) -> str:
-    """One run of the job `shared_demand` in this process; why it failed, empty when it did not."""
-    with dg.DagsterInstance.get() as instance:
-        result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
+def learn_shared_demand(week: date, workers: int) -> str:
+    """One run of the job `shared_demand`; why it failed, empty when it did not.
+
+    `workers` learn from one country each at a time: before they have, no country can be priced.
+    """
+    with dg.DagsterInstance.get() as instance, _processes(workers) as pool:
+        together = {"apply_to_countries": pool.map} if workers > 1 else None
+        result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()}, together)
     return "" if result.success else _why_failed(result)
 
 
@@ -70,9 +78,7 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
         for country in countries:
             yield price_country(week, country)
         return
-    # Spawned, not forked: the HDFS client's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(countries)), context, initializer=_end_with_the_command) as pool:
+    with _processes(min(workers, len(countries))) as pool:
         futures = {pool.submit(price_country, week, country): country for country in countries}
         for future in as_completed(futures):
             try:
@@ -91,24 +97,57 @@ def price_country(week: date, country: str) -> Outcome:
     return _outcome(country, result, time.monotonic() - started)
 
 
-def _run(instance: dg.DagsterInstance, job: str, partition: str, tags: dict[str, str]) -> dg.ExecuteInProcessResult:
+def _processes(number: int) -> ProcessPoolExecutor:
+    """Workers, each of which starts with its first piece of work."""
+    # Spawned, not forked: the HDFS client's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(number, context, initializer=_end_with_the_command)
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    job: str,
+    partition: str,
+    tags: dict[str, str],
+    resources: Mapping[str, object] | None = None,
+) -> dg.ExecuteInProcessResult:
     from markdown_pricing.definitions import defs
 
     # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
-    return defs.resolve_job_def(job).execute_in_process(
-        instance=instance,
-        partition_key=partition,
-        raise_on_error=False,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        tags={
-            **tags,
-            # The Runs page of the job finds a run by this label.
-            ".dagster/repository": f"__repository__@{LOCATION}",
-            # A daemon could not start this run again: it has no code location of its own.
-            "dagster/max_retries": "0",
-        },
-    )
+    run_id = str(uuid4())
+    with storage_held_open(Path(instance.root_directory), run_id):
+        return defs.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=partition,
+            raise_on_error=False,
+            run_id=run_id,
+            resources=resources,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags={
+                **tags,
+                # The Runs page of the job finds a run by this label.
+                ".dagster/repository": f"__repository__@{LOCATION}",
+                # A daemon could not start this run again: it has no code location of its own.
+                "dagster/max_retries": "0",
+            },
+        )
+
+
+@contextmanager
+def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
+    """Keeps the SQLite files open that Dagster opens and closes again for each of a run's events.
+
+    When nobody has it open any more, SQLite writes what was logged back into a file, and waits for the disk to do so.
+    """
+    history = home / "history"
+    with ExitStack() as opened:
+        if history.exists():  # else Dagster's storage is another database
+            for file in (history / "runs.db", history / "runs/index.db", history / f"runs/{run_id}.db"):
+                connection = opened.enter_context(closing(sqlite3.connect(file)))
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # only now is its log open
+        yield
 
 
 def _show_pool() -> None:

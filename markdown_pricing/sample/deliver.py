@@ -1,7 +1,8 @@
 """A sample snapshot in the lake, written as Spark writes one: part files first, `_SUCCESS` last."""
 
+import math
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from uuid import NAMESPACE_URL, uuid5
 
@@ -14,25 +15,29 @@ from markdown_pricing.lake.paths import country_folder, snapshot_folder, success
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.sample.season import sample_market
 
-ROWS_PER_PART = 6_000
+ROWS_PER_PART, MOST_PARTS = 6_000, 20
 
 
 def deliver_sample(
     lake: Lake,
     week: date,
     countries: Iterable[Country],
-    articles: int | None = None,
+    articles: int | Mapping[str, int] | None = None,
     seed: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> None:
     """Write the sample season of `countries` as the lake's snapshot of `week`, in place of any that is there.
 
-    articles : to price in each country; None: as many as suit its size
+    articles : to price in each country, or by its code; None: as many as suit its size
     progress : is called with a country's code when it has been written
     raises SampleTooEarly, and what the lake raises
     """
-    tables = ((country.code, sample_market(country, week, articles, seed).table()) for country in countries)
-    deliver(lake, week, tables, f"season {seed} {articles}", progress)
+
+    def table(country: Country) -> pa.Table:
+        number = articles[country.code] if isinstance(articles, Mapping) else articles
+        return sample_market(country, week, number, seed).table()
+
+    deliver(lake, week, ((country.code, table(country)) for country in countries), f"season {seed}", progress)
 
 
 def deliver(
@@ -49,7 +54,7 @@ def deliver(
     _remove(lake, success_file(week))
     _remove(lake, snapshot_folder(week))
     for code, table in tables:
-        _write_parts(lake, country_folder(week, code), table, f"{source} {week} {code}")
+        _write_parts(lake, country_folder(week, code), table, f"{source} {week} {code} {table.num_rows}")
         if progress:
             progress(code)
     publish_bytes(lake, success_file(week), b"")
@@ -57,9 +62,10 @@ def deliver(
 
 def _write_parts(lake: Lake, folder: str, table: pa.Table, job: str) -> None:
     job_id = uuid5(NAMESPACE_URL, job)
-    for part, start in enumerate(range(0, table.num_rows, ROWS_PER_PART)):
+    rows = max(ROWS_PER_PART, math.ceil(table.num_rows / MOST_PARTS))
+    for part, start in enumerate(range(0, table.num_rows, rows)):
         buffer = pa.BufferOutputStream()
-        pq.write_table(table.slice(start, ROWS_PER_PART), buffer, compression="snappy")
+        pq.write_table(table.slice(start, rows), buffer, compression="snappy")
         path = f"{folder}/part-{part:05}-{job_id}.c000.snappy.parquet"
         publish_bytes(lake, path, memoryview(buffer.getvalue()).cast("B"))
 

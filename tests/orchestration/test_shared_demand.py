@@ -1,19 +1,25 @@
 """What the countries share: learnt once a week by a job of its own, used by each country, missed without harm."""
 
+import multiprocessing
 import re
 import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 
 import dagster as dg
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from markdown_pricing import pricing
 from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.errors import TransientError
+from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.orchestration import assets
@@ -49,15 +55,20 @@ class Installation:
             )
         )
 
-    def learn(self) -> dg.ExecuteInProcessResult:
-        return self._run(SHARED_JOB, WEEK, {})
+    def learn(self, **resources: object) -> dg.ExecuteInProcessResult:
+        return self._run(SHARED_JOB, WEEK, {}, resources=resources)
 
     def fit(self, country: str, **tags: str) -> dg.ExecuteInProcessResult:
         selection = [dg.AssetKey("training_data"), dg.AssetKey("demand_model")]
         return self._run(JOB, f"{country}|{WEEK}", tags, selection)
 
     def _run(
-        self, job: str, partition: str, tags: dict[str, str], selection: list[dg.AssetKey] | None = None
+        self,
+        job: str,
+        partition: str,
+        tags: dict[str, str],
+        selection: list[dg.AssetKey] | None = None,
+        resources: Mapping[str, object] | None = None,
     ) -> dg.ExecuteInProcessResult:
         return self.definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
@@ -65,6 +76,7 @@ class Installation:
             asset_selection=selection,
             tags=tags,
             raise_on_error=False,
+            resources=resources,
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
 
@@ -178,16 +190,43 @@ def test_a_lake_that_goes_away_meanwhile_leaves_nobody_out(
 ) -> None:
     """The run fails and is tried again: what is shared must not hang on a moment's fault."""
 
-    def away(lake: Lake, snapshot: object, country: str, *arguments: object) -> object:
+    def away(lake: Lake, snapshot: object, country: str, **arguments: object) -> object:
         if country == "SVK":
             raise TransientError("the name node does not answer")
-        return read_country(lake, snapshot, country, *arguments)
+        return read_country(lake, snapshot, country, **arguments)
 
     monkeypatch.setattr(assets, "read_country", away)
     result = installation.learn()
     assert not result.success
     assert NOT_RETRIED_TAG not in installation.tags(result)
     assert installation.kept() == []
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Executor]:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        yield pool
+
+
+def test_workers_learn_together_what_one_process_learns_alone(installation: Installation, workers: Executor) -> None:
+    """And leave out the same countries, for the same reasons."""
+    installation.part("CZE").write_bytes(b"not Parquet")
+
+    alone, together = metadata(installation.learn()), metadata(installation.learn(apply_to_countries=workers.map))
+
+    assert together["Countries"] == 2
+    for name in ("Version", "Countries", "Left out"):
+        assert together[name] == alone[name]
+
+
+def never_answers(country: str) -> pa.Table:
+    raise LakeUnreachable(f"hdfs://namenode/{country}", "no answer")
+
+
+def test_a_lake_that_goes_away_from_a_worker_leaves_nobody_out_either(workers: Executor) -> None:
+    """Its fault comes from another process, in the same words, and stays one that is tried again."""
+    with pytest.raises(TransientError, match="hdfs://namenode/AUT: no answer"):
+        pricing.learn_shared(parse_week(WEEK), CODES, never_answers, apply=workers.map)
 
 
 def test_learnt_again_from_the_same_delivery_it_is_the_same(installation: Installation) -> None:

@@ -48,6 +48,17 @@ def test_large_countries_come_in_several_parts_named_as_spark_names_them(lake: L
     assert (folder / "_SUCCESS").read_bytes() == b""
 
 
+def test_however_large_a_country_is_it_comes_in_few_parts(lake: Lake, folder: Path):
+    """Of equal length, as Spark splits them; and another country keeps its own number of articles."""
+    deliver_sample(lake, WEEK, [country("MLT"), country("DEU")], {"DEU": 1500, "MLT": 4})
+
+    rows = [pq.read_metadata(part).num_rows for part in sorted((folder / "country=DEU").iterdir())]
+
+    assert len(rows) == 20
+    assert max(rows[:-1]) == min(rows[:-1]) >= rows[-1] > 0
+    assert len(list((folder / "country=MLT").iterdir())) == 1
+
+
 def test_the_same_sample_has_the_same_files(lake: Lake, folder: Path):
     deliver_sample(lake, WEEK, [country("MLT")], articles=3)
     first = files(folder)
