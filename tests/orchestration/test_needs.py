@@ -18,10 +18,23 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.automation import COUNTRY_TAG, SHARED, STAMP
-from markdown_pricing.orchestration.needs import MEASURED_TAG, PEAK, Limits, Need, Use, need_of, tags_of
+from markdown_pricing.orchestration.needs import (
+    CPU,
+    MEASURED_TAG,
+    PEAK,
+    SECONDS,
+    STEPS,
+    Limits,
+    Need,
+    Use,
+    need_of,
+    tags_of,
+    uses,
+)
+from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
-from markdown_pricing.weeks import parse_week
+from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.doubles.dcos import Dcos
 from tests.kubernetes.launching import on_metronome
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
@@ -50,6 +63,31 @@ def use(peak_mib: float = 4000, cpus: float = 1) -> Use:
 def test_a_run_needs_the_most_of_its_countrys_weeks_and_a_margin(weeks: list[Use], need: Need | None) -> None:
     """Rounded up, to half a cpu and 256 MiB, and within the limits; what was never measured is the launcher's own."""
     assert need_of(weeks, LIMITS) == need
+
+
+def test_weeks_count_in_which_every_step_was_measured() -> None:
+    """The run's own and so many before it, of its country alone; of a step that was repeated, the larger."""
+    own = parse_week(WEEK)
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def record(weeks_ago: int, step: str, peak_mib: float, country: str = "AUT") -> None:
+            partition = partition_key(own - weeks_ago * ONE_WEEK, country)
+            metadata = {PEAK: peak_mib, CPU: 2.0, SECONDS: 3.0}
+            instance.report_runless_asset_event(dg.AssetMaterialization(step, partition=partition, metadata=metadata))
+
+        for step in STEPS:
+            record(0, step, 100)
+            record(1, step, 300)
+            record(3, step, 9000)
+            record(0, step, 8000, country="DEU")
+        record(1, "demand_model", 400)
+        record(1, "demand_model", 200)
+        record(2, "markdown_predictions", 7000)
+
+        found = uses(instance, own, "AUT", weeks=2)
+
+    assert sorted(use.peak_mib for use in found) == [100, 400]
+    assert {(use.cpu_s, use.seconds) for use in found} == {(6, 9)}
 
 
 def test_a_launcher_that_gives_no_resources_is_told_none() -> None:
