@@ -5,6 +5,7 @@ From the contract's form to the ERP's records, by the steps that price a country
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from markdown_pricing.countries import CENT_ENDINGS, Country
 from markdown_pricing.demand.model import compare, make_model, model_names
 from markdown_pricing.demand.shared import learn_country, pool
 from markdown_pricing.demand.step_down import OWN, POOLED, RULE, Choice
-from markdown_pricing.erp.rows import Record, country_rows
+from markdown_pricing.erp.rows import country_rows
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.training_data.schema import COLUMNS
@@ -27,6 +28,8 @@ NOW = pd.Timestamp(WEEK)
 DEU = Country("DEU", price_endings=CENT_ENDINGS)
 BOOK = RuleBook()
 INT32 = 2**31 - 1
+
+Record = dict[str, Any]
 
 
 def weeks_of(number: int) -> pd.Timedelta:
@@ -159,9 +162,9 @@ def priced(sold: pricing.CountryWeek, choice: Choice) -> tuple[dict[str, Record]
     found = pricing.price_articles(sold, choice.model, DEU, BOOK, origin, "run", datetime(2026, 2, 9, 8, tzinfo=UTC))
     kept = country_rows(found.rows, found.path, week=WEEK, country="DEU", run_id="run")
     paths: dict[str, list[Record]] = {}
-    for step in kept.price_path:
+    for step in kept.price_path.to_pylist():
         paths.setdefault(step["article_id"], []).append(step)
-    return {row["article_id"]: row for row in kept.recommendations}, paths
+    return {row["article_id"]: row for row in kept.recommendations.to_pylist()}, paths
 
 
 def assert_is_a_price(row: Record, path: list[Record], snapshot: pd.Series) -> None:

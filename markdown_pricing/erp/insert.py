@@ -1,22 +1,18 @@
 """A country's rows into a table: by COPY where driver and table allow it, as INSERT elsewhere."""
 
-from collections.abc import Sequence
-
+import pyarrow as pa
 from sqlalchemy import Connection, Table, text
 
-from markdown_pricing.erp.rows import Record
 from markdown_pricing.erp.tables import qualified_name
-from markdown_pricing.erp.texts import COPY, COPY_NULL, lines
-
-RECORDS_AT_ONCE = 10_000
+from markdown_pricing.erp.texts import COPY, lines
 
 
-def insert(connection: Connection, table: Table, records: Sequence[Record]) -> None:
+def insert(connection: Connection, table: Table, rows: pa.Table) -> None:
     """Within the connection's transaction; the database holds the same values whichever way they came."""
     if connection.dialect.driver == "psycopg" and not _has_row_security(connection, table):
-        _copy(connection, table, records)
+        _copy(connection, table, rows)
     else:
-        connection.execute(table.insert(), list(records))
+        connection.execute(table.insert(), rows.to_pylist())
 
 
 def _has_row_security(connection: Connection, table: Table) -> bool:
@@ -25,13 +21,12 @@ def _has_row_security(connection: Connection, table: Table) -> bool:
     return bool(connection.scalar(text("SELECT row_security_active(CAST(:name AS text))"), {"name": name}))
 
 
-def _copy(connection: Connection, table: Table, records: Sequence[Record]) -> None:
+def _copy(connection: Connection, table: Table, rows: pa.Table) -> None:
     quote = connection.dialect.identifier_preparer.quote
-    columns = ", ".join(quote(column.name) for column in table.columns)
+    columns = ", ".join(quote(name) for name in rows.column_names)
     into = f"{qualified_name(connection, table.name)} ({columns})"
     driver = connection.connection.driver_connection
     assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
-        for first in range(0, len(records), RECORDS_AT_ONCE):
-            some = records[first : first + RECORDS_AT_ONCE]
-            copy.write("".join(f"{line}\n" for line in lines(table.columns, some, COPY, COPY_NULL, "\t")))
+    with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN (ENCODING 'UTF8')") as copy:
+        for block in lines(rows, COPY):
+            copy.write(block)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from sqlalchemy import Connection, Engine, Select, Table, delete, func, select
 
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors
@@ -16,6 +17,7 @@ from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
 from markdown_pricing.erp.tables import price_path, recommendations, refreshes
+from markdown_pricing.erp.values import arrow_schema
 from markdown_pricing.errors import FinalError
 
 PAUSES_S = (1.0, 4.0, 15.0)
@@ -134,7 +136,7 @@ def content_hash(engine: Engine, country: str) -> str:
             connection.exec_driver_sql("BEGIN")
         else:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        return CountryRows(
+        return CountryRows.of(
             _read(connection, recommendations, country), _read(connection, price_path, country)
         ).content_hash()
 
@@ -155,9 +157,9 @@ def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float],
 def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> int:
     """How many articles the country had before."""
     previous = connection.scalar(select(func.count()).where(recommendations.c.country == country)) or 0
-    for table, records in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
+    for table, rows in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
         connection.execute(delete(table).where(table.c.country == country))
-        insert(connection, table, records)
+        insert(connection, table, rows)
     return previous
 
 
@@ -180,6 +182,6 @@ def _receipt(connection: Connection, query: Select[Any]) -> Receipt | None:
     return Receipt(*row) if row else None
 
 
-def _read(connection: Connection, table: Table, country: str) -> tuple[dict[str, Any], ...]:
+def _read(connection: Connection, table: Table, country: str) -> pa.Table:
     found = connection.execute(select(table).where(table.c.country == country))
-    return tuple(dict(row) for row in found.mappings())
+    return pa.Table.from_pylist([dict(row) for row in found.mappings()], arrow_schema(table))

@@ -25,6 +25,7 @@ from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.automation import REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.checks import acceptance_of
 from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.needs import measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
 from markdown_pricing.orchestration.results import Results, keep_shared_demand, shared_demand_at_hand
@@ -104,7 +105,7 @@ def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake
     A row per article and week, up to and including the week to price; the week's own rows are the articles to price.
     """
     week, country = week_and_country_of(context)
-    with final_faults_not_retried(context):
+    with final_faults_not_retried(context), measured(context):
         snapshot = find_snapshot(lake, week)
         rows = read_country(lake, snapshot, country, columns_to_read)
         frame = pricing.make_training_data(rows, week, country)
@@ -130,7 +131,7 @@ def demand_model(
     one, with its grade.
     """
     week, country = week_and_country_of(context)
-    with final_faults_not_retried(context):
+    with final_faults_not_retried(context), measured(context):
         results = Results(lake, week, country)
         frame, origin = results.training_data()
         sold = pricing.CountryWeek.of(frame, week, country)
@@ -163,7 +164,7 @@ def markdown_predictions(
     Every price obeys the country's rules; revenue is set beside keeping today's price and beside the old habit.
     """
     week, country = week_and_country_of(context)
-    with final_faults_not_retried(context):
+    with final_faults_not_retried(context), measured(context):
         results = Results(lake, week, country)
         frame, _ = results.training_data()
         model, origin = results.model()

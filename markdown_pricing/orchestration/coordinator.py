@@ -8,33 +8,41 @@ import dagster as dg
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._serdes import ConfigurableClassData
 
-from markdown_pricing.orchestration.automation import COUNTRY_TAG
+from markdown_pricing.orchestration.automation import COUNTRY_TAG, WEEK_TAG
 from markdown_pricing.orchestration.faults import CODE_TAG
+from markdown_pricing.orchestration.needs import MEASURED_TAG, Limits, Need, most, need_of, tags_of, uses
+from markdown_pricing.weeks import parse_week
 
-PARTITION_TAG = "dagster/partition/country"
+PARTITION_TAG = "dagster/partition"
 Tags = Mapping[str, Any]
 
 
 class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
     """Set in dagster.yaml. A run is tagged with the code that its location holds and with what its country needs.
 
-    tags_by_country : country -> tags; a value that is no text is written as JSON, as `dagster-k8s/config` wants it
+    tags_by_country  : country -> tags; a value that is no text is written as JSON, as `dagster-k8s/config` wants it
+    by_earlier_weeks : limits of the cpus and memory that a run gets by what its country took; None: the launcher's own
     """
 
     def __init__(
         self,
         tags_by_country: Mapping[str, Tags] | None = None,
+        by_earlier_weeks: Mapping[str, Any] | None = None,
         inst_data: ConfigurableClassData | None = None,
         **queue: Any,
     ) -> None:
         super().__init__(inst_data=inst_data, **queue)
         self._tags_by_country = tags_by_country or {}
+        self._limits = None if by_earlier_weeks is None else Limits(**by_earlier_weeks)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
         by_country = dg.Map(str, dg.Permissive())  # type: ignore[no-untyped-call]
-        field = dg.Field(by_country, is_required=False, description="country -> tags of its runs")
-        return {**dict(super().config_type()), "tags_by_country": field}  # type: ignore[arg-type]
+        return {
+            **dict(super().config_type()),  # type: ignore[arg-type]
+            "tags_by_country": dg.Field(by_country, is_required=False, description="country -> tags of its runs"),
+            "by_earlier_weeks": dg.Field(Limits.to_fields_dict(), is_required=False, description=Limits.__doc__),
+        }
 
     @classmethod
     def from_config_value(
@@ -44,19 +52,40 @@ class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
 
     def submit_run(self, context: SubmitRunContext) -> dg.DagsterRun:
         run = context.dagster_run
-        if tags := tags_for(run.tags, self._tags_by_country) | _code_of(context):
+        given = tags_for(run.tags, self._tags_by_country)
+        if tags := self._by_earlier_weeks(run, given) | given | _code_of(context):
             self._instance.add_run_tags(run.run_id, tags)
         return super().submit_run(context)
+
+    def _by_earlier_weeks(self, run: dg.DagsterRun, given: Tags) -> dict[str, str]:
+        week, country = _partition_of(run.tags)
+        if self._limits is None or not week or not country:
+            return {}
+        if MEASURED_TAG in run.tags:  # it repeats a run, for which what was measured may have been too little
+            need: Need | None = most(self._limits)
+        else:
+            need = need_of(uses(self._instance, parse_week(week), country, self._limits.weeks), self._limits)
+        launcher = self._instance.get_ref().run_launcher_data
+        return tags_of(need, launcher.class_name, run.tags, given) if need and launcher else {}
 
 
 def tags_for(run_tags: Mapping[str, str], tags_by_country: Mapping[str, Tags]) -> dict[str, str]:
     """What the run's country needs and the run does not say itself: who gave this one run a tag knew better."""
-    country = run_tags.get(COUNTRY_TAG) or run_tags.get(PARTITION_TAG) or ""
+    _, country = _partition_of(run_tags)
     return {
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in tags_by_country.get(country, {}).items()
         if name not in run_tags
     }
+
+
+def _partition_of(run_tags: Mapping[str, str]) -> tuple[str, str]:
+    """Week and country, as the sensor or the page names them; empty where the run is for none."""
+    week, country = (
+        run_tags.get(ours) or run_tags.get(f"{PARTITION_TAG}/{dimension}") or ""
+        for ours, dimension in ((WEEK_TAG, "week"), (COUNTRY_TAG, "country"))
+    )
+    return week, country
 
 
 def _code_of(context: SubmitRunContext) -> dict[str, str]:

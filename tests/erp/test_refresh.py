@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 
 from markdown_pricing.erp.errors import ErpRefused
@@ -187,9 +188,11 @@ def test_all_faults_of_the_rows_are_named_at_once(erp: Erp) -> None:
 
 
 def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
-    """Another country, another week, the same key twice, a plan without its article."""
+    """Another country, another week, a plan that begins too early, the same key twice, a plan without its article."""
     rows = make_rows(articles=4)
     path = make_path(rows)
+    path.loc[0, "week"] = path.loc[0, "week"].replace(day=2)
+    path = pd.concat([path, path.tail(1)])
     rows.loc[1, "country"] = "AUT"
     rows.loc[2, "week"] = rows.loc[2, "week"].replace(day=16)
     rows.loc[3, "article_id"] = "A000000"
@@ -200,7 +203,8 @@ def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
     assert [str(fault) for fault in error.value.faults] == [
         "rows of another country than DEU: 1, for example AUT",
         "rows of another week than 2026-02-09: 1, for example 2026-02-16",
-        "keys that come twice: 1, for example A000000",
+        "plans before week 2026-02-09: 1, for example A000000",
+        "keys that come twice: 2, for example A000000",
         "plans of articles that are not priced: 1, for example A000003",
     ]
 

@@ -9,12 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Column, Date, Double, Integer, Text, select
 
+from markdown_pricing.erp import texts
 from markdown_pricing.erp.refresh import content_hash, last_receipt
-from markdown_pricing.erp.rows import BadRows, country_rows
+from markdown_pricing.erp.rows import BadRows, CountryRows, country_rows
 from markdown_pricing.erp.tables import Money, ensure_tables, price_path, recommendations
+from markdown_pricing.erp.texts import JSON, lines
+from markdown_pricing.erp.values import KINDS
 from tests.erp.conftest import Erp
 from tests.erp.samples import WEEK, make_path, make_rows
 
@@ -136,20 +142,46 @@ def test_values_that_no_column_holds_are_faults(change: dict[str, Any], says: st
         country_rows(make_rows(**change), make_path(rows), week=WEEK, country="DEU", run_id="run-1")
 
 
+EDGES = (1.2345678901234567e-05, 0.005, 999_999_999_999.994, 999_999_999_999.995)
+HALF_CENTS = st.integers(-(10**13), 10**13).map(lambda n: n / 200)
+
+
+@pytest.mark.parametrize("kind", [Money, Double])
+@given(floats=st.lists(st.floats() | HALF_CENTS | st.sampled_from(EDGES)))
+def test_a_column_of_floats_is_taken_as_its_floats_are(kind: type, floats: list[float]) -> None:
+    """At once or one by one: the same amounts to the cent, the same doubles, the same faults."""
+    at_once, bad = KINDS[kind].values(pd.Series(floats, dtype=float))
+    one_by_one, also_bad = KINDS[kind].values(pd.Series(floats, dtype=object))
+
+    assert at_once.equals(one_by_one)
+    assert bad.tolist() == also_bad.tolist()
+
+
+@given(floats=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_floats_are_written_as_json_has_them(floats: list[float]) -> None:
+    """The shortest text that reads back the same, with exponents where Python has them."""
+    text = b"".join(lines(pa.table({"units": floats}), JSON)).decode()
+
+    assert text.splitlines() == [json.dumps([units]) for units in floats]
+
+
 def test_the_hash_can_be_recomputed_from_the_tables(erp: Erp) -> None:
-    """content_hash() reads both tables back."""
-    receipt = erp.replace(make_rows(articles=50))
+    """content_hash() reads both tables back, whatever numbers they hold."""
+    random = np.random.default_rng(seed=5)
+    units, prices = 10.0 ** random.uniform(-300, 300, 200), 10.0 ** random.uniform(-4, 11, 200)
+    receipt = erp.replace(make_rows(articles=200, expected_units=units, list_price=prices))
 
     assert content_hash(erp.engine, "DEU") == receipt.content_hash
 
 
-def test_the_hash_follows_its_description(erp: Erp) -> None:
-    """An auditor who has only the tables and the docstring gets the same."""
+def test_the_hash_follows_its_description(erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An auditor who has only the tables and the docstring gets the same, in however many blocks it was made."""
+    monkeypatch.setattr(texts, "ROWS_AT_ONCE", 5)
     receipt = erp.replace(make_rows(articles=12))
-    lines = []
+    said = []
     with erp.engine.connect() as connection:
         for table in (recommendations, price_path):
-            lines.append(table.name)
+            said.append(table.name)
             rows = [dict(row) for row in connection.execute(select(table)).mappings()]
             for row in sorted(rows, key=lambda row: (row["article_id"], row["week"])):
                 values = [
@@ -157,9 +189,9 @@ def test_the_hash_follows_its_description(erp: Erp) -> None:
                     for name, value in row.items()
                     if name not in ("run_id", "predicted_at")
                 ]
-                lines.append(json.dumps(values, ensure_ascii=False, separators=(",", ":")))
+                said.append(json.dumps(values, ensure_ascii=False, separators=(",", ":")))
 
-    assert hashlib.sha256(("\n".join(lines) + "\n").encode()).hexdigest() == receipt.content_hash
+    assert hashlib.sha256(("\n".join(said) + "\n").encode()).hexdigest() == receipt.content_hash
 
 
 def test_the_hash_is_the_same_on_both_databases(sqlite_erp: Erp, postgres_erp: Erp) -> None:
@@ -188,7 +220,7 @@ def test_the_hash_ignores_who_wrote_and_when_and_in_what_order() -> None:
     second = country_rows(shuffled, path.sample(frac=1, random_state=2), week=WEEK, country="DEU", run_id="run-2")
 
     assert second.content_hash() == first.content_hash()
-    assert {row["run_id"] for row in second.recommendations} == {"run-2"}
+    assert second.recommendations["run_id"].unique().to_pylist() == ["run-2"]
 
 
 OTHER: dict[type, Any] = {Text: "?", Money: Decimal("0.07"), Integer: 7, Double: 0.07, Date: date(2019, 7, 1)}
@@ -202,9 +234,9 @@ OTHER: dict[type, Any] = {Text: "?", Money: Decimal("0.07"), Integer: 7, Double:
 def test_the_hash_sees_every_other_column(column: Column[Any]) -> None:
     """A change in any of them changes it."""
     first = country_rows(make_rows(), make_path(make_rows()), week=WEEK, country="DEU", run_id="run-1")
-    record = dict(first.recommendations[2])
-    record[column.name] = OTHER[type(column.type)]
-    changed = type(first)((*first.recommendations[:2], record, *first.recommendations[3:]), first.price_path)
+    records = first.recommendations.to_pylist()
+    records[2][column.name] = OTHER[type(column.type)]
+    changed = CountryRows.of(pa.Table.from_pylist(records, first.recommendations.schema), first.price_path)
 
     assert changed.content_hash() != first.content_hash()
 

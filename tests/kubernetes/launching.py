@@ -89,7 +89,8 @@ def on_kubernetes(home: Path, cluster: Cluster, postgres: PostgresServer | None 
 
 
 @contextmanager
-def on_metronome(home: Path, dcos: Dcos) -> Iterator[dg.DagsterInstance]:
+def on_metronome(home: Path, dcos: Dcos, **limits: float) -> Iterator[dg.DagsterInstance]:
+    """The dagster.yaml that we hand out; `limits` of its `by_earlier_weeks` are others."""
     dcos.users = {"pricing-robot": "let-me-in"}
     environment = {
         **settings(),
@@ -100,13 +101,13 @@ def on_metronome(home: Path, dcos: Dcos) -> Iterator[dg.DagsterInstance]:
         "METRONOME_UID": "pricing-robot",
         "METRONOME_PASSWORD": "let-me-in",
     }
-    with patch.dict("os.environ", environment), _instance(home, "metronome", {}) as instance:
+    with patch.dict("os.environ", environment), _instance(home, "metronome", {}, limits=limits) as instance:
         yield instance
 
 
 @contextmanager
 def _instance(
-    home: Path, which: str, launcher: Mapping[str, Any], storage: URL | None = None
+    home: Path, which: str, launcher: Mapping[str, Any], storage: URL | None = None, limits: Mapping[str, float] = {}
 ) -> Iterator[dg.DagsterInstance]:
     """Without `storage` it is SQLite beside `home`, so that two launchers see the same run."""
     config = yaml.safe_load((DATA / f"dagster.{which}.yaml").read_text())
@@ -115,6 +116,7 @@ def _instance(
     else:
         config["storage"] = {"sqlite": {"base_dir": str(home.parent / "storage")}}
     config["run_launcher"]["config"] |= launcher
+    config["run_coordinator"]["config"]["by_earlier_weeks"] |= limits
     home.mkdir()
     (home / "dagster.yaml").write_text(yaml.safe_dump(config))
     with dg.DagsterInstance.from_config(str(home)) as instance:

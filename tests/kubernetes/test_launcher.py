@@ -11,6 +11,7 @@ from dagster._core.launcher.base import WorkerStatus
 
 from markdown_pricing.orchestration.automation import COUNTRY_TAG
 from markdown_pricing.orchestration.coordinator import tags_for
+from markdown_pricing.orchestration.needs import Need, tags_of
 from tests.doubles.dcos import Dcos
 from tests.kubernetes import side_by_side
 from tests.kubernetes.cluster import Cluster
@@ -119,6 +120,16 @@ def test_a_chosen_country_gets_a_gpu_and_its_image(cluster: Cluster, dagster: dg
     assert pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     # What was not asked for otherwise stays.
     assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_a_measured_country_gets_what_it_needs(cluster: Cluster, dagster: dg.DagsterInstance) -> None:
+    """In place of what every run gets; the rest of its container stays as it is."""
+    run = new_run(dagster, tags_of(Need(cpus=1.5, memory_mib=4096), "K8sRunLauncher", {}, {}))
+    launch(dagster, run)
+    [container] = job_of(cluster, run)["spec"]["template"]["spec"]["containers"]
+
+    assert container["resources"] == {"requests": {"cpu": "1500m", "memory": "4Gi"}, "limits": {"memory": "4Gi"}}
+    assert {"secretRef": {"name": "markdown-pricing"}} in container["envFrom"]
 
 
 CALLS = {

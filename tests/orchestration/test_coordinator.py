@@ -11,7 +11,7 @@ from markdown_pricing.orchestration.coordinator import PARTITION_TAG, PricingRun
 TAGS = {"DEU": {"metronome/gpus": "1", "dagster-k8s/config": {"container_config": {"resources": {}}}}}
 
 
-@pytest.mark.parametrize("tag", [COUNTRY_TAG, PARTITION_TAG])
+@pytest.mark.parametrize("tag", [COUNTRY_TAG, f"{PARTITION_TAG}/country"])
 def test_a_countrys_runs_get_its_tags_from_the_sensor_as_from_the_page(tag: str) -> None:
     tags = tags_for({tag: "DEU"}, TAGS)
 

@@ -1,0 +1,138 @@
+"""What cpus and memory a country's run needs, by what its runs of earlier weeks took."""
+
+import json
+import math
+import resource
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import dagster as dg
+from pydantic import Field
+
+from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.weeks import ONE_WEEK
+
+STEPS = ("training_data", "demand_model", "markdown_predictions")
+"""That are measured: they compute; the refresh after them takes less of everything."""
+PEAK, CPU, SECONDS = "Peak memory (MiB)", "CPU seconds", "Seconds"
+MEASURED_TAG = "markdown/measured"
+"""Of a run: its tags that are as earlier weeks were measured."""
+CPUS_BY, MIB_BY = 0.5, 256
+"""Needs are rounded up to multiples of these."""
+
+
+class Limits(dg.Config):
+    """What a run is given by what was measured: the most of so many weeks, times a margin, within these limits."""
+
+    weeks: int = Field(default=4, description="before the run's own that are looked at")
+    margin: float = Field(default=1.5, description="times what was measured")
+    min_cpus: float = 1.0
+    max_cpus: float = Field(default=4.0, description="what a run is given when one with less has failed")
+    min_mib: int = 2048
+    max_mib: int = Field(default=32768, description="what a run is given when one with less has failed")
+
+
+@dataclass(frozen=True)
+class Use:
+    """What all steps of a country's week took."""
+
+    peak_mib: float
+    cpu_s: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Need:
+    cpus: float
+    memory_mib: int
+
+
+@contextmanager
+def measured(context: dg.AssetExecutionContext) -> Iterator[None]:
+    """Tells with what the step materializes how long it took, and the most memory that its process has had so far."""
+    seconds, cpu_s = time.monotonic(), time.process_time()
+    yield
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    context.add_output_metadata(
+        {
+            PEAK: round(peak),
+            CPU: round(time.process_time() - cpu_s, 3),
+            SECONDS: round(time.monotonic() - seconds, 3),
+        }
+    )
+
+
+def uses(instance: dg.DagsterInstance, week: date, country: str, weeks: int) -> list[Use]:
+    """Of the week and so many before it, those in which every step was measured; of repeats the largest counts."""
+    partitions = [partition_key(week - ago * ONE_WEEK, country) for ago in range(weeks + 1)]
+    by_week: dict[str, dict[str, Use]] = defaultdict(dict)
+    for step in STEPS:
+        wanted = dg.AssetRecordsFilter(dg.AssetKey(step), asset_partitions=partitions)
+        for record in instance.fetch_materializations(wanted, limit=10 * len(partitions)).records:
+            event = record.asset_materialization
+            if event and event.partition and PEAK in event.metadata:
+                use = Use(*(float(event.metadata[label].value) for label in (PEAK, CPU, SECONDS)))  # type: ignore[arg-type]
+                steps = by_week[event.partition]
+                steps[step] = max(use, steps.get(step, use), key=lambda each: each.peak_mib)
+    return [
+        Use(
+            max(use.peak_mib for use in steps.values()),
+            sum(use.cpu_s for use in steps.values()),
+            sum(use.seconds for use in steps.values()),
+        )
+        for steps in by_week.values()
+        if len(steps) == len(STEPS)
+    ]
+
+
+def need_of(weeks: Sequence[Use], limits: Limits) -> Need | None:
+    """What the most demanding of these weeks took, and the margin; None when there is none."""
+    if not weeks:
+        return None
+    cpus = limits.margin * max(use.cpu_s / max(use.seconds, 0.001) for use in weeks)
+    mib = limits.margin * max(use.peak_mib for use in weeks)
+    return Need(
+        min(max(_up(cpus, CPUS_BY), limits.min_cpus), limits.max_cpus),
+        int(min(max(_up(mib, MIB_BY), limits.min_mib), limits.max_mib)),
+    )
+
+
+def most(limits: Limits) -> Need:
+    return Need(limits.max_cpus, limits.max_mib)
+
+
+def tags_of(need: Need, launcher: str, run_tags: Mapping[str, str], given: Mapping[str, object]) -> dict[str, str]:
+    """The need as a launcher, named by its class, reads it from a run's tags; none for one that gives no resources.
+
+    Tags that somebody has given to the run or its country stay. Those written here are listed in MEASURED_TAG, so that
+    a run that repeats this one, and inherits them, is told apart.
+    """
+    own = run_tags.keys() - run_tags.get(MEASURED_TAG, "").split()
+    wanted = _TAGS[launcher](need) if launcher in _TAGS else {}
+    tags = {name: value for name, value in wanted.items() if name not in own | given.keys()}
+    return {**tags, MEASURED_TAG: " ".join(tags)} if tags else {}
+
+
+def _metronome(need: Need) -> dict[str, str]:
+    return {"metronome/cpus": f"{need.cpus:g}", "metronome/mem": str(need.memory_mib)}
+
+
+def _kubernetes(need: Need) -> dict[str, str]:
+    memory = {"memory": f"{need.memory_mib}Mi"}
+    resources = {"requests": {"cpu": f"{need.cpus:g}", **memory}, "limits": memory}
+    return {"dagster-k8s/config": json.dumps({"container_config": {"resources": resources}})}
+
+
+_TAGS: Mapping[str, Callable[[Need], dict[str, str]]] = {
+    "MetronomeRunLauncher": _metronome,
+    "K8sRunLauncher": _kubernetes,
+}
+
+
+def _up(amount: float, by: float) -> float:
+    return math.ceil(amount / by) * by
