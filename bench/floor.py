@@ -23,7 +23,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).parents[1]
 WEEK = date(2026, 2, 9)
 PARTS = ("read", "fit", "predict", "copy")
 DATASET = ("data", "label", "weight", "init_score", "feature_name", "categorical_feature", "params")

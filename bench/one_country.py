@@ -35,11 +35,13 @@ def place_in(folder: Path, server: PostgresServer, lake: str | None = None) -> P
 
 def in_turn(place: Place, kept: Path, runs: int) -> list[tuple[Figures, Figures]]:
     """Of each run ours and the floor's seconds, with the floor's parts, and peak MiB; the matrices are kept before."""
-    in_a_process(place, "keep", str(kept), COUNTRY)
-    told = [
-        (in_a_process(place, "ours", COUNTRY), in_a_process(place, "floor", str(kept), COUNTRY)) for _ in range(runs)
-    ]
-    return [tuple({**each["countries"][COUNTRY], "peak MiB": each["peak_mib"]} for each in pair) for pair in told]
+
+    def figures(what: str, *arguments: str) -> Figures:
+        told = in_a_process(place, what, *arguments, COUNTRY)
+        return {**told["countries"][COUNTRY], "peak MiB": told["peak_mib"]}
+
+    figures("keep", str(kept))
+    return [(figures("ours"), figures("floor", str(kept))) for _ in range(runs)]
 
 
 def show(articles: int, pairs: Sequence[tuple[Figures, Figures]]) -> None:

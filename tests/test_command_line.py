@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -213,6 +214,24 @@ def test_a_country_is_priced_without_reading_a_byte_of_anothers_files(installati
         pytest.skip("this file system keeps no record of reads")
     assert read == set(installation.parts("DEU").iterdir())
     assert {file.parent.name for file in files} == {f"country={code}" for code in COUNTRIES}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stop_ends_the_whole_round(installation: Installation, workers: str) -> None:
+    """SIGTERM, as a container gets it: the run under way says that it is over, and no country begins after it."""
+    command = [sys.executable, "-m", "markdown_pricing", "run", "--workers", workers]
+    environment = installation.environment(COUNTRY_GROUP=",".join(COUNTRIES))
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as started:
+        kept = installation.lake / "markdown_pricing"
+        wait_until("a country is priced", lambda: any(kept.rglob("*.parquet")), 120, lambda: list(kept.rglob("*")))
+
+        started.send_signal(signal.SIGTERM)
+        _, said = started.communicate(timeout=60)
+
+    assert started.returncode == 1
+    assert said.endswith(b"Interrupted.\n")
+    begun = {file.parent.name for file in kept.rglob("*.parquet")}
+    assert len(begun) <= int(workers)
 
 
 def test_no_worker_outlives_the_command(installation: Installation) -> None:

@@ -56,7 +56,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     snapshot = find_snapshot(lake, week)
     if len(chosen) > 1:
         _share_demand(lake, snapshot, workers)
-    end_on_a_stop()
+    end_on_a_stop()  # not before: each run in this process sets what a stop does to it
     outcomes: list[Outcome] = []
     with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
         for outcome in price_countries(snapshot.week, _largest_first(chosen, snapshot), workers):

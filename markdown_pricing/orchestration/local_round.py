@@ -79,7 +79,7 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
             yield price_country(week, country)
         return
     with _processes(min(workers, len(countries))) as pool:
-        futures = {pool.submit(price_country, week, country): country for country in countries}
+        futures = {pool.submit(_price_in_a_worker, week, country): country for country in countries}
         for future in as_completed(futures):
             try:
                 yield future.result()
@@ -95,6 +95,14 @@ def price_country(week: date, country: str) -> Outcome:
         tags = {WEEK_TAG: week.isoformat(), COUNTRY_TAG: country}
         result = _run(instance, JOB, str(partition_key(week, country)), tags)
     return _outcome(country, result, time.monotonic() - started)
+
+
+def _price_in_a_worker(week: date, country: str) -> Outcome:
+    """A worker that is stopped ends: else it would go on with the next country."""
+    try:
+        return price_country(week, country)
+    except KeyboardInterrupt:
+        os._exit(1)
 
 
 def _processes(number: int) -> ProcessPoolExecutor:
@@ -117,7 +125,7 @@ def _run(
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
     run_id = str(uuid4())
     with storage_held_open(Path(instance.root_directory), run_id):
-        return defs.resolve_job_def(job).execute_in_process(
+        result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
             partition_key=partition,
             raise_on_error=False,
@@ -132,6 +140,14 @@ def _run(
                 "dagster/max_retries": "0",
             },
         )
+    if _was_stopped(result):  # which Dagster keeps to itself
+        raise KeyboardInterrupt
+    return result
+
+
+def _was_stopped(result: dg.ExecuteInProcessResult) -> bool:
+    failures = (e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE)
+    return any(f.failure_reason is not None and f.failure_reason.value == "UNEXPECTED_TERMINATION" for f in failures)
 
 
 @contextmanager
