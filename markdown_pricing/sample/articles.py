@@ -59,9 +59,9 @@ CATEGORIES = (
 )
 """Basics (t-shirts, trousers, accessories) stay longer than dresses do and are bought for their price; who needs a
 winter jacket hardly looks at it. Elasticities lie around the mean of 2.6 that Bijmolt, van Heerde & Pieters (2005)
-find in 1,851 estimates, and as wide apart; that basics live longer is Fisher (1997), "What is the right supply
-chain for your product?". Shares are those of launches between the seasons: `_category_for` makes a dress's thirty
-times as large in spring.
+find in 1,851 estimates; that basics live longer is Fisher (1997), "What is the right supply chain for your
+product?". Shares are those of launches between the seasons: `_category_for` makes a dress's thirty times as large
+in spring.
 """
 COLOURS = {"black": 0.25, "white": 0.10, "blue": 0.10, "grey": 0.0, "red": -0.05, "green": -0.15, "yellow": -0.30}
 FABRICS = {"cotton": 0.10, "wool": 0.10, "viscose": 0.0, "linen": -0.05, "polyester": -0.15}
