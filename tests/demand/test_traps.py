@@ -87,14 +87,14 @@ def test_censoring_sales_while_sold_out_are_not_demand():
 
 
 def test_shelf_effect_demand_falls_with_the_stock(sample: Sample):
-    """At a sixteenth and an eighth of today's stock: within 0.08 of the truth, which is further away from no effect.
+    """At 1/32 and 1/16 of today's stock: within 0.08 of the truth, which is further away from no effect.
 
     Take out: in log_linear.py make (0.0, 0.0) of SHELF_BOUNDS.
     """
     twin, of_the_week, model = sample
     found = model.shelf(of_the_week.articles, of_the_week.history, WEEK, SHELF_SHARES)
     some = of_the_week.articles["stock"].to_numpy() > 20
-    for share in (0.0625, 0.125):
+    for share in (0.03125, 0.0625):
         at = int(np.argmin(np.abs(SHELF_SHARES - share)))
         truth = twin.true_shelf()[some, at].mean()
         assert found[some, at].mean() == pytest.approx(truth, abs=0.08)

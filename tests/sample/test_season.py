@@ -138,15 +138,23 @@ def test_history_hides_that_customers_mind_the_price(market: Market, frame: pd.D
 
 
 def test_articles_of_one_category_and_age_still_hide_it(frame: pd.DataFrame):
-    """It is not only that old articles are cheap: at the same age and in the same week the slow ones were."""
-    assert abs(slope_of_log_sales_on_log_price(frame, "age", "week")) < 0.8
+    """It is not only that old articles are cheap: at the same age and in the same week the slow ones were.
+
+    A third of the mean true elasticity, 3, is left of it at most.
+    """
+    assert abs(slope_of_log_sales_on_log_price(frame, "age", "week")) < 1.0
 
 
 def test_the_true_response_shows_when_an_article_is_compared_with_itself(market: Market, frame: pd.DataFrame):
-    """The trap is fair: with effects of article, age and week the slope is the true elasticity, within 0.45."""
+    """The trap is fair: with effects of article, age and week the slope is the true elasticity, within 0.2.
+
+    The mean of those whose price moved: a slope weighs an article by the spread of its prices.
+    """
     true = dict(zip(map(article_id, market.articles.number), market.articles.elasticity, strict=True))
+    sold = frame[frame["units"] > 0]
+    moved = np.log(sold["price"] / sold["list_price"]).groupby(sold["article_id"]).transform("var", ddof=0)
     slope = slope_of_log_sales_on_log_price(frame, "article", "age", "week")
-    assert abs(slope + frame["article_id"].map(true).mean()) < 0.45
+    assert abs(slope + np.average(sold["article_id"].map(true), weights=moved)) < 0.2
 
 
 def test_slow_sellers_were_marked_down_because_they_were_slow(market: Market):
@@ -225,7 +233,7 @@ def test_the_price_decides_how_much_a_season_brings():
     revenue = {name: season[0] / seasons["truth"][0] for name, season in seasons.items()}
     sell_through = {name: season[1] for name, season in seasons.items()}
     assert revenue["holding"] < 0.92
-    assert 0.88 < revenue["ladder"] < 0.96
+    assert 0.85 < revenue["ladder"] < 0.96
     assert 0.4 < sell_through["holding"] < 0.68
     assert sell_through["holding"] < sell_through["ladder"] < sell_through["truth"]
 
