@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MonthLocator
@@ -68,7 +69,8 @@ def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
     axes.plot(weeks, by_week["actual"], color=INK, marker="o", label="sold")
     axes.plot(weeks, by_week["expected"], color=ACCENT, marker="o", label="expected")
     axes.plot(weeks, by_week["naive"], color=PALE, linestyle="--", label="as in the week before")
-    axes.set_ylim(0, 1.1 * by_week[["actual", "expected", "naive"]].max(axis=None) or 1)
+    largest = by_week[["actual", "expected", "naive"]].to_numpy(np.float64).max(initial=0.0)
+    axes.set_ylim(0, 1.1 * largest or 1)
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left")
     _plain(axes)

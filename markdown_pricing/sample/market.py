@@ -240,7 +240,7 @@ def stores_with_stock(stock: IntArray, stores: IntArray) -> IntArray:
 
 
 def article_id(number: int) -> str:
-    """All of one length, so that they sort as the numbers do."""
+    """Of one length, so that they sort as the numbers do, in countries of up to 9,000 articles on sale."""
     return str(1_000_000 + number)
 
 
