@@ -290,7 +290,7 @@ class SellThroughRule:
 
 
 TUNED_RULE = SellThroughRule()
-"""The best of 106, most drawn at random, in all demand families, on seeds 100 to 102, which nothing else is measured on."""
+"""The best of 106, most drawn at random, in all families, on seeds 100 to 102, which nothing else is measured on."""
 
 
 def _recent_rate(situation: Situation, weeks: int) -> FloatArray:
