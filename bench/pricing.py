@@ -1,7 +1,8 @@
 """Do the prices earn more? All tables of the pricing targets, from simulated seasons paired by market.
 
-    python bench/pricing.py [--seeds 5] [--articles 60] [--weeks 26] [--families …] [--models gradient_boosting]
-                            [--only seasons|horizons|lending|shared|plan] [--workers 2] [--out report.html]
+    python bench/pricing.py [--seeds 5] [--first-seed 5] [--articles 60] [--weeks 26] [--families …]
+                            [--models gradient_boosting] [--only seasons|horizons|lending|shared|plan]
+                            [--workers 2] [--out report.html]
 
 - seasons: leads, share of the planner, the gap from the peer closed, rules broken, next week's sales, seconds.
 - horizons: bias by weeks ahead, against the true mean demand, at today's price and 30 % off, all round a year.
@@ -131,14 +132,14 @@ def show_lending(settings: Sequence[Setting], model: str, workers: int) -> None:
     print(as_markdown(by_family(share_of_planner(scores)).T))
 
 
-def show_shared(families: Sequence[str], model: str, seeds: int, weeks: int, workers: int) -> None:
+def show_shared(families: Sequence[str], model: str, seeds: Sequence[int], weeks: int, workers: int) -> None:
     countries = read_countries()
     telling = tuple(countries[code] for code in TELLING)
     settings = [
         Setting(family, countries[code], 30, weeks, seed, told_by=told)
         for family in families
         for code in SMALL
-        for seed in range(seeds)
+        for seed in seeds
         for told in ((), telling)
     ]
     scores, _ = played(settings, (model,), workers)
@@ -185,20 +186,21 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=60)
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=5, help="the market was chosen on 0 to 4")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=["seasons", "horizons", "lending", "shared", "plan"])
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     started = time.perf_counter()
-    country = read_countries()["DEU"]
+    country, seeds = read_countries()["DEU"], range(given.first_seed, given.first_seed + given.seeds)
     settings = [
         Setting(family, country, given.articles, given.weeks, seed)
         for family in given.families
-        for seed in range(given.seeds)
+        for seed in seeds
     ]
     what = (
         f"{', '.join(given.families)}; {country.code}, {given.articles} articles on sale, {given.weeks} weeks, "
-        f"seeds 0 to {given.seeds - 1}"
+        f"seeds {seeds[0]} to {seeds[-1]}"
     )
     print(what)
     if given.only in (None, "plan"):
@@ -213,7 +215,7 @@ def main() -> None:
     if given.only in (None, "lending"):
         show_lending(settings, given.models[0], given.workers)
     if given.only in (None, "shared"):
-        show_shared(given.families, given.models[0], given.seeds, given.weeks, given.workers)
+        show_shared(given.families, given.models[0], seeds, given.weeks, given.workers)
     print(f"\n{time.perf_counter() - started:.0f} s with {given.workers} workers")
 
 
