@@ -194,9 +194,7 @@ def main() -> None:
     started = time.perf_counter()
     country, seeds = read_countries()["DEU"], range(given.first_seed, given.first_seed + given.seeds)
     settings = [
-        Setting(family, country, given.articles, given.weeks, seed)
-        for family in given.families
-        for seed in seeds
+        Setting(family, country, given.articles, given.weeks, seed) for family in given.families for seed in seeds
     ]
     what = (
         f"{', '.join(given.families)}; {country.code}, {given.articles} articles on sale, {given.weeks} weeks, "
