@@ -145,9 +145,7 @@ class LogLinear:
             prior=self.design.prior if shared is None else shared.prior_of(self.design),
         )
         self.beta = np.vstack([fit.by_category, fit.country])
-        self.beta[:, SHELF] = np.clip(self.beta[:, SHELF], *SHELF_BOUNDS)
-        self.beta[:, NOVELTY] = np.clip(self.beta[:, NOVELTY], *NOVELTY_BOUNDS)
-        self._bound_response()
+        self._bound()
         response = slice(len(TO_A_CUT))
         variance = np.einsum("i,cij,j->c", TO_A_CUT, fit.covariance[:, response, response], TO_A_CUT)
         self.elasticity_sd = np.append(np.sqrt(np.maximum(variance, 0.0)), self._unknown_elasticity_sd())
@@ -166,8 +164,10 @@ class LogLinear:
         """Of a category never seen, around its country."""
         return float(np.linalg.norm(TO_A_CUT * self.design.prior.category_sd[: len(TO_A_CUT)]))
 
-    def _bound_response(self) -> None:
-        """No piece of the response is flat or rising; what is added to one is said by its deviation."""
+    def _bound(self) -> None:
+        """Demand falls with the stock and with the price: what is added to a piece is said by its deviation."""
+        self.beta[:, SHELF] = np.clip(self.beta[:, SHELF], *SHELF_BOUNDS)
+        self.beta[:, NOVELTY] = np.clip(self.beta[:, NOVELTY], *NOVELTY_BOUNDS)
         found = elasticities(self.beta[:, PRICE], self.beta[:, SHAPE])
         self.beta[:, SHAPE][:, 1:] += np.clip(found, LEAST_SLOPE, MOST_SLOPE) - found
 
@@ -177,6 +177,7 @@ class LogLinear:
         self.design = Design(list(shared.categories))
         mean = np.broadcast_to(shared.prior_of(self.design).mean, (len(shared.categories), len(self.design.term_names)))
         self.beta = np.vstack([mean, mean.mean(axis=0) if len(mean) else Design().prior.mean])
+        self._bound()
         count = len(self.beta)
         self.elasticity_sd = np.tile(self._unknown_elasticity_sd(), count)
         self.guess, self.spread = np.tile(self.guess[-1], (count, 1)), np.tile(self.spread[-1], count)
