@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincc, gammaln
 
-from markdown_pricing.demand.pooling import fill_sold_out
+from markdown_pricing.demand.pooling import LOG_RANGE, fill_sold_out
 from markdown_pricing.training_data.features import FloatArray, IntArray
 
 BoolArray = NDArray[np.bool_]
@@ -27,7 +27,6 @@ NEWTON_STEPS = 3
 LARGEST_STEP = 1.0
 LARGEST_LEAN = 0.3
 """From mode to mean, in logs: the approximation is for the bulk of a posterior, not for its tails."""
-LOG_RANGE = (-12.0, 14.0)
 SCALING, MOST_SCALINGS = 1.4, 2
 
 

@@ -18,7 +18,6 @@ import pandas as pd
 from markdown_pricing.demand.model import most_important
 from markdown_pricing.training_data.features import (
     Age,
-    Cells,
     FloatArray,
     IntArray,
     Panel,
@@ -82,7 +81,7 @@ class PlainBoosting:
         origin, target = _draw_targets(panel, offered, seed)
         if len(target) < 4 * int(PARAMETERS["min_data_in_leaf"]):
             return
-        columns = _known_at(history, panel, (panel.row[origin], panel.column[origin]))
+        columns = _known_at(history, panel, origin)
         columns |= self._of_the_article(history.iloc[origin])
         columns |= _of_the_week(
             history.iloc[target], week_number(history["week"].iloc[target]), panel.column[target] - panel.column[origin]
@@ -108,10 +107,10 @@ class PlainBoosting:
     ) -> FloatArray:
         if self.trees is None or articles.empty:
             return np.full((*prices.shape, weeks), self.usual)
-        frame = pd.concat([history.loc[history["article_id"].isin(articles["article_id"])], articles])
+        past = history[history["article_id"].isin(articles["article_id"])]
+        frame = pd.concat([past, articles])
         panel = Panel.of(frame)
-        cell = (panel.row[-len(articles) :], panel.column[-len(articles) :])
-        now = _known_at(frame, panel, cell) | self._of_the_article(articles)
+        now = _known_at(frame, panel, np.arange(len(past), len(frame))) | self._of_the_article(articles)
         rungs = prices.shape[1]
         row = np.repeat(np.arange(len(articles)), weeks)
         ahead = np.tile(np.arange(weeks), len(articles))
@@ -204,16 +203,11 @@ def _draw_targets(panel: Panel, offered: "np.ndarray[Any, Any]", seed: int) -> t
     return origin[use], target[use]
 
 
-def _known_at(frame: pd.DataFrame, panel: Panel, cell: Cells) -> dict[str, FloatArray]:
-    """What was known on the Monday of the decisions at `cell`: nothing that the week itself sold."""
-    units, stock, stores = (panel.grid(frame[name]) for name in ("units", "stock", "stores"))
-    ratio = panel.grid(_log_ratio(frame["price"], frame["list_price"]))
-    known = {
-        "stock": stock[cell],
-        "stores": stores[cell],
-        "stock_per_store": stock_per_store(stock, stores)[cell],
-        "list_price": panel.grid(frame["list_price"])[cell],
-    }
+def _known_at(frame: pd.DataFrame, panel: Panel, at: IntArray) -> dict[str, FloatArray]:
+    """What was known on the Monday of the decisions in the rows `at`: nothing that the week itself sold."""
+    cell, decided = (panel.row[at], panel.column[at]), frame.iloc[at]
+    units, ratio = panel.grid(frame["units"]), panel.grid(_log_ratio(frame["price"], frame["list_price"]))
+    stock, stores, list_price = (decided[name].to_numpy(np.float64) for name in ("stock", "stores", "list_price"))
     return {
         **{f"units_{back}": lag(units, cell, back) for back in range(1, LAGS + 1)},
         "mean_4": mean_of_lags(units, cell, 4),
@@ -221,7 +215,10 @@ def _known_at(frame: pd.DataFrame, panel: Panel, cell: Cells) -> dict[str, Float
         "log_ratio_1": lag(ratio, cell, 1),
         "log_ratio_2": lag(ratio, cell, 2),
         LAST_PRICE: mean_of_lags(ratio, cell, 4),
-        **known,
+        "stock": stock,
+        "stores": stores,
+        "stock_per_store": stock_per_store(stock, stores),
+        "list_price": list_price,
     }
 
 

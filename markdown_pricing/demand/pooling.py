@@ -32,10 +32,10 @@ SMALL_STEP = 2e-3
 """Of any effect in logs: smaller ones change no price, and the search is over."""
 ARTICLE_WEIGHT = 0.3
 """Information (about as many units sold) with which an article's effect is held to its category's mean."""
-COUNTRY_LEVEL_SD, LEVEL_SD = 5.0, 1.0
-"""Of the mean level of a country and, around it, of a category: next to nothing is known of either."""
 WEEK_WEIGHT = 150.0
 """The same for the luck of a category's week: a spread of about 0.08 in logs."""
+COUNTRY_LEVEL_SD, LEVEL_SD = 5.0, 1.0
+"""Of the mean level of a country and, around it, of a category: next to nothing is known of either."""
 LEAST_TOLD = 0.02
 """By a week that was sure to sell out, so that a step is never divided by nothing."""
 LOG_RANGE = (-12.0, 14.0)
@@ -108,10 +108,13 @@ class _Effects:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows ordered by category, which is that of the article; `parts` are the categories' (first, end)."""
+    """Rows ordered by category, which is that of the article.
+
+    parts : the rows of each category ; place : (rows,), of the article among its category's
+    """
 
     x: FloatArray
-    article: IntArray
+    place: IntArray
     week: IntArray
     parts: list[slice]
 
@@ -150,7 +153,8 @@ def fit_pooled(
     category = home[article]
     edges = np.searchsorted(category, np.arange(categories + 1))
     parts = [slice(*ends) for ends in pairwise(edges)]
-    rows = _Rows(np.column_stack([x[order], np.ones(len(x))]), article, week[order], parts)
+    place = np.concatenate([np.unique(article[part], return_inverse=True)[1] for part in parts])
+    rows = _Rows(np.column_stack([x[order], np.ones(len(x))]), place, week[order], parts)
     level = _first_level(np.maximum(units, 0.0), article, articles)
     prior = prior.with_mean_level(float(level.mean()))
     effects = _Effects(
@@ -160,11 +164,11 @@ def fit_pooled(
     )
     dispersion = np.full(categories, 0.5)
     for _ in range(MOST_STEPS):
-        curve = rows.times(effects)
-        mu = np.exp(np.clip(effects.of_articles[article] + curve, *LOG_RANGE))
+        log_mean = effects.of_articles[article] + rows.times(effects)
+        mu = np.exp(np.clip(log_mean, *LOG_RANGE))
         demand, told = fill_sold_out(units, censored, mu, dispersion[category])
         w = in_stock * told * mu / (1.0 + dispersion[category] * mu)
-        z = effects.of_articles[article] + curve + (demand - mu) / mu / told
+        z = log_mean + (demand - mu) / mu / told
         gram, rhs = _moments(rows, w, z, len(calendar))
         country, by_category, covariance = _shrunk(gram, rhs, prior, calendar)
         found = _Effects(effects.of_articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
@@ -239,10 +243,9 @@ def _moments(rows: _Rows, w: FloatArray, z: FloatArray, weeks: int) -> tuple[Flo
     terms = rows.x.shape[1]
     gram, rhs = np.zeros((len(rows.parts), terms + weeks, terms + weeks)), np.zeros((len(rows.parts), terms + weeks))
     for part, left, right in zip(rows.parts, gram, rhs, strict=True):
-        x, week, weight = rows.x[part], rows.week[part], w[part]
+        x, week, article, weight = rows.x[part], rows.week[part], rows.place[part], w[part]
         weighted = weight * z[part]
-        ids, article = np.unique(rows.article[part], return_inverse=True)
-        count, every = len(ids), np.arange(len(week))
+        count, every = int(article.max(initial=-1)) + 1, np.arange(len(week))
         by_week = csr_array((weight, (week, every)), (weeks, len(week))) @ x
         left[:terms, :terms] = (x * weight[:, np.newaxis]).T @ x
         left[terms:, :terms], left[:terms, terms:] = by_week, by_week.T
