@@ -15,7 +15,6 @@ import argparse
 import os
 import time
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from itertools import product
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from markdown_pricing.backtest.scores import (
     score,
     share_of_planner,
 )
-from markdown_pricing.backtest.twin import FIRST_WEEK, PEER, PLANNER, Setting, Twin, twin_of
+from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, Twin, twin_of
 from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
@@ -53,8 +52,6 @@ SMALL, TELLING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")
 PLANNED_ARTICLES = 1_000
 HORIZONS = {"1": (0, 1), "2 to 4": (1, 4), "5 to 8": (4, 8), "9 to 12": (8, 12)}
 """Weeks ahead, from and to."""
-WEEKS_BETWEEN_STARTS = 9
-"""Goes all round the year in 52 steps."""
 
 
 def played(
@@ -97,12 +94,11 @@ def show_seasons(scores: pd.DataFrame) -> None:
 
 
 def show_horizons(families: Sequence[str], models: Sequence[str], articles: int, markets: int) -> None:
-    """Expected over true mean demand, less 1, in %; each of a family's `markets` has its own seed and first week."""
+    """Expected over true mean demand, less 1, in %; each of a family's `markets` has a seed and a week of its own."""
     country, longest = read_countries()["DEU"], max(to for _, to in HORIZONS.values())
     rows = []
     for number, (_, family) in enumerate(product(range(markets), families)):
-        week = FIRST_WEEK + timedelta(weeks=number * WEEKS_BETWEEN_STARTS % 52)
-        twin = twin_of(Setting(family, country, articles, longest, number, week))
+        twin = twin_of(Setting(family, country, articles, longest, number))
         rows += [(name, *row) for name in models for row in foretold_and_true(twin, name)]
     columns = ["model", "price", "weeks ahead", "expected", "true"]
     summed = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False).sum()
@@ -198,7 +194,7 @@ def main() -> None:
     ]
     what = (
         f"{', '.join(given.families)}; {country.code}, {given.articles} articles on sale, {given.weeks} weeks, "
-        f"seeds {seeds[0]} to {seeds[-1]}"
+        f"seeds {seeds[0]} to {seeds[-1]}, each from its own week on"
     )
     print(what)
     if given.only in (None, "plan"):

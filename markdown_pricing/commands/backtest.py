@@ -106,7 +106,8 @@ def _simulate(
     what = (
         f"{len(plays)} simulated markets: {', '.join(dict.fromkeys(one.family for one in plays))}; "
         f"{', '.join(dict.fromkeys(one.country.code for one in plays))}, {plays[0].articles} articles on sale, "
-        f"{plays[0].weeks} weeks from {plays[0].week}, seeds 0 to {max(one.seed for one in plays)}. "
+        f"{plays[0].weeks} weeks from {' or '.join(dict.fromkeys(str(one.week) for one in plays))}, "
+        f"seeds 0 to {max(one.seed for one in plays)}. "
         f"markdown-pricing {__version__}"
     )
     if as_json:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from markdown_pricing.backtest.twin import FIRST_WEEK, Setting, twin_of
+from markdown_pricing.backtest.twin import Setting, twin_of
 from markdown_pricing.countries import Country
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.response import KNOTS, LEAST_SLOPE, PIECES, elasticities, pieces_of, used_to
@@ -45,11 +45,11 @@ def test_the_response_is_found_whatever_its_form(family: str):
     twin = twin_of(Setting(family, Country("DEU", "EUR"), articles=60, weeks=1, seed=5))
     articles, history = twin.frames()
     model = LogLinear()
-    model.fit(history, FIRST_WEEK, seed=1)
+    model.fit(history, twin.week, seed=1)
     fresh = (articles["price"] == articles["list_price"]).to_numpy() & (articles["stock"] > 0).to_numpy()
     off = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
     prices = articles[["list_price"]].to_numpy() * (1 - off)
-    units = model.units(articles, history, FIRST_WEEK, prices, 1)[fresh, :, 0]
+    units = model.units(articles, history, twin.week, prices, 1)[fresh, :, 0]
     lift = np.exp(np.log(units / units[:, :1]).mean(axis=0))
     market, rows = twin.market, twin.market.on_sale[fresh]
     used = market.reference[rows, None] / market.articles.price_list[rows, None]
@@ -64,8 +64,8 @@ def test_no_rung_sells_less_than_the_one_above_it():
         twin = twin_of(Setting("threshold_customers", Country("MLT", "EUR"), articles=8, weeks=1, seed=seed))
         articles, history = twin.frames()
         model = LogLinear()
-        model.fit(history, FIRST_WEEK, seed=1)
+        model.fit(history, twin.week, seed=1)
         prices = articles[["list_price"]].to_numpy() * np.linspace(1.2, 0.05, 40)
-        units = model.units(articles, history, FIRST_WEEK, prices, 3)
+        units = model.units(articles, history, twin.week, prices, 3)
         steps = np.diff(np.log(units), axis=1)
         assert (steps >= LEAST_SLOPE * -np.diff(np.log(prices), axis=1)[:, :, None] - 1e-9).all()
