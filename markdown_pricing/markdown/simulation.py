@@ -290,8 +290,8 @@ class SellThroughRule:
 
 
 TUNED_RULE = SellThroughRule()
-"""The best of 151 drawn at random, the last 50 near the best of the others, in all demand families, on seeds 100 to 104,
-which nothing else is measured on."""
+"""The best of 151 drawn at random, the last 50 near the best of the others, in all demand families, on seeds 100 to
+104, which nothing else is measured on."""
 
 
 def _recent_rate(situation: Situation, weeks: int) -> FloatArray:
