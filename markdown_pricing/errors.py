@@ -7,6 +7,7 @@ PricingError
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,14 @@ class Fault:
 
 class PricingError(Exception):
     """Any fault that we understand; its message says what, where and what to do next."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A worker process hands its fault to the command: with the message, not with what __init__ made it of.
+        return type(self)._told, self.args, self.__dict__
+
+    @classmethod
+    def _told(cls, *args: object) -> Self:
+        return cls.__new__(cls, *args)
 
 
 class TransientError(PricingError):

@@ -74,6 +74,22 @@ def test_unknown_names_are_answered_with_those_that_are_known(arguments: list[st
     assert "Traceback" not in done.stderr
 
 
+def test_a_model_that_breaks_its_contract_in_a_worker_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The fault crosses from the process that plays to the command, with all that it says."""
+    (tmp_path / "gloom.py").write_text(
+        "from markdown_pricing.demand.log_linear import LogLinear\n"
+        "class Gloom(LogLinear):\n"
+        "    def units(self, *told):\n"
+        "        return super().units(*told) - 1e9\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = backtest(*SMALL, "--families", "linear_demand", "--models", "gloom:Gloom")
+    assert done.returncode == 1
+    assert "Gloom broke its contract" in done.stderr
+    assert "below 0" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_empty_lake_says_what_to_do(tmp_path: Path):
     (tmp_path / "lake").mkdir()
     done = backtest("--lake", str(tmp_path / "lake"))
