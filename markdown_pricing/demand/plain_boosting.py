@@ -42,7 +42,7 @@ PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.2,
     "learning_rate": 0.08,
-    "num_leaves": 24,
+    "num_leaves": 48,
     "min_data_in_leaf": 30,
     "lambda_l2": 1.0,
     "feature_fraction": 0.8,

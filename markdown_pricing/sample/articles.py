@@ -19,7 +19,7 @@ LONGEST_LIFE_WEEKS = 30
 ARTICLES_PER_LANE = 1000
 """Room for the articles of one lane in the numbering."""
 
-OVERBUYING = 2.25
+OVERBUYING = 2.05
 """Bought over what the buyer expects to sell at list price: an empty shelf is blamed on him, a full one is not."""
 
 HIDDEN_QUALITY_SD, LOCAL_QUALITY_SD = 0.75, 0.30
