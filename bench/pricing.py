@@ -77,18 +77,13 @@ def show_seasons(scores: pd.DataFrame) -> None:
     models = [policy for policy in dict.fromkeys(ahead["policy"]) if policy not in OVER]
     print(as_markdown(ahead[ahead["policy"].isin(models)].set_index(["policy", "over"])))
     print("\n### The gap from the peer to the planner closed, %\n")
-    closed = {"ended": gap_closed(scores), "launched": gap_closed(scores, "revenue_launched")}
-    for which, table in closed.items():
-        families = by_family(table).T
-        print(f"{which}\n\n{as_markdown(families, 1)}\n\nleast of any market: {table.min().round(1).to_dict()}\n")
-    total = {"ended": "revenue", "launched": "revenue_launched"}
-    for which, column in total.items():
-        sums = paired(scores, column).sum()
-        way = {
-            model: round(100 * (sums[model] - sums[PEER]) / (sums[PLANNER] - sums[PEER]), 1) for model in closed[which]
-        }
-        print(f"{which}, all markets summed: {way}")
-    print("\n### Next week's sales, and seconds for training, prediction and plan\n")
+    for which, column in {"ended": "revenue", "launched": "revenue_launched"}.items():
+        closed, sums = gap_closed(scores, column), paired(scores, column).sum()
+        table = by_family(closed).T
+        table["least of any market"] = closed.min()
+        table["all markets summed"] = 100 * (sums[table.index] - sums[PEER]) / (sums[PLANNER] - sums[PEER])
+        print(f"{which}\n\n{as_markdown(table, 1)}\n")
+    print("### Next week's sales, and seconds for training, prediction and plan\n")
     print(as_markdown(forecast_quality(scores), 3))
     print(f"\nRules broken: {scores['broken'].sum()}. Articles without a price: {scores['unpriced'].sum()}.")
 
