@@ -1,6 +1,6 @@
 """Do the prices earn more? All tables of the pricing targets, from simulated seasons paired by market.
 
-    python bench/pricing.py [--seeds 5] [--first-seed 5] [--articles 60] [--weeks 26] [--families …]
+    python bench/pricing.py [--seeds 5] [--first-seed 5] [--articles 160] [--weeks 26] [--families …]
                             [--models gradient_boosting] [--only seasons|horizons|lending|shared|plan]
                             [--workers 2] [--out report.html]
 
@@ -174,7 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--families", nargs="*", default=list(FAMILIES), choices=FAMILIES)
     parser.add_argument("--models", nargs="*", default=["gradient_boosting"])
-    parser.add_argument("--articles", type=int, default=60)
+    parser.add_argument("--articles", type=int, default=160, help="as many as Germany usually has")
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=5, help="the market was chosen on 0 to 4")

@@ -13,6 +13,10 @@ that of docs/etl.md from a `make ui` with MARKDOWN_PRICING_RAW set:
 and that of docs/experiments.md from an `mlflow ui` on trials of one back-test, of which it shows the first two:
 
 .venv/bin/python docs/pictures/take.py --experiments http://localhost:5000
+
+and that of docs/pricing.md from a report of `python bench/pricing.py --only seasons --out report.html`:
+
+.venv/bin/python docs/pictures/take.py --pricing "file://$PWD/report.html"
 """
 
 import argparse
@@ -79,6 +83,15 @@ def experiments(url: str) -> None:
         page.get_by_text("wape_after_cut").first.wait_for()
         beside_its_menus = FloatRect(x=200, y=660, width=905, height=1050)
         page.screenshot(path=HERE / "experiments.png", clip=beside_its_menus)  # the page is never idle
+        browser.close()
+
+
+def pricing(url: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = open_page(browser, url, width=1160, height=910, scale=0.8)
+        page.goto(url)
+        save(page, "backtest")
         browser.close()
 
 
@@ -152,9 +165,9 @@ def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url", help="of the Dagster or MLflow UI")
+    parser.add_argument("url", help="of the Dagster or MLflow UI, or of a report")
     parser.add_argument("week", nargs="?", default=this_week(datetime.now(UTC)).isoformat())
-    pages = {"metronome": metronome, "etl": etl, "experiments": experiments}
+    pages = {"metronome": metronome, "etl": etl, "experiments": experiments, "pricing": pricing}
     for name in pages:
         parser.add_argument(
             f"--{name}", dest="take", action="store_const", const=pages[name], help=f"of docs/{name}.md"
