@@ -97,7 +97,8 @@ def show_horizons(families: Sequence[str], models: Sequence[str], articles: int,
         rows += [(name, *row) for name in models for row in foretold_and_true(twin, name)]
     columns = ["model", "price", "weeks ahead", "expected", "true"]
     summed = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False).sum()
-    print("\n### Bias by weeks ahead, against the true mean demand, %\n")
+    count = markets * len(families)
+    print(f"\n### Bias by weeks ahead, against the true mean demand, %; {count} markets, seeds 0 to {count - 1}\n")
     print(as_markdown((100 * (summed["expected"] / summed["true"] - 1)).unstack(), 1))
 
 
