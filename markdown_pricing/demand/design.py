@@ -211,11 +211,11 @@ def terms_of(
 def shelf(stock: FloatArray, stores: FloatArray) -> FloatArray:
     """Logs of two shares of customers that find their size, (…, 2); 0 on full shelves.
 
-    s/(s + 0.5) at s units a store, and s²/(s² + 1), which falls late and then steeply. Broken assortments slow sales
+    s/(s + 0.35) at s units a store, and s²/(s² + 1), which falls late and then steeply. Broken assortments slow sales
     (Smith & Achabal 1998; Caro & Gallien 2012); the data say how much and how suddenly, by a coefficient for each.
     """
     a_store = np.maximum(stock / stores, 0.05)
-    shares: FloatArray = np.log(np.stack([a_store / (a_store + 0.5), a_store**2 / (a_store**2 + 1.0)], axis=-1))
+    shares: FloatArray = np.log(np.stack([a_store / (a_store + 0.35), a_store**2 / (a_store**2 + 1.0)], axis=-1))
     return shares
 
 
