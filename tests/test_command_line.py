@@ -234,6 +234,31 @@ def test_a_stop_ends_the_whole_round(installation: Installation, workers: str) -
     assert len(begun) <= int(workers)
 
 
+def test_a_stop_that_python_ignores_ends_the_round_after_the_country(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """What a signal's handler raises is lost in a callback of the garbage collector, where nobody can catch it."""
+    (tmp_path / "unlucky.py").write_text(
+        "import os, signal, weakref\n"
+        "from markdown_pricing.demand.log_linear import LogLinear\n"
+        "class Unlucky(LogLinear):\n"
+        "    def fit(self, *told, **named):\n"
+        "        gone = set()\n"
+        "        watch = weakref.ref(gone, lambda _: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "        del gone\n"
+        "        super().fit(*told, **named)\n"
+    )
+    model = {"PYTHONPATH": str(tmp_path), "MARKDOWN_PRICING_MODEL": "unlucky:Unlucky"}
+
+    ended = installation.run("run", "--workers", "1", COUNTRY_GROUP=",".join(COUNTRIES), **model)
+
+    assert ended.returncode == 1
+    assert "Exception ignored in" in ended.stderr
+    assert ended.stderr.endswith("Interrupted.\n")
+    begun = {file.parent.name for file in (installation.lake / "markdown_pricing").rglob("*.parquet")}
+    assert len(begun) == 1
+
+
 def test_no_worker_outlives_the_command(installation: Installation) -> None:
     """A stopped command leaves nothing behind that still writes to the ERP."""
     command = [sys.executable, "-m", "markdown_pricing", "run", "--workers", "2"]

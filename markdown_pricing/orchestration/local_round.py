@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from types import FrameType
@@ -124,6 +125,7 @@ def _run(
     # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
     run_id = str(uuid4())
+    _signal_notes()
     with storage_held_open(Path(instance.root_directory), run_id):
         result = defs.resolve_job_def(job).execute_in_process(
             instance=instance,
@@ -140,12 +142,33 @@ def _run(
                 "dagster/max_retries": "0",
             },
         )
-    if _was_stopped(result):  # which Dagster keeps to itself
+    if _was_stopped(result) or _was_told_to_stop():
         raise KeyboardInterrupt
     return result
 
 
+@cache
+def _signal_notes() -> int:
+    """Where the number of each signal can be read, from the first call on, whatever becomes of the signal.
+
+    Dagster's handlers raise. What is raised in a callback of the garbage collector Python ignores: that stop is lost.
+    """
+    notes, written = os.pipe()
+    for end in (notes, written):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(written)
+    return notes
+
+
+def _was_told_to_stop() -> bool:
+    try:
+        return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(os.read(_signal_notes(), 1024))
+    except BlockingIOError:  # no signal came
+        return False
+
+
 def _was_stopped(result: dg.ExecuteInProcessResult) -> bool:
+    """Which Dagster keeps to itself."""
     failures = (e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE)
     return any(f.failure_reason is not None and f.failure_reason.value == "UNEXPECTED_TERMINATION" for f in failures)
 
