@@ -40,59 +40,44 @@ OPEN_BELOW = """
 """
 
 
-def main(url: str, week: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        lineage(open_page(browser, url, width=2000, height=700, scale=0.8))
-        grid(open_page(browser, url, width=1150, height=2000, scale=0.75))
-        for name, asset, picture in (
-            ("predictions", "markdown_predictions", "Price paths"),
-            ("model", "demand_model", "Expected and actual units"),
-        ):
-            figures(open_page(browser, url, width=1500, height=1700, scale=0.65), name, asset, picture, week)
-        automation(open_page(browser, url, width=1000, height=700))
-        pool(open_page(browser, url, width=1000, height=700))
-        browser.close()
+def dagster(browser: Browser, url: str, week: str) -> None:
+    lineage(open_page(browser, url, width=2000, height=700, scale=0.8))
+    grid(open_page(browser, url, width=1150, height=2000, scale=0.75))
+    for name, asset, picture in (
+        ("predictions", "markdown_predictions", "Price paths"),
+        ("model", "demand_model", "Expected and actual units"),
+    ):
+        figures(open_page(browser, url, width=1500, height=1700, scale=0.65), name, asset, picture, week)
+    automation(open_page(browser, url, width=1000, height=700))
+    pool(open_page(browser, url, width=1000, height=700))
 
 
-def metronome(url: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = open_page(browser, url, width=1400, height=640)
-        page.goto("/runs")
-        page.get_by_text("metronome/job").first.wait_for()
-        save(page, "metronome-runs")
-        page.locator("a[href^='/runs/']", has_text=re.compile("^[0-9a-f]{8}$")).first.click()
-        page.get_by_text("Metronome job").first.wait_for()
-        save(page, "metronome-run")
-        browser.close()
+def metronome(browser: Browser, url: str) -> None:
+    page = open_page(browser, url, width=1400, height=640)
+    page.goto("/runs")
+    page.get_by_text("metronome/job").first.wait_for()
+    save(page, "metronome-runs")
+    page.locator("a[href^='/runs/']", has_text=re.compile("^[0-9a-f]{8}$")).first.click()
+    page.get_by_text("Metronome job").first.wait_for()
+    save(page, "metronome-run")
 
 
-def etl(url: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        lineage(open_page(browser, url, width=2400, height=1200, scale=0.7), "etl-lineage", "raw_sales")
-        browser.close()
+def etl(browser: Browser, url: str) -> None:
+    lineage(open_page(browser, url, width=2400, height=1200, scale=0.7), "etl-lineage", "raw_sales")
 
 
-def experiments(url: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = open_page(browser, url, width=1500, height=1750, scale=0.7)
-        page.goto('/#/compare-runs?runs=RUNS&experiments=["1"]'.replace("RUNS", json.dumps(two_runs(page))))
-        page.get_by_text("wape_after_cut").first.wait_for()
-        beside_its_menus = FloatRect(x=200, y=660, width=905, height=1050)
-        page.screenshot(path=HERE / "experiments.png", clip=beside_its_menus)  # the page is never idle
-        browser.close()
+def experiments(browser: Browser, url: str) -> None:
+    page = open_page(browser, url, width=1500, height=1750, scale=0.7)
+    page.goto('/#/compare-runs?runs=RUNS&experiments=["1"]'.replace("RUNS", json.dumps(two_runs(page))))
+    page.get_by_text("wape_after_cut").first.wait_for()
+    beside_its_menus = FloatRect(x=200, y=660, width=905, height=1050)
+    page.screenshot(path=HERE / "experiments.png", clip=beside_its_menus)  # the page is never idle
 
 
-def pricing(url: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = open_page(browser, url, width=1160, height=910, scale=0.8)
-        page.goto(url)
-        save(page, "backtest")
-        browser.close()
+def pricing(browser: Browser, url: str) -> None:
+    page = open_page(browser, url, width=1160, height=910, scale=0.8)
+    page.goto(url)
+    save(page, "backtest")
 
 
 def two_runs(page: Page) -> list[str]:
@@ -173,7 +158,10 @@ if __name__ == "__main__":
             f"--{name}", dest="take", action="store_const", const=pages[name], help=f"of docs/{name}.md"
         )
     options = parser.parse_args()
-    if options.take:
-        options.take(options.url)
-    else:
-        main(options.url, options.week)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        if options.take:
+            options.take(browser, options.url)
+        else:
+            dagster(browser, options.url, options.week)
+        browser.close()
