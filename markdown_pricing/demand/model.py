@@ -18,6 +18,8 @@ from markdown_pricing.errors import FinalError, UsageError
 FloatArray = NDArray[np.float64]
 
 EVALUATED_WEEKS = 4
+EVALUATED_ARTICLES = 5_000
+"""At most: 5,000 of 20,000 said 0.392 where all say 0.389."""
 HELPERS = frozenset(
     {"backtest", "calendar", "design", "elsewhere", "level", "model", "pooling", "response", "shared", "step_down"}
 )
@@ -156,7 +158,7 @@ class FitReport:
     naive_wape: float
     bias: float
     by_week: pd.DataFrame
-    """week, actual, expected, naive: units of all articles compared"""
+    """week, actual, expected, naive: units of the articles compared"""
 
 
 def evaluate(
@@ -173,10 +175,14 @@ def evaluate(
 
 
 def compare(model: DemandModel, history: pd.DataFrame, week: date) -> FitReport:
-    """The error of a fitted model on the last EVALUATED_WEEKS weeks before `week`, each forecast one week ahead."""
+    """The error of a fitted model on the last EVALUATED_WEEKS weeks before `week`, each forecast one week ahead.
+
+    Of more than EVALUATED_ARTICLES every second, every third, … is compared, by their ids.
+    """
     starts = [week - timedelta(weeks=ahead) for ahead in range(EVALUATED_WEEKS, 0, -1)]
-    of_late = history.loc[history["week"] >= pd.Timestamp(starts[0]), "article_id"].unique()
-    still_sold = history[history["article_id"].isin(of_late)]
+    of_late = np.sort(history.loc[history["week"] >= pd.Timestamp(starts[0]), "article_id"].unique())
+    some = of_late[:: -(-len(of_late) // EVALUATED_ARTICLES) or 1]
+    still_sold = history[history["article_id"].isin(some)]
     compared = pd.concat([_one_week_ahead(model, still_sold, start) for start in starts])
     by_week = compared.groupby("week", as_index=False)[["actual", "expected", "naive"]].sum()
     sold = compared["actual"].abs().sum()

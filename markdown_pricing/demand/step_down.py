@@ -126,11 +126,11 @@ def _own(
     threads: int,
     shared: SharedDemand | None,
 ) -> Choice:
-    in_stock = history[history["stock"] > 0]
-    weeks = in_stock["week"].nunique()
-    if weeks < LEAST_WEEKS or len(in_stock) < LEAST_ROWS:
+    weeks_in_stock = history.loc[history["stock"] > 0, "week"]
+    rows, weeks = len(weeks_in_stock), weeks_in_stock.nunique()
+    if weeks < LEAST_WEEKS or rows < LEAST_ROWS:
         raise NotGoodEnough(
-            f"there is too little history: {len(in_stock)} rows of {weeks} weeks, not {LEAST_ROWS} of {LEAST_WEEKS}"
+            f"there is too little history: {rows} rows of {weeks} weeks, not {LEAST_ROWS} of {LEAST_WEEKS}"
         )
     model = make_model(name)
     model.fit(history, week, seed, threads, shared)

@@ -20,10 +20,15 @@ class ResultMissing(FinalError):
         )
 
 
-def publish_table(lake: Lake, path: str, table: pa.Table) -> None:
-    """Replace the Parquet file at `path`; the same table gives the same bytes."""
+def publish_table(lake: Lake, path: str, *tables: pa.Table) -> None:
+    """Replace the Parquet file at `path` by the rows of `tables`, of one schema; the same tables give the same bytes.
+
+    Each table has row groups of its own, so that it can be read without the others.
+    """
     buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    with pq.ParquetWriter(buffer, tables[0].schema, compression="zstd", write_page_checksum=True) as writer:
+        for table in tables:
+            writer.write_table(table)
     publish_bytes(lake, path, memoryview(buffer.getvalue()).cast("B"))  # hdfs-native takes unsigned bytes only
 
 
@@ -32,11 +37,12 @@ def publish_bytes(lake: Lake, path: str, data: bytes | memoryview) -> None:
     lake.replace(path, data)
 
 
-def read_table(lake: Lake, path: str) -> pa.Table:
+def read_table(lake: Lake, path: str, row_groups: slice = slice(None)) -> pa.Table:
     """Raises ResultMissing, which names the asset to materialise, and CorruptFile."""
     try:
         with lake.reading(path) as file, reading_parquet(lake, path):
-            return pq.ParquetFile(pa.PythonFile(file, mode="r"), page_checksum_verification=True).read()
+            parts = pq.ParquetFile(pa.PythonFile(file, mode="r"), page_checksum_verification=True)
+            return parts.read_row_groups(range(parts.num_row_groups)[row_groups])
     except FileMissing as error:
         raise ResultMissing(error.where, paths.made_by(path)) from error
 

@@ -13,6 +13,7 @@ whole transition, and all (m, c) share it in one matrix product. Where demand fa
 the demand that the stock takes to sell (`shelf.py`), which leaves the diagonals as they are.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +42,7 @@ SmallFloats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Problem:
-    """Articles under the same number and interval of markdowns, weeks_left falling along the articles.
+    """Articles that have to wait as long between markdowns.
 
     price      : (articles, rungs), falling; the first is in force
     allowed    : (articles, rungs, rungs), whether the price may move from the one rung to the other
@@ -68,7 +69,6 @@ class Problem:
     label_cost: FloatArray
     penalty: FloatArray
     tolerated: FloatArray
-    max_markdowns: int
     weeks_between: int
     shelf: Shelf | None = None
     level_sd: FloatArray | None = None
@@ -82,10 +82,29 @@ class Problem:
     def demand_points(self) -> int:
         return DEMAND_POINTS if self.level_sd is None else FEWER_DEMAND_POINTS
 
-    def part(self, rows: slice) -> "Problem":
+    @property
+    def rungs(self) -> IntArray:
+        """(articles,): down to the lowest one that can be moved to."""
+        rungs = np.arange(self.price.shape[1])
+        lowest: IntArray = (rungs * self.allowed.any(axis=1)).max(axis=1)
+        return lowest + 1
+
+    @property
+    def markdowns(self) -> IntArray:
+        """(articles,): more than these are not allowed, or find no rung or no week."""
+        weeks = -(-self.weeks_left // self.weeks_between)
+        markdowns: IntArray = np.minimum(np.minimum(self.left, self.rungs - 1), np.maximum(weeks, 0))
+        return markdowns
+
+    def part(self, rows: IntArray) -> "Problem":
+        """Those articles, without the rungs that none of them can move to."""
         parts = {name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         shelf = None if self.shelf is None else self.shelf.part(rows)
-        return Problem(**{**vars(self), **parts, "shelf": shelf})
+        part = Problem(**{**vars(self), **parts, "shelf": shelf})
+        rungs = int(part.rungs.max(initial=1))
+        return replace(
+            part, price=part.price[:, :rungs], allowed=part.allowed[:, :rungs, :rungs], units=part.units[:, :rungs]
+        )
 
 
 def best_rungs(problem: Problem) -> IntArray:
@@ -94,38 +113,43 @@ def best_rungs(problem: Problem) -> IntArray:
     The path is open: it is what is planned today; next Monday it is planned again from the stock there is then.
     After an article's last week its rung stays as it is.
     """
-    articles, rungs, weeks = problem.units.shape
-    # More than these find no rung or no week.
-    markdowns = min(problem.max_markdowns, rungs - 1, -(-weeks // problem.weeks_between))
+    articles, _, weeks = problem.units.shape
     path = np.zeros((articles, weeks), dtype=np.int64)
-    if markdowns == 0 or weeks == 0:
-        return path
-    waits = min(problem.weeks_between, weeks)
-    per_article = rungs * problem.points * (problem.points + (markdowns + 1) * waits * 3 + markdowns * weeks)
-    batch = max(BATCH_NUMBERS // per_article, 1)
-    for start in range(0, articles, batch):
-        rows = slice(start, start + batch)
+    for rows in _batches(problem):
         part = problem.part(rows)
-        path[rows] = _follow(part, *_expected_values(part, markdowns, waits))
+        path[rows] = _follow(part, *_expected_values(part))
     return path
 
 
-def _expected_values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, SmallFloats]:
+def _batches(problem: Problem) -> Iterator[IntArray]:
+    """The articles that have a choice: like with like, as a batch takes as long as its longest; weeks_left falling."""
+    rungs, markdowns, weeks_left = problem.rungs, problem.markdowns, problem.weeks_left
+    order = np.lexsort((-weeks_left, -rungs, -markdowns))
+    order = order[markdowns[order] > 0]
+    while len(order):
+        most, waits, points = markdowns[order[0]], problem.weeks_between, problem.points
+        an_article = rungs.max() * points * (points + (most + 1) * waits * 3 + most * weeks_left.max())
+        batch = max(BATCH_NUMBERS // int(an_article), 1)
+        rows, order = order[:batch], order[batch:]
+        yield rows[np.argsort(-weeks_left[rows], kind="stable")]
+
+
+def _expected_values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     """`_values` in the mean over what the level may turn out to be.
 
     Each level is valued as if it were known from next week on (Littman, Cassandra & Kaelbling 1995, QMDP): what
     selling another week teaches is worth waiting for, because a markdown can't be taken back.
     """
     if problem.level_sd is None:
-        return _values(problem, markdowns, waits)
+        return _values(problem)
     levels = np.exp(problem.level_sd[..., np.newaxis] * LEVEL_POINTS)
     levels /= levels.mean(axis=-1, keepdims=True)
     first, *others = (
         replace(problem, units=problem.units * level[:, np.newaxis]) for level in np.moveaxis(levels, -1, 0)
     )
-    moved, stayed = _values(first, markdowns, waits)
+    moved, stayed = _values(first)
     for part in others:
-        move, stay = _values(part, markdowns, waits)
+        move, stay = _values(part)
         moved += move
         stayed += stay
     moved /= len(LEVEL_POINTS)
@@ -133,14 +157,15 @@ def _expected_values(problem: Problem, markdowns: int, waits: int) -> tuple[Smal
     return moved, stayed
 
 
-def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, SmallFloats]:
+def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     """What a week is worth when it is begun by a move to a rung, and when it is begun by staying on it.
 
     Both (weeks, articles, rungs, markdowns, stock points): the second for one markdown left, two, …; the first after
     that one is spent.
     """
     articles, rungs, _ = problem.units.shape
-    weeks = int(problem.weeks_left.max(initial=0))
+    weeks, markdowns = int(problem.weeks_left.max()), int(problem.markdowns.max())
+    waits = min(problem.weeks_between, weeks)
     grid = _stock_grid(problem).astype(np.float32)[:, np.newaxis, np.newaxis, :]
     at_price = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis] * grid
     left_over = _left_over_value(problem).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, :]
@@ -159,7 +184,7 @@ def _values(problem: Problem, markdowns: int, waits: int) -> tuple[SmallFloats, 
         transition = _transition(_in_steps(problem, points).astype(np.float32), problem.points)
         # Revenue is price · (stock before - stock after): taken out of the next value, it needs no term of its own.
         after = value[:n].reshape(n, rungs, -1, problem.points) - at_price[:n]
-        sold = after @ transition.swapaxes(-1, -2)
+        sold = after @ transition
         sold += at_price[:n]
         sold = sold.reshape(value[:n].shape)
         move, stay = moved[week, :n], stayed[week, :n]
@@ -208,20 +233,20 @@ def _point_of(problem: Problem, stock: FloatArray) -> FloatArray:
 
 
 def _transition(demand: SmallFloats, stock_points: int) -> SmallFloats:
-    """Where stock goes in a week: (…, from, to) weights over the grid; demand (…, points) in steps of the grid.
+    """Where stock goes in a week: (…, to, from) weights over the grid; demand (…, points) in steps of the grid.
 
-    The column to stock 0 lacks what demand takes beyond the stock: with nothing to sell all values are 0.
+    The row to stock 0 lacks what demand takes beyond the stock: with nothing to sell all values are 0.
     """
-    backwards = np.arange(stock_points, dtype=np.float32)[::-1]
-    kernel = np.zeros((*demand.shape[:-1], stock_points), dtype=np.float32)
+    steps = np.arange(stock_points, dtype=np.float32)
+    padded = np.zeros((*demand.shape[:-1], 2 * stock_points - 1), dtype=np.float32)
+    kernel = padded[..., stock_points - 1 :]
     for point in range(demand.shape[-1]):
-        distance = backwards - demand[..., point, np.newaxis]
+        distance = steps - demand[..., point, np.newaxis]
         np.abs(distance, out=distance)
         np.subtract(1, distance, out=distance)
         kernel += np.maximum(distance, 0, out=distance)
     kernel /= demand.shape[-1]
-    # Row i of the matrix is the kernel backwards, shifted by i, with zeros behind it.
-    padded = np.concatenate([kernel, np.zeros_like(kernel[..., 1:])], axis=-1)
+    # Row i of the matrix is the kernel shifted by i, with zeros before it.
     windows = np.lib.stride_tricks.sliding_window_view(padded, stock_points, axis=-1)
     return np.ascontiguousarray(windows[..., ::-1, :])
 

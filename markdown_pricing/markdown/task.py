@@ -83,7 +83,6 @@ class Task:
         path = np.zeros(touchable.shape, dtype=np.int64)
         for index, own in enumerate(ladders.rules):
             rows = np.flatnonzero((ladders.rule_of == index) & chosen)
-            rows = rows[np.argsort(-season.weeks_left[rows], kind="stable")]
             path[rows] = best_rungs(
                 Problem(
                     price=prices[rows],
@@ -99,7 +98,6 @@ class Task:
                     label_cost=limits.label_cost[rows],
                     penalty=penalty[rows],
                     tolerated=self.tolerated[rows],
-                    max_markdowns=own.max_markdowns,
                     weeks_between=own.weeks_between_markdowns,
                     shelf=None if shelves is None else shelves.part(rows),
                     level_sd=None if self.level_sd is None else self.level_sd[rows],

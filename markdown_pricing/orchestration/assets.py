@@ -108,10 +108,10 @@ def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake
     with final_faults_not_retried(context), measured(context):
         snapshot = find_snapshot(lake, week)
         rows = read_country(lake, snapshot, country, columns_to_read)
-        frame = pricing.make_training_data(rows, week, country)
+        sold = pricing.CountryWeek.of(pricing.make_training_data(rows, week, country), week, country)
         origin = provenance(week.isoformat(), country, snapshot.stamp)
-        path = Results(lake, week, country).keep_training_data(frame, origin)
-        return dg.MaterializeResult(metadata=figures.of_training_data(frame, week, origin, lake.where(path)))
+        path = Results(lake, week, country).keep_training_data(sold, origin)
+        return dg.MaterializeResult(metadata=figures.of_training_data(sold, origin, lake.where(path)))
 
 
 @dg.asset(
@@ -133,8 +133,7 @@ def demand_model(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
         results = Results(lake, week, country)
-        frame, origin = results.training_data()
-        sold = pricing.CountryWeek.of(frame, week, country)
+        sold, origin = results.training_data()
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
         name = champion_or(lake, demand_training.model, demand_training.follow_champion)
         how = name, demand_training.seed, demand_training.threads
@@ -166,10 +165,9 @@ def markdown_predictions(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
         results = Results(lake, week, country)
-        frame, _ = results.training_data()
+        sold, _ = results.training_data()
         model, origin = results.model()
         origin = pricing.priced_under(origin, rules, countries[country])
-        sold = pricing.CountryWeek.of(frame, week, country)
         last_rows = results.last_rows()
         recommendations = pricing.price_articles(
             sold, model, countries[country], rules, origin, context.run.run_id, datetime.now(UTC), last_rows

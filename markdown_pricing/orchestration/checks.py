@@ -21,7 +21,6 @@ from markdown_pricing.orchestration.faults import do_not_retry
 from markdown_pricing.orchestration.figures import ERROR, GRADE, NAIVE_ERROR, WHY_THIS_GRADE
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
 from markdown_pricing.orchestration.results import Results
-from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.weeks import ONE_WEEK
 
 ERROR_UP = 1.5
@@ -44,8 +43,7 @@ DESCRIPTIONS = {
 
 def acceptance_of(results: Results, rules: RuleBook, country: Country, rows: pd.DataFrame) -> dict[str, list[Fault]]:
     """The faults of a country's rows by check; an empty list for each that passes."""
-    frame, _ = results.training_data()
-    articles = CountryWeek.of(frame, results.week, results.country).articles
+    articles = results.articles()
     dropped = check_number_of_rows(len(rows), results.rows_of_last_other_week())
     return {
         EVERY_ARTICLE: check_every_article_has_a_row(rows, articles),

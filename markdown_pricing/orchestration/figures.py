@@ -15,7 +15,7 @@ from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.markdown.changes import Stability
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.automation import STAMP, SUPERSEDED_BY
-from markdown_pricing.pricing import LearntTogether
+from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
 
 IMPORTANT_FEATURES = 12
@@ -30,14 +30,13 @@ LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 Metadata = dict[str, Any]
 
 
-def of_training_data(frame: pd.DataFrame, week: date, origin: Provenance, uri: str) -> Metadata:
-    now = frame["week"] == pd.Timestamp(week)
+def of_training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
     return {
-        "Articles to price": int(now.sum()),
-        "Articles with history": int(frame.loc[~now, "article_id"].nunique()),
-        "Weeks of history": int(frame.loc[~now, "week"].nunique()),
-        "Sold-out weeks": int(frame["censored"].sum()),
-        "dagster/row_count": len(frame),
+        "Articles to price": len(sold.articles),
+        "Articles with history": int(sold.history["article_id"].nunique()),
+        "Weeks of history": int(sold.history["week"].nunique()),
+        "Sold-out weeks": int(sold.history["censored"].sum() + sold.articles["censored"].sum()),
+        "dagster/row_count": len(sold.history) + len(sold.articles),
         **_origin(origin, uri),
     }
 

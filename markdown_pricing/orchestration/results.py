@@ -25,6 +25,7 @@ from markdown_pricing.lake.publish import (
 from markdown_pricing.lake.snapshot import CorruptFile
 from markdown_pricing.markdown.changes import RULES_VERSION
 from markdown_pricing.markdown.recommendation import ROW_COLUMNS
+from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
@@ -38,16 +39,23 @@ class Results:
     week: date
     country: str
 
-    def keep_training_data(self, frame: pd.DataFrame, origin: Provenance) -> str:
-        return self._keep(paths.training_data_file(self.week, self.country), frame, origin)
+    def keep_training_data(self, sold: CountryWeek, origin: Provenance) -> str:
+        """The articles to price are the file's last row group: who asks for them alone reads no history."""
+        return self._keep(paths.training_data_file(self.week, self.country), origin, sold.history, sold.articles)
 
-    def training_data(self) -> tuple[pd.DataFrame, Provenance]:
-        return self._read(paths.training_data_file(self.week, self.country))
+    def training_data(self) -> tuple[CountryWeek, Provenance]:
+        history, origin = self._read(paths.training_data_file(self.week, self.country), slice(None, -1))
+        return CountryWeek(self.week, self.country, history, self.articles()), origin
+
+    def articles(self) -> pd.DataFrame:
+        """The articles to price."""
+        articles, _ = self._read(paths.training_data_file(self.week, self.country), slice(-1, None))
+        return articles
 
     def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, origin: Provenance) -> str:
         # The rows come last: who sees them finds their price paths beside them.
-        self._keep(paths.price_paths_file(self.week, self.country), path, origin)
-        return self._keep(paths.predictions_file(self.week, self.country), rows, origin)
+        self._keep(paths.price_paths_file(self.week, self.country), origin, path)
+        return self._keep(paths.predictions_file(self.week, self.country), origin, rows)
 
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
@@ -110,14 +118,16 @@ class Results:
                 return KeptModel(model, origin.demand_model, week, origin.version)
         return None
 
-    def _keep(self, path: str, frame: pd.DataFrame, origin: Provenance) -> str:
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        metadata = {**(table.schema.metadata or {}), PROVENANCE_KEY: origin.to_json().encode()}
-        publish_table(self.lake, path, table.replace_schema_metadata(metadata))
+    def _keep(self, path: str, origin: Provenance, *frames: pd.DataFrame) -> str:
+        """`frames` are rows of one frame, each in row groups of its own."""
+        tables = [pa.Table.from_pandas(frame, preserve_index=False) for frame in frames]
+        schema = pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
+        schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: origin.to_json().encode()})
+        publish_table(self.lake, path, *(table.cast(schema) for table in tables))
         return path
 
-    def _read(self, path: str) -> tuple[pd.DataFrame, Provenance]:
-        table = read_table(self.lake, path)
+    def _read(self, path: str, row_groups: slice = slice(None)) -> tuple[pd.DataFrame, Provenance]:
+        table = read_table(self.lake, path, row_groups)
         return table.to_pandas(), Provenance.from_json(table.schema.metadata[PROVENANCE_KEY].decode())
 
 

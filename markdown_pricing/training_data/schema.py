@@ -206,7 +206,7 @@ def _frame(table: pa.Table, columns: dict[str, _Column], snapshot: int) -> pd.Da
     for name in COLUMNS:
         values = columns[name].values[order]
         if name in TEXTS:
-            data[name] = pd.Series(np.asarray(columns[name].texts)[values], dtype="str")
+            data[name] = pc.take(columns[name].texts, pa.array(values)).to_pandas()
         elif name in WEEKS:
             data[name] = values.astype("datetime64[D]").astype("datetime64[s]")
         elif name == "units":
@@ -216,5 +216,5 @@ def _frame(table: pa.Table, columns: dict[str, _Column], snapshot: int) -> pd.Da
             data[name] = values
     # In one order: models sum over columns, and sums of floats depend on it.
     attributes = sorted(name for name in table.column_names if name.startswith(ATTRIBUTE_PREFIX))
-    kept = table.select(attributes).to_pandas().take(order).reset_index(drop=True)
-    return pd.concat([pd.DataFrame(data), kept], axis=1) if attributes else pd.DataFrame(data)
+    data |= {name: pc.take(table[name].combine_chunks(), pa.array(order)).to_pandas() for name in attributes}
+    return pd.DataFrame(data, copy=False)  # else pandas copies all columns once more, into blocks

@@ -190,6 +190,15 @@ def test_what_is_missing_names_the_asset_that_makes_it(lake: Lake) -> None:
         read_table(lake, PREDICTIONS)
 
 
+def test_a_table_is_read_without_those_that_were_published_with_it(lake: Lake) -> None:
+    """A large country's articles to price are asked for without its two years of history."""
+    publish_table(lake, PREDICTIONS, sales(1000), sales(3))
+
+    assert read_table(lake, PREDICTIONS, slice(-1, None)).equals(sales(3))
+    assert read_table(lake, PREDICTIONS, slice(None, -1)).equals(sales(1000))
+    assert read_table(lake, PREDICTIONS).num_rows == row_count(lake, PREDICTIONS) == 1003
+
+
 def test_a_result_that_is_no_parquet_is_named(lake: Lake) -> None:
     """Somebody has touched it by hand."""
     put(lake, PREDICTIONS, b"hello")

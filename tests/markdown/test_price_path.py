@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from markdown_pricing.countries import Country
-from markdown_pricing.markdown import task
+from markdown_pricing.markdown import dynamic_programme, task
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.price_path import BadUnits, Ladders, candidate_prices, evaluate_path
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
@@ -268,6 +268,24 @@ def test_units_that_cannot_be_planned_with_are_refused(expected: str, spoil: obj
 
     with pytest.raises(BadUnits, match=expected):
         plan(ladders, spoil(demand(ladders)), np.array([0.2]))
+
+
+def test_an_article_is_planned_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever others are planned with it: more weeks, more rungs or more markdowns left; and in whatever parts."""
+    marked_down = {-4: 49.99, -3: 39.99, 0: 39.99}
+    kinds = [
+        article(prices, weeks_left=weeks, stock=stock, salvage=salvage)
+        for prices, weeks, stock, salvage in product((49.99, marked_down), (1, 3, 9, 20), (80, 400), (5.0, 30.0))
+    ]
+    ladders, together = plan_of(*kinds)
+
+    alone = [plan_of(kind)[1].best.rungs[0] for kind in kinds]
+
+    assert len({tuple(rungs) for rungs in together.best.rungs}) > 8
+    for rungs, of_one in zip(together.best.rungs, alone, strict=True):
+        assert np.array_equal(rungs[: len(of_one)], of_one)
+    monkeypatch.setattr(dynamic_programme, "BATCH_NUMBERS", 20_000)
+    assert np.array_equal(plan(ladders, demand(ladders), np.full(len(kinds), 0.2)).best.rungs, together.best.rungs)
 
 
 def test_sixty_weeks_are_planned_beside_one() -> None:
