@@ -49,6 +49,7 @@ types: .venv/dev
 
 bench: .venv/dev
 	@$(BIN)/python bench/one_country.py
+	@$(BIN)/python bench/price_paths.py
 	@$(BIN)/python bench/pricing.py
 
 metronome-demo: .venv/dev

@@ -22,11 +22,9 @@ sys.path.insert(0, str(PROJECT))
 
 from tests.hdfs.cluster import HADOOP_2, HADOOP_3, mini_hdfs  # noqa: E402
 from tests.postgres.server import postgres_server  # noqa: E402
-from tests.system.kills import Tally, kill_and_retry, shop  # noqa: E402
+from tests.system.kills import Shop, Tally, kill_and_retry, shop  # noqa: E402
 from tests.system.moments import AfterEvent, AtRandom, AtTheCommit, InAPublish, Moment  # noqa: E402
 
-STEP_EVENTS = 14
-"""Of a run that is not killed: seven steps, each begins and ends."""
 ARTICLES = 20
 
 
@@ -39,11 +37,11 @@ def lake_url(kind: str, folder: Path) -> Iterator[str]:
         yield f"{cluster.url}/lake"
 
 
-def moments(run: int, seconds: float, dice: random.Random) -> Iterator[Moment]:
-    """Of the run with that number; an undisturbed one takes so many seconds."""
-    yield AfterEvent(1 + run % STEP_EVENTS)
-    yield AtRandom(dice.uniform(0, seconds / 2))
-    yield AtRandom(dice.uniform(0, seconds / 2))
+def moments(run: int, here: Shop, dice: random.Random) -> Iterator[Moment]:
+    """Of the run with that number."""
+    yield AfterEvent(1 + run % len(here.boundaries))
+    yield AtRandom(dice.uniform(0, here.seconds / 2))
+    yield AtRandom(dice.uniform(0, here.seconds / 2))
     yield dice.choice([InAPublish(1), InAPublish(2), AtTheCommit(after=False), AtTheCommit(after=True)])
 
 
@@ -59,13 +57,16 @@ def kill_on(kills: int, seed: int, lake: str, countries: str) -> Tally:
         while sum(tally.kills.values()) < kills:
             code = codes[tally.runs % len(codes)]
             here.forget(code)
-            kill_and_retry(here, code, list(moments(tally.runs, here.seconds, dice)), tally)
+            kill_and_retry(here, code, list(moments(tally.runs, here, dice)), tally)
             if here.results(code) != undisturbed[code]:
                 tally.violations.append(f"{code}: run {tally.runs} ended otherwise than an undisturbed one")
             tally.leftovers += here.leftovers_of_a_day()
             if here.leftovers_of_a_day():
                 tally.violations.append(f"{code}: an unfinished file older than a day remains")
             print(f"{sum(tally.kills.values())} kills, {len(tally.violations)} violations", file=sys.stderr)
+        if tally.runs >= len(here.boundaries):
+            spared = [boundary for boundary in here.boundaries if boundary not in tally.kills]
+            tally.violations += [f"nobody was killed when {boundary}" for boundary in spared]
     return tally
 
 

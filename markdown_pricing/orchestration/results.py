@@ -10,7 +10,7 @@ import pyarrow as pa
 from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import DemandModel, make_model
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
-from markdown_pricing.errors import TransientError
+from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
@@ -31,6 +31,15 @@ from markdown_pricing.provenance import Provenance
 PROVENANCE_KEY = b"markdown_pricing.provenance"
 
 
+class KeptOtherwise(FinalError):
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"{where} was kept by an earlier version, in another order. Materialise training_data of that week and "
+            "country again."
+        )
+
+
 @dataclass(frozen=True)
 class Results:
     """What one country of one week has on the lake."""
@@ -48,8 +57,11 @@ class Results:
         return CountryWeek(self.week, self.country, history, self.articles()), origin
 
     def articles(self) -> pd.DataFrame:
-        """The articles to price."""
-        articles, _ = self._read(paths.training_data_file(self.week, self.country), slice(-1, None))
+        """The articles to price; raises KeptOtherwise."""
+        path = paths.training_data_file(self.week, self.country)
+        articles, _ = self._read(path, slice(-1, None))
+        if not (articles["week"] == pd.Timestamp(self.week)).all():
+            raise KeptOtherwise(self.lake.where(path))
         return articles
 
     def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, origin: Provenance) -> str:

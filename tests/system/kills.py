@@ -39,6 +39,7 @@ from markdown_pricing.settings import Settings
 from tests.system.moments import BOUNDARIES, ENDS_WITHIN_S, AfterEvent, Moment
 
 WEEK = date(2026, 2, 9)
+BEGAN, DONE = "began", "was done"
 FILES = (paths.training_data_file, paths.model_file, paths.price_paths_file, paths.predictions_file)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -121,12 +122,18 @@ class Shop:
         assert self.status(run) == DagsterRunStatus.SUCCESS, self.why_failed(run)
         return self.results(country)
 
+    @property
+    def boundaries(self) -> list[str]:
+        """Where each step of a run begins and ends, as many as the step events of an undisturbed one."""
+        steps = create_execution_plan(self.job, run_config=QUIET).step_keys_to_execute
+        return [f"{step} {what}" for step in steps for what in (BEGAN, DONE)]
+
     def last_boundary(self, run: dg.DagsterRun) -> str:
         """The last step event that the run has recorded."""
         entries = self.instance.all_logs(run.run_id, set(BOUNDARIES))
         event = entries[-1].dagster_event
         assert event is not None
-        return f"{event.step_key} {'began' if event.event_type == DagsterEventType.STEP_START else 'was done'}"
+        return f"{event.step_key} {BEGAN if event.event_type == DagsterEventType.STEP_START else DONE}"
 
     def why_failed(self, run: dg.DagsterRun) -> str:
         entries = self.instance.all_logs(run.run_id)
