@@ -93,7 +93,7 @@ class Problem:
     def markdowns(self) -> IntArray:
         """(articles,): more than these are not allowed, or find no rung or no week."""
         weeks = -(-self.weeks_left // self.weeks_between)
-        markdowns: IntArray = np.minimum(np.minimum(self.left, self.rungs - 1), np.maximum(weeks, 0))
+        markdowns: IntArray = np.minimum(np.minimum(self.left, self.rungs - 1), weeks)
         return markdowns
 
     def part(self, rows: IntArray) -> "Problem":
@@ -160,6 +160,7 @@ def _expected_values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
 def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     """What a week is worth when it is begun by a move to a rung, and when it is begun by staying on it.
 
+    weeks_left has to fall along the articles: those that are still sold in a week are the first of them.
     Both (weeks, articles, rungs, markdowns, stock points): the second for one markdown left, two, …; the first after
     that one is spent.
     """
