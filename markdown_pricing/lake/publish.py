@@ -39,10 +39,15 @@ def publish_bytes(lake: Lake, path: str, data: bytes | memoryview) -> None:
 
 def read_table(lake: Lake, path: str, row_groups: slice = slice(None)) -> pa.Table:
     """Raises ResultMissing, which names the asset to materialise, and CorruptFile."""
+    return read_tables(lake, path, row_groups)[0]
+
+
+def read_tables(lake: Lake, path: str, *row_groups: slice) -> list[pa.Table]:
+    """A table for each, all of one file, whoever replaces it meanwhile; raises as `read_table` does."""
     try:
         with lake.reading(path) as file, reading_parquet(lake, path):
             parts = pq.ParquetFile(pa.PythonFile(file, mode="r"), page_checksum_verification=True)
-            return parts.read_row_groups(range(parts.num_row_groups)[row_groups])
+            return [parts.read_row_groups(range(parts.num_row_groups)[groups]) for groups in row_groups]
     except FileMissing as error:
         raise ResultMissing(error.where, paths.made_by(path)) from error
 

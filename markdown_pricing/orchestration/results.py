@@ -19,6 +19,7 @@ from markdown_pricing.lake.publish import (
     publish_table,
     read_bytes,
     read_table,
+    read_tables,
     row_count,
     weeks_with_predictions,
 )
@@ -29,6 +30,8 @@ from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
+HISTORY, TO_PRICE = slice(None, -1), slice(-1, None)
+"""Row groups of training data."""
 
 
 class KeptOtherwise(FinalError):
@@ -53,15 +56,19 @@ class Results:
         return self._keep(paths.training_data_file(self.week, self.country), origin, sold.history, sold.articles)
 
     def training_data(self) -> tuple[CountryWeek, Provenance]:
-        history, origin = self._read(paths.training_data_file(self.week, self.country), slice(None, -1))
-        return CountryWeek(self.week, self.country, history, self.articles()), origin
+        """Raises KeptOtherwise."""
+        path = paths.training_data_file(self.week, self.country)
+        history, articles = read_tables(self.lake, path, HISTORY, TO_PRICE)
+        return CountryWeek(self.week, self.country, history.to_pandas(), self._to_price(articles)), _origin_of(history)
 
     def articles(self) -> pd.DataFrame:
         """The articles to price; raises KeptOtherwise."""
-        path = paths.training_data_file(self.week, self.country)
-        articles, _ = self._read(path, slice(-1, None))
+        return self._to_price(read_table(self.lake, paths.training_data_file(self.week, self.country), TO_PRICE))
+
+    def _to_price(self, table: pa.Table) -> pd.DataFrame:
+        articles = table.to_pandas()
         if not (articles["week"] == pd.Timestamp(self.week)).all():
-            raise KeptOtherwise(self.lake.where(path))
+            raise KeptOtherwise(self.lake.where(paths.training_data_file(self.week, self.country)))
         return articles
 
     def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, origin: Provenance) -> str:
@@ -138,9 +145,13 @@ class Results:
         publish_table(self.lake, path, *(table.cast(schema) for table in tables))
         return path
 
-    def _read(self, path: str, row_groups: slice = slice(None)) -> tuple[pd.DataFrame, Provenance]:
-        table = read_table(self.lake, path, row_groups)
-        return table.to_pandas(), Provenance.from_json(table.schema.metadata[PROVENANCE_KEY].decode())
+    def _read(self, path: str) -> tuple[pd.DataFrame, Provenance]:
+        table = read_table(self.lake, path)
+        return table.to_pandas(), _origin_of(table)
+
+
+def _origin_of(table: pa.Table) -> Provenance:
+    return Provenance.from_json(table.schema.metadata[PROVENANCE_KEY].decode())
 
 
 @dataclass(frozen=True)
