@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"declared", "errors", "weeks", "countries", "holidays"}
+BASE = {"columns", "declared", "errors", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
+    "columns": set(),
     "declared": set(),
     "errors": set(),
     "weeks": {"errors"},
