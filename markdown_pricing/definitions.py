@@ -21,9 +21,10 @@ from markdown_pricing.orchestration.assets import (
     shared_demand,
     training_data,
 )
-from markdown_pricing.orchestration.automation import SHARED, SNAPSHOT, jobs_of_a_round, weekly_round
+from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight, ready_for_the_round, tidy_lake
+from markdown_pricing.orchestration.names import ETL_JOB, SHARED, SNAPSHOT
 from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
 from markdown_pricing.preflight import findings
@@ -80,7 +81,7 @@ def snapshot_of(
     from markdown_pricing.orchestration import etl
 
     made = etl.training_data_from(settings.raw_url, settings.spark_submit or etl.ON_THIS_MACHINE, weeks)
-    job = dg.define_asset_job(etl.ETL_JOB, dg.AssetSelection.assets(SNAPSHOT), description="The snapshot, by Spark.")
+    job = dg.define_asset_job(ETL_JOB, dg.AssetSelection.assets(SNAPSHOT), description="The snapshot, by Spark.")
     return [*etl.raw_tables(), made], [job], [etl.weekly_etl(job)]
 
 

@@ -22,9 +22,9 @@ from markdown_pricing.markdown.acceptance import refuse_unless_acceptable
 from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
-from markdown_pricing.orchestration.automation import REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.checks import acceptance_of
 from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.needs import measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
@@ -33,8 +33,6 @@ from markdown_pricing.provenance import code_version, provenance
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import parse_week
 
-POOL = "country_runs"
-GROUP = "markdown_pricing"
 OWNERS = ["team:pricing"]
 
 markdown_training_data = dg.AssetSpec(

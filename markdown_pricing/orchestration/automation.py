@@ -20,19 +20,26 @@ from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, W
 
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
+from markdown_pricing.orchestration.names import (
+    COUNTRY_TAG,
+    JOB,
+    LATE,
+    LIMIT_REACHED,
+    OPENED,
+    PRIORITY_TAG,
+    REFRESH,
+    ROUND_TAG,
+    SHARED,
+    SHARED_JOB,
+    SNAPSHOT,
+    STAMP,
+    STAMP_TAG,
+    WEEK_TAG,
+    WITHOUT_IT,
+    WITHOUT_SHARED_TAG,
+)
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
 from markdown_pricing.weeks import due_weeks
-
-JOB, SHARED_JOB = "markdown_pricing", "shared_demand"
-SNAPSHOT = dg.AssetKey("markdown_training_data")
-SHARED = dg.AssetKey("shared_demand")
-REFRESH = dg.AssetKey("erp_refresh")
-
-OPENED, LATE, STAMP, SUPERSEDED_BY = "Opened", "Late", "Snapshot", "Superseded by week"
-ROUND_TAG, WEEK_TAG, COUNTRY_TAG = "markdown/round", "markdown/week", "markdown/country"
-STAMP_TAG = "markdown/snapshot"
-WITHOUT_SHARED_TAG = "markdown/without_shared_demand"
-"""Why a country was started without what the countries share."""
 
 LATE_AFTER = timedelta(hours=24)
 ROUND_LIMIT = timedelta(hours=24)
@@ -199,7 +206,7 @@ def _shared_demand_of(
             run_key=f"{round_name}:{SHARED_JOB}",
             job_name=SHARED_JOB,
             partition_key=snapshot.week.isoformat(),
-            tags={**tags, "dagster/priority": "1000"},
+            tags={**tags, PRIORITY_TAG: "1000"},
         )
     unfinished = _unfinished(runs)
     if not unfinished:
@@ -209,7 +216,7 @@ def _shared_demand_of(
         return _Shared(wait=f"The round {round_name} waits for what the countries share, since {began:%H:%M} UTC.")
     why = f"it took longer than {SHARED_LIMIT}"
     if _end_for_good(instance, unfinished, f"Cancelled: {why}. The countries start without it."):
-        metadata = {"Countries start without it": f"{round_name}: {why}"}  # no stamp: it settles nothing
+        metadata = {WITHOUT_IT: f"{round_name}: {why}"}  # no stamp: it settles nothing
         event = dg.AssetObservation(SHARED, partition=snapshot.week.isoformat(), metadata=metadata)
         instance.report_runless_asset_event(event)
     return _Shared(without=why)
@@ -248,7 +255,7 @@ def _run_requests(
                 WEEK_TAG: week.isoformat(),
                 COUNTRY_TAG: country,
                 STAMP_TAG: snapshot.stamp,
-                "dagster/priority": str(len(longest_first) - place),
+                PRIORITY_TAG: str(len(longest_first) - place),
                 **({WITHOUT_SHARED_TAG: without_shared} if without_shared else {}),
             },
         )
@@ -334,7 +341,7 @@ def _wait_or_end(
         return f"The round {round_name} has had its day and is being cancelled."
     countries = sorted({run.tags.get(COUNTRY_TAG, "?") for run in left})
     week = date.fromisoformat(round_name.partition("@")[0])
-    _observe(instance, week, {"Round limit reached": f"{began.isoformat()}: cancelled {', '.join(countries)}"})
+    _observe(instance, week, {LIMIT_REACHED: f"{began.isoformat()}: cancelled {', '.join(countries)}"})
     return f"The round {round_name} has had its day: cancelled {', '.join(countries)}. They are not retried."
 
 

@@ -19,6 +19,14 @@ from markdown_pricing.markdown.acceptance import (
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.faults import do_not_retry
 from markdown_pricing.orchestration.figures import ERROR, GRADE, NAIVE_ERROR, WHY_THIS_GRADE
+from markdown_pricing.orchestration.names import (
+    EVERY_ARTICLE,
+    MODEL,
+    NOT_A_TENTH_LESS,
+    NOT_HALVED,
+    PREDICTIONS,
+    RULES_KEPT,
+)
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
 from markdown_pricing.orchestration.results import Results
 from markdown_pricing.weeks import ONE_WEEK
@@ -27,12 +35,6 @@ ERROR_UP = 1.5
 """A model's error over that of an earlier week, from which it is said."""
 WEEKS_BACK = 8
 
-EVERY_ARTICLE, NOT_HALVED, NOT_A_TENTH_LESS, RULES_KEPT = (
-    "every_article_has_a_row",
-    "rows_not_halved",
-    "rows_not_down_a_tenth",
-    "new_prices_keep_the_rules",
-)
 DESCRIPTIONS = {
     EVERY_ARTICLE: "Each article of the snapshot has a row. Blocks the refresh.",
     NOT_HALVED: "At least half as many rows as in the country's last other week. Blocks the refresh.",
@@ -61,7 +63,7 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
         specs = [
             dg.AssetCheckSpec(
                 name,
-                asset="markdown_predictions",
+                asset=PREDICTIONS,
                 blocking=name != NOT_A_TENTH_LESS,
                 description=description,
                 partitions_def=partitions,
@@ -88,20 +90,20 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
             for name, faults in faults_by_check.items():
                 yield _result(name, faults)
 
-        @dg.asset_check(asset="demand_model", partitions_def=partitions)
+        @dg.asset_check(asset=MODEL, partitions_def=partitions)
         def error_near_the_naive_forecast(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             """The model foretells the last weeks about as well as last week's value does, or better. Warns."""
             key = str(context.op_execution_context.partition_key)
             return _compare_with_naive(_latest_figures(context.instance, key))
 
-        @dg.asset_check(asset="demand_model", partitions_def=partitions)
+        @dg.asset_check(asset=MODEL, partitions_def=partitions)
         def error_not_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             """The model's error is at most half above that of the country's last other week. Warns."""
             week, country = week_and_country_of(context.op_execution_context)
             now = _latest_figures(context.instance, str(partition_key(week, country)))
             return _compare_with_last(now.get(ERROR), _error_of_last_other_week(context.instance, week, country))
 
-        @dg.asset_check(asset="demand_model", partitions_def=partitions)
+        @dg.asset_check(asset=MODEL, partitions_def=partitions)
         def the_countrys_own_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             """The prices rest on the country's own model of this week, grade A; else it says on what and why. Warns."""
             figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key))
@@ -131,7 +133,7 @@ def _result(name: str, faults: Iterable[Fault]) -> dg.AssetCheckResult:
 
 
 def _latest_figures(instance: dg.DagsterInstance, partition: str) -> dict[str, object]:
-    wanted = dg.AssetRecordsFilter(dg.AssetKey("demand_model"), asset_partitions=[partition])
+    wanted = dg.AssetRecordsFilter(MODEL, asset_partitions=[partition])
     records = instance.fetch_materializations(wanted, limit=1).records
     event = records[0].asset_materialization if records else None
     return {label: value.value for label, value in event.metadata.items()} if event else {}

@@ -8,12 +8,10 @@ import dagster as dg
 from dagster._core.run_coordinator.base import SubmitRunContext
 from dagster._serdes import ConfigurableClassData
 
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, WEEK_TAG
-from markdown_pricing.orchestration.faults import CODE_TAG
-from markdown_pricing.orchestration.needs import MEASURED_TAG, Limits, Need, most, need_of, tags_of, uses
+from markdown_pricing.orchestration.names import CODE_TAG, COUNTRY_TAG, MEASURED_TAG, PARTITION_TAG, WEEK_TAG
+from markdown_pricing.orchestration.needs import Limits, Need, most, need_of, tags_of, uses
 from markdown_pricing.weeks import parse_week
 
-PARTITION_TAG = "dagster/partition"
 Tags = Mapping[str, Any]
 
 

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, WEEK_TAG
 from markdown_pricing.orchestration.checks import DESCRIPTIONS
-from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
 from markdown_pricing.orchestration.figures import LEAD_OVER_KEEP
+from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
 
-PREDICTIONS = dg.AssetKey("markdown_predictions")
 LONGEST_REASON = 300
 
 

@@ -14,12 +14,11 @@ from markdown_pricing.etl.raw import RAW, BadRawTables
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration import columns
-from markdown_pricing.orchestration.automation import SNAPSHOT, WEEK_TAG, of_snapshot
+from markdown_pricing.orchestration.automation import of_snapshot
 from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.names import GROUP, SNAPSHOT, WEEK_TAG
 from markdown_pricing.weeks import monday_of, parse_week
 
-ETL_JOB = "etl"
-GROUP = "markdown_pricing"
 ON_THIS_MACHINE = (sys.executable,)
 
 

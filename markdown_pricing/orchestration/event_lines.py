@@ -13,8 +13,8 @@ from dagster import DagsterEventType
 from dagster._core.log_manager import LOG_RECORD_METADATA_ATTR
 
 from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, STAMP, SUPERSEDED_BY, WEEK_TAG
 from markdown_pricing.orchestration.figures import ERROR, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, NAIVE_ERROR
+from markdown_pricing.orchestration.names import COUNTRY_TAG, PARTITION_TAG, STAMP, SUPERSEDED_BY, WEEK_TAG
 
 Facts = dict[str, object]
 
@@ -108,8 +108,8 @@ class EventLines(logging.Handler):
 def of_run(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Facts:
     """What all lines of a run have in common."""
     return {
-        "markdown.week": tags.get(WEEK_TAG) or tags.get("dagster/partition/week") or tags.get("dagster/partition"),
-        "markdown.country": tags.get(COUNTRY_TAG) or tags.get("dagster/partition/country"),
+        "markdown.week": tags.get(WEEK_TAG) or tags.get(f"{PARTITION_TAG}/week") or tags.get(PARTITION_TAG),
+        "markdown.country": tags.get(COUNTRY_TAG) or tags.get(f"{PARTITION_TAG}/country"),
         "markdown.run_id": run_id,
         "markdown.job": job,
         "markdown.step": step,

@@ -6,13 +6,8 @@ from contextlib import contextmanager
 import dagster as dg
 
 from markdown_pricing.errors import FinalError
+from markdown_pricing.orchestration.names import CODE_TAG, NOT_RETRIED_TAG, OTHER_CODE_TAG
 from markdown_pricing.provenance import code_version
-
-NOT_RETRIED_TAG = "markdown/not_retried"
-CODE_TAG = "markdown/code"
-"""Of a run: the code of the location that it was started from."""
-OTHER_CODE_TAG = "markdown/other_code"
-"""Of a run: the code that worked on it, if it was another."""
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.markdown.changes import Stability
 from markdown_pricing.markdown.recommendation import Recommendations
-from markdown_pricing.orchestration.automation import STAMP, SUPERSEDED_BY
+from markdown_pricing.orchestration.names import STAMP, SUPERSEDED_BY
 from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
 

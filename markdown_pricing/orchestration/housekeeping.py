@@ -8,10 +8,8 @@ import dagster as dg
 
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.leftovers import remove_leftovers
-from markdown_pricing.orchestration.automation import SNAPSHOT, WEEK_TAG
+from markdown_pricing.orchestration.names import READY, SNAPSHOT, WEEK_TAG
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, parse_week, this_week
-
-READY = "ready_for_the_round"
 
 
 class Finding(Protocol):

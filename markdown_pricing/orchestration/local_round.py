@@ -20,10 +20,19 @@ from uuid import uuid4
 
 import dagster as dg
 
-from markdown_pricing.orchestration.assets import POOL
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, SHARED_JOB, SUPERSEDED_BY, WEEK_TAG
-from markdown_pricing.orchestration.etl import ETL_JOB
 from markdown_pricing.orchestration.figures import GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP
+from markdown_pricing.orchestration.names import (
+    COUNTRY_TAG,
+    ETL_JOB,
+    JOB,
+    MODEL,
+    POOL,
+    PREDICTIONS,
+    REFRESH,
+    SHARED_JOB,
+    SUPERSEDED_BY,
+    WEEK_TAG,
+)
 from markdown_pricing.orchestration.partitions import partition_key
 
 REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
@@ -199,9 +208,9 @@ def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) ->
     if not result.success:
         return Outcome(country, FAILED, result.run_id, seconds, _why_failed(result))
     modelled, predicted = (
-        _metadata(result.asset_materializations_for_node(node)) for node in ("demand_model", "markdown_predictions")
+        _metadata(result.asset_materializations_for_node(asset.to_user_string())) for asset in (MODEL, PREDICTIONS)
     )
-    superseded_by = _metadata(result.asset_observations_for_node("erp_refresh")).get(SUPERSEDED_BY)
+    superseded_by = _metadata(result.asset_observations_for_node(REFRESH.to_user_string())).get(SUPERSEDED_BY)
     return Outcome(
         country,
         ARCHIVED if superseded_by else REFRESHED,

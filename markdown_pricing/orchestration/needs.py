@@ -14,14 +14,13 @@ from datetime import date
 import dagster as dg
 from pydantic import Field
 
+from markdown_pricing.orchestration.names import MEASURED_TAG, MODEL, PREDICTIONS, TRAINING_DATA
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.weeks import ONE_WEEK
 
-STEPS = ("training_data", "demand_model", "markdown_predictions")
+STEPS = (TRAINING_DATA, MODEL, PREDICTIONS)
 """That are measured: they compute; the refresh after them takes less of everything."""
 PEAK, CPU, SECONDS = "Peak memory (MiB)", "CPU seconds", "Seconds"
-MEASURED_TAG = "markdown/measured"
-"""Of a run: its tags that are as earlier weeks were measured."""
 CPUS_BY, MIB_BY = 0.5, 256
 """Needs are rounded up to multiples of these."""
 
@@ -70,9 +69,9 @@ def measured(context: dg.AssetExecutionContext) -> Iterator[None]:
 def uses(instance: dg.DagsterInstance, week: date, country: str, weeks: int) -> list[Use]:
     """Of the week and so many before it, those in which every step was measured; of repeats the largest counts."""
     partitions = [partition_key(week - ago * ONE_WEEK, country) for ago in range(weeks + 1)]
-    by_week: dict[str, dict[str, Use]] = defaultdict(dict)
+    by_week: dict[str, dict[dg.AssetKey, Use]] = defaultdict(dict)
     for step in STEPS:
-        wanted = dg.AssetRecordsFilter(dg.AssetKey(step), asset_partitions=partitions)
+        wanted = dg.AssetRecordsFilter(step, asset_partitions=partitions)
         for record in instance.fetch_materializations(wanted, limit=10 * len(partitions)).records:
             event = record.asset_materialization
             if event and event.partition and PEAK in event.metadata:

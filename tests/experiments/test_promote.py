@@ -16,7 +16,7 @@ from markdown_pricing.experiments.champion import Champion, champions, promote
 from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway
 from markdown_pricing.experiments.trial import Trial
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.orchestration.automation import JOB
+from markdown_pricing.orchestration.names import JOB
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA, Settings
 from markdown_pricing.weeks import parse_week

@@ -9,8 +9,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from dagster._core.launcher.base import WorkerStatus
 
-from markdown_pricing.orchestration.automation import COUNTRY_TAG
 from markdown_pricing.orchestration.coordinator import tags_for
+from markdown_pricing.orchestration.names import COUNTRY_TAG
 from markdown_pricing.orchestration.needs import Need, tags_of
 from tests.doubles.dcos import Dcos
 from tests.kubernetes import side_by_side

@@ -13,9 +13,8 @@ from dagster._core.test_utils import create_run_for_test
 from markdown_pricing import logs
 from markdown_pricing.messages import BadMessageUrl, send
 from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, JOB, ROUND_TAG, WEEK_TAG
-from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
 from markdown_pricing.orchestration.figures import LEAD_OVER_KEEP
+from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, ROUND_TAG, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.weeks import ONE_WEEK, opens_at, this_week
 from tests.processes import free_port

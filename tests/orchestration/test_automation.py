@@ -12,7 +12,8 @@ from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing.lake import Lake, LakeMissing
 from markdown_pricing.lake.snapshot import find_snapshot
-from markdown_pricing.orchestration.automation import (
+from markdown_pricing.orchestration.automation import SHARED_LIMIT, Progress, jobs_of_a_round, next_round, weekly_round
+from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     JOB,
     LATE,
@@ -21,17 +22,12 @@ from markdown_pricing.orchestration.automation import (
     ROUND_TAG,
     SHARED,
     SHARED_JOB,
-    SHARED_LIMIT,
     SNAPSHOT,
     STAMP,
     STAMP_TAG,
     SUPERSEDED_BY,
     WEEK_TAG,
     WITHOUT_SHARED_TAG,
-    Progress,
-    jobs_of_a_round,
-    next_round,
-    weekly_round,
 )
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
 from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at

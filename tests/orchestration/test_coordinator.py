@@ -5,8 +5,8 @@ import json
 import dagster as dg
 import pytest
 
-from markdown_pricing.orchestration.automation import COUNTRY_TAG
-from markdown_pricing.orchestration.coordinator import PARTITION_TAG, PricingRunCoordinator, tags_for
+from markdown_pricing.orchestration.coordinator import PricingRunCoordinator, tags_for
+from markdown_pricing.orchestration.names import COUNTRY_TAG, PARTITION_TAG
 
 TAGS = {"DEU": {"metronome/gpus": "1", "dagster-k8s/config": {"container_config": {"resources": {}}}}}
 

@@ -14,8 +14,8 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.space import LittleRoom, check_room
-from markdown_pricing.orchestration.automation import JOB, WEEK_TAG
-from markdown_pricing.orchestration.housekeeping import READY, preflight_on_sunday
+from markdown_pricing.orchestration.housekeeping import preflight_on_sunday
+from markdown_pricing.orchestration.names import JOB, READY, WEEK_TAG
 from markdown_pricing.preflight import findings
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings

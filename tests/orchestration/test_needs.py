@@ -17,20 +17,8 @@ from dagster_k8s.job import DagsterK8sJobConfig, construct_dagster_k8s_job, get_
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, SHARED, STAMP
-from markdown_pricing.orchestration.needs import (
-    CPU,
-    MEASURED_TAG,
-    PEAK,
-    SECONDS,
-    STEPS,
-    Limits,
-    Need,
-    Use,
-    need_of,
-    tags_of,
-    uses,
-)
+from markdown_pricing.orchestration.names import COUNTRY_TAG, MEASURED_TAG, SHARED, STAMP
+from markdown_pricing.orchestration.needs import CPU, PEAK, SECONDS, STEPS, Limits, Need, Use, need_of, tags_of, uses
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA

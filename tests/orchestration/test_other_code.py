@@ -8,8 +8,7 @@ import pytest
 from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.orchestration.automation import JOB
-from markdown_pricing.orchestration.faults import CODE_TAG, OTHER_CODE_TAG
+from markdown_pricing.orchestration.names import CODE_TAG, JOB, OTHER_CODE_TAG
 from markdown_pricing.provenance import code_version
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings

@@ -24,7 +24,7 @@ from markdown_pricing.erp.refresh import Receipt, content_hash
 from markdown_pricing.erp.tables import engine_for, ensure_tables, refreshes
 from markdown_pricing.lake import Lake
 from markdown_pricing.lake.paths import snapshot_folder, success_file
-from markdown_pricing.orchestration.automation import JOB, WEEK_TAG
+from markdown_pricing.orchestration.names import JOB, WEEK_TAG
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.settings import DATA
 from tests.lake import spark

@@ -31,7 +31,7 @@ from markdown_pricing.erp.rows import NOT_HASHED
 from markdown_pricing.erp.tables import engine_for, ensure_tables, price_path, recommendations, refreshes
 from markdown_pricing.lake import Lake, paths, read_bytes, read_table
 from markdown_pricing.lake.leftovers import remove_leftovers
-from markdown_pricing.orchestration.automation import JOB, SHARED_JOB
+from markdown_pricing.orchestration.names import JOB, SHARED_JOB
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.results import Results
 from markdown_pricing.sample.deliver import deliver_sample

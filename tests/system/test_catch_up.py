@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake.snapshot import find_snapshot
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, REFRESH, SUPERSEDED_BY, WEEK_TAG
+from markdown_pricing.orchestration.names import COUNTRY_TAG, REFRESH, SUPERSEDED_BY, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.results import Results
 from markdown_pricing.settings import DATA

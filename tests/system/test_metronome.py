@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from markdown_pricing.erp.tables import engine_for, refreshes
 from markdown_pricing.metronome import MetronomeResource
-from markdown_pricing.orchestration.automation import COUNTRY_TAG
+from markdown_pricing.orchestration.names import COUNTRY_TAG
 from tests.doubles import demo
 from tests.doubles.dcos import Dcos, Fault
 from tests.postgres.server import PostgresServer

@@ -19,8 +19,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from markdown_pricing.lake.paths import SNAPSHOTS
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, WEEK_TAG
-from markdown_pricing.orchestration.faults import CODE_TAG, OTHER_CODE_TAG
+from markdown_pricing.orchestration.names import CODE_TAG, COUNTRY_TAG, OTHER_CODE_TAG, WEEK_TAG
 from markdown_pricing.provenance import code_version
 from tests.doubles import demo
 from tests.doubles.dcos import Dcos

@@ -23,8 +23,7 @@ from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.publish import row_count
 from markdown_pricing.lake.snapshot import find_snapshot
-from markdown_pricing.orchestration.automation import COUNTRY_TAG, ROUND_TAG
-from markdown_pricing.orchestration.faults import NOT_RETRIED_TAG
+from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, ROUND_TAG
 from markdown_pricing.weeks import due_weeks
 from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
