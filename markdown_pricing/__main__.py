@@ -14,9 +14,12 @@ from markdown_pricing.settings import Settings, in_container
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
+"""Exit codes: the command did what it was asked; something failed; its usage or a setting is wrong."""
 
 
 class Week(click.ParamType[date]):
+    """A week, named by the ISO date of its Monday."""
+
     name = "monday"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> date:
@@ -29,34 +32,56 @@ class Week(click.ParamType[date]):
 
 
 class CommaList(click.ParamType[tuple[str, ...]]):
+    """Texts that are separated by commas."""
+
     name = "list"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, ...]:
         return value if isinstance(value, tuple) else tuple(value.split(","))
 
 
-week_option = click.option("--week", type=Week(), metavar="MONDAY", help="ISO date of a Monday.")
-countries_option = click.option("--countries", type=CommaList(), metavar="DEU,AUT", help="Comma-separated ISO codes.")
+week_option = click.option(
+    "--week", type=Week(), metavar="MONDAY", help="Take this week, named by its Monday's ISO date."
+)
+countries_option = click.option(
+    "--countries", type=CommaList(), metavar="DEU,AUT", help="Take only these countries, named by their ISO codes."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="markdown-pricing")
 def cli() -> None:
-    """When and by how much to mark each article down, so that the whole stock sells at the highest price."""
+    """Find when and by how much to mark each article down, so that the whole stock sells at the highest price.
+
+    The exit code is 0 when the command did what it was asked, 1 when something failed, and 2 when the usage or a
+    setting is wrong. The help of each command says what its 1 means.
+    """
 
 
 @cli.command()
-@click.option("--lake", required=True, help="URL or folder of the lake to write to.")
+@click.option("--lake", required=True, help="Write to the lake at this URL or in this folder.")
 @week_option
 @countries_option
-@click.option("--articles", type=click.IntRange(min=1), help="Articles to price in each country; default: by its size.")
-@click.option("--largest", type=click.IntRange(min=1), help="Instead: of the largest; others by Zipf's law.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same sample.")
-@click.option("--real-sales", is_flag=True, help="Real grocery sales instead (needs the extra real-sales).")
+@click.option(
+    "--articles",
+    type=click.IntRange(min=1),
+    help="Give each country so many articles to price; the default depends on its size.",
+)
+@click.option(
+    "--largest",
+    type=click.IntRange(min=1),
+    help="Give the largest country so many articles and the others fewer by Zipf's law.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="Draw by this seed; the same seed gives the same sample."
+)
+@click.option(
+    "--real-sales", is_flag=True, help="Write a grocer's real sales instead, which need the package's extra real-sales."
+)
 @json_option
 def sample(**options: Any) -> int:
-    """Write a sample snapshot to try everything on; by default of this week."""
+    """Write a sample snapshot to try everything on. The default is the week that has begun."""
     from markdown_pricing.commands.sample import sample
 
     return sample(Settings.from_env(os.environ), **options)
@@ -65,13 +90,13 @@ def sample(**options: Any) -> int:
 @cli.command()
 @week_option
 @countries_option
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes to work in.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Work in so many processes.")
 @json_option
 def run(**options: Any) -> int:
-    """Price a week through Dagster and refresh the ERP; by default the newest week delivered, all countries.
+    """Price a week through Dagster and refresh the ERP. The default is the newest week that was delivered.
 
-    Without --countries the countries of COUNTRY_GROUP are priced. Each country is a run of its own in the Dagster UI.
-    Exit code 1 when a country failed; the others are done.
+    Without --countries the countries of the setting COUNTRY_GROUP are priced, and without that setting all of them.
+    Each country is a run of its own in Dagster. The exit code is 1 when a country failed; the others are then done.
     """
     from markdown_pricing.commands.run import run
 
@@ -79,19 +104,37 @@ def run(**options: Any) -> int:
 
 
 @cli.command()
-@click.option("--lake", required=True, help="URL or folder of the lake to read from.")
-@click.option("--week", type=Week(), metavar="MONDAY", required=True, help="The snapshot's week, ISO date of a Monday.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Parquet file to write.")
+@click.option("--lake", required=True, help="Read from the lake at this URL or in this folder.")
+@click.option(
+    "--week", type=Week(), metavar="MONDAY", required=True, help="Price the snapshot of this week, named by its Monday."
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write the rows to this Parquet file."
+)
 @countries_option
-@click.option("--rules", type=click.Path(dir_okay=False, path_type=Path), help="Price under other rules.")
-@click.option("--model", help="Another demand model, by name.")
-@click.option("--compare", "with_standing", is_flag=True, help="Set what --rules brings beside the standing rules.")
-@click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), help="Draw --compare into this PNG file.")
+@click.option(
+    "--rules",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Price under the rules of this file instead of the standing rules.",
+)
+@click.option("--model", help="Price with the demand model of this name instead of the champion.")
+@click.option(
+    "--compare",
+    "with_standing",
+    is_flag=True,
+    help="Price under the standing rules as well, and show what the rules of --rules change.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw what --compare shows into this PNG file.",
+)
 @json_option
 def price(**options: Any) -> int:
-    """Price a snapshot into one Parquet file, with no ERP and no Dagster; nothing else is written.
+    """Price a snapshot into one Parquet file, without an ERP and without Dagster. Nothing else is written.
 
-    What if: --rules FILE --compare prices it under the standing rules as well, with the same models, and shows both.
+    With --rules FILE --compare the snapshot is priced under both sets of rules with the same models, and a table shows
+    what the other rules change. The exit code is 1 when a country failed; the others are then in the file.
     """
     from markdown_pricing.commands.price import price
 
@@ -99,24 +142,42 @@ def price(**options: Any) -> int:
 
 
 @cli.command()
-@click.option("--lake", help="Replay real weeks of this lake's snapshot instead of simulated seasons.")
+@click.option("--lake", help="Replay real weeks of the snapshot on this lake instead of simulating seasons.")
 @week_option
 @countries_option
-@click.option("--families", type=CommaList(), metavar="A,B", help="Demand families to simulate; default: all.")
-@click.option("--models", type=CommaList(), metavar="A,B", help="Demand models; default: the one that is set.")
-@click.option("--articles", type=click.IntRange(min=4), default=60, show_default=True, help="On sale at a time.")
-@click.option("--weeks", type=click.IntRange(min=1), help="To play (default 26), or to replay (8).")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Markets of each family.")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes to work in.")
-@click.option("--rules", type=click.Path(dir_okay=False, path_type=Path), help="Play under other rules.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="HTML report to write.")
+@click.option("--families", type=CommaList(), metavar="A,B", help="Simulate these demand families; the default is all.")
+@click.option(
+    "--models", type=CommaList(), metavar="A,B", help="Play these demand models; the default is the one that is set."
+)
+@click.option(
+    "--articles",
+    type=click.IntRange(min=4),
+    default=60,
+    show_default=True,
+    help="Have so many articles on sale in a week.",
+)
+@click.option(
+    "--weeks",
+    type=click.IntRange(min=1),
+    help="Play so many weeks; the default is 26, and 8 when real weeks are replayed.",
+)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Play so many markets of each family."
+)
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Work in so many processes.")
+@click.option(
+    "--rules",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Play under the rules of this file instead of the standing rules.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this HTML file.")
 @json_option
 def backtest(**options: Any) -> int:
-    """What a demand model's prices earn: simulated seasons, or with --lake real weeks forecast as they were.
+    """Show what a demand model's prices earn in simulated seasons, or with --lake how it forecasts real weeks.
 
-    Every policy starts from the same stock and meets the same luck: holding the price, the fixed ladder, a tuned
-    sell-through rule, a plain LightGBM, the models, and a planner who knows the true mean demand.
-    Exit code 1 when a rule was broken, an article had no price, or a country could not be replayed.
+    The policies are holding the price, the fixed ladder, a tuned sell-through rule, a plain LightGBM, the models, and a
+    planner who knows the true mean demand. All start from the same stock and meet the same luck. The exit code is 1
+    when a rule was broken, an article had no price, or a country could not be replayed.
     """
     from markdown_pricing.commands.backtest import backtest
 
@@ -125,20 +186,35 @@ def backtest(**options: Any) -> int:
 
 @cli.command()
 @click.argument("challenger", required=False)
-@click.option("--margin", type=float, default=0.5, show_default=True, help="Percent of revenue it must win by.")
+@click.option(
+    "--margin",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Ask for so many percent more revenue than the champion's.",
+)
 @countries_option
-@click.option("--families", type=CommaList(), metavar="A,B", help="Demand families to simulate; default: all.")
-@click.option("--articles", type=click.IntRange(min=4), default=60, show_default=True, help="On sale at a time.")
-@click.option("--weeks", type=click.IntRange(min=1), help="To play (default 26).")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Markets of each family.")
-@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes to work in.")
+@click.option("--families", type=CommaList(), metavar="A,B", help="Simulate these demand families; the default is all.")
+@click.option(
+    "--articles",
+    type=click.IntRange(min=4),
+    default=60,
+    show_default=True,
+    help="Have so many articles on sale in a week.",
+)
+@click.option("--weeks", type=click.IntRange(min=1), help="Play so many weeks; the default is 26.")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Play so many markets of each family."
+)
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Work in so many processes.")
 @click.option("--back", is_flag=True, help="Take the last promotion back.")
-@click.option("--show", is_flag=True, help="Show the champion and how it came to be.")
+@click.option("--show", is_flag=True, help="Show the champion and all promotions.")
 @json_option
 def promote(**options: Any) -> int:
-    """Make CHALLENGER, a demand model, the champion that production uses, when it wins by a margin.
+    """Make the demand model CHALLENGER the champion, which production uses, when it wins by a margin.
 
-    It and the champion play the same seasons from the same stock with the same luck. Exit code 1 when it is refused.
+    It and the champion play the same seasons, from the same stock and with the same luck. The exit code is 1 when the
+    challenger is refused.
     """
     from markdown_pricing.commands.promote import promote
 
@@ -149,13 +225,13 @@ def promote(**options: Any) -> int:
 @click.argument("country")
 @click.argument("article")
 @week_option
-@click.option("--lake", help="URL or folder of the lake to read from; default: MARKDOWN_PRICING_LAKE.")
+@click.option("--lake", help="Read from this lake; the default is the setting MARKDOWN_PRICING_LAKE.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw the plan into this PNG file.")
 @json_option
 def explain(**options: Any) -> int:
-    """Say why an article has its price: reason, money, price response and the plan week by week.
+    """Explain why an article has its price, by its reason, the money, the price response and the weekly plan.
 
-    Shows what the newest round kept of ARTICLE in COUNTRY, or that of --week.
+    The command shows what the newest round, or the round of --week, recommended for ARTICLE in COUNTRY.
     """
     from markdown_pricing.commands.explain import explain
 
@@ -163,16 +239,33 @@ def explain(**options: Any) -> int:
 
 
 @cli.command("metronome-jobs")
-@click.option("--groups", type=click.IntRange(min=1), required=True, help="Contiguous groups of countries: jobs.")
-@click.option("--image", required=True, help="Image of the container.")
-@click.option("--secret", default="markdown-pricing/erp-password", show_default=True, help="Path of DB_PASSWORD's.")
-@click.option("--prefix", default="markdown-pricing", show_default=True, help="Of the jobs' ids.")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
+@click.option(
+    "--groups",
+    type=click.IntRange(min=1),
+    required=True,
+    help="Split the countries into so many groups, one for each job.",
+)
+@click.option("--image", required=True, help="Run the jobs in containers of this image.")
+@click.option(
+    "--secret",
+    default="markdown-pricing/erp-password",
+    show_default=True,
+    help="Take DB_PASSWORD from this path in the cluster's secret store.",
+)
+@click.option(
+    "--prefix", default="markdown-pricing", show_default=True, help="Begin the ids of the jobs with this text."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Write the definitions to this folder.",
+)
 @json_option
 def metronome_jobs(**options: Any) -> int:
     """Write Metronome job definitions that price without a Dagster server, one for each group of countries.
 
-    Each runs `markdown-pricing run` with its COUNTRY_GROUP on this installation's lake and ERP.
+    Each job runs `markdown-pricing run` with its COUNTRY_GROUP on this installation's lake and ERP.
     """
     from markdown_pricing.commands.metronome_jobs import metronome_jobs
 
@@ -182,15 +275,23 @@ def metronome_jobs(**options: Any) -> int:
 @cli.command()
 @click.argument("first")
 @click.argument("second")
-@click.option("--week", type=Week(), metavar="MONDAY", required=True, help="The week that both rounds priced.")
+@click.option(
+    "--week", type=Week(), metavar="MONDAY", required=True, help="Compare this week, which both rounds priced."
+)
 @countries_option
-@click.option("--tolerance", type=float, default=0.0, show_default=True, help="Share up to which numbers are equal.")
+@click.option(
+    "--tolerance",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Take numbers for equal that differ by at most this share of the larger one.",
+)
 @json_option
 def shadow(**options: Any) -> int:
-    """Compare two rounds of one week cell by cell: the ERP's rows, or the predictions kept on the lake.
+    """Compare two rounds of one week cell by cell, in the ERP's rows or in the predictions kept on the lake.
 
-    FIRST and SECOND are each an ERP (SQLAlchemy URL without password) or a lake (URL or folder). Exit code 1 when a
-    cell differs; run ids and times, which always do, are left out.
+    FIRST and SECOND are each an ERP (a SQLAlchemy URL without a password) or a lake (a URL or a folder). Run ids and
+    times, which always differ, are left out. The exit code is 1 when another cell differs.
     """
     from markdown_pricing.commands.shadow import shadow
 
@@ -199,12 +300,13 @@ def shadow(**options: Any) -> int:
 
 @cli.command()
 @click.argument("server", type=click.Choice(["code-server", "web-server", "daemon"]))
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")
-@click.option("--port", type=int, help="Of the web server; default: 3000.")
+@click.option("--host", default="0.0.0.0", show_default=True, help="Listen on this address.")
+@click.option("--port", type=int, help="Let the web server listen on this port; the default is 3000.")
 def serve(**options: Any) -> int:
-    """Be one of Dagster's servers on a cluster; ends at once when a setting is wrong or missing, and says which.
+    """Start one of Dagster's servers on a cluster.
 
-    All read $DAGSTER_HOME/dagster.yaml. Web server and daemon find the code server by MARKDOWN_PRICING_CODE_SERVER.
+    The command ends at once with exit code 2 when a setting is wrong or missing, and says which. All servers read
+    $DAGSTER_HOME/dagster.yaml. The web server and the daemon find the code server by MARKDOWN_PRICING_CODE_SERVER.
     """
     from markdown_pricing.commands.serve import serve
 
@@ -215,10 +317,11 @@ def serve(**options: Any) -> int:
 @week_option
 @json_option
 def doctor(**options: Any) -> int:
-    """Look at settings, lake, snapshot, ERP rights and Dagster: each is ok, or what to do.
+    """Check the settings, the lake, the snapshot, the rights on the ERP and Dagster, and say what to do.
 
-    With --week, the one to be priced next, also at what it stands on: last week's data, models and rows, a right to
-    write and room in the lake. Dagster does the same every Sunday at 18:00.
+    With --week, the week to be priced next, the command also checks what that week depends on: last week's data, models
+    and rows, the right to write to the lake, and the room in it. Dagster does the same every Sunday at 18:00. The exit
+    code is 1 when there is something to do.
     """
     from markdown_pricing.commands.doctor import doctor
 

@@ -1,4 +1,4 @@
-"""`markdown-pricing backtest`: what a demand model's prices earn in simulated seasons, or foretell of real weeks."""
+"""`markdown-pricing backtest` shows what a model's prices earn in simulated seasons, or how it forecasts real weeks."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -37,11 +37,12 @@ from markdown_pricing.training_data.schema import columns_to_read
 
 SIMULATED_COUNTRIES = ("DEU",)
 SEASON_WEEKS, REPLAYED_WEEKS = 26, 8
+"""Weeks that are played or replayed unless --weeks says otherwise: half a year, and two months."""
 
 
 class NothingReplayed(FinalError):
     def __init__(self, week: date) -> None:
-        super().__init__(f"No country of {week} could be replayed; the faults stand above.")
+        super().__init__(f"No country of {week} could be replayed. The messages above say why.")
 
 
 def backtest(
@@ -122,7 +123,7 @@ def _simulate(
 def played_in(
     plays: Sequence[Setting], policies: Sequence[str], book: RuleBook, workers: int
 ) -> Iterator[tuple[Setting, Played]]:
-    """Every policy in every market, as they finish."""
+    """Play every policy in every market, and yield each season as soon as it is finished."""
     with ProcessPoolExecutor(workers) as pool:
         running: dict[Future[Played], Setting] = {
             pool.submit(play_setting, setting, policy, book): setting

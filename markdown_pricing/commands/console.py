@@ -19,7 +19,7 @@ class Advance(Protocol):
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Advance]:
-    """A bar that moves one on with each call; on a screen that can't show one, a line each."""
+    """A progress bar that moves on with each call; where standard error is no terminal, each call prints a line."""
     if not standard_error.is_terminal:
         done = 0
 

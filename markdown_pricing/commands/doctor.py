@@ -1,4 +1,4 @@
-"""`markdown-pricing doctor`: is everything there that a round needs? Each line is ok, or what to do."""
+"""`markdown-pricing doctor` checks everything that a round needs, and says for each that it is ok or what to do."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -12,13 +12,13 @@ from markdown_pricing.settings import Settings
 
 
 def doctor(environ: Mapping[str, str], week: date | None, as_json: bool) -> int:
-    found = list(_findings(environ, week))
+    lines = list(_findings(environ, week))
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in lines])
     else:
-        rows = [(finding.what, "ok" if finding.ok else "to do", finding.says) for finding in found]
+        rows = [(finding.what, "ok" if finding.ok else "to do", finding.says) for finding in lines]
         print_table("What a round needs", ("", "", ""), rows, numbers_from=3)
-    return 0 if all(finding.ok for finding in found) else 1
+    return 0 if all(finding.ok for finding in lines) else 1
 
 
 def _findings(environ: Mapping[str, str], week: date | None) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`markdown-pricing explain`: one article of a kept round, in words, in money, and week by week."""
+"""`markdown-pricing explain` shows one article of a round on the lake in words, in money, and week by week."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,9 @@ from markdown_pricing.orchestration.results import Results
 from markdown_pricing.settings import Settings
 
 NEAREST = 5
-"""How many names are offered in place of one that is not there."""
+"""How many existing names a message offers in place of one that does not exist. Chosen to fit on a line."""
 LABEL_WIDTH, STOCK_LINES, WIDEST_WEEK = 10, 5, 4
+"""Columns and lines of the plot, chosen so that it fits on a screen with 80 columns."""
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
@@ -36,16 +37,16 @@ class NothingKept(FinalError):
 
 
 class CountryNotPriced(UsageError):
-    def __init__(self, country: str, week: date, found: Sequence[str]) -> None:
+    def __init__(self, country: str, week: date, countries: Sequence[str]) -> None:
         super().__init__(
-            f"{country} has no priced week on the lake. The newest week, {week}, holds {', '.join(found)}. "
+            f"{country} has no priced week on the lake. The newest week, {week}, holds {', '.join(countries)}. "
             f"Price it: markdown-pricing run --countries {country}"
         )
 
 
 class WeekNotPriced(UsageError):
-    def __init__(self, country: str, week: date, found: Sequence[date]) -> None:
-        near = sorted(sorted(found, key=lambda other: abs((other - week).days))[:NEAREST])
+    def __init__(self, country: str, week: date, weeks: Sequence[date]) -> None:
+        near = sorted(sorted(weeks, key=lambda other: abs((other - week).days))[:NEAREST])
         super().__init__(
             f"{country} has no prices of {week} on the lake. Nearest are {', '.join(map(str, near))}. "
             f"Price it: markdown-pricing run --week {week} --countries {country}"
@@ -53,17 +54,17 @@ class WeekNotPriced(UsageError):
 
 
 class ArticleNotPriced(UsageError):
-    def __init__(self, country: str, week: date, article: str, found: Sequence[str]) -> None:
-        near = get_close_matches(article, found, NEAREST, cutoff=0.4) or sorted(found)[:NEAREST]
+    def __init__(self, country: str, week: date, article: str, articles: Sequence[str]) -> None:
+        near = get_close_matches(article, articles, NEAREST, cutoff=0.4) or sorted(articles)[:NEAREST]
         super().__init__(
-            f"{country} has no article {article} in the week of {week}. Nearest of {len(found):,} are "
+            f"{country} has no article {article} in the week of {week}. Nearest of {len(articles):,} are "
             f"{', '.join(near)}."
         )
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One article's row and price path, with what its codes stand for.
+    """One article's row and price path, with the meaning of its codes.
 
     path : week, price, expected_units, expected_stock; a row per week from this one to end_week
     """
@@ -85,16 +86,16 @@ def explain(
     as_json: bool,
 ) -> int:
     configured = read_countries(settings.countries_file)
-    found = find(Lake(lake or settings.lake_url), configured.get(country, Country(country)), article, week)
+    explained = find(Lake(lake or settings.lake_url), configured.get(country, Country(country)), article, week)
     if out is not None:
         from markdown_pricing.charts import price_path_chart  # here: matplotlib is slow to load
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(price_path_chart(found.path, found.row, found.currency))
+        out.write_bytes(price_path_chart(explained.path, explained.row, explained.currency))
     if as_json:
-        print_json(_machine_readable(found, out))
+        print_json(_machine_readable(explained, out))
         return 0
-    for part in _page(found, standard_output.width):
+    for part in _page(explained, standard_output.width):
         standard_output.print(part, highlight=False, markup=False)
     if out is not None:
         standard_output.print(f"The picture is in {out}.", highlight=False, markup=False)
@@ -102,9 +103,9 @@ def explain(
 
 
 def find(lake: Lake, country: Country, article: str, week: date | None) -> Explained:
-    """What the round of `week` (the newest one when None) kept of the article.
+    """The article's row and price path in the round of `week`, or in the newest round when it is None.
 
-    Raises NothingKept, CountryNotPriced, WeekNotPriced and ArticleNotPriced, each with what is there instead.
+    Raises NothingKept, CountryNotPriced, WeekNotPriced and ArticleNotPriced. Each names what the lake holds instead.
     """
     weeks = weeks_with_predictions(lake, country.code)
     if not weeks:
@@ -130,22 +131,22 @@ def find(lake: Lake, country: Country, article: str, week: date | None) -> Expla
     )
 
 
-def _machine_readable(found: Explained, out: Path | None) -> dict[str, Any]:
-    told = {name: value.item() if hasattr(value, "item") else value for name, value in found.row.items()}
-    path = found.path[["week", "price", "expected_units", "expected_stock"]]
+def _machine_readable(explained: Explained, out: Path | None) -> dict[str, Any]:
+    row = {name: value.item() if hasattr(value, "item") else value for name, value in explained.row.items()}
+    path = explained.path[["week", "price", "expected_units", "expected_stock"]]
     return {
-        **told,
-        "currency": found.currency,
-        "model_grade_means": found.grade,
-        "binding_rule": found.rule,
+        **row,
+        "currency": explained.currency,
+        "model_grade_means": explained.grade,
+        "binding_rule": explained.rule,
         "price_path": path.to_dict("records"),
         "picture": out,
     }
 
 
-def _page(found: Explained, width: int) -> Iterator[Any]:
-    row = found.row
-    yield Text(f"\n{row['country']} {row['article_id']}, week of {row['week']}, prices in {found.currency}", "bold")
+def _page(explained: Explained, width: int) -> Iterator[Any]:
+    row = explained.row
+    yield Text(f"\n{row['country']} {row['article_id']}, week of {row['week']}, prices in {explained.currency}", "bold")
     yield Text(row["reason"])
     if row["exception_code"]:
         yield Text(f"To look at: {row['exception_code']}", "yellow")
@@ -153,17 +154,17 @@ def _page(found: Explained, width: int) -> Iterator[Any]:
     yield ""
     yield _money(row)
     yield ""
-    yield _facts(found)
+    yield _facts(explained)
     if row["stock"] == 0:
         return
     yield Text("\nPlan, week by week\n", "bold")
-    yield _path_table(found)
+    yield _path_table(explained)
     yield ""
-    yield Text("\n".join(_plot(found, width)))
+    yield Text("\n".join(_plot(explained, width)))
 
 
 def _money(row: Mapping[str, Any]) -> Table:
-    """Keep, recommended and habit beside each other."""
+    """A table that sets keeping the price, the recommended price and the old habit side by side."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
     for place, name in enumerate(("To the end of the season", "Keep the price", "Recommended", "Old habit")):
         table.add_column(name, justify="right" if place else "left")
@@ -181,8 +182,8 @@ def _money(row: Mapping[str, Any]) -> Table:
     return table
 
 
-def _facts(found: Explained) -> Table:
-    row = found.row
+def _facts(explained: Explained) -> Table:
+    row = explained.row
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -192,17 +193,17 @@ def _facts(found: Explained) -> Table:
     sold = f"{row['expected_units']:,.1f} units expected at {row['recommended_price']:,.2f}"
     table.add_row("This week", f"{sold} (8 times in 10: {low:,.0f} to {high:,.0f})")
     table.add_row("Price response", response_in_words(row["elasticity"], row["elasticity_se"]) or "not known")
-    table.add_row("Binding rule", found.rule or "none")
-    table.add_row("Model", f"{row['model_grade']}, {found.grade}; {row['model_version']}")
+    table.add_row("Binding rule", explained.rule or "none")
+    table.add_row("Model", f"{row['model_grade']}, {explained.grade}; {row['model_version']}")
     return table
 
 
-def _path_table(found: Explained) -> Table:
+def _path_table(explained: Explained) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
     for place, name in enumerate(("Week", "Price", "Off list", "Units expected", "Stock before", "")):
         table.add_column(name, justify="right" if 0 < place < 5 else "left")
-    list_price, before = float(found.row["list_price"]), float(found.row["current_price"])
-    for step in found.path.itertuples():
+    list_price, before = float(explained.row["list_price"]), float(explained.row["current_price"])
+    for step in explained.path.itertuples():
         price = float(step.price)
         table.add_row(
             str(step.week),
@@ -214,17 +215,20 @@ def _path_table(found: Explained) -> Table:
             style="bold" if price < before else "",
         )
         before = price
-    table.add_row("left over", "", "", "", f"{found.row['expected_leftover']:,.1f}", "", style="dim")
+    table.add_row("left over", "", "", "", f"{explained.row['expected_leftover']:,.1f}", "", style="dim")
     return table
 
 
-def _plot(found: Explained, width: int) -> list[str]:
-    """Price steps above the stock at the start of each week, weeks to the right; every n-th week when room is short."""
+def _plot(explained: Explained, width: int) -> list[str]:
+    """The lines of a plot: price steps above, the stock at the start of each week below, weeks to the right.
+
+    Where the screen is too narrow, only every n-th week is drawn.
+    """
     room = max(width - LABEL_WIDTH - 3, 10)
-    path = found.path.iloc[:: -(-len(found.path) // room)]
+    path = explained.path.iloc[:: -(-len(explained.path) // room)]
     wide = min(max(room // max(len(path), 1), 1), WIDEST_WEEK)
-    prices, today = [float(price) for price in path["price"]], float(found.row["current_price"])
-    lines = [f"Price, {found.currency}"]
+    prices, today = [float(price) for price in path["price"]], float(explained.row["current_price"])
+    lines = [f"Price, {explained.currency}"]
     for level in sorted({today, *prices}, reverse=True):
         steps = "".join(("━" if price == level else " ") * wide for price in prices)
         lines.append(f"{level:>{LABEL_WIDTH},.2f} ┤{steps}".rstrip() + ("" if level in prices else " today"))
@@ -242,7 +246,7 @@ def _plot(found: Explained, width: int) -> list[str]:
 
 
 def _dates_below(weeks: Sequence[date], prices: Sequence[float], wide: int) -> str:
-    """The first week, each week with a new price, and the end, as far as they do not run into each other."""
+    """The line of dates: the first week, each week with a new price and the last week, where there is room for them."""
     below = ""
     for place, week in enumerate(weeks):
         if place and prices[place] == prices[place - 1] and place < len(weeks) - 1:

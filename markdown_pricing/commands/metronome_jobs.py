@@ -1,4 +1,4 @@
-"""`markdown-pricing metronome-jobs`: job definitions for the published way, without a Dagster server."""
+"""`markdown-pricing metronome-jobs` writes Metronome job definitions that price without a Dagster server."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,15 @@ from markdown_pricing.settings import Settings
 def metronome_jobs(
     settings: Settings, groups: int, image: str, secret: str, prefix: str, out: Path, as_json: bool
 ) -> int:
-    """One file of a job for each contiguous group of countries; each job's `run` has a Dagster of its own."""
+    """Write one file for each contiguous group of countries. Each job is a `run` with a Dagster of its own."""
     try:
         from markdown_pricing.metronome.errors import BadJob
         from markdown_pricing.metronome.job import JobDefinition, check
     except ImportError as error:
         raise UsageError(f"{error}. Install the extra `metronome`: pip install 'markdown-pricing[metronome]'") from None
-    given = {"MARKDOWN_PRICING_LAKE": settings.lake_url, "MARKDOWN_PRICING_ERP": settings.erp_url}
+    places = {"MARKDOWN_PRICING_LAKE": settings.lake_url, "MARKDOWN_PRICING_ERP": settings.erp_url}
     if settings.erp_user:
-        given["DB_USER"] = settings.erp_user
+        places["DB_USER"] = settings.erp_user
     parts = split_countries(list(read_countries(settings.countries_file)), groups)
     out.mkdir(parents=True, exist_ok=True)
     written = []
@@ -29,7 +29,7 @@ def metronome_jobs(
             id=f"{prefix}.group-{number}-of-{len(parts)}",
             image=image,
             args=("markdown-pricing", "run"),
-            env={**given, "COUNTRY_GROUP": ",".join(countries)},
+            env={**places, "COUNTRY_GROUP": ",".join(countries)},
             secrets={"DB_PASSWORD": secret},
             labels={"countries": ",".join(countries)},
             kill_grace_s=60.0,

@@ -1,4 +1,4 @@
-"""`markdown-pricing price`: a snapshot priced into one file, with no ERP and no orchestrator."""
+"""`markdown-pricing price` prices a snapshot into one file, without an ERP and without an orchestrator."""
 
 import os
 import secrets
@@ -38,17 +38,21 @@ from markdown_pricing.training_data.schema import columns_to_read
 
 class NothingPriced(FinalError):
     def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__(f"No country of {snapshot.week} could be priced; nothing was written. The faults stand above.")
+        super().__init__(
+            f"No country of {snapshot.week} could be priced; nothing was written. The messages above say why."
+        )
 
 
 class NothingToCompare(UsageError):
     def __init__(self) -> None:
-        super().__init__("--compare needs --rules FILE: the rules to set beside the standing ones.")
+        super().__init__(
+            "--compare needs --rules FILE, the rules that are compared with the standing rules. Give both."
+        )
 
 
 class NothingToDraw(UsageError):
     def __init__(self) -> None:
-        super().__init__("--picture draws what --compare finds: give both.")
+        super().__init__("--picture draws what --compare shows. Give both.")
 
 
 def price(
@@ -67,7 +71,7 @@ def price(
         raise NothingToCompare()
     if picture is not None and not with_standing:
         raise NothingToDraw()
-    # The last one is what is written; with --compare the standing rules come before it.
+    # The rows under the last rules are written. With --compare the standing rules come before them.
     books = [read_rules(file) for file in ([settings.rules_file] if with_standing else [])]
     books.append(read_rules(rules or settings.rules_file))
     source = Lake(lake)
@@ -101,7 +105,7 @@ def price(
     tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
     table = tables[-1][ROW_COLUMNS]
     _write(table, out)
-    told: dict[str, Any] = {
+    summary: dict[str, Any] = {
         "week": week,
         "file": out,
         "articles": len(table),
@@ -109,14 +113,14 @@ def price(
         "failed": failed,
     }
     if stabilities:
-        told["stability"] = {
+        summary["stability"] = {
             code: {**asdict(steady), "unexplained_pct": steady.unexplained_pct} for code, steady in stabilities.items()
         }
     compared = compare(*tables) if with_standing else []
     if picture is not None:
         _draw(compared, week, rules, picture)
     if as_json:
-        print_json({**told, "compared": [_machine_readable(group) for group in compared]} if compared else told)
+        print_json({**summary, "compared": [_machine_readable(group) for group in compared]} if compared else summary)
     else:
         if compared and rules is not None:
             _show(compared, rules.name)
@@ -127,12 +131,12 @@ def price(
 def _country(code: str, configured: Countries) -> Country:
     if code in configured:
         return configured[code]
-    print_error(f"{code} is not configured: priced under the default rules, prices ending in .99 or .95.")
+    print_error(f"{code} is not configured: it is priced under the default rules, with prices that end in .99 or .95.")
     return Country(code)
 
 
 def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str]) -> SharedDemand | None:
-    """What the countries to price share; a single one has nobody to share with."""
+    """What the countries to price share, or None: a single country has nobody to share with."""
     if len(countries) < 2:
         return None
     try:
@@ -140,7 +144,7 @@ def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str]) -> S
             snapshot.week, countries, lambda code: read_country(lake, snapshot, code, columns_to_read)
         ).shared
     except pricing.NothingShared:
-        return None  # each country's own fault is told where it is priced
+        return None  # the message comes where each country is priced
 
 
 def _price_country(
@@ -154,7 +158,7 @@ def _price_country(
 ) -> tuple[list[pd.DataFrame], str, Stability | None]:
     """The country's rows under each set of rules, all by one model, the model's grade, and how steady its plans are.
 
-    Beside ROW_COLUMNS each has the article's category and the country's currency.
+    Each frame has ROW_COLUMNS, the article's category and the country's currency.
     """
     week = snapshot.week
     rows = read_country(lake, snapshot, country.code, columns_to_read)
@@ -183,7 +187,7 @@ CAVEAT = (
 
 
 def _show(compared: Sequence[Compared], rules: str) -> None:
-    """One table where the screen, or a file, has room for it; else one for each measure."""
+    """Print one table, or one table for each measure where the screen is too narrow."""
     whole = _table(compared, list(MEASURES))
     needed = Measurement.get(Console(width=1_000), standard_output.options.update(width=1_000), whole).maximum
     tables = [whole]

@@ -1,4 +1,4 @@
-"""`markdown-pricing promote`: a challenger becomes the champion when it wins the same back-test by a margin."""
+"""`markdown-pricing promote` makes a challenger the champion when it wins the same back-test by a margin."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -51,7 +51,7 @@ def promote(
 ) -> int:
     lake = Lake(settings.lake_url)
     if show or back:
-        return _tell(lake, settings, go_back(lake) if back else None, as_json)
+        return _show_promotions(lake, settings, go_back(lake) if back else None, as_json)
     champion = champion_or(lake, settings.demand_model)
     if challenger is None or challenger == champion:
         raise NoChallenger()
@@ -82,7 +82,7 @@ def promote(
 
 
 def _play(plays: Sequence[Setting], models: Sequence[str], settings: Settings, workers: int) -> pd.DataFrame:
-    """A row for each model and market; raises RuleBroken."""
+    """The scores, one row for each model and market. Raises RuleBroken."""
     rows: list[dict[str, object]] = []
     broken: list[str] = []
     with progress("Playing seasons", len(plays) * len(models)) as advance:
@@ -96,7 +96,7 @@ def _play(plays: Sequence[Setting], models: Sequence[str], settings: Settings, w
 
 
 def _track(settings: Settings, scores: pd.DataFrame, what: str) -> None:
-    """Keeps the trials where experiments are kept; a service that is away is said once and stops nothing."""
+    """Keep the trials in MLflow. When MLflow does not answer, one message says so and the comparison goes on."""
     if not settings.experiments:
         return
     tracker: Tracker = MlflowTracker(settings.experiments, artifacts_beside(settings.experiments))
@@ -109,18 +109,18 @@ def _track(settings: Settings, scores: pd.DataFrame, what: str) -> None:
 
 
 def artifacts_beside(uri: str) -> str | None:
-    """The folder for files of a local store, beside its database."""
+    """The folder for the files of a local store, which is beside its database; None for a tracking server."""
     return Path(uri.removeprefix("sqlite:///")).with_suffix("").as_uri() if uri.startswith("sqlite:////") else None
 
 
 def _show(verdict: Verdict, scores: pd.DataFrame, as_json: bool) -> None:
     if as_json:
-        told = {"champion": verdict.champion, "challenger": verdict.challenger, "promoted": verdict.won}
+        models = {"champion": verdict.champion, "challenger": verdict.challenger, "promoted": verdict.won}
         leads = [
             dict(zip((*verdict.leads.index.names, "lead_pct"), (*market, lead), strict=True))
             for market, lead in verdict.leads.items()
         ]
-        print_json({**told, "lead_pct": verdict.lead_pct, "margin_pct": verdict.margin_pct, "markets": leads})
+        print_json({**models, "lead_pct": verdict.lead_pct, "margin_pct": verdict.margin_pct, "markets": leads})
         return
     revenue = scores.pivot(index=["family", "country", "seed"], columns="policy", values="revenue")
     rows = [
@@ -139,7 +139,7 @@ def _show(verdict: Verdict, scores: pd.DataFrame, as_json: bool) -> None:
     )
 
 
-def _tell(lake: Lake, settings: Settings, taken_back: Champion | None, as_json: bool) -> int:
+def _show_promotions(lake: Lake, settings: Settings, taken_back: Champion | None, as_json: bool) -> int:
     model, promoted = champion_or(lake, settings.demand_model), champions(lake)
     if as_json:
         gone = None if taken_back is None else taken_back.model

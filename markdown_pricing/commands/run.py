@@ -1,4 +1,4 @@
-"""`markdown-pricing run`: the main job through Dagster, country by country, with no server running."""
+"""`markdown-pricing run` runs the main job through Dagster, country by country, without a server."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ class WeekBeforeStart(UsageError):
 
 
 class NoSnapshot(FinalError):
-    """In the job's own words."""
+    """The snapshot could not be made. The message is the job's own."""
 
 
 def run(settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, as_json: bool) -> int:
@@ -47,7 +47,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
         raise WeekBeforeStart(week, settings.start_week)
     make_dagster_home(settings.dagster_home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    if as_json and settings.log is None:  # standard output is the document's alone
+    if as_json and settings.log is None:  # standard output holds only the JSON document
         settings = replace(settings, log=STDERR)
         os.environ["MARKDOWN_PRICING_LOG"] = STDERR
     write_to(settings.log, settings.environment, settings.secrets)
@@ -56,7 +56,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     snapshot = find_snapshot(lake, week)
     if len(chosen) > 1:
         _share_demand(lake, snapshot, workers)
-    end_on_a_stop()  # not before: each run in this process sets what a stop does to it
+    end_on_a_stop()  # not earlier, because each run in this process sets what a stop does to it
     outcomes: list[Outcome] = []
     with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
         for outcome in price_countries(snapshot.week, _largest_first(chosen, snapshot), workers):
@@ -71,7 +71,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
 
 
 def _make_snapshot(week: date) -> None:
-    """From the raw tables; raises NoSnapshot."""
+    """Make the snapshot from the raw tables. Raises NoSnapshot."""
     with progress(f"Making the snapshot of {week}", 1) as advance:
         why_not = make_snapshot(week)
         advance("failed" if why_not else "done")
@@ -80,7 +80,7 @@ def _make_snapshot(week: date) -> None:
 
 
 def _tell_failed(week: date, outcome: Outcome) -> None:
-    """Failed for good: no daemon starts it again."""
+    """Log that the country failed for good, because no daemon starts it again."""
     facts = {
         "event.dataset": "markdown_pricing.alert",
         "event.action": "country_failed",
@@ -93,9 +93,10 @@ def _tell_failed(week: date, outcome: Outcome) -> None:
 
 
 def _share_demand(lake: Lake, snapshot: Snapshot, workers: int) -> None:
-    """What the countries share, learnt from all of this delivery unless it is there; without it they are priced, too.
+    """Learn what the countries share, unless that is there. When it fails, the countries are priced without it.
 
-    From all that are configured, not from those chosen: else a country's prices would hang on who is priced beside it.
+    It is learnt from all configured countries of the delivery, not from the chosen ones. Otherwise a country's prices
+    would depend on which other countries are priced with it.
     """
     if shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared is not None:
         return
@@ -107,7 +108,7 @@ def _share_demand(lake: Lake, snapshot: Snapshot, workers: int) -> None:
 
 
 def make_dagster_home(home: Path) -> None:
-    """The folder and its dagster.yaml when they are missing; an existing file is left as it is."""
+    """Make the folder and its dagster.yaml where they are missing. An existing file is left as it is."""
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(DATA / "dagster.yaml", home / "dagster.yaml")
@@ -118,7 +119,7 @@ def _choose(configured: Countries, named: Sequence[str] | None) -> list[str]:
 
 
 def _largest_first(countries: Sequence[str], snapshot: Snapshot) -> list[str]:
-    """So that no worker is left alone with a large country at the end."""
+    """The countries by the size of their files, so that no worker is left alone with a large country at the end."""
     return sorted(countries, key=lambda code: -snapshot.bytes_by_country.get(code, 0))
 
 

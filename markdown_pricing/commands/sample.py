@@ -1,4 +1,4 @@
-"""`markdown-pricing sample`: a sample lake to try everything on."""
+"""`markdown-pricing sample` writes a sample lake to try everything on."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""`markdown-pricing serve`: one of Dagster's servers, once every setting that it needs is there."""
+"""`markdown-pricing serve` starts one of Dagster's servers when every setting that it needs is there."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ PORT = "4000"
 
 
 def serve(environ: Mapping[str, str], server: str, host: str, port: int | None) -> NoReturn:
-    """Becomes the server: same process, so that a stop reaches it. Raises BadSettings with every fault."""
+    """Turn this process into the server, so that a stop reaches it. Raises BadSettings with every fault."""
     environ = {CODE_SERVER_PORT: PORT, **environ}
     if faults := list(faults_of(environ, server)):
         raise BadSettings(faults)
@@ -33,7 +33,7 @@ def serve(environ: Mapping[str, str], server: str, host: str, port: int | None) 
 
 
 def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
-    """What is wrong with the settings of a server, each with its variable and what to do."""
+    """What is wrong with the settings of a server. Each fault names its variable and says what to do."""
     try:
         Settings.from_env(environ, needs_places=server == "code-server")
     except BadSettings as error:
@@ -41,7 +41,7 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
     if server != "code-server" and not environ.get(CODE_SERVER):
         yield f"{CODE_SERVER} is not set: give the host of the code server"
     if not (number := environ.get(CODE_SERVER_PORT, PORT)).isdigit():
-        yield f"{CODE_SERVER_PORT}={number}: a number was expected"
+        yield f"{CODE_SERVER_PORT}={number} is not a port: give a number"
     home = environ.get("DAGSTER_HOME")
     if not home:
         yield "DAGSTER_HOME is not set: give the folder that holds dagster.yaml"
@@ -56,12 +56,12 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
             yield f"{name} is not set, and {file} takes a value from it"
     for key, _ in entries:
         if key.endswith("password"):
-            # All of it goes along in the arguments of every run's container.
+            # The whole file is passed on in the arguments of every run's container.
             yield f"{file} holds a {key} as text: give it as {{env: NAME}}"
 
 
 def _entries(config: Any) -> Iterator[tuple[str, str]]:
-    """Every key of a dagster.yaml whose value is a text, at any depth."""
+    """Every key of a dagster.yaml whose value is a text, at any depth, with that text."""
     if isinstance(config, dict):
         yield from ((str(key), value) for key, value in config.items() if isinstance(value, str))
         config = list(config.values())

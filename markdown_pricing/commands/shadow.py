@@ -1,4 +1,7 @@
-"""`markdown-pricing shadow`: two rounds of one week, cell by cell; equal proves that a migration changes nothing."""
+"""`markdown-pricing shadow` compares two rounds of one week cell by cell.
+
+Two equal rounds prove that a migration, or a new version, changes nothing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,7 +24,7 @@ from markdown_pricing.settings import Settings
 
 ERP_SCHEMES = ("postgresql", "sqlite:")
 BY_NATURE = ("run_id", "predicted_at")
-"""What no two runs have in common."""
+"""Columns that differ between any two runs."""
 ROW_KEY = ["country", "article_id"]
 PATH_KEY = [*ROW_KEY, "week"]
 MISSING = "no such row"
@@ -35,7 +38,7 @@ class NothingToCompare(UsageError):
 
 @dataclass(frozen=True)
 class Round:
-    """What one round says of a week: rows as in markdown_recommendations and markdown_price_path."""
+    """One round of a week, as rows of markdown_recommendations and of markdown_price_path."""
 
     rows: pd.DataFrame
     path: pd.DataFrame
@@ -43,7 +46,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Difference:
-    """One cell that two rounds disagree on; `week` is the price path's, None in the recommendations."""
+    """One cell in which two rounds differ. `week` is the week of the price path, and None in the recommendations."""
 
     country: str
     article_id: str
@@ -68,27 +71,30 @@ def shadow(
             raise NothingToCompare(place, week)
     if absent := set(countries or ()).difference(*(each.rows["country"] for each in rounds)):
         raise NothingToCompare(f"either round for {', '.join(sorted(absent))}", week)
-    found = differences(rounds[0], rounds[1], tolerance)
+    cells_that_differ = differences(rounds[0], rounds[1], tolerance)
     compared = {
         "week": week,
         "countries": rounds[0].rows["country"].nunique(),
         "articles": len(rounds[0].rows),
         "cells": sum(each.size for each in (rounds[0].rows, rounds[0].path)),
-        "differences": len(found),
+        "differences": len(cells_that_differ),
     }
     if as_json:
-        print_json({**compared, "cells_that_differ": [asdict(each) for each in found]})
+        print_json({**compared, "cells_that_differ": [asdict(each) for each in cells_that_differ]})
     else:
-        _show(compared, found)
-    return 1 if found else 0
+        _show(compared, cells_that_differ)
+    return 1 if cells_that_differ else 0
 
 
 def read_round(place: str, week: date, settings: Settings, countries: Sequence[str] | None = None) -> Round:
-    """The round of `week` in an ERP (SQLAlchemy URL) or on a lake (any other); all countries that it has, or those."""
+    """The round of `week` at `place`, with all its countries or only those of `countries`.
+
+    place : an ERP (a SQLAlchemy URL), or else a lake (a URL or a folder)
+    """
     if place.startswith(ERP_SCHEMES):
-        rows, path = _of_erp(place, week, settings)
+        rows, path = _erp_round(place, week, settings)
     else:
-        rows, path = _of_lake(Lake(place), week)
+        rows, path = _lake_round(Lake(place), week)
     if countries:
         rows, path = (frame[frame["country"].isin(countries)] for frame in (rows, path))
     return Round(rows.drop(columns=list(BY_NATURE)), path)
@@ -97,7 +103,8 @@ def read_round(place: str, week: date, settings: Settings, countries: Sequence[s
 def differences(first: Round, second: Round, tolerance: float = 0.0) -> list[Difference]:
     """Every cell that differs, by country, article and week.
 
-    tolerance : numbers count as equal up to this share of the larger: processors may round the last digit otherwise
+    tolerance : numbers that differ by at most this share of the larger one count as equal, because processors may
+        round the last digit differently
     """
     return [
         *_differing_cells(first.rows, second.rows, ROW_KEY, tolerance),
@@ -109,21 +116,25 @@ def _differing_cells(first: pd.DataFrame, second: pd.DataFrame, key: list[str], 
     first, second = (_comparable(frame, key) for frame in (first, second))
     index = first.index.union(second.index)
     both = first.index.intersection(second.index)
-    found: list[tuple[Any, str, Any, Any]] = [(row, "row", "there", MISSING) for row in index.difference(second.index)]
-    found += [(row, "row", MISSING, "there") for row in index.difference(first.index)]
+    differing: list[tuple[Any, str, Any, Any]] = [
+        (row, "row", "there", MISSING) for row in index.difference(second.index)
+    ]
+    differing += [(row, "row", MISSING, "there") for row in index.difference(first.index)]
     for column in first.columns.union(second.columns, sort=False):
         if column not in first or column not in second:
-            found.append(((("all",) * len(key)), f"column {column}", column in first, column in second))
+            differing.append(((("all",) * len(key)), f"column {column}", column in first, column in second))
             continue
         one, other = first.loc[both, column].to_numpy(), second.loc[both, column].to_numpy()
         differs = ~_equal(one, other, tolerance)
-        found += [(row, column, a, b) for row, a, b in zip(both[differs], one[differs], other[differs], strict=True)]
-    cells = [Difference(row[0], row[1], row[2] if len(row) > 2 else None, *rest) for row, *rest in found]
+        differing += [
+            (row, column, a, b) for row, a, b in zip(both[differs], one[differs], other[differs], strict=True)
+        ]
+    cells = [Difference(row[0], row[1], row[2] if len(row) > 2 else None, *rest) for row, *rest in differing]
     return sorted(cells, key=lambda cell: (cell.country, cell.article_id, cell.week or "", cell.column))
 
 
 def _comparable(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """A database and a file keep the same value otherwise: here it is a number, a text or None."""
+    """The frame by its key, each value as a number, a text or None, because databases and files differ in types."""
     values = frame.map(_value).astype(object)
     return values.where(values.notna(), None).set_index(key).sort_index()
 
@@ -137,7 +148,7 @@ def _value(cell: Any) -> Any:
 
 
 def _equal(one: Any, other: Any, tolerance: float) -> Any:
-    """Element by element, object arrays of the same length."""
+    """Whether the elements of two object arrays of the same length are equal, element by element."""
     pairs = zip(one, other, strict=True)
     return np.array([a == b or _near(a, b, tolerance) for a, b in pairs], dtype=bool)
 
@@ -147,20 +158,20 @@ def _near(a: Any, b: Any, tolerance: float) -> bool:
     return numbers and abs(a - b) <= tolerance * max(abs(a), abs(b))
 
 
-def _of_erp(url: str, week: date, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _erp_round(url: str, week: date, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
     engine = engine_for(url, settings.erp_user, settings.erp_password, settings.erp_schema)
-    of_week = select(recommendations).where(recommendations.c.week == week)
+    rows_query = select(recommendations).where(recommendations.c.week == week)
     countries = select(recommendations.c.country).where(recommendations.c.week == week).distinct()
-    paths_of_them = select(price_path).where(price_path.c.country.in_(countries))
+    path_query = select(price_path).where(price_path.c.country.in_(countries))
     with erp_errors(engine), engine.connect() as connection:
-        rows, path = (connection.execute(query).mappings().all() for query in (of_week, paths_of_them))
+        rows, path = (connection.execute(query).mappings().all() for query in (rows_query, path_query))
     return (
         pd.DataFrame(rows, columns=list(recommendations.columns.keys())),
         pd.DataFrame(path, columns=list(price_path.columns.keys())),
     )
 
 
-def _of_lake(lake: Lake, week: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _lake_round(lake: Lake, week: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     folder = f"{paths.PREDICTIONS}/{week}"
     names = [entry.name for entry in lake.entries(folder)] if lake.entry(folder) else []
     countries = [country for name in names if (country := paths.country_of_folder(name))]
@@ -176,14 +187,16 @@ def _joined(columns: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([empty, *(frame.astype(object) for frame in frames)], ignore_index=True)
 
 
-def _show(compared: dict[str, Any], found: Sequence[Difference]) -> None:
+def _show(compared: dict[str, Any], cells_that_differ: Sequence[Difference]) -> None:
     size = "{countries} countries, {articles:,} articles, {cells:,} cells of week {week}".format(**compared)
-    if not found:
+    if not cells_that_differ:
         print(f"Equal: {size}.")
         return
-    cells = [
+    lines = [
         (each.country, each.article_id, each.week or "", each.column, str(each.first), str(each.second))
-        for each in found[:SHOWN]
+        for each in cells_that_differ[:SHOWN]
     ]
-    title = f"{len(found):,} differ of {size}" + (f", the first {SHOWN}" if len(found) > SHOWN else "")
-    print_table(title, ("Country", "Article", "Path of", "Column", "First", "Second"), cells, numbers_from=4)
+    title = f"{len(cells_that_differ):,} differ of {size}" + (
+        f", the first {SHOWN}" if len(cells_that_differ) > SHOWN else ""
+    )
+    print_table(title, ("Country", "Article", "Path of", "Column", "First", "Second"), lines, numbers_from=4)
