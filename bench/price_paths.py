@@ -17,8 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from markdown_pricing.countries import read_countries
+from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.price_path import Ladders, candidate_prices
 from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.markdown.shelf import SHELF_SHARES
 from tests.markdown.seasons import WEEK, article, frames

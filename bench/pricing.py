@@ -41,9 +41,10 @@ from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.model import forecast, make_model
+from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.price_path import SHELF_SHARES, candidate_prices
 from markdown_pricing.markdown.rules import read_rules
+from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.pricing import SEED
 from markdown_pricing.sample.families import FAMILIES
 

@@ -20,7 +20,7 @@ from markdown_pricing.demand.model import DemandModel, FitReport, evaluate, fore
 from markdown_pricing.demand.shared import CountryDemand, learn_country, pool
 from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
-from markdown_pricing.markdown.price_path import candidate_prices
+from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.shelf import SHELF_SHARES

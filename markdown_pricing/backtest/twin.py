@@ -16,10 +16,11 @@ from markdown_pricing.countries import Country
 from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import FloatArray, forecast, make_model
 from markdown_pricing.demand.shared import learn_country, pool
+from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.price_path import SHELF_SHARES, Ladders
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import demand_quantile, expected_sales, with_level_unknown
+from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.markdown.simulation import (
     TUNED_RULE,
     Decision,

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN
 from markdown_pricing.markdown.ladder import FloatArray
+from markdown_pricing.markdown.limits import Limits, deepest_rungs
 from markdown_pricing.markdown.price_groups import PriceGroups, price_groups
-from markdown_pricing.markdown.price_path import Ladders, Limits, PathValue, check_units, deepest_rungs
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
+from markdown_pricing.markdown.valuation import PathValue, check_units
 
 BISECTIONS = 10
 HIGHEST_PENALTY = 4.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
-from markdown_pricing.markdown.price_path import Limits
+from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
 

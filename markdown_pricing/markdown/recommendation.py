@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import Country
+from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.changes import change_reasons
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.price_path import Ladders, deepest_sales
 from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes, response_in_words
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
 from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.markdown.valuation import deepest_sales
 
 ROW_COLUMNS = [
     "country",
@@ -91,9 +92,9 @@ def recommend(
 ) -> Recommendations:
     """What to do with each article this week, and the path planned for it.
 
-    units, dispersion : (articles, rungs, weeks) and (articles,), as `price_path.plan` takes them
+    units, dispersion : (articles, rungs, weeks) and (articles,), as `planning.plan` takes them
     elasticity        : its value and standard error, each (articles,); NaN where unknown
-    shelf, level_sd   : (articles, 33) and (articles, weeks), as `price_path.plan` takes them
+    shelf, level_sd   : (articles, 33) and (articles, weeks), as `planning.plan` takes them
     last_rows         : the country's rows of an earlier week, for change_reason alone: no price depends on them
     expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent.
     It is stated before the cost of labels, which the plan weighs (so only when labels cost something can the habit

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, Problem, best_rungs
+from markdown_pricing.markdown.habit import habit_rungs
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
-from markdown_pricing.markdown.price_path import Ladders, Limits, PathValue, evaluate_path, habit_rungs
+from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
+from markdown_pricing.markdown.valuation import PathValue, evaluate_path
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import DemandModel, forecast, make_model, model_names
 from markdown_pricing.demand.step_down import OWN, Choice
 from markdown_pricing.erp.rows import country_rows
+from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.price_path import candidate_prices
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.provenance import provenance
@@ -104,7 +104,7 @@ def test_shelf_effect_demand_falls_with_the_stock(sample: Sample):
 def test_shelf_effect_the_plan_goes_lower_than_one_that_is_blind_to_it(sample: Sample):
     """In more than one path of seven, and on average at lower prices.
 
-    Take out: `shelf=` in pricing.price_articles, or in price_path.plan on the way to the dynamic programme.
+    Take out: `shelf=` in pricing.price_articles, or in planning.plan on the way to the dynamic programme.
     """
     _, of_the_week, model = sample
     articles, history = of_the_week.articles, of_the_week.history

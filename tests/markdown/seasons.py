@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import CENT_ENDINGS, Country
+from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.price_path import Ladders, candidate_prices
 from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 
@@ -77,6 +77,10 @@ def frames(articles: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.Data
 
 def ladders_of(*articles: Mapping[str, Any], rules: Rules = RULES, country: Country = DEU) -> Ladders:
     return candidate_prices(*frames(articles), country, RuleBook(rules), WEEK)
+
+
+def prices_of(ladders: Ladders, rungs: np.ndarray, row: int = 0) -> list[float]:
+    return [float(price) for price in ladders.prices[row, rungs[row]]]
 
 
 def demand(ladders: Ladders, weekly: float | np.ndarray = 10.0, elasticity: float = 2.0) -> np.ndarray:

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.countries import Country
+from markdown_pricing.markdown.candidates import GroupColumnMissing, Ladders, candidate_prices
+from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.price_path import GroupColumnMissing, Ladders, Limits, candidate_prices
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.task import Task

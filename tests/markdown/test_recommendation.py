@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.countries import Country
-from markdown_pricing.markdown.price_path import candidate_prices
+from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from tests.markdown.seasons import DEU, PREDICTED_AT, WEEK, article, demand, frames, monday, recommend_for

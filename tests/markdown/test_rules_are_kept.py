@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from markdown_pricing.countries import CENT_ENDINGS, Country, PriceEnding
 from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, check_new_prices
+from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.price_path import candidate_prices, evaluate_path
 from markdown_pricing.markdown.recommendation import PATH_COLUMNS, ROW_COLUMNS, recommend
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
+from markdown_pricing.markdown.valuation import evaluate_path
 from tests.markdown.rule_checker import broken_rules, cents, ladder
 from tests.markdown.seasons import PREDICTED_AT, WEEK, article, frames, monday
 

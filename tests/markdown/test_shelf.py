@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.price_path import SHELF_SHARES, BadUnits, Ladders, deepest_sales, evaluate_path
 from markdown_pricing.markdown.rules import Rules
-from markdown_pricing.markdown.shelf import Shelf
+from markdown_pricing.markdown.shelf import SHELF_SHARES, Shelf
+from markdown_pricing.markdown.valuation import BadUnits, deepest_sales, evaluate_path
 from tests.markdown.exact import value_of_first_moves
 from tests.markdown.seasons import article, demand, ladders_of
 
