@@ -7,7 +7,7 @@ import pytest
 
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import Rules
-from tests.markdown.seasons import article, ladders_of, monday, plan_of, prices_of
+from tests.markdown.seasons import article, foreseen, ladders_of, monday, plan_of, prices_of
 
 
 @pytest.mark.parametrize(("fell", "first_allowed"), [(-3, 0), (-2, 0), (-1, 1), (0, 2)])
@@ -27,7 +27,7 @@ def test_markdowns_are_as_far_apart_as_the_rules_say() -> None:
         ladders = ladders_of(article(stock=5_000), rules=Rules(weeks_between_markdowns=weeks, max_markdowns=3))
         sells = np.arange(len(ladders.prices[0]))[:, np.newaxis] > np.arange(ladders.weeks)
         weekly = np.where(np.arange(ladders.weeks) == 0, 2_000.0, 100.0)
-        path = plan(ladders, (weekly * sells)[np.newaxis], np.array([0.0])).best.rungs[0]
+        path = plan(ladders, foreseen((weekly * sells)[np.newaxis], np.array([0.0]))).best.rungs[0]
         falls = np.flatnonzero(np.diff(path, prepend=0))
         assert len(falls) == 3
         assert (np.diff(falls) >= weeks).all()
