@@ -10,6 +10,9 @@ from markdown_pricing.countries import PriceEnding
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
+HABIT = ((0.6, 30), (0.8, 50))
+"""The fixed ladder: from this share of the season on, this discount in percent."""
+
 
 def to_cents(prices: npt.ArrayLike) -> IntArray:
     """Prices in currency units to the nearest whole cent."""

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import Country
-from markdown_pricing.markdown.ladder import FloatArray, IntArray, ladder_cents, to_cents
-from markdown_pricing.markdown.price_path import HABIT, Ladders, candidate_prices
+from markdown_pricing.markdown.candidates import Ladders, candidate_prices
+from markdown_pricing.markdown.ladder import HABIT, FloatArray, IntArray, ladder_cents, to_cents
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.season import BoolArray
 

@@ -1,6 +1,6 @@
-"""The best path through weeks and rungs, and what each rule does to it."""
+"""The best path through weeks and rungs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise, product
 
@@ -8,17 +8,15 @@ import numpy as np
 import pytest
 
 from markdown_pricing.countries import Country
+from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown import dynamic_programme, task
+from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.price_path import BadUnits, Ladders, candidate_prices, evaluate_path
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
-from tests.markdown.seasons import DEU, WEEK, article, demand, frames, ladders_of, monday, plan_of
+from markdown_pricing.markdown.valuation import evaluate_path
+from tests.markdown.seasons import DEU, WEEK, article, demand, foreseen, frames, ladders_of, plan_of, prices_of
 
 FEW_RUNGS = Rules(discounts_pct=(20, 40, 60))
-
-
-def prices_of(ladders: Ladders, rungs: np.ndarray, row: int = 0) -> list[float]:
-    return [float(price) for price in ladders.prices[row, rungs[row]]]
 
 
 def legal_paths(rungs: int, weeks: int, rules: Rules) -> Iterator[tuple[int, ...]]:
@@ -33,7 +31,7 @@ def legal_paths(rungs: int, weeks: int, rules: Rules) -> Iterator[tuple[int, ...
 
 def best_by_counting(ladders: Ladders, units: np.ndarray, dispersion: np.ndarray, rules: Rules) -> np.ndarray:
     gains = [
-        evaluate_path(ladders, np.tile(path, (len(units), 1)), units, dispersion).gain
+        evaluate_path(ladders, np.tile(path, (len(units), 1)), Demand(units, dispersion)).gain
         for path in legal_paths(ladders.cents.shape[1], ladders.weeks, rules)
     ]
     return np.max(gains, axis=0)
@@ -73,7 +71,7 @@ def test_when_demand_is_certain_the_plan_is_the_best_of_all_paths(rules: Rules) 
     ladders = ladders_of(*random_articles(60, 6, (20_000, 90_000)), rules=rules)
     units, dispersion = random_demand(ladders, (0.2, 1.3)), np.zeros(60)
 
-    reached = plan(ladders, units, dispersion).best.gain / best_by_counting(ladders, units, dispersion, rules)
+    reached = plan(ladders, foreseen(units, dispersion)).best.gain / best_by_counting(ladders, units, dispersion, rules)
 
     assert reached.min() > 0.98
     assert reached.mean() > 0.999
@@ -85,7 +83,9 @@ def test_when_demand_is_uncertain_the_plan_is_near_the_best_of_all_paths() -> No
     ladders = ladders_of(*random_articles(60, 6, (5, 400)), rules=FEW_RUNGS)
     units, dispersion = random_demand(ladders, (0.2, 1.3)), np.full(60, 0.3)
 
-    reached = plan(ladders, units, dispersion).best.gain / best_by_counting(ladders, units, dispersion, FEW_RUNGS)
+    reached = plan(ladders, foreseen(units, dispersion)).best.gain / best_by_counting(
+        ladders, units, dispersion, FEW_RUNGS
+    )
 
     assert reached.min() > 0.97
     assert reached.mean() > 0.997
@@ -121,7 +121,7 @@ def test_of_markdowns_that_earn_the_same_the_later_is_planned() -> None:
     units = demand(ladders)
     units[:, :, :5] = units[:, :1, :5] * ladders.prices[:, :1, np.newaxis] / ladders.prices[:, :, np.newaxis]
 
-    assert np.flatnonzero(plan(ladders, units, np.array([0.1])).best.rungs[0])[0] == 5
+    assert np.flatnonzero(plan(ladders, foreseen(units, np.array([0.1]))).best.rungs[0])[0] == 5
 
 
 def test_the_habit_is_planned_where_it_brings_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,82 +134,17 @@ def test_the_habit_is_planned_where_it_brings_more(monkeypatch: pytest.MonkeyPat
     assert own_plan.best.revenue[0] == own_plan.habit.revenue[0] > own_plan.keep.revenue[0]
 
 
-def test_candidates_are_the_current_price_and_the_rungs_below_it() -> None:
-    """Not below salvage; the row is filled with its last price."""
-    ladders = ladders_of(article(), article(34.99, salvage=20.0), article(9.99, salvage=9.98))
-
-    assert ladders.prices.tolist() == [
-        [49.99, 44.99, 39.99, 34.99, 29.99, 24.99, 19.99, 14.99],
-        [34.99, 29.99, 24.99] + 5 * [24.99],
-        8 * [9.99],
-    ]
-    assert ladders.rungs.tolist() == [8, 3, 1]
-
-
-def test_a_rung_equal_to_salvage_is_allowed_and_one_a_cent_below_is_not() -> None:
-    """Salvage prices may have more digits than prices."""
-    ladders = ladders_of(article(salvage=24.99), article(salvage=24.9901), rules=Rules(discounts_pct=(50,)))
-
-    assert ladders.rungs.tolist() == [2, 1]
-
-
-def test_discounts_that_meet_in_one_price_are_one_rung() -> None:
-    """2.99 less 30 % and less 33 % are both 1.99 after rounding."""
-    ladders = ladders_of(article(2.99, list_price=2.99, salvage=0.1), rules=Rules(discounts_pct=(30, 33, 70)))
-
-    assert ladders.prices.tolist() == [[2.99, 1.99, 0.95]]
-
-
 def test_each_category_is_planned_under_its_own_rules_in_one_call() -> None:
     """Rungs and numbers of markdowns may differ from row to row."""
     book = RuleBook(overrides=(Override("DEU", "shoes", {"discounts_pct": (50,), "max_markdowns": 1}),))
     made = frames([article(stock=900), article(stock=900, category="shoes"), article(stock=900, category=None)])
     ladders = candidate_prices(*made, DEU, book, WEEK)
 
-    own_plan = plan(ladders, demand(ladders), np.full(3, 0.2))
+    own_plan = plan(ladders, foreseen(demand(ladders), np.full(3, 0.2)))
 
     assert set(prices_of(ladders, own_plan.best.rungs, 1)) <= {49.99, 24.99}
     assert np.array_equal(own_plan.best.rungs[0], own_plan.best.rungs[2])
     assert min(prices_of(ladders, own_plan.best.rungs, 0)) < 24.99
-
-
-@pytest.mark.parametrize(("fell", "first_allowed"), [(-3, 0), (-2, 0), (-1, 1), (0, 2)])
-def test_the_interval_counts_from_the_last_markdown_in_the_history(fell: int, first_allowed: int) -> None:
-    """Two weeks: first sold lower in week t, the next in week t + 2 at the earliest."""
-    before = dict.fromkeys(range(-8, fell), 49.99)
-    after = dict.fromkeys(range(fell, 1), 44.99)
-
-    _, own_plan = plan_of(article(before | after, stock=2_000))
-
-    assert np.flatnonzero(own_plan.best.rungs[0])[0] == first_allowed
-
-
-def test_markdowns_are_as_far_apart_as_the_rules_say() -> None:
-    """Each week sells a rung lower than the last, and the first one most: a step a week would be best."""
-    for weeks in (1, 2, 3):
-        ladders = ladders_of(article(stock=5_000), rules=Rules(weeks_between_markdowns=weeks, max_markdowns=3))
-        sells = np.arange(len(ladders.prices[0]))[:, np.newaxis] > np.arange(ladders.weeks)
-        weekly = np.where(np.arange(ladders.weeks) == 0, 2_000.0, 100.0)
-        path = plan(ladders, (weekly * sells)[np.newaxis], np.array([0.0])).best.rungs[0]
-        falls = np.flatnonzero(np.diff(path, prepend=0))
-        assert len(falls) == 3
-        assert (np.diff(falls) >= weeks).all()
-
-
-def test_no_markdown_is_planned_into_a_no_touch_week() -> None:
-    """It comes as soon as the weeks are over."""
-    _, own_plan = plan_of(article(stock=2_000), rules=Rules(no_touch_weeks=frozenset({monday(0), monday(1)})))
-
-    assert np.flatnonzero(own_plan.best.rungs[0])[0] == 2
-
-
-def test_a_single_step_is_no_larger_than_the_rules_allow() -> None:
-    """Twenty points of the list price at a time, to the whole point."""
-    ladders, own_plan = plan_of(article(stock=2_000), rules=Rules(max_step_pct=20))
-
-    path = [49.99, *prices_of(ladders, own_plan.best.rungs)]
-    assert path[-1] < 25
-    assert max(a - b for a, b in pairwise(path)) <= 0.205 * 49.99
 
 
 def test_labels_that_cost_more_than_a_markdown_earns_are_not_printed() -> None:
@@ -221,53 +156,6 @@ def test_labels_that_cost_more_than_a_markdown_earns_are_not_printed() -> None:
     falls = [np.count_nonzero(np.diff(rungs, prepend=0)) for rungs in (*free.best.rungs, *dear.best.rungs)]
     assert falls[0] >= falls[1] > falls[2] == 0
     assert dear.best.label_cost.tolist() == [20.0 * falls[1], 0.0]
-
-
-def test_the_habit_takes_its_rungs_at_sixty_and_eighty_percent_of_the_season() -> None:
-    """Ten weeks: 30 % off from the seventh, 50 % off from the ninth."""
-    ladders, own_plan = plan_of(article({0: 49.99}, launch=0, weeks_left=10))
-
-    assert prices_of(ladders, own_plan.habit.rungs) == 6 * [49.99] + 2 * [34.99] + 2 * [24.99]
-
-
-def test_the_habit_keeps_the_rules_too() -> None:
-    """A blocked move is taken when it is first allowed; no rung below salvage; never up."""
-    rules = Rules(no_touch_weeks=frozenset({monday(6)}), weeks_between_markdowns=3)
-    ten_weeks = {"launch": 0, "weeks_left": 10}
-    ladders, own_plan = plan_of(
-        article({0: 49.99}, **ten_weeks),
-        article({0: 49.99}, salvage=30.0, **ten_weeks),
-        article({0: 29.99}, **ten_weeks),
-        rules=rules,
-    )
-
-    assert prices_of(ladders, own_plan.habit.rungs, 0) == 7 * [49.99] + 3 * [34.99]
-    assert prices_of(ladders, own_plan.habit.rungs, 1) == 7 * [49.99] + 3 * [34.99]
-    assert prices_of(ladders, own_plan.habit.rungs, 2) == 8 * [29.99] + 2 * [24.99]
-
-
-def test_a_habit_that_is_late_catches_up_at_once() -> None:
-    """From today's price on: the deepest rung that is due."""
-    ladders, own_plan = plan_of(article(launch=-20, weeks_left=3))
-
-    assert prices_of(ladders, own_plan.habit.rungs) == 3 * [24.99]
-
-
-def shapes() -> Sequence[tuple[str, object]]:
-    return [
-        ("shape", lambda units: units[:, :-1]),
-        ("not finite", lambda units: np.where(units == units.max(), np.nan, units)),
-        ("below 0", lambda units: units - 100),
-    ]
-
-
-@pytest.mark.parametrize(("expected", "spoil"), shapes())
-def test_units_that_cannot_be_planned_with_are_refused(expected: str, spoil: object) -> None:
-    """A model's fault is named, not planned with."""
-    ladders = ladders_of(article())
-
-    with pytest.raises(BadUnits, match=expected):
-        plan(ladders, spoil(demand(ladders)), np.array([0.2]))
 
 
 def test_an_article_is_planned_as_if_it_were_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +173,9 @@ def test_an_article_is_planned_as_if_it_were_alone(monkeypatch: pytest.MonkeyPat
     for rungs, of_one in zip(together.best.rungs, alone, strict=True):
         assert np.array_equal(rungs[: len(of_one)], of_one)
     monkeypatch.setattr(dynamic_programme, "BATCH_NUMBERS", 20_000)
-    assert np.array_equal(plan(ladders, demand(ladders), np.full(len(kinds), 0.2)).best.rungs, together.best.rungs)
+    assert np.array_equal(
+        plan(ladders, foreseen(demand(ladders), np.full(len(kinds), 0.2))).best.rungs, together.best.rungs
+    )
 
 
 def test_sixty_weeks_are_planned_beside_one() -> None:
@@ -294,7 +184,7 @@ def test_sixty_weeks_are_planned_beside_one() -> None:
         *frames([article(stock=3_000, weeks_left=weeks) for weeks in (60, 1, 0, 15)]), Country("DEU"), RuleBook(), WEEK
     )
 
-    own_plan = plan(ladders, demand(ladders), np.full(4, 0.2))
+    own_plan = plan(ladders, foreseen(demand(ladders), np.full(4, 0.2)))
 
     assert own_plan.best.rungs.shape == (4, 60)
     assert own_plan.best.units[2].sum() == 0

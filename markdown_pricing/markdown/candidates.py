@@ -1,0 +1,127 @@
+"""The prices an article may take from this week to end_week: today's, and the lower rungs that salvage allows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.countries import Country
+from markdown_pricing.errors import FinalError
+from markdown_pricing.markdown.ladder import HABIT, FloatArray, IntArray, ladder_cents, to_price
+from markdown_pricing.markdown.rules import RuleBook, Rules
+from markdown_pricing.markdown.season import BoolArray, Season, read_season
+
+
+class GroupColumnMissing(FinalError):
+    def __init__(self, column: str, country: Country, columns: Sequence[str]) -> None:
+        attributes = [name for name in columns if name.startswith("attr_")]
+        super().__init__(
+            f"{country.code}: the rule same_price_by names {column}, which the snapshot does not have; it has "
+            f"{', '.join(attributes) or 'no attr_ column'}. Correct the rules file or have the ETL deliver the column."
+        )
+
+
+@dataclass(frozen=True)
+class Ladders:
+    """The prices each article may take from now on, with the rules they come from.
+
+    rules : the distinct rules; rule_of : (articles,), which of them
+    cents : (articles, rungs), whole cents: the current price, then lower rungs; the last repeated to fill the row
+    rungs : (articles,), how many of them are different prices, at least 1
+    off_ladder : (articles,), the current price is neither the list price nor a rung
+    whole_ladder_below_salvage : (articles,), no rung may ever be used
+    group : (articles,), articles of the same number >= 0 share one price; -1: it is priced alone
+    """
+
+    season: Season
+    rules: tuple[Rules, ...]
+    rule_of: IntArray
+    cents: IntArray
+    rungs: IntArray
+    off_ladder: BoolArray
+    whole_ladder_below_salvage: BoolArray
+    habit_cents: IntArray
+    group: IntArray
+
+    @property
+    def prices(self) -> FloatArray:
+        """(articles, rungs) in currency units: what the demand model is asked for."""
+        return to_price(self.cents)
+
+    @property
+    def weeks(self) -> int:
+        """Weeks the demand model is asked for: to the latest end_week, at least 1."""
+        return max(int(self.season.weeks_left.max(initial=1)), 1)
+
+    def per_article(self, values: Sequence[float]) -> FloatArray:
+        """A value per entry of `rules`, spread over the articles."""
+        spread: FloatArray = np.asarray(values, dtype=np.float64)[self.rule_of]
+        return spread
+
+
+def candidate_prices(
+    articles: pd.DataFrame, history: pd.DataFrame, country: Country, book: RuleBook, week: date
+) -> Ladders:
+    """The prices to ask the demand model for: today's, then each lower rung that is not below salvage_price.
+
+    articles, history : checked training frames of this week and of the weeks before, sorted by article and week
+    """
+    season = read_season(articles, history, week)
+    categories = articles["category"].fillna("").astype(str)
+    names, category_of = np.unique(categories.to_numpy(dtype=object), return_inverse=True)
+    by_category = [book.rules_for(country.code, str(name)) for name in names]
+    rules = tuple(dict.fromkeys(by_category)) or (book.default,)
+    rule_of = np.array([rules.index(own) for own in by_category], dtype=np.int64)[category_of]
+
+    columns = max(len(own.discounts_pct) for own in rules)
+    ladder = np.full((len(articles), columns), -1, dtype=np.int64)
+    for index, own in enumerate(rules):
+        rows = np.flatnonzero(rule_of == index)
+        ladder[rows, : len(own.discounts_pct)] = ladder_cents(
+            season.list_cents[rows], own.discounts_pct, country.price_endings
+        )
+    habit = ladder_cents(season.list_cents, [discount for _, discount in HABIT], country.price_endings)
+    habit[~(habit[:, :, np.newaxis] == ladder[:, np.newaxis, :]).any(axis=2)] = -1
+
+    current, floor = season.current_cents[:, np.newaxis], season.floor_cents[:, np.newaxis]
+    usable = (ladder < current) & (ladder >= floor) & (ladder > 0)
+    cents, rungs = _filled(season.current_cents, np.where(usable, ladder, -1))
+    return Ladders(
+        season=season,
+        rules=rules,
+        rule_of=rule_of,
+        cents=cents,
+        rungs=rungs,
+        off_ladder=(season.current_cents != season.list_cents) & ~(ladder == current).any(axis=1),
+        whole_ladder_below_salvage=ladder.max(axis=1) < season.floor_cents,
+        habit_cents=habit,
+        group=_groups(articles, rules, rule_of, categories, country),
+    )
+
+
+def _groups(
+    articles: pd.DataFrame, rules: Sequence[Rules], rule_of: IntArray, categories: pd.Series, country: Country
+) -> IntArray:
+    """(articles,): numbers of the price groups, from 0; -1 without one. Raises GroupColumnMissing."""
+    names = pd.Series([None] * len(articles), index=articles.index, dtype=object)
+    for index, own in enumerate(rules):
+        if own.same_price_by:
+            if own.same_price_by not in articles:
+                raise GroupColumnMissing(own.same_price_by, country, [str(name) for name in articles.columns])
+            value = articles[own.same_price_by]
+            names = names.mask((rule_of == index) & value.notna(), categories + "\n" + value.astype(str))
+    numbers: IntArray = pd.factorize(names)[0].astype(np.int64)
+    return numbers
+
+
+def _filled(current: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:
+    """Current price and lower rungs (-1: none) as falling rows without gaps or repeats, filled with the last price."""
+    falling = -np.sort(-lower, axis=1)
+    falling[:, 1:][falling[:, 1:] == falling[:, :-1]] = -1
+    falling = -np.sort(-falling, axis=1)
+    rungs = 1 + (falling > 0).sum(axis=1)
+    cents = np.concatenate([current[:, np.newaxis], falling], axis=1)[:, : int(rungs.max(initial=1))]
+    last = np.take_along_axis(cents, rungs[:, np.newaxis] - 1, axis=1)
+    return np.where(np.arange(cents.shape[1]) < rungs[:, np.newaxis], cents, last), rungs
