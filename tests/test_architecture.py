@@ -100,6 +100,13 @@ def test_only_orchestration_and_launcher_know_dagster() -> None:
     assert knows == {"orchestration", "metronome", "definitions"}
 
 
+def test_what_starts_next_is_decided_without_dagster() -> None:
+    decision = PACKAGE / "orchestration" / "next_round.py"
+
+    assert {name for name in imported(decision) if name.startswith("markdown_pricing")} == {"markdown_pricing.weeks"}
+    assert "dagster" not in {name.split(".")[0] for name in imported(decision)}
+
+
 @pytest.mark.parametrize("library", ["sqlalchemy", "fsspec", "hdfs_native"])
 def test_the_science_does_no_io(library: str) -> None:
     for part, path in modules():

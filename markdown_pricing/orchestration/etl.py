@@ -61,7 +61,7 @@ def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDe
             if bad := told.get("bad"):
                 raise BadRawTables(str(week), [Fault(*fault) for fault in bad])
             rows = sum(told["rows"].values())
-            return dg.MaterializeResult(metadata={**of_snapshot(find_snapshot(lake, week)), "dagster/row_count": rows})
+            return dg.MaterializeResult(metadata={**_of_delivery(lake, week), "dagster/row_count": rows})
 
     return markdown_training_data
 
@@ -92,6 +92,11 @@ def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) 
     except dg.DagsterPipesExecutionError as error:
         raise SparkFailed(week, error) from error
     return dict(done.get_custom_messages()[-1])
+
+
+def _of_delivery(lake: Lake, week: date) -> Mapping[str, Any]:
+    snapshot = find_snapshot(lake, week)
+    return of_snapshot(snapshot.stamp, snapshot.bytes_by_country)
 
 
 def _package_root() -> str:
