@@ -30,13 +30,14 @@ MAY_IMPORT = {
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"provenance"},
+    "results": BASE | SCIENCE | {"lake", "pricing", "provenance"},
     "backtest": BASE | SCIENCE | {"provenance", "pricing", "sample"},
     "etl": BASE,
     "experiments": BASE | {"lake"},
     "orchestration": BASE
     | SCIENCE
-    | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages", "etl", "experiments"},
-    "preflight": BASE | SCIENCE | {"lake", "erp", "orchestration", "settings", "metronome"},
+    | {"lake", "erp", "pricing", "provenance", "results", "charts", "logs", "messages", "etl", "experiments"},
+    "preflight": BASE | SCIENCE | {"lake", "erp", "results", "settings", "metronome"},
     "commands": BASE
     | SCIENCE
     | {
@@ -48,6 +49,7 @@ MAY_IMPORT = {
         "experiments",
         "charts",
         "provenance",
+        "results",
         "orchestration",
         "settings",
         "device",

@@ -28,8 +28,8 @@ from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, S
 from markdown_pricing.orchestration.needs import measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
-from markdown_pricing.orchestration.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.provenance import code_version, provenance
+from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import parse_week
 
