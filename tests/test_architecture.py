@@ -58,9 +58,8 @@ MAY_IMPORT = {
         "preflight",
     },
     "metronome": set(),
-    "definitions": BASE
-    | SCIENCE
-    | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device", "metronome"},
+    "installation": BASE | SCIENCE | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
+    "definitions": BASE | {"installation", "orchestration", "settings", "metronome"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }
