@@ -17,7 +17,7 @@ from markdown_pricing.lake.publish import ResultMissing, countries_with_predicti
 from markdown_pricing.lake.snapshot import delivered_weeks, find_snapshot
 from markdown_pricing.lake.space import check_room
 from markdown_pricing.markdown.rules import read_rules
-from markdown_pricing.orchestration.results import Results
+from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import ONE_WEEK
 

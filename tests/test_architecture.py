@@ -33,13 +33,14 @@ MAY_IMPORT = {
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"forecast", "provenance"},
+    "results": BASE | SCIENCE | {"lake", "pricing", "provenance"},
     "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
     "etl": BASE,
     "experiments": BASE | {"lake"},
     "orchestration": BASE
     | SCIENCE
-    | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages", "etl", "experiments"},
-    "preflight": BASE | SCIENCE | {"lake", "erp", "orchestration", "settings", "metronome"},
+    | {"lake", "erp", "pricing", "provenance", "results", "charts", "logs", "messages", "etl", "experiments"},
+    "preflight": BASE | SCIENCE | {"lake", "erp", "results", "settings", "metronome"},
     "commands": BASE
     | SCIENCE
     | {
@@ -51,6 +52,7 @@ MAY_IMPORT = {
         "experiments",
         "charts",
         "provenance",
+        "results",
         "orchestration",
         "settings",
         "device",
@@ -59,9 +61,8 @@ MAY_IMPORT = {
         "preflight",
     },
     "metronome": set(),
-    "definitions": BASE
-    | SCIENCE
-    | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device", "metronome"},
+    "installation": BASE | SCIENCE | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
+    "definitions": BASE | {"installation", "orchestration", "settings", "metronome"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }
@@ -101,6 +102,13 @@ def test_only_orchestration_and_launcher_know_dagster() -> None:
     knows = {part for part, path in modules() if any(name.split(".")[0] == "dagster" for name in imported(path))}
 
     assert knows == {"orchestration", "metronome", "definitions"}
+
+
+def test_what_starts_next_is_decided_without_dagster() -> None:
+    decision = PACKAGE / "orchestration" / "next_round.py"
+
+    assert {name for name in imported(decision) if name.startswith("markdown_pricing")} == {"markdown_pricing.weeks"}
+    assert "dagster" not in {name.split(".")[0] for name in imported(decision)}
 
 
 @pytest.mark.parametrize("library", ["sqlalchemy", "fsspec", "hdfs_native"])

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from markdown_pricing.definitions import build
+from markdown_pricing.definitions import defs
 from markdown_pricing.device import choose_device, device_to_use
-from markdown_pricing.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +37,9 @@ def test_a_gpu_that_is_not_there_is_replaced_by_the_cpu_with_a_warning():
         assert device_to_use(cuda_is_there=False) == "cpu"
 
 
-def test_the_setting_reaches_every_process_that_loads_the_flow(tmp_path):
-    build(Settings.from_env({"MARKDOWN_PRICING_DEVICE": "cpu", "MARKDOWN_PRICING_LAKE": str(tmp_path)}))
+def test_the_setting_reaches_every_process_that_loads_the_flow(tmp_path, monkeypatch):
+    monkeypatch.setenv("MARKDOWN_PRICING_DEVICE", "cpu")
+    monkeypatch.setenv("MARKDOWN_PRICING_LAKE", str(tmp_path))
+    monkeypatch.setenv("MARKDOWN_PRICING_LOG", "off")
+    defs()
     assert device_to_use(cuda_is_there=True) == "cpu"

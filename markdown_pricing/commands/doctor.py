@@ -40,4 +40,4 @@ def _dagster(home: Path) -> str:
     state = f"{yaml}" if yaml.exists() else f"{yaml} will be made by the first run"
     from markdown_pricing.definitions import defs
 
-    return f"{state}; {len(list(defs.resolve_all_asset_keys()))} assets load"
+    return f"{state}; {len(list(defs().resolve_all_asset_keys()))} assets load"

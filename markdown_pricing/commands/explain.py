@@ -19,7 +19,7 @@ from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
 from markdown_pricing.markdown.reasons import read_reason_codes, response_in_words
-from markdown_pricing.orchestration.results import Results
+from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 
 NEAREST = 5

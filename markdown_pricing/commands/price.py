@@ -30,8 +30,8 @@ from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
 from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import Compared, compare
 from markdown_pricing.markdown.rules import RuleBook, read_rules
-from markdown_pricing.orchestration.results import Results, version_of
 from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results, version_of
 from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.schema import columns_to_read
 

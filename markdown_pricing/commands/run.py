@@ -24,7 +24,7 @@ from markdown_pricing.orchestration.local_round import (
     make_snapshot,
     price_countries,
 )
-from markdown_pricing.orchestration.results import shared_demand_at_hand
+from markdown_pricing.results import shared_demand_at_hand
 from markdown_pricing.settings import DATA, Settings
 
 

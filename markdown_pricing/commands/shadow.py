@@ -19,7 +19,7 @@ from markdown_pricing.erp.tables import engine_for, price_path, recommendations
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.orchestration.results import Results
+from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 
 ERP_SCHEMES = ("postgresql", "sqlite:")

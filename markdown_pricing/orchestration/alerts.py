@@ -17,9 +17,9 @@ from dagster import DagsterRunStatus, RunsFilter
 from markdown_pricing.errors import PricingError
 from markdown_pricing.logs import FAILURE, tell
 from markdown_pricing.messages import send
-from markdown_pricing.orchestration.automation import is_unfinished
 from markdown_pricing.orchestration.digest import Digest, digest_of, why_failed
 from markdown_pricing.orchestration.event_lines import of_run
+from markdown_pricing.orchestration.facts import is_unfinished
 from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.weeks import due_weeks, opens_at
 

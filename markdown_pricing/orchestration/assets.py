@@ -28,8 +28,8 @@ from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, S
 from markdown_pricing.orchestration.needs import measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
-from markdown_pricing.orchestration.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.provenance import code_version, provenance
+from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import parse_week
 
@@ -56,7 +56,6 @@ markdown_training_data = dg.AssetSpec(
             group_name=GROUP,
             owners=OWNERS,
             kinds={"pandas"},
-            code_version=code_version(),
             description=(
                 "What the countries share: price response by category and how well articles sell elsewhere. Learnt "
                 "once a week, before the countries are priced; a country can be priced without it."
@@ -94,7 +93,6 @@ def shared_demand(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"pandas", "parquet"},
-    code_version=code_version(),
     metadata=columns.TRAINING_DATA_COLUMNS,
 )
 def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
@@ -118,7 +116,6 @@ def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake
     group_name=GROUP,
     owners=OWNERS,
     kinds={"lightgbm"},
-    code_version=code_version(),
 )
 def demand_model(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
@@ -147,7 +144,6 @@ def demand_model(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"numpy", "parquet"},
-    code_version=code_version(),
     metadata=columns.PREDICTION_COLUMNS,
 )
 def markdown_predictions(
@@ -188,7 +184,6 @@ def markdown_predictions(
     group_name=GROUP,
     owners=OWNERS,
     kinds={"sqlalchemy", "sql"},
-    code_version=code_version(),
     output_required=False,
     metadata=columns.ERP_COLUMNS,
     freshness_policy=dg.FreshnessPolicy.cron(
@@ -229,3 +224,22 @@ def erp_refresh(
             path=path,
         )
         yield dg.MaterializeResult(metadata=figures.of_receipt(receipt, origin, countries[country].currency))
+
+
+FLOW = (training_data, demand_model, markdown_predictions, erp_refresh)
+"""One country's run, in order."""
+
+
+def by_week_and_country(
+    weeks: dg.TimeWindowPartitionsDefinition, partitions: dg.MultiPartitionsDefinition
+) -> list[dg.AssetsDefinition]:
+    """What is shared and the flow, for the weeks and countries of one installation, with the code that makes them."""
+    code = code_version()
+    return list(
+        dg.map_asset_specs(
+            lambda spec: spec.replace_attributes(
+                partitions_def=weeks if spec.key == SHARED else partitions, code_version=code
+            ),
+            [shared_demand, *FLOW],
+        )
+    )

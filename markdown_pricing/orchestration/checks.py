@@ -28,7 +28,7 @@ from markdown_pricing.orchestration.names import (
     RULES_KEPT,
 )
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
-from markdown_pricing.orchestration.results import Results
+from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 
 ERROR_UP = 1.5

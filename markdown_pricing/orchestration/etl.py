@@ -14,9 +14,10 @@ from markdown_pricing.etl.raw import RAW, BadRawTables
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration import columns
+from markdown_pricing.orchestration.assets import markdown_training_data
 from markdown_pricing.orchestration.automation import of_snapshot
 from markdown_pricing.orchestration.faults import final_faults_not_retried
-from markdown_pricing.orchestration.names import GROUP, SNAPSHOT, WEEK_TAG
+from markdown_pricing.orchestration.names import ETL_JOB, GROUP, SNAPSHOT, WEEK_TAG
 from markdown_pricing.weeks import monday_of, parse_week
 
 ON_THIS_MACHINE = (sys.executable,)
@@ -27,6 +28,15 @@ class SparkFailed(TransientError):
         super().__init__(
             f"The Spark job for {week} ended without an answer: {error} Its own words stand in the run's log."
         )
+
+
+def snapshot_from(raw: str | None, submit: tuple[str, ...], weeks: dg.TimeWindowPartitionsDefinition) -> dg.Definitions:
+    """The snapshot, and what makes it: somebody else's ETL, or, with the folder of raw tables, a job and a schedule."""
+    if raw is None:
+        return dg.Definitions(assets=[markdown_training_data.replace_attributes(partitions_def=weeks)])
+    job = dg.define_asset_job(ETL_JOB, dg.AssetSelection.assets(SNAPSHOT), description="The snapshot, by Spark.")
+    made = training_data_from(raw, submit or ON_THIS_MACHINE, weeks)
+    return dg.Definitions(assets=[*raw_tables(), made], jobs=[job], schedules=[weekly_etl(job)])
 
 
 def raw_tables() -> list[dg.AssetSpec]:
@@ -51,7 +61,7 @@ def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDe
         kinds={"spark", "parquet", "hdfs"},
         metadata=columns.SNAPSHOT_COLUMNS,
     )
-    def markdown_training_data(
+    def made_from_raw_tables(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
     ) -> dg.MaterializeResult[None]:
         """Two years of weekly sales of every article in every country, made from raw tables by Spark."""
@@ -61,9 +71,9 @@ def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDe
             if bad := told.get("bad"):
                 raise BadRawTables(str(week), [Fault(*fault) for fault in bad])
             rows = sum(told["rows"].values())
-            return dg.MaterializeResult(metadata={**of_snapshot(find_snapshot(lake, week)), "dagster/row_count": rows})
+            return dg.MaterializeResult(metadata={**_of_delivery(lake, week), "dagster/row_count": rows})
 
-    return markdown_training_data
+    return made_from_raw_tables
 
 
 def weekly_etl(job: Any) -> dg.ScheduleDefinition:
@@ -92,6 +102,11 @@ def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) 
     except dg.DagsterPipesExecutionError as error:
         raise SparkFailed(week, error) from error
     return dict(done.get_custom_messages()[-1])
+
+
+def _of_delivery(lake: Lake, week: date) -> Mapping[str, Any]:
+    snapshot = find_snapshot(lake, week)
+    return of_snapshot(snapshot.stamp, snapshot.bytes_by_country)
 
 
 def _package_root() -> str:

@@ -129,14 +129,13 @@ def _run(
     tags: dict[str, str],
     resources: Mapping[str, object] | None = None,
 ) -> dg.ExecuteInProcessResult:
-    from markdown_pricing.definitions import defs
-
+    loaded = load_definitions().resolve_job_def(job)
     # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
     run_id = str(uuid4())
     _signal_notes()
     with storage_held_open(Path(instance.root_directory), run_id):
-        result = defs.resolve_job_def(job).execute_in_process(
+        result = loaded.execute_in_process(
             instance=instance,
             partition_key=partition,
             raise_on_error=False,
@@ -154,6 +153,14 @@ def _run(
     if _was_stopped(result) or _was_told_to_stop():
         raise KeyboardInterrupt
     return result
+
+
+@cache
+def load_definitions() -> dg.Definitions:
+    """Loaded with the first run of this process, which sets the process up."""
+    from markdown_pricing.definitions import defs
+
+    return defs()
 
 
 @cache

@@ -16,8 +16,8 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.orchestration.results import Results
 from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.weeks import parse_week
 

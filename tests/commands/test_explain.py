@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from markdown_pricing.__main__ import cli
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import Rules
-from markdown_pricing.orchestration.results import Results
 from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
 from tests.markdown.seasons import WEEK, article, monday, recommend_for
 
 MARKED_DOWN, BLOCKED, SOLD_OUT, PAST = "0000", "0001", "0002", "0003"

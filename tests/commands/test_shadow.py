@@ -15,8 +15,8 @@ from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import Rules
-from markdown_pricing.orchestration.results import Results
 from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
 from tests.markdown.seasons import WEEK, article, recommend_for
 
 SEASON = (article(stock=400), article(stock=30))

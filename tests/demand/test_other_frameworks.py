@@ -17,8 +17,8 @@ from markdown_pricing.demand.step_down import OWN, Choice, choose
 from markdown_pricing.device import choose_device
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.orchestration.results import Results
 from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
 from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, SCIKIT_LEARN, needs_pytorch
 from tests.demand.test_contract import assert_keeps_the_contract, fitted

@@ -15,7 +15,7 @@ from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
-from markdown_pricing.orchestration.results import Results
+from markdown_pricing.results import Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week

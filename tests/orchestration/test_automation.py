@@ -12,7 +12,8 @@ from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing.lake import Lake, LakeMissing
 from markdown_pricing.lake.snapshot import find_snapshot
-from markdown_pricing.orchestration.automation import SHARED_LIMIT, Progress, jobs_of_a_round, next_round, weekly_round
+from markdown_pricing.orchestration.automation import jobs_of_a_round, look, weekly_round
+from markdown_pricing.orchestration.facts import gather
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     JOB,
@@ -29,6 +30,7 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
     WITHOUT_SHARED_TAG,
 )
+from markdown_pricing.orchestration.next_round import SHARED_LIMIT, Progress, State
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
 from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at
 from tests.lake import spark
@@ -75,7 +77,7 @@ class Sensor:
         return next(iter(self.instance.get_runs(dg.RunsFilter(job_name=SHARED_JOB))))
 
     def _looks(self, now: datetime) -> list[str]:
-        result = next_round(self.instance, self.lake, self.partitions, Progress.from_cursor(self.cursor), now)
+        result = look(self.instance, self.lake, self.partitions, Progress.from_cursor(self.cursor), now)
         assert result.cursor
         self.cursor = result.cursor
         self.said = str(result.skip_reason.skip_message if result.skip_reason else "")
@@ -493,6 +495,40 @@ def test_nothing_is_learnt_when_no_country_is_left_to_price(sensor: Sensor) -> N
 
 def test_a_cursor_of_the_version_before_is_read(sensor: Sensor) -> None:
     assert Progress.from_cursor('{"round": "2026-02-09@ab", "started": {"2026-02-09": 5}}').arrived == {}
+
+
+def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) -> None:
+    """The sensor, a page or a command line; and a run that failed whose retry is promised. None that is over."""
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+    sensor.finish("DEU", "AUT")
+    by_page = {"dagster/partition/week": str(WEEK), "dagster/partition/country": "DEU"}
+    create_run_for_test(sensor.instance, "__ASSET_JOB", status=DagsterRunStatus.STARTED, tags=by_page)
+    create_run_for_test(sensor.instance, "__ASSET_JOB", status=DagsterRunStatus.FAILURE, tags=by_page)
+    promised = {**by_page, "dagster/will_retry": "true"}
+    create_run_for_test(sensor.instance, "__ASSET_JOB", status=DagsterRunStatus.FAILURE, tags=promised)
+
+    runs = gather(sensor.instance, sensor.lake, PARTITIONS, Progress(), MONDAY + MINUTE).runs
+
+    assert sorted((run.week, run.country, bool(run.round), run.state.name) for run in runs if not run.shared) == [
+        (str(WEEK), "DEU", False, State.AWAITS_RETRY.name),
+        (str(WEEK), "DEU", False, State.UNDER_WAY.name),
+        (str(WEEK), "POL", True, State.UNDER_WAY.name),
+    ]
+
+
+def test_deliveries_are_looked_into_up_to_the_first_with_a_country_to_price(sensor: Sensor) -> None:
+    """Later ones are known by their time alone: a long catch-up lists no files of a hundred weeks each minute."""
+    for week in (WEEK, NEXT_WEEK, NEXT_WEEK + ONE_WEEK):
+        sensor.deliver(week)
+    for country in COUNTRIES:
+        sensor.settle(WEEK, country)
+
+    facts = gather(sensor.instance, sensor.lake, PARTITIONS, Progress(), NEXT_MONDAY + ONE_WEEK)
+
+    assert list(facts.delivered) == [WEEK, NEXT_WEEK, NEXT_WEEK + ONE_WEEK]
+    assert [delivery.week for delivery in facts.deliveries] == [WEEK, NEXT_WEEK]
+    assert {receipt.country for receipt in facts.receipts} == set(COUNTRIES)
 
 
 def _last_two_weeks(sensor: Sensor, now: datetime) -> tuple[date, date]:

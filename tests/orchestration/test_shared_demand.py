@@ -24,7 +24,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.orchestration import assets
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, SHARED_JOB, STAMP, WITHOUT_SHARED_TAG
-from markdown_pricing.orchestration.results import shared_demand_at_hand
+from markdown_pricing.results import shared_demand_at_hand
 from markdown_pricing.sample.articles import CATEGORIES
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings

@@ -2,7 +2,15 @@
 
 import os
 
+import dagster as dg
+
 from markdown_pricing.definitions import build
+from markdown_pricing.installation import set_up_process
 from markdown_pricing.settings import Settings
 
-defs = build(Settings.from_env(os.environ), look_every_s=1)
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    settings = Settings.from_env(os.environ)
+    set_up_process(settings)
+    return build(settings, look_every_s=1)

@@ -33,7 +33,7 @@ from markdown_pricing.lake import Lake, paths, read_bytes, read_table
 from markdown_pricing.lake.leftovers import remove_leftovers
 from markdown_pricing.orchestration.names import JOB, SHARED_JOB
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.orchestration.results import Results
+from markdown_pricing.results import Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from tests.system.moments import BOUNDARIES, ENDS_WITHIN_S, AfterEvent, Moment

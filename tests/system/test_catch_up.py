@@ -21,7 +21,7 @@ from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.names import COUNTRY_TAG, REFRESH, SUPERSEDED_BY, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.orchestration.results import Results
+from markdown_pricing.results import Results
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import due_weeks
 from tests.postgres.server import PostgresServer

@@ -1,0 +1,192 @@
+"""The facts that `next_round` decides from, as Dagster's records and the lake have them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, WILL_RETRY_TAG
+
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
+from markdown_pricing.orchestration.names import (
+    COUNTRY_TAG,
+    JOB,
+    LATE,
+    OPENED,
+    REFRESH,
+    ROUND_TAG,
+    SHARED,
+    SHARED_JOB,
+    SNAPSHOT,
+    STAMP,
+    WEEK_TAG,
+)
+from markdown_pricing.orchestration.next_round import (
+    ROUND_LIMIT,
+    Delivery,
+    Duration,
+    Facts,
+    Progress,
+    Receipt,
+    Run,
+    State,
+    open_weeks,
+    to_price,
+)
+from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
+
+UNFINISHED = [
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+RUNS_LOOKED_BACK = 200
+"""Successful runs among which each country's last is looked for: four rounds of the 45 countries."""
+
+
+def gather(
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    partitions: dg.MultiPartitionsDefinition,
+    progress: Progress,
+    now: datetime,
+) -> Facts:
+    """Raises LakeUnreachable when it cannot tell what is delivered."""
+    first_week, countries = start_week_of(partitions), countries_of(partitions)
+    recorded = recorded_weeks(instance, OPENED, LATE)
+    opened = open_weeks(recorded[OPENED], first_week, now)
+    delivered = {week: written_ms for week, written_ms in deliveries(lake).items() if week in opened}
+    looked_into: list[Delivery] = []
+    receipts: frozenset[Receipt] = frozenset()
+    can_start = False
+    for week, written_ms in delivered.items():
+        if progress.has_started(week, written_ms) or not (delivery := _delivery(lake, week, written_ms)):
+            continue
+        looked_into.append(delivery)
+        receipts |= _receipts(instance, delivery, countries)
+        can_start = bool(to_price(delivery, countries, receipts))
+        if can_start:
+            break
+    return Facts(
+        now,
+        countries,
+        first_week,
+        recorded[OPENED],
+        frozenset(recorded[LATE]),
+        delivered,
+        looked_into,
+        receipts,
+        frozenset(each.round for each in looked_into if _is_learnt(instance, each)),
+        _runs(instance, progress, looked_into, now),
+        _durations(instance) if can_start else (),
+    )
+
+
+def recorded_weeks(instance: dg.DagsterInstance, *labels: str) -> dict[str, dict[date, datetime]]:
+    """For each label the weeks about which it was recorded, and when for the first time."""
+    weeks: dict[str, dict[date, datetime]] = {label: {} for label in labels}
+    cursor, more = None, True
+    while more:
+        page = instance.fetch_observations(SNAPSHOT, limit=1000, cursor=cursor, ascending=True)
+        for event in (record.asset_observation for record in page.records):
+            for label in labels:
+                if event and event.partition and label in event.metadata:
+                    at = datetime.fromisoformat(str(event.metadata[label].value))
+                    weeks[label].setdefault(date.fromisoformat(event.partition), at)
+        cursor, more = page.cursor, page.has_more
+    return weeks
+
+
+def is_unfinished(record: dg.RunRecord) -> bool:
+    """Under way, or failed and about to be retried."""
+    return run_of(record).unfinished
+
+
+def run_of(record: dg.RunRecord) -> Run:
+    run = record.dagster_run
+    return Run(
+        id=run.run_id,
+        created=record.create_timestamp,
+        state=_state(run),
+        round=run.tags.get(ROUND_TAG, ""),
+        week=run.tags.get(WEEK_TAG) or run.tags.get("dagster/partition/week") or "",
+        country=run.tags.get(COUNTRY_TAG) or run.tags.get("dagster/partition/country") or "",
+        shared=run.job_name == SHARED_JOB,
+        given_up=run.tags.get(MAX_RETRIES_TAG) == "0",
+    )
+
+
+def _state(run: dg.DagsterRun) -> State:
+    if run.status in UNFINISHED:
+        return State.UNDER_WAY
+    if run.status == DagsterRunStatus.SUCCESS:
+        return State.SUCCEEDED
+    is_promised = run.tags.get(WILL_RETRY_TAG) == "true" and AUTO_RETRY_RUN_ID_TAG not in run.tags
+    return State.AWAITS_RETRY if run.status == DagsterRunStatus.FAILURE and is_promised else State.OVER
+
+
+def _delivery(lake: Lake, week: date, written_ms: int) -> Delivery | None:
+    """None while the week is being delivered anew: a later look sees it whole."""
+    try:
+        snapshot = find_snapshot(lake, week)
+    except (SnapshotNotDelivered, SnapshotReplaced):
+        return None
+    return Delivery(week, written_ms, snapshot.stamp, snapshot.bytes_by_country)
+
+
+def _receipts(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterable[str]) -> frozenset[Receipt]:
+    keys = {str(partition_key(delivery.week, country)): country for country in countries}
+    settled = _settled_partitions(instance, REFRESH, set(keys), delivery.stamp)
+    return frozenset(Receipt(delivery.week, keys[key], delivery.stamp) for key in settled)
+
+
+def _is_learnt(instance: dg.DagsterInstance, delivery: Delivery) -> bool:
+    return bool(_settled_partitions(instance, SHARED, {delivery.week.isoformat()}, delivery.stamp))
+
+
+def _settled_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: set[str], stamp: str) -> set[str]:
+    """Those whose latest materialization or observation names the delivery with this stamp."""
+    settled: set[str] = set()
+    for event_type, records_of in (
+        (DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
+        (DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
+    ):
+        latest = instance.event_log_storage.get_latest_storage_id_by_partition(asset, event_type, partitions)
+        if not latest:
+            continue
+        records = records_of(dg.AssetRecordsFilter(asset, storage_ids=list(latest.values())), limit=len(latest)).records
+        for record in records:
+            event = record.asset_materialization or record.asset_observation
+            if event and STAMP in event.metadata and event.metadata[STAMP].value == stamp:
+                settled.add(str(event.partition))
+    return settled
+
+
+def _runs(
+    instance: dg.DagsterInstance, progress: Progress, looked_into: Iterable[Delivery], now: datetime
+) -> tuple[Run, ...]:
+    """All that are unfinished, whatever started them; and all of the round under way and of these deliveries."""
+    wanted = [
+        RunsFilter(statuses=UNFINISHED),
+        # A promise that is older than a round's day is kept no more.
+        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, created_after=now - ROUND_LIMIT),
+        *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
+    ]
+    if progress.round:
+        wanted.append(RunsFilter(job_name=JOB, tags={ROUND_TAG: progress.round}))
+    records: Mapping[str, dg.RunRecord] = {
+        record.dagster_run.run_id: record for filters in wanted for record in instance.get_run_records(filters)
+    }
+    return tuple(run_of(record) for record in records.values())
+
+
+def _durations(instance: dg.DagsterInstance) -> tuple[Duration, ...]:
+    succeeded = RunsFilter(job_name=JOB, statuses=[DagsterRunStatus.SUCCESS])
+    return tuple(
+        Duration(date.fromisoformat(tags[WEEK_TAG]), tags[COUNTRY_TAG], record.end_time - record.start_time)
+        for record in instance.get_run_records(succeeded, limit=RUNS_LOOKED_BACK)
+        if {WEEK_TAG, COUNTRY_TAG} <= (tags := record.dagster_run.tags).keys() and record.start_time and record.end_time
+    )

@@ -1,0 +1,240 @@
+"""What starts when, as a table of situations: plain values in, a decision out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from markdown_pricing.orchestration.next_round import (
+    Delivery,
+    Duration,
+    Facts,
+    Progress,
+    Receipt,
+    Run,
+    State,
+    next_round,
+)
+from markdown_pricing.weeks import ONE_WEEK, opens_at
+
+WEEK = date(2026, 2, 9)
+MONDAY = opens_at(WEEK)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+COUNTRIES = ("DEU", "AUT")
+DELIVERY = Delivery(WEEK, 5, "ab", {"DEU": 20, "AUT": 10})
+ROUND = DELIVERY.round
+RECEIPTS = frozenset(Receipt(WEEK, country, "ab") for country in COUNTRIES)
+NOTHING_STARTED = Progress()
+STARTED = Progress({str(WEEK): 5}, ROUND, {str(WEEK): 5})
+
+
+def shared(state: State, given_up: bool = False) -> Run:
+    return Run("s", MONDAY, state, ROUND, str(WEEK), shared=True, given_up=given_up)
+
+
+def country(code: str, state: State, given_up: bool = False) -> Run:
+    return Run(code, MONDAY, state, ROUND, str(WEEK), code, given_up=given_up)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Facts of a Monday on which the week is open and delivered, and what is then decided.
+
+    starts : country -> why without what is shared; "shared" stands for the run that learns it
+    ends   : the runs that are cancelled
+    """
+
+    name: str
+    starts: Mapping[str, str] = field(default_factory=dict)
+    says: str = ""
+    ends: tuple[str, ...] = ()
+    after: timedelta = timedelta()
+    progress: Progress = NOTHING_STARTED
+    deliveries: tuple[Delivery, ...] = (DELIVERY,)
+    receipts: frozenset[Receipt] = frozenset()
+    learnt: frozenset[str] = frozenset()
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(
+            MONDAY + self.after,
+            COUNTRIES,
+            WEEK,
+            opened={WEEK: MONDAY},
+            delivered={delivery.week: delivery.written_ms for delivery in self.deliveries},
+            deliveries=() if self.progress.started else self.deliveries,
+            receipts=self.receipts,
+            learnt=self.learnt,
+            runs=self.runs,
+        )
+
+
+BOTH = {"DEU": "", "AUT": ""}
+FAILED = "its run did not succeed"
+SLOW = "it took longer than 1:00:00"
+SITUATIONS = [
+    Situation("nothing is delivered: it waits", says="Waiting for 2026-02-09", deliveries=()),
+    Situation("what the countries share comes first", {"shared": ""}),
+    Situation("what is shared was learnt by whatever run: the countries start", BOTH, learnt=frozenset({ROUND})),
+    Situation("its run has succeeded", BOTH, runs=(shared(State.SUCCEEDED),)),
+    Situation("its run is under way", says="waits for what the countries share", runs=(shared(State.UNDER_WAY),)),
+    Situation("its retry is promised", says="waits for what", runs=(shared(State.AWAITS_RETRY),)),
+    Situation("its run failed for good", dict.fromkeys(COUNTRIES, FAILED), runs=(shared(State.OVER),)),
+    Situation("its run has had its hour to the minute", says="waits for", after=HOUR, runs=(shared(State.UNDER_WAY),)),
+    Situation(
+        "its run takes too long: it is cancelled, the countries start",
+        dict.fromkeys(COUNTRIES, SLOW),
+        ends=("s",),
+        after=HOUR + MINUTE,
+        runs=(shared(State.UNDER_WAY),),
+    ),
+    Situation(
+        "it was cancelled by a look before: it is not cancelled twice",
+        dict.fromkeys(COUNTRIES, SLOW),
+        after=HOUR + MINUTE,
+        runs=(shared(State.UNDER_WAY, given_up=True),),
+    ),
+    Situation("every country is settled, by whatever run", says="has been started", receipts=RECEIPTS),
+    Situation(
+        "one country is settled: the other starts",
+        {"AUT": ""},
+        receipts=frozenset({Receipt(WEEK, "DEU", "ab")}),
+        learnt=frozenset({ROUND}),
+    ),
+    Situation(
+        "a receipt of an earlier delivery settles nothing",
+        BOTH,
+        receipts=frozenset({Receipt(WEEK, "DEU", "an earlier one")}),
+        learnt=frozenset({ROUND}),
+    ),
+    Situation(
+        "the round is under way",
+        says="1 runs unfinished",
+        progress=STARTED,
+        runs=(country("DEU", State.UNDER_WAY), country("AUT", State.SUCCEEDED)),
+    ),
+    Situation(
+        "a retry of the round is promised",
+        says="1 runs unfinished",
+        progress=STARTED,
+        runs=(country("DEU", State.AWAITS_RETRY), country("AUT", State.OVER)),
+    ),
+    Situation(
+        "the round has had its day: what is left is cancelled",
+        says="cancelled AUT, DEU. They are not retried",
+        ends=("DEU", "AUT"),
+        after=24 * HOUR + MINUTE,
+        progress=STARTED,
+        runs=(country("DEU", State.UNDER_WAY), country("AUT", State.AWAITS_RETRY)),
+    ),
+    Situation(
+        "and is cancelled once",
+        says="is being cancelled",
+        after=24 * HOUR + MINUTE,
+        progress=STARTED,
+        runs=(country("DEU", State.UNDER_WAY, given_up=True),),
+    ),
+    Situation(
+        "a country that failed for good is not started again",
+        says="Every delivered week has been started.",
+        progress=STARTED,
+        runs=(country("DEU", State.OVER), country("AUT", State.SUCCEEDED)),
+    ),
+    Situation(
+        "somebody's own run beside the round holds nothing up",
+        {"shared": ""},
+        runs=(Run("by hand", MONDAY, State.UNDER_WAY, week=str(WEEK), country="DEU"),),
+    ),
+]
+
+
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)
+def test_a_situation_has_one_answer(situation: Situation) -> None:
+    decision = next_round(situation.facts, situation.progress)
+
+    assert {start.country or "shared": start.without_shared for start in decision.start} == situation.starts
+    assert tuple(run.id for run in (decision.end.runs if decision.end else ())) == situation.ends
+    assert situation.says in decision.says
+    assert bool(decision.says) != bool(decision.start)
+
+
+def test_the_same_facts_give_the_same_decision() -> None:
+    """It neither looks at anything else nor changes what it is given."""
+    facts = SITUATIONS[1].facts
+
+    assert next_round(facts, Progress()) == next_round(facts, Progress())
+
+
+def test_once_carried_out_it_is_not_decided_again() -> None:
+    """The progress that a decision leaves knows the round, the delivery and its arrival."""
+    facts = replace(SITUATIONS[1].facts, learnt=frozenset({ROUND}))
+
+    decision = next_round(facts, Progress())
+
+    assert decision.arrived == (DELIVERY,)
+    assert decision.progress == STARTED
+    assert next_round(facts, STARTED).arrived == ()
+
+
+def test_while_the_countries_wait_the_delivery_has_arrived_and_not_started() -> None:
+    decision = next_round(SITUATIONS[1].facts, Progress())
+
+    assert decision.progress == Progress(arrived={str(WEEK): 5})
+
+
+@pytest.mark.parametrize(("after", "late"), [(24 * HOUR, []), (24 * HOUR + MINUTE, [WEEK])])
+def test_a_week_is_late_when_it_is_not_there_a_day_after_its_opening(after: timedelta, late: list[date]) -> None:
+    facts = Facts(MONDAY + after, COUNTRIES, WEEK, opened={WEEK: MONDAY})
+
+    assert next_round(facts, Progress()).late == late
+    assert next_round(replace(facts, reported_late=frozenset(late)), Progress()).late == []
+
+
+@pytest.mark.parametrize(("now", "opened"), [(MONDAY - MINUTE, []), (MONDAY + ONE_WEEK, [WEEK, WEEK + ONE_WEEK])])
+def test_every_due_week_is_opened(now: datetime, opened: list[date]) -> None:
+    assert next_round(Facts(now, COUNTRIES, WEEK), Progress()).open == opened
+
+
+def test_the_oldest_delivery_with_a_country_to_price_is_started() -> None:
+    """A settled one before it counts as started; one after it waits."""
+    settled, next_one, last = (replace(DELIVERY, week=WEEK + n * ONE_WEEK) for n in range(3))
+    facts = Facts(
+        MONDAY + 3 * ONE_WEEK,
+        COUNTRIES,
+        WEEK,
+        delivered={each.week: 5 for each in (settled, next_one, last)},
+        deliveries=(settled, next_one),
+        receipts=RECEIPTS,
+        learnt=frozenset({next_one.round}),
+    )
+
+    decision = next_round(facts, Progress())
+
+    assert {start.delivery.week for start in decision.start} == {next_one.week}
+    assert decision.progress.started == {str(settled.week): 5, str(next_one.week): 5}
+
+
+def test_the_longest_run_of_an_earlier_week_starts_first() -> None:
+    """The newest of each country counts, none of this week or a later one; who was never timed goes before all."""
+    delivery = replace(DELIVERY, bytes_by_country={"DEU": 1, "AUT": 2, "POL": 3, "ITA": 4})
+    before = WEEK - ONE_WEEK
+    facts = Facts(
+        MONDAY,
+        ("DEU", "AUT", "POL", "ITA"),
+        WEEK,
+        delivered={WEEK: 5},
+        deliveries=(delivery,),
+        learnt=frozenset({ROUND}),
+        durations=(
+            Duration(WEEK, "POL", 900),
+            Duration(before, "DEU", 5),
+            Duration(before, "AUT", 9),
+            Duration(before - ONE_WEEK, "DEU", 99),
+        ),
+    )
+
+    started = next_round(facts, Progress()).start
+
+    assert [(start.country, start.priority) for start in started] == [("ITA", 4), ("POL", 3), ("AUT", 2), ("DEU", 1)]
