@@ -15,6 +15,7 @@ SCIENCE = {"training_data", "demand", "markdown"}
 MAY_IMPORT = {
     "columns": set(),
     "declared": set(),
+    "threads": set(),
     "errors": set(),
     "weeks": {"errors"},
     "countries": {"errors"},
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "experiments": BASE | {"lake"},
     "orchestration": BASE
     | SCIENCE
-    | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages", "etl", "experiments"},
+    | {"lake", "erp", "pricing", "provenance", "charts", "logs", "messages", "etl", "experiments", "threads"},
     "preflight": BASE | SCIENCE | {"lake", "erp", "orchestration", "settings", "metronome"},
     "commands": BASE
     | SCIENCE
@@ -56,6 +57,7 @@ MAY_IMPORT = {
         "logs",
         "metronome",
         "preflight",
+        "threads",
     },
     "metronome": set(),
     "definitions": BASE

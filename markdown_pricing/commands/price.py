@@ -33,6 +33,7 @@ from markdown_pricing.markdown.rules import RuleBook, read_rules
 from markdown_pricing.orchestration.results import Results, version_of
 from markdown_pricing.provenance import provenance
 from markdown_pricing.settings import Settings
+from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
 
 
@@ -74,6 +75,7 @@ def price(
     model = model or champion_or(source, settings.demand_model, settings.follow_champion)
     make_model(model)
     choose_device(settings.device)
+    limit_threads()
     configured = read_countries(settings.countries_file)
     snapshot = find_snapshot(source, week)
     run_id = str(uuid.uuid4())
