@@ -26,6 +26,11 @@ class BadCountries(UsageError):
         super().__init__(f"{path} is not a usable list of countries:{listed}\nCorrect the file and start again.")
 
 
+class NotACountry(UsageError):
+    def __init__(self, code: str) -> None:
+        super().__init__(f"{code!r} is not a country. Give three capital letters, for example DEU.")
+
+
 class UnknownCountries(UsageError):
     def __init__(self, unknown: Sequence[str], known: Sequence[str]) -> None:
         self.unknown = tuple(unknown)
@@ -154,6 +159,14 @@ def read_countries(path: Path = DEFAULT_FILE) -> Countries:
     if faults:
         raise BadCountries(path, faults)
     return Countries(by_code)
+
+
+def unconfigured(code: str) -> Country:
+    """A country that no file describes: priced in euros that end in .99 or .95. Raises NotACountry."""
+    try:
+        return Country(code)
+    except ValidationError:
+        raise NotACountry(code) from None
 
 
 def split_countries(countries: Sequence[str], groups: int) -> list[list[str]]:

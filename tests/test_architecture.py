@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "threads": set(),
     "errors": set(),
     "weeks": {"errors"},
-    "countries": {"errors"},
+    "countries": {"declared", "errors"},
     "holidays": set(),
     "device": set(),
     "logs": set(),

@@ -8,10 +8,12 @@ from markdown_pricing.countries import (
     CENT_ENDINGS,
     DEFAULT_FILE,
     BadCountries,
+    NotACountry,
     PriceEnding,
     UnknownCountries,
     read_countries,
     split_countries,
+    unconfigured,
 )
 
 HEAD = "country,name,currency,price_endings\n"
@@ -122,3 +124,9 @@ def test_there_are_never_more_groups_than_countries() -> None:
     assert split_countries([], 3) == []
     with pytest.raises(ValueError, match="at least one"):
         split_countries(["DEU"], 0)
+
+
+def test_a_country_that_no_file_describes_has_the_default_price_endings() -> None:
+    assert unconfigured("ISL").price_endings == CENT_ENDINGS
+    with pytest.raises(NotACountry, match="three capital letters"):
+        unconfigured("isl")

@@ -18,7 +18,7 @@ from rich.table import Table
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
-from markdown_pricing.countries import Countries, Country, read_countries
+from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
@@ -129,8 +129,9 @@ def price(
 def _country(code: str, configured: Countries) -> Country:
     if code in configured:
         return configured[code]
+    country = unconfigured(code)
     print_error(f"{code} is not configured: priced under the default rules, prices ending in .99 or .95.")
-    return Country(code)
+    return country
 
 
 def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str]) -> SharedDemand | None:
