@@ -1,17 +1,22 @@
-"""The countries we price, in the configured order: currency, time zone, price endings, and contiguous groups."""
+"""The countries we price, in the configured order: currency, price endings, and contiguous groups."""
 
 import csv
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from markdown_pricing.declared import faults_of
 from markdown_pricing.errors import UsageError
 
 DEFAULT_FILE = Path(__file__).parent / "data" / "countries.csv"
-COLUMNS = ("country", "name", "currency", "time_zone", "price_endings")
+NO_LONGER_READ = "time_zone"
 
 
 class BadCountries(UsageError):
@@ -19,6 +24,11 @@ class BadCountries(UsageError):
         self.path, self.faults = path, tuple(faults)
         listed = "".join(f"\n  - {fault}" for fault in faults)
         super().__init__(f"{path} is not a usable list of countries:{listed}\nCorrect the file and start again.")
+
+
+class NotACountry(UsageError):
+    def __init__(self, code: str) -> None:
+        super().__init__(f"{code!r} is not a country. Give three capital letters, for example DEU.")
 
 
 class UnknownCountries(UsageError):
@@ -58,15 +68,37 @@ class PriceEnding:
 CENT_ENDINGS = (PriceEnding(99, 100), PriceEnding(95, 100))
 
 
-@dataclass(frozen=True)
-class Country:
-    """A country as the pricing department knows it; `code` is ISO 3166 alpha-3."""
+def _three_capitals(text: str) -> str:
+    if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
+        raise ValueError("should be three capital letters")
+    return text
 
-    code: str
-    name: str = ""
-    currency: str = "EUR"
-    time_zone: str = "Europe/Berlin"
-    price_endings: tuple[PriceEnding, ...] = CENT_ENDINGS
+
+def _endings(written: object) -> object:
+    if not isinstance(written, str):
+        return written
+    try:
+        return tuple(PriceEnding.parse(text) for text in written.split())
+    except ValueError as error:
+        raise ValueError(f"should be price endings such as .99 .95: {error}") from None
+
+
+@pydantic_dataclass(frozen=True)
+class Country:
+    """A country as the pricing department knows it: a row of the countries file, in which a field is a column."""
+
+    code: Annotated[str, AfterValidator(_three_capitals)] = Field(description="ISO 3166 alpha-3; the column `country`")
+    name: str = Field(default="", description="in English, for people")
+    currency: Annotated[str, AfterValidator(_three_capitals)] = Field(default="EUR", description="ISO 4217")
+    price_endings: Annotated[tuple[PriceEnding, ...], BeforeValidator(_endings)] = Field(
+        default=CENT_ENDINGS, min_length=1, description="how prices end, with blanks between: .99 .95, or 990"
+    )
+
+
+CALLED = {"code": "country"}
+"""Fields that the file calls otherwise."""
+COLUMNS = {CALLED.get(own.name, own.name): own.name for own in fields(Country)}
+COUNTRY = TypeAdapter(Country)
 
 
 @dataclass(frozen=True)
@@ -94,7 +126,10 @@ class Countries(Mapping[str, Country]):
 
 
 def read_countries(path: Path = DEFAULT_FILE) -> Countries:
-    """The countries of a CSV file, a row each; raises BadCountries, which lists every fault with its line."""
+    """The countries of a CSV file, a row each; raises BadCountries, which lists every fault with its line.
+
+    Warns of a column that earlier versions read.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -102,19 +137,23 @@ def read_countries(path: Path = DEFAULT_FILE) -> Countries:
             if missing:
                 raise BadCountries(path, [f"the first line lacks {', '.join(missing)}"])
             rows = [(reader.line_num, row) for row in reader]
+            if NO_LONGER_READ in (reader.fieldnames or ()):
+                warnings.warn(f"{path}: nobody reads the column {NO_LONGER_READ} any more. Delete it.", stacklevel=1)
     except (OSError, UnicodeDecodeError) as error:
         raise BadCountries(path, [str(error)]) from error
     by_code: dict[str, Country] = {}
     faults: list[str] = []
     for line, row in rows:
+        values = {name: (row[column] or "").strip() for column, name in COLUMNS.items()}
         try:
-            country = _country_of(row)
-            if country.code in by_code:
-                raise ValueError(f"{country.code} stands there twice")
-        except ValueError as error:
-            faults.append(f"line {line}: {error}")
-        else:
-            by_code[country.code] = country
+            country = COUNTRY.validate_python(values)
+        except ValidationError as error:
+            wrong = faults_of(error, values, Country.__dataclass_fields__, CALLED)
+            faults.append(f"line {line}: {'; '.join(wrong.values())}")
+            continue
+        if country.code in by_code:
+            faults.append(f"line {line}: {country.code} stands there twice")
+        by_code[country.code] = country
     if not rows:
         faults.append("it has no rows")
     if faults:
@@ -122,20 +161,12 @@ def read_countries(path: Path = DEFAULT_FILE) -> Countries:
     return Countries(by_code)
 
 
-def _country_of(row: Mapping[str, str | None]) -> Country:
-    values = {column: (row[column] or "").strip() for column in COLUMNS}
-    code, currency = values["country"], values["currency"]
-    for name, value in (("country", code), ("currency", currency)):
-        if not (len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()):
-            raise ValueError(f"{name} {value!r} is not three capital letters")
+def unconfigured(code: str) -> Country:
+    """A country that no file describes: priced in euros that end in .99 or .95. Raises NotACountry."""
     try:
-        ZoneInfo(values["time_zone"])
-    except (KeyError, OSError, ValueError):
-        raise ValueError(f"{code}: time_zone {values['time_zone']!r} is not known, for example Europe/Berlin") from None
-    endings = tuple(PriceEnding.parse(text) for text in values["price_endings"].split())
-    if not endings:
-        raise ValueError(f"{code}: price_endings is empty; write for example .99 .95")
-    return Country(code, values["name"], currency, values["time_zone"], endings)
+        return Country(code)
+    except ValidationError:
+        raise NotACountry(code) from None
 
 
 def split_countries(countries: Sequence[str], groups: int) -> list[list[str]]:

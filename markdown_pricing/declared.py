@@ -22,10 +22,16 @@ PLAIN = {
 """Pydantic's kinds of error in plain words; of any other kind its own words stay."""
 
 
-def faults_of(error: ValidationError, given: Mapping[str, Any], known: Mapping[str, object]) -> dict[str, str]:
+def faults_of(
+    error: ValidationError,
+    given: Mapping[str, Any],
+    known: Mapping[str, object],
+    called: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """What is wrong with each field of `given`, by its name.
 
     known : the declared fields, which a word that is none of them is answered with
+    called : names that the reader knows in place of the fields' own
     """
     faults: dict[str, str] = {}
     for name in given:
@@ -38,7 +44,7 @@ def faults_of(error: ValidationError, given: Mapping[str, Any], known: Mapping[s
             said = "; ".join(
                 f"{as_written(detail['input']) if entries else 'it'} {_predicate(detail)}" for detail in entries or own
             )
-            faults[name] = f"{name} = {as_written(given[name])}: {said}"
+            faults[name] = f"{(called or {}).get(name, name)} = {as_written(given[name])}: {said}"
     return faults
 
 

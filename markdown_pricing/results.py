@@ -11,7 +11,7 @@ from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.demand.model import DemandModel, make_model
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
-from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
@@ -34,15 +34,6 @@ HISTORY, TO_PRICE = slice(None, -1), slice(-1, None)
 """Row groups of training data."""
 
 
-class KeptOtherwise(FinalError):
-    def __init__(self, where: str) -> None:
-        self.where = where
-        super().__init__(
-            f"{where} was kept by an earlier version, in another order. Materialise training_data of that week and "
-            "country again."
-        )
-
-
 @dataclass(frozen=True)
 class Results:
     """What one country of one week has on the lake."""
@@ -56,20 +47,13 @@ class Results:
         return self._keep(paths.training_data_file(self.week, self.country), origin, sold.history, sold.articles)
 
     def training_data(self) -> tuple[CountryWeek, Provenance]:
-        """Raises KeptOtherwise."""
         path = paths.training_data_file(self.week, self.country)
         history, articles = read_tables(self.lake, path, HISTORY, TO_PRICE)
-        return CountryWeek(self.week, self.country, history.to_pandas(), self._to_price(articles)), _origin_of(history)
+        return CountryWeek(self.week, self.country, history.to_pandas(), articles.to_pandas()), _origin_of(history)
 
     def articles(self) -> pd.DataFrame:
-        """The articles to price; raises KeptOtherwise."""
-        return self._to_price(read_table(self.lake, paths.training_data_file(self.week, self.country), TO_PRICE))
-
-    def _to_price(self, table: pa.Table) -> pd.DataFrame:
-        articles = table.to_pandas()
-        if not (articles["week"] == pd.Timestamp(self.week)).all():
-            raise KeptOtherwise(self.lake.where(paths.training_data_file(self.week, self.country)))
-        return articles
+        """The articles to price."""
+        return read_table(self.lake, paths.training_data_file(self.week, self.country), TO_PRICE).to_pandas()
 
     def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, origin: Provenance) -> str:
         # The rows come last: who sees them finds their price paths beside them.

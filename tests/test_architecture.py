@@ -15,10 +15,11 @@ SCIENCE = {"training_data", "demand", "markdown"}
 MAY_IMPORT = {
     "columns": set(),
     "declared": set(),
+    "threads": set(),
     "errors": set(),
     "weeks": {"errors"},
     "forecast": {"errors"},
-    "countries": {"errors"},
+    "countries": {"declared", "errors"},
     "holidays": set(),
     "device": set(),
     "logs": set(),
@@ -39,7 +40,19 @@ MAY_IMPORT = {
     "experiments": BASE | {"lake"},
     "orchestration": BASE
     | SCIENCE
-    | {"lake", "erp", "pricing", "provenance", "results", "charts", "logs", "messages", "etl", "experiments"},
+    | {
+        "lake",
+        "erp",
+        "pricing",
+        "provenance",
+        "results",
+        "charts",
+        "logs",
+        "messages",
+        "etl",
+        "experiments",
+        "threads",
+    },
     "preflight": BASE | SCIENCE | {"lake", "erp", "results", "settings", "metronome"},
     "commands": BASE
     | SCIENCE
@@ -59,6 +72,7 @@ MAY_IMPORT = {
         "logs",
         "metronome",
         "preflight",
+        "threads",
     },
     "metronome": set(),
     "installation": BASE | SCIENCE | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},

@@ -8,13 +8,15 @@ from markdown_pricing.countries import (
     CENT_ENDINGS,
     DEFAULT_FILE,
     BadCountries,
+    NotACountry,
     PriceEnding,
     UnknownCountries,
     read_countries,
     split_countries,
+    unconfigured,
 )
 
-HEAD = "country,name,currency,time_zone,price_endings\n"
+HEAD = "country,name,currency,price_endings\n"
 IN_ORDER = (
     "DEU AUT NLD FRA ESP ITA POL CZE SVK HUN ROU BGR GRC HRV SVN SRB BIH MKD ALB MNE XKX BEL LUX CHE DNK SWE NOR FIN "
     "EST LVA LTU UKR MDA RUS BLR KAZ GEO ARM AZE TUR PRT IRL CYP MLT ARE"
@@ -27,7 +29,7 @@ def test_the_45_countries_come_in_their_agreed_order() -> None:
 
 def test_a_46th_country_is_one_row(tmp_path: Path) -> None:
     file = tmp_path / "countries.csv"
-    file.write_text(DEFAULT_FILE.read_text() + "ISL,Iceland,ISK,Atlantic/Reykjavik,90\n")
+    file.write_text(DEFAULT_FILE.read_text() + "ISL,Iceland,ISK,90\n")
 
     assert list(read_countries(file))[-1] == "ISL"
     assert read_countries(file)["ISL"].price_endings == (PriceEnding(9000, 10000),)
@@ -44,19 +46,26 @@ def test_every_fault_of_the_file_is_told_at_once_with_its_line(tmp_path: Path) -
     file = tmp_path / "countries.csv"
     file.write_text(
         HEAD
-        + "DEU,Germany,EUR,Europe/Berlin,.99\n"
-        + "DEU,Germany,EUR,Europe/Berlin,.99\n"
-        + "FRA,France,EURO,Europe/Paris,.99\n"
-        + "ITA,Italy,EUR,Europe/Roma,.99\n"
-        + "ESP,Spain,EUR,Europe/Madrid,cheap\n"
-        + "PRT,Portugal,EUR,Europe/Lisbon,\n"
+        + "DEU,Germany,EUR,.99\n"
+        + "DEU,Germany,EUR,.99\n"
+        + "FRA,France,EURO,.99\n"
+        + "Italy,,EUR,.99\n"
+        + "ESP,Spain,EUR,cheap\n"
+        + "PRT,Portugal,EUR,\n"
     )
 
     with pytest.raises(BadCountries) as raised:
         read_countries(file)
 
     assert [fault.partition(":")[0] for fault in raised.value.faults] == [f"line {line}" for line in (3, 4, 5, 6, 7)]
-    assert "DEU stands there twice" in str(raised.value)
+    for expected in (
+        "line 3: DEU stands there twice",
+        'line 4: currency = "EURO": it should be three capital letters',
+        'line 5: country = "Italy": it should be three capital letters',
+        "line 6: price_endings = \"cheap\": it should be price endings such as .99 .95: 'cheap' is no price ending",
+        'line 7: price_endings = "": it should have at least 1 of them',
+    ):
+        assert expected in str(raised.value)
 
 
 @pytest.mark.parametrize("content", ["", HEAD, "country,name\nDEU,Germany\n"])
@@ -68,9 +77,19 @@ def test_a_file_without_countries_or_columns_is_refused(tmp_path: Path, content:
         read_countries(file)
 
 
+def test_a_time_zone_which_nobody_reads_any_more_gives_one_warning(tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    file.write_text("country,name,currency,time_zone,price_endings\nDEU,Germany,EUR,Europe/Berlin,.99\n")
+
+    with pytest.warns(UserWarning, match=r"countries\.csv: nobody reads the column time_zone") as warned:
+        assert list(read_countries(file)) == ["DEU"]
+
+    assert len(warned) == 1
+
+
 def test_a_spreadsheet_s_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
     file = tmp_path / "countries.csv"
-    file.write_text(HEAD + "DEU,Germany,EUR,Europe/Berlin,.99\n", encoding="utf-8-sig")
+    file.write_text(HEAD + "DEU,Germany,EUR,.99\n", encoding="utf-8-sig")
 
     assert list(read_countries(file)) == ["DEU"]
 
@@ -105,3 +124,9 @@ def test_there_are_never_more_groups_than_countries() -> None:
     assert split_countries([], 3) == []
     with pytest.raises(ValueError, match="at least one"):
         split_countries(["DEU"], 0)
+
+
+def test_a_country_that_no_file_describes_has_the_default_price_endings() -> None:
+    assert unconfigured("ISL").price_endings == CENT_ENDINGS
+    with pytest.raises(NotACountry, match="three capital letters"):
+        unconfigured("isl")

@@ -102,7 +102,7 @@ class Lent:
     response: bool = False
 
 
-NOTHING, ALL = Lent(), Lent(level=True, response=True)
+NOTHING = Lent()
 
 
 def planner(situation: Situation) -> Decision:

@@ -33,6 +33,7 @@ from markdown_pricing.markdown.simulation import Played
 from markdown_pricing.pricing import CountryWeek, make_training_data
 from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.settings import Settings
+from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
 
 SIMULATED_COUNTRIES = ("DEU",)
@@ -124,7 +125,7 @@ def played_in(
     plays: Sequence[Setting], policies: Sequence[str], book: RuleBook, workers: int
 ) -> Iterator[tuple[Setting, Played]]:
     """Play every policy in every market, and yield each season as soon as it is finished."""
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=limit_threads, initargs=(workers,)) as pool:
         running: dict[Future[Played], Setting] = {
             pool.submit(play_setting, setting, policy, book): setting
             for setting, policy in itertools.product(plays, policies)

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from markdown_pricing.commands.console import print_json, standard_output
-from markdown_pricing.countries import Country, read_countries
+from markdown_pricing.countries import Country, read_countries, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake.filesystem import Lake
@@ -86,7 +86,7 @@ def explain(
     as_json: bool,
 ) -> int:
     configured = read_countries(settings.countries_file)
-    explained = find(Lake(lake or settings.lake_url), configured.get(country, Country(country)), article, week)
+    explained = find(Lake(lake or settings.lake_url), configured.get(country) or unconfigured(country), article, week)
     if out is not None:
         from markdown_pricing.charts import price_path_chart  # here: matplotlib is slow to load
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
-from markdown_pricing.countries import Countries, Country, read_countries
+from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import OWN
@@ -33,6 +33,7 @@ from markdown_pricing.markdown.rules import RuleBook, read_rules
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, version_of
 from markdown_pricing.settings import Settings
+from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
 
 
@@ -78,6 +79,7 @@ def price(
     model = model or champion_or(source, settings.demand_model, settings.follow_champion)
     make_model(model)
     choose_device(settings.device)
+    limit_threads()
     configured = read_countries(settings.countries_file)
     snapshot = find_snapshot(source, week)
     run_id = str(uuid.uuid4())
@@ -132,7 +134,7 @@ def _country(code: str, configured: Countries) -> Country:
     if code in configured:
         return configured[code]
     print_error(f"{code} is not configured: it is priced under the default rules, with prices that end in .99 or .95.")
-    return Country(code)
+    return unconfigured(code)
 
 
 def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str]) -> SharedDemand | None:

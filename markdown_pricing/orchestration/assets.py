@@ -25,7 +25,7 @@ from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import acceptance_of
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
-from markdown_pricing.orchestration.needs import measured
+from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp
 from markdown_pricing.provenance import code_version, provenance
@@ -75,6 +75,7 @@ def shared_demand(
     A country with broken data is left out and named.
     """
     week, started = parse_week(context.partition_key), time.monotonic()
+    keep_to_own_cores(context)
     with final_faults_not_retried(context):
         snapshot = find_snapshot(lake, week)
         read = partial(read_country, lake, snapshot, columns=columns_to_read)

@@ -34,6 +34,7 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
 )
 from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.threads import limit_threads
 
 REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
 LOCATION = "markdown_pricing"
@@ -65,7 +66,8 @@ def learn_shared_demand(week: date, workers: int) -> str:
 
     `workers` learn from one country each at a time: before they have, no country can be priced.
     """
-    with dg.DagsterInstance.get() as instance, _processes(workers) as pool:
+    limit_threads(workers)
+    with dg.DagsterInstance.get() as instance, _processes(workers, workers) as pool:
         together = {"apply_to_countries": pool.map} if workers > 1 else None
         result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()}, together)
     return "" if result.success else _why_failed(result)
@@ -84,11 +86,12 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
     DAGSTER_HOME names the instance that records the runs.
     """
     _show_pool()
+    limit_threads(workers)  # whatever their number: else a country's last digits would hang on who is priced beside it
     if workers == 1 or len(countries) == 1:
         for country in countries:
             yield price_country(week, country)
         return
-    with _processes(min(workers, len(countries))) as pool:
+    with _processes(min(workers, len(countries)), workers) as pool:
         futures = {pool.submit(_price_in_a_worker, week, country): country for country in countries}
         for future in as_completed(futures):
             try:
@@ -115,11 +118,11 @@ def _price_in_a_worker(week: date, country: str) -> Outcome:
         os._exit(1)
 
 
-def _processes(number: int) -> ProcessPoolExecutor:
-    """Workers, each of which starts with its first piece of work."""
+def _processes(number: int, workers: int) -> ProcessPoolExecutor:
+    """`number` processes, each of which starts with its first piece of work and computes on cores ÷ `workers`."""
     # Spawned, not forked: the HDFS client's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(number, context, initializer=_end_with_the_command)
+    return ProcessPoolExecutor(number, context, initializer=_begin_worker, initargs=(workers,))
 
 
 def _run(
@@ -256,6 +259,11 @@ def end_on_a_stop() -> None:
         signal.default_int_handler(number, frame)
 
     signal.signal(signal.SIGTERM, stop)
+
+
+def _begin_worker(workers: int) -> None:
+    limit_threads(workers)
+    _end_with_the_command()
 
 
 def _end_with_the_command() -> None:

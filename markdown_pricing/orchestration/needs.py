@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
+from dagster._core.launcher import DefaultRunLauncher
 from pydantic import Field
 
 from markdown_pricing.orchestration.names import MEASURED_TAG, MODEL, PREDICTIONS, TRAINING_DATA
 from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.threads import is_limited, limit_threads
 from markdown_pricing.weeks import ONE_WEEK
 
 STEPS = (TRAINING_DATA, MODEL, PREDICTIONS)
 """That are measured: they compute; the refresh after them takes less of everything."""
 PEAK, CPU, SECONDS = "Peak memory (MiB)", "CPU seconds", "Seconds"
+METRONOME_CPUS, KUBERNETES_CONFIG = "metronome/cpus", "dagster-k8s/config"
 CPUS_BY, MIB_BY = 0.5, 256
 """Needs are rounded up to multiples of these."""
 
@@ -51,9 +54,38 @@ class Need:
     memory_mib: int
 
 
+def keep_to_own_cores(context: dg.AssetExecutionContext) -> None:
+    """Limits the threads of a run's process, at its first step; a worker of the command line has its limit already."""
+    if not is_limited():
+        limit_threads(runs_side_by_side(context.instance), cpus_given(context.run.tags))
+
+
+def runs_side_by_side(instance: dg.DagsterInstance) -> int:
+    """How many runs share a machine: as many as the pool lets in where they are its processes; else each has its own.
+
+    The pool's limit is the one that somebody has set on Dagster's page, or that of `dagster.yaml`.
+    """
+    if not isinstance(instance.run_launcher, DefaultRunLauncher):
+        return 1
+    standing = instance.get_concurrency_config().pool_config.default_pool_limit or 1
+    return max((pool.limit for pool in instance.event_log_storage.get_pool_limits()), default=standing) or 1
+
+
+def cpus_given(tags: Mapping[str, str]) -> float | None:
+    """What a run's container was asked for, by the tags that its launcher reads; None where they don't say."""
+    if METRONOME_CPUS in tags:
+        return float(tags[METRONOME_CPUS])
+    container = json.loads(tags.get(KUBERNETES_CONFIG, "{}")).get("container_config", {})
+    cpu = str(container.get("resources", {}).get("requests", {}).get("cpu", ""))
+    if not cpu:
+        return None
+    return float(cpu.removesuffix("m")) / 1000 if cpu.endswith("m") else float(cpu)
+
+
 @contextmanager
 def measured(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Tells with what the step materializes how long it took, and the most memory that its process has had so far."""
+    keep_to_own_cores(context)
     seconds, cpu_s = time.monotonic(), time.process_time()
     yield
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
@@ -118,13 +150,13 @@ def tags_of(need: Need, launcher: str, run_tags: Mapping[str, str], given: Mappi
 
 
 def _metronome(need: Need) -> dict[str, str]:
-    return {"metronome/cpus": f"{need.cpus:g}", "metronome/mem": str(need.memory_mib)}
+    return {METRONOME_CPUS: f"{need.cpus:g}", "metronome/mem": str(need.memory_mib)}
 
 
 def _kubernetes(need: Need) -> dict[str, str]:
     memory = {"memory": f"{need.memory_mib}Mi"}
     resources = {"requests": {"cpu": f"{need.cpus:g}", **memory}, "limits": memory}
-    return {"dagster-k8s/config": json.dumps({"container_config": {"resources": resources}})}
+    return {KUBERNETES_CONFIG: json.dumps({"container_config": {"resources": resources}})}
 
 
 _TAGS: Mapping[str, Callable[[Need], dict[str, str]]] = {

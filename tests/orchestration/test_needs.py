@@ -1,7 +1,9 @@
 """A week's runs are measured, and the next week's get cpus and memory by it."""
 
+import json
 import logging
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,20 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.names import COUNTRY_TAG, MEASURED_TAG, SHARED, STAMP
-from markdown_pricing.orchestration.needs import CPU, PEAK, SECONDS, STEPS, Limits, Need, Use, need_of, tags_of, uses
+from markdown_pricing.orchestration.needs import (
+    CPU,
+    PEAK,
+    SECONDS,
+    STEPS,
+    Limits,
+    Need,
+    Use,
+    cpus_given,
+    need_of,
+    runs_side_by_side,
+    tags_of,
+    uses,
+)
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
@@ -207,3 +222,23 @@ def test_a_country_that_was_never_measured_gets_what_the_launcher_gives(site: Si
 
     assert MEASURED_TAG not in run.tags
     assert site.container(run) == (4, 32768)
+
+
+@pytest.mark.parametrize("launcher", [ON_METRONOME, ON_KUBERNETES])
+def test_a_run_knows_the_cpus_that_its_tags_ask_for(launcher: str) -> None:
+    assert cpus_given(tags_of(Need(2.5, 4096), launcher, {}, {})) == 2.5
+    assert cpus_given({}) is None
+
+
+def test_thousandths_of_a_cpu_are_read_as_kubernetes_has_them() -> None:
+    resources = {"resources": {"requests": {"cpu": "1500m"}}}
+
+    assert cpus_given({"dagster-k8s/config": json.dumps({"container_config": resources})}) == 1.5
+
+
+def test_runs_of_one_machine_share_its_cores_as_the_pool_lets_them_in(tmp_path: Path) -> None:
+    shutil.copy(DATA / "dagster.yaml", tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert runs_side_by_side(instance) == 2
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert runs_side_by_side(instance) == 1
