@@ -1,17 +1,19 @@
 # make run    price the 45 countries of a sample lake into SQLite, from a fresh checkout
 # make ui     look at it in the Dagster UI
 # make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
-# make test   all tests;  make check  what a reviewer runs: format, lint, types, tests
+# make test   the tests, within eight minutes;  make test-long  those that take longer
+# make check  what a reviewer runs: format, lint, types, tests
 
 PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE_LAKE := .local/lake
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+TEST_PROCESSES ?= 2
 
 # The sample's own week: without it five years of weeks would be opened and found missing.
 first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_training_data/20*))))
 
-.PHONY: run price-sample ui test check format lint types bench metronome-demo clean
+.PHONY: run price-sample ui test test-long check format lint types bench metronome-demo clean
 
 run: .venv/run
 	@ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || $(BIN)/markdown-pricing sample --lake $(SAMPLE_LAKE)
@@ -28,13 +30,14 @@ ui: .venv/run
 	@$(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000)
 
 test: .venv/dev
-	@$(BIN)/python -m pytest
+	@tests/install
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long"
 
-check: .venv/dev
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/python -m pytest
+test-long: .venv/long
+	@tests/install
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m long
+
+check: lint types test
 
 format: .venv/dev
 	@$(BIN)/ruff format .
@@ -74,6 +77,11 @@ need = @$(1) >/dev/null 2>&1 \
 .venv/dev: pyproject.toml constraints.txt | .venv/run
 	@echo "Installing what the tests need, once ..."
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs,kubernetes,metronome,alerts,experiments,etl,real-sales,dev]'
+	@touch $@
+
+.venv/long: pyproject.toml constraints.txt | .venv/dev
+	@echo "Installing PyTorch, 2.5 GB, once ..."
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch]'
 	@touch $@
 
 clean:

@@ -1,7 +1,11 @@
 """A season played week by week by any policy, in the contract's form, and what it earned; nothing here knows a truth.
 
->>> played = play("hold", market, hold, book=RuleBook(), weeks=26)
->>> played.revenue()                            # of the seasons that ended within the run, salvage included
+>>> from markdown_pricing.backtest.twin import Setting, twin_of
+>>> from markdown_pricing.countries import Country
+>>> market = twin_of(Setting("constant_elasticity", Country("MLT"), articles=8, weeks=4, seed=0))
+>>> played = play("hold", market, hold, book=RuleBook(), weeks=4)
+>>> played.revenue() > 0                        # of the seasons that ended within the run, salvage included
+True
 
 Each week the market shows its articles and its history, the policy asks a price for every article, the market sells.
 The rules are counted here on their own, from the prices asked: a policy that breaks one is seen, not corrected.

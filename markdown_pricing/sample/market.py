@@ -4,8 +4,13 @@ units sold = min(demand, stock)
 demand ~ negative binomial with mean interest(age, calendar) · weather · advert · response(price) · shelf(stock)
 response: the demand family's, in price and the price that customers are used to
 
->>> prices = policy(market.table())              # one per article of the snapshot, in its order
->>> market, sales = market.sell(prices)          # the same market one week later
+>>> from datetime import date
+>>> from markdown_pricing.sample.season import sample_market
+>>> market = sample_market(Country("MLT"), date(2026, 2, 9), articles=4, weeks_ahead=1)
+>>> prices = market.price[market.on_sale] / 100  # one for each article on sale, in the table's order
+>>> later, sales = market.sell(prices)           # the same market one week later
+>>> later.week - market.week
+1
 """
 
 from dataclasses import dataclass, replace

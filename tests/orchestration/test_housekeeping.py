@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from markdown_pricing.orchestration.names import JOB, READY, WEEK_TAG
 from markdown_pricing.preflight import findings
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
-from tests.hdfs.cluster import MiniHdfs
 from tests.lake.spark import put
 
 LAST_WEEK, WEEK = date(2026, 2, 9), date(2026, 2, 16)
@@ -128,17 +128,17 @@ def test_a_lake_that_may_not_be_written_to_is_found(installation: Installation, 
     assert found["Last week's models"].ok
 
 
-def test_little_room_in_the_lake_is_found(hdfs_cluster: MiniHdfs) -> None:
+def test_little_room_in_the_lake_is_found(hdfs: str, tell_hdfs: Callable[[str], None]) -> None:
     """A quota that leaves less than three times what last week's results took."""
-    lake = Lake(f"{hdfs_cluster.url}/{uuid4()}")
+    lake = Lake(f"{hdfs}/{uuid4()}")
     put(lake, paths.model_file(LAST_WEEK, "EST"), b"x" * 500_000)
     assert check_room(lake, LAST_WEEK).startswith("no quota")
-    hdfs_cluster.tell(f"dfsadmin -setSpaceQuota 1m {lake.root}")
+    tell_hdfs(f"dfsadmin -setSpaceQuota 1m {lake.root}")
 
     with pytest.raises(LittleRoom, match=r"has room for 0\.5 MiB; 3 times .* are 1\.4 MiB\. Make room"):
         check_room(lake, LAST_WEEK)
 
-    hdfs_cluster.tell(f"dfsadmin -setSpaceQuota 100m {lake.root}")
+    tell_hdfs(f"dfsadmin -setSpaceQuota 100m {lake.root}")
     assert " MiB free for 1.4 MiB" in check_room(lake, LAST_WEEK)
 
 

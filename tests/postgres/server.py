@@ -7,8 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -43,11 +42,10 @@ class PostgresServer:
     url: str
     user: str
     password: str | None = None
-    _names: Iterator[int] = field(default_factory=count, repr=False)
 
     def fresh_database(self) -> str:
         """The URL of a new, empty database."""
-        name = f"test_{uuid4().hex[:8]}_{next(self._names)}"
+        name = f"test_{uuid4().hex}"
         self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self.url.rpartition("/")[0] + f"/{name}"
 

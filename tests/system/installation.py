@@ -171,6 +171,14 @@ class Installation:
         return {code: content_hash(self.erp, code) for code in self.countries}
 
 
+def write_countries(folder: Path, codes: tuple[str, ...]) -> Path:
+    """The packaged countries file with these countries only, written to `folder`."""
+    head, *rows = (DATA / "countries.csv").read_text().splitlines()
+    file = folder / "countries.csv"
+    file.write_text("\n".join([head, *(row for row in rows if row[:3] in codes)]) + "\n")
+    return file
+
+
 @contextmanager
 def installation(
     folder: Path, hdfs_url: str, server: PostgresServer, start_week: date, countries_file: Path | None = None

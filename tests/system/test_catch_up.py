@@ -9,7 +9,6 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -22,11 +21,10 @@ from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.names import COUNTRY_TAG, REFRESH, SUPERSEDED_BY, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.results import Results
-from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import due_weeks
 from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
-from tests.system.installation import ARTICLES, Installation, installation
+from tests.system.installation import ARTICLES, Installation, installation, write_countries
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -47,16 +45,8 @@ def shop(
 ) -> Iterator[Installation]:
     """Three countries, in a file of their own; all three weeks are due."""
     folder = tmp_path_factory.mktemp("small_shop")
-    with installation(folder, hdfs, postgres, weeks[0], countries_file=_first_rows_of(folder, CODES)) as shop:
+    with installation(folder, hdfs, postgres, weeks[0], countries_file=write_countries(folder, CODES)) as shop:
         yield shop
-
-
-def _first_rows_of(folder: Path, codes: tuple[str, ...]) -> Path:
-    """The countries file with these countries only."""
-    head, *rows = (DATA / "countries.csv").read_text().splitlines()
-    file = folder / "countries.csv"
-    file.write_text("\n".join([head, *(row for row in rows if row[:3] in codes)]) + "\n")
-    return file
 
 
 @dataclass(frozen=True)

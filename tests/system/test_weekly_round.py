@@ -1,4 +1,4 @@
-"""The weekly round of all countries, end to end: the real daemon, HDFS and PostgreSQL, 20 articles a country.
+"""The weekly round of all countries and of some, end to end: the real daemon, HDFS and PostgreSQL, 20 articles each.
 
 Two rounds are run, each once, and looked at from every side: the first delivery, in which the daemon is killed, and a
 re-delivery with one broken country.
@@ -27,11 +27,12 @@ from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, R
 from markdown_pricing.weeks import due_weeks
 from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
-from tests.system.installation import ARTICLES, POOL, Installation, installation
+from tests.system.installation import ARTICLES, POOL, Installation, installation, write_countries
 
 pytestmark = pytest.mark.timeout(3600)
 
 BROKEN = "HUN"
+SOME = ("DEU", "AUT", "CHE", "CZE", "EST", "HUN", "POL", "MLT")
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +42,18 @@ def week() -> date:
     return list(due_weeks(date(2020, 1, 6), now))[-1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["eight countries", "all countries"])
 def shop(
-    tmp_path_factory: pytest.TempPathFactory, hdfs: str, postgres: PostgresServer, week: date
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    hdfs: str,
+    postgres: PostgresServer,
+    week: date,
 ) -> Iterator[Installation]:
-    """All countries; the week is due."""
-    with installation(tmp_path_factory.mktemp("shop"), hdfs, postgres, start_week=week) as shop:
+    """Some or all countries; the week is due."""
+    folder = tmp_path_factory.mktemp("shop")
+    file = write_countries(folder, SOME) if request.param == "eight countries" else None
+    with installation(folder, hdfs, postgres, start_week=week, countries_file=file) as shop:
         yield shop
 
 
