@@ -1,4 +1,4 @@
-"""What can go wrong with the cluster, told apart by whether repeating the call can help."""
+"""What can go wrong with the cluster, divided by whether repeating the call can help."""
 
 
 class MetronomeError(Exception):
