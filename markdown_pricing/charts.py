@@ -1,4 +1,4 @@
-"""Small pictures for the orchestrator's pages: frames in, PNG bytes out."""
+"""Small pictures for the orchestrator's pages. They take frames and return the bytes of a PNG."""
 
 import io
 from collections.abc import Mapping
@@ -17,9 +17,10 @@ matplotlib.use("Agg")
 
 INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
 INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
-# Set by hand: working them out takes longer than drawing the rest.
+# Set by hand, because matplotlib takes longer to work them out than to draw the rest.
 MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
 PLANS_SHOWN, WEEKS_NAMED, MOST_GROUPS = 5, 12, 60
+"""Panels, dates on an axis and lines of a picture; chosen so that their texts can be read."""
 
 
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
@@ -42,13 +43,13 @@ def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
 
 
 def most_gain(rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    """The `number` rows whose plan brings most more than keeping today's price."""
+    """The `number` rows whose plan earns most above keeping today's price."""
     gain = (rows["expected_revenue"] - rows["expected_revenue_keep"]).astype(float)
     return rows.loc[gain.nlargest(number).index]
 
 
 def _draw_plan(panel: Axes, plan: pd.DataFrame, row: Any) -> None:
-    # A step lasts until the next week begins; so the last one needs an end: what is left over then.
+    # A step lasts until the next week begins, so that the last one needs an end, which is what is left over then.
     weeks = [*plan["week"], plan["week"].iloc[-1] + timedelta(weeks=1)]
     price = [100 * float(price) / float(row.list_price) for price in [*plan["price"], plan["price"].iloc[-1]]]
     stock = [100 * float(stock) / max(row.stock, 1) for stock in [*plan["expected_stock"], row.expected_leftover]]
@@ -59,7 +60,7 @@ def _draw_plan(panel: Axes, plan: pd.DataFrame, row: Any) -> None:
 
 
 def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
-    """Units that the model foretold one week ahead beside what was sold and the naive forecast.
+    """The units that the model forecast one week ahead, those that were sold, and the naive forecast.
 
     by_week : week, actual, expected, naive
     """
@@ -117,7 +118,7 @@ def comparison_chart(groups: pd.DataFrame, title: str) -> bytes:
     """What other rules change: a line per country and per category within it, a panel per measure.
 
     groups : label, whole (a country, not a category), revenue_pct, leftover_pct (None: standing is 0), markdowns
-    Of more than MOST_GROUPS lines only whole countries are drawn.
+    When there are more than MOST_GROUPS lines, only whole countries are drawn.
     """
     shown = groups if len(groups) <= MOST_GROUPS else groups[groups["whole"]]
     height = 0.9 + 0.19 * len(shown)

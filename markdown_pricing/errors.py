@@ -1,4 +1,4 @@
-"""What can go wrong, told apart by what to do about it.
+"""What can go wrong, by what can be done about it.
 
 PricingError
 ├── TransientError   the lake, the ERP or a worker is away: the same run may succeed later
@@ -23,14 +23,14 @@ class Fault:
 
 
 class PricingError(Exception):
-    """Any fault that we understand; its message says what, where and what to do next."""
+    """Any fault that this package understands. Its message says what is wrong, where, and what to do next."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        # A worker process hands its fault to the command: with the message, not with what __init__ made it of.
-        return type(self)._told, self.args, self.__dict__
+        # A worker process passes its fault to the command with its message, not with the arguments of __init__.
+        return type(self)._with_message, self.args, self.__dict__
 
     @classmethod
-    def _told(cls, *args: object) -> Self:
+    def _with_message(cls, *args: object) -> Self:
         return cls.__new__(cls, *args)
 
 
@@ -39,8 +39,8 @@ class TransientError(PricingError):
 
 
 class FinalError(PricingError):
-    """The same work would fail again: somebody has to change something first."""
+    """The same work would fail again until somebody changes something."""
 
 
 class UsageError(FinalError):
-    """What the user gave can't be used; the command line answers it with exit code 2."""
+    """What the user gave can't be used. The command line then ends with exit code 2."""

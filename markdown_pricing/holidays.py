@@ -1,4 +1,4 @@
-"""Public holidays: they close shops, and they move from year to year as a week of the year does not."""
+"""Public holidays, which close shops and fall into different weeks from year to year."""
 
 from functools import cache
 
@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 SHOPPING_DAYS = 6
-"""Monday to Saturday."""
+"""Shops are open from Monday to Saturday."""
 _SPELT_OTHERWISE = {"BGR": "BG", "XKX": "XK"}
 """Countries that the library does not know by their ISO 3166 alpha-3 code."""
 
 
 def closed_days(country: str, monday: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Days from Monday to Saturday that are public holidays in the country, of the shape of `monday`.
+    """How many days from Monday to Saturday are public holidays in the country, of the shape of `monday`.
 
-    country : ISO 3166 alpha-3; one whose calendar nobody keeps has none
+    country : ISO 3166 alpha-3; a country that the library does not know has no holidays
     monday  : datetime64[D]
 
     >>> closed_days("DEU", np.array(["2026-03-30", "2026-04-06", "2026-04-13"], "datetime64[D]")).tolist()
@@ -29,11 +29,11 @@ def closed_days(country: str, monday: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 @cache
 def _public_holidays(country: str, year: int) -> tuple[np.datetime64, ...]:
-    # Imported late: only what learns from a calendar waits for it.
+    # Imported here, so that only what learns from a calendar waits for it.
     import holidays
 
     try:
-        found = holidays.country_holidays(_SPELT_OTHERWISE.get(country, country), years=year)
+        calendar = holidays.country_holidays(_SPELT_OTHERWISE.get(country, country), years=year)
     except NotImplementedError:
         return ()
-    return tuple(np.datetime64(day, "D") for day in found)
+    return tuple(np.datetime64(day, "D") for day in calendar)

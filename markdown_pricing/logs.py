@@ -1,7 +1,7 @@
-"""One JSON line for each thing that happened, in the Elastic Common Schema, for whatever collects standard output.
+"""Write one line of JSON in the Elastic Common Schema for each thing that happened.
 
-A line is written at once and nothing is kept: a collector or Elasticsearch that is down costs no memory here. A line
-that cannot be written is no fault of the round's: that is said once on standard error, and the round goes on.
+A line is written at once and nothing is kept, so that a collector or an Elasticsearch that is down costs no memory.
+When a line cannot be written, one message on standard error says so, and the round goes on.
 """
 
 import logging
@@ -16,9 +16,10 @@ from markdown_pricing import __version__
 STDOUT, STDERR, OFF = "stdout", "stderr", "off"
 DESTINATIONS = (STDOUT, STDERR, OFF)
 SUCCESS, FAILURE, UNKNOWN = "success", "failure", "unknown"
-"""ECS event.outcome."""
+"""The values of the ECS field event.outcome."""
 
 LONGEST_TEXT = 4000
+"""Characters of a message; with them a line stays well below the 16 KiB at which Docker splits it."""
 LEFT_OUT_OF_ECS = ("log.original", "log.origin", "process.name", "process.thread", "error.stack_trace")
 NANOSECONDS = 1_000_000_000
 
@@ -29,9 +30,11 @@ LOGGER.addHandler(logging.NullHandler())
 
 
 def write_to(destination: str | None, environment: str, secrets: Iterable[str] = ()) -> None:
-    """From now on lines go to `destination`, one of DESTINATIONS; None: to standard output unless that is a terminal.
+    """Send all lines from now on to `destination`.
 
-    environment : ECS service.environment ; secrets : stars stand in their place, whatever message they come up in
+    destination : one of DESTINATIONS; None means standard output unless that is a terminal
+    environment : the value of the ECS field service.environment
+    secrets     : texts that every message has stars in place of
     """
     chosen = destination or (OFF if sys.stdout and sys.stdout.isatty() else STDOUT)
     stream = None if chosen == OFF else getattr(sys, chosen)
@@ -39,18 +42,18 @@ def write_to(destination: str | None, environment: str, secrets: Iterable[str] =
 
 
 def tell(message: str, facts: Mapping[str, object], level: int = logging.INFO) -> None:
-    """Write one line; `facts` are named by their ECS fields, dotted, and those that are None or NaN are left out."""
+    """Write one line. `facts` are named by their dotted ECS fields; those that are None or NaN are left out."""
     known = {field: value for field, value in facts.items() if value is not None and value == value}
     LOGGER.log(level, "%s", message[:LONGEST_TEXT], extra=known)
 
 
 def duration(seconds: float) -> dict[str, object]:
-    """In ECS' nanoseconds, and in seconds for people."""
+    """The fields of a duration: in nanoseconds, as ECS has it, and in seconds for people."""
     return {"event.duration": round(seconds * NANOSECONDS), "markdown.seconds": round(seconds, 3)}
 
 
 class OnceOnly:
-    """Says that lines are lost, the first time."""
+    """Says that lines are lost, but only the first time."""
 
     def __init__(self) -> None:
         self._said = False
@@ -59,21 +62,22 @@ class OnceOnly:
         if self._said or sys.stderr is None:
             return
         self._said = True
-        with suppress(OSError):  # then there is nowhere left to say it
+        with suppress(OSError):  # then there is no place left to say it
             print(f"Log lines are lost: {type(error).__name__}: {error}. The round goes on without.", file=sys.stderr)
 
 
 class _Lines(logging.Handler):
-    """Straight to the file behind a stream, as it is now, with nothing buffered on the way.
+    """Writes lines straight to the file behind a stream, without a buffer.
 
-    Not through the stream: while a step runs Dagster has a file in its place, whose last lines it may fail to pass on.
+    It does not write to the stream itself, because while a step runs Dagster puts a file in its place, whose last lines
+    it may fail to pass on.
     """
 
     def __init__(self, stream: TextIO, environment: str, secrets: tuple[str, ...]) -> None:
         super().__init__()
         try:
             self._file: BinaryIO = open(os.dup(stream.fileno()), "wb", buffering=0)  # noqa: SIM115
-        except OSError:  # a stream that has no file
+        except OSError:  # the stream has no file
             self._file = stream.buffer
         self._formatter: logging.Formatter | None = None
         self._environment, self._secrets = environment, secrets
@@ -90,7 +94,7 @@ class _Lines(logging.Handler):
 
 
 def _formatter(environment: str, secrets: tuple[str, ...]) -> logging.Formatter:
-    import ecs_logging  # here: the command line's help comes without it
+    import ecs_logging  # imported here, so that the help of the command line does not wait for it
 
     class Formatter(ecs_logging.StdlibFormatter):
         def format_to_ecs(self, record: logging.LogRecord) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Messages to people: mail, Slack, Teams and many more, each named by a URL (https://appriseit.com/services).
+"""Send messages to people by mail, Slack, Teams and many more services, each named by a URL.
 
-A server that is down, slow or full costs the one who tells no more than WITHIN_S: the attempt is left to a thread of
-its own, and while that hangs the same server is asked nothing more.
+https://appriseit.com/services lists them. A server that is down, slow or full delays its caller by at most WITHIN_S:
+the attempt is left to a thread of its own, and while that hangs nothing more is sent to the same server.
 """
 
 from functools import cache
@@ -11,16 +11,17 @@ from typing import Any
 from markdown_pricing.errors import UsageError
 
 WITHIN_S = 10.0
+"""Seconds that one message may take; the sensor that sends them looks every minute."""
 
 _hanging: dict[str, Thread] = {}
 
 
 class BadMessageUrl(UsageError):
-    """Its text never holds the URL: there may be a password in it."""
+    """The URL is none that apprise knows. The message never holds the URL, because there may be a password in it."""
 
     def __init__(self) -> None:
         super().__init__(
-            "A URL of MARKDOWN_PRICING_ALERTS is none that apprise knows. Examples: "
+            "MARKDOWN_PRICING_ALERTS has a URL that apprise does not know. Examples: "
             "mailto://mail.example.com?from=a@example.com&to=b@example.com, slack://…, msteams://…; see "
             "https://appriseit.com/services."
         )
@@ -32,9 +33,12 @@ class AppriseMissing(UsageError):
 
 
 def send(url: str, title: str, body: str, within_s: float = WITHIN_S) -> str:
-    """Why the message did not get there within that time; empty when it did. Raises BadMessageUrl, AppriseMissing."""
+    """Send a message. Returns why it did not arrive in that time, or an empty text when it did.
+
+    Raises BadMessageUrl and AppriseMissing.
+    """
     service = _service(url)
-    name = str(service.service_name)  # what kind of service it is, without its address
+    name = str(service.service_name)  # the kind of service, without its address
     if url in _hanging and _hanging[url].is_alive():
         return f"{name} still does not answer"
     said = [f"{name} does not answer"]

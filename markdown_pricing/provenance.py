@@ -1,4 +1,4 @@
-"""What made a result: kept with every file on the lake, so that an old week can be made again and argued about."""
+"""The origin of a result, kept with every file on the lake, so that an old week can be made again and explained."""
 
 import hashlib
 import json
@@ -14,12 +14,12 @@ LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a result comes from; equal provenance means equal prices."""
+    """Where a result comes from. Equal provenance means equal prices."""
 
     week: str
     country: str
     snapshot: str
-    """Stamp of the delivered snapshot."""
+    """The stamp of the delivered snapshot."""
     code: str
     libraries: str
     demand_model: str = ""
@@ -27,19 +27,19 @@ class Provenance:
     rules: str = ""
     price_endings: str = ""
     shared_demand: str = ""
-    """Version of what the countries share, or "none"."""
+    """The version of what the countries share, or "none"."""
     model_grade: str = ""
-    """A: the country's own model; see demand/step_down.py."""
+    """The grade of the model; A is the country's own model. See demand/step_down.py."""
     model_of: str = ""
-    """Week and version of a model that was fitted in an earlier week."""
+    """The week and version of a model that was fitted in an earlier week; empty for a model of this week."""
 
     def of(self, **made_with: str | int) -> "Provenance":
-        """The same origin, one step of the flow further."""
+        """The same origin with the facts of a further step of the flow."""
         return replace(self, **made_with)  # type: ignore[arg-type]
 
     @property
     def version(self) -> str:
-        """Twelve hexadecimal digits that stand for all of it."""
+        """Twelve hexadecimal digits that stand for the whole origin."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
@@ -51,7 +51,7 @@ class Provenance:
 
 
 def provenance(week: str, country: str, snapshot: str) -> Provenance:
-    """The origin of what is read from a snapshot by this code with these libraries."""
+    """The origin of what this code reads from a snapshot with the installed libraries."""
     libraries = " ".join(f"{name}-{version(name)}" for name in LIBRARIES)
     return Provenance(week, country, snapshot, code_version(), libraries)
 

@@ -1,4 +1,4 @@
-"""Selling weeks: a week is named by its Monday, and a run always works for the week it is given, never today's."""
+"""Selling weeks. A week is named by its Monday, and a run always works for the week that it is given, never today's."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -9,7 +9,7 @@ from markdown_pricing.errors import UsageError
 HEAD_OFFICE = ZoneInfo("Europe/Berlin")
 ONE_WEEK = timedelta(weeks=1)
 OPENING_TIME = time(8, 0)
-"""A week's round is opened on its Monday at this time, head office."""
+"""The time on its Monday, at head office, at which a week's round is opened."""
 
 
 class NotAWeek(UsageError):
@@ -18,11 +18,12 @@ class NotAWeek(UsageError):
 
 
 def monday_of(day: date) -> date:
+    """The Monday of the week in which `day` is."""
     return day - timedelta(days=day.weekday())
 
 
 def parse_week(text: str) -> date:
-    """The Monday that `text` names, ISO date; raises NotAWeek.
+    """The Monday that `text` names as an ISO date. Raises NotAWeek.
 
     >>> parse_week("2026-02-09")
     datetime.date(2026, 2, 9)
@@ -37,17 +38,17 @@ def parse_week(text: str) -> date:
 
 
 def this_week(now: datetime) -> date:
-    """The week that has begun at head office; `now` must know its time zone."""
+    """The week that has begun at head office. `now` must have a time zone."""
     return monday_of(now.astimezone(HEAD_OFFICE).date())
 
 
 def opens_at(week: date) -> datetime:
-    """Monday 08:00 at head office."""
+    """When the round of `week` is opened: on its Monday at 08:00 at head office."""
     return datetime.combine(week, OPENING_TIME, HEAD_OFFICE)
 
 
 def due_weeks(start: date, now: datetime) -> Iterator[date]:
-    """Every week from `start` on whose round should have been opened by `now`, oldest first."""
+    """Every week from `start` on whose round should be open by `now`, oldest first."""
     week = start
     while opens_at(week) <= now:
         yield week
@@ -55,5 +56,5 @@ def due_weeks(start: date, now: datetime) -> Iterator[date]:
 
 
 def weeks_between(earlier: date, later: date) -> int:
-    """Whole weeks from one Monday to another; negative when `later` is the earlier one."""
+    """How many whole weeks lie between two Mondays; negative when `later` is the earlier one."""
     return (later - earlier).days // 7

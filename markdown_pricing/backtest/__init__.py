@@ -1,1 +1,1 @@
-"""The proof: simulated seasons priced by any policy, real past weeks forecast as they were, and what came of it."""
+"""The proof of what prices earn: simulated seasons under any policy, and past weeks forecast as they were."""

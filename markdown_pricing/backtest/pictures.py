@@ -1,4 +1,4 @@
-"""Pictures of a back-test: frames in, SVG out, ready to stand in a page."""
+"""Pictures of a back-test. They take frames and return SVG that can be put into a page."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -20,16 +20,16 @@ ARTICLES_SHOWN = 4
 
 
 def shares_picture(shares: pd.DataFrame) -> str:
-    """Percent of the planner by policy, a panel for each family, a dot for each market, a line for their mean."""
+    """Revenue in % of the planner's by policy: a panel for each family, a dot for each market, a line for the mean."""
     families = list(dict.fromkeys(shares.index.get_level_values("family")))
     policies = [policy for policy in shares if policy != PLANNER]
     figure = Figure(figsize=(10.5, 0.8 + 0.34 * len(policies)))
     panels = figure.subplots(1, len(families), sharex=True, sharey=True, squeeze=False)[0]
     colours = colours_of(policies)
     for panel, family in zip(panels, families, strict=True):
-        of_family = shares.xs(family, level="family")
+        family_shares = shares.xs(family, level="family")
         for place, policy in enumerate(policies):
-            values = of_family[policy].dropna()
+            values = family_shares[policy].dropna()
             panel.plot(values, [place] * len(values), "o", color=colours[policy], alpha=0.35, markersize=5)
             panel.plot([values.mean()] * 2, [place - 0.3, place + 0.3], color=colours[policy], linewidth=2.5)
         panel.axvline(100, color=INK, linewidth=0.8)
@@ -44,7 +44,7 @@ def shares_picture(shares: pd.DataFrame) -> str:
 
 
 def weeks_picture(by_week: pd.DataFrame, labels: Mapping[str, str]) -> str:
-    """Units a week: `actual` dots and a line for each column of `labels`, over the index of weeks."""
+    """Units a week over an index of weeks: dots for `actual`, and a line for each column of `labels`."""
     figure = Figure(figsize=(10.5, 2.8))
     axes = figure.subplots()
     axes.plot(by_week.index, by_week["actual"], "o", color=INK, markersize=4, label="sold")
@@ -57,9 +57,9 @@ def weeks_picture(by_week: pd.DataFrame, labels: Mapping[str, str]) -> str:
 
 
 def seasons_picture(forecasts: Mapping[str, pd.DataFrame]) -> str:
-    """Price in percent of its first, week by week, of the articles with most stock: a step line for each policy."""
+    """Prices of the articles with most stock, in percent of the first price: a step line for each policy."""
     some = next(iter(forecasts.values()))
-    # The same articles for all, first seen early, so that most of a season is in the picture.
+    # All policies show the same articles, which are on sale from early on, so that most of a season is in the picture.
     first = some.sort_values("week").groupby("article_id").agg(stock=("stock", "first"), weeks=("week", "nunique"))
     chosen = first[first["weeks"] >= first["weeks"].quantile(0.6)].nlargest(ARTICLES_SHOWN, "stock").index
     figure = Figure(figsize=(10.5, 2.9))
@@ -85,7 +85,7 @@ def seasons_picture(forecasts: Mapping[str, pd.DataFrame]) -> str:
 
 
 def colours_of(policies: Sequence[str]) -> dict[str, str]:
-    """What policies are compared with is grey, the models have colours."""
+    """Grey for the policies with which models are compared, and a colour for each model."""
     models = [policy for policy in policies if policy not in GREY]
     return {**GREY, **{policy: COLOURS[place % len(COLOURS)] for place, policy in enumerate(models)}}
 

@@ -1,4 +1,4 @@
-"""Real past weeks forecast as they were: each from its own Monday on, at the prices that were asked."""
+"""Forecast real past weeks as they were, each from its own Monday on, at the prices that were asked."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -11,17 +11,19 @@ from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.pricing import SEED, CountryWeek
 
 HORIZONS = (0, 1, 2, 3)
-"""Weeks ahead of the decision; 0 is the week that is priced."""
+"""How many weeks ahead of the decision a forecast is; 0 is the week that is priced."""
 NAIVE = "last week"
 LEAST_WEEKS_BEFORE = 8
+"""A model needs so many weeks of history before its first forecast. Chosen freely."""
 
 
 def replay(sold: CountryWeek, model_name: str, weeks: int) -> Iterator[pd.DataFrame]:
-    """The model's forecasts from each of the last `weeks` Mondays, fitted anew on what each of them knew.
+    """The model's forecasts from each of the last `weeks` Mondays, fitted anew on what was known on each of them.
 
-    Yields a frame per Monday with a row per article and week ahead that was neither cut short by stock nor without a
-    row: origin, ahead, article_id, price, cut (price below the week before), actual, expected, naive (what the last
-    week known sold), q10, q90. The weeks before `sold.week` are the ones compared.
+    Yields a frame per Monday with a row per article and week ahead. Weeks without a row, and weeks whose sales the
+    stock limited, are left out. The columns are origin, ahead, article_id, price, cut (the price is below that of
+    the week before), actual, expected, naive (the units of the last known week), q10 and q90. Only weeks before
+    `sold.week` are compared.
     """
     for origin in origins(sold, weeks):
         history = sold.history[sold.history["week"] < pd.Timestamp(origin)].reset_index(drop=True)
@@ -32,7 +34,7 @@ def replay(sold: CountryWeek, model_name: str, weeks: int) -> Iterator[pd.DataFr
 
 
 def origins(sold: CountryWeek, weeks: int) -> list[date]:
-    """The Mondays to forecast from, oldest first: the last `weeks` that have enough before them to learn from."""
+    """The Mondays to forecast from, oldest first: the last `weeks` that have enough history before them."""
     known = sorted({week.date() for week in sold.history["week"]})[LEAST_WEEKS_BEFORE:]
     return known[-weeks:]
 

@@ -1,4 +1,4 @@
-"""A back-test to look at: one HTML file with its pictures inside, which asks no network for anything."""
+"""The report of a back-test: one HTML file that holds its pictures and loads nothing from a network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ th:first-child, td:first-child { text-align: left; } thead th { background: #f1f
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, what there is to know about it, and tables or SVG pictures."""
+    """A part of the page: a heading, a text that explains it, and tables or SVG pictures."""
 
     title: str
     text: str
@@ -39,7 +39,7 @@ class Section:
 
 
 def seasons_page(scores: pd.DataFrame, first: Mapping[str, pd.DataFrame], what: str) -> str:
-    """The page of simulated seasons: scores as `scores.score` gives them, and each policy's forecasts in one market."""
+    """The page of simulated seasons, from the scores of `scores.score` and each policy's forecasts in one market."""
     shares, ahead = share_of_planner(scores), leads(scores)
     models = [policy for policy in shares if policy not in (*OVER, PLANNER)]
     best = max(models or [PEER], key=lambda name: float(shares[name].mean()))
@@ -56,29 +56,29 @@ def seasons_page(scores: pd.DataFrame, first: Mapping[str, pd.DataFrame], what: 
     sections = [
         Section(
             "What prices earn",
-            "Revenue of all seasons that ended within the run, salvage of what was left included. Every policy "
-            "starts from the same stock and meets the same luck; a dot is a market, the line their mean.",
+            "The revenue of all seasons that ended within the run, salvage of what was left included. Every policy "
+            "starts from the same stock and meets the same luck. A dot is a market, and the line is their mean.",
             [pictures.shares_picture(shares), table(by_family(shares).T, named="% of the planner")],
         ),
         Section(
             "Leads, paired by market",
-            "In percent of the other policy's revenue: the mean over all markets, and the worst and the best of them.",
+            "The lead in % of the other policy's revenue: the mean over all markets, the worst and the best of them.",
             [table(ahead, "{:+.2f}", "%")],
         ),
         Section(
             "The gap from the peer to the planner",
-            "How much of it is closed, in percent: all seasons that ended, and those that began in the run, too.",
+            "How many percent of it are closed, by all seasons that ended, and by those that also began in the run.",
             [table(by_family(closed), "{:.1f}", "% closed")],
         ),
         Section(
             "Next week's sales",
-            "Error and bias against sales, of all weeks and of those right after a markdown; the share of sales below, "
-            "and at or below, the quantiles that the model gave.",
+            "The error and bias of the forecasts, in all weeks and in those right after a markdown, and the share of "
+            "sales below, and at or below, the quantiles that the model gave.",
             [table(forecast_quality(scores), "{:.3f}", "policy")],
         ),
         Section(
             "Prices of some articles",
-            "The articles with most stock in the first market, under each policy that foretells.",
+            "Prices of the articles with most stock in the first market, under each policy that forecasts.",
             [pictures.seasons_picture(first)],
         ),
     ]
@@ -86,7 +86,7 @@ def seasons_page(scores: pd.DataFrame, first: Mapping[str, pd.DataFrame], what: 
 
 
 def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, what: str) -> str:
-    """The page of real weeks: rows of `replay.replay` with country and model, and their `scores.replay_scores`."""
+    """The page of real weeks, from rows of `replay.replay` with country and model, and their `replay_scores`."""
     models = list(dict.fromkeys(rows["model"]))
     now = rows[rows["ahead"] == 0]
     by_week = now[now["model"] == models[0]].groupby("origin")[["actual", "naive"]].sum()
@@ -97,13 +97,13 @@ def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, what: str) -> str:
     sections = [
         Section(
             "Units a week",
-            "All articles together, each week foretold on its Monday, without the weeks that stock cut short.",
+            "All articles together, each week forecast on its Monday. Weeks that the stock limited are left out.",
             [pictures.weeks_picture(by_week, {**{model: model for model in models}, "naive": NAIVE})],
         ),
         Section(
             "By weeks ahead",
-            "Error and bias in share of the units sold, of all weeks and of those right after a price was cut, which "
-            "is where a price response shows; the share of sales below, and at or below, the quantiles.",
+            "Error and bias as shares of the units sold, in all weeks and in those right after a price was cut, which "
+            "show the price response, and the share of sales below, and at or below, the quantiles.",
             [table(scores, "{:.3f}", "model")],
         ),
     ]
@@ -111,7 +111,7 @@ def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, what: str) -> str:
 
 
 def page(title: str, what: str, cards: Mapping[str, str], sections: Sequence[Section]) -> str:
-    """The whole file. `cards` are figures to read first, by what they are; `what` says what was run."""
+    """The whole file. `cards` has the figures to read first, by their names, and `what` says what was run."""
     shown = "".join(
         f"<div class=card><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in cards.items()
     )
@@ -127,7 +127,7 @@ def page(title: str, what: str, cards: Mapping[str, str], sections: Sequence[Sec
 
 
 def table(frame: pd.DataFrame, form: str = "{:.2f}", named: str = "") -> str:
-    """An HTML table with the frame's index as its first column; numbers in the form given, NaN as nothing."""
+    """An HTML table whose first column is the frame's index. Numbers are written in `form`, and NaN as nothing."""
 
     def text(value: object) -> str:
         if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""What policies earned and how well they foretold, in tables: every comparison is paired, market by market."""
+"""Tables of what policies earned and how well they forecast. Every comparison is paired, market by market."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ QUANTILES = {"q10": 0.1, "q90": 0.9}
 
 
 def score(setting: Setting, played: Played) -> dict[str, object]:
-    """One policy in one market: what its seasons brought, and how its forecasts of the next week's sales did."""
+    """The score of one policy in one market: what its seasons earned, and how good its forecasts were."""
     return {
         "family": setting.family,
         "country": setting.country.code,
@@ -33,11 +33,12 @@ def score(setting: Setting, played: Played) -> dict[str, object]:
 
 
 def forecast_scores(forecasts: pd.DataFrame) -> dict[str, float]:
-    """Error, bias and coverage of rows with actual, expected, q10, q90 and cut; NaN without rows.
+    """The error, bias and coverage of rows with actual, expected, q10, q90 and cut; NaN without rows.
 
     wape, bias      : sum |expected − actual| and sum (expected − actual), over sum |actual|
-    …_after_cut     : of the weeks right after a markdown alone, where the price response is on trial
-    below_q, at_q   : share of sales strictly below the quantile, and at or below it; whole units lie between
+    …_after_cut     : the same of the weeks right after a markdown, which put the price response on trial
+    below_q, at_q   : the share of sales strictly below the quantile, and at or below it; they differ because units
+        are whole numbers
     """
     after = forecasts[forecasts["cut"].astype(bool)]
     shares = {
@@ -71,7 +72,7 @@ QUALITY = {
 
 
 def forecast_quality(scores: pd.DataFrame) -> pd.DataFrame:
-    """Means of the forecasts' scores by policy, of those that foretell anything, under headings to read."""
+    """The means of the forecasts' scores by policy, of those policies that forecast, under readable headings."""
     quality = scores.groupby("policy", sort=False)[list(QUALITY)].mean()
     return quality[quality["wape"].notna()].rename(columns=QUALITY)
 
@@ -89,7 +90,7 @@ def _share(part: float, whole: float) -> float:
 
 
 def replay_scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row per model and number of weeks ahead, and the naive forecast beside them."""
+    """The scores of each model and of the naive forecast, a row for each number of weeks ahead."""
     scored = {}
     for (model, ahead), own in rows.groupby(["model", "ahead"], sort=False):
         scored[f"{model}, {ahead + 1} weeks"] = forecast_scores(own)
@@ -101,20 +102,20 @@ def replay_scores(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def paired(scores: pd.DataFrame, column: str = "revenue") -> pd.DataFrame:
-    """A row per market, a column per policy, in the order in which they come."""
+    """The values of `column`, a row per market and a column per policy, in the order in which they come."""
     table = scores.pivot(index=MARKET, columns="policy", values=column)
     markets = pd.MultiIndex.from_frame(scores[MARKET].drop_duplicates())
     return table.loc[markets, list(dict.fromkeys(scores["policy"]))]
 
 
 def share_of_planner(scores: pd.DataFrame, column: str = "revenue") -> pd.DataFrame:
-    """Percent of what the planner with the true mean demand earns, market by market; needs his row."""
+    """What policies earn in percent of the planner who knows the true mean demand, market by market; needs his row."""
     table = paired(scores, column)
     return 100 * table.div(table[PLANNER], axis=0)
 
 
 def leads(scores: pd.DataFrame, column: str = "revenue") -> pd.DataFrame:
-    """Percent earned over each of OVER that was played: mean, least and most of the markets, (policy, over) rows."""
+    """By how many percent each policy leads each played policy of OVER: the mean, least and most of the markets."""
     table = paired(scores, column)
     rows = [
         {"policy": policy, "over": over, "mean": lead.mean(), "least": lead.min(), "most": lead.max()}
@@ -127,7 +128,7 @@ def leads(scores: pd.DataFrame, column: str = "revenue") -> pd.DataFrame:
 
 
 def gap_closed(scores: pd.DataFrame, column: str = "revenue") -> pd.DataFrame:
-    """Percent of the way from the peer to the planner, market by market, for every other policy that is a model."""
+    """How many percent of the gap between the peer and the planner every other model closes, market by market."""
     table = paired(scores, column)
     way = table[PLANNER] - table[PEER]
     models = [policy for policy in table if policy not in (*OVER, PLANNER)]
@@ -135,13 +136,13 @@ def gap_closed(scores: pd.DataFrame, column: str = "revenue") -> pd.DataFrame:
 
 
 def by_family(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per family, the mean over its markets, and one for all of them."""
+    """The mean over the markets of each family, a row for each, and a last row for all markets."""
     families = table.groupby("family", sort=False).mean()
     return pd.concat([families, table.mean().to_frame("all").T])
 
 
 def as_markdown(table: pd.DataFrame, digits: int = 2) -> str:
-    """A table for a terminal or a document, numbers to `digits` places."""
+    """A Markdown table for a terminal or a document, with numbers rounded to `digits` places."""
 
     def text(value: object) -> str:
         if isinstance(value, float):

@@ -1,7 +1,7 @@
-"""A simulated season: the sample market, whose truth is known, priced week by week by any policy.
+"""A simulated season: any policy prices the sample market, whose truth is known, week by week.
 
-Each week a model is fitted anew on what its own prices sold, and every article is planned anew, by the steps that price
-a country.
+Each week a model is fitted anew on what its own prices sold, and every article is planned anew, by the same steps that
+price a country.
 """
 
 from collections.abc import Mapping
@@ -33,24 +33,24 @@ from markdown_pricing.markdown.simulation import (
 )
 from markdown_pricing.pricing import SEED, CountryWeek, make_training_data
 from markdown_pricing.sample.families import family_named
-from markdown_pricing.sample.market import Market, found_share
+from markdown_pricing.sample.market import Market, share_finding_size
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.sample.seasonality import FIRST_MONDAY
 
 LEAST_SHELF = 1e-3
-"""Nobody finds an article without stock; the plan wants a number above 0."""
+"""The shelf effect without stock. Nobody buys then, but the plan needs a number above 0."""
 
 LEAST_UNITS = 1e-9
 FIRST_WEEK = date(2025, 3, 3)
 WEEKS_BETWEEN_STARTS = 11
-"""So five seeds in a row begin all round the year, and 52 in each of its weeks."""
+"""With it five seeds in a row begin all round the year, and 52 seeds begin once in each week."""
 PEER, PLANNER = "plain_boosting", "planner"
 RULES: Mapping[str, Policy] = {"hold": hold, "fixed_ladder": fixed_ladder, "tuned_rule": TUNED_RULE}
 
 
 @dataclass(frozen=True)
 class Twin:
-    """A sample market as the simulation plays it: in the contract's form, checked as a snapshot is."""
+    """A sample market in the form of the contract, checked as a snapshot is, for the simulation to play."""
 
     market: Market
 
@@ -64,15 +64,15 @@ class Twin:
 
     def frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         checked = make_training_data(self.market.table(), self.week, self.country.code)
-        of_the_week = CountryWeek.of(checked, self.week, self.country.code)
-        return of_the_week.articles, of_the_week.history
+        sold = CountryWeek.of(checked, self.week, self.country.code)
+        return sold.articles, sold.history
 
     def sell(self, prices: FloatArray) -> "tuple[Twin, np.ndarray[tuple[int], np.dtype[np.int64]]]":
         market, sales = self.market.sell(prices)
         return Twin(market), sales.units
 
     def true_units(self, ladders: Ladders) -> FloatArray:
-        """Mean demand at each of ladders.prices with today's stock, (articles, rungs, weeks)."""
+        """The true mean demand at each of ladders.prices with today's stock, (articles, rungs, weeks)."""
         market = self.market
         rows, weeks = market.on_sale, range(market.week, market.week + ladders.weeks)
         return np.stack(
@@ -80,11 +80,11 @@ class Twin:
         )
 
     def true_shelf(self) -> FloatArray:
-        """Demand relative to today's at SHELF_SHARES of today's stock, (articles, shares)."""
+        """The true demand at SHELF_SHARES of today's stock, relative to today's, (articles, shares)."""
         rows = self.market.on_sale
         stores, stock = self.market.articles.stores[rows, None], np.maximum(self.market.stock[rows, None], 1)
-        found = found_share(stock * SHELF_SHARES, stores) / found_share(stock.astype(float), stores)
-        return np.maximum(found, LEAST_SHELF)
+        relative = share_finding_size(stock * SHELF_SHARES, stores) / share_finding_size(stock.astype(float), stores)
+        return np.maximum(relative, LEAST_SHELF)
 
     def true_dispersion(self) -> FloatArray:
         return self.market.articles.dispersion[self.market.on_sale]
@@ -92,7 +92,7 @@ class Twin:
 
 @dataclass(frozen=True)
 class Lent:
-    """What of the truth a model is lent, to see what it lacks.
+    """The parts of the truth that are lent to a model, to see what it lacks.
 
     level    : the mean demand at today's price in every week to come, and the shelf effect; the response is its own
     response : demand at each price relative to today's; the level is its own

@@ -1,1 +1,1 @@
-"""The snapshot made from raw tables by Spark, for installations whose ETL the orchestrator runs."""
+"""Spark makes the snapshot from raw tables, for installations whose ETL the orchestrator runs."""

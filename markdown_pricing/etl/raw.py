@@ -1,4 +1,4 @@
-"""The raw tables that a snapshot is made from, and what they must have."""
+"""The raw tables from which a snapshot is made, and the columns and keys that they must have."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,15 +19,16 @@ RAW: Mapping[str, Sequence[str]] = {
         "salvage_price",
     ),
 }
-"""Table -> its columns. Sales are receipts and returns by day; stock and prices are those of a Monday."""
+"""The columns of each table. Sales are receipts and returns by day; stock and prices are those of a Monday."""
 KEYS: Mapping[str, Sequence[str]] = {
     "stock": ("country", "article_id", "week"),
     "prices": ("country", "article_id", "week"),
     "articles": ("country", "article_id"),
 }
-"""Table -> columns that name one row, and no second."""
+"""The key of each table: no two rows may have the same values in these columns."""
 NOT_NEGATIVE: Mapping[str, Sequence[str]] = {"stock": ("stock", "stores")}
 WEEKS_OF_HISTORY = 104
+"""Weeks before the snapshot week that a snapshot holds: two years, as the contract has it."""
 
 
 class BadRawTables(FinalError):

@@ -1,7 +1,7 @@
-"""The Spark job: raw sales, stock, prices and articles become the snapshot of one week, `_SUCCESS` last.
+"""The Spark job that makes the snapshot of one week from raw sales, stock, prices and articles.
 
-`spark-submit snapshot_job.py RAW LAKE WEEK` on a cluster, `python snapshot_job.py …` on this machine. It tells Dagster
-through Pipes how many rows each country has, or what is wrong with the tables.
+It is run by `spark-submit snapshot_job.py RAW LAKE WEEK` on a cluster, and by `python snapshot_job.py RAW LAKE WEEK` on
+one machine. Through Dagster Pipes it reports how many rows each country has, or what is wrong with the tables.
 """
 
 import sys
@@ -15,7 +15,7 @@ from markdown_pricing.errors import Fault
 from markdown_pricing.etl.raw import KEYS, NOT_NEGATIVE, RAW, WEEKS_OF_HISTORY, BadRawTables
 
 Frame = Any
-"""pyspark.sql.DataFrame"""
+"""A pyspark.sql.DataFrame, which is not imported here because only this job needs pyspark."""
 
 
 def main(raw: str, lake: str, week: str) -> None:
@@ -36,7 +36,10 @@ def main(raw: str, lake: str, week: str) -> None:
 
 
 def make_snapshot(spark: Any, raw: str, lake: str, week: date) -> dict[str, int]:
-    """Writes `<lake>/markdown_training_data/<week>`; rows by country. Raises BadRawTables, and then writes nothing."""
+    """Write `<lake>/markdown_training_data/<week>` and return the number of rows of each country.
+
+    Raises BadRawTables, and then writes nothing.
+    """
     from pyspark.sql import functions as f
 
     tables = {name: spark.read.parquet(f"{raw.rstrip('/')}/{name}") for name in RAW}

@@ -1,1 +1,1 @@
-"""Before a change earns money it has to win: trials kept side by side, and the champion that production reads."""
+"""A demand model has to win before production uses it: trials are kept, and production reads the champion."""

@@ -13,13 +13,13 @@ CHAMPIONS = "markdown_pricing/champions.json"
 
 @dataclass(frozen=True)
 class Champion:
-    """A promotion, with what it rests on."""
+    """A promotion, with the back-test on which it rests."""
 
     model: str
     over: str
     """The model that it beat."""
     lead_pct: float
-    """More revenue than that, mean of the markets."""
+    """How many percent more revenue it earned than that model, as the mean of the markets."""
     backtest: str
     rules: str
     code: str
@@ -32,7 +32,10 @@ class NoWayBack(FinalError):
 
 
 def champions(lake: Lake) -> list[Champion]:
-    """Every promotion that stands, oldest first; the last one is the champion. Raises a TransientError."""
+    """Every promotion that was not taken back, oldest first; the last one is the champion.
+
+    Raises the errors of the lake, which are TransientErrors when it cannot be asked.
+    """
     try:
         return [Champion(**one) for one in json.loads(read_bytes(lake, CHAMPIONS))]
     except ResultMissing:
@@ -40,17 +43,18 @@ def champions(lake: Lake) -> list[Champion]:
 
 
 def champion_or(lake: Lake, model: str, follow: bool = True) -> str:
-    """The champion's model, or `model` where none was promoted or it is not to be followed."""
+    """The champion's model, or `model` when none was promoted or when `follow` is false."""
     promoted = champions(lake) if follow else []
     return promoted[-1].model if promoted else model
 
 
 def promote(lake: Lake, champion: Champion) -> None:
+    """Add a promotion, so that its model is the champion from the next run on."""
     _keep(lake, [*champions(lake), champion])
 
 
 def go_back(lake: Lake) -> Champion:
-    """Takes the last promotion back and answers it; raises NoWayBack."""
+    """Take the last promotion back and return it. Raises NoWayBack when there is none."""
     promoted = champions(lake)
     if not promoted:
         raise NoWayBack(lake.where(CHAMPIONS))

@@ -1,4 +1,4 @@
-"""Where trials are kept to be set side by side: MLflow behind a face of one method; another service may follow."""
+"""Keep trials in MLflow, where they can be compared side by side. Another service needs the one method of `Tracker`."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -8,12 +8,14 @@ from markdown_pricing.errors import TransientError, UsageError
 from markdown_pricing.experiments.trial import Trial
 
 IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-"""MLflow's own are 120 seconds, seven times."""
+"""MLflow itself would wait for 120 seconds, seven times."""
 
 
 class Tracker(Protocol):
+    """A service that keeps trials."""
+
     def keep(self, trials: Iterable[Trial]) -> None:
-        """Raises TrackerAway."""
+        """Keep the trials. Raises TrackerAway when the service does not take them."""
 
 
 class MlflowMissing(UsageError):
@@ -27,13 +29,14 @@ class TrackerAway(TransientError):
 
 
 class MlflowTracker:
-    """`uri` is MLflow's: sqlite:////path/experiments.sqlite, or http(s):// of a tracking server.
-
-    An experiment is a back-test, a run is one model in one country of it.
-    """
+    """Keeps trials in MLflow, where an experiment is a back-test and a run is one model in one country of it."""
 
     def __init__(self, uri: str, artifacts: str | None = None) -> None:
-        """`artifacts` is where files go of a store that has no place of its own; raises MlflowMissing."""
+        """Raises MlflowMissing.
+
+        uri       : sqlite:////path/experiments.sqlite, or the http(s):// address of a tracking server
+        artifacts : the folder for files when the store at `uri` has none of its own
+        """
         for name, value in IMPATIENCE.items():
             os.environ.setdefault(name, value)
         try:

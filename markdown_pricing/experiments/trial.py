@@ -1,4 +1,4 @@
-"""What a model did in a back-test, and whether a challenger did better than the champion in the very same one."""
+"""What a model earned in a back-test, and whether a challenger beat the champion in the very same one."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MEASURES = ("revenue", "sell_through", "wape", "bias", "wape_after_cut", "second
 
 @dataclass(frozen=True)
 class Trial:
-    """One model in one country of one back-test: what was set, what came of it, and the rules it was played under."""
+    """One model in one country of one back-test: its parameters, its metrics, and the rules of the game."""
 
     backtest: str
     model: str
@@ -19,11 +19,14 @@ class Trial:
     parameters: Mapping[str, str]
     metrics: Mapping[str, float]
     rules: str
-    """The file's text."""
+    """The text of the rules file."""
 
 
 def trials(scores: pd.DataFrame, backtest: str, parameters: Mapping[str, str], rules: str) -> Iterator[Trial]:
-    """A trial for each model and country of a back-test's scores, a row per policy and market; means of its markets."""
+    """A trial for each model and country of `scores`, with the means over its markets.
+
+    scores : a row per policy and market
+    """
     for (model, country), rows in scores.groupby(["policy", "country"], sort=False):
         metrics = {name: float(rows[name].mean()) for name in MEASURES if rows[name].notna().any()}
         yield Trial(backtest, str(model), str(country), parameters, metrics, rules)
@@ -31,7 +34,10 @@ def trials(scores: pd.DataFrame, backtest: str, parameters: Mapping[str, str], r
 
 @dataclass(frozen=True)
 class Verdict:
-    """leads : (markets,), percent more revenue than the champion's in the same market, by family, country and seed"""
+    """Whether the challenger beat the champion by the margin.
+
+    leads : (markets,), percent more revenue than the champion's in the same market, by family, country and seed
+    """
 
     champion: str
     challenger: str
@@ -55,6 +61,6 @@ class Verdict:
 
 
 def compare(scores: pd.DataFrame, champion: str, challenger: str, margin_pct: float) -> Verdict:
-    """The two in each market of the same back-test, paired."""
+    """Compare the two models market by market."""
     revenue = scores.pivot(index=MARKET, columns="policy", values="revenue")
     return Verdict(champion, challenger, 100 * (revenue[challenger] / revenue[champion] - 1), margin_pct)

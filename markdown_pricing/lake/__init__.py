@@ -1,4 +1,4 @@
-"""Where sales come from and predictions are kept: HDFS or a local folder behind one face; strings in, tables out."""
+"""The lake, from which sales come and on which predictions are kept: HDFS and a local folder behind one interface."""
 
 from markdown_pricing.lake.errors import LakeDenied, LakeFull, LakeMissing, LakeReadOnly, LakeUnreachable, UnusableLake
 from markdown_pricing.lake.filesystem import Lake

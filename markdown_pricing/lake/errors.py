@@ -1,13 +1,15 @@
 """What can go wrong between us and the lake, and the one place where the file system's errors become ours.
 
 PricingError
-├── TransientError
-│   ├── LakeUnreachable   no answer, or none that tells
-│   ├── LakeReadOnly      a name node in safe mode
-│   └── LakeFull          no space, or its quota is used up
-└── FinalError
+├── TransientError        a repeat may succeed
+│   ├── LakeUnreachable   the lake gave no answer, or none from which one could tell
+│   ├── LakeReadOnly      the name node is in safe mode
+│   └── LakeFull          there is no space, or the quota is used up
+└── FinalError            a repeat would fail again
     ├── LakeDenied        a right is missing
-    └── LakeMissing, UnusableLake, FileMissing
+    ├── LakeMissing       the root of the lake does not exist
+    ├── UnusableLake      the URL cannot be used on this machine
+    └── FileMissing       a file does not exist
 """
 
 import errno
@@ -16,7 +18,7 @@ from contextlib import contextmanager
 
 from markdown_pricing.errors import FinalError, PricingError, TransientError
 
-# hdfs-native tells many faults apart only in the text.
+# hdfs-native distinguishes many faults only by their text.
 _DENIED = (
     "AccessControlException",
     "SASLError",
@@ -44,9 +46,9 @@ class LakeReadOnly(TransientError):
     def __init__(self, where: str, why: object) -> None:
         self.where = where
         super().__init__(
-            f"The lake takes no changes now, {where} was not written: {_first_line(why)}. What was there is still "
-            "there. A name node leaves safe mode by itself when its data nodes have reported; if it does not, see "
-            "`hdfs dfsadmin -safemode get` and the name node's log. A repeat may succeed."
+            f"The lake takes no changes now, so {where} was not written: {_first_line(why)}. What was there is "
+            "still there. A name node leaves safe mode by itself when its data nodes have reported; if it does not, "
+            "see `hdfs dfsadmin -safemode get` and the name node's log. A repeat may succeed."
         )
 
 
@@ -54,8 +56,8 @@ class LakeFull(TransientError):
     def __init__(self, where: str, why: object) -> None:
         self.where = where
         super().__init__(
-            f"The lake has no room for {where}: {_first_line(why)}. What was there is still there. Make room, have the "
-            "quota raised (`hdfs dfs -count -q` shows it), see that data nodes run; a repeat may succeed then."
+            f"The lake has no room for {where}: {_first_line(why)}. What was there is still there. Make room, or have "
+            "the quota raised (`hdfs dfs -count -q` shows it), and see that data nodes run. A repeat may then succeed."
         )
 
 
@@ -86,7 +88,7 @@ class FileMissing(FinalError):
 
 @contextmanager
 def lake_errors(where: str) -> Iterator[None]:
-    """What the file system raises while it is asked about `where`, in our words."""
+    """Turn what the file system raises while it is asked about `where` into the errors of this module."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -96,12 +98,12 @@ def lake_errors(where: str) -> Iterator[None]:
 def _translated(where: str, error: OSError | RuntimeError) -> PricingError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return FileMissing(where)
-    told = str(error)
-    if isinstance(error, PermissionError) or any(word in told for word in _DENIED):
+    text = str(error)
+    if isinstance(error, PermissionError) or any(word in text for word in _DENIED):
         return LakeDenied(where, error)
-    if getattr(error, "errno", None) in _NO_SPACE or any(word in told for word in _FULL):
+    if getattr(error, "errno", None) in _NO_SPACE or any(word in text for word in _FULL):
         return LakeFull(where, error)
-    if any(word in told for word in _READ_ONLY):
+    if any(word in text for word in _READ_ONLY):
         return LakeReadOnly(where, error)
     return LakeUnreachable(where, error)
 

@@ -1,4 +1,4 @@
-"""HDFS or a local folder behind one face.
+"""HDFS and a local folder behind one interface.
 
 High availability and Kerberos come from Hadoop's own core-site.xml and hdfs-site.xml in HADOOP_CONF_DIR: the lake is
 then hdfs://<nameservice>/<path>. The user is HADOOP_USER_NAME or, with Kerberos, whoever holds the ticket that
@@ -23,11 +23,14 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import FileMissing, LakeMissing, UnusableLake, lake_errors
 
 ANSWERS_WITHIN_S = 20.0
-"""A name node that takes longer is away: a sensor's tick must end within a minute. Data nodes have their own limit."""
+"""A name node that takes longer counts as unreachable, because a sensor's tick must end within a minute.
+
+Data nodes have a limit of their own.
+"""
 FAILOVER_ATTEMPTS = "3"
-"""hdfs-native's own 15 take more than a minute; 3 take about 8 seconds and reach the other name node."""
+"""hdfs-native's own 15 attempts take more than a minute; 3 take about 8 seconds and reach the other name node."""
 WAITING_CALLS = BoundedSemaphore(32)
-"""How many threads may hang on a lake that does not answer, until it does or the process ends."""
+"""How many threads may wait for a lake that does not answer; chosen as far more than one process asks at a time."""
 
 Answer = TypeVar("Answer")
 
@@ -48,10 +51,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Lake:
-    """`url`: hdfs://host:port/path, hdfs://nameservice/path, file:///path or a local path.
+    """A lake on HDFS or in a local folder. It is a value: another process opens the file system for itself.
 
-    A value: it can be sent to another process, which opens the file system for itself. Paths given to it are relative
-    to its root. Its methods raise LakeUnreachable ("cannot tell") and LakeDenied; what is not there is an answer.
+    url : hdfs://host:port/path, hdfs://nameservice/path, file:///path or a local path
+
+    Paths given to its methods are relative to its root. The methods raise LakeUnreachable when the lake cannot tell,
+    and LakeDenied. That something does not exist is an answer, not an error, unless a method says otherwise.
     """
 
     url: str
@@ -70,11 +75,11 @@ class Lake:
         return os.path.abspath(parts.path if parts.scheme == "file" else self.url)
 
     def where(self, path: str) -> str:
-        """The full name of `path`, for people."""
+        """The full name of `path`, to be shown to people."""
         return f"{self.url.rstrip('/')}/{path}".rstrip("/")
 
     def entry(self, path: str) -> Entry | None:
-        """What lies at `path`, or None when nothing does."""
+        """The file or folder at `path`, or None when there is none."""
         try:
             with self._asking(path):
                 return self._entry(path, self.filesystem.info(self._full(path)))
@@ -82,20 +87,19 @@ class Lake:
             return None
 
     def entries(self, folder: str) -> list[Entry]:
-        """What lies in `folder`, by name; raises FileMissing."""
+        """The files and folders in `folder`, by name. Raises FileMissing."""
         with self._asking(folder):
-            found = self.filesystem.ls(self._full(folder), detail=True)
-        listed = [self._entry(f"{folder}/{info['name'].rstrip('/').rpartition('/')[2]}", info) for info in found]
-        return sorted(listed)
+            infos = self.filesystem.ls(self._full(folder), detail=True)
+        return sorted(self._entry(f"{folder}/{info['name'].rstrip('/').rpartition('/')[2]}", info) for info in infos)
 
     def check_exists(self) -> None:
-        """Raises LakeMissing when the root itself is not there."""
+        """Raises LakeMissing when the root of the lake does not exist."""
         if self.entry("") is None:
             raise LakeMissing(self.url)
 
     @contextmanager
     def reading(self, path: str) -> Iterator["_Reader"]:
-        """The file at `path`, whose reads raise only errors of ours; raises FileMissing."""
+        """Open the file at `path`. Its reads raise only the errors of errors.py; FileMissing when there is none."""
         with self._asking(path):
             file = self.filesystem.open(self._full(path), "rb")
         with file:
@@ -104,8 +108,8 @@ class Lake:
     def replace(self, path: str, data: bytes | memoryview) -> None:
         """Write a file that appears at `path` complete or not at all, whether or not one is there already.
 
-        It is written beside, under a name that begins with a dot, and then renamed. What a writer that is killed
-        leaves of it is taken away a day later: see leftovers.py.
+        It is written beside its place, under a name that begins with a dot, and then renamed. When a writer is killed,
+        leftovers.py removes the unfinished file a day later.
         """
         folder, _, name = self._full(path).rpartition("/")
         unfinished = f"{folder}/{paths.unfinished(name, secrets.token_hex(8))}"
@@ -122,7 +126,7 @@ class Lake:
                 raise
 
     def remove(self, path: str) -> None:
-        """Take a file away; raises FileMissing."""
+        """Remove a file. Raises FileMissing."""
         with self._asking(path):
             self.filesystem.rm_file(self._full(path))
 
@@ -174,7 +178,10 @@ class _ImpatientClient:
 
 
 class _Reader:
-    """What pyarrow needs of a file; faults of the lake reach it as ours, so that its own errors mean a corrupt file."""
+    """The methods of a file that pyarrow needs.
+
+    Faults of the lake are raised as this package's errors, so that an error of pyarrow itself means a corrupt file.
+    """
 
     closed = False
 
@@ -197,7 +204,7 @@ class _Reader:
 
 
 def _within(limit_s: float, call: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
-    """`call`'s answer; raises TimeoutError when it takes longer, and leaves the call to a thread of its own.
+    """The answer of `call`. Raises TimeoutError when it takes longer, and leaves the call to a thread of its own.
 
     hdfs-native's asynchronous client could be cancelled instead, but in 0.14 it panics when it has to try again.
     """

@@ -1,4 +1,4 @@
-"""What killed writers leave behind: unfinished files, known by their names, taken away when they are a day old."""
+"""Remove what killed writers leave behind: unfinished files, known by their names, when they are a day old."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,15 +9,18 @@ from markdown_pricing.lake.errors import FileMissing
 from markdown_pricing.lake.filesystem import Entry, Lake
 
 KEPT_FOR = timedelta(days=1)
-"""A writer is done within seconds; a day on, its run has been over for long."""
+"""A writer is done within seconds, so that the run of a file that is a day old has been over for long."""
 
 
 def remove_leftovers(lake: Lake, now: datetime) -> list[str]:
-    """The paths that were taken away. Looks into our own folders alone; raises LakeUnreachable, LakeDenied."""
+    """Remove unfinished files from the folders that only this package writes, and return their paths.
+
+    Raises LakeUnreachable and LakeDenied.
+    """
     oldest_ms = (now - KEPT_FOR).timestamp() * 1000
     old = [file.path for folder in paths.OURS for file in _unfinished(lake, folder) if file.modified_ms < oldest_ms]
     for path in old:
-        with suppress(FileMissing):  # its writer lived, after all
+        with suppress(FileMissing):  # its writer was alive, and has finished meanwhile
             lake.remove(path)
     return old
 

@@ -1,4 +1,7 @@
-"""Where things lie in the lake, relative to its root <-> week and country. The ETL builds on these names, too."""
+"""The paths of files and folders in the lake, relative to its root, for a week and a country, and back.
+
+The ETL builds on these names, too.
+"""
 
 import re
 from datetime import date
@@ -14,7 +17,7 @@ PRICE_PATHS = "markdown_pricing/price_paths"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
 
 OURS = (PREDICTIONS, "markdown_pricing")
-"""The folders that nobody but us writes to."""
+"""The folders that only this package writes to."""
 
 MADE_BY = {
     SNAPSHOTS: "markdown_training_data",
@@ -24,7 +27,7 @@ MADE_BY = {
     PRICE_PATHS: "markdown_predictions",
     SHARED_DEMAND: "shared_demand",
 }
-"""Folder -> the asset that fills it."""
+"""For each folder the asset that fills it."""
 
 
 def snapshot_folder(week: date) -> str:
@@ -32,7 +35,7 @@ def snapshot_folder(week: date) -> str:
 
 
 def success_file(week: date) -> str:
-    """Written last by Spark: with it the week is delivered."""
+    """The file that Spark writes last. When it exists, the week has been delivered."""
     return f"{snapshot_folder(week)}/_SUCCESS"
 
 
@@ -57,7 +60,7 @@ def price_paths_file(week: date, country: str) -> str:
 
 
 def shared_demand_file(week: date, stamp: str) -> str:
-    """One for each delivery of a week, so that a country never takes what was learnt from another one."""
+    """The file of one delivery of a week, so that a country never uses what was learnt from another delivery."""
     return f"{SHARED_DEMAND}/{week}/snapshot={stamp}/shared_demand.bin"
 
 
@@ -82,12 +85,13 @@ def country_of_folder(name: str) -> str | None:
     'DEU'
     >>> country_of_folder("_temporary")
     """
-    found = re.fullmatch(r"country=([A-Z]{3})", name)
-    return found[1] if found else None
+    match = re.fullmatch(r"country=([A-Z]{3})", name)
+    return match[1] if match else None
 
 
 def is_part_file(name: str) -> bool:
-    """
+    """Whether `name` is that of a part file of data.
+
     >>> is_part_file("part-00000-c2b5.c000.snappy.parquet"), is_part_file(".part-0.parquet.crc")
     (True, False)
     """
@@ -95,7 +99,7 @@ def is_part_file(name: str) -> bool:
 
 
 def unfinished(name: str, token: str) -> str:
-    """What a file is called while it is written, beside its place: no name of data.
+    """The name of a file beside its place while it is written, which readers of data skip.
 
     >>> unfinished("part-0.parquet", "00c0ffee00c0ffee")
     '.part-0.parquet.00c0ffee00c0ffee.tmp'
@@ -104,7 +108,8 @@ def unfinished(name: str, token: str) -> str:
 
 
 def is_unfinished(name: str) -> bool:
-    """
+    """Whether `name` is that of a file which is being written, or was when its writer died.
+
     >>> is_unfinished(".part-0.parquet.00c0ffee00c0ffee.tmp"), is_unfinished(".part-0.parquet.crc")
     (True, False)
     """

@@ -1,4 +1,4 @@
-"""What we keep in the lake: each file appears complete or not at all, and a second run replaces it."""
+"""Write and read the results in the lake. A file appears complete or not at all, and a second run replaces it."""
 
 from datetime import date
 
@@ -21,9 +21,9 @@ class ResultMissing(FinalError):
 
 
 def publish_table(lake: Lake, path: str, *tables: pa.Table) -> None:
-    """Replace the Parquet file at `path` by the rows of `tables`, of one schema; the same tables give the same bytes.
+    """Replace the Parquet file at `path` by the rows of `tables`, which have one schema.
 
-    Each table has row groups of its own, so that it can be read without the others.
+    The same tables give the same bytes. Each table has row groups of its own, so that it can be read alone.
     """
     buffer = pa.BufferOutputStream()
     with pq.ParquetWriter(buffer, tables[0].schema, compression="zstd", write_page_checksum=True) as writer:
@@ -33,17 +33,23 @@ def publish_table(lake: Lake, path: str, *tables: pa.Table) -> None:
 
 
 def publish_bytes(lake: Lake, path: str, data: bytes | memoryview) -> None:
-    """Replace the file at `path`; raises LakeUnreachable, LakeReadOnly, LakeFull, LakeDenied: what was there stays."""
+    """Replace the file at `path`.
+
+    Raises LakeUnreachable, LakeReadOnly, LakeFull and LakeDenied; then what was there stays.
+    """
     lake.replace(path, data)
 
 
 def read_table(lake: Lake, path: str, row_groups: slice = slice(None)) -> pa.Table:
-    """Raises ResultMissing, which names the asset to materialise, and CorruptFile."""
+    """The table in the file at `path`. Raises CorruptFile, and ResultMissing, which names the asset to materialise."""
     return read_tables(lake, path, row_groups)[0]
 
 
 def read_tables(lake: Lake, path: str, *row_groups: slice) -> list[pa.Table]:
-    """A table for each, all of one file, whoever replaces it meanwhile; raises as `read_table` does."""
+    """A table for each of `row_groups`, all of the same file even when it is replaced meanwhile.
+
+    Raises as `read_table` does.
+    """
     try:
         with lake.reading(path) as file, reading_parquet(lake, path):
             parts = pq.ParquetFile(pa.PythonFile(file, mode="r"), page_checksum_verification=True)
@@ -53,7 +59,7 @@ def read_tables(lake: Lake, path: str, *row_groups: slice) -> list[pa.Table]:
 
 
 def read_bytes(lake: Lake, path: str) -> bytes:
-    """Raises ResultMissing, which names the asset to materialise."""
+    """The bytes of the file at `path`. Raises ResultMissing, which names the asset to materialise."""
     try:
         with lake.reading(path) as file:
             return file.read()
@@ -62,7 +68,7 @@ def read_bytes(lake: Lake, path: str) -> bytes:
 
 
 def row_count(lake: Lake, path: str) -> int | None:
-    """Rows of the Parquet file at `path`, read from its footer alone; None when it is not there."""
+    """How many rows the Parquet file at `path` has, read from its footer alone; None when there is no such file."""
     try:
         with lake.reading(path) as file, reading_parquet(lake, path):
             return int(pq.ParquetFile(pa.PythonFile(file, mode="r")).metadata.num_rows)
@@ -71,7 +77,7 @@ def row_count(lake: Lake, path: str) -> int | None:
 
 
 def weeks_with_predictions(lake: Lake, country: str | None = None) -> list[date]:
-    """The weeks that have predictions, oldest first: those of `country`, or of any."""
+    """The weeks that have predictions of `country`, or of any country when it is None, oldest first."""
     try:
         entries = lake.entries(paths.PREDICTIONS)
     except FileMissing:
@@ -81,7 +87,7 @@ def weeks_with_predictions(lake: Lake, country: str | None = None) -> list[date]
 
 
 def countries_with_predictions(lake: Lake, week: date) -> list[str]:
-    """The countries whose predictions of that week are kept, by name."""
+    """The countries that have predictions of that week, by name."""
     try:
         entries = lake.entries(f"{paths.PREDICTIONS}/{week}")
     except FileMissing:

@@ -26,7 +26,7 @@ class SnapshotNotDelivered(FinalError):
 
 
 class SnapshotReplaced(FinalError):
-    """Final, because a repeat of this run would price other data than it was started for."""
+    """This error is final, because a repeat of the run would price other data than it was started for."""
 
     def __init__(self, lake: Lake, week: date) -> None:
         self.week = week
@@ -37,11 +37,11 @@ class SnapshotReplaced(FinalError):
 
 
 class MissingCountry(FinalError):
-    def __init__(self, lake: Lake, week: date, country: str, found: Iterable[str]) -> None:
+    def __init__(self, lake: Lake, week: date, country: str, delivered: Iterable[str]) -> None:
         self.week, self.country = week, country
         super().__init__(
             f"{country} has no part files in {lake.where(paths.country_folder(week, country))}. The snapshot of {week} "
-            f"holds {', '.join(found) or 'no country at all'}. Have the ETL deliver {country}."
+            f"holds {', '.join(delivered) or 'no country at all'}. Have the ETL deliver {country}."
         )
 
 
@@ -69,7 +69,7 @@ class NothingDelivered(FinalError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One delivery of a week. `files` has the part files of each country found, countries by name."""
+    """One delivery of a week. `files` has the part files of each country, ordered by the countries' names."""
 
     week: date
     success: Entry = field(repr=False)
@@ -77,7 +77,7 @@ class Snapshot:
 
     @cached_property
     def stamp(self) -> str:
-        """16 hex digits that are others for a re-delivered week: from each file's path, length and time of change."""
+        """16 hexadecimal digits that change with every delivery, from each file's path, length and time of change."""
         states = [self.success, *(file for files in self.files.values() for file in files)]
         return sha256(repr([(file.path, file.bytes, file.modified_ms) for file in states]).encode()).hexdigest()[:16]
 
@@ -87,7 +87,7 @@ class Snapshot:
 
 
 def find_snapshot(lake: Lake, week: date) -> Snapshot:
-    """What was delivered for `week`; raises SnapshotNotDelivered, LakeMissing, LakeUnreachable ("cannot tell")."""
+    """The delivery of `week`. Raises SnapshotNotDelivered, LakeMissing, and LakeUnreachable when nothing is known."""
     success = _success(lake, week)
     try:
         entries = lake.entries(paths.snapshot_folder(week))
@@ -102,9 +102,10 @@ def find_snapshot(lake: Lake, week: date) -> Snapshot:
 
 
 def deliveries(lake: Lake) -> dict[date, int]:
-    """The weeks that hold `_SUCCESS`, oldest first, and when it was written (ms): one look a week, no country's files.
+    """The weeks that hold `_SUCCESS`, oldest first, with the time at which it was written, in milliseconds.
 
-    Raises LakeMissing, and LakeUnreachable rather than say "none".
+    It asks once for each week and looks at no country's files. It raises LakeMissing, and LakeUnreachable rather than
+    answer that there are none.
     """
     try:
         entries = lake.entries(paths.SNAPSHOTS)
@@ -112,17 +113,17 @@ def deliveries(lake: Lake) -> dict[date, int]:
         lake.check_exists()
         return {}
     weeks = sorted(week for entry in entries if entry.is_folder and (week := paths.week_of_folder(entry.name)))
-    found = {week: lake.entry(paths.success_file(week)) for week in weeks}
-    return {week: success.modified_ms for week, success in found.items() if success}
+    successes = {week: lake.entry(paths.success_file(week)) for week in weeks}
+    return {week: success.modified_ms for week, success in successes.items() if success}
 
 
 def delivered_weeks(lake: Lake) -> list[date]:
-    """Weeks that hold `_SUCCESS`, oldest first; raises as `deliveries` does."""
+    """The weeks that hold `_SUCCESS`, oldest first. Raises as `deliveries` does."""
     return list(deliveries(lake))
 
 
 def newest_week(lake: Lake) -> date:
-    """The latest week that holds `_SUCCESS`; raises NothingDelivered, and as `deliveries` does."""
+    """The latest week that holds `_SUCCESS`. Raises NothingDelivered, and as `deliveries` does."""
     weeks = delivered_weeks(lake)
     if not weeks:
         raise NothingDelivered(lake)
@@ -132,9 +133,9 @@ def newest_week(lake: Lake) -> date:
 def read_country(
     lake: Lake, snapshot: Snapshot, country: str, columns: Callable[[list[str]], list[str]] | None = None
 ) -> pa.Table:
-    """One country's rows, part file after part file; columns that one file lacks are null for its rows.
+    """One country's rows, part file after part file. A column that one file lacks is null in its rows.
 
-    `columns` is given the names there are and answers those to read; only their bytes are fetched.
+    `columns` gets the names of all columns and returns those to read; only their bytes are fetched.
     Raises MissingCountry, CorruptFile, PartFilesDisagree, SnapshotReplaced.
     """
     files = snapshot.files.get(country)
@@ -146,7 +147,7 @@ def read_country(
 
 @contextmanager
 def _unchanged(lake: Lake, snapshot: Snapshot, country: str) -> Iterator[None]:
-    """Raises SnapshotReplaced when the country's files are no longer those of the snapshot after the block."""
+    """Raises SnapshotReplaced after the block when the country's files are no longer those of the snapshot."""
 
     def check() -> None:
         try:
@@ -205,7 +206,7 @@ def _read_parts(
 
 @contextmanager
 def reading_parquet(lake: Lake, path: str) -> Iterator[None]:
-    """What pyarrow says of bytes it cannot read, in our words. It uses OSError for that, too."""
+    """Turn pyarrow's errors about bytes that it cannot read, among them OSError, into CorruptFile."""
     try:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Room in the lake: how much is left, and how much a round takes."""
+"""How much room is left in the lake, and how much a round needs."""
 
 import shutil
 from datetime import date
@@ -9,19 +9,22 @@ from markdown_pricing.lake.errors import FileMissing, lake_errors
 from markdown_pricing.lake.filesystem import Lake
 
 MARGIN = 3
-"""So many rounds of last week's size should find room: countries grow, and HDFS keeps each block three times."""
+"""So many rounds of last week's size must have room, because countries grow and HDFS keeps each block three times."""
 
 
 class LittleRoom(TransientError):
     def __init__(self, lake: Lake, free: int, wanted: int) -> None:
         super().__init__(
-            f"{lake.url} has room for {free / 2**20:,.1f} MiB; {MARGIN} times last week's results are "
+            f"{lake.url} has room for {free / 2**20:,.1f} MiB, but {MARGIN} times last week's results are "
             f"{wanted / 2**20:,.1f} MiB. Make room, or have the quota raised."
         )
 
 
 def check_room(lake: Lake, last_week: date) -> str:
-    """Raises LittleRoom. HDFS tells its clients about a quota on the lake's folder, not about its disks."""
+    """How much room there is, in words. Raises LittleRoom.
+
+    HDFS lets its clients know the quota of the lake's folder, but not how full its disks are.
+    """
     wanted = MARGIN * _bytes_of_results(lake, last_week)
     with lake_errors(lake.url):
         free = _free_bytes(lake)

@@ -1,4 +1,4 @@
-"""Dagster runs as DC/OS Metronome jobs. Imports nothing of the rest of this project."""
+"""Dagster runs as Metronome jobs of DC/OS. This package imports nothing else of this project."""
 
 from .launcher import MetronomeRunLauncher as MetronomeRunLauncher
 from .resource import MetronomeResource as MetronomeResource

@@ -1,4 +1,4 @@
-"""Metronome's jobs and runs over HTTP; every answer is read into a value, or into a transient or final error."""
+"""Metronome's jobs and runs over HTTP. Every answer becomes a value, or a transient or a final error."""
 
 import json
 import ssl
@@ -12,16 +12,18 @@ from .errors import Conflict, Final, NotFound, Transient
 
 SERVICE_PATH = "/service/metronome"
 LONGEST_QUOTE = 500
+"""Characters of an answer that a message quotes; chosen so that it stays readable."""
 
 Json = Any
 
 
 class Metronome:
-    """One cluster. Safe to share between threads.
+    """The client of one cluster, which threads may share.
 
-    url : of the cluster, before /service/metronome
+    url : the cluster's address, before /service/metronome
     verify : trusts the cluster's CA; there is no way to switch verification off
-    retry_s : how long a call that may be repeated is repeated for
+    timeout_s : seconds that one call may take
+    retry_s : seconds for which a call that may be repeated is repeated
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Metronome:
         self._http.close()
 
     def version(self) -> tuple[int, ...]:
-        """Of Metronome, as (0, 6, 33)."""
+        """The version of Metronome, for example (0, 6, 33)."""
         text = self._call("GET", "/info")["version"]
         return tuple(int(part) for part in text.split("-")[0].split(".") if part.isdigit())
 
@@ -55,33 +57,33 @@ class Metronome:
         return self._call("GET", f"/v1/jobs/{job_id}", params={"embed": ["activeRuns", "history"]})
 
     def create_job(self, body: Json) -> Json:
-        """Raises Conflict when a job of this id exists: also when the answer to an earlier try was lost."""
+        """Create a job. Raises Conflict when this id exists, also when the answer to an earlier try was lost."""
         return self._call("POST", "/v1/jobs", body=body)
 
     def delete_job(self, job_id: str) -> None:
-        """The job with its history; runs that are not over are stopped. Content when there is no such job."""
+        """Delete the job with its history, and stop its runs. It is no error when there is no such job."""
         try:
             self._call("DELETE", f"/v1/jobs/{job_id}", params={"stopCurrentJobRuns": "true"})
         except NotFound:
             return
 
     def start_run(self, job_id: str) -> Json:
-        """Starts one run. Not repeated once the cluster may have acted: after Transient, look before asking again."""
+        """Start one run. It is not repeated once the cluster may have acted: after Transient, look at the job first."""
         return self._call("POST", f"/v1/jobs/{job_id}/runs", body={}, repeatable=False)
 
     def stop_run(self, job_id: str, run_id: str) -> None:
-        """Asks the run to end; its process may live on for the kill grace. Content when it is over already."""
+        """Ask the run to end. Its process may live on for the kill grace. A run that is over already is no error."""
         try:
             self._call("POST", f"/v1/jobs/{job_id}/runs/{run_id}/actions/stop", body={})
         except NotFound:
             return
 
     def queue(self) -> dict[str, list[str]]:
-        """Runs that wait for room in the cluster, by job."""
+        """The ids of the runs that wait for room in the cluster, by the id of their job."""
         return {entry["jobId"]: [run["runId"] for run in entry["runs"]] for entry in self._call("GET", "/v1/queue")}
 
     def last_lines(self, task_id: str, name: str, lines: int) -> str:
-        """The end of a file of the task's sandbox (`stdout`, `stderr`). Raises Final when it is gone."""
+        """The last lines of a file (`stdout` or `stderr`) in the task's sandbox. Raises Final when it is gone."""
         path = f"/system/v1/logs/v2/task/{task_id}/file/{name}"
         params = {"cursor": "END", "skip": f"-{lines}"}
         return str(self._retried(lambda: self._read_text("GET", path, params), repeatable=False))
@@ -124,9 +126,9 @@ class Metronome:
 
 
 def read(where: str, response: httpx.Response) -> Json:
-    """The JSON of an answer; raises Transient, or Final with the cluster's own text and what to do.
+    """The JSON of an answer. Raises Transient, or Final with the cluster's own text and what to do.
 
-    A router in front answers for Metronome at times, in HTML or plain text: only JSON is Metronome's word.
+    At times a router answers instead of Metronome, in HTML or plain text. Only JSON comes from Metronome.
     """
     status, body = response.status_code, _json(response)
     if response.is_success:

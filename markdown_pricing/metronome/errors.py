@@ -1,12 +1,12 @@
-"""What can go wrong with the cluster: decided where the answer is read, by whether repeating can help."""
+"""What can go wrong with the cluster, divided by whether repeating the call can help."""
 
 
 class MetronomeError(Exception):
-    """The cluster did not do what it was asked; the text says what, where, and what to do."""
+    """The cluster did not do what it was asked. The text says what happened, where, and what to do."""
 
 
 class Transient(MetronomeError):
-    """The cluster could not be asked, or could not answer: nothing is known yet, and a repetition may help.
+    """The cluster could not be asked or could not answer, so that nothing is known yet and repeating may help.
 
     may_have_acted : False when the call surely changed nothing, so that any call may be repeated
     """
@@ -17,7 +17,7 @@ class Transient(MetronomeError):
 
 
 class Final(MetronomeError):
-    """The cluster refused; the same call would be refused again."""
+    """The cluster refused the call, and would refuse the same call again."""
 
 
 class NotFound(Final):

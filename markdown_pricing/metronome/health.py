@@ -1,4 +1,4 @@
-"""What Metronome's answer about a job means for its Dagster run. Pure: states and seconds in, verdicts out."""
+"""What Metronome's answer about a job means for its Dagster run: states and seconds in, verdicts out, no I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ QUEUED_WORDS = ("INITIAL", "STARTING")
 
 
 class State(Enum):
-    """Of the one run that a job has."""
+    """The states of the one Metronome run that a job has."""
 
     QUEUED = "waits for room in the cluster"
     ACTIVE = "has a container"
@@ -20,7 +20,11 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Seen:
-    """A job's run as one look at the job shows it; tasks are Metronome's names of its containers."""
+    """A job's run as one answer of Metronome shows it.
+
+    tasks  : Metronome's names of the run's containers
+    others : ids of further runs of the same job, which should not exist
+    """
 
     state: State
     run_id: str = ""
@@ -33,10 +37,10 @@ class Seen:
 
 
 def look(job: Mapping[str, Any]) -> Seen:
-    """`job` as GET /v1/jobs/{id} gives it with activeRuns and history.
+    """Read `job`, as GET /v1/jobs/{id} returns it with activeRuns and history.
 
-    A run that is not over wins over those that are; of several the eldest counts and `others` are too many.
-    A word for the status that is not known counts as a container: it is looked at again, never given up.
+    A run that is not over wins over those that are. Of several such runs the eldest counts, and the rest are `others`.
+    An unknown word for the status counts as a running container, so that the run is looked at again and never given up.
     """
     active = sorted(job.get("activeRuns") or [], key=lambda run: (run["createdAt"], run["id"]))
     live = [run for run in active if run["status"] not in ("SUCCESS", "FAILED")]
@@ -72,12 +76,12 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds.
+    """How long to wait, in seconds; chosen to be far above what a healthy cluster needs.
 
-    queue_s : longest wait in Metronome's queue
+    queue_s  : the longest wait in Metronome's queue
     unseen_s : how long a run may be in neither list before it counts as lost; when a run ends, a healthy cluster shows
         that for milliseconds
-    exit_s : how long a worker may take to exit once its Dagster run is over
+    exit_s   : how long a worker may take to exit once its Dagster run is over
     """
 
     queue_s: float = 3600.0
@@ -90,9 +94,9 @@ def verdict(
 ) -> tuple[Action, str]:
     """What to do about a job, and why, in words for the reader of the Dagster run.
 
-    status : of the Dagster run, read after the job was looked at: a worker reports before it exits
+    status : the Dagster run's status, read after the job was looked at, because a worker reports before it exits
     launched_s : seconds since Dagster handed the run to the launcher
-    still_s : seconds since the job was first seen without a run that lives, 0 while one does
+    still_s : seconds since the job was first seen without a live run, 0 while it has one
     over_s : seconds since the Dagster run was over, 0 while it is not
     """
     lives = seen.state in (State.QUEUED, State.ACTIVE)
@@ -101,7 +105,7 @@ def verdict(
     if status in ("SUCCESS", "FAILURE", "CANCELED"):
         if seen.state is State.QUEUED or (lives and over_s >= limits.exit_s):
             return Action.STOP, f"{seen} although the Dagster run is over"
-        # Not seen is not yet gone: a start whose answer was lost may still be on its way.
+        # A run that is not seen may still come: a start whose answer was lost may be on its way.
         return (Action.REMOVE, f"{seen}") if ended or lost else (Action.WAIT, "")
     if status == "CANCELING":
         if seen.state is State.ACTIVE:

@@ -1,4 +1,4 @@
-"""Login to DC/OS: a token that is fetched when it is needed, renewed before it ends and when it is refused."""
+"""Login to DC/OS. A token is fetched when it is needed, and renewed before it ends and when it is refused."""
 
 import time
 from collections.abc import Callable, Generator
@@ -12,12 +12,14 @@ from .errors import Final, Transient
 
 LOGIN_PATH = "/acs/api/v1/auth/login"
 RENEW_BEFORE_S = 300.0
+"""Seconds before its end at which a token is renewed, so that clocks may differ by minutes."""
 SERVICE_TOKEN_LIFE_S = 30
+"""Seconds for which a signed login is valid."""
 
 
 @dataclass(frozen=True)
 class Password:
-    """A local user."""
+    """A local user of the cluster, who logs in with a password."""
 
     uid: str
     password: str = field(repr=False)
@@ -39,7 +41,7 @@ class ServiceAccount:
 
 
 class DcosAuth(httpx.Auth):
-    """Adds the token to every request; threads that meet an old one wait for a single login.
+    """Adds the token to every request. Threads whose token is old wait for a single login.
 
     Raises Final when the account is refused, Transient when the IAM can't be asked.
     """
@@ -92,9 +94,9 @@ class DcosAuth(httpx.Auth):
 
 
 def _renewal_s(token: str, now_s: float) -> float:
-    """When to log in again: RENEW_BEFORE_S before `exp`, or at half of what is left of a short life."""
+    """When to log in again: RENEW_BEFORE_S before the token's `exp`, or after half of the life of a short one."""
     try:
         ends_s = float(jwt.decode(token, options={"verify_signature": False})["exp"])
     except (jwt.PyJWTError, KeyError):
-        return float("inf")  # a token that doesn't say: it is renewed when it is refused
+        return float("inf")  # the token does not say when it ends, so that it is renewed when it is refused
     return max(ends_s - RENEW_BEFORE_S, (now_s + ends_s) / 2)

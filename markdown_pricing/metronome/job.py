@@ -1,4 +1,4 @@
-"""A Metronome job definition as a value: from configuration and a run's tags, to and from JSON."""
+"""A Metronome job definition as a value, made from configuration and a run's tags, and written as JSON."""
 
 import json
 import math
@@ -15,11 +15,12 @@ from .errors import BadJob
 TAG = "metronome/"
 OPERATORS = ("IS", "EQ", "LIKE", "UNLIKE")
 NETWORKS_SINCE = (0, 6, 42)
+"""The first version of Metronome whose schema knows `networks`."""
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """Where a job may run; Metronome ignores a constraint without value, so there is always one."""
+    """Where a job may run. It always has a value, because Metronome ignores a constraint without one."""
 
     attribute: str
     operator: str
@@ -28,7 +29,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class JobDefinition:
-    """What one container needs. CPUs and GPUs are counts, memory and disk MB, times seconds.
+    """What one container needs. CPUs and GPUs are counts, memory and disk are in MB, times are in seconds.
 
     secrets : variable of the environment -> path in the secret store; the value never passes through here
     volumes, artifacts, networks : as Metronome's API writes them
@@ -53,9 +54,9 @@ class JobDefinition:
     kill_grace_s: float | None = None
 
     def with_tags(self, tags: Mapping[str, str]) -> "JobDefinition":
-        """This job as the tags `metronome/cpus|mem|gpus|image|constraints` of a run ask for it.
+        """This job, changed by the tags `metronome/cpus|mem|gpus|image|constraints` of a run.
 
-        constraints is a list in JSON, `[["rack", "LIKE", "a.*"]]`; raises BadJob, which lists every bad tag.
+        The tag constraints is a list in JSON, `[["rack", "LIKE", "a.*"]]`. Raises BadJob, which lists every bad tag.
         """
         faults: list[str] = []
         changes: dict[str, Any] = {}
@@ -112,14 +113,14 @@ def constraints(rows: Any) -> tuple[Constraint, ...]:
 
 
 def job_id(prefix: str, run_id: str) -> str:
-    """The job of a Dagster run: always the same, so that a repeated launch finds it."""
+    """The id of a Dagster run's job, which is always the same, so that a repeated launch finds the job."""
     return f"{prefix}.{run_id}"
 
 
 def check(body: Mapping[str, Any], version: tuple[int, ...] = (0, 6, 33)) -> None:
     """Raises BadJob with everything in `body` that Metronome of this version would refuse."""
     errors = sorted(_validator(version >= NETWORKS_SINCE).iter_errors(body), key=lambda error: list(error.path))
-    # The message of a fault quotes the value, which may be of the environment: only its place and rule are told.
+    # A fault's message quotes the value, which may be a secret of the environment: only its place and rule are named.
     faults = [
         f"/{'/'.join(map(str, error.path))}: "
         + (f"{error.validator} {error.validator_value}" if "env" in error.path else error.message)
@@ -134,7 +135,7 @@ def check(body: Mapping[str, Any], version: tuple[int, ...] = (0, 6, 33)) -> Non
 
 @cache
 def _validator(has_networks: bool) -> Draft4Validator:
-    """Metronome's own schema; before 0.6.42 it had no dependencies, schedules and networks."""
+    """A validator of Metronome's own schema, which before 0.6.42 had no dependencies, schedules and networks."""
     schema = json.loads((files(__package__) / "jobspec.schema.json").read_text())
     if not has_networks:
         del schema["properties"]["dependencies"], schema["properties"]["schedules"]

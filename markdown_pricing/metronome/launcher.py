@@ -1,4 +1,7 @@
-"""Each Dagster run is one Metronome job with one run: launched once, stopped when canceled, judged by one look."""
+"""A launcher that runs each Dagster run as one Metronome job with one run.
+
+The job is started once, stopped when the run is canceled, and one call says how it is.
+"""
 
 import time
 import uuid
@@ -22,31 +25,36 @@ from .resource import MetronomeResource
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
 JOB_TAG = "metronome/job"
 LAST_LINES = 25
-# Whole keys, or their ends, whose values must come from the environment: a job's arguments are shown to all.
+"""Lines of a container's output that are shown with a run; chosen so that a traceback fits."""
+# Keys, or ends of keys, whose values must come from the environment, because everybody may see a job's arguments.
 SECRET_KEYS = ("password", "postgres_url", "mysql_url", "token", "secret", "connection_string")
 
 
 class Container(dg.Config):
-    """What the container of a run is given; the tags `metronome/cpus|mem|gpus|image|constraints` of a run win."""
+    """What the container of a run gets. The tags `metronome/cpus|mem|gpus|image|constraints` of a run win over it."""
 
-    image: str | None = Field(default=None, description="without it the image that the code location names")
-    cpus: float = JobDefinition.cpus
-    mem: float = Field(default=JobDefinition.mem, description="MB")
-    gpus: int = JobDefinition.gpus
-    disk: float = Field(default=JobDefinition.disk, description="MB")
-    force_pull: bool = True
-    env: dict[str, str] = Field(default={}, description="nothing secret: everybody who may view the job reads it")
-    secrets: dict[str, str] = Field(default={}, description="variable -> path in the cluster's secret store")
-    labels: dict[str, str] = Field(default={}, description="on the job and its task")
-    constraints: list[list[str]] = Field(default=[], description="[attribute, IS | EQ | LIKE | UNLIKE, value] each")
-    artifacts: list[dict[str, Any]] = Field(default=[], description="as Metronome's API writes them")
-    volumes: list[dict[str, Any]] = Field(default=[], description="as Metronome's API writes them")
-    networks: list[dict[str, Any]] = Field(default=[], description="from Metronome 0.6.42 on")
-    user: str | None = None
-    kill_grace_s: float = Field(default=60.0, description="from a stop to the kill")
+    image: str | None = Field(
+        default=None, description="The image of the container. Without it the code location's image is used."
+    )
+    cpus: float = Field(default=JobDefinition.cpus, description="How many CPUs the container gets.")
+    mem: float = Field(default=JobDefinition.mem, description="How much memory the container gets, in MB.")
+    gpus: int = Field(default=JobDefinition.gpus, description="How many GPUs the container gets.")
+    disk: float = Field(default=JobDefinition.disk, description="How much disk the container gets, in MB.")
+    force_pull: bool = Field(default=True, description="Whether an agent always asks the registry for the image.")
+    env: dict[str, str] = Field(default={}, description="Environment variables, which everybody may read: no secrets.")
+    secrets: dict[str, str] = Field(default={}, description="For each variable its path in the secret store.")
+    labels: dict[str, str] = Field(default={}, description="Labels of the job and of its task.")
+    constraints: list[list[str]] = Field(
+        default=[], description="[attribute, IS | EQ | LIKE | UNLIKE, value] for each."
+    )
+    artifacts: list[dict[str, Any]] = Field(default=[], description="Artifacts, as Metronome's API writes them.")
+    volumes: list[dict[str, Any]] = Field(default=[], description="Volumes, as Metronome's API writes them.")
+    networks: list[dict[str, Any]] = Field(default=[], description="Networks, which Metronome knows from 0.6.42 on.")
+    user: str | None = Field(default=None, description="The user of the container; without it the image's.")
+    kill_grace_s: float = Field(default=60.0, description="Seconds from a stop until the container is killed.")
 
     def definition(self, id: str, image: str, args: list[str], labels: dict[str, str]) -> JobDefinition:
-        """Of one run; raises BadJob."""
+        """The job definition of one run. Raises BadJob."""
         try:
             wanted = constraints(self.constraints)
         except ValueError as error:
@@ -74,9 +82,10 @@ class Container(dg.Config):
 
 
 class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
-    """Set in dagster.yaml; the daemon launches and checks health, the web server terminates.
+    """The run launcher that dagster.yaml names. The daemon launches and checks health, the web server terminates.
 
-    What the monitoring of Dagster leaves out is done by `upkeep`: runs that have not begun, and leftovers.
+    The sensor of `upkeep` does what Dagster's monitoring leaves out: it looks after runs that have not begun, and
+    removes jobs that are left over.
     """
 
     def __init__(
@@ -100,7 +109,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     @classmethod
     def config_type(cls) -> dict[str, Any]:
         settle = dg.Field(
-            float, default_value=15.0, description="how long a start whose answer was lost is looked for, seconds"
+            float, default_value=15.0, description="Seconds for which a start whose answer was lost is looked for."
         )
         return {**MetronomeResource.to_fields_dict(), **Container.to_fields_dict(), "settle_s": settle}
 
@@ -110,11 +119,11 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     ) -> "MetronomeRunLauncher":
         values = dict(config_value)
         settle_s = values.pop("settle_s")
-        of_cluster = {name: values.pop(name) for name in MetronomeResource.to_fields_dict() if name in values}
-        return cls(MetronomeResource(**of_cluster), Container(**values), settle_s, inst_data)
+        cluster_settings = {name: values.pop(name) for name in MetronomeResource.to_fields_dict() if name in values}
+        return cls(MetronomeResource(**cluster_settings), Container(**values), settle_s, inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Creates the job of the run and starts it, each at most once, whoever else launches the same run.
+        """Create the run's job and start it, each at most once, even when another process launches the same run.
 
         Raises BadJob or Final when the cluster would or does refuse it, Transient when it can't be asked.
         """
@@ -127,12 +136,14 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             metronome.create_job(body)
         except Conflict:
             if metronome.job(body["id"])["labels"].get(LAUNCH_LABEL) != launch:
-                self._tell(run, "Another process launches this run: its Metronome job exists. It is left to that one.")
+                self._report(
+                    run, "Another process launches this run: its Metronome job exists. It is left to that one."
+                )
                 return
-            # The job is of this very call, whose first answer was lost.
+            # This very call made the job, and the answer to its first try was lost.
         started = self._start(metronome, run, body["id"])
         self._instance.add_run_tags(run.run_id, {JOB_TAG: body["id"]})
-        self._tell(run, started)
+        self._report(run, started)
 
     def _job(self, run: dg.DagsterRun, launch: str) -> JobDefinition:
         origin = run.job_code_origin
@@ -157,7 +168,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return self._container.definition(id, image, list(execute.get_command_args()), labels).with_tags(run.tags)
 
     def _start(self, metronome: Metronome, run: dg.DagsterRun, id: str) -> str:
-        """What happened, in words. A start whose answer was lost is looked for; it is never asked for twice."""
+        """Start the job and say in words what happened. A start whose answer was lost is looked for, never repeated."""
         try:
             return f"Metronome run {metronome.start_run(id)['id']} of {id} waits for room in the cluster."
         except Transient as error:
@@ -170,15 +181,15 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         try:
             return f"{looks(lambda: look(metronome.job(id)))}; the answer to its start was lost.\n{lost}"
         except Transient:
-            # Nothing is known. If a worker came of it, it goes on; if not, the upkeep fails the run.
+            # Nothing is known. If a worker was started, it goes on; if not, the upkeep fails the run.
             return f"Whether {id} was started is not known yet.\n{lost}"
         except RetryError:
-            # Without its job nothing can start late; what Dagster launches next has a job of its own.
+            # Without its job nothing can start late. Dagster's next launch makes a job of its own.
             metronome.delete_job(id)
             raise Transient(f"{id} was not started within {self._settle_s:.0f} s, and is removed.\n{lost}") from None
 
     def terminate(self, run_id: str) -> bool:
-        """Stops the run's container; what had none is canceled here, for nobody else would say so."""
+        """Stop the run's container. A run without a container is canceled here, because no worker would report it."""
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
@@ -196,9 +207,9 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Raises when the cluster can't tell: Dagster then leaves the run as it is, and asks again.
+        """Whether the run's worker lives. Raises when the cluster can't tell, so that Dagster asks again later.
 
-        Every other answer than RUNNING and SUCCESS would fail the run.
+        Any answer but RUNNING and SUCCESS would make Dagster fail the run.
         """
         seen = self._look(run)
         since = self._unseen_since.pop(run.run_id, time.monotonic())
@@ -217,7 +228,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         )
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str:
-        """Where the job and its logs are, and the last lines of them, when they can be had."""
+        """The address of the job, and the last lines of its logs where they can be read."""
         return describe(self._cluster.metronome, self._id(run), self._look(run))
 
     def _look(self, run: dg.DagsterRun) -> Seen:
@@ -229,19 +240,19 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def _id(self, run: dg.DagsterRun) -> str:
         return job_id(self._cluster.job_prefix, run.run_id)
 
-    def _tell(self, run: dg.DagsterRun, message: str) -> None:
+    def _report(self, run: dg.DagsterRun, message: str) -> None:
         url = dg.MetadataValue.url(page(self._cluster.url, self._id(run)))
         data = EngineEventData(metadata={"Metronome job": url})
         self._instance.report_engine_event(message, run, data, cls=type(self))
 
 
 def page(url: str, id: str) -> str:
-    """The job in the cluster's own user interface."""
+    """The address of the job in the cluster's user interface."""
     return f"{url}/#/jobs/detail/{id}"
 
 
 def describe(metronome: Metronome, id: str, seen: Seen) -> str:
-    """A job and its run for somebody who looks for what happened."""
+    """Describe a job and its run for somebody who wants to know what happened."""
     lines = [f"Metronome job {id}: {seen}. {page(metronome.url, id)}"]
     for task in seen.tasks[-1:]:
         for name in ("stderr", "stdout"):
@@ -255,10 +266,10 @@ def describe(metronome: Metronome, id: str, seen: Seen) -> str:
 
 
 def _refuse_literal_secrets(instance: dg.DagsterInstance) -> None:
-    """The instance's configuration goes to the worker in the job's arguments; raises Final if it holds a secret."""
+    """Raises Final when dagster.yaml holds a secret, because the job's arguments pass it on to the worker."""
     for name, data in instance.get_ref().to_dict().items():
-        if isinstance(data, ConfigurableClassData) and (found := _literal_secret(data.config_dict)):
-            raise Final(f"dagster.yaml, {name}: give `{found}` as {{env: NAME}}; as text it would stand in every job.")
+        if isinstance(data, ConfigurableClassData) and (key := _literal_secret(data.config_dict)):
+            raise Final(f"dagster.yaml, {name}: give `{key}` as {{env: NAME}}; as text it would stand in every job.")
 
 
 def _literal_secret(value: Any) -> str | None:
@@ -266,6 +277,6 @@ def _literal_secret(value: Any) -> str | None:
         for key, inner in value.items():
             if isinstance(inner, str) and inner and str(key).endswith(SECRET_KEYS):
                 return str(key)
-            if found := _literal_secret(inner):
-                return found
+            if inner_key := _literal_secret(inner):
+                return inner_key
     return None

@@ -1,4 +1,4 @@
-"""The cluster as a Dagster resource; the launcher's configuration begins with the same fields."""
+"""The cluster as a Dagster resource. The launcher's configuration begins with the same fields."""
 
 import os
 import ssl
@@ -15,25 +15,30 @@ from .iam import DcosAuth, Password, ServiceAccount
 
 
 class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Where the cluster is, who asks, and how long to wait for it. Holds no secret, only where one is found."""
+    """Where the cluster is, which account asks it, and how long to wait. It names where secrets are, and holds none."""
 
-    url: str = Field(description="of the cluster, before /service/metronome: https://dcos.example.com")
+    url: str = Field(description="The cluster's address, without /service/metronome: https://dcos.example.com")
     job_prefix: str = Field(
-        default="dagster", description="of the ids of our jobs; no other installation on this cluster has the same"
+        default="dagster",
+        description="The text with which the ids of our jobs begin. Each installation on a cluster needs its own.",
     )
-    ca_file: str | None = Field(default=None, description="CA of the cluster, in PEM; without it the system's CAs")
-    uid: str | None = Field(default=None, description="account in the cluster's IAM; without it nobody logs in")
-    password_env: str | None = Field(default=None, description="variable of the environment that holds its password")
-    private_key_file: str | None = Field(default=None, description="or the file of a service account's key, in PEM")
-    timeout_s: float = Field(default=30.0, description="for one call")
-    retry_s: float = Field(default=30.0, description="for one call with its repetitions")
-    queue_timeout_s: float = Field(default=Limits.queue_s, description="longest wait for room in the cluster")
-    unseen_timeout_s: float = Field(default=Limits.unseen_s, description="after it a run that is nowhere is lost")
-    exit_timeout_s: float = Field(default=Limits.exit_s, description="for a worker to exit when its run is over")
+    ca_file: str | None = Field(default=None, description="The cluster's CA in PEM; without it the system's.")
+    uid: str | None = Field(default=None, description="The account in the cluster's IAM; without it there is no login.")
+    password_env: str | None = Field(default=None, description="The variable that holds the account's password.")
+    private_key_file: str | None = Field(default=None, description="The file of a service account's key, in PEM.")
+    timeout_s: float = Field(default=30.0, description="Seconds that one call may take.")
+    retry_s: float = Field(default=30.0, description="Seconds that one call and its repetitions may take.")
+    queue_timeout_s: float = Field(
+        default=Limits.queue_s, description="Seconds that a run may wait for room in the cluster."
+    )
+    unseen_timeout_s: float = Field(default=Limits.unseen_s, description="Seconds after which an unseen run is lost.")
+    exit_timeout_s: float = Field(
+        default=Limits.exit_s, description="Seconds for a worker to exit when its run is over."
+    )
 
     @cached_property
     def metronome(self) -> Metronome:
-        """The client, one for all threads. Raises Final when a file or a variable is missing."""
+        """The client, which all threads share. Raises Final when a file or a variable is missing."""
         return Metronome(self.url, self._auth(), self._verify(), timeout_s=self.timeout_s, retry_s=self.retry_s)
 
     @property

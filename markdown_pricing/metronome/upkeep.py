@@ -1,4 +1,4 @@
-"""What Dagster's monitoring leaves out: runs that have not begun, containers that are late, jobs that are left over."""
+"""A sensor for what Dagster's monitoring leaves out: runs that have not begun, late containers, left-over jobs."""
 
 import json
 import time
@@ -18,7 +18,7 @@ OPEN = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING)
 
 
 def upkeep_sensor(interval_s: int = 60, resource_key: str = "metronome") -> dg.SensorDefinition:
-    """A sensor that looks after all jobs of the resource's prefix, each `interval_s`; it starts no run."""
+    """A sensor that looks after all jobs of the resource's prefix every `interval_s` seconds. It starts no run."""
 
     @dg.sensor(
         name="metronome_upkeep",
@@ -29,9 +29,9 @@ def upkeep_sensor(interval_s: int = 60, resource_key: str = "metronome") -> dg.S
     )
     def metronome_upkeep(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         cluster: MetronomeResource = getattr(context.resources, resource_key)
-        told, still_since = look_after(context.instance, cluster, json.loads(context.cursor or "{}"))
+        done, still_since = look_after(context.instance, cluster, json.loads(context.cursor or "{}"))
         context.update_cursor(json.dumps(still_since))
-        return dg.SkipReason("\n".join(told) or "Nothing to do.")
+        return dg.SkipReason("\n".join(done) or "Nothing to do.")
 
     return metronome_upkeep
 
@@ -42,24 +42,24 @@ def look_after(
     still_since: Mapping[str, float],
     clock: Callable[[], float] = time.time,
 ) -> tuple[list[str], dict[str, float]]:
-    """One round over our jobs and over the Dagster runs that are about to begin or to be canceled.
+    """Look once at our jobs, and at the Dagster runs that are about to begin or to be canceled.
 
-    still_since : since when each Dagster run was seen without a live container, as the last round returned it
-    Returns what was done, in words, and the next still_since. A job that can't be judged is told, and kept.
+    still_since : since when each Dagster run was seen without a live container, as the last look returned it
+    Returns what was done, in words, and the next still_since. A job that can't be judged is named and kept.
     Raises MetronomeError when the cluster can't be asked at all.
     """
     ours = {job["labels"][RUN_LABEL]: job for job in cluster.metronome.jobs() if _is_ours(job, cluster.job_prefix)}
     begun = {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))}
     waiting = {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=list(OPEN)))}
-    told: list[str] = []
+    done: list[str] = []
     next_since: dict[str, float] = {}
-    # A run that has begun is Dagster's own monitoring's.
+    # Dagster's own monitoring looks after runs that have begun.
     for run_id in sorted((ours.keys() | waiting) - begun):
         try:
             seen = _look(cluster, run_id)
             record = instance.get_run_record_by_id(run_id)
             if record is None:
-                told.append(f"{ours[run_id]['id']} belongs to no run of this Dagster. It is left alone.")
+                done.append(f"{ours[run_id]['id']} belongs to no run of this Dagster. It is left alone.")
                 continue
             now_s = clock()
             since = now_s if seen.state in (State.QUEUED, State.ACTIVE) else still_since.get(run_id, now_s)
@@ -73,14 +73,14 @@ def look_after(
             )
             _act(instance, cluster, record.dagster_run, seen, action, why)
         except MetronomeError as error:
-            told.append(f"{job_id(cluster.job_prefix, run_id)} can't be judged now: {error}")
+            done.append(f"{job_id(cluster.job_prefix, run_id)} can't be judged now: {error}")
             next_since |= {run_id: still_since[run_id]} if run_id in still_since else {}
             continue
         if action is not Action.WAIT:
-            told.append(f"{job_id(cluster.job_prefix, run_id)}: {why}. Done: {action.value}.")
+            done.append(f"{job_id(cluster.job_prefix, run_id)}: {why}. Done: {action.value}.")
         if action in (Action.WAIT, Action.STOP):
             next_since[run_id] = since
-    return told, next_since
+    return done, next_since
 
 
 def _act(
@@ -93,7 +93,7 @@ def _act(
         return
     if action is Action.STOP:
         metronome.stop_run(id, seen.run_id)
-    # The job's history goes with it, so what it says is written down first.
+    # Deleting the job deletes its history, so that what it says is written down first.
     info = describe(metronome, id, seen) if action is Action.FAIL else f"Metronome job {id}: {why}."
     data = EngineEventData(metadata={"Metronome job": dg.MetadataValue.url(page(cluster.url, id))})
     if action is not Action.STOP:

@@ -1,1 +1,1 @@
-"""A sample lake to try everything on: a made-up market whose truth is known, and real sales of a grocer."""
+"""A sample lake to try everything on, from a made-up market whose truth is known or from a grocer's real sales."""

@@ -1,6 +1,6 @@
-"""What the chain sells and how much of it each country bought.
+"""The articles that the chain sells, and how many units of each a country bought.
 
-The range is a set of lanes. In each lane one article follows another: it is launched, lives its 10 to 30 weeks,
+The range is a set of lanes. In each lane one article follows another: it is launched, stays for its 12 to 30 weeks,
 and the next one takes its place. A country that carries N lanes has N articles on sale in every week. An
 article's category, life, colour, fabric and quality are those of the chain, the same in every country.
 """
@@ -17,25 +17,46 @@ from markdown_pricing.sample.seasonality import age_curve, day_of_year, holidays
 
 LONGEST_LIFE_WEEKS = 30
 ARTICLES_PER_LANE = 1000
-"""Room for the articles of one lane in the numbering."""
+"""How many numbers are reserved for the articles of one lane."""
 
 OVERBUYING = 2.05
-"""Bought over what the buyer expects to sell at list price: an empty shelf is blamed on him, a full one is not."""
+"""The buyer buys so many times the units that he expects to sell at list price, because an empty shelf is blamed on him
+and a full one is not. Chosen on seeds 0 to 4 (docs/adr/0015)."""
 
 HIDDEN_QUALITY_SD, LOCAL_QUALITY_SD = 0.75, 0.30
+"""How far articles differ in the log of their demand, in all countries and in one.
+
+They are made up, as are the numbers below that name no source.
+"""
 BUYER_SEES = 0.15
 """The share of an article's hidden quality that the buyer foresees."""
 
 BUYER_ERROR_SD = 0.25
 DECAY_OVER_LIFE = 1.8
+"""By how much the log of the interest in an article falls from its peak to its end."""
+
 ELASTICITY_RANGE = (1.1, 5.0)
+"""Articles' elasticities are cut to this range."""
 
 BROKEN_ASSORTMENT = 0.8
-"""With s units per store the share 1 − exp(−0.8·s) of customers finds the size; the others leave."""
+"""With s units per store the share 1 − exp(−0.8·s) of the customers find their size, and the others leave. Made up.
+
+The model's shelf effect (`shelf` in demand/design.py) was set by looking at this curve; docs/pricing.md names the
+figures that this flatters.
+"""
 
 
 @dataclass(frozen=True)
 class Category:
+    """What the articles of a category have in common.
+
+    share        : relative number of launches, between the seasons
+    life_weeks   : fewest and most selling weeks
+    peak_day     : day of the year on which the interest is largest
+    season_strength : by how much the log of the interest rises from the year's mean to its peak
+    dispersion   : variance of a week's mean demand, relative to its square
+    """
+
     name: str
     share: float
     list_price_eur: float
@@ -58,15 +79,15 @@ CATEGORIES = (
     Category("accessories", 2.6, 15, (18, 30), 4.2, 1.8, 345, 0.60, 0.20),
 )
 """Basics (t-shirts, trousers, accessories) stay longer than dresses do and are bought for their price; who needs a
-winter jacket hardly looks at it. Elasticities lie around the mean of 2.6 that Bijmolt, van Heerde & Pieters (2005)
-find in 1,851 estimates; that basics live longer is Fisher (1997), "What is the right supply chain for your
+winter jacket hardly looks at it. Elasticities lie around 2.6, the mean of the 1,851 estimates of Bijmolt, van
+Heerde & Pieters (2005); that basics live longer is Fisher (1997), "What is the right supply chain for your
 product?". Shares are those of launches between the seasons: `_category_for` makes a dress's thirty times as large
 in spring.
 """
 COLOURS = {"black": 0.25, "white": 0.10, "blue": 0.10, "grey": 0.0, "red": -0.05, "green": -0.15, "yellow": -0.30}
 FABRICS = {"cotton": 0.10, "wool": 0.10, "viscose": 0.0, "linen": -0.05, "polyester": -0.15}
 
-# Sales of a country relative to Germany's 100, made up; a country not named here is a small one.
+# Sales of a country relative to Germany's 100. They are made up. A country that is not named here has SIZE_OF_OTHERS.
 SIZES = {
     "DEU": 100, "POL": 48, "FRA": 44, "ITA": 38, "ESP": 31, "NLD": 26, "AUT": 24, "CZE": 20, "CHE": 18, "BEL": 16,
     "ROU": 14, "HUN": 13, "SWE": 12, "DNK": 11, "PRT": 10, "GRC": 9, "TUR": 9, "RUS": 9, "UKR": 8, "HRV": 7.5,
@@ -77,7 +98,7 @@ SIZES = {
 SIZE_OF_OTHERS = 3.0
 STORES_AT_SIZE_1 = 4
 
-# What one euro's worth of clothes costs in the local currency, roughly; 1 where a currency is not named.
+# What one euro's worth of clothes costs in the local currency, roughly. It is 1 for a currency that is not named.
 PRICE_LEVELS = {
     "EUR": 1, "PLN": 4.3, "CZK": 25, "HUF": 400, "RON": 5, "RSD": 117, "BAM": 2, "MKD": 61, "ALL": 100, "CHF": 1.1,
     "DKK": 7.5, "SEK": 11.3, "NOK": 11.7, "UAH": 45, "MDL": 19.5, "RUB": 95, "BYN": 3.5, "KZT": 520, "GEL": 3,
@@ -87,11 +108,11 @@ PRICE_LEVELS = {
 
 @dataclass(frozen=True)
 class Articles:
-    """The truth about the articles of one country; every field has the shape (articles,).
+    """The truth about the articles of one country. Every field has the shape (articles,).
 
-    launch, end : week numbers, first and last selling week
-    listed_until : last week in which it is still in the snapshot, some past their end
-    price_list, salvage : whole cents, local currency
+    launch, end : first and last selling week, as week numbers
+    listed_until : last week in which the article is in the snapshot, for some a week past their end
+    price_list, salvage : whole cents of the local currency
     level : weekly units at list price, at the peak of interest, with full shelves
     """
 
@@ -118,12 +139,12 @@ class Articles:
         return Articles(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def interest(self, country: str, week: IntArray) -> FloatArray:
-        """Weekly units at list price with full shelves, but for weather and adverts.
+        """Weekly units at list price with full shelves, before weather and adverts.
 
         week : week numbers, shape (weeks,) or (articles, weeks)
         returns (articles, weeks)
         """
-        peak_day, strength = (of_category(field)[self.category, None] for field in ("peak_day", "season_strength"))
+        peak_day, strength = (category_values(field)[self.category, None] for field in ("peak_day", "season_strength"))
         age_effect = age_curve(week - self.launch[:, None], self.decay[:, None])
         units: FloatArray = (
             self.level[:, None] * age_effect * season_curve(week, peak_day, strength) * holidays(country, week)
@@ -131,8 +152,8 @@ class Articles:
         return units
 
 
-def of_category(field: str) -> FloatArray:
-    """One number of every category, shape (categories,)."""
+def category_values(field: str) -> FloatArray:
+    """The values of a field of all categories, shape (categories,)."""
     return np.array([getattr(category, field) for category in CATEGORIES], float)
 
 
@@ -141,13 +162,13 @@ def size_of(country: str) -> float:
 
 
 def usual_articles(country: str) -> int:
-    """Articles that a country of that size has on sale."""
+    """How many articles a country of that size has on sale. Made up, so that Germany has 164 and Malta 20."""
     return round(4 + 16 * math.sqrt(size_of(country)))
 
 
 def articles_of(country: Country, lanes: int, first: int, last: int, seed: int) -> Articles:
     """The articles of a country's lanes that are listed in any week from `first` to `last`, ordered by number."""
-    lag = int(integer(0, 3, seed, "lag", country.code)[()])  # a launch reaches the countries some weeks apart
+    lag = int(integer(0, 3, seed, "lag", country.code)[()])  # a launch reaches the countries 0 to 3 weeks apart
     number, category, launch, end, gap = _schedule(lanes, first - lag, last - lag, seed)
     launch, end = launch + lag, end + lag
 
@@ -159,17 +180,17 @@ def articles_of(country: Country, lanes: int, first: int, last: int, seed: int) 
     taste = 0.20 * normal(seed, "taste", country.code, category)
     price_level = PRICE_LEVELS.get(country.currency, 1.0) * np.exp(0.06 * normal(seed, "prices", country.code))
     dearness = 0.35 * normal(seed, "dearness", number)
-    price_list_eur = of_category("list_price_eur")[category] * np.exp(dearness)
+    price_list_eur = category_values("list_price_eur")[category] * np.exp(dearness)
     price_list = round_to_ending(np.rint(100 * price_list_eur * price_level), country.price_endings)
     all_stores = max(STORES_AT_SIZE_1 * size_of(country.code), 3)
     stores = np.maximum(np.round(all_stores * (0.45 + 0.55 * uniform(seed, "stores", number))), 2).astype(np.int64)
-    rate = of_category("units_per_store")[category] * np.exp(taste - 0.5 * dearness)
+    rate = category_values("units_per_store")[category] * np.exp(taste - 0.5 * dearness)
     life = end - launch + 1
     decay = np.exp(0.3 * normal(seed, "decay", number)) * DECAY_OVER_LIFE / life
-    elasticity = of_category("elasticity")[category] * np.exp(
+    elasticity = category_values("elasticity")[category] * np.exp(
         0.05 * normal(seed, "sensitivity", country.code)
     ) + 0.15 * normal(seed, "elasticity", number)
-    dispersion = of_category("dispersion")[category] * np.exp(0.2 * normal(seed, "dispersion", number))
+    dispersion = category_values("dispersion")[category] * np.exp(0.2 * normal(seed, "dispersion", number))
     truth = Articles(
         number, category, launch, end, end + gap, colour, fabric, price_list,
         salvage=_salvage(price_list, country.price_endings, uniform(seed, "salvage", number)),
@@ -186,7 +207,7 @@ def articles_of(country: Country, lanes: int, first: int, last: int, seed: int) 
 
 
 def _schedule(lanes: int, first: int, last: int, seed: int) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
-    """Number, category, launch, end and idle weeks afterwards, of the articles listed between two weeks."""
+    """Number, category, launch, end and idle weeks after the end, of the articles that are listed between two weeks."""
     lane = np.arange(lanes)
     shortest, longest = (np.array([category.life_weeks[i] for category in CATEGORIES]) for i in (0, 1))
     launch = -integer(0, LONGEST_LIFE_WEEKS - 1, seed, "start", lane)
@@ -200,21 +221,21 @@ def _schedule(lanes: int, first: int, last: int, seed: int) -> tuple[IntArray, I
         seen = (end + gap >= first) & (launch <= last)
         listed.append(np.stack([number, category, launch, end, gap])[:, seen])
         launch, place = end + gap + 1, place + 1
-    found = np.concatenate(listed, axis=1)
-    number, category, launch, end, gap = found[:, np.argsort(found[0])]
+    all_listed = np.concatenate(listed, axis=1)
+    number, category, launch, end, gap = all_listed[:, np.argsort(all_listed[0])]
     return number, category, launch, end, gap
 
 
 def _category_for(launch: IntArray, seed: int, number: IntArray) -> IntArray:
-    """Knitwear is launched before winter, dresses before summer: weights by the season eight weeks on."""
-    wave = np.cos(2 * np.pi * (day_of_year(launch)[:, None] + 56 - of_category("peak_day")) / 365.25)
-    weights = of_category("share") * np.exp(2.5 * of_category("season_strength") * wave)
+    """The category of each article, by the season eight weeks later: knitwear is launched before winter."""
+    wave = np.cos(2 * np.pi * (day_of_year(launch)[:, None] + 56 - category_values("peak_day")) / 365.25)
+    weights = category_values("share") * np.exp(2.5 * category_values("season_strength") * wave)
     up_to = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
     return np.asarray((uniform(seed, "category", number)[:, None] > up_to[:, :-1]).sum(axis=1), np.int64)
 
 
 def _salvage(price_list: IntArray, endings: tuple[PriceEnding, ...], chance: FloatArray) -> IntArray:
-    """15 to 25 % of the list price, without cents where the currency has none."""
+    """Salvage prices of 15 to 25 % of the list price, without cents where the currency has none in use."""
     step = 1 if any(ending.cents % 100 for ending in endings) else 100
     return np.asarray(np.floor(price_list * (0.15 + 0.10 * chance) / step) * step, np.int64)
 
@@ -224,7 +245,7 @@ def _choice(what: str, weights: FloatArray, seed: int, number: IntArray) -> IntA
 
 
 def _with_stock(articles: Articles, country: str, guess: FloatArray) -> Articles:
-    """The buyer buys what he guesses the article sells over its life, at least one unit a store."""
+    """The articles with the stock that the buyer bought: his guess of their sales, at least one unit a store."""
     weeks = articles.launch[:, None] + np.arange(LONGEST_LIFE_WEEKS)
     alive = weeks <= articles.end[:, None]
     share_of_level = (articles.interest(country, weeks) * alive).sum(axis=1) / articles.level

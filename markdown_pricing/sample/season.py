@@ -1,7 +1,7 @@
 """Two believable years of a country's sales, as a past manager priced them.
 
-The manager marks down what sells slowly, because it sells slowly, and what is left towards its end. So low prices
-go with weak demand, and the history alone makes customers look indifferent to price although they are not.
+The manager marks down what sells slowly, because it sells slowly, and what is left towards its end. Low prices
+therefore go with weak demand, and in the history customers look indifferent to the price although they are not.
 """
 
 from datetime import date
@@ -21,8 +21,9 @@ DISCOUNTS_PCT = (10, 20, 30, 40, 50, 60, 70)
 MAX_MARKDOWNS = 4
 WEEKS_BETWEEN_MARKDOWNS = 2
 YOUNGEST_MARKED_DOWN_WEEKS = 3
+"""The manager marks no younger article down. Made up."""
 SLOW = np.array([1.3, 1.8, 2.5, 3.6])
-"""Cover ÷ weeks left from which the manager goes one, two, three, four rungs down."""
+"""Cover ÷ weeks left from which on the manager goes one, two, three or four rungs down. Made up."""
 
 
 class SampleTooEarly(FinalError):
@@ -41,9 +42,9 @@ def sample_market(
 ) -> Market:
     """The market of a country before the sales of `week`, with its two years of history.
 
-    articles : to price in that week; None: as many as a country of that size has
-    weeks_ahead : how many weeks it can be played on with new launches
-    family : how customers take a price, in the past and in the weeks to come
+    articles : how many articles to price in that week; None means as many as a country of that size has
+    weeks_ahead : for how many weeks the market can be played on with new launches
+    family : how customers respond to a price, in the past and in the weeks to come
     raises SampleTooEarly
 
     >>> market = sample_market(Country("DEU"), date(2026, 2, 9), articles=20)
@@ -63,7 +64,7 @@ def sample_market(
 
 
 def past_manager(market: Market) -> FloatArray:
-    """The prices the past manager asks this week, local currency, shape (articles on sale,)."""
+    """The prices that the past manager asks this week, (articles on sale,) in local currency."""
     rows = market.on_sale
     articles, stock, price = market.articles.take(rows), market.stock[rows], market.price[rows]
     ladder = ladder_of(market)[rows]
@@ -84,14 +85,16 @@ def past_manager(market: Market) -> FloatArray:
 
 
 def ladder_of(market: Market) -> IntArray:
-    """List price and the seven rungs below it, whole cents, shape (articles, 8)."""
+    """The list price and the seven rungs below it, (articles, 8) in whole cents."""
     list_price = market.articles.price_list
     return np.column_stack([list_price, ladder_cents(list_price, DISCOUNTS_PCT, market.country.price_endings)])
 
 
 def _slowness(market: Market) -> FloatArray:
-    """Weeks of cover over weeks left, as the manager sees it: from recent sales, and from what he knows of the
-    interest in an article that stands in no column."""
+    """Weeks of cover ÷ weeks left as the manager sees them, (articles on sale,).
+
+    He knows recent sales, and something of the interest in an article that no column holds.
+    """
     rows = market.on_sale
     articles = market.articles.take(rows)
     seen = np.maximum(np.nan_to_num(market.recent_units(3)[rows]), 0.1)

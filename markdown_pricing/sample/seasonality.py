@@ -1,4 +1,4 @@
-"""How the interest in an article moves with its age and with the calendar, whatever its price and stock."""
+"""How the interest in an article moves with its age and the calendar, regardless of its price and stock."""
 
 from datetime import date
 
@@ -9,45 +9,47 @@ from markdown_pricing.holidays import closed_days
 from markdown_pricing.sample.dice import FloatArray, IntArray
 
 FIRST_MONDAY = date(1990, 1, 1)
-"""Week 0: inside the sample a week is a whole number, counted from this Monday."""
+"""The Monday of week 0. Inside the sample a week is a whole number, counted from here."""
 
 LAUNCH_CURVE = np.array([0.55, 0.85, 1.0])
-"""Interest in the first weeks: the article reaches its stores and is noticed."""
+"""The interest in the first weeks, in which the article reaches its stores and is noticed. Made up."""
 
+# Countries that give presents at New Year instead of Christmas, and countries that have no such season.
 NEW_YEAR_GIFTS = frozenset({"RUS", "UKR", "BLR", "MDA", "KAZ", "GEO", "ARM", "SRB", "MKD", "MNE"})
-CLOSED_DAY, BEFORE_CLOSED_DAY = 0.88, 1.05
-"""Traffic of a week with one shopping day less, for each; and of the week before it."""
 NO_GIFT_SEASON = frozenset({"ARE", "TUR", "AZE"})
+CLOSED_DAY, BEFORE_CLOSED_DAY = 0.88, 1.05
+"""What each day on which shops are closed multiplies the traffic of its week, and of the week before, by. Made up."""
 
 
 def number_of(week: date) -> int:
+    """The week number of a Monday."""
     return (week - FIRST_MONDAY).days // 7
 
 
 def dates_of(week: IntArray) -> npt.NDArray[np.datetime64]:
-    """The Mondays of week numbers, datetime64[D]."""
+    """The Mondays of week numbers, as datetime64[D]."""
     return np.datetime64(FIRST_MONDAY, "D") + 7 * np.asarray(week, np.int64).astype("timedelta64[D]")
 
 
 def day_of_year(week: IntArray) -> IntArray:
-    """0 for a Monday that is the first of January."""
+    """The day of the year of each week's Monday, 0 for the first of January."""
     day = dates_of(week)
     return np.asarray((day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64))
 
 
 def age_curve(age_weeks: IntArray, decay_per_week: FloatArray) -> FloatArray:
-    """Interest relative to its peak: up over the first weeks, then an exponential decay; 0 before the launch."""
+    """Interest relative to its peak: it is 0 before the launch, rises over the first weeks and then decays."""
     early = LAUNCH_CURVE[np.clip(age_weeks, 0, len(LAUNCH_CURVE) - 1)]
     return np.where(age_weeks < 0, 0.0, early * np.exp(-decay_per_week * np.maximum(age_weeks - 2, 0)))
 
 
 def season_curve(week: IntArray, peak_day: FloatArray, strength: FloatArray) -> FloatArray:
-    """A yearly wave of mean log 0 with its peak at `peak_day` of the year."""
+    """A yearly wave whose log has mean 0, with its peak on `peak_day` of the year."""
     return np.asarray(np.exp(strength * np.cos(2 * np.pi * (day_of_year(week) - peak_day) / 365.25)), float)
 
 
 def holidays(country: str, week: IntArray) -> FloatArray:
-    """Traffic in the shops: gifts before Christmas (or New Year), a lull after it, sales in summer, days closed."""
+    """Traffic in the shops: presents before Christmas or New Year, a lull after it, sales in summer, days closed."""
     day = day_of_year(week)
     gifts_end = 364 if country in NEW_YEAR_GIFTS else 356
     until_gifts = gifts_end - day

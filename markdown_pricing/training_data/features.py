@@ -1,4 +1,4 @@
-"""What a decision can know: calendar, age, prices and sales by date, as of a week and never later."""
+"""The facts that a decision can know: calendar, age, prices and sales by date, up to a week and never later."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +12,22 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Cells = tuple[IntArray, IntArray]
-"""Rows and columns of a panel's grid, (cells,) each."""
+"""The rows and the columns of cells in a panel's grid, each of shape (cells,)."""
 
 DAYS_A_YEAR = 365.25
 LONGEST_LIFE_WEEKS = 260
+"""Ages are cut at five years, so that an end week of a far year does no harm. Chosen freely."""
 
 
 def week_number(weeks: Any) -> IntArray:
-    """Whole weeks since the first Monday of 1970, from dates, timestamps or datetime64."""
+    """How many whole weeks dates, timestamps or datetime64 are after the first Monday of 1970."""
     days = np.asarray(weeks).astype("datetime64[D]").astype(np.int64)
     numbers: IntArray = (days - 4) // 7
     return numbers
 
 
 def season_terms(week: IntArray, harmonics: int = 2) -> FloatArray:
-    """Smooth terms of the time of year, (…, 2·harmonics); week 52 is next to week 1.
+    """Smooth terms of the time of year, (…, 2·harmonics), in which week 52 is next to week 1.
 
     week : week numbers
     """
@@ -36,23 +37,23 @@ def season_terms(week: IntArray, harmonics: int = 2) -> FloatArray:
 
 
 def mondays(week: IntArray) -> NDArray[np.datetime64]:
-    """Of week numbers, datetime64[D]."""
+    """The Mondays of week numbers, as datetime64[D]."""
     return (np.asarray(week) * 7 + 4).astype("datetime64[D]")
 
 
 def week_of_year(week: IntArray) -> IntArray:
-    """0 to 52, by the day of the year of the Monday.
+    """The week of the year, 0 to 52, by the day of the year of its Monday.
 
     week : week numbers
     """
     days = mondays(week)
-    of_year: IntArray = (days - days.astype("datetime64[Y]")).astype(np.int64) // 7
-    return of_year
+    week_in_year: IntArray = (days - days.astype("datetime64[Y]")).astype(np.int64) // 7
+    return week_in_year
 
 
 @dataclass(frozen=True)
 class Age:
-    """Where in its life an article is: weeks since launch, weeks to the end, and the share lived, 0 to 1."""
+    """Where articles are in their lives: weeks since launch, weeks to the end, and the share of life lived, 0 to 1."""
 
     age_weeks: FloatArray
     weeks_to_end: FloatArray
@@ -60,7 +61,7 @@ class Age:
 
     @classmethod
     def of(cls, week: IntArray, launch_week: IntArray, end_week: IntArray) -> "Age":
-        """All three in week numbers, of shapes that broadcast; an article before its launch is as old as at launch."""
+        """The age in `week`, from week numbers whose shapes broadcast. Before its launch an article has age 0."""
         age = np.clip(week - launch_week, 0, LONGEST_LIFE_WEEKS).astype(np.float64)
         to_end = np.clip(end_week - week, 0, LONGEST_LIFE_WEEKS).astype(np.float64)
         life = np.maximum(end_week - launch_week + 1, 1)
@@ -69,11 +70,11 @@ class Age:
 
 @dataclass(frozen=True)
 class Panel:
-    """Rows laid out as articles × weeks, so that "four weeks ago" is a date and not the fourth row before.
+    """A frame's rows laid out as articles × weeks, so that "four weeks ago" is a date and not the fourth row before.
 
     article_ids : (articles,), sorted
     first_week  : week number of column 0
-    row, column : (rows of the frame,), the cell of each row
+    row, column : the cell of each row, (rows of the frame,)
     """
 
     article_ids: NDArray[Any]
@@ -90,7 +91,7 @@ class Panel:
         return cls(np.asarray(ids, dtype=object), first, last - first + 1, codes.astype(np.int64), week - first)
 
     def grid(self, values: Any, missing: float = np.nan) -> FloatArray:
-        """One value a row -> (articles, weeks), `missing` where the frame has no row."""
+        """The frame's values as (articles, weeks), with `missing` where the frame has no row."""
         cells = np.full((len(self.article_ids), self.weeks), missing)
         cells[self.row, self.column] = np.asarray(values, dtype=np.float64)
         return cells
@@ -105,34 +106,36 @@ class Panel:
 
     def _at(self, values: Any, order: IntArray) -> NDArray[Any]:
         starts = np.searchsorted(self.row[order], np.arange(len(self.article_ids)))
-        found: NDArray[Any] = np.asarray(values)[order[starts]]
-        return found
+        chosen: NDArray[Any] = np.asarray(values)[order[starts]]
+        return chosen
 
 
 def lag(grid: FloatArray, cell: Cells, weeks: int) -> FloatArray:
-    """What stood `weeks` weeks before each cell, (cells,), NaN where nothing did; lag 1 is the last week known."""
+    """The values `weeks` weeks before each cell, (cells,), NaN where there are none. Lag 1 is the last known week."""
     row, column = cell
     earlier = column - weeks
-    found: FloatArray = np.where(earlier >= 0, grid[row, np.maximum(earlier, 0)], np.nan)
-    return found
+    values: FloatArray = np.where(earlier >= 0, grid[row, np.maximum(earlier, 0)], np.nan)
+    return values
 
 
 def mean_of_lags(grid: FloatArray, cell: Cells, weeks: int) -> FloatArray:
-    """Mean of the known among the last `weeks` weeks before each cell, (cells,), NaN when none is."""
+    """The mean of the known values in the `weeks` weeks before each cell, (cells,), NaN where none is known."""
     lags = np.stack([lag(grid, cell, back) for back in range(1, weeks + 1)])
     known = (~np.isnan(lags)).sum(axis=0)
     return np.where(known > 0, np.nansum(lags, axis=0) / np.maximum(known, 1), np.nan)
 
 
 def stock_per_store(stock: FloatArray, stores: FloatArray) -> FloatArray:
-    """Units a store has on its shelf; stock that no store carries counts as one store's."""
+    """The units on a store's shelf. Stock that no store carries counts as that of one store."""
     shelf: FloatArray = stock / np.maximum(stores, 1.0)
     return shelf
 
 
 def attribute_columns(frame: pd.DataFrame) -> Sequence[str]:
+    """The names of the optional attributes among the frame's columns."""
     return [column for column in frame.columns if column.startswith("attr_")]
 
 
 def week_of(week: date) -> int:
+    """The week number of a Monday."""
     return int(week_number(np.datetime64(week, "D")))

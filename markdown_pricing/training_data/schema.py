@@ -1,4 +1,4 @@
-"""The contract's training data, checked as a whole: every fault of a country in one error."""
+"""Check a country's training data against the contract, and name every fault in one error."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ COUNTS = ("units", "stock", "stores")
 COLUMNS = ("article_id", "week", "category", "season", "launch_week", "end_week", *MONEY[:2], *COUNTS, MONEY[2])
 ATTRIBUTE_PREFIX = "attr_"
 MONDAY = 4
-"""1970-01-01, day 0, was a Thursday."""
+"""Days since 1970-01-01, a Thursday, modulo 7, of every Monday."""
 
 Mask = NDArray[np.bool_]
 
@@ -36,16 +36,17 @@ class BadTrainingData(FinalError):
 
 
 def columns_to_read(available: Sequence[str]) -> list[str]:
-    """The contract's columns and the optional attributes among `available`; all others are ignored."""
+    """The contract's columns and the optional attributes among `available`. All others are ignored."""
     return [column for column in available if column in COLUMNS or column.startswith(ATTRIBUTE_PREFIX)]
 
 
 def check_training_data(table: pa.Table, week: date, country: str) -> pd.DataFrame:
     """The country's rows as a frame sorted by article_id and week, or every fault in one BadTrainingData.
 
-    table : the contract's columns (section 1), in any order; attr_* are kept, other columns are dropped
-    returns article_id, category, season str; week, launch_week, end_week datetime64[s]; prices and units float64;
-        stock, stores int64. The snapshot week's units are NaN whatever was delivered: it has not been sold yet.
+    table : the contract's columns (section 1) in any order; attr_* are kept, other columns are dropped
+    returns article_id, category, season as str; week, launch_week, end_week as datetime64[s]; prices and units as
+        float64; stock and stores as int64. The snapshot week's units are NaN whatever was delivered, because that week
+        has not been sold yet.
     """
     faults = list(_column_faults(table))
     columns = {name: _Column.of(table[name], name) for name in COLUMNS if _fits(table, name)}
@@ -60,7 +61,7 @@ def check_training_data(table: pa.Table, week: date, country: str) -> pd.DataFra
 
 @dataclass(frozen=True)
 class _Column:
-    """A column as numbers: ranks of sorted texts, days since 1970, or values; `missing` marks NULL and NaN."""
+    """A column as numbers: ranks of sorted texts, days since 1970, or values. `missing` marks NULL and NaN."""
 
     values: NDArray[Any]
     missing: Mask
@@ -111,7 +112,7 @@ _EXPECTED: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = (
     | dict.fromkeys(COUNTS, ("int32", pa.types.is_integer))
 )
 COLUMN_TYPES = {name: _EXPECTED[name][0] for name in COLUMNS}
-"""Each column of the contract and its type, for people."""
+"""The type of each column of the contract, as it is shown to people."""
 
 
 def _column_faults(table: pa.Table) -> Iterator[Fault]:
@@ -128,7 +129,7 @@ def _column_faults(table: pa.Table) -> Iterator[Fault]:
 
 
 def _row_faults(columns: dict[str, _Column], snapshot: int) -> Iterator[Fault]:
-    """Faults in rows, in whatever columns can be read; a check that lacks its column is left out."""
+    """The faults in the rows of all columns that can be read. A check whose column is missing is left out."""
     here = columns.keys()
     week = columns.get("week")
     for name in columns:
@@ -163,7 +164,7 @@ def _row_faults(columns: dict[str, _Column], snapshot: int) -> Iterator[Fault]:
 
 
 def _repeated(article: _Column, week: _Column) -> Mask:
-    """Rows whose article and week stand in an earlier row too."""
+    """Marks the rows whose article and week an earlier row has, too."""
     known = ~article.missing & ~week.missing
     repeated = np.zeros(len(known), dtype=np.bool_)
     rows = np.flatnonzero(known)
@@ -173,7 +174,7 @@ def _repeated(article: _Column, week: _Column) -> Mask:
 
 
 def _key(article: _Column, week: _Column) -> NDArray[np.int64]:
-    """One number that orders by article, then week."""
+    """Numbers that order the rows by article, then by week."""
     first = int(week.values.min())
     key: NDArray[np.int64] = article.values * (int(week.values.max()) - first + 1) + (week.values - first)
     return key
@@ -184,8 +185,8 @@ def _fault(what: str, rows: Mask, columns: dict[str, _Column], name: str) -> Ite
     if count:
         row = int(np.argmax(rows))
         where = [f"{key} {_shown(columns[key], row, key)}" for key in ("article_id", "week") if key in columns]
-        found = [] if name == "week" else [f"{name} {_shown(columns[name], row, name)}"]
-        yield Fault(what, count, ", ".join([*where, *found]))
+        value = [] if name == "week" else [f"{name} {_shown(columns[name], row, name)}"]
+        yield Fault(what, count, ", ".join([*where, *value]))
 
 
 def _shown(column: _Column, row: int, name: str) -> str:
@@ -214,7 +215,7 @@ def _frame(table: pa.Table, columns: dict[str, _Column], snapshot: int) -> pd.Da
             data[name] = np.where(unsold, np.nan, values)
         else:
             data[name] = values
-    # In one order: models sum over columns, and sums of floats depend on it.
+    # Always in the same order, because models sum over columns, and sums of floats depend on the order.
     attributes = sorted(name for name in table.column_names if name.startswith(ATTRIBUTE_PREFIX))
     data |= {name: pc.take(table[name].combine_chunks(), pa.array(order)).to_pandas() for name in attributes}
-    return pd.DataFrame(data, copy=False)  # else pandas copies all columns once more, into blocks
+    return pd.DataFrame(data, copy=False)  # otherwise pandas copies all columns once more

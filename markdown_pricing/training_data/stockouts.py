@@ -1,4 +1,4 @@
-"""Sales while sold out are not demand: the weeks whose sales the stock cut off."""
+"""Mark the weeks whose sales were limited by the stock, because such sales are less than the demand."""
 
 import numpy as np
 import pandas as pd
@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 
 
 def mark_stockouts(frame: pd.DataFrame) -> pd.DataFrame:
-    """The checked frame with a bool column `censored`: demand was at least `units`, perhaps more.
+    """The checked frame with a bool column `censored`, which is true where the demand may have been above `units`.
 
-    A week is censored when it began without stock, when all of its stock was sold, or when the next week begins with
-    none. More sold than there was, and stock again next week: deliveries came in, demand was met. A missing next week
-    proves nothing. The snapshot week is censored only when it begins without stock.
+    A week is censored when it began without stock, when all of its stock was sold, or when the next week begins without
+    stock. Where more was sold than there was, and the next week begins with stock, deliveries came in and the demand
+    was met. A missing next week proves nothing. The snapshot week is censored only when it begins without stock.
     """
     stock, units = frame["stock"].to_numpy(), frame["units"].to_numpy()
     next_stock = _stock_of_the_next_week(frame)
@@ -19,7 +19,7 @@ def mark_stockouts(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _stock_of_the_next_week(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """NaN where the article has no row exactly one week later; the frame is sorted by article and week."""
+    """The stock one week later, NaN where the article has no such row. The frame is sorted by article and week."""
     article, week = frame["article_id"].to_numpy(), frame["week"].to_numpy()
     stock = np.full(len(frame), np.nan)
     follows = (article[1:] == article[:-1]) & (week[1:] - week[:-1] == np.timedelta64(7, "D"))
