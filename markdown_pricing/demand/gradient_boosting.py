@@ -6,7 +6,7 @@ is no feature, so that the answer moves with price by the elasticity alone, howe
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
 
@@ -16,9 +16,10 @@ import pandas as pd
 
 from markdown_pricing.demand.design import PRICE, Rows, attribute_values, dates_of
 from markdown_pricing.demand.level import Level
-from markdown_pricing.demand.log_linear import LARGEST_UPLIFT, Learnt, LogLinear, State
+from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.shared import SharedDemand
+from markdown_pricing.demand.state import LARGEST_UPLIFT, State
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import (
     Age,
@@ -114,10 +115,7 @@ class GradientBoosting(DemandModel):
         if articles.empty:
             return Forecast.of_no_articles(type(self).__name__)
         state = self.base.state(articles, history, week)
-        known = self.base.forecast_from(
-            state, lambda weeks: self.base.ahead(state, weeks) + self._correction(state, weeks)
-        )
-        return replace(known, model=type(self).__name__)
+        return state.forecast(type(self).__name__, lambda weeks: state.ahead(weeks) + self._correction(state, weeks))
 
     def _correction(self, state: State, weeks: int) -> FloatArray:
         """What the trees add to the log of demand, (articles, weeks)."""

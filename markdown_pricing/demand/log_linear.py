@@ -7,7 +7,6 @@ expected, from a guess by attributes at launch on.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any, Self
@@ -26,8 +25,6 @@ from markdown_pricing.demand.design import (
     Design,
     Rows,
     dates_of,
-    shelf,
-    terms_of,
 )
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import DemandModel, most_important
@@ -35,14 +32,12 @@ from markdown_pricing.demand.pooling import PooledFit, fit_pooled
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
     MOST_SLOPE,
-    REFERENCE_MEMORY,
-    TYPICAL_CUT,
     elasticities,
-    pieces_of,
 )
 from markdown_pricing.demand.shared import CountryDemand, Quality, SharedDemand
-from markdown_pricing.forecast import SHELF_SHARES, Forecast
-from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel, week_of
+from markdown_pricing.demand.state import State
+from markdown_pricing.forecast import Forecast
+from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel
 
 ELASTICITY_BOUNDS = (0.3, 6.0)
 SHELF_BOUNDS, NOVELTY_BOUNDS = (0.0, 2.0), (-3.0, 0.0)
@@ -54,8 +49,6 @@ FORGOTTEN_WEEKS = 8
 """An article that sold nowhere for so long is nobody's question any more."""
 NO_GUESS_SD = 1.5
 """Of an article's level, in logs, where no launch has taught what attributes say."""
-LARGEST_UPLIFT = 0.5
-"""Half the variance, at most, by which the mean of a log-normal lies above its median, in logs."""
 
 
 @dataclass(frozen=True)
@@ -76,28 +69,6 @@ class Learnt:
     log_level: FloatArray
     gram: FloatArray
     rhs: FloatArray
-
-
-@dataclass(frozen=True)
-class State:
-    """What a forecast rests on: articles and their past in one frame, from `week` on.
-
-    now : the rows of `frame` to price, in the order of `articles`
-    """
-
-    articles: pd.DataFrame
-    week: date
-    frame: pd.DataFrame
-    panel: Panel
-    rows: Rows
-    curve: FloatArray
-    level: Level
-    now: IntArray
-
-    @property
-    def cell(self) -> tuple[IntArray, IntArray]:
-        """Where the rows to price stand in the panel."""
-        return self.panel.row[self.now], self.panel.column[self.now]
 
 
 def _default_beta() -> FloatArray:
@@ -252,7 +223,7 @@ class LogLinear(DemandModel):
         curve = self.curve(rows.terms, rows.category, rows.country, rows.week)
         level = self.levels(frame, panel, rows, curve)
         now = np.arange(len(frame) - len(articles), len(frame))
-        return State(articles, week, frame, panel, rows, curve, level, now)
+        return State(self, articles, week, frame, panel, rows, curve, level, now)
 
     def levels(self, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray) -> Level:
         """Each article's level before each week, from what its attributes and other countries say of it on."""
@@ -265,87 +236,7 @@ class LogLinear(DemandModel):
         if articles.empty:
             return Forecast.of_no_articles(type(self).__name__)
         state = self.state(articles, history, week)
-        return self.forecast_from(state, lambda weeks: self.ahead(state, weeks))
-
-    def forecast_from(self, state: State, logs: Callable[[int], FloatArray]) -> Forecast:
-        """`logs` answer for so many weeks the log of mean demand at the first price, (articles, weeks)."""
-        return Forecast(
-            type(self).__name__,
-            units=lambda prices, weeks: self.at_prices(logs(weeks), state, prices),
-            dispersion=self.dispersion[self.design.category_of(state.articles)],
-            shelf=self._shelf(state),
-            level_sd=lambda weeks: self._level_sd(state, weeks),
-            elasticity=self._elasticity(state),
-        )
-
-    def ahead(self, state: State, weeks: int) -> FloatArray:
-        """Log of mean demand at the first price and on shelves as full as today's, (articles, weeks).
-
-        Attributes are known for the first week alone.
-        """
-        _, launch, end = (numbers[:, None] for numbers in dates_of(state.articles))
-        rows, now = state.rows, state.now
-        target = np.broadcast_to(week_of(state.week) + np.arange(weeks), (len(now), weeks))
-        attributes = np.zeros((*target.shape, len(self.design.scale)))
-        attributes[:, 0] = rows.terms[now, self.design.attribute_terms]
-        on_shelf = rows.terms[now, SHELF]
-        on_shelf = np.broadcast_to(on_shelf[:, None], (*target.shape, on_shelf.shape[1]))
-        nothing = np.zeros(target.shape)
-        terms = terms_of(nothing, nothing, on_shelf, target, launch, end, attributes)
-        curve = self.curve(terms, rows.category[now][:, None], rows.country, target)
-        level, variance = self._deviation(state, weeks, np.zeros((len(now), 1)))
-        # exp of a mean log is a median: half the variance raises it to the mean of a log-normal.
-        ahead: FloatArray = curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT)
-        return ahead
-
-    def _deviation(self, state: State, weeks: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of each article's own effects in the weeks to come, (articles, weeks)."""
-        _, launch, end = (numbers[:, None] for numbers in dates_of(state.articles))
-        ahead = np.arange(weeks)
-        life_share = Age.of(week_of(state.week) + ahead, launch, end).life_share
-        return state.level.at(state.cell, life_share, price, ahead)
-
-    def at_prices(self, logs: FloatArray, state: State, prices: FloatArray) -> FloatArray:
-        """(articles, weeks) at the first price -> (articles, rungs, weeks); falls with price by construction.
-
-        Customers get used to a price as if it were asked from now on.
-        """
-        now = state.now
-        ratio = np.log(np.maximum(prices, 1e-9)) - np.log(state.rows.first_price[now])[:, None]
-        response = (pieces_of(ratio) * self._elasticities(state)[:, None]).sum(axis=-1)
-        used_to = state.rows.terms[now, PRICE] - state.rows.terms[now, NOVELTY]
-        fades = REFERENCE_MEMORY ** np.arange(logs.shape[1])
-        strength = self.beta[state.rows.category[now], NOVELTY][:, None, None]
-        novelty = strength * (ratio - used_to[:, None])[:, :, None] * fades
-        units: FloatArray = np.exp(np.clip(logs[:, None, :] + response[:, :, None] + novelty, -20.0, 16.0))
-        return units
-
-    def _elasticities(self, state: State) -> FloatArray:
-        """Each article's own on each piece of the response, (articles, PIECES)."""
-        beta, own = self.beta[state.rows.category[state.now]], state.level.mean[state.cell][:, 2]
-        slopes: FloatArray = elasticities(beta[:, PRICE] + own, beta[:, SHAPE])
-        return np.clip(slopes, LEAST_SLOPE, MOST_SLOPE)
-
-    def _elasticity(self, state: State) -> tuple[FloatArray, FloatArray]:
-        """What a markdown by 30 % of today's price answers to, and its standard error."""
-        price = state.rows.terms[state.now, PRICE]
-        cut = pieces_of(price - TYPICAL_CUT) - pieces_of(price)
-        elasticity = (cut * self._elasticities(state)).sum(axis=-1) / TYPICAL_CUT
-        covariance = state.level.covariance[state.cell]
-        return elasticity, np.sqrt(covariance[:, 5] + self.elasticity_sd[state.rows.category[state.now]] ** 2)
-
-    def _shelf(self, state: State) -> FloatArray:
-        """Demand relative to today's at SHELF_SHARES of today's stock, (articles, 33)."""
-        stores, now = state.rows.first_stores[state.now][:, None], state.rows.terms[state.now, SHELF][:, None]
-        left = shelf(state.rows.stock[state.now][:, None] * SHELF_SHARES, stores)
-        strength = self.beta[state.rows.category[state.now], SHELF]
-        relative: FloatArray = np.exp((np.minimum(left - now, 0.0) * strength[:, None]).sum(axis=-1))
-        return relative
-
-    def _level_sd(self, state: State, weeks: int) -> FloatArray:
-        price = state.rows.terms[state.now, PRICE][:, None]
-        sd: FloatArray = np.sqrt(self._deviation(state, weeks, price)[1])
-        return sd
+        return state.forecast(type(self).__name__, state.ahead)
 
     def importance(self) -> dict[str, float]:
         return most_important(dict(zip(self.design.term_names, np.abs(self.beta).mean(axis=0).tolist(), strict=True)))

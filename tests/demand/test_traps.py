@@ -107,7 +107,7 @@ def test_shelf_effect_demand_falls_with_the_stock(sample: Sample):
 def test_shelf_effect_the_plan_goes_lower_than_one_that_is_blind_to_it(sample: Sample):
     """In more than one path of seven, and on average at lower prices.
 
-    Take out: `shelf=` in LogLinear.forecast_from, or in Task on the way to the dynamic programme.
+    Take out: `shelf=` in State.forecast, or in Task on the way to the dynamic programme.
     """
     _, of_the_week, model = sample
     articles, history = of_the_week.articles, of_the_week.history

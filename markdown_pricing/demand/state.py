@@ -1,0 +1,134 @@
+"""What the log-linear model knows of articles on the day of a decision, and its answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.demand.design import NOVELTY, PRICE, SHAPE, SHELF, Rows, dates_of, shelf, terms_of
+from markdown_pricing.demand.level import Level
+from markdown_pricing.demand.response import (
+    LEAST_SLOPE,
+    MOST_SLOPE,
+    REFERENCE_MEMORY,
+    TYPICAL_CUT,
+    elasticities,
+    pieces_of,
+)
+from markdown_pricing.forecast import SHELF_SHARES, Forecast
+from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel, week_of
+
+if TYPE_CHECKING:
+    from markdown_pricing.demand.log_linear import LogLinear
+
+LARGEST_UPLIFT = 0.5
+"""Half the variance, at most, by which the mean of a log-normal lies above its median, in logs."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What a forecast rests on: articles and their past in one frame, from `week` on.
+
+    now : the rows of `frame` to price, in the order of `articles`
+    """
+
+    model: "LogLinear"
+    articles: pd.DataFrame
+    week: date
+    frame: pd.DataFrame
+    panel: Panel
+    rows: Rows
+    curve: FloatArray
+    level: Level
+    now: IntArray
+
+    @property
+    def cell(self) -> tuple[IntArray, IntArray]:
+        """Where the rows to price stand in the panel."""
+        return self.panel.row[self.now], self.panel.column[self.now]
+
+    def forecast(self, model: str, log_mean: Callable[[int], FloatArray]) -> Forecast:
+        """The forecast of the model of that name.
+
+        log_mean : weeks -> log of mean demand at the first price, (articles, weeks); `ahead` or what builds on it
+        """
+        return Forecast(
+            model,
+            units=lambda prices, weeks: self.at_prices(log_mean(weeks), prices),
+            dispersion=self.model.dispersion[self.model.design.category_of(self.articles)],
+            shelf=self._shelf(),
+            level_sd=self._level_sd,
+            elasticity=self._elasticity(),
+        )
+
+    def ahead(self, weeks: int) -> FloatArray:
+        """Log of mean demand at the first price and on shelves as full as today's, (articles, weeks).
+
+        Attributes are known for the first week alone.
+        """
+        _, launch, end = (numbers[:, None] for numbers in dates_of(self.articles))
+        rows, now = self.rows, self.now
+        target = np.broadcast_to(week_of(self.week) + np.arange(weeks), (len(now), weeks))
+        attributes = np.zeros((*target.shape, len(self.model.design.scale)))
+        attributes[:, 0] = rows.terms[now, self.model.design.attribute_terms]
+        on_shelf = rows.terms[now, SHELF]
+        on_shelf = np.broadcast_to(on_shelf[:, None], (*target.shape, on_shelf.shape[1]))
+        nothing = np.zeros(target.shape)
+        terms = terms_of(nothing, nothing, on_shelf, target, launch, end, attributes)
+        curve = self.model.curve(terms, rows.category[now][:, None], rows.country, target)
+        level, variance = self._deviation(weeks, np.zeros((len(now), 1)))
+        # exp of a mean log is a median: half the variance raises it to the mean of a log-normal.
+        ahead: FloatArray = curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT)
+        return ahead
+
+    def _deviation(self, weeks: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and variance of each article's own effects in the weeks to come, (articles, weeks)."""
+        _, launch, end = (numbers[:, None] for numbers in dates_of(self.articles))
+        ahead = np.arange(weeks)
+        life_share = Age.of(week_of(self.week) + ahead, launch, end).life_share
+        return self.level.at(self.cell, life_share, price, ahead)
+
+    def at_prices(self, logs: FloatArray, prices: FloatArray) -> FloatArray:
+        """(articles, weeks) at the first price -> (articles, rungs, weeks); falls with price by construction.
+
+        Customers get used to a price as if it were asked from now on.
+        """
+        now = self.now
+        ratio = np.log(np.maximum(prices, 1e-9)) - np.log(self.rows.first_price[now])[:, None]
+        response = (pieces_of(ratio) * self._elasticities()[:, None]).sum(axis=-1)
+        used_to = self.rows.terms[now, PRICE] - self.rows.terms[now, NOVELTY]
+        fades = REFERENCE_MEMORY ** np.arange(logs.shape[1])
+        strength = self.model.beta[self.rows.category[now], NOVELTY][:, None, None]
+        novelty = strength * (ratio - used_to[:, None])[:, :, None] * fades
+        units: FloatArray = np.exp(np.clip(logs[:, None, :] + response[:, :, None] + novelty, -20.0, 16.0))
+        return units
+
+    def _elasticities(self) -> FloatArray:
+        """Each article's own on each piece of the response, (articles, PIECES)."""
+        beta, own = self.model.beta[self.rows.category[self.now]], self.level.mean[self.cell][:, 2]
+        slopes: FloatArray = elasticities(beta[:, PRICE] + own, beta[:, SHAPE])
+        return np.clip(slopes, LEAST_SLOPE, MOST_SLOPE)
+
+    def _elasticity(self) -> tuple[FloatArray, FloatArray]:
+        """What a markdown by 30 % of today's price answers to, and its standard error."""
+        price = self.rows.terms[self.now, PRICE]
+        cut = pieces_of(price - TYPICAL_CUT) - pieces_of(price)
+        elasticity = (cut * self._elasticities()).sum(axis=-1) / TYPICAL_CUT
+        covariance = self.level.covariance[self.cell]
+        return elasticity, np.sqrt(covariance[:, 5] + self.model.elasticity_sd[self.rows.category[self.now]] ** 2)
+
+    def _shelf(self) -> FloatArray:
+        """Demand relative to today's at SHELF_SHARES of today's stock, (articles, 33)."""
+        stores, now = self.rows.first_stores[self.now][:, None], self.rows.terms[self.now, SHELF][:, None]
+        left = shelf(self.rows.stock[self.now][:, None] * SHELF_SHARES, stores)
+        strength = self.model.beta[self.rows.category[self.now], SHELF]
+        relative: FloatArray = np.exp((np.minimum(left - now, 0.0) * strength[:, None]).sum(axis=-1))
+        return relative
+
+    def _level_sd(self, weeks: int) -> FloatArray:
+        price = self.rows.terms[self.now, PRICE][:, None]
+        sd: FloatArray = np.sqrt(self._deviation(weeks, price)[1])
+        return sd
