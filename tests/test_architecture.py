@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"errors", "weeks", "countries", "holidays"}
+BASE = {"errors", "weeks", "countries", "holidays", "arrays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
     "errors": set(),
+    "arrays": set(),
     "weeks": {"errors"},
     "countries": {"errors"},
     "holidays": set(),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from markdown_pricing.arrays import arrays_of
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.season import BoolArray
@@ -77,7 +78,7 @@ def _planned_as(alone: Task, single: IntArray, groups: list[tuple[IntArray, IntA
         return np.concatenate([values[single], *[group[name][np.newaxis] for group in one]])
 
     def parts(of: Any) -> dict[str, Any]:
-        return {name: rows(name, value) for name, value in vars(of).items() if isinstance(value, np.ndarray)}
+        return {name: rows(name, value) for name, value in arrays_of(of).items()}
 
     season = replace(ladders.season, **parts(ladders.season))
     return {
@@ -125,12 +126,7 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
         shared["shelf"] = by_stock @ alone.shelf[members]
     if alone.level_sd is not None:
         shared["level_sd"] = by_stock @ alone.level_sd[members]
-    of_first = {
-        name: value[first]
-        for part in (season, ladders, limits)
-        for name, value in vars(part).items()
-        if isinstance(value, np.ndarray)
-    }
+    of_first = {name: value[first] for part in (season, ladders, limits) for name, value in arrays_of(part).items()}
     return {name: np.asarray(value) for name, value in {**of_first, **shared}.items()}
 
 

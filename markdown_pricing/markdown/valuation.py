@@ -76,7 +76,7 @@ def deepest_sales(
     "At most" is each week's mean and 1.28 standard deviations, as if all weeks were lucky together: a season in ten.
     """
     season = ladders.season
-    at_rungs = np.take_along_axis(units, deepest_rungs(ladders, limits)[:, np.newaxis, :], axis=1)[:, 0]
+    at_rungs = np.take_along_axis(units, deepest_rungs(limits)[:, np.newaxis, :], axis=1)[:, 0]
     shelves = None if shelf is None else Shelf.of(np.asarray(shelf, dtype=np.float64))
     sold = np.zeros(len(at_rungs))
     for week in range(ladders.weeks):
