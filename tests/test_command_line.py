@@ -14,9 +14,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.countries import DEFAULT_FILE, read_countries
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.doubles.dcos import Dcos

@@ -16,6 +16,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from markdown_pricing import pricing
+from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
 from markdown_pricing.countries import Countries, Country, read_countries
 from markdown_pricing.demand.elsewhere import SharedDemand
@@ -28,7 +29,6 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
 from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import Compared, compare
-from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.markdown.rules import RuleBook, read_rules
 from markdown_pricing.orchestration.results import Results, version_of
 from markdown_pricing.provenance import provenance

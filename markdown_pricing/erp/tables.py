@@ -30,6 +30,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 from sqlalchemy.types import TypeEngine
 
+from markdown_pricing import columns as declared
 from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, MissingDriver, erp_errors
 from markdown_pricing.erp.grants import schema_of
 from markdown_pricing.erp.locks import lock
@@ -74,74 +75,27 @@ class Moment(TypeDecorator[datetime]):
 METADATA = MetaData()
 
 
-def _key(name: str, kind: type[TypeEngine[Any]]) -> Column[Any]:
-    return Column(name, kind, primary_key=True)
+TYPES: Mapping[declared.Type, type[TypeEngine[Any]]] = {
+    declared.TEXT: Text,
+    declared.MONEY: Money,
+    declared.NUMBER: Double,
+    declared.WHOLE: Integer,
+    declared.DAY: Date,
+    declared.MOMENT: Moment,
+}
 
 
-def _filled(name: str, kind: type[TypeEngine[Any]]) -> Column[Any]:
-    return Column(name, kind, nullable=False)
+def _table(name: str, columns: Sequence[declared.Column]) -> Table:
+    made = (
+        Column(own.name, TYPES[own.type], primary_key=own.key, nullable=own.may_be_empty and not own.key)
+        for own in columns
+    )
+    return Table(name, METADATA, *made)
 
 
-recommendations = Table(
-    "markdown_recommendations",
-    METADATA,
-    _key("country", Text),
-    _key("article_id", Text),
-    _filled("week", Date),
-    _filled("list_price", Money),
-    _filled("current_price", Money),
-    _filled("recommended_price", Money),
-    _filled("markdown_pct", Double),
-    _filled("action", Text),
-    _filled("stock", Integer),
-    _filled("expected_units", Double),
-    _filled("expected_units_q10", Double),
-    _filled("expected_units_q90", Double),
-    _filled("end_week", Date),
-    Column("cover_weeks", Double),
-    _filled("expected_sell_through", Double),
-    _filled("expected_leftover", Double),
-    _filled("expected_leftover_keep", Double),
-    _filled("expected_leftover_habit", Double),
-    _filled("expected_revenue", Money),
-    _filled("expected_revenue_keep", Money),
-    _filled("expected_revenue_habit", Money),
-    Column("next_markdown_week", Date),
-    Column("next_markdown_price", Money),
-    Column("elasticity", Double),
-    Column("elasticity_se", Double),
-    _filled("reason", Text),
-    _filled("reason_code", Text),
-    Column("change_reason", Text),
-    Column("exception_code", Text),
-    _filled("model_grade", Text),
-    _filled("model_version", Text),
-    _filled("run_id", Text),
-    _filled("predicted_at", Moment),
-)
-price_path = Table(
-    "markdown_price_path",
-    METADATA,
-    _key("country", Text),
-    _key("article_id", Text),
-    _key("week", Date),
-    _filled("price", Money),
-    _filled("expected_units", Double),
-    _filled("expected_stock", Double),
-)
-refreshes = Table(
-    "markdown_refreshes",
-    METADATA,
-    _key("country", Text),
-    _key("week", Date),
-    _key("run_id", Text),
-    _filled("launched_at", Moment),
-    _filled("articles", Integer),
-    _filled("previous_articles", Integer),
-    _filled("total_expected_revenue", Money),
-    _filled("content_hash", Text),
-    _filled("refreshed_at", Moment),
-)
+recommendations = _table("markdown_recommendations", declared.RECOMMENDATIONS)
+price_path = _table("markdown_price_path", declared.PRICE_PATH)
+refreshes = _table("markdown_refreshes", declared.REFRESHES)
 
 # A silent network is noticed within a minute or so; waiting for others has an end too.
 _CONNECT: dict[str, Mapping[str, Any]] = {

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
 from markdown_pricing.countries import Country
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.changes import change_reasons
@@ -17,42 +18,6 @@ from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.valuation import deepest_sales
 
-ROW_COLUMNS = [
-    "country",
-    "article_id",
-    "week",
-    "list_price",
-    "current_price",
-    "recommended_price",
-    "markdown_pct",
-    "action",
-    "stock",
-    "expected_units",
-    "expected_units_q10",
-    "expected_units_q90",
-    "end_week",
-    "cover_weeks",
-    "expected_sell_through",
-    "expected_leftover",
-    "expected_leftover_keep",
-    "expected_leftover_habit",
-    "expected_revenue",
-    "expected_revenue_keep",
-    "expected_revenue_habit",
-    "next_markdown_week",
-    "next_markdown_price",
-    "elasticity",
-    "elasticity_se",
-    "reason",
-    "reason_code",
-    "change_reason",
-    "exception_code",
-    "model_grade",
-    "model_version",
-    "run_id",
-    "predicted_at",
-]
-PATH_COLUMNS = ["country", "article_id", "week", "price", "expected_units", "expected_stock"]
 CERTAIN_LEFTOVER_SHARE = 0.2
 """A left-over is reported as certain from this share of today's stock on."""
 NO_UNITS = 1e-6

@@ -5,13 +5,17 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from markdown_pricing.declared import as_written, faults_of
 from markdown_pricing.errors import UsageError
 
 DEFAULT_FILE = Path(__file__).parent.parent / "data" / "rules.toml"
@@ -24,22 +28,112 @@ class BadRules(UsageError):
         super().__init__(f"{path} is not a usable set of pricing rules:{listed}\nCorrect the file and start again.")
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The rules one article is priced under; `data/rules.toml` says in words what each of them means."""
+def _ascending(discounts: tuple[float, ...]) -> tuple[float, ...]:
+    if any(later <= earlier for earlier, later in pairwise(discounts)):
+        raise ValueError("should ascend")
+    return discounts
 
-    discounts_pct: tuple[float, ...] = (10, 20, 30, 40, 50, 60, 70)
-    max_markdowns: int = 4
-    weeks_between_markdowns: int = 2
-    no_touch_weeks: frozenset[date] = frozenset()
-    max_step_pct: float = 100
-    relabel_cost_per_store: float = 0.0
-    sell_through_target: float = 0.0
-    sell_through: str = "soft"
-    left_over_penalty_pct: float = 0.0
-    least_gain_pct: float = 0.0
-    markdown_budget: float = math.inf
-    same_price_by: str = ""
+
+def _monday(week: date) -> date:
+    if week.weekday() != 0:
+        raise ValueError("should be a Monday")
+    return week
+
+
+def _group_column(name: str) -> str:
+    if not re.fullmatch("(attr_[A-Za-z0-9_]+)?", name):
+        raise ValueError('should be the name of a column attr_…, or "" for none')
+    return name
+
+
+# Strict: neither true nor a number in quotes is a number, and a date with a time of day is no week.
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Discount = Annotated[Number, Field(gt=0, lt=100)]
+Monday = Annotated[date, Strict(), AfterValidator(_monday)]
+
+
+@pydantic_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Rules:
+    """The rules that one article is priced under.
+
+    A field is an option of `data/rules.toml`, with its bounds, its default and what it means. That file has each option
+    under its description; `tests/markdown/test_rules.py` holds it to the fields.
+    """
+
+    discounts_pct: Annotated[tuple[Discount, ...], Field(min_length=1), AfterValidator(_ascending)] = Field(
+        default=(10, 20, 30, 40, 50, 60, 70),
+        description="The ladder: discounts off the list price, in percent, smallest first. Each is rounded to the "
+        "country's price endings.",
+    )
+    max_markdowns: Whole = Field(default=4, ge=0, le=100, description="Markdowns in an article's whole life.")
+    weeks_between_markdowns: Whole = Field(
+        default=2,
+        ge=1,
+        le=520,
+        description="Weeks from one markdown to the next: 2 means that a price first sold in one week may fall again "
+        "two weeks later.",
+    )
+    no_touch_weeks: frozenset[Monday] = Field(
+        default=frozenset(),
+        description="Weeks, by their Mondays, in which no price may change, for example [2026-12-21, 2026-12-28].",
+    )
+    max_step_pct: Number = Field(
+        default=100,
+        ge=1,
+        le=100,
+        description="Largest single markdown, in percentage points of the list price, measured to the whole point. "
+        "100 means no limit.",
+    )
+    relabel_cost_per_store: Number = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description="Cost of putting new labels on one article in one store, in local currency. A markdown must earn "
+        "it back.",
+    )
+    sell_through_target: Number = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of today's stock that is to be sold by the end week, from 0 (no target) to 1.",
+    )
+    sell_through: Literal["soft", "hard"] = Field(
+        default="soft",
+        description='What happens when the best plan misses the target: "soft" puts left_over_penalty_pct on each unit '
+        'beyond it, so that the target gives way where it would cost too much; "hard" marks down by as much as it '
+        "takes. Where no markdowns that the rules allow reach it, the row says target_out_of_reach.",
+    )
+    left_over_penalty_pct: Number = Field(
+        default=0.0,
+        ge=0,
+        le=400,
+        description="What each unit left over beyond a soft target costs, in percent of the list price.",
+    )
+    least_gain_pct: Number = Field(
+        default=0.0,
+        ge=0,
+        le=100,
+        description="A markdown this week must bring at least so many percent of the article's expected revenue more "
+        "than waiting a week. Keeps prices from moving for next to nothing; 0 lets every cent count.",
+    )
+    markdown_budget: Number = Field(
+        default=math.inf,
+        ge=0,
+        description="What a country's plans may give away in all, in local currency: today's price less the planned "
+        "one, over the units sold at it, to the end week. Spent where it brings most. inf is no limit, 0 allows no "
+        "markdown. Of a country only.",
+    )
+    same_price_by: Annotated[str, AfterValidator(_group_column)] = Field(
+        default="",
+        description="Articles of one category with the same value of this column (attr_...) have one price from their "
+        'next markdown on: planned together, under the strictest member\'s limits. "" plans each alone. Members whose '
+        "prices have no rung in common stay alone, and their rows say group_apart.",
+    )
+
+
+OPTIONS = {own.name: own for own in fields(Rules)}
+RULES = TypeAdapter(Rules)
 
 
 @dataclass(frozen=True)
@@ -58,7 +152,7 @@ class Override:
 class RuleBook:
     """All rules: a default, and overrides of which the last that fits wins, word by word."""
 
-    default: Rules = Rules()
+    default: Rules = field(default_factory=Rules)
     overrides: tuple[Override, ...] = ()
 
     def rules_for(self, country: str, category: str) -> Rules:
@@ -102,9 +196,9 @@ def _override(number: int, table: dict[str, Any], faults: list[str]) -> Override
     if country is None and category is None:
         faults.append(f"{where}: name a country, a category or both; what holds for all belongs under [default]")
     if country is not None and not (isinstance(country, str) and re.fullmatch("[A-Z]{3}", country)):
-        faults.append(f"{where}: country {country!r} is not three capital letters")
+        faults.append(f"{where}: country = {as_written(country)}: it should be three capital letters")
     if category is not None and not (isinstance(category, str) and category):
-        faults.append(f"{where}: category {category!r} is not a name")
+        faults.append(f"{where}: category = {as_written(category)}: it should be a name")
     changes = {key: value for key, value in table.items() if key not in ("country", "category")}
     if category is not None and "markdown_budget" in changes:
         faults.append(f"{where}: markdown_budget is a country's, shared by all its categories; name no category")
@@ -114,79 +208,13 @@ def _override(number: int, table: dict[str, Any], faults: list[str]) -> Override
 
 
 def _values(where: str, table: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """The good values of a table in the types of Rules; each bad one is added to `faults`."""
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in READERS:
-            faults.append(f"{where}: {key} is unknown; known are {', '.join(READERS)}")
-            continue
-        try:
-            values[key] = READERS[key](value)
-        except (TypeError, ValueError) as error:
-            faults.append(f"{where}: {key} = {value!r}: {error}")
-    return values
-
-
-def _number(value: Any, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError("not a number")
-    if not least <= value <= most:
-        raise ValueError(f"not from {least:g} to {most:g}")
-    return float(value)
-
-
-def _whole(value: Any, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError("not a whole number")
-    return int(_number(value, least, most))
-
-
-def _discounts(value: Any) -> tuple[float, ...]:
-    if not isinstance(value, list):
-        raise TypeError("not a list of percentages")
-    discounts = tuple(_number(discount, 0, 100) for discount in value)
-    if not discounts or min(discounts) <= 0 or max(discounts) >= 100:
-        raise ValueError("give at least one discount, each between 0 and 100")
-    if any(later <= earlier for earlier, later in pairwise(discounts)):
-        raise ValueError("not ascending")
-    return discounts
-
-
-def _column(value: Any) -> str:
-    if not isinstance(value, str) or not (value == "" or re.fullmatch("attr_[A-Za-z0-9_]+", value)):
-        raise ValueError('not the name of a column attr_…, nor "" for none')
-    return value
-
-
-def _one_of(value: Any, words: Sequence[str]) -> str:
-    if value not in words:
-        raise ValueError(f"not one of {', '.join(words)}")
-    return str(value)
-
-
-def _weeks(value: Any) -> frozenset[date]:
-    # A TOML date-time is a date to Python too, but not a week to an analyst.
-    if not isinstance(value, list) or any(type(week) is not date for week in value):
-        raise TypeError("not a list of dates like 2026-12-21")
-    if no_mondays := [week.isoformat() for week in value if week.weekday() != 0]:
-        raise ValueError(f"no Monday: {', '.join(no_mondays)}")
-    return frozenset(value)
-
-
-READERS: dict[str, Callable[[Any], Any]] = {
-    "discounts_pct": _discounts,
-    "max_markdowns": lambda value: _whole(value, 0, 100),
-    "weeks_between_markdowns": lambda value: _whole(value, 1, 520),
-    "no_touch_weeks": _weeks,
-    "max_step_pct": lambda value: _number(value, 1, 100),
-    "relabel_cost_per_store": lambda value: _number(value, 0, 1e6),
-    "sell_through_target": lambda value: _number(value, 0, 1),
-    "sell_through": lambda value: _one_of(value, ("soft", "hard")),
-    "left_over_penalty_pct": lambda value: _number(value, 0, 400),
-    "least_gain_pct": lambda value: _number(value, 0, 100),
-    "markdown_budget": lambda value: _number(value, 0, math.inf),
-    "same_price_by": lambda value: _column(value),
-}
+    """The values of a table in the types of Rules; when any is bad, none, and each bad one is added to `faults`."""
+    try:
+        rules = RULES.validate_python(table)
+    except ValidationError as error:
+        faults += [f"{where}: {fault}" for fault in faults_of(error, table, OPTIONS).values()]
+        return {}
+    return {key: getattr(rules, key) for key in table}
 
 
 def _plain(value: Any) -> Any:

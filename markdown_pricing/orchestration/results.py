@@ -7,6 +7,7 @@ from hashlib import sha256
 import pandas as pd
 import pyarrow as pa
 
+from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import DemandModel, make_model
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
@@ -25,7 +26,6 @@ from markdown_pricing.lake.publish import (
 )
 from markdown_pricing.lake.snapshot import CorruptFile
 from markdown_pricing.markdown.changes import RULES_VERSION
-from markdown_pricing.markdown.recommendation import ROW_COLUMNS
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 

@@ -1,11 +1,14 @@
 """The rules file: overrides, versions, and every fault at once."""
 
+import math
+import textwrap
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from markdown_pricing.markdown.rules import BadRules, RuleBook, Rules, read_rules
+from markdown_pricing.declared import as_written
+from markdown_pricing.markdown.rules import DEFAULT_FILE, OPTIONS, RULES, BadRules, RuleBook, Rules, read_rules
 
 
 def read(tmp_path: Path, text: str) -> RuleBook:
@@ -23,6 +26,22 @@ def faults(tmp_path: Path, text: str) -> str:
 def test_the_packaged_file_holds_the_contract_s_rules() -> None:
     """Seven rungs, four markdowns, two weeks between, every option off."""
     assert read_rules() == RuleBook(Rules())
+
+
+def commented(option: str) -> str:
+    """An option as the packaged file should have it: what it means, then its default."""
+    described = RULES.json_schema()["properties"][option]["description"]
+    default = getattr(Rules(), option)
+    written = (
+        "inf" if default == math.inf else as_written(sorted(default) if isinstance(default, frozenset) else default)
+    )
+    return f"\n{textwrap.fill(described, 120, initial_indent='# ', subsequent_indent='# ')}\n{option} = {written}\n"
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_the_packaged_file_describes_each_option_as_its_field_does(option: str) -> None:
+    """Whoever adds an option declares its field, and copies what this test expects into the file."""
+    assert commented(option) in DEFAULT_FILE.read_text(encoding="utf-8")
 
 
 def test_the_last_override_that_fits_wins_word_by_word(tmp_path: Path) -> None:
@@ -81,17 +100,17 @@ def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
 
     for expected in (
         "colour: unknown",
-        "default: discounts_pct = [30, 20]: not ascending",
-        "default: max_markdowns = 2.5: not a whole number",
-        "default: weeks_between_markdowns = 0: not from 1",
-        "default: max_step_pct = True: not a number",
-        "default: relabel_cost_per_store = -1: not from 0",
-        "default: no_touch_weeks = [datetime.date(2026, 12, 22)]: no Monday: 2026-12-22",
+        "default: discounts_pct = [30, 20]: it should ascend",
+        "default: max_markdowns = 2.5: it should be a whole number",
+        "default: weeks_between_markdowns = 0: it should be at least 1",
+        "default: max_step_pct = true: it should be a number",
+        "default: relabel_cost_per_store = -1: it should be at least 0",
+        'default: no_touch_weeks = ["2026-12-22"]: "2026-12-22" should be a Monday',
         "default: maximum is unknown; known are discounts_pct",
         "override 1: name a country, a category or both",
-        "override 2: country 'Germany' is not three capital letters",
-        "override 2: category 4 is not a name",
-        "override 2: discounts_pct = [0, 120]: not from 0 to 100",
+        'override 2: country = "Germany": it should be three capital letters',
+        "override 2: category = 4: it should be a name",
+        "override 2: discounts_pct = [0, 120]: 0 should be above 0; 120 should be below 100",
     ):
         assert expected in message
     assert "Correct the file" in message
@@ -103,10 +122,16 @@ def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
         ("max_markdowns = ", "Invalid value"),
         ("default = 3", "write it as a table, [default]"),
         ("[override]\ncountry = 'DEU'", "write each as a table, [[override]]"),
-        ("[default]\ndiscounts_pct = []", "at least one discount"),
-        ("[default]\ndiscounts_pct = [50, 100]", "each between 0 and 100"),
-        ("[default]\ndiscounts_pct = 'deep'", "not a list of percentages"),
-        ("[default]\nno_touch_weeks = ['2026-12-21']", "not a list of dates"),
+        ("[default]\ndiscounts_pct = []", "it should have at least 1 of them"),
+        ("[default]\ndiscounts_pct = [50, 100]", "100 should be below 100"),
+        ("[default]\ndiscounts_pct = 'deep'", '"deep": it should be a list'),
+        ("[default]\nno_touch_weeks = ['2026-12-21']", '"2026-12-21" should be a date like'),
+        ("[default]\nno_touch_weeks = [2026-12-21T00:00:00]", "should be a date like 2026-12-21"),
+        ("[default]\nmax_markdowns = true", "it should be a whole number"),
+        ("[default]\nmarkdown_budget = nan", "it should be at least 0"),
+        ("[default]\nsell_through = 'firm'", "it should be 'soft' or 'hard'"),
+        ("[default]\nsame_price_by = 'model'", "it should be the name of a column attr_"),
+        ("[[override]]\ncategory = 'coats'\nmarkdown_budget = 3", "name no category"),
         ("[[override]]\ncountry = 'DEU'", "it changes nothing"),
     ],
 )

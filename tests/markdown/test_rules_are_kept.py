@@ -8,11 +8,12 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
 from markdown_pricing.countries import CENT_ENDINGS, Country, PriceEnding
 from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, check_new_prices
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.recommendation import PATH_COLUMNS, ROW_COLUMNS, recommend
+from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
 from markdown_pricing.markdown.valuation import evaluate_path
 from tests.markdown.rule_checker import broken_rules, cents, ladder

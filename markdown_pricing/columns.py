@@ -1,0 +1,134 @@
+"""The columns of the ERP's three tables, each declared once: name, type and meaning, in the contract's order.
+
+The tables, what a row may hold, the order of the rows' columns and what people read beside Dagster's assets all come
+from here. A new column is one line here, and its value where the rows are made.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Type(Enum):
+    """What a column holds; `erp/tables.py` says how each database keeps it."""
+
+    TEXT = "text"
+    MONEY = "money, local currency, to the cent"
+    NUMBER = "floating-point number"
+    WHOLE = "whole number"
+    DAY = "day"
+    MOMENT = "time with its time zone"
+
+
+TEXT, MONEY, NUMBER, WHOLE, DAY, MOMENT = Type
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as database, row and reader know it.
+
+    key       : part of the table's primary key
+    made_from : the columns of the training data that its value comes from, where that helps a reader
+    """
+
+    name: str
+    type: Type
+    meaning: str
+    key: bool = False
+    may_be_empty: bool = False
+    made_from: tuple[str, ...] = ()
+
+
+_SALES_AHEAD = ("units", "price", "stock", "end_week")
+
+RECOMMENDATIONS = (
+    Column("country", TEXT, "ISO 3166, three letters.", key=True),
+    Column("article_id", TEXT, "The same in every country.", key=True, made_from=("article_id",)),
+    Column("week", DAY, "Monday of the week that is priced.", made_from=("week",)),
+    Column("list_price", MONEY, "First price, local currency.", made_from=("list_price",)),
+    Column("current_price", MONEY, "Price valid now.", made_from=("price",)),
+    Column(
+        "recommended_price",
+        MONEY,
+        "Price from this week on: a rung of the ladder, or the current price.",
+        made_from=("list_price", *_SALES_AHEAD, "salvage_price"),
+    ),
+    Column("markdown_pct", NUMBER, "Recommended price below list price, 0 to 100."),
+    Column("action", TEXT, "markdown when the recommended price is below the current one, else keep."),
+    Column("stock", WHOLE, "Units at the start of the week.", made_from=("stock",)),
+    Column(
+        "expected_units",
+        NUMBER,
+        "Sales of this week at the recommended price; never above stock.",
+        made_from=_SALES_AHEAD,
+    ),
+    Column("expected_units_q10", NUMBER, "With 9 chances in 10 at least this many are sold."),
+    Column("expected_units_q90", NUMBER, "With 9 chances in 10 at most this many are sold."),
+    Column("end_week", DAY, "Last week on sale.", made_from=("end_week",)),
+    Column(
+        "cover_weeks", NUMBER, "Stock over this week's expected units; empty when none are expected.", may_be_empty=True
+    ),
+    Column(
+        "expected_sell_through",
+        NUMBER,
+        "Share of today's stock sold by the end week, 0 to 1.",
+        made_from=_SALES_AHEAD,
+    ),
+    Column(
+        "expected_leftover",
+        NUMBER,
+        "Units left after the end week under the plan.",
+        made_from=_SALES_AHEAD,
+    ),
+    Column("expected_leftover_keep", NUMBER, "The same, were today's price kept."),
+    Column("expected_leftover_habit", NUMBER, "The same under the old habit: 30 % off, later 50 %."),
+    Column(
+        "expected_revenue",
+        MONEY,
+        "From this week to the end under the plan, salvage included.",
+        made_from=(*_SALES_AHEAD, "salvage_price"),
+    ),
+    Column("expected_revenue_keep", MONEY, "The same, were today's price kept."),
+    Column("expected_revenue_habit", MONEY, "The same under the old habit: 30 % off, later 50 %."),
+    Column(
+        "next_markdown_week",
+        DAY,
+        "The plan's next markdown after this week; empty when there is none.",
+        may_be_empty=True,
+    ),
+    Column("next_markdown_price", MONEY, "Its price.", may_be_empty=True),
+    Column("elasticity", NUMBER, "Per cent more units for one per cent less price.", may_be_empty=True),
+    Column("elasticity_se", NUMBER, "Its standard error.", may_be_empty=True),
+    Column("reason", TEXT, "Why this price, in one sentence."),
+    Column("reason_code", TEXT, "The same as a word."),
+    Column("change_reason", TEXT, "What changed since last week's row.", may_be_empty=True),
+    Column("exception_code", TEXT, "What somebody should look at; empty when all is well.", may_be_empty=True),
+    Column("model_grade", TEXT, "A: the country's own model. Further letters: less of its own."),
+    Column("model_version", TEXT, "The demand model and what it was made from."),
+    Column("run_id", TEXT, "The run that wrote the row."),
+    Column("predicted_at", MOMENT, "When it was computed."),
+)
+"""A row for each article of a country: markdown_recommendations."""
+PRICE_PATH = (
+    Column("country", TEXT, "ISO 3166, three letters.", key=True),
+    Column("article_id", TEXT, "The same in every country.", key=True),
+    Column("week", DAY, "From the week that is priced to the end week.", key=True),
+    Column("price", MONEY, "Planned price, local currency."),
+    Column("expected_units", NUMBER, "Sales expected in the week."),
+    Column("expected_stock", NUMBER, "Units expected at the start of the week."),
+)
+"""A row for each article and week of its plan: markdown_price_path."""
+REFRESHES = (
+    Column("country", TEXT, "ISO 3166, three letters.", key=True),
+    Column("week", DAY, "Monday of the week that is priced.", key=True),
+    Column("run_id", TEXT, "The run that wrote the rows.", key=True),
+    Column("launched_at", MOMENT, "When the run was launched; an older launch is refused."),
+    Column("articles", WHOLE, "Rows that were written."),
+    Column("previous_articles", WHOLE, "Rows that were there before."),
+    Column("total_expected_revenue", MONEY, "Sum of expected_revenue over the rows."),
+    Column("content_hash", TEXT, "SHA-256 of the rows, without run_id and predicted_at."),
+    Column("refreshed_at", MOMENT, "When the transaction wrote it."),
+)
+"""A receipt for each refresh of a country: markdown_refreshes."""
+
+ROW_COLUMNS = [column.name for column in RECOMMENDATIONS]
+PATH_COLUMNS = [column.name for column in PRICE_PATH]
