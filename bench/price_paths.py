@@ -17,13 +17,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from markdown_pricing.countries import read_countries
+from markdown_pricing.forecast import SHELF_SHARES, Demand, Forecast
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import read_rules
-from markdown_pricing.markdown.shelf import SHELF_SHARES
 from tests.markdown.seasons import WEEK, article, frames
-
-Demand = dict[str, np.ndarray]
 
 
 def demand_of(ladders: Ladders, random: np.random.Generator) -> Demand:
@@ -32,12 +30,12 @@ def demand_of(ladders: Ladders, random: np.random.Generator) -> Demand:
     weekly = ladders.season.stock / ladders.weeks * random.uniform(0.3, 1.0, count)
     elasticity = random.uniform(1.0, 3.0, count)[:, np.newaxis]
     at_rung = weekly[:, np.newaxis] * (ladders.prices / ladders.prices[:, :1]) ** -elasticity
-    return {
-        "units": np.repeat(at_rung[:, :, np.newaxis], ladders.weeks, axis=2),
-        "dispersion": random.uniform(0.1, 0.5, count),
-        "shelf": np.maximum(SHELF_SHARES, 0.01) ** random.uniform(0.05, 0.3, count)[:, np.newaxis],
-        "level_sd": np.tile(random.uniform(0.1, 0.6, count)[:, np.newaxis], ladders.weeks),
-    }
+    return Demand(
+        units=np.repeat(at_rung[:, :, np.newaxis], ladders.weeks, axis=2),
+        dispersion=random.uniform(0.1, 0.5, count),
+        shelf=np.maximum(SHELF_SHARES, 0.01) ** random.uniform(0.05, 0.3, count)[:, np.newaxis],
+        level_sd=np.tile(random.uniform(0.1, 0.6, count)[:, np.newaxis], ladders.weeks),
+    )
 
 
 def measure(articles: int, weeks: int, runs: int) -> None:
@@ -45,10 +43,10 @@ def measure(articles: int, weeks: int, runs: int) -> None:
     stock = random.integers(20, 3_000, articles)
     seasons = [article(stock=int(units), launch=-4, weeks_left=weeks) for units in stock]
     ladders = candidate_prices(*frames(seasons), read_countries()["DEU"], read_rules(), WEEK)
-    demand, seconds = demand_of(ladders, random), []
+    forecast, seconds = Forecast.fixed("bench", demand_of(ladders, random)), []
     for _ in range(runs):
         began = time.process_time()
-        found = plan(ladders, **demand)
+        found = plan(ladders, forecast)
         seconds.append(time.process_time() - began)
     middle = statistics.median(seconds)
     print("| articles | weeks | prices | marked down now | marked down later | CPU seconds | articles a second |")

@@ -40,16 +40,16 @@ from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, Twin, twin_of
 from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
-from markdown_pricing.demand.model import forecast, make_model
-from markdown_pricing.markdown.candidates import candidate_prices
+from markdown_pricing.demand.model import make_model
+from markdown_pricing.forecast import Forecast
+from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import read_rules
-from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.pricing import SEED
 from markdown_pricing.sample.families import FAMILIES
 
 LENT = ("+response", "+level", "+level+response")
-SMALL, TELLING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")
+SMALL, SHARING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")
 PLANNED_ARTICLES = 1_000
 HORIZONS = {"1": (0, 1), "2 to 4": (1, 4), "5 to 8": (4, 8), "9 to 12": (8, 12)}
 """Weeks ahead, from and to."""
@@ -62,7 +62,7 @@ def played(
     rows, first = [], {}
     for setting, one in played_in(settings, policies, read_rules(), workers):
         place = settings.index(setting), policies.index(one.policy)
-        rows.append((place, score(setting, one) | {"told": bool(setting.told_by)}))
+        rows.append((place, score(setting, one) | {"shared": bool(setting.sharing)}))
         if place[0] == 0 and len(one.forecasts):
             first[one.policy] = one.forecasts
     return pd.DataFrame([row for _, row in sorted(rows, key=lambda row: row[0])]), first
@@ -109,7 +109,7 @@ def foretold_and_true(twin: Twin, name: str) -> Iterator[tuple[str, str, float, 
     ladders = candidate_prices(articles, history, twin.country, read_rules(), twin.week)
     model = make_model(name)
     model.fit(history, twin.week, SEED)
-    expected = forecast(model, articles, history, twin.week, ladders.prices, ladders.weeks)
+    expected = model.forecast(articles, history, twin.week).at(ladders.prices, ladders.weeks).units
     true = twin.true_units(ladders)
     every, cut = np.arange(len(true)), np.abs(ladders.prices / ladders.prices[:, :1] - 0.7).argmin(axis=1)
     for price, rung in (("today's", np.zeros_like(cut)), ("30 % off", cut)):
@@ -127,18 +127,20 @@ def show_lending(settings: Sequence[Setting], model: str, workers: int) -> None:
 
 def show_shared(families: Sequence[str], model: str, seeds: Sequence[int], weeks: int, workers: int) -> None:
     countries = read_countries()
-    telling = tuple(countries[code] for code in TELLING)
+    others = tuple(countries[code] for code in SHARING)
     settings = [
-        Setting(family, countries[code], 30, weeks, seed, told_by=told)
+        Setting(family, countries[code], 30, weeks, seed, sharing=sharing)
         for family in families
         for code in SMALL
         for seed in seeds
-        for told in ((), telling)
+        for sharing in ((), others)
     ]
     scores, _ = played(settings, (model,), workers)
-    print(f"\n### {model}, told of {len(TELLING)} countries and not told: euros of 30 articles, small countries\n")
+    print(
+        f"\n### {model}, with and without what {len(SHARING)} countries share: euros of 30 articles, small countries\n"
+    )
     for which in ("revenue", "revenue_launched"):
-        table = scores.pivot(index=["family", "country", "seed"], columns="told", values=which)
+        table = scores.pivot(index=["family", "country", "seed"], columns="shared", values=which)
         gain = (table[True] - table[False]).groupby("country").mean()
         percent = (100 * (table[True] / table[False] - 1)).groupby("country").mean()
         print(as_markdown(pd.DataFrame({f"{which}: euros a market": gain, "%": percent})) + "\n")
@@ -156,19 +158,14 @@ def show_plan() -> None:
     model = LogLinear()
     model.fit(history, twin.week, 1)
     ladders = candidate_prices(many, past, twin.country, read_rules(), twin.week)
-    units = forecast(model, many, past, twin.week, ladders.prices, ladders.weeks)
-    answers = (
-        model.dispersion(many, past, twin.week),
-        model.shelf(many, past, twin.week, SHELF_SHARES),
-        model.level_sd(many, past, twin.week, ladders.weeks),
-    )
-    fastest = min(_seconds(ladders, units, *answers) for _ in range(5))
+    demand = model.forecast(many, past, twin.week).at(ladders.prices, ladders.weeks)
+    fastest = min(_seconds(ladders, Forecast.fixed("log_linear", demand)) for _ in range(5))
     print(f"\n### The plan alone\n\n{len(many)} articles, {ladders.weeks} weeks: {len(many) / fastest:,.0f} a second")
 
 
-def _seconds(*arguments: object) -> float:
+def _seconds(ladders: Ladders, forecast: Forecast) -> float:
     started = time.process_time()
-    plan(*arguments)  # type: ignore[arg-type]
+    plan(ladders, forecast)
     return time.process_time() - started
 
 

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing import pricing
-from markdown_pricing.demand.model import forecast
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.grocery import COUNTRY, deliver_grocery, grocery_table, units_of_snapshot
 
@@ -57,7 +56,7 @@ def foretold(snapshot: int, models: Sequence[str], peer: str | None) -> pd.DataF
     prices = sold.articles[["price"]].to_numpy(dtype=np.float64)
     for name in models:
         model = pricing.fit(sold, name)
-        found[name] = forecast(model, sold.articles, sold.history, week, prices, 1)[:, 0, 0]
+        found[name] = model.forecast(sold.articles, sold.history, week).at(prices, 1).units[:, 0, 0]
     if peer:
         found[PEER_NAME] = _by_mlforecast(table.to_pandas(), peer).loc[found.index]
     return found.astype(np.float64).assign(snapshot=snapshot)

@@ -16,8 +16,10 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from examples.running_rate import FEATURES, PRICE_CHANGE, RunningRate
-from markdown_pricing.demand.elsewhere import SharedDemand
+from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.pooling import fill_sold_out
+from markdown_pricing.demand.shared import SharedDemand
+from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import FloatArray
 
 LEAST_ROWS = 100
@@ -25,7 +27,7 @@ LARGEST_FACTOR = 20.0
 
 
 @dataclass
-class BoostedTrees:
+class BoostedTrees(DemandModel):
     """See the module; without trees, when there was too little to learn from, the running rate stands."""
 
     running: RunningRate = field(default_factory=RunningRate)
@@ -69,34 +71,23 @@ class BoostedTrees:
             return np.ones(len(x))
         return np.minimum(self.trees.predict(x), LARGEST_FACTOR)
 
-    def units(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
-    ) -> FloatArray:
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         """Falls with price: the rate does by LEAST_ELASTICITY, the trees by their constraint."""
         if articles.empty:
-            return np.zeros((*prices.shape, weeks))
-        x, rate = self.running.asked(articles, history, week, prices, weeks)
-        return (rate * self._factor(x)).reshape(len(articles), weeks, prices.shape[1]).swapaxes(1, 2)
+            return Forecast.of_no_articles("BoostedTrees")
+        known = self.running.now(articles, history)
 
-    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
-        return np.ones((len(articles), len(shares)))
+        def units(prices: FloatArray, weeks: int) -> FloatArray:
+            x, rate = self.running.asked(known, articles, week, prices, weeks)
+            return (rate * self._factor(x)).reshape(len(articles), weeks, prices.shape[1]).swapaxes(1, 2)
 
-    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
-        if articles.empty:
-            return np.zeros((0, weeks))
-        sd = self.running.level_sd(self.running.now(articles, history))
-        return np.repeat(sd[:, None], weeks, axis=1)
-
-    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
-        return np.full(len(articles), self.running.dispersion)
-
-    def elasticity(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
-    ) -> tuple[FloatArray, FloatArray] | None:
-        return None
-
-    def importance(self) -> dict[str, float]:
-        return {}
+        level_sd = self.running.level_sd(known)
+        return Forecast(
+            "BoostedTrees",
+            units,
+            dispersion=self.running.dispersion,
+            level_sd=lambda weeks: np.repeat(level_sd[:, None], weeks, axis=1),
+        )
 
     def to_bytes(self) -> bytes:
         """A line of JSON, then the trees: scikit-learn has no form of its own but pickle."""

@@ -21,9 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from examples.running_rate import CATEGORY, LEAST_ELASTICITY, PRICE_CHANGE, RunningRate
-from markdown_pricing.demand.elsewhere import SharedDemand
+from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.pooling import fill_sold_out
+from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.device import device_to_use
+from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import FloatArray
 
 LEAST_ROWS = 100
@@ -48,7 +50,7 @@ class Demand(nn.Module):
 
 
 @dataclass
-class NeuralNetwork:
+class NeuralNetwork(DemandModel):
     """See the module; without a network, when there was too little to learn from, the running rate stands.
 
     mean, scale : of each input, to centre and scale it by ; device : where it was trained
@@ -119,37 +121,26 @@ class NeuralNetwork:
             level, elasticity = self.network(torch.as_tensor(self._scaled(x)))
         return level.numpy(), elasticity.numpy()
 
-    def units(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
-    ) -> FloatArray:
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         """The networks are asked once for an article's week; its rungs differ by the elasticity alone."""
         if articles.empty:
-            return np.zeros((*prices.shape, weeks))
-        x, rate = self.running.asked(articles, history, week, prices[:, :1], weeks)
-        level, elasticity = self._answers(x)
-        first = rate * np.exp(level - elasticity * x[:, PRICE_CHANGE])
-        response, shape = elasticity.reshape(-1, 1, weeks) + LEAST_ELASTICITY, (len(articles), 1, weeks)
-        return first.reshape(shape) * np.exp(-response * np.log(prices / prices[:, :1])[:, :, None])
+            return Forecast.of_no_articles("NeuralNetwork")
+        known = self.running.now(articles, history)
 
-    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
-        return np.ones((len(articles), len(shares)))
+        def units(prices: FloatArray, weeks: int) -> FloatArray:
+            x, rate = self.running.asked(known, articles, week, prices[:, :1], weeks)
+            level, elasticity = self._answers(x)
+            first = rate * np.exp(level - elasticity * x[:, PRICE_CHANGE])
+            response, shape = elasticity.reshape(-1, 1, weeks) + LEAST_ELASTICITY, (len(articles), 1, weeks)
+            return first.reshape(shape) * np.exp(-response * np.log(prices / prices[:, :1])[:, :, None])
 
-    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
-        if articles.empty:
-            return np.zeros((0, weeks))
-        sd = self.running.level_sd(self.running.now(articles, history))
-        return np.repeat(sd[:, None], weeks, axis=1)
-
-    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
-        return np.full(len(articles), self.running.dispersion)
-
-    def elasticity(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
-    ) -> tuple[FloatArray, FloatArray] | None:
-        return None
-
-    def importance(self) -> dict[str, float]:
-        return {}
+        level_sd = self.running.level_sd(known)
+        return Forecast(
+            "NeuralNetwork",
+            units,
+            dispersion=self.running.dispersion,
+            level_sd=lambda weeks: np.repeat(level_sd[:, None], weeks, axis=1),
+        )
 
     def to_bytes(self) -> bytes:
         """Plain JSON: who loads a model need not trust who wrote it."""

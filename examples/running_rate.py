@@ -152,10 +152,10 @@ class RunningRate:
         return x, known.rate * np.exp(-LEAST_ELASTICITY * x[:, PRICE_CHANGE]), asked
 
     def asked(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
+        self, known: Decisions, articles: pd.DataFrame, week: date, prices: FloatArray, weeks: int
     ) -> tuple[FloatArray, FloatArray]:
         """Features (articles · weeks · rungs, FEATURES), rungs fastest, and the rate at each of these prices."""
-        known, count, rungs = self.now(articles, history), len(articles), prices.shape[1]
+        count, rungs = len(articles), prices.shape[1]
         row = np.repeat(np.arange(count), weeks * rungs)
         ahead = np.tile(np.repeat(np.arange(weeks), rungs), count)
         rung = np.tile(np.arange(rungs), count * weeks)

@@ -15,15 +15,15 @@ import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.countries import Country
-from markdown_pricing.demand.elsewhere import SharedDemand
-from markdown_pricing.demand.model import DemandModel, FitReport, evaluate, forecast, make_model
-from markdown_pricing.demand.shared import CountryDemand, learn_country, pool
+from markdown_pricing.demand.log_linear import learn_country
+from markdown_pricing.demand.model import DemandModel, make_model
+from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
 from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
-from markdown_pricing.markdown.recommendation import Recommendations, recommend
+from markdown_pricing.markdown.recommendation import Recommendations, Stamp, recommend
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.training_data.schema import check_training_data
 from markdown_pricing.training_data.stockouts import mark_stockouts
@@ -61,16 +61,11 @@ def fit(
     threads: int = 1,
     shared: SharedDemand | None = None,
 ) -> DemandModel:
-    """A model by name, fitted on all weeks before the snapshot, told what countries share; raises UnknownModel."""
+    """A model by name, fitted on all weeks before the snapshot and on what is shared; raises UnknownModel."""
     model = make_model(model_name)
-    told = None if shared is None else shared.told_to(country_week.country)
-    model.fit(country_week.history, country_week.week, seed, threads, told)
+    from_others = None if shared is None else shared.for_country(country_week.country)
+    model.fit(country_week.history, country_week.week, seed, threads, from_others)
     return model
-
-
-def report(country_week: CountryWeek, model_name: str, seed: int = SEED, threads: int = 1) -> FitReport:
-    """How well a model of that name foretold the last weeks, when it knew only what came before them."""
-    return evaluate(model_name, country_week.history, country_week.week, seed, threads)
 
 
 @dataclass(frozen=True)
@@ -127,7 +122,7 @@ def _learnt(
     """What one country contributes and of how many articles; or why it is left out; or why nobody can tell."""
     try:
         sold = CountryWeek.of(make_training_data(read(country), week, country), week, country)
-        return learn_country(sold.history, week, seed), int(sold.history["article_id"].nunique())
+        return learn_country(sold.history, seed), int(sold.history["article_id"].nunique())
     except TransientError as error:  # the base class, because not every error can be sent between processes
         return TransientError(str(error))
     except MemoryError:
@@ -146,8 +141,8 @@ def fit_or_step_down(
 ) -> Choice:
     """The country's model by name when it passes its checks, else the next simpler one; see demand/step_down.py."""
     sold = country_week
-    told = None if shared is None else shared.told_to(sold.country)
-    return choose(sold.history, sold.articles, sold.week, model_name, seed, threads, told, last_good)
+    from_others = None if shared is None else shared.for_country(sold.country)
+    return choose(sold.history, sold.articles, sold.week, model_name, seed, threads, from_others, last_good)
 
 
 def modelled_by(origin: Provenance, choice: Choice, seed: int, shared_demand: str) -> Provenance:
@@ -181,23 +176,8 @@ def price_articles(
 
     last_rows : what the country's last week recommended, to say what changed since; prices are the same without it
     """
-    articles, history = country_week.articles, country_week.history
-    ladders = candidate_prices(articles, history, country, book, country_week.week)
-    return recommend(
-        articles,
-        history,
-        country,
-        country_week.week,
-        book,
-        ladders,
-        units=forecast(model, articles, history, country_week.week, ladders.prices, ladders.weeks),
-        dispersion=model.dispersion(articles, history, country_week.week),
-        shelf=model.shelf(articles, history, country_week.week, SHELF_SHARES),
-        level_sd=model.level_sd(articles, history, country_week.week, ladders.weeks),
-        elasticity=model.elasticity(articles, history, country_week.week),
-        model_grade=origin.model_grade or OWN,
-        model_version=f"{origin.demand_model} {origin.version}",
-        run_id=run_id,
-        predicted_at=predicted_at,
-        last_rows=last_rows,
-    )
+    assortment = Assortment(country_week.week, country, country_week.articles, country_week.history, book)
+    ladders = candidate_prices(assortment.articles, assortment.history, country, book, assortment.week)
+    forecast = model.forecast(assortment.articles, assortment.history, assortment.week)
+    stamp = Stamp(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
+    return recommend(assortment, ladders, forecast, stamp, last_rows)

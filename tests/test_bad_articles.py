@@ -14,8 +14,9 @@ import pytest
 
 from markdown_pricing import pricing
 from markdown_pricing.countries import CENT_ENDINGS, Country
-from markdown_pricing.demand.model import compare, make_model, model_names
-from markdown_pricing.demand.shared import learn_country, pool
+from markdown_pricing.demand.log_linear import learn_country
+from markdown_pricing.demand.model import MODELS, compare, make_model
+from markdown_pricing.demand.shared import pool
 from markdown_pricing.demand.step_down import OWN, POOLED, RULE, Choice
 from markdown_pricing.erp.rows import country_rows
 from markdown_pricing.markdown.rules import RuleBook
@@ -187,7 +188,7 @@ def assert_is_a_price(row: Record, path: list[Record], snapshot: pd.Series) -> N
     assert len(path) == selling
 
 
-@pytest.fixture(scope="module", params=[*model_names(), "nothing learnt"])
+@pytest.fixture(scope="module", params=[*MODELS, "nothing learnt"])
 def odd_articles(
     request: pytest.FixtureRequest, country: pd.DataFrame, ordinary: pd.DataFrame
 ) -> tuple[pd.DataFrame, dict[str, Record], dict[str, list[Record]]]:
@@ -285,7 +286,7 @@ def test_five_articles_are_priced_by_what_the_countries_share(country):
     """Where it is at hand, it stands before the rule."""
     rows = few(5)(country).reset_index(drop=True)
     sold = country_week(rows)
-    shared = pool({code: learn_country(country_week(country).history, WEEK, 1) for code in ("AUT", "POL")})
+    shared = pool({code: learn_country(country_week(country).history, 1) for code in ("AUT", "POL")})
     choice = pricing.fit_or_step_down(sold, "gradient_boosting", shared=shared)
     assert choice.grade == POOLED, choice.why
     records, paths = priced(sold, choice)

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.model import DemandModel, forecast, make_model
-from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
+from markdown_pricing.demand.model import DemandModel, make_model
+from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.pricing import SEED, CountryWeek
 
 HORIZONS = (0, 1, 2, 3)
@@ -45,14 +45,12 @@ def _forecasts(
     # A week without a row gets today's price; it is not compared.
     asked = np.where(np.isnan(asked), articles[["price"]].to_numpy(dtype=np.float64), asked)
     falling = -np.sort(-asked, axis=1)
-    units = forecast(model, articles, history, origin, falling, len(HORIZONS))
-    dispersion = model.dispersion(articles, history, origin)
-    level_sd = model.level_sd(articles, history, origin, len(HORIZONS))
+    demand = model.forecast(articles, history, origin).at(falling, len(HORIZONS))
     frames = []
     for ahead in HORIZONS:
         rung = (falling == asked[:, [ahead]]).argmax(axis=1)
-        mean = units[np.arange(len(articles)), rung, ahead]
-        spread = with_level_unknown(dispersion, level_sd[:, ahead])
+        mean = demand.units[np.arange(len(articles)), rung, ahead]
+        dispersion = demand.dispersion_in(ahead)
         before = _at(all_rows, articles, origin, ahead - 1, "price")
         compared = pd.DataFrame(
             {
@@ -64,8 +62,8 @@ def _forecasts(
                 "actual": _at(all_rows, articles, origin, ahead, "units"),
                 "expected": mean,
                 "naive": articles["article_id"].map(last).fillna(0.0),
-                "q10": demand_quantile(0.1, mean, spread).astype(np.float64),
-                "q90": demand_quantile(0.9, mean, spread).astype(np.float64),
+                "q10": demand_quantile(0.1, mean, dispersion).astype(np.float64),
+                "q90": demand_quantile(0.9, mean, dispersion).astype(np.float64),
             }
         )
         whole = ~(_at(all_rows, articles, origin, ahead, "censored") > 0)

@@ -5,7 +5,7 @@ a country.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 
@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import Country
-from markdown_pricing.demand.elsewhere import SharedDemand
-from markdown_pricing.demand.model import FloatArray, forecast, make_model
-from markdown_pricing.demand.shared import learn_country, pool
+from markdown_pricing.demand.log_linear import learn_country
+from markdown_pricing.demand.model import make_model
+from markdown_pricing.demand.shared import SharedDemand, pool
+from markdown_pricing.forecast import SHELF_SHARES, Demand, FloatArray, Forecast
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.sales import demand_quantile, expected_sales, with_level_unknown
-from markdown_pricing.markdown.shelf import SHELF_SHARES
+from markdown_pricing.markdown.sales import demand_quantile, expected_sales
 from markdown_pricing.markdown.simulation import (
     TUNED_RULE,
     Decision,
@@ -107,54 +107,54 @@ NOTHING, ALL = Lent(), Lent(level=True, response=True)
 
 def planner(situation: Situation) -> Decision:
     """The plan on the true mean demand: what a perfect model would earn."""
-    twin, ladders = _twin(situation), situation.ladders()
-    return decision(ladders, twin.true_units(ladders), twin.true_dispersion(), twin.true_shelf())
+    return decision(situation.ladders(), _truth(situation))
 
 
 def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = None) -> Policy:
     """A demand model by name, fitted anew each week, and the plan on what it answers; UnknownModel when played."""
 
     def priced(situation: Situation) -> Decision:
-        articles, history, week = situation.articles, situation.history, situation.week
-        ladders = situation.ladders()
         model = make_model(name)
-        model.fit(history, week, SEED, shared=shared)
-        units = forecast(model, articles, history, week, ladders.prices, ladders.weeks)
-        shelf = model.shelf(articles, history, week, SHELF_SHARES)
-        dispersion = model.dispersion(articles, history, week)
-        level_sd = model.level_sd(articles, history, week, ladders.weeks)
+        model.fit(situation.history, situation.week, SEED, shared=shared)
+        forecast = model.forecast(situation.articles, situation.history, situation.week)
         if lent != NOTHING:
-            units = _lend(units, _twin(situation).true_units(ladders), lent)
-        if lent.level:
-            shelf, level_sd = _twin(situation).true_shelf(), np.zeros_like(level_sd)
-        return decision(ladders, units, dispersion, shelf, level_sd)
+            forecast = _lend(forecast, _truth(situation), lent, len(situation.articles))
+        return decision(situation.ladders(), forecast)
 
     return priced
 
 
-def _lend(units: FloatArray, truth: FloatArray, lent: Lent) -> FloatArray:
-    level, response = (truth if lent.level else units), (truth if lent.response else units)
-    relative = response / np.maximum(response[:, :1], LEAST_UNITS)
-    return np.asarray(level[:, :1] * relative)
+def _truth(situation: Situation) -> Forecast:
+    """What a perfect model would answer."""
+    twin = _twin(situation)
+    known = Demand(twin.true_units(situation.ladders()), twin.true_dispersion(), twin.true_shelf())
+    return Forecast.fixed(PLANNER, known)
 
 
-def decision(
-    ladders: Ladders,
-    units: FloatArray,
-    dispersion: FloatArray,
-    shelf: FloatArray | None,
-    level_sd: FloatArray | None = None,
-) -> Decision:
-    """This week of the best path, with what it is expected to sell; arguments as `plan` takes them."""
-    rung = plan(ladders, units, dispersion, shelf, level_sd).best.rungs[:, 0]
+def _lend(own: Forecast, truth: Forecast, lent: Lent, articles: int) -> Forecast:
+    def units(prices: FloatArray, weeks: int) -> FloatArray:
+        level, response = ((truth if known else own).units(prices, weeks) for known in (lent.level, lent.response))
+        relative = response / np.maximum(response[:, :1], LEAST_UNITS)
+        return np.asarray(level[:, :1] * relative)
+
+    if not lent.level:
+        return replace(own, units=units)
+    # All other models are planned for an unsure level, so this one is, too, on the same grids.
+    return replace(own, units=units, shelf=truth.shelf, level_sd=lambda weeks: np.zeros((articles, weeks)))
+
+
+def decision(ladders: Ladders, forecast: Forecast) -> Decision:
+    """This week of the best path, with what it is expected to sell; raises BrokenModel."""
+    own_plan = plan(ladders, forecast)
+    rung, demand = own_plan.best.rungs[:, 0], own_plan.demand
     every, stock = np.arange(len(rung)), ladders.season.stock
-    mean = np.where(ladders.season.weeks_left > 0, units[every, rung, 0], 0.0)
-    of_the_week = dispersion if level_sd is None else with_level_unknown(dispersion, level_sd[:, 0])
+    mean = np.where(ladders.season.weeks_left > 0, demand.units[every, rung, 0], 0.0)
+    low, high = (np.minimum(demand_quantile(share, mean, demand.dispersion_in(0)), stock) for share in (0.1, 0.9))
     return Decision(
         prices=ladders.prices[every, rung],
-        units=expected_sales(stock.astype(np.float64), mean, dispersion),
-        q10=np.minimum(demand_quantile(0.1, mean, of_the_week), stock).astype(np.float64),
-        q90=np.minimum(demand_quantile(0.9, mean, of_the_week), stock).astype(np.float64),
+        units=expected_sales(stock.astype(np.float64), mean, demand.dispersion),
+        q10=low.astype(np.float64),
+        q90=high.astype(np.float64),
     )
 
 
@@ -182,7 +182,7 @@ def policy_named(name: str, shared: SharedDemand | None = None) -> Policy:
 class Setting:
     """One simulated run: everything that its luck depends on.
 
-    told_by : the countries whose sales before the run the model is told of, as `shared_demand` does every week
+    sharing : the countries whose sales before the run the model learns from, too, as `shared_demand` does every week
     """
 
     family: str
@@ -190,7 +190,7 @@ class Setting:
     articles: int
     weeks: int
     seed: int
-    told_by: tuple[Country, ...] = ()
+    sharing: tuple[Country, ...] = ()
 
     @property
     def week(self) -> date:
@@ -217,11 +217,11 @@ def play_setting(setting: Setting, policy: str, book: RuleBook) -> Played:
 
 
 def shared_with(setting: Setting) -> SharedDemand | None:
-    """What the setting's country is told of the others, each as large as its size makes it; None: nothing."""
-    if not setting.told_by:
+    """What the other countries know together, each as large as its size makes it; None: nothing is shared."""
+    if not setting.sharing:
         return None
-    told = {}
-    for country in setting.told_by:
+    contributions = {}
+    for country in setting.sharing:
         market = sample_market(country, setting.week, None, setting.seed, family=family_named(setting.family))
-        told[country.code] = learn_country(Twin(market).frames()[1], setting.week, SEED)
-    return pool(told).told_to(setting.country.code)
+        contributions[country.code] = learn_country(Twin(market).frames()[1], SEED)
+    return pool(contributions).for_country(setting.country.code)

@@ -19,8 +19,8 @@ from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
 from markdown_pricing.countries import Countries, Country, read_countries
-from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import make_model
+from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError, UsageError

@@ -27,5 +27,5 @@ def calendar_terms(country: str, week: IntArray) -> FloatArray:
 def calendar_effect(effects: FloatArray, country: str, week: IntArray) -> FloatArray:
     """Log effect of each week, of the shape of `week`; week numbers."""
     weeks, place = np.unique(week, return_inverse=True)
-    of_weeks: FloatArray = calendar_terms(country, weeks) @ effects
-    return of_weeks[place].reshape(np.shape(week))
+    effect: FloatArray = calendar_terms(country, weeks) @ effects
+    return effect[place].reshape(np.shape(week))

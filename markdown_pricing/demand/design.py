@@ -222,8 +222,8 @@ def shelf(stock: FloatArray, stores: FloatArray) -> FloatArray:
 def codes_of(values: pd.Series, known: list[str]) -> IntArray:
     """Index into `known`; one past the last for a value never seen."""
     codes = pd.Index(known, dtype="str").get_indexer(values.astype("str"))
-    found: IntArray = np.where(codes < 0, len(known), codes).astype(np.int64)
-    return found
+    places: IntArray = np.where(codes < 0, len(known), codes).astype(np.int64)
+    return places
 
 
 def attribute_values(frame: pd.DataFrame, name: str, values: list[str] | None) -> FloatArray:

@@ -6,7 +6,7 @@ is no feature, so that the answer moves with price by the elasticity alone, howe
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Self
 
@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.demand.design import PRICE, Rows, attribute_values, dates_of
-from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import LARGEST_UPLIFT, Learnt, LogLinear, State
-from markdown_pricing.demand.model import most_important
+from markdown_pricing.demand.model import DemandModel, most_important
+from markdown_pricing.demand.shared import SharedDemand
+from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import (
     Age,
     FloatArray,
@@ -52,7 +53,7 @@ PARAMETERS: dict[str, Any] = {
 
 
 @dataclass
-class GradientBoosting:
+class GradientBoosting(DemandModel):
     """See the module; `trees` is None when there was nothing to learn from, and the log-linear forecast stands."""
 
     base: LogLinear = field(default_factory=LogLinear)
@@ -72,8 +73,8 @@ class GradientBoosting:
         rows, panel = learnt.rows, learnt.panel
         cell, ahead = (panel.row[origin], panel.column[origin]), panel.column[target] - panel.column[origin]
         columns = known_at(learnt.history, panel, rows, learnt.curve, learnt.level, origin)
-        columns |= self._of_the_article(learnt.history.iloc[origin])
-        columns |= _of_the_week(dates_of(learnt.history.iloc[target]), ahead)
+        columns |= self._article_columns(learnt.history.iloc[origin])
+        columns |= _week_columns(dates_of(learnt.history.iloc[target]), ahead)
         curve = self._curve_at(rows, target, ahead)
         life_share = Age.of(*dates_of(learnt.history)).life_share
         level, variance = learnt.level.at(cell, life_share[target], rows.terms[target, PRICE], ahead)
@@ -84,7 +85,7 @@ class GradientBoosting:
         data = lgb.Dataset(
             np.column_stack(list(columns.values())).astype(np.float32),
             label=demand,
-            weight=1.0 / (1.0 + self.base.spread[rows.category[target]] * foreseen),
+            weight=1.0 / (1.0 + self.base.dispersion[rows.category[target]] * foreseen),
             init_score=np.log(foreseen),
             feature_name=self.features,
             categorical_feature=self._categorical(),
@@ -101,7 +102,7 @@ class GradientBoosting:
         terms[ahead > 0, self.base.design.attribute_terms] = 0.0
         return self.base.curve(terms, category, rows.country, week) + self.base.luck(category, week)
 
-    def _of_the_article(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
+    def _article_columns(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
         attributes = self.base.design.attributes
         category = self.base.design.category_of(frame).astype(np.float64)
         return {"category": category} | {name: attribute_values(frame, name, attributes[name]) for name in attributes}
@@ -109,43 +110,30 @@ class GradientBoosting:
     def _categorical(self) -> list[str]:
         return ["category", *[name for name, values in self.base.design.attributes.items() if values is not None]]
 
-    def units(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
-    ) -> FloatArray:
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         if articles.empty:
-            return np.zeros((*prices.shape, weeks))
-        state = self.base.state(articles, history)
-        logs = self.base.ahead(articles, state, week, weeks) + self._correction(articles, state, weeks)
-        return self.base.at_prices(logs, state, prices)
+            return Forecast.of_no_articles(type(self).__name__)
+        state = self.base.state(articles, history, week)
+        known = self.base.forecast_from(
+            state, lambda weeks: self.base.ahead(state, weeks) + self._correction(state, weeks)
+        )
+        return replace(known, model=type(self).__name__)
 
-    def _correction(self, articles: pd.DataFrame, state: State, weeks: int) -> FloatArray:
+    def _correction(self, state: State, weeks: int) -> FloatArray:
         """What the trees add to the log of demand, (articles, weeks)."""
+        articles = state.articles
         if self.trees is None:
             return np.zeros((len(articles), weeks))
         columns = known_at(state.frame, state.panel, state.rows, state.curve, state.level, state.now)
-        columns |= self._of_the_article(articles)
+        columns |= self._article_columns(articles)
         row, ahead = np.repeat(np.arange(len(articles)), weeks), np.tile(np.arange(weeks), len(articles))
         week, launch, end = dates_of(articles.iloc[row])
         columns = {name: values[row] for name, values in columns.items()}
-        columns |= _of_the_week((week + ahead, launch, end), ahead)
+        columns |= _week_columns((week + ahead, launch, end), ahead)
         x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
         added = np.asarray(self.trees.predict(x, raw_score=True, num_threads=1)).reshape(len(articles), weeks)
         correction: FloatArray = np.clip(added, -LARGEST_CORRECTION, LARGEST_CORRECTION)
         return correction
-
-    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
-        return self.base.shelf(articles, history, week, shares)
-
-    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
-        return self.base.level_sd(articles, history, week, weeks)
-
-    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
-        return self.base.dispersion(articles, history, week)
-
-    def elasticity(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
-    ) -> tuple[FloatArray, FloatArray] | None:
-        return self.base.elasticity(articles, history, week)
 
     def importance(self) -> dict[str, float]:
         if self.trees is None:
@@ -211,7 +199,7 @@ def known_at(
     }
 
 
-def _of_the_week(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:
+def _week_columns(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:
     """What is known of a week to come, by its own date, the launch's and the end's."""
     week, launch, end = dates
     age = Age.of(week, launch, end)

@@ -20,6 +20,7 @@ from scipy.special import betaincc, gammaln
 
 from markdown_pricing.arrays import rows_of
 from markdown_pricing.demand.pooling import LOG_RANGE, fill_sold_out
+from markdown_pricing.forecast import with_level_unknown
 from markdown_pricing.training_data.features import FloatArray, IntArray
 
 BoolArray = NDArray[np.bool_]
@@ -49,7 +50,7 @@ class Sales:
     """What the filter reads, each (articles, weeks), NaN where an article has no row.
 
     curve : log of demand that the category expects of an article of level 0
-    life_share, price : the regressors of trend and response ; spread : (articles,) dispersion of demand
+    life_share, price : the regressors of trend and response ; dispersion : (articles,), of demand
     """
 
     units: FloatArray
@@ -58,9 +59,9 @@ class Sales:
     curve: FloatArray
     life_share: FloatArray
     price: FloatArray
-    spread: FloatArray
+    dispersion: FloatArray
 
-    def of(self, articles: IntArray) -> "Sales":
+    def part(self, articles: IntArray) -> "Sales":
         return rows_of(self, articles)
 
 
@@ -98,7 +99,7 @@ def follow_level(sales: Sales, guess: FloatArray, own: OwnEffects, guess_sd: Flo
 
 
 def likelihood(sales: Sales, guess: FloatArray, own: OwnEffects) -> float:
-    """Log of the chance of all sales, each as foretold the Monday before: what `own` effects are chosen by."""
+    """Log of the chance of all sales, each as foreseen the Monday before: what `own` effects are chosen by."""
     _, log_chance = _followed(sales, guess, own, None, keep=False)
     return log_chance
 
@@ -143,11 +144,11 @@ def _followed(
         variance = gain[:, 0] + gain[:, 1] * x + gain[:, 2] * p
         foreseen = sales.curve[seen, week] + before[:, 0] + before[:, 1] * x + before[:, 2] * p
         units, censored = np.maximum(sales.units[seen, week], 0.0), sales.censored[seen, week] > 0
-        spread = sales.spread[seen]
+        dispersion = sales.dispersion[seen]
         if not keep:
-            log_chance += _log_chance(units, censored, foreseen, variance, spread)
-        found, weight = _learnt_from(units, censored, foreseen, variance, spread)
-        mean[seen] = before + gain * ((found - foreseen) / variance)[:, np.newaxis]
+            log_chance += _log_chance(units, censored, foreseen, variance, dispersion)
+        log_mean, weight = _learnt_from(units, censored, foreseen, variance, dispersion)
+        mean[seen] = before + gain * ((log_mean - foreseen) / variance)[:, np.newaxis]
         outer = gain[:, _ROWS] * gain[:, _COLUMNS]
         covariance[seen] = known - outer / (variance + 1.0 / weight)[:, np.newaxis]
         covariance[:, 0] += own.walk_sd**2 * np.isfinite(sales.units[:, week])
@@ -168,7 +169,7 @@ def _gain(covariance: FloatArray, x: FloatArray, p: FloatArray) -> tuple[FloatAr
 
 
 def _learnt_from(
-    units: FloatArray, censored: BoolArray, foreseen: FloatArray, variance: FloatArray, spread: FloatArray
+    units: FloatArray, censored: BoolArray, foreseen: FloatArray, variance: FloatArray, dispersion: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Log of mean demand to be expected after a week's sales, and the information in them.
 
@@ -178,28 +179,21 @@ def _learnt_from(
     log_mean = foreseen
     for _ in range(NEWTON_STEPS):
         mu = np.exp(np.clip(log_mean, *LOG_RANGE))
-        demand, told = fill_sold_out(units, censored, mu, spread)
-        weight = mu / (1.0 + spread * mu)
+        demand, share = fill_sold_out(units, censored, mu, dispersion)
+        weight = mu / (1.0 + dispersion * mu)
         slope = weight * (demand - mu) / mu - (log_mean - foreseen) / variance
-        log_mean = log_mean + np.clip(slope / (told * weight + 1.0 / variance), -LARGEST_STEP, LARGEST_STEP)
+        log_mean = log_mean + np.clip(slope / (share * weight + 1.0 / variance), -LARGEST_STEP, LARGEST_STEP)
     mu = np.exp(np.clip(log_mean, *LOG_RANGE))
-    weight = told * mu / (1.0 + spread * mu)
-    third = -mu * (1.0 + spread * units) * (1.0 - spread * mu) / (1.0 + spread * mu) ** 3
+    weight = share * mu / (1.0 + dispersion * mu)
+    third = -mu * (1.0 + dispersion * units) * (1.0 - dispersion * mu) / (1.0 + dispersion * mu) ** 3
     to_the_mean = np.where(censored, 0.0, third / 2.0 / (weight + 1.0 / variance) ** 2)
     return log_mean + np.clip(to_the_mean, -LARGEST_LEAN, LARGEST_LEAN), weight
 
 
-def total_dispersion(spread: FloatArray, variance: FloatArray) -> FloatArray:
-    """Dispersion of demand whose mean is itself uncertain: relative variances as in a product of two factors."""
-    unsure = np.expm1(np.minimum(variance, 2.0))
-    total: FloatArray = spread + unsure * (1.0 + spread)
-    return total
-
-
 def _log_chance(
-    units: FloatArray, censored: BoolArray, foreseen: FloatArray, variance: FloatArray, spread: FloatArray
+    units: FloatArray, censored: BoolArray, foreseen: FloatArray, variance: FloatArray, dispersion: FloatArray
 ) -> float:
-    size = 1.0 / total_dispersion(spread, variance)
+    size = 1.0 / with_level_unknown(dispersion, variance)
     mu = np.exp(np.clip(foreseen + variance / 2.0, *LOG_RANGE))
     p = size / (size + mu)
     exact = gammaln(units + size) - gammaln(size) - gammaln(units + 1) + size * np.log(p) + units * np.log1p(-p)

@@ -7,6 +7,7 @@ expected, from a guess by attributes at launch on.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any, Self
@@ -20,6 +21,7 @@ from markdown_pricing.demand.design import (
     PRICE,
     SHAPE,
     SHELF,
+    TERMS,
     TO_A_CUT,
     Design,
     Rows,
@@ -27,9 +29,8 @@ from markdown_pricing.demand.design import (
     shelf,
     terms_of,
 )
-from markdown_pricing.demand.elsewhere import Quality, SharedDemand
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
-from markdown_pricing.demand.model import most_important
+from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.pooling import PooledFit, fit_pooled
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
@@ -39,6 +40,8 @@ from markdown_pricing.demand.response import (
     elasticities,
     pieces_of,
 )
+from markdown_pricing.demand.shared import CountryDemand, Quality, SharedDemand
+from markdown_pricing.forecast import SHELF_SHARES, Forecast
 from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel, week_of
 
 ELASTICITY_BOUNDS = (0.3, 6.0)
@@ -47,6 +50,8 @@ LARGEST_FIT_ROWS = 150_000
 """Of more rows, whole articles are drawn until about so many are left."""
 ARTICLES_TO_CHOOSE_BY = 400
 """How far articles deviate from their category is learnt from so many."""
+FORGOTTEN_WEEKS = 8
+"""An article that sold nowhere for so long is nobody's question any more."""
 NO_GUESS_SD = 1.5
 """Of an article's level, in logs, where no launch has taught what attributes say."""
 LARGEST_UPLIFT = 0.5
@@ -75,8 +80,13 @@ class Learnt:
 
 @dataclass(frozen=True)
 class State:
-    """Articles and their past in one frame; `now` are the rows to price, in the order asked."""
+    """What a forecast rests on: articles and their past in one frame, from `week` on.
 
+    now : the rows of `frame` to price, in the order of `articles`
+    """
+
+    articles: pd.DataFrame
+    week: date
     frame: pd.DataFrame
     panel: Panel
     rows: Rows
@@ -95,11 +105,11 @@ def _default_beta() -> FloatArray:
 
 
 @dataclass
-class LogLinear:
+class LogLinear(DemandModel):
     """See the module. Arrays by category end with the country's row, for a category never seen.
 
     beta : (categories + 1, terms) ; guess : (categories + 1, launch terms), log of the level by what is known at launch
-    calendar : log effects of the weeks of the year and of holidays ; spread : (categories + 1,), dispersion of demand
+    calendar : log effects of the weeks of the year and of holidays ; dispersion : (categories + 1,)
     week : (categories + 1, weeks), log effect of each past week from `first_week` on
     own : how far articles deviate from their category ; quality : what other countries know of an article
     """
@@ -111,10 +121,9 @@ class LogLinear:
     week: FloatArray = field(default_factory=lambda: np.zeros((1, 0)))
     first_week: int = 0
     guess: FloatArray = field(default_factory=lambda: np.zeros((1, Design().launch_terms)))
-    spread: FloatArray = field(default_factory=lambda: np.ones(1))
+    dispersion: FloatArray = field(default_factory=lambda: np.ones(1))
     own: OwnEffects = field(default_factory=OwnEffects)
     quality: Quality = field(default_factory=Quality)
-    _seen: tuple[pd.DataFrame, pd.DataFrame, State] | None = field(default=None, repr=False, compare=False)
 
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
@@ -123,7 +132,7 @@ class LogLinear:
 
     def learn(self, history: pd.DataFrame, seed: int, shared: SharedDemand | None = None) -> Learnt | None:
         """Fit; returns what the fit saw, for a model that builds on it, or None when there is nothing to learn from."""
-        self._seen, history = None, thinned(history, seed)
+        history = thinned(history, seed)
         if shared is not None:
             self._learn_from_others(shared)
         if history.empty or not (history["units"] > 0).any():
@@ -151,12 +160,12 @@ class LogLinear:
         self.elasticity_sd = np.append(np.sqrt(np.maximum(variance, 0.0)), self._unknown_elasticity_sd())
         self.calendar = fit.calendar
         self.week, self.first_week = np.vstack([fit.week, np.zeros_like(fit.week[:1])]), panel.first_week
-        self.spread = np.append(fit.dispersion, fit.dispersion.mean())
+        self.dispersion = np.append(fit.dispersion, fit.dispersion.mean())
         level_sd = self._learn_guess(panel, rows, fit)
         curve = self.curve(rows.terms, rows.category, rows.country, rows.week)
         sales, guess = self._sales(history, panel, rows, curve), self._guess(panel, rows)
         some = np.random.default_rng(seed).permutation(len(guess))[:ARTICLES_TO_CHOOSE_BY]
-        self.own = choose_own_effects(sales.of(some), guess[some], replace(self.own, level_sd=level_sd))
+        self.own = choose_own_effects(sales.part(some), guess[some], replace(self.own, level_sd=level_sd))
         level = follow_level(sales, guess, self.own)
         return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs)
 
@@ -168,8 +177,8 @@ class LogLinear:
         """Demand falls with the stock and with the price: what is added to a piece is said by its deviation."""
         self.beta[:, SHELF] = np.clip(self.beta[:, SHELF], *SHELF_BOUNDS)
         self.beta[:, NOVELTY] = np.clip(self.beta[:, NOVELTY], *NOVELTY_BOUNDS)
-        found = elasticities(self.beta[:, PRICE], self.beta[:, SHAPE])
-        self.beta[:, SHAPE][:, 1:] += np.clip(found, LEAST_SLOPE, MOST_SLOPE) - found
+        slopes = elasticities(self.beta[:, PRICE], self.beta[:, SHAPE])
+        self.beta[:, SHAPE][:, 1:] += np.clip(slopes, LEAST_SLOPE, MOST_SLOPE) - slopes
 
     def _learn_from_others(self, shared: SharedDemand) -> None:
         """What stands where the country's own sales say nothing."""
@@ -180,7 +189,8 @@ class LogLinear:
         self._bound()
         count = len(self.beta)
         self.elasticity_sd = np.tile(self._unknown_elasticity_sd(), count)
-        self.guess, self.spread = np.tile(self.guess[-1], (count, 1)), np.tile(self.spread[-1], count)
+        self.guess = np.tile(self.guess[-1], (count, 1))
+        self.dispersion = np.tile(self.dispersion[-1], count)
         self.week = np.zeros((count, 0))
 
     def _learn_guess(self, panel: Panel, rows: Rows, fit: PooledFit) -> float:
@@ -204,8 +214,8 @@ class LogLinear:
 
     def curve(self, terms: FloatArray, category: IntArray, country: str, week: IntArray) -> FloatArray:
         """Log of demand relative to the article's level; terms (…, terms), category and week number (…)."""
-        of_category: FloatArray = (terms * self.beta[category]).sum(axis=-1)
-        return of_category + calendar_effect(self.calendar, country, week)
+        category_curve: FloatArray = (terms * self.beta[category]).sum(axis=-1)
+        return category_curve + calendar_effect(self.calendar, country, week)
 
     def luck(self, category: IntArray, week: IntArray) -> FloatArray:
         """Log effect of each row's own week beyond the calendar's, 0 for weeks that the fit has not seen."""
@@ -224,7 +234,7 @@ class LogLinear:
             curve=panel.grid(curve + self.luck(rows.category, week)),
             life_share=panel.grid(Age.of(week, launch, end).life_share),
             price=panel.grid(rows.terms[:, PRICE]),
-            spread=self.spread[panel.first(rows.category)],
+            dispersion=self.dispersion[panel.first(rows.category)],
         )
 
     def _guess(self, panel: Panel, rows: Rows) -> FloatArray:
@@ -232,10 +242,8 @@ class LogLinear:
         guess: FloatArray = np.clip((rows.launch * self.guess[rows.category]).sum(axis=1), -6.0, 12.0)
         return np.asarray(panel.first(guess), dtype=np.float64)
 
-    def state(self, articles: pd.DataFrame, history: pd.DataFrame) -> State:
-        """What is known of `articles` on the decision day; the last answer is kept, as all others rest on it."""
-        if self._seen is not None and self._seen[0] is articles and self._seen[1] is history:
-            return self._seen[2]
+    def state(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> State:
+        """What is known of `articles`, at least one, on the Monday of `week`."""
         past = history[history["article_id"].isin(articles["article_id"])]
         asked = articles.assign(units=np.nan)
         frame = (pd.concat([past, asked]) if len(past) else asked).reset_index(drop=True)
@@ -243,33 +251,41 @@ class LogLinear:
         rows = Rows.of(frame, panel, self.design)
         curve = self.curve(rows.terms, rows.category, rows.country, rows.week)
         level = self.levels(frame, panel, rows, curve)
-        state = State(frame, panel, rows, curve, level, np.arange(len(frame) - len(articles), len(frame)))
-        self._seen = articles, history, state
-        return state
+        now = np.arange(len(frame) - len(articles), len(frame))
+        return State(articles, week, frame, panel, rows, curve, level, now)
 
     def levels(self, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray) -> Level:
         """Each article's level before each week, from what its attributes and other countries say of it on."""
-        told, precision = self.quality.of(panel.article_ids)
+        seen_abroad, precision = self.quality.look_up(panel.article_ids)
         alone = self.own.level_sd**-2.0
-        guess = self._guess(panel, rows) + told * precision / (alone + precision)
+        guess = self._guess(panel, rows) + seen_abroad * precision / (alone + precision)
         return follow_level(self._sales(frame, panel, rows, curve), guess, self.own, (alone + precision) ** -0.5)
 
-    def units(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
-    ) -> FloatArray:
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         if articles.empty:
-            return np.zeros((*prices.shape, weeks))
-        state = self.state(articles, history)
-        return self.at_prices(self.ahead(articles, state, week, weeks), state, prices)
+            return Forecast.of_no_articles(type(self).__name__)
+        state = self.state(articles, history, week)
+        return self.forecast_from(state, lambda weeks: self.ahead(state, weeks))
 
-    def ahead(self, articles: pd.DataFrame, state: State, week: date, weeks: int) -> FloatArray:
+    def forecast_from(self, state: State, logs: Callable[[int], FloatArray]) -> Forecast:
+        """`logs` answer for so many weeks the log of mean demand at the first price, (articles, weeks)."""
+        return Forecast(
+            type(self).__name__,
+            units=lambda prices, weeks: self.at_prices(logs(weeks), state, prices),
+            dispersion=self.dispersion[self.design.category_of(state.articles)],
+            shelf=self._shelf(state),
+            level_sd=lambda weeks: self._level_sd(state, weeks),
+            elasticity=self._elasticity(state),
+        )
+
+    def ahead(self, state: State, weeks: int) -> FloatArray:
         """Log of mean demand at the first price and on shelves as full as today's, (articles, weeks).
 
         Attributes are known for the first week alone.
         """
-        _, launch, end = (numbers[:, None] for numbers in dates_of(articles))
+        _, launch, end = (numbers[:, None] for numbers in dates_of(state.articles))
         rows, now = state.rows, state.now
-        target = np.broadcast_to(week_of(week) + np.arange(weeks), (len(articles), weeks))
+        target = np.broadcast_to(week_of(state.week) + np.arange(weeks), (len(now), weeks))
         attributes = np.zeros((*target.shape, len(self.design.scale)))
         attributes[:, 0] = rows.terms[now, self.design.attribute_terms]
         on_shelf = rows.terms[now, SHELF]
@@ -277,18 +293,16 @@ class LogLinear:
         nothing = np.zeros(target.shape)
         terms = terms_of(nothing, nothing, on_shelf, target, launch, end, attributes)
         curve = self.curve(terms, rows.category[now][:, None], rows.country, target)
-        level, variance = self._deviation(articles, state, week, weeks, np.zeros((len(articles), 1)))
+        level, variance = self._deviation(state, weeks, np.zeros((len(now), 1)))
         # exp of a mean log is a median: half the variance raises it to the mean of a log-normal.
         ahead: FloatArray = curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT)
         return ahead
 
-    def _deviation(
-        self, articles: pd.DataFrame, state: State, week: date, weeks: int, price: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def _deviation(self, state: State, weeks: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of each article's own effects in the weeks to come, (articles, weeks)."""
-        _, launch, end = (numbers[:, None] for numbers in dates_of(articles))
+        _, launch, end = (numbers[:, None] for numbers in dates_of(state.articles))
         ahead = np.arange(weeks)
-        life_share = Age.of(week_of(week) + ahead, launch, end).life_share
+        life_share = Age.of(week_of(state.week) + ahead, launch, end).life_share
         return state.level.at(state.cell, life_share, price, ahead)
 
     def at_prices(self, logs: FloatArray, state: State, prices: FloatArray) -> FloatArray:
@@ -309,8 +323,8 @@ class LogLinear:
     def _elasticities(self, state: State) -> FloatArray:
         """Each article's own on each piece of the response, (articles, PIECES)."""
         beta, own = self.beta[state.rows.category[state.now]], state.level.mean[state.cell][:, 2]
-        found: FloatArray = elasticities(beta[:, PRICE] + own, beta[:, SHAPE])
-        return np.clip(found, LEAST_SLOPE, MOST_SLOPE)
+        slopes: FloatArray = elasticities(beta[:, PRICE] + own, beta[:, SHAPE])
+        return np.clip(slopes, LEAST_SLOPE, MOST_SLOPE)
 
     def _elasticity(self, state: State) -> tuple[FloatArray, FloatArray]:
         """What a markdown by 30 % of today's price answers to, and its standard error."""
@@ -320,31 +334,18 @@ class LogLinear:
         covariance = state.level.covariance[state.cell]
         return elasticity, np.sqrt(covariance[:, 5] + self.elasticity_sd[state.rows.category[state.now]] ** 2)
 
-    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
-        if articles.empty:
-            return np.ones((0, len(shares)))
-        state = self.state(articles, history)
+    def _shelf(self, state: State) -> FloatArray:
+        """Demand relative to today's at SHELF_SHARES of today's stock, (articles, 33)."""
         stores, now = state.rows.first_stores[state.now][:, None], state.rows.terms[state.now, SHELF][:, None]
-        left = shelf(state.rows.stock[state.now][:, None] * shares, stores)
+        left = shelf(state.rows.stock[state.now][:, None] * SHELF_SHARES, stores)
         strength = self.beta[state.rows.category[state.now], SHELF]
         relative: FloatArray = np.exp((np.minimum(left - now, 0.0) * strength[:, None]).sum(axis=-1))
         return relative
 
-    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
-        if articles.empty:
-            return np.zeros((0, weeks))
-        state = self.state(articles, history)
+    def _level_sd(self, state: State, weeks: int) -> FloatArray:
         price = state.rows.terms[state.now, PRICE][:, None]
-        sd: FloatArray = np.sqrt(self._deviation(articles, state, week, weeks, price)[1])
+        sd: FloatArray = np.sqrt(self._deviation(state, weeks, price)[1])
         return sd
-
-    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
-        return self.spread[self.design.category_of(articles)]
-
-    def elasticity(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
-    ) -> tuple[FloatArray, FloatArray] | None:
-        return (np.zeros(0), np.zeros(0)) if articles.empty else self._elasticity(self.state(articles, history))
 
     def importance(self) -> dict[str, float]:
         return most_important(dict(zip(self.design.term_names, np.abs(self.beta).mean(axis=0).tolist(), strict=True)))
@@ -370,7 +371,7 @@ class LogLinear:
         )
 
 
-_ARRAYS = ("beta", "elasticity_sd", "calendar", "week", "guess", "spread")
+_ARRAYS = ("beta", "elasticity_sd", "calendar", "week", "guess", "dispersion")
 
 
 def thinned(history: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -380,3 +381,29 @@ def thinned(history: pd.DataFrame, seed: int) -> pd.DataFrame:
     codes, ids = pd.factorize(history["article_id"], sort=True)
     drawn = np.random.default_rng(seed).random(len(ids)) < LARGEST_FIT_ROWS / len(history)
     return history[drawn[codes]].reset_index(drop=True)
+
+
+def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
+    """What a country's sales say, priors taken out; of no sales at all: nothing."""
+    model = LogLinear()
+    learnt = model.learn(history, seed)
+    if learnt is None:
+        empty = np.zeros((0, len(TERMS), len(TERMS)))
+        return CountryDemand((), empty, empty[..., 0], OwnEffects(), Quality())
+    terms = slice(len(TERMS))
+    mean, variance = learnt.level.mean[:, -1, 0], learnt.level.covariance[:, -1, 0]
+    prior = 1.0 / model.own.level_sd**2
+    # The posterior less the prior is what the sales alone say.
+    precision = np.maximum(1.0 / variance - prior, 0.0)
+    guess = learnt.guess
+    said = np.where(precision > 0, (mean - guess) / (variance * np.maximum(precision, 1e-9)), 0.0)
+    last = learnt.panel.last(learnt.panel.column)
+    use = (precision > 0) & (last >= learnt.panel.weeks - FORGOTTEN_WEEKS)
+    ids = tuple(str(article) for article in learnt.panel.article_ids[use])
+    return CountryDemand(
+        tuple(model.design.categories),
+        learnt.gram[:, terms, terms],
+        learnt.rhs[:, terms],
+        model.own,
+        Quality(ids, said[use], precision[use]),
+    )

@@ -17,7 +17,9 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.model import most_important
+from markdown_pricing.demand.model import DemandModel, most_important
+from markdown_pricing.demand.shared import SharedDemand
+from markdown_pricing.forecast import SHELF_SHARES, Forecast
 from markdown_pricing.training_data.features import (
     Age,
     FloatArray,
@@ -59,7 +61,7 @@ LEAST_DISPERSION, MOST_DISPERSION, USUAL_DISPERSION = 0.02, 3.0, 0.3
 
 
 @dataclass
-class PlainBoosting:
+class PlainBoosting(DemandModel):
     """See the module; `trees` is None when there was nothing to learn from, and every answer is the mean sale.
 
     values : the known values of `category` and of each attribute that is text
@@ -68,11 +70,13 @@ class PlainBoosting:
     trees: lgb.Booster | None = None
     features: list[str] = field(default_factory=list)
     values: dict[str, list[str]] = field(default_factory=dict)
-    spread: float = USUAL_DISPERSION
+    dispersion: float = USUAL_DISPERSION
     usual: float = 0.0
 
-    def fit(self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: object = None) -> None:
-        self.trees, self.features, self.spread = None, [], USUAL_DISPERSION
+    def fit(
+        self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+    ) -> None:
+        self.trees, self.features, self.dispersion = None, [], USUAL_DISPERSION
         self.values = _known_values(history)
         offered = history["stock"].to_numpy(dtype=np.float64) > 0
         units = np.maximum(history["units"].to_numpy(dtype=np.float64), 0.0)
@@ -84,8 +88,8 @@ class PlainBoosting:
         if len(target) < 4 * int(PARAMETERS["min_data_in_leaf"]):
             return
         columns = _known_at(history, panel, origin)
-        columns |= self._of_the_article(history.iloc[origin])
-        columns |= _of_the_week(
+        columns |= self._article_columns(history.iloc[origin])
+        columns |= _week_columns(
             history.iloc[target], week_number(history["week"].iloc[target]), panel.column[target] - panel.column[origin]
         )
         columns[PRICE] = _log_ratio(history.iloc[target]["price"], history.iloc[target]["list_price"])
@@ -102,23 +106,33 @@ class PlainBoosting:
         near = panel.column[target] == panel.column[origin]
         mean = np.exp(rate[near] + np.asarray(self.trees.predict(x[near], raw_score=True, num_threads=1)))
         excess = ((y[near] - mean) ** 2 - mean).sum() / max((mean**2).sum(), 1e-9)
-        self.spread = float(np.clip(excess, LEAST_DISPERSION, MOST_DISPERSION))
+        self.dispersion = float(np.clip(excess, LEAST_DISPERSION, MOST_DISPERSION))
 
-    def units(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date, prices: FloatArray, weeks: int
-    ) -> FloatArray:
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
+        # No effect of the stock and no doubt of the level, said in full: the plan then takes the same grids as for the
+        # other models, and what differs between them is the demand alone.
+        count = len(articles)
+        return Forecast(
+            type(self).__name__,
+            units=lambda prices, weeks: self._units(articles, history, prices, weeks),
+            dispersion=self.dispersion,
+            shelf=np.ones((count, len(SHELF_SHARES))),
+            level_sd=lambda weeks: np.zeros((count, weeks)),
+        )
+
+    def _units(self, articles: pd.DataFrame, history: pd.DataFrame, prices: FloatArray, weeks: int) -> FloatArray:
         if self.trees is None or articles.empty:
             return np.full((*prices.shape, weeks), self.usual)
         past = history[history["article_id"].isin(articles["article_id"])]
         frame = pd.concat([past, articles])
         panel = Panel.of(frame)
-        now = _known_at(frame, panel, np.arange(len(past), len(frame))) | self._of_the_article(articles)
+        now = _known_at(frame, panel, np.arange(len(past), len(frame))) | self._article_columns(articles)
         rungs = prices.shape[1]
         row = np.repeat(np.arange(len(articles)), weeks)
         ahead = np.tile(np.arange(weeks), len(articles))
         asked = articles.iloc[row]
         columns = {name: values[row] for name, values in now.items()}
-        columns |= _of_the_week(asked, week_number(asked["week"]) + ahead, ahead)
+        columns |= _week_columns(asked, week_number(asked["week"]) + ahead, ahead)
         columns |= {PRICE: np.zeros(len(row)), CHANGE: np.zeros(len(row))}
         x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
         x = np.repeat(x[:, np.newaxis], rungs, axis=1)
@@ -135,20 +149,6 @@ class PlainBoosting:
         rate: FloatArray = np.log(np.maximum(np.where(np.isnan(mean_4), self.usual, mean_4), LEAST_RATE))
         return rate
 
-    def shelf(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, shares: FloatArray) -> FloatArray:
-        return np.ones((len(articles), len(shares)))
-
-    def level_sd(self, articles: pd.DataFrame, history: pd.DataFrame, week: date, weeks: int) -> FloatArray:
-        return np.zeros((len(articles), weeks))
-
-    def dispersion(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
-        return np.full(len(articles), self.spread)
-
-    def elasticity(
-        self, articles: pd.DataFrame, history: pd.DataFrame, week: date
-    ) -> tuple[FloatArray, FloatArray] | None:
-        return None
-
     def importance(self) -> dict[str, float]:
         if self.trees is None:
             return {}
@@ -157,16 +157,16 @@ class PlainBoosting:
 
     def to_bytes(self) -> bytes:
         trees = None if self.trees is None else self.trees.model_to_string()
-        kept = {"features": self.features, "values": self.values, "spread": self.spread, "usual": self.usual}
+        kept = {"features": self.features, "values": self.values, "dispersion": self.dispersion, "usual": self.usual}
         return json.dumps({"trees": trees, **kept}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         saved = json.loads(data)
         trees = None if saved["trees"] is None else lgb.Booster(model_str=saved["trees"])
-        return cls(trees, saved["features"], saved["values"], saved["spread"], saved["usual"])
+        return cls(trees, saved["features"], saved["values"], saved["dispersion"], saved["usual"])
 
-    def _of_the_article(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
+    def _article_columns(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
         """Codes of the article's category and attributes, NaN for a value never seen."""
         return {name: _codes(frame, name, known) for name, known in self.values.items()}
 
@@ -224,7 +224,7 @@ def _known_at(frame: pd.DataFrame, panel: Panel, at: IntArray) -> dict[str, Floa
     }
 
 
-def _of_the_week(frame: pd.DataFrame, week: IntArray, ahead: IntArray) -> dict[str, FloatArray]:
+def _week_columns(frame: pd.DataFrame, week: IntArray, ahead: IntArray) -> dict[str, FloatArray]:
     age = Age.of(week, week_number(frame["launch_week"]), week_number(frame["end_week"]))
     season = season_terms(week, harmonics=1)
     return {

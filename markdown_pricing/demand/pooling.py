@@ -37,8 +37,8 @@ WEEK_WEIGHT = 150.0
 """The same for the luck of a category's week: a spread of about 0.08 in logs."""
 COUNTRY_LEVEL_SD, LEVEL_SD = 5.0, 1.0
 """Of the mean level of a country and, around it, of a category: next to nothing is known of either."""
-LEAST_TOLD = 0.02
-"""By a week that was sure to sell out, so that a step is never divided by nothing."""
+LEAST_SHARE = 0.02
+"""Told of its mean by a week that was sure to sell out, so that a step is never divided by nothing."""
 LOG_RANGE = (-12.0, 14.0)
 DISPERSION_BOUNDS = (0.02, 4.0)
 
@@ -56,8 +56,8 @@ class Prior:
 
     def with_mean_level(self, mean: float) -> "Prior":
         """One more term, the mean of the articles' levels."""
-        of_terms = np.insert(self.mean, self.mean.shape[-1], mean, axis=-1)
-        return Prior(of_terms, np.append(self.country_sd, COUNTRY_LEVEL_SD), np.append(self.category_sd, LEVEL_SD))
+        means = np.insert(self.mean, self.mean.shape[-1], mean, axis=-1)
+        return Prior(means, np.append(self.country_sd, COUNTRY_LEVEL_SD), np.append(self.category_sd, LEVEL_SD))
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ class PooledFit:
 
 @dataclass(frozen=True)
 class _Effects:
-    """What the fit looks for: of_articles (articles,), of_terms (categories, terms), of_weeks (categories, weeks)."""
+    """What the fit looks for: articles (articles,), terms (categories, terms), weeks (categories, weeks)."""
 
-    of_articles: FloatArray
-    of_terms: FloatArray
-    of_weeks: FloatArray
+    articles: FloatArray
+    terms: FloatArray
+    weeks: FloatArray
 
-    def toward(self, found: Self) -> Self:
-        moved = [old + np.clip(new - old, -LARGEST_STEP, LARGEST_STEP) for old, new in self._beside(found)]
+    def toward(self, solution: Self) -> Self:
+        moved = [old + np.clip(new - old, -LARGEST_STEP, LARGEST_STEP) for old, new in self._beside(solution)]
         return type(self)(*moved)
 
     def distance(self, other: Self) -> float:
@@ -122,8 +122,8 @@ class _Rows:
     def times(self, effects: _Effects) -> FloatArray:
         """Log of demand at an article's level of 0, (rows,)."""
         each = [
-            self.x[part] @ of_terms + of_weeks[self.week[part]]
-            for part, of_terms, of_weeks in zip(self.parts, effects.of_terms, effects.of_weeks, strict=True)
+            self.x[part] @ terms + weeks[self.week[part]]
+            for part, terms, weeks in zip(self.parts, effects.terms, effects.weeks, strict=True)
         ]
         return np.concatenate(each)
 
@@ -165,34 +165,34 @@ def fit_pooled(
     )
     dispersion = np.full(categories, 0.5)
     for _ in range(MOST_STEPS):
-        log_mean = effects.of_articles[article] + rows.times(effects)
+        log_mean = effects.articles[article] + rows.times(effects)
         mu = np.exp(np.clip(log_mean, *LOG_RANGE))
-        demand, told = fill_sold_out(units, censored, mu, dispersion[category])
-        w = in_stock * told * mu / (1.0 + dispersion[category] * mu)
-        z = log_mean + (demand - mu) / mu / told
+        demand, share = fill_sold_out(units, censored, mu, dispersion[category])
+        w = in_stock * share * mu / (1.0 + dispersion[category] * mu)
+        z = log_mean + (demand - mu) / mu / share
         gram, rhs = _moments(rows, w, z, len(calendar))
         country, by_category, covariance = _shrunk(gram, rhs, prior, calendar)
-        found = _Effects(effects.of_articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
+        solution = _Effects(effects.articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
         information = np.bincount(article, w, articles).astype(np.float64)
-        left = np.bincount(article, w * (z - rows.times(found)), articles)
-        found = replace(found, of_articles=left / (information + ARTICLE_WEIGHT))
-        before, effects = effects, effects.toward(found)
+        left = np.bincount(article, w * (z - rows.times(solution)), articles)
+        solution = replace(solution, articles=left / (information + ARTICLE_WEIGHT))
+        before, effects = effects, effects.toward(solution)
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
         if effects.distance(before) < SMALL_STEP:
             break
-    of_calendar = country[terms + 1 : -len(calendar)]
+    calendar_effects = country[terms + 1 : -len(calendar)]
     as_asked = np.argsort(order)
     return PooledFit(
         country=country[:terms],
-        by_category=effects.of_terms[:, :terms],
+        by_category=effects.terms[:, :terms],
         covariance=covariance[:, :terms, :terms],
-        level=effects.of_articles + effects.of_terms[home, terms],
+        level=effects.articles + effects.terms[home, terms],
         information=information,
-        calendar=of_calendar,
-        week=effects.of_weeks - calendar @ of_calendar,
+        calendar=calendar_effects,
+        week=effects.weeks - calendar @ calendar_effects,
         dispersion=dispersion,
         gram=gram[:, :terms, :terms],
-        rhs=rhs[:, :terms] - (gram[:, :terms, terms + 1 :] @ effects.of_weeks[..., np.newaxis])[..., 0],
+        rhs=rhs[:, :terms] - (gram[:, :terms, terms + 1 :] @ effects.weeks[..., np.newaxis])[..., 0],
         demand=demand[as_asked],
         fitted=mu[as_asked],
     )
@@ -207,17 +207,17 @@ def fill_sold_out(
     returns demand, and what a row tells of its mean as a share of what a count tells: of a week that sold out the
     chance that it had not
     """
-    demand, told = np.maximum(units, 0.0), np.ones(len(units))
+    demand, share = np.maximum(units, 0.0), np.ones(len(units))
     if not censored.any():
-        return demand, told
+        return demand, share
     sold, mu, size = demand[censored], np.maximum(mean[censored], 1e-6), 1.0 / dispersion[censored]
     p = size / (size + mu)
     reached = _at_least(sold, size, p)
     tail = mu * _at_least(sold - 1, size + 1, p) / np.maximum(reached, 1e-12)
     # Far in the tail both probabilities vanish; demand is then little above what was sold.
     demand[censored] = np.where(reached > 1e-9, np.maximum(tail, sold), sold * (1.0 + dispersion[censored]))
-    told[censored] = np.maximum(1.0 - reached, LEAST_TOLD)
-    return demand, told
+    share[censored] = np.maximum(1.0 - reached, LEAST_SHARE)
+    return demand, share
 
 
 def _at_least(units: FloatArray, size: FloatArray, p: FloatArray) -> FloatArray:
@@ -252,11 +252,11 @@ def _moments(rows: _Rows, w: FloatArray, z: FloatArray, weeks: int) -> tuple[Flo
         left[terms:, :terms], left[:terms, terms:] = by_week, by_week.T
         left[terms:, terms:] = np.diag(np.bincount(week, weight, weeks))
         right[:terms], right[terms:] = weighted @ x, np.bincount(week, weighted, weeks)
-        of_terms = csr_array((weight, (article, every)), (count, len(week))) @ x
-        of_weeks = np.bincount(article * weeks + week, weight, count * weeks).reshape(count, weeks)
-        of_article = np.hstack([of_terms, of_weeks])
-        taken = of_article / (of_weeks.sum(axis=1) + ARTICLE_WEIGHT)[:, np.newaxis]
-        left -= of_article.T @ taken
+        term_sums = csr_array((weight, (article, every)), (count, len(week))) @ x
+        week_sums = np.bincount(article * weeks + week, weight, count * weeks).reshape(count, weeks)
+        article_sums = np.hstack([term_sums, week_sums])
+        taken = article_sums / (week_sums.sum(axis=1) + ARTICLE_WEIGHT)[:, np.newaxis]
+        left -= article_sums.T @ taken
         right -= np.bincount(article, weighted, count) @ taken
     return gram, rhs
 
@@ -275,16 +275,18 @@ def _shrunk(
     mean[:, :terms], mean[:, terms:] = prior.mean, calendar @ PRIORS[:, 0]
     own_precision = np.append(prior.category_sd**-2.0, np.full(weeks, WEEK_WEIGHT))
     country_precision = np.concatenate([prior.country_sd, PRIORS[:, 1], np.full(weeks, LUCK_SD)]) ** -2.0
-    of_country = np.zeros((terms + weeks, terms + calendar_terms + weeks))
-    of_country[:terms, :terms] = np.eye(terms)
-    of_country[terms:, terms:] = np.hstack([calendar, np.eye(weeks)])
+    country_design = np.zeros((terms + weeks, terms + calendar_terms + weeks))
+    country_design[:terms, :terms] = np.eye(terms)
+    country_design[terms:, terms:] = np.hstack([calendar, np.eye(weeks)])
     rhs = rhs - (gram @ mean[..., np.newaxis])[..., 0]
     inverse = np.asarray(np.linalg.inv(gram + np.diag(own_precision)), dtype=np.float64)
     kept = gram @ inverse
     left = (gram - kept @ gram).sum(axis=0)
     right = (rhs - (kept @ rhs[..., np.newaxis])[..., 0]).sum(axis=0)
-    country = np.linalg.solve(of_country.T @ left @ of_country + np.diag(country_precision), of_country.T @ right)
-    common = of_country @ country
+    country = np.linalg.solve(
+        country_design.T @ left @ country_design + np.diag(country_precision), country_design.T @ right
+    )
+    common = country_design @ country
     own = (inverse @ (rhs - gram @ common)[..., np.newaxis])[..., 0]
     expected = np.concatenate([mean[:, :terms].mean(axis=0), PRIORS[:, 0], np.zeros(weeks)])
     return expected + country, mean + common + own, inverse

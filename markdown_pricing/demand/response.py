@@ -41,8 +41,8 @@ def terms_of_price(log_ratio: FloatArray) -> FloatArray:
 
 def elasticities(price: FloatArray, shape: FloatArray) -> FloatArray:
     """(…, PIECES) from the coefficients of the price, (…,), and of `terms_of_price`, (…, 1 + PIECES)."""
-    of_pieces: FloatArray = -price[..., np.newaxis] + shape[..., :1] * MIDDLES + shape[..., 1:]
-    return of_pieces
+    slopes: FloatArray = -price[..., np.newaxis] + shape[..., :1] * MIDDLES + shape[..., 1:]
+    return slopes
 
 
 def used_to(log_ratio: FloatArray) -> FloatArray:

@@ -2,31 +2,53 @@
 
 A country with few sales learns its price response and season from the others'; and an article that other countries
 launched earlier is known there before its first week here. A contribution is what a country's sales alone say: the
-moments of its regression, and the likelihood of its articles' levels; so the pooled result is the fit of all
-countries' sales at once, with a deviation for each country (as of each category in `pooling`), at the cost of one
-country at a time.
+moments of its regression, and the likelihood of its articles' levels (`log_linear.learn_country`); so the pooled
+result is the fit of all countries' sales at once, with a deviation for each country (as of each category in
+`pooling`), at the cost of one country at a time.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
-from datetime import date
-from typing import Self
+from dataclasses import asdict, astuple, dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from markdown_pricing.demand.design import TERMS, Design
-from markdown_pricing.demand.elsewhere import Quality, SharedDemand
 from markdown_pricing.demand.level import OwnEffects
-from markdown_pricing.demand.log_linear import LogLinear
+from markdown_pricing.demand.pooling import Prior
 from markdown_pricing.training_data.features import FloatArray
 
-__all__ = ["CountryDemand", "Quality", "SharedDemand", "learn_country", "pool"]
-
-FORGOTTEN_WEEKS = 8
-"""An article that sold nowhere for so long is nobody's question any more."""
+COUNTRY_SHARE, CATEGORY_SHARE = 0.35, 0.6
+"""How far a country, and a category in it, may lie from all countries, as a share of their spread without them."""
+LEAST_PRECISION = 1e-9
 LEAST_TASTE_SD = 0.1
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How far articles' levels lie above what their attributes say, as countries saw it.
+
+    ids : (articles,), sorted ; mean, precision : (articles,), in logs, precision of the mean
+    """
+
+    ids: tuple[str, ...] = ()
+    mean: FloatArray = field(default_factory=lambda: np.zeros(0))
+    precision: FloatArray = field(default_factory=lambda: np.zeros(0))
+
+    def look_up(self, article_ids: Any) -> tuple[FloatArray, FloatArray]:
+        """Mean and precision for each article asked, (articles,); 0 and 0 where nothing is known."""
+        at = pd.Index(self.ids, dtype=object).get_indexer(pd.Index(article_ids, dtype=object))
+        mean, precision = np.append(self.mean, 0.0), np.append(self.precision, 0.0)
+        return mean[at], precision[at]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"ids": list(self.ids), "mean": self.mean.tolist(), "precision": self.precision.tolist()}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+        return cls(tuple(saved["ids"]), np.array(saved["mean"]), np.array(saved["precision"]))
 
 
 @dataclass(frozen=True)
@@ -57,48 +79,83 @@ class CountryDemand:
         return cls(tuple(saved["categories"]), gram, rhs, OwnEffects(**saved["own"]), quality)
 
 
-def learn_country(history: pd.DataFrame, week: date, seed: int) -> CountryDemand:
-    """What a country's sales before `week` say, priors taken out; of no sales at all: nothing."""
-    model = LogLinear()
-    learnt = model.learn(history, seed)
-    if learnt is None:
-        empty = np.zeros((0, len(TERMS), len(TERMS)))
-        return CountryDemand((), empty, empty[..., 0], OwnEffects(), Quality())
-    terms = slice(len(TERMS))
-    mean, variance = learnt.level.mean[:, -1, 0], learnt.level.covariance[:, -1, 0]
-    prior = 1.0 / model.own.level_sd**2
-    # The posterior less the prior is what the sales alone say.
-    precision = np.maximum(1.0 / variance - prior, 0.0)
-    guess = learnt.guess
-    said = np.where(precision > 0, (mean - guess) / (variance * np.maximum(precision, 1e-9)), 0.0)
-    last = learnt.panel.last(learnt.panel.column)
-    use = (precision > 0) & (last >= learnt.panel.weeks - FORGOTTEN_WEEKS)
-    ids = tuple(str(article) for article in learnt.panel.article_ids[use])
-    return CountryDemand(
-        tuple(model.design.categories),
-        learnt.gram[:, terms, terms],
-        learnt.rhs[:, terms],
-        model.own,
-        Quality(ids, said[use], precision[use]),
-    )
+@dataclass(frozen=True)
+class SharedDemand:
+    """What is computed once a week for all countries.
+
+    categories : by name ; mean : (categories, TERMS), coefficients that all countries share
+    own : how far articles deviate from their category
+    seen : the articles' quality as each country saw it ; taste_sd : how far countries differ on one article, in logs
+    country : the one that it is for; what it saw itself is left out, since its own sales say so anyway
+    """
+
+    categories: tuple[str, ...]
+    mean: FloatArray
+    own: OwnEffects
+    seen: Mapping[str, Quality]
+    taste_sd: float
+    country: str | None = None
+
+    def for_country(self, country: str) -> "SharedDemand":
+        return replace(self, country=country)
+
+    @property
+    def quality(self) -> Quality:
+        """All other countries' view of an article: each one's own uncertainty, and its taste, make its weight."""
+        others = [quality for country, quality in sorted(self.seen.items()) if country != self.country and quality.ids]
+        if not others:
+            return Quality()
+        weights = [1.0 / (1.0 / np.maximum(one.precision, LEAST_PRECISION) + self.taste_sd**2) for one in others]
+        ids, place = np.unique(np.concatenate([np.array(one.ids, dtype=object) for one in others]), return_inverse=True)
+        weight, mean = np.concatenate(weights), np.concatenate([one.mean for one in others])
+        precision = np.bincount(place, weight, len(ids))
+        pooled = np.bincount(place, weight * mean, len(ids)) / np.maximum(precision, LEAST_PRECISION)
+        # Here the article meets a taste of its own.
+        return Quality(tuple(ids), pooled, 1.0 / (1.0 / np.maximum(precision, LEAST_PRECISION) + self.taste_sd**2))
+
+    def prior_of(self, design: Design) -> Prior:
+        """Priors of a country's coefficients around what all countries share."""
+        alone = design.prior
+        known = dict(zip(self.categories, self.mean, strict=True))
+        overall = self.mean.mean(axis=0) if len(self.mean) else alone.mean[: len(TERMS)]
+        mean = np.tile(alone.mean, (len(design.categories), 1))
+        mean[:, : len(TERMS)] = [known.get(category, overall) for category in design.categories]
+        country, category = alone.country_sd.copy(), alone.category_sd.copy()
+        country[: len(TERMS)] *= COUNTRY_SHARE
+        category[: len(TERMS)] *= CATEGORY_SHARE
+        return Prior(mean, country, category)
+
+    def to_bytes(self) -> bytes:
+        seen = {country: quality.to_dict() for country, quality in self.seen.items()}
+        plain = {"categories": list(self.categories), "mean": self.mean.tolist(), "own": asdict(self.own)}
+        return json.dumps({**plain, "seen": seen, "taste_sd": self.taste_sd}).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        saved = json.loads(data)
+        seen = {country: Quality.from_dict(quality) for country, quality in saved["seen"].items()}
+        mean = np.array(saved["mean"]).reshape(len(saved["categories"]), -1)
+        return cls(tuple(saved["categories"]), mean, OwnEffects(**saved["own"]), seen, saved["taste_sd"])
 
 
 def pool(contributions: Mapping[str, CountryDemand]) -> SharedDemand:
     """All contributions, by country, as one; the order does not matter."""
-    told = [contribution for _, contribution in sorted(contributions.items()) if contribution.categories]
-    categories = tuple(sorted({category for one in told for category in one.categories}))
+    contributing = [contribution for _, contribution in sorted(contributions.items()) if contribution.categories]
+    categories = tuple(sorted({category for one in contributing for category in one.categories}))
     seen = {country: one.quality for country, one in sorted(contributions.items())}
-    return SharedDemand(categories, _pooled_terms(told, categories), _typical(told), seen, _taste_sd(seen))
+    return SharedDemand(
+        categories, _pooled_terms(contributing, categories), _typical(contributing), seen, _taste_sd(seen)
+    )
 
 
-def _pooled_terms(told: Sequence[CountryDemand], categories: Sequence[str]) -> FloatArray:
+def _pooled_terms(contributing: Sequence[CountryDemand], categories: Sequence[str]) -> FloatArray:
     """(categories, TERMS): each category's coefficients in all countries, shrunk toward those of all categories."""
     prior = Design().prior
     place = {category: number for number, category in enumerate(categories)}
     left = np.zeros((len(categories), len(TERMS), len(TERMS)))
     right = np.zeros((len(categories), len(TERMS)))
     between = np.diag(prior.category_sd**-2.0)
-    for one in told:
+    for one in contributing:
         rhs = one.rhs - one.gram @ prior.mean
         inverse = np.linalg.inv(one.gram + between)
         at = [place[category] for category in one.categories]
@@ -112,11 +169,11 @@ def _pooled_terms(told: Sequence[CountryDemand], categories: Sequence[str]) -> F
     return pooled
 
 
-def _typical(told: Sequence[CountryDemand]) -> OwnEffects:
+def _typical(contributing: Sequence[CountryDemand]) -> OwnEffects:
     """The countries' scales, in the geometric mean."""
-    if not told:
+    if not contributing:
         return OwnEffects()
-    return OwnEffects(*np.exp(np.log([astuple(one.own) for one in told]).mean(axis=0)).tolist())
+    return OwnEffects(*np.exp(np.log([astuple(one.own) for one in contributing]).mean(axis=0)).tolist())
 
 
 def _taste_sd(seen: Mapping[str, Quality]) -> float:

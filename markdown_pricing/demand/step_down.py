@@ -13,10 +13,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.log_linear import ELASTICITY_BOUNDS
-from markdown_pricing.demand.model import BrokenModel, DemandModel, FitReport, compare, evaluate, forecast, make_model
+from markdown_pricing.demand.model import DemandModel, FitReport, compare, evaluate, make_model
+from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import TransientError, UsageError
+from markdown_pricing.forecast import FloatArray
 
 OWN, LAST_GOOD, POOLED, RULE = "A", "B", "C", "D"
 GRADES = {
@@ -73,10 +74,10 @@ class Choice:
     @property
     def why(self) -> str:
         """One line: the grade, what it stands for, and why it is no better one."""
-        told = f"{self.grade}: {GRADES[self.grade]}"
+        sentence = f"{self.grade}: {GRADES[self.grade]}"
         if self.model_of:
-            told += f", of {self.model_of}"
-        return told + "".join(f"; not {grade}, because {why}" for grade, why in self.refused.items())
+            sentence += f", of {self.model_of}"
+        return sentence + "".join(f"; not {grade}, because {why}" for grade, why in self.refused.items())
 
 
 def choose(
@@ -135,7 +136,7 @@ def _own(
     model = make_model(name)
     model.fit(history, week, seed, threads, shared)
     _check_response(model, articles, history, week)
-    report = evaluate(name, history, week, seed, threads, shared)
+    report = evaluate(name, history, week, seed, threads)
     _check_error(report)
     return Choice(model, name, OWN, report)
 
@@ -169,16 +170,10 @@ def _with_nothing_learnt(
     return model
 
 
-def _probe(
-    model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """What it foretells at a few prices, (articles, rungs, weeks); raises BrokenModel."""
+def _probe(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
+    """The units that it expects at a few prices, (articles, rungs, weeks); raises BrokenModel."""
     prices = articles[["price"]].to_numpy(dtype=np.float64) * np.array(PROBED_SHARES)
-    units = forecast(model, articles, history, week, prices, PROBED_WEEKS)
-    dispersion = model.dispersion(articles, history, week)
-    if dispersion.shape != (len(articles),) or not (np.isfinite(dispersion) & (dispersion > 0)).all():
-        raise BrokenModel(type(model).__name__, "its dispersion is not a number above 0 for each article")
-    return units
+    return model.forecast(articles, history, week).at(prices, PROBED_WEEKS).units
 
 
 def _check_response(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from markdown_pricing.arrays import each_array
+from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN
 from markdown_pricing.markdown.ladder import FloatArray
@@ -22,7 +23,7 @@ from markdown_pricing.markdown.limits import Limits, deepest_rungs
 from markdown_pricing.markdown.price_groups import PriceGroups, price_groups
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
-from markdown_pricing.markdown.valuation import PathValue, check_units
+from markdown_pricing.markdown.valuation import PathValue
 
 BISECTIONS = 10
 HIGHEST_PENALTY = 4.0
@@ -35,6 +36,7 @@ REACHED = 1e-6
 class Plan:
     """The planned path and its two reference points, all valued alike, and what holds the price this week.
 
+    demand : what the paths are valued by
     for_target, too_little_gain, over_budget : (articles,), an option is why this week's price is what it is
     out_of_reach : (articles,), no path that keeps the rules meets a hard sell-through target
     in_group, group_apart : (articles,), planned as one with the others of its price group; or of one that can't be
@@ -44,6 +46,7 @@ class Plan:
     keep: PathValue
     habit: PathValue
     limits: Limits
+    demand: Demand
     for_target: BoolArray
     too_little_gain: BoolArray
     over_budget: BoolArray
@@ -52,28 +55,14 @@ class Plan:
     group_apart: BoolArray
 
 
-def plan(
-    ladders: Ladders,
-    units: FloatArray,
-    dispersion: FloatArray,
-    shelf: FloatArray | None = None,
-    level_sd: FloatArray | None = None,
-) -> Plan:
+def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     """The path that brings most under the rules; with no option on, never less than keep or habit.
 
-    units      : (articles, rungs, weeks), mean demand at each of ladders.prices with today's stock, >= 0
-    dispersion : (articles,), demand's variance is mean + dispersion · mean²
-    shelf      : (articles, 33), demand relative to today's when SHELF_SHARES of today's stock are left, in (0, 1],
-                 rising to 1 at the whole stock; None when demand does not fall with the stock
-    level_sd   : (articles, weeks), how unsure the units are, as standard deviation of their log, the same luck in all
-                 weeks; None when they are certain
-    raises BadUnits when a shape is wrong or a number is not finite or below 0
+    forecast : of the articles of the ladders, asked for the prices and weeks there; raises BrokenModel
     The best of the dynamic programme's path, keep and habit by revenue less label cost. A markdown that does not earn
     a cent more than keeping is not planned.
     """
-    units, dispersion = np.asarray(units, dtype=np.float64), np.asarray(dispersion, dtype=np.float64)
-    check_units(ladders, units, dispersion, shelf)
-    alone = Task(ladders, Limits.of(ladders), units, dispersion, shelf, level_sd)
+    alone = Task(ladders, Limits.of(ladders), forecast.at(ladders.prices, ladders.weeks))
     groups = price_groups(alone) if (ladders.group >= 0).any() else None
     task = alone if groups is None else Task(**groups.planned_as)
     best = task.solve()
@@ -87,6 +76,7 @@ def plan(
         keep=task.keep,
         habit=task.habit,
         limits=task.limits,
+        demand=task.demand,
         for_target=goes & ~anyway,
         too_little_gain=moves & ~pays,
         over_budget=pays & ~goes,
@@ -105,6 +95,7 @@ def _of_members(found: Plan, alone: Task, groups: PriceGroups) -> Plan:
         keep=alone.keep,
         habit=alone.habit,
         limits=alone.limits,
+        demand=alone.demand,
         in_group=groups.joined,
         group_apart=groups.apart,
         **{flag: getattr(found, flag)[groups.place] for flag in flags},

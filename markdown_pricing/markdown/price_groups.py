@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from markdown_pricing.arrays import arrays_of
+from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.season import BoolArray
@@ -84,21 +85,18 @@ def _planned_as(alone: Task, single: IntArray, groups: list[tuple[IntArray, IntA
     return {
         "ladders": replace(ladders, season=season, **parts(ladders)),
         "limits": Limits(**parts(alone.limits)),
-        "units": rows("units", alone.units),
-        "dispersion": rows("dispersion", alone.dispersion),
-        "shelf": None if alone.shelf is None else rows("shelf", alone.shelf),
-        "level_sd": None if alone.level_sd is None else rows("level_sd", alone.level_sd),
+        "demand": Demand(**parts(alone.demand)),
     }
 
 
 def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
     """What a group is as one article, by the names of the fields that it stands in; own : (members, rungs)."""
-    ladders, limits, season = alone.ladders, alone.limits, alone.ladders.season
+    ladders, limits, season, demand = alone.ladders, alone.limits, alone.ladders.season, alone.demand
     first, stock = members[0], season.stock[members]
     by_stock = stock / stock.sum()
     each = np.arange(len(members))[:, np.newaxis]
-    selling = np.arange(alone.units.shape[2]) < season.weeks_left[members, np.newaxis]
-    units = alone.units[members][each, own] * selling[:, np.newaxis]
+    selling = np.arange(demand.units.shape[2]) < season.weeks_left[members, np.newaxis]
+    units = demand.units[members][each, own] * selling[:, np.newaxis]
     now = np.maximum(units[:, 0].sum(axis=1), 1e-9)
     cents = ladders.cents[first, own[0]].copy()
     # Before they move together members may differ: what they sell at is their mean price.
@@ -120,12 +118,12 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
         "moves": moves & ~repeated,
         "label_cost": limits.label_cost[members].sum(),
         "units": units.sum(axis=0),
-        "dispersion": _of_the_sum(alone.dispersion[members], now),
+        "dispersion": _of_the_sum(demand.dispersion[members], now),
     }
-    if alone.shelf is not None:
-        shared["shelf"] = by_stock @ alone.shelf[members]
-    if alone.level_sd is not None:
-        shared["level_sd"] = by_stock @ alone.level_sd[members]
+    if demand.shelf is not None:
+        shared["shelf"] = by_stock @ demand.shelf[members]
+    if demand.level_sd is not None:
+        shared["level_sd"] = by_stock @ demand.level_sd[members]
     of_first = {name: value[first] for part in (season, ladders, limits) for name, value in arrays_of(part).items()}
     return {name: np.asarray(value) for name, value in {**of_first, **shared}.items()}
 

@@ -1,20 +1,21 @@
 """Take it or keep it, in money: the rows the pricing department reads, with their reasons and exceptions."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
 from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
 from markdown_pricing.countries import Country
+from markdown_pricing.forecast import Forecast
+from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.changes import change_reasons
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan, plan
 from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes, response_in_words
-from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.sales import demand_quantile, with_level_unknown
+from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.valuation import deepest_sales
 
@@ -36,55 +37,54 @@ class Recommendations:
     path: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class Stamp:
+    """What stands in each row about how it came to be.
+
+    model_version : name and version of the demand model ; predicted_at : with a time zone
+    """
+
+    model_grade: str
+    model_version: str
+    run_id: str
+    predicted_at: datetime
+
+
 def recommend(
-    articles: pd.DataFrame,
-    history: pd.DataFrame,
-    country: Country,
-    week: date,
-    book: RuleBook,
+    assortment: Assortment,
     ladders: Ladders,
-    units: FloatArray,
-    dispersion: FloatArray,
-    elasticity: tuple[FloatArray, FloatArray] | None = None,
-    *,
-    shelf: FloatArray | None = None,
-    level_sd: FloatArray | None = None,
-    model_grade: str = "A",
-    model_version: str,
-    run_id: str,
-    predicted_at: datetime,
+    forecast: Forecast,
+    stamp: Stamp,
     last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
-    """What to do with each article this week, and the path planned for it.
+    """What to do with each article this week, and the path planned for it; raises BrokenModel.
 
-    units, dispersion : (articles, rungs, weeks) and (articles,), as `planning.plan` takes them
-    elasticity        : its value and standard error, each (articles,); NaN where unknown
-    shelf, level_sd   : (articles, 33) and (articles, weeks), as `planning.plan` takes them
+    ladders, forecast : of the articles of the assortment
     last_rows         : the country's rows of an earlier week, for change_reason alone: no price depends on them
     expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent.
     It is stated before the cost of labels, which the plan weighs (so only when labels cost something can the habit
     show more revenue). Nothing to sell counts as all sold: sell-through 1, left-over 0.
     """
-    season, own_plan = ladders.season, plan(ladders, units, dispersion, shelf, level_sd)
+    articles, country = assortment.articles, assortment.country
+    season, own_plan = ladders.season, plan(ladders, forecast)
     best, keep, habit = own_plan.best, own_plan.keep, own_plan.habit
     every = np.arange(len(articles))
     prices, rung = ladders.prices, best.rungs[:, 0]
     recommended, current, stock = prices[every, rung], prices[:, 0], season.stock
-    demand = np.where(season.weeks_left > 0, np.asarray(units)[every, rung, 0], 0.0)
-    of_the_week = dispersion if level_sd is None else with_level_unknown(dispersion, level_sd[:, 0])
-    low, high = (np.minimum(demand_quantile(share, demand, of_the_week), stock) for share in (0.1, 0.9))
+    demand = np.where(season.weeks_left > 0, own_plan.demand.units[every, rung, 0], 0.0)
+    dispersion = own_plan.demand.dispersion_in(0)
+    low, high = (np.minimum(demand_quantile(share, demand, dispersion), stock) for share in (0.1, 0.9))
     expected = best.units[:, 0]
     list_price = to_price(season.list_cents)
     next_week, next_price = _next_markdown(ladders, own_plan)
     codes = read_reason_codes()
     reason_code = codes.choose_reason(_reasons_that_hold(ladders, own_plan))
-    exception_code = codes.choose_exception(
-        _exceptions_that_hold(articles, history, ladders, own_plan, units, dispersion, shelf)
-    )
+    exception_code = codes.choose_exception(_exceptions_that_hold(assortment, ladders, own_plan))
+    elasticity, elasticity_se = forecast.elasticity or (np.nan, np.nan)
     columns = {
         "country": country.code,
         "article_id": articles["article_id"].to_numpy(dtype=object),
-        "week": week,
+        "week": assortment.week,
         "list_price": list_price,
         "current_price": current,
         "recommended_price": recommended,
@@ -105,19 +105,19 @@ def recommend(
         "expected_revenue_habit": np.round(habit.revenue, 2),
         "next_markdown_week": next_week,
         "next_markdown_price": next_price,
-        "elasticity": np.nan if elasticity is None else elasticity[0],
-        "elasticity_se": np.nan if elasticity is None else elasticity[1],
+        "elasticity": elasticity,
+        "elasticity_se": elasticity_se,
         "reason_code": reason_code,
         "change_reason": None,
         "exception_code": exception_code,
-        "model_grade": model_grade,
-        "model_version": model_version,
-        "run_id": run_id,
-        "predicted_at": predicted_at,
+        "model_grade": stamp.model_grade,
+        "model_version": stamp.model_version,
+        "run_id": stamp.run_id,
+        "predicted_at": stamp.predicted_at,
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)
-    changes = change_reasons(rows, last_rows, history, country.currency, book.version)
+    changes = change_reasons(rows, last_rows, assortment.history, country.currency, assortment.book.version)
     rows["change_reason"] = pd.Series(changes, dtype=object)  # else pandas makes NaN of None
     return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan))
 
@@ -167,17 +167,9 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
     }
 
 
-def _exceptions_that_hold(
-    articles: pd.DataFrame,
-    history: pd.DataFrame,
-    ladders: Ladders,
-    own_plan: Plan,
-    units: FloatArray,
-    dispersion: FloatArray,
-    shelf: FloatArray | None,
-) -> dict[str, BoolArray]:
-    season = ladders.season
-    category = articles["category"]
+def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]:
+    season, history = ladders.season, assortment.history
+    category = assortment.articles["category"]
     unknown = category.isna() | (category == "")
     if len(history):
         unknown |= ~category.isin(history["category"].unique())
@@ -192,7 +184,7 @@ def _exceptions_that_hold(
         "unknown_category": unknown.to_numpy(dtype=np.bool_),
         "no_history": ~season.has_history,
         "off_ladder": ladders.off_ladder,
-        "certain_leftover": stock - deepest_sales(ladders, own_plan.limits, units, dispersion, shelf)
+        "certain_leftover": stock - deepest_sales(ladders, own_plan.limits, own_plan.demand)
         >= CERTAIN_LEFTOVER_SHARE * stock,
     }
 

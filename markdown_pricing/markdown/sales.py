@@ -51,13 +51,6 @@ def expected_sales(stock: FloatArray, mean: FloatArray, dispersion: FloatArray) 
     return sales
 
 
-def with_level_unknown(dispersion: FloatArray, level_sd: FloatArray) -> FloatArray:
-    """Dispersion of a demand whose mean is log-normal itself: relative variances as in a product of two factors."""
-    unsure = np.expm1(np.minimum(level_sd**2, 2.0))
-    widened: FloatArray = dispersion + unsure * (1.0 + dispersion)
-    return widened
-
-
 def demand_quantile(share: float, mean: FloatArray, dispersion: FloatArray) -> IntArray:
     """The smallest whole number of units that demand does not exceed with probability `share`, same shape as `mean`."""
     # scipy.stats has the same, at the price of a second's import in every run.

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-SHELF_SHARES = np.linspace(0, 1, 33)
-"""Shares of today's stock at which a demand model says how demand falls with it."""
+from markdown_pricing.forecast import SHELF_SHARES
+
 STEEPEST_END = 0.5
 """Least demand with the last piece gone, relative to the first grid point: else the last units fill the grid in v."""
 SLOPE_BETWEEN = (5, 14)

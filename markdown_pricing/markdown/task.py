@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from markdown_pricing.arrays import rows_of
+from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, Problem, best_rungs
 from markdown_pricing.markdown.habit import habit_rungs
@@ -17,14 +18,11 @@ from markdown_pricing.markdown.valuation import PathValue, evaluate_path
 
 @dataclass(frozen=True)
 class Task:
-    """What `plan` is asked, and the two paths that are always there; arguments as `plan` takes them."""
+    """What `plan` is asked, and the two paths that are always there."""
 
     ladders: Ladders
     limits: Limits
-    units: FloatArray
-    dispersion: FloatArray
-    shelf: FloatArray | None
-    level_sd: FloatArray | None
+    demand: Demand
     keep: PathValue = field(init=False)
     habit: PathValue = field(init=False)
 
@@ -33,7 +31,7 @@ class Task:
         object.__setattr__(self, "habit", self.value(habit_rungs(self.ladders, self.limits)))
 
     def value(self, rungs: IntArray) -> PathValue:
-        return evaluate_path(self.ladders, rungs, self.units, self.dispersion, self.shelf)
+        return evaluate_path(self.ladders, rungs, self.demand)
 
     @property
     def tolerated(self) -> FloatArray:
@@ -65,10 +63,9 @@ class Task:
 
         penalty : (articles,), on each unit left over beyond `tolerated` ; wait : no markdown this week
         """
-        penalty = np.zeros(len(self.units)) if penalty is None else penalty
-        rungs = self._rungs(
-            penalty, multiplier, np.ones(len(self.units), dtype=np.bool_) if rows is None else rows, wait
-        )
+        count = len(self.demand.units)
+        penalty = np.zeros(count) if penalty is None else penalty
+        rungs = self._rungs(penalty, multiplier, np.ones(count, dtype=np.bool_) if rows is None else rows, wait)
         best, keep = self.value(rungs), self.worth(self.keep, penalty, multiplier)
         planned, habit = (self.worth(path, penalty, multiplier) for path in (best, self.habit))
         if wait:
@@ -78,11 +75,11 @@ class Task:
         return self.value(rungs * pays[:, np.newaxis])
 
     def _rungs(self, penalty: FloatArray, multiplier: float, chosen: BoolArray, wait: bool) -> IntArray:
-        ladders, limits, season = self.ladders, self.limits, self.ladders.season
+        ladders, limits, season, demand = self.ladders, self.limits, self.ladders.season, self.demand
         prices = (1 + multiplier) * ladders.prices - multiplier * ladders.prices[:, :1]
         if wait:
             limits = limits.without_this_week()
-        shelves = None if self.shelf is None else Shelf.of(np.asarray(self.shelf, dtype=np.float64))
+        shelves = None if demand.shelf is None else Shelf.of(demand.shelf)
         path = np.zeros(limits.touchable.shape, dtype=np.int64)
         for index in range(len(ladders.rules)):
             rows = np.flatnonzero((ladders.rule_of == index) & chosen)
@@ -90,14 +87,14 @@ class Task:
                 Problem(
                     price=prices[rows],
                     limits=rows_of(limits, rows),
-                    units=self.units[rows],
-                    dispersion=self.dispersion[rows],
+                    units=demand.units[rows],
+                    dispersion=demand.dispersion[rows],
                     stock=season.stock[rows].astype(np.float64),
                     salvage=season.salvage_price[rows],
                     penalty=penalty[rows],
                     tolerated=self.tolerated[rows],
                     shelf=None if shelves is None else rows_of(shelves, rows),
-                    level_sd=None if self.level_sd is None else self.level_sd[rows],
+                    level_sd=None if demand.level_sd is None else demand.level_sd[rows],
                 )
             )
         return path

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.columns import ROW_COLUMNS
-from markdown_pricing.demand.elsewhere import SharedDemand
 from markdown_pricing.demand.model import DemandModel, make_model
+from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
 from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.lake import paths

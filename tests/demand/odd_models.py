@@ -1,45 +1,56 @@
 """Demand models with one fault each."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.errors import TransientError
 
 
-class SellsMoreWhenDearer(LogLinear):
-    def units(self, articles, history, week, prices, weeks):
-        return super().units(articles, history, week, prices, weeks)[:, ::-1]
+class WithOtherUnits(LogLinear):
+    """Its units are made of what the log-linear model answers."""
+
+    def made_of(self, units, prices):
+        raise NotImplementedError
+
+    def forecast(self, articles, history, week):
+        known = super().forecast(articles, history, week)
+        return replace(known, units=lambda prices, weeks: self.made_of(known.units(prices, weeks), prices))
 
 
-class Indifferent(LogLinear):
+class SellsMoreWhenDearer(WithOtherUnits):
+    def made_of(self, units, prices):
+        return units[:, ::-1]
+
+
+class Indifferent(WithOtherUnits):
     """The same at every price: what a model held to the contract answers when its data said the opposite."""
 
-    def units(self, articles, history, week, prices, weeks):
-        units = super().units(articles, history, week, prices, weeks)
+    def made_of(self, units, prices):
         return np.broadcast_to(units[:, :1], units.shape).copy()
 
 
-class AtTheBound(LogLinear):
+class AtTheBound(WithOtherUnits):
     """Elasticity 6: no customers are like that."""
 
-    def units(self, articles, history, week, prices, weeks):
-        units = super().units(articles, history, week, prices, weeks)
+    def made_of(self, units, prices):
         return units[:, :1] * ((prices / prices[:, :1]) ** -6.0)[:, :, None]
 
 
-class NotANumber(LogLinear):
-    def units(self, articles, history, week, prices, weeks):
-        return super().units(articles, history, week, prices, weeks) * np.nan
+class NotANumber(WithOtherUnits):
+    def made_of(self, units, prices):
+        return units * np.nan
 
 
-class FarOff(LogLinear):
-    def units(self, articles, history, week, prices, weeks):
-        return 10 * super().units(articles, history, week, prices, weeks)
+class FarOff(WithOtherUnits):
+    def made_of(self, units, prices):
+        return 10 * units
 
 
 class NoDispersion(LogLinear):
-    def dispersion(self, articles, history, week):
-        return np.zeros(len(articles))
+    def forecast(self, articles, history, week):
+        return replace(super().forecast(articles, history, week), dispersion=np.full(len(articles), np.nan))
 
 
 class Breaks(LogLinear):

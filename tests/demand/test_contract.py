@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from markdown_pricing.demand.model import DemandModel, forecast, make_model, model_names
+from markdown_pricing import demand
+from markdown_pricing.demand.model import MODELS, DemandModel, make_model
 from tests.demand.market import WEEK
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, needs_pytorch
 
@@ -27,33 +29,25 @@ def ladders(articles: pd.DataFrame) -> np.ndarray:
 
 
 def assert_keeps_the_contract(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame) -> np.ndarray:
-    """Shape, finite, >= 0, less at a higher price; all other answers and the bytes with them."""
+    """Shape, finite, >= 0, less at a higher price; all other answers and the bytes with them. Returns the units."""
     prices = ladders(articles)
-    units = forecast(model, articles, history, WEEK, prices, WEEKS)
-    assert units.shape == (len(articles), len(LADDER), WEEKS)
-    dispersion = model.dispersion(articles, history, WEEK)
-    assert dispersion.shape == (len(articles),)
-    assert np.isfinite(dispersion).all()
-    assert (dispersion > 0).all()
-    for values in model.elasticity(articles, history, WEEK) or ():
-        assert values.shape == (len(articles),)
+    forecast = model.forecast(articles, history, WEEK)
+    demand = forecast.at(prices, WEEKS)
+    assert demand.units.shape == (len(articles), len(LADDER), WEEKS)
+    assert demand.dispersion.shape == (len(articles),)
+    assert (demand.dispersion > 0).all()
+    for values in forecast.elasticity or ():
         assert (values > 0).all()
-    shares = np.linspace(0, 1, 9)
-    shelf = model.shelf(articles, history, WEEK, shares)
-    assert shelf.shape == (len(articles), len(shares))
-    assert (shelf > 0).all()
-    assert (np.diff(shelf, axis=1) >= 0).all(), "fuller shelves sell no less"
-    np.testing.assert_allclose(shelf[:, -1], 1.0)
-    level_sd = model.level_sd(articles, history, WEEK, WEEKS)
-    assert level_sd.shape == (len(articles), WEEKS)
-    assert (level_sd >= 0).all()
-    assert np.isfinite(level_sd).all()
     again = type(model).from_bytes(model.to_bytes())
-    np.testing.assert_array_equal(again.units(articles, history, WEEK, prices, WEEKS), units)
-    return units
+    np.testing.assert_array_equal(units_of(again, articles, history), demand.units)
+    return demand.units
 
 
-@pytest.fixture(scope="module", params=[*model_names(), *EXAMPLES])
+def units_of(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame) -> np.ndarray:
+    return model.forecast(articles, history, WEEK).at(ladders(articles), WEEKS).units
+
+
+@pytest.fixture(scope="module", params=[*MODELS, *EXAMPLES])
 def name(request: pytest.FixtureRequest) -> str:
     if request.param == PYTORCH:
         needs_pytorch()
@@ -66,8 +60,10 @@ def model(name: str, sold: tuple[pd.DataFrame, pd.DataFrame]) -> DemandModel:
     return fitted(name, sold[0])
 
 
-def test_the_models_of_the_package_are_found_by_their_files() -> None:
-    assert model_names() == ["gradient_boosting", "log_linear", "plain_boosting"]
+def test_every_model_of_the_package_is_known_by_its_name() -> None:
+    """A file that defines a subclass of DemandModel is one of MODELS."""
+    files = sorted(Path(demand.__path__[0]).glob("*.py"))
+    assert tuple(file.stem for file in files if "(DemandModel):" in file.read_text()) == MODELS
 
 
 def test_answers_for_every_article_rung_and_week(model, sold):
@@ -94,36 +90,33 @@ def test_another_process_gives_the_same_answer(name, model, sold, tmp_path):
         f"folder = {str(tmp_path)!r}\n"
         f"model = type(make_model({name!r})).from_bytes(open(folder + '/model.bin', 'rb').read())\n"
         "articles, history = (pd.read_pickle(f'{folder}/{part}.pkl') for part in ('articles', 'history'))\n"
-        f"units = model.units(articles, history, dt.date.fromisoformat('{WEEK}'), articles[['price']].to_numpy(), 3)\n"
+        f"forecast = model.forecast(articles, history, dt.date.fromisoformat('{WEEK}'))\n"
+        "units = forecast.at(articles[['price']].to_numpy(), 3).units\n"
         "np.save(folder + '/units.npy', units)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    expected = model.units(articles, history, WEEK, articles[["price"]].to_numpy(), 3)
+    expected = model.forecast(articles, history, WEEK).at(articles[["price"]].to_numpy(), 3).units
     np.testing.assert_array_equal(np.load(tmp_path / "units.npy"), expected)
 
 
 def test_an_article_is_answered_the_same_alone_and_among_others(model, sold):
     history, articles = sold
-    together = model.units(articles, history, WEEK, ladders(articles), WEEKS)
-    alone = model.units(articles.iloc[[3]], history, WEEK, ladders(articles)[[3]], WEEKS)
+    together, alone = (units_of(model, asked, history) for asked in (articles, articles.iloc[[3]]))
     np.testing.assert_allclose(alone[0], together[3], rtol=1e-9)
 
 
 def test_the_order_of_the_articles_is_the_order_of_the_answer(model, sold):
     history, articles = sold
-    straight = model.units(articles, history, WEEK, ladders(articles), WEEKS)
     turned = articles.iloc[::-1].reset_index(drop=True)
-    np.testing.assert_allclose(model.units(turned, history, WEEK, ladders(turned), WEEKS), straight[::-1], rtol=1e-9)
+    straight, backwards = (units_of(model, asked, history) for asked in (articles, turned))
+    np.testing.assert_allclose(backwards, straight[::-1], rtol=1e-9)
 
 
 def test_nothing_of_the_week_to_price_is_learnt(model, sold):
     """Units in the snapshot rows, were there any, change no answer."""
     history, articles = sold
-    told = articles.assign(units=500.0)
-    np.testing.assert_array_equal(
-        model.units(told, history, WEEK, ladders(articles), WEEKS),
-        model.units(articles, history, WEEK, ladders(articles), WEEKS),
-    )
+    with_units = articles.assign(units=500.0)
+    np.testing.assert_array_equal(units_of(model, with_units, history), units_of(model, articles, history))
 
 
 HISTORIES = {

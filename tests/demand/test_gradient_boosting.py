@@ -52,8 +52,8 @@ def test_what_was_sold_before_the_decision_does_count():
     better = history.assign(units=history["units"] * 2, stock=history["stock"] * 2)
     seen = history["article_id"].isin(articles["article_id"]).any()
     assert seen
-    more = model.units(articles, better, WEEK, prices, 1).sum()
-    assert more > 1.3 * model.units(articles, history, WEEK, prices, 1).sum()
+    more = model.forecast(articles, better, WEEK).units(prices, 1).sum()
+    assert more > 1.3 * model.forecast(articles, history, WEEK).units(prices, 1).sum()
 
 
 def test_trees_learn_what_the_log_linear_form_cannot_say():
@@ -75,9 +75,9 @@ def test_trees_learn_what_the_log_linear_form_cannot_say():
     ratios = {}
     for model in (GradientBoosting(), LogLinear()):
         model.fit(history, WEEK, seed=1)
-        units = model.units(asked, history, WEEK, asked[["price"]].to_numpy(), 10)[:, 0, 9]
+        units = model.forecast(asked, history, WEEK).units(asked[["price"]].to_numpy(), 10)[:, 0, 9]
         wool = (asked["attr_fabric"] == "wool").to_numpy()
-        now = model.units(asked, history, WEEK, asked[["price"]].to_numpy(), 1)[:, 0, 0]
+        now = model.forecast(asked, history, WEEK).units(asked[["price"]].to_numpy(), 1)[:, 0, 0]
         ratios[type(model)] = (units / now)[wool].mean() / (units / now)[~wool].mean()
     assert ratios[GradientBoosting] > 1.3 * ratios[LogLinear]
 
@@ -90,8 +90,8 @@ def test_a_fresh_article_is_expected_to_sell_as_its_like_did(model):
     fresh = articles.assign(article_id=[f"new-{n}" for n in range(len(articles))], launch_week=articles["week"])
     fresh = pd.concat([fresh, fresh.assign(stock=fresh["stock"] * 4 + 50, article_id=fresh["article_id"] + "-big")])
     fresh = fresh.reset_index(drop=True)
-    units = model.units(fresh, history, WEEK, fresh[["price"]].to_numpy(), 1)[:, 0, 0]
+    units = model.forecast(fresh, history, WEEK).units(fresh[["price"]].to_numpy(), 1)[:, 0, 0]
     half = len(fresh) // 2
     assert units[half:].sum() > 1.3 * units[:half].sum(), "the buyer bought more of what he expects to sell"
-    known = model.level_sd(articles, history, WEEK, 1)
-    assert model.level_sd(fresh, history, WEEK, 1).mean() > 1.5 * known.mean(), "and we are less sure of it"
+    known, unknown = (model.forecast(asked, history, WEEK).level_sd(1) for asked in (articles, fresh))
+    assert unknown.mean() > 1.5 * known.mean(), "and we are less sure of it"

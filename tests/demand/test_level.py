@@ -5,7 +5,7 @@ import numpy as np
 from markdown_pricing.demand.level import OwnEffects, Sales, choose_own_effects, follow_level, likelihood
 from markdown_pricing.training_data.features import FloatArray
 
-ARTICLES, WEEKS, SPREAD = 400, 20, 0.15
+ARTICLES, WEEKS, DISPERSION = 400, 20, 0.15
 OWN = OwnEffects(level_sd=0.8, trend_sd=0.5, price_sd=0.2, walk_sd=0.05)
 MEAN_LOG = 3.0
 
@@ -19,7 +19,7 @@ def simulated(seed: int = 0, own: OwnEffects = OWN, stock: float = 1e6) -> tuple
     level = level + np.cumsum(rng.normal(0, own.walk_sd, (ARTICLES, WEEKS)), axis=1)
     level = level + rng.normal(0, own.trend_sd, (ARTICLES, 1)) * life_share
     mean = np.exp(MEAN_LOG + level + rng.normal(0, own.price_sd, (ARTICLES, 1)) * price)
-    demand = rng.negative_binomial(1 / SPREAD, 1 / (1 + SPREAD * mean)).astype(float)
+    demand = rng.negative_binomial(1 / DISPERSION, 1 / (1 + DISPERSION * mean)).astype(float)
     units = np.minimum(demand, stock)
     sales = Sales(
         units=units,
@@ -28,7 +28,7 @@ def simulated(seed: int = 0, own: OwnEffects = OWN, stock: float = 1e6) -> tuple
         curve=np.full_like(units, MEAN_LOG),
         life_share=np.asarray(life_share, dtype=float),
         price=price,
-        spread=np.full(ARTICLES, SPREAD),
+        dispersion=np.full(ARTICLES, DISPERSION),
     )
     return sales, level
 

@@ -1,4 +1,4 @@
-"""Models by name, their answers let in at one place, and how well one would have done."""
+"""Models by name, and how well one would have done."""
 
 import sys
 from datetime import timedelta
@@ -9,10 +9,8 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.demand.model import (
-    BrokenModel,
     DemandModel,
     UnknownModel,
-    checked_units,
     evaluate,
     make_model,
     most_important,
@@ -22,24 +20,26 @@ from tests.demand.market import WEEK, market
 OWN_MODEL = '''
 import numpy as np
 
+from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.forecast import Forecast
 
-class Flat:
+
+class Flat(DemandModel):
     """Ten a week of everything, at any price."""
 
     def fit(self, history, week, seed, threads=1, shared=None): ...
-    def units(self, articles, history, week, prices, weeks): return np.full((*prices.shape, weeks), 10.0)
-    def dispersion(self, articles, history, week): return np.full(len(articles), 0.2)
-    def shelf(self, articles, history, week, shares): return np.ones((len(articles), len(shares)))
-    def level_sd(self, articles, history, week, weeks): return np.zeros((len(articles), weeks))
-    def elasticity(self, articles, history, week): return None
-    def importance(self): return {}
+    def forecast(self, articles, history, week):
+        return Forecast("Flat", lambda prices, weeks: np.full((*prices.shape, weeks), 10.0))
     def to_bytes(self): return b"flat"
     @classmethod
     def from_bytes(cls, data): return cls()
 
 
-class Half:
-    def fit(self, history, week, seed, threads=1): ...
+class Half(DemandModel):
+    def fit(self, history, week, seed, threads=1, shared=None): ...
+
+
+class Stranger: ...
 '''
 
 
@@ -54,6 +54,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_another_model_is_one_file_and_its_name(own_module, sold):
     model = make_model(f"{own_module}:Flat")
     assert isinstance(model, DemandModel)
+    assert model.importance() == {}
     report = evaluate(f"{own_module}:Flat", sold[0], WEEK, seed=1)
     assert report.by_week["expected"].iloc[0] % 10 == 0
 
@@ -64,26 +65,13 @@ def test_an_unknown_model_is_refused_with_the_known_ones(name):
         make_model(name)
 
 
-def test_a_model_that_lacks_methods_is_told_which(own_module):
-    with pytest.raises(
-        UnknownModel,
-        match=r"Half lacks units, shelf, level_sd, dispersion, elasticity, importance, to_bytes, from_bytes",
-    ):
-        make_model(f"{own_module}:Half")
-
-
 @pytest.mark.parametrize(
-    ("units", "fault"),
-    [
-        ([[[1.0]]], "shape"),
-        ([[[1.0], [np.nan]]], "not finite"),
-        ([[[1.0], [-0.1]]], "below 0"),
-        ([[[2.0], [1.0]]], "more at a higher price"),
-    ],
+    ("name", "why"),
+    [("Half", "abstract methods '?forecast'?, '?from_bytes'?, '?to_bytes"), ("Stranger", "no subclass of DemandModel")],
 )
-def test_an_answer_that_breaks_the_contract_is_not_let_in(units, fault):
-    with pytest.raises(BrokenModel, match=fault):
-        checked_units("Own", np.array(units), np.array([[10.0, 8.0]]), weeks=1)
+def test_a_model_that_is_not_whole_is_refused_with_what_it_lacks(own_module, name, why):
+    with pytest.raises(UnknownModel, match=why):
+        make_model(f"{own_module}:{name}")
 
 
 @pytest.fixture(scope="module")

@@ -59,7 +59,7 @@ def test_comparing_an_article_with_itself_finds_most_of_the_price_response(choic
     """The manager's markdowns of slow sellers do not hide it: within 40 % of the truth."""
     history, articles = sales
     prices = articles[["price"]].to_numpy() * [1.0, 0.7]
-    units = choice.model.units(articles, history, WEEK, prices, 1)[:, :, 0]
+    units = choice.model.forecast(articles, history, WEEK).at(prices, 1).units[:, :, 0]
     response = np.log(units[:, 1] / units[:, 0]) / -np.log(0.7)
     assert 0.6 * TRUTH < np.median(response) < 1.4 * TRUTH
 
@@ -93,9 +93,9 @@ class Runs:
         return os.system, ("true",)
 
 
-def test_the_forty_lines_of_the_guide_keep_the_contract(tmp_path, monkeypatch, sold):
+def test_the_thirty_lines_of_the_guide_keep_the_contract(tmp_path, monkeypatch, sold):
     [code] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
-    assert len([line for line in code.splitlines() if line.strip()]) <= 40
+    assert len([line for line in code.splitlines() if line.strip()]) <= 34
     (tmp_path / "steady.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "steady", raising=False)
@@ -131,6 +131,5 @@ def test_it_is_trained_on_the_gpu_where_there_is_one(sales):
     on_cpu, on_gpu = models
     assert (on_cpu.device, on_gpu.device) == ("cpu", "cuda")
     assert_keeps_the_contract(on_gpu, articles, history)
-    np.testing.assert_allclose(
-        on_gpu.units(articles, history, WEEK, prices, 4), on_cpu.units(articles, history, WEEK, prices, 4), rtol=0.05
-    )
+    first, second = (model.forecast(articles, history, WEEK).at(prices, 4).units for model in models)
+    np.testing.assert_allclose(second, first, rtol=0.05)

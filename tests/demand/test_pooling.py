@@ -91,11 +91,11 @@ def test_sold_out_weeks_are_filled_with_the_demand_to_expect_there():
     size = 1 / dispersion
     drawn = np.random.default_rng(0).negative_binomial(size, size / (size + mean), 400_000)
     units, cut = np.array([sold, 3.0, -2.0]), np.array([True, False, False])
-    filled, told = fill_sold_out(units, cut, np.full(3, mean), np.full(3, dispersion))
+    filled, share = fill_sold_out(units, cut, np.full(3, mean), np.full(3, dispersion))
     assert filled[0] == pytest.approx(drawn[drawn >= sold].mean(), rel=0.01)
     assert filled[1:].tolist() == [3.0, 0.0]
-    assert told[0] == pytest.approx((drawn < sold).mean(), abs=0.01)
-    assert told[1:].tolist() == [1.0, 1.0]
+    assert share[0] == pytest.approx((drawn < sold).mean(), abs=0.01)
+    assert share[1:].tolist() == [1.0, 1.0]
 
 
 def test_a_sale_far_beyond_expectation_is_filled_without_breaking():

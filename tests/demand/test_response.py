@@ -49,7 +49,7 @@ def test_the_response_is_found_whatever_its_form(family: str):
     fresh = (articles["price"] == articles["list_price"]).to_numpy() & (articles["stock"] > 0).to_numpy()
     off = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
     prices = articles[["list_price"]].to_numpy() * (1 - off)
-    units = model.units(articles, history, twin.week, prices, 1)[fresh, :, 0]
+    units = model.forecast(articles, history, twin.week).units(prices, 1)[fresh, :, 0]
     lift = np.exp(np.log(units / units[:, :1]).mean(axis=0))
     market, rows = twin.market, twin.market.on_sale[fresh]
     used = market.reference[rows, None] / market.articles.price_list[rows, None]
@@ -66,6 +66,6 @@ def test_no_rung_sells_less_than_the_one_above_it():
         model = LogLinear()
         model.fit(history, twin.week, seed=1)
         prices = articles[["list_price"]].to_numpy() * np.linspace(1.2, 0.05, 40)
-        units = model.units(articles, history, twin.week, prices, 3)
+        units = model.forecast(articles, history, twin.week).units(prices, 3)
         steps = np.diff(np.log(units), axis=1)
         assert (steps >= LEAST_SLOPE * -np.diff(np.log(prices), axis=1)[:, :, None] - 1e-9).all()

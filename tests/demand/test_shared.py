@@ -3,26 +3,25 @@
 import numpy as np
 import pytest
 
-from markdown_pricing.demand.elsewhere import Quality, SharedDemand
 from markdown_pricing.demand.level import OwnEffects
-from markdown_pricing.demand.log_linear import LogLinear
-from markdown_pricing.demand.shared import CountryDemand, learn_country, pool
+from markdown_pricing.demand.log_linear import LogLinear, learn_country
+from markdown_pricing.demand.shared import CountryDemand, Quality, SharedDemand, pool
 from tests.demand.market import WEEK, market
 
 
 @pytest.fixture(scope="module")
 def shared() -> SharedDemand:
     """Three countries with an elasticity of about 2.6."""
-    return pool({code: learn_country(market(seed=n, elasticity=2.6)[0], WEEK, 1) for n, code in enumerate("ABC")})
+    return pool({code: learn_country(market(seed=n, elasticity=2.6)[0], 1) for n, code in enumerate("ABC")})
 
 
 def test_a_country_that_never_marked_down_learns_the_response_of_the_others(shared):
     history, articles = market(seed=9, articles=12, elasticity=2.6)
     history = history.assign(price=history["list_price"])
-    alone, told = LogLinear(), LogLinear()
+    alone, sharing = LogLinear(), LogLinear()
     alone.fit(history, WEEK, 1)
-    told.fit(history, WEEK, 1, shared=shared.told_to("D"))
-    off = [abs(model.elasticity(articles, history, WEEK)[0].mean() - 2.6) for model in (alone, told)]
+    sharing.fit(history, WEEK, 1, shared=shared.for_country("D"))
+    off = [abs(model.forecast(articles, history, WEEK).elasticity[0].mean() - 2.6) for model in (alone, sharing)]
     assert off[1] < 0.5 * off[0]
 
 
@@ -32,30 +31,30 @@ def test_an_article_new_here_is_known_from_where_it_sold(shared):
     new = articles.assign(article_id=[f"N{number}" for number in range(len(articles))])
     ids = tuple(sorted(new["article_id"]))
     seen = {"A": Quality(ids, np.full(len(ids), np.log(2.0)), np.full(len(ids), 50.0))}
-    told = SharedDemand(shared.categories, shared.mean, shared.own, seen, taste_sd=0.1)
+    known = SharedDemand(shared.categories, shared.mean, shared.own, seen, taste_sd=0.1)
     prices = new[["price"]].to_numpy()
     units = []
-    for asking in ("A", "B"):  # A is not told what it saw itself
+    for country in ("A", "B"):  # what A saw itself is left out for it
         model = LogLinear()
-        model.fit(history, WEEK, 1, shared=told.told_to(asking))
-        units.append(model.units(new, history, WEEK, prices, 1).sum())
+        model.fit(history, WEEK, 1, shared=known.for_country(country))
+        units.append(model.forecast(new, history, WEEK).units(prices, 1).sum())
     assert 1.4 < units[1] / units[0] < 2.1
 
 
 def test_the_bytes_are_all_there_is(shared):
     again = SharedDemand.from_bytes(shared.to_bytes())
     assert again.to_bytes() == shared.to_bytes()
-    np.testing.assert_array_equal(again.told_to("A").quality.mean, shared.told_to("A").quality.mean)
-    contribution = learn_country(market(seed=1)[0], WEEK, 1)
+    np.testing.assert_array_equal(again.for_country("A").quality.mean, shared.for_country("A").quality.mean)
+    contribution = learn_country(market(seed=1)[0], 1)
     assert CountryDemand.from_bytes(contribution.to_bytes()).to_bytes() == contribution.to_bytes()
 
 
 def test_the_order_of_the_countries_does_not_matter():
-    parts = {code: learn_country(market(seed=n)[0], WEEK, 1) for n, code in enumerate("AB")}
+    parts = {code: learn_country(market(seed=n)[0], 1) for n, code in enumerate("AB")}
     assert pool(parts).to_bytes() == pool(dict(reversed(parts.items()))).to_bytes()
 
 
 def test_a_country_without_sales_says_nothing():
-    silent = learn_country(market(seed=1)[0].iloc[:0], WEEK, 1)
+    silent = learn_country(market(seed=1)[0].iloc[:0], 1)
     assert silent.categories == ()
     assert pool({"A": silent}).own == OwnEffects()

@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from markdown_pricing.demand.elsewhere import SharedDemand
-from markdown_pricing.demand.log_linear import LogLinear
-from markdown_pricing.demand.model import UnknownModel, forecast
-from markdown_pricing.demand.shared import learn_country, pool
+from markdown_pricing.demand.log_linear import LogLinear, learn_country
+from markdown_pricing.demand.model import UnknownModel
+from markdown_pricing.demand.shared import SharedDemand, pool
 from markdown_pricing.demand.step_down import LAST_GOOD, LEAST_WEEKS, OWN, POOLED, RULE, Choice, KeptModel, choose
 from markdown_pricing.errors import TransientError
 from markdown_pricing.weeks import ONE_WEEK
@@ -29,7 +28,7 @@ FAULTS = {
 def shared(sold: tuple[pd.DataFrame, pd.DataFrame]) -> SharedDemand:
     """What two countries like this one know."""
     history, _ = sold
-    return pool({country: learn_country(history, WEEK, SEED) for country in ("AUT", "DEU")})
+    return pool({country: learn_country(history, SEED) for country in ("AUT", "DEU")})
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +137,7 @@ def test_the_rule_answers_for_every_article(case, sold):
     choice = chosen((past, articles), "Breaks")
     assert choice.grade == RULE
     prices = articles[["price"]].to_numpy() * [1.0, 0.7, 0.5]
-    units = forecast(choice.model, articles, past, WEEK, prices, 5)
+    units = choice.model.forecast(articles, past, WEEK).at(prices, 5).units
     assert (np.diff(units, axis=1) > 0).all()
 
 
@@ -149,6 +148,6 @@ def test_the_rule_follows_each_articles_running_rate(sold):
     recent = history[history["week"] >= pd.Timestamp(WEEK - 3 * ONE_WEEK)]
     rate = articles["article_id"].map(recent.groupby("article_id")["units"].mean())
     known = rate.notna().to_numpy()
-    expected = choice.model.units(articles, history, WEEK, articles[["price"]].to_numpy(), 1)[known, 0, 0]
+    expected = choice.model.forecast(articles, history, WEEK).units(articles[["price"]].to_numpy(), 1)[known, 0, 0]
     assert expected.sum() == pytest.approx(rate[known].sum(), rel=0.35)
     assert np.corrcoef(expected, rate[known])[0, 1] > 0.8

@@ -7,6 +7,7 @@ levels in test_level.py, features that know the future in test_gradient_boosting
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,13 +19,13 @@ import pytest
 from markdown_pricing import pricing
 from markdown_pricing.backtest.twin import Twin
 from markdown_pricing.countries import read_countries
-from markdown_pricing.demand.model import DemandModel, forecast, make_model, model_names
+from markdown_pricing.demand.model import MODELS, DemandModel, make_model
 from markdown_pricing.demand.step_down import OWN, Choice
 from markdown_pricing.erp.rows import country_rows
+from markdown_pricing.forecast import SHELF_SHARES
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.provenance import provenance
 from markdown_pricing.sample.season import sample_market
 from tests.demand.market import WEEK, market
@@ -59,7 +60,7 @@ def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample):
     history = of_the_week.history[~of_the_week.history["censored"]]
     log_price = np.log(history["price"] / history["list_price"])
     naive = -np.polyfit(log_price, np.log(history["units"].clip(lower=0) + 0.5), 1)[0]
-    found = model.elasticity(of_the_week.articles, of_the_week.history, WEEK)
+    found = model.forecast(of_the_week.articles, of_the_week.history, WEEK).elasticity
     assert found is not None
     assert naive < 0.2 * truth
     assert found[0].mean() == pytest.approx(truth, rel=0.12)
@@ -81,7 +82,9 @@ def test_censoring_sales_while_sold_out_are_not_demand():
         for answers, past in ((flagged, cut), (believed, cut.assign(censored=False))):
             model = make_model("gradient_boosting")
             model.fit(past, WEEK, seed=1)
-            answers.append(model.units(now, past, WEEK, now[["price"]].to_numpy(), 1).sum() / articles["mean"].sum())
+            answers.append(
+                model.forecast(now, past, WEEK).units(now[["price"]].to_numpy(), 1).sum() / articles["mean"].sum()
+            )
     assert np.mean(flagged) == pytest.approx(1.0, abs=0.1)
     assert np.mean(believed) < 0.85
 
@@ -92,7 +95,7 @@ def test_shelf_effect_demand_falls_with_the_stock(sample: Sample):
     Take out: in log_linear.py make (0.0, 0.0) of SHELF_BOUNDS.
     """
     twin, of_the_week, model = sample
-    found = model.shelf(of_the_week.articles, of_the_week.history, WEEK, SHELF_SHARES)
+    found = model.forecast(of_the_week.articles, of_the_week.history, WEEK).shelf
     some = of_the_week.articles["stock"].to_numpy() > 20
     for share in (0.03125, 0.0625):
         at = int(np.argmin(np.abs(SHELF_SHARES - share)))
@@ -104,15 +107,13 @@ def test_shelf_effect_demand_falls_with_the_stock(sample: Sample):
 def test_shelf_effect_the_plan_goes_lower_than_one_that_is_blind_to_it(sample: Sample):
     """In more than one path of seven, and on average at lower prices.
 
-    Take out: `shelf=` in pricing.price_articles, or in planning.plan on the way to the dynamic programme.
+    Take out: `shelf=` in LogLinear.forecast_from, or in Task on the way to the dynamic programme.
     """
     _, of_the_week, model = sample
     articles, history = of_the_week.articles, of_the_week.history
     ladders = candidate_prices(articles, history, DEU, BOOK, WEEK)
-    units = forecast(model, articles, history, WEEK, ladders.prices, ladders.weeks)
-    dispersion = model.dispersion(articles, history, WEEK)
-    shelf = model.shelf(articles, history, WEEK, SHELF_SHARES)
-    seeing, blind = (plan(ladders, units, dispersion, known).best.rungs for known in (shelf, None))
+    forecast = replace(model.forecast(articles, history, WEEK), level_sd=None)
+    seeing, blind = (plan(ladders, known).best.rungs for known in (forecast, replace(forecast, shelf=None)))
     prices = [np.take_along_axis(ladders.prices, rungs, axis=1) for rungs in (seeing, blind)]
     assert (seeing != blind).any(axis=1).mean() > 1 / 7
     assert (prices[0] / prices[1]).mean() < 0.995
@@ -124,15 +125,15 @@ def _told_nothing_of_shelves(of_the_week: pricing.CountryWeek, model: DemandMode
     """What the same prices are thought to bring where shelves never empty."""
 
     class Blind(type(model)):
-        def shelf(self, articles, history, week, shares):
-            return np.ones((len(articles), len(shares)))
+        def forecast(self, articles, history, week):
+            return replace(super().forecast(articles, history, week), shelf=None)
 
     blind = Blind.from_bytes(model.to_bytes())
     rows = pricing.price_articles(of_the_week, blind, DEU, BOOK, ORIGIN, "run", MONDAY_MORNING).rows
     return float(rows["expected_revenue"].sum())
 
 
-@pytest.mark.parametrize("name", [*model_names(), *EXAMPLES])
+@pytest.mark.parametrize("name", [*MODELS, *EXAMPLES])
 def test_monotonicity_no_price_sells_more_than_a_lower_one(name):
     """From thrice the first price to a cent, far beyond any price seen, and learnt from a market that says otherwise.
 
@@ -147,7 +148,7 @@ def test_monotonicity_no_price_sells_more_than_a_lower_one(name):
     model = make_model(name)
     model.fit(history, WEEK, seed=1)
     prices = articles["list_price"].to_numpy()[:, None] * np.geomspace(3.0, 2e-4, 60)
-    units = model.units(articles, history, WEEK, prices, 10)
+    units = model.forecast(articles, history, WEEK).units(prices, 10)
     assert np.isfinite(units).all()
     assert (np.diff(units, axis=1) >= -1e-9 * units[:, :-1]).all()
 

@@ -8,15 +8,18 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import CENT_ENDINGS, Country
+from markdown_pricing.forecast import Demand, Forecast
+from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.recommendation import Recommendations, recommend
+from markdown_pricing.markdown.recommendation import Recommendations, Stamp, recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 
 WEEK = date(2026, 2, 9)
 DEU = Country("DEU", price_endings=CENT_ENDINGS)
 RULES = Rules()
 PREDICTED_AT = datetime(2026, 2, 9, 8, tzinfo=UTC)
+STAMP = Stamp("A", "test", "run", PREDICTED_AT)
 
 
 def monday(ahead: int) -> date:
@@ -90,6 +93,16 @@ def demand(ladders: Ladders, weekly: float | np.ndarray = 10.0, elasticity: floa
     return np.repeat((base[:, np.newaxis] * ratio**-elasticity)[:, :, np.newaxis], ladders.weeks, axis=2)
 
 
+def foreseen(
+    units: np.ndarray,
+    dispersion: np.ndarray,
+    shelf: np.ndarray | None = None,
+    level_sd: np.ndarray | None = None,
+) -> Forecast:
+    """A forecast that answers with these arrays."""
+    return Forecast.fixed("test", Demand(units, dispersion, shelf, level_sd))
+
+
 def plan_of(
     *articles: Mapping[str, Any],
     rules: Rules = RULES,
@@ -98,7 +111,7 @@ def plan_of(
     dispersion: float = 0.2,
 ) -> tuple[Ladders, Plan]:
     ladders = ladders_of(*articles, rules=rules)
-    return ladders, plan(ladders, demand(ladders, weekly, elasticity), np.full(len(articles), dispersion))
+    return ladders, plan(ladders, foreseen(demand(ladders, weekly, elasticity), np.full(len(articles), dispersion)))
 
 
 def recommend_for(
@@ -112,19 +125,7 @@ def recommend_for(
     last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
     snapshot, history = frames(articles)
-    book = RuleBook(rules)
-    ladders = candidate_prices(snapshot, history, country, book, WEEK)
-    return recommend(
-        snapshot,
-        history,
-        country,
-        WEEK,
-        book,
-        ladders,
-        demand(ladders, weekly, elasticity) if units is None else units,
-        np.full(len(articles), dispersion),
-        model_version="test",
-        run_id="run",
-        predicted_at=PREDICTED_AT,
-        last_rows=last_rows,
-    )
+    assortment = Assortment(WEEK, country, snapshot, history, RuleBook(rules))
+    ladders = candidate_prices(snapshot, history, country, assortment.book, WEEK)
+    expected = demand(ladders, weekly, elasticity) if units is None else units
+    return recommend(assortment, ladders, foreseen(expected, np.full(len(articles), dispersion)), STAMP, last_rows)

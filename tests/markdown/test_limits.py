@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from markdown_pricing.arrays import rows_of
+from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.habit import habit_rungs
 from markdown_pricing.markdown.limits import Limits, State, deepest_rungs
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import Rules
+from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import evaluate_path
-from tests.markdown.seasons import article, ladders_of, monday, plan_of, prices_of
+from tests.markdown.seasons import article, foreseen, ladders_of, monday, plan_of, prices_of
 
 
 @pytest.mark.parametrize(("fell", "first_allowed"), [(-3, 0), (-2, 0), (-1, 1), (0, 2)])
@@ -32,7 +34,7 @@ def test_markdowns_are_as_far_apart_as_the_rules_say() -> None:
         ladders = ladders_of(article(stock=5_000), rules=Rules(weeks_between_markdowns=weeks, max_markdowns=3))
         sells = np.arange(len(ladders.prices[0]))[:, np.newaxis] > np.arange(ladders.weeks)
         weekly = np.where(np.arange(ladders.weeks) == 0, 2_000.0, 100.0)
-        path = plan(ladders, (weekly * sells)[np.newaxis], np.array([0.0])).best.rungs[0]
+        path = plan(ladders, foreseen((weekly * sells)[np.newaxis], np.array([0.0]))).best.rungs[0]
         falls = np.flatnonzero(np.diff(path, prepend=0))
         assert len(falls) == 3
         assert (np.diff(falls) >= weeks).all()
@@ -94,15 +96,16 @@ def test_the_dynamic_programme_has_the_same_rules(seed: int) -> None:
     ]
     ladders = ladders_of(*made, rules=random_rules(seed))
     takings = random.uniform(5_000, 20_000, (*ladders.cents.shape, ladders.weeks))
-    units = takings / ladders.prices[:, :, np.newaxis]
-    limits, certain = Limits.of(ladders), np.zeros(len(made))
+    limits = Limits.of(ladders)
+    demand = Demand(takings / ladders.prices[:, :, np.newaxis], np.zeros(len(made)))
 
-    planned = plan(ladders, units, certain).best
+    planned = Task(ladders, limits, demand).solve()
 
     for row in range(len(made)):
         paths = list(allowed_paths(one(limits, row)))
         again = np.full(len(paths), row)
-        gains = evaluate_path(rows_of(ladders, again), np.array(paths), units[again], certain[again]).gain
+        gains = evaluate_path(rows_of(ladders, again), np.array(paths), rows_of(demand, again)).gain
+
         assert tuple(planned.rungs[row]) in paths
         assert planned.gain[row] == pytest.approx(gains.max(), abs=5.0)
 

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.countries import Country
+from markdown_pricing.forecast import Demand
+from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import GroupColumnMissing, Ladders, candidate_prices
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.planning import Plan, plan
@@ -15,7 +17,7 @@ from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.task import Task
 from tests.markdown.rule_checker import broken_rules
-from tests.markdown.seasons import PREDICTED_AT, WEEK, article, frames
+from tests.markdown.seasons import STAMP, WEEK, article, foreseen, frames
 
 MANY = 1_500
 RANDOM = np.random.default_rng(7)
@@ -49,7 +51,7 @@ DISPERSION = np.random.default_rng(9).choice([0.05, 0.2, 1.0], MANY)
 
 def planned(rules: Rules) -> Plan:
     asked = ladders(rules)
-    return plan(asked, units(asked), DISPERSION)
+    return plan(asked, foreseen(units(asked), DISPERSION))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def standing() -> Plan:
 
 def given_away(rules: Rules, own: Plan) -> np.ndarray:
     asked = ladders(rules)
-    return Task(asked, Limits.of(asked), units(asked), DISPERSION, None, None).given_away(own.best)
+    return Task(asked, Limits.of(asked), Demand(units(asked), DISPERSION)).given_away(own.best)
 
 
 def test_the_sample_has_every_kind(standing: Plan):
@@ -97,7 +99,7 @@ class TestSellThroughTarget:
             rung = np.where(free, asked.rungs - 1, rung)
             left, wait = left - free, np.where(free, limits.between - 1, np.maximum(wait - 1, 0))
             deepest[:, week] = rung
-        task = Task(asked, limits, units(asked), DISPERSION, None, None)
+        task = Task(asked, limits, Demand(units(asked), DISPERSION))
         reached = task.value(deepest).leftover <= 0.05 * asked.season.stock
         assert not (reached & own.out_of_reach).any()
 
@@ -204,22 +206,8 @@ class TestPriceGroups:
         snapshot["attr_model"] = model
         asked = candidate_prices(snapshot, history, Country("DEU"), RuleBook(self.RULES), WEEK)
         plain = candidate_prices(snapshot, history, Country("DEU"), RuleBook(), WEEK)
-        found, free = (
-            recommend(
-                snapshot,
-                history,
-                Country("DEU"),
-                WEEK,
-                RuleBook(),
-                one,
-                units(one),
-                DISPERSION,
-                model_version="1",
-                run_id="r",
-                predicted_at=PREDICTED_AT,
-            )
-            for one in (asked, plain)
-        )
+        assortment = Assortment(WEEK, Country("DEU"), snapshot, history, RuleBook())
+        found, free = (recommend(assortment, one, foreseen(units(one), DISPERSION), STAMP) for one in (asked, plain))
         return made, snapshot, found, free
 
     def test_members_have_one_price_from_their_next_markdown_on(self):
@@ -257,7 +245,7 @@ class TestPriceGroups:
         snapshot, history = frames(made)
         snapshot["attr_model"] = "m"
         asked = candidate_prices(snapshot, history, Country("DEU"), RuleBook(self.RULES), WEEK)
-        own = plan(asked, np.full((2, asked.cents.shape[1], asked.weeks), 3.0), np.full(2, 0.2))
+        own = plan(asked, foreseen(np.full((2, asked.cents.shape[1], asked.weeks), 3.0), np.full(2, 0.2)))
         assert own.group_apart.all()
         assert not own.in_group.any()
 
@@ -281,16 +269,5 @@ def test_an_option_that_is_off_changes_nothing(standing: Plan, off: dict[str, fl
 
 def rows_under(rules: Rules):
     asked = ladders(rules)
-    return recommend(
-        SNAPSHOT,
-        HISTORY,
-        Country("DEU"),
-        WEEK,
-        RuleBook(rules),
-        asked,
-        units(asked),
-        DISPERSION,
-        model_version="1",
-        run_id="r",
-        predicted_at=PREDICTED_AT,
-    ).rows
+    assortment = Assortment(WEEK, Country("DEU"), SNAPSHOT, HISTORY, RuleBook(rules))
+    return recommend(assortment, asked, foreseen(units(asked), DISPERSION), STAMP).rows

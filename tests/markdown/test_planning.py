@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from markdown_pricing.countries import Country
+from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown import dynamic_programme, task
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
 from markdown_pricing.markdown.valuation import evaluate_path
-from tests.markdown.seasons import DEU, WEEK, article, demand, frames, ladders_of, plan_of, prices_of
+from tests.markdown.seasons import DEU, WEEK, article, demand, foreseen, frames, ladders_of, plan_of, prices_of
 
 FEW_RUNGS = Rules(discounts_pct=(20, 40, 60))
 
@@ -30,7 +31,7 @@ def legal_paths(rungs: int, weeks: int, rules: Rules) -> Iterator[tuple[int, ...
 
 def best_by_counting(ladders: Ladders, units: np.ndarray, dispersion: np.ndarray, rules: Rules) -> np.ndarray:
     gains = [
-        evaluate_path(ladders, np.tile(path, (len(units), 1)), units, dispersion).gain
+        evaluate_path(ladders, np.tile(path, (len(units), 1)), Demand(units, dispersion)).gain
         for path in legal_paths(ladders.cents.shape[1], ladders.weeks, rules)
     ]
     return np.max(gains, axis=0)
@@ -70,7 +71,7 @@ def test_when_demand_is_certain_the_plan_is_the_best_of_all_paths(rules: Rules) 
     ladders = ladders_of(*random_articles(60, 6, (20_000, 90_000)), rules=rules)
     units, dispersion = random_demand(ladders, (0.2, 1.3)), np.zeros(60)
 
-    reached = plan(ladders, units, dispersion).best.gain / best_by_counting(ladders, units, dispersion, rules)
+    reached = plan(ladders, foreseen(units, dispersion)).best.gain / best_by_counting(ladders, units, dispersion, rules)
 
     assert reached.min() > 0.98
     assert reached.mean() > 0.999
@@ -82,7 +83,9 @@ def test_when_demand_is_uncertain_the_plan_is_near_the_best_of_all_paths() -> No
     ladders = ladders_of(*random_articles(60, 6, (5, 400)), rules=FEW_RUNGS)
     units, dispersion = random_demand(ladders, (0.2, 1.3)), np.full(60, 0.3)
 
-    reached = plan(ladders, units, dispersion).best.gain / best_by_counting(ladders, units, dispersion, FEW_RUNGS)
+    reached = plan(ladders, foreseen(units, dispersion)).best.gain / best_by_counting(
+        ladders, units, dispersion, FEW_RUNGS
+    )
 
     assert reached.min() > 0.97
     assert reached.mean() > 0.997
@@ -118,7 +121,7 @@ def test_of_markdowns_that_earn_the_same_the_later_is_planned() -> None:
     units = demand(ladders)
     units[:, :, :5] = units[:, :1, :5] * ladders.prices[:, :1, np.newaxis] / ladders.prices[:, :, np.newaxis]
 
-    assert np.flatnonzero(plan(ladders, units, np.array([0.1])).best.rungs[0])[0] == 5
+    assert np.flatnonzero(plan(ladders, foreseen(units, np.array([0.1]))).best.rungs[0])[0] == 5
 
 
 def test_the_habit_is_planned_where_it_brings_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +140,7 @@ def test_each_category_is_planned_under_its_own_rules_in_one_call() -> None:
     made = frames([article(stock=900), article(stock=900, category="shoes"), article(stock=900, category=None)])
     ladders = candidate_prices(*made, DEU, book, WEEK)
 
-    own_plan = plan(ladders, demand(ladders), np.full(3, 0.2))
+    own_plan = plan(ladders, foreseen(demand(ladders), np.full(3, 0.2)))
 
     assert set(prices_of(ladders, own_plan.best.rungs, 1)) <= {49.99, 24.99}
     assert np.array_equal(own_plan.best.rungs[0], own_plan.best.rungs[2])
@@ -170,7 +173,9 @@ def test_an_article_is_planned_as_if_it_were_alone(monkeypatch: pytest.MonkeyPat
     for rungs, of_one in zip(together.best.rungs, alone, strict=True):
         assert np.array_equal(rungs[: len(of_one)], of_one)
     monkeypatch.setattr(dynamic_programme, "BATCH_NUMBERS", 20_000)
-    assert np.array_equal(plan(ladders, demand(ladders), np.full(len(kinds), 0.2)).best.rungs, together.best.rungs)
+    assert np.array_equal(
+        plan(ladders, foreseen(demand(ladders), np.full(len(kinds), 0.2))).best.rungs, together.best.rungs
+    )
 
 
 def test_sixty_weeks_are_planned_beside_one() -> None:
@@ -179,7 +184,7 @@ def test_sixty_weeks_are_planned_beside_one() -> None:
         *frames([article(stock=3_000, weeks_left=weeks) for weeks in (60, 1, 0, 15)]), Country("DEU"), RuleBook(), WEEK
     )
 
-    own_plan = plan(ladders, demand(ladders), np.full(4, 0.2))
+    own_plan = plan(ladders, foreseen(demand(ladders), np.full(4, 0.2)))
 
     assert own_plan.best.rungs.shape == (4, 60)
     assert own_plan.best.units[2].sum() == 0

@@ -1,5 +1,6 @@
 """Rows a buyer reads: money beside keep and habit, reasons, and exceptions for all that is not as it should be."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,10 +9,23 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.countries import Country
+from markdown_pricing.forecast import Forecast
+from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
-from tests.markdown.seasons import DEU, PREDICTED_AT, WEEK, article, demand, frames, monday, recommend_for
+from tests.markdown.seasons import (
+    DEU,
+    PREDICTED_AT,
+    STAMP,
+    WEEK,
+    article,
+    demand,
+    foreseen,
+    frames,
+    monday,
+    recommend_for,
+)
 
 
 def row_of(own: dict[str, Any], **facts: Any) -> Any:
@@ -51,20 +65,9 @@ def test_elasticity_is_shown_as_the_model_gives_it() -> None:
     """Value and standard error, and what they say to a buyer; nothing where the model knows none."""
     snapshot, history = frames([article(stock=400), article(stock=400)])
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
-    rows = recommend(
-        snapshot,
-        history,
-        DEU,
-        WEEK,
-        RuleBook(),
-        ladders,
-        demand(ladders),
-        np.zeros(2),
-        (np.array([1.8, np.nan]), np.array([0.2, np.nan])),
-        model_version="1",
-        run_id="1",
-        predicted_at=PREDICTED_AT,
-    ).rows
+    elasticity = np.array([1.8, np.nan]), np.array([0.2, np.nan])
+    forecast = replace(foreseen(demand(ladders), np.zeros(2)), elasticity=elasticity)
+    rows = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook()), ladders, forecast, STAMP).rows
 
     assert rows["elasticity"].tolist()[0] == 1.8
     assert rows["elasticity_se"].isna().tolist() == [False, True]
@@ -215,19 +218,8 @@ def test_a_country_without_articles_gives_empty_tables() -> None:
     """With all their columns."""
     snapshot, history = (frame.iloc[:0] for frame in frames([article()]))
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
-    found = recommend(
-        snapshot,
-        history,
-        DEU,
-        WEEK,
-        RuleBook(),
-        ladders,
-        np.zeros((*ladders.cents.shape, ladders.weeks)),
-        np.zeros(0),
-        model_version="1",
-        run_id="1",
-        predicted_at=PREDICTED_AT,
-    )
+    forecast = Forecast.of_no_articles("test")
+    found = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook()), ladders, forecast, STAMP)
 
     assert found.rows.empty
     assert found.path.empty

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
 from markdown_pricing.countries import CENT_ENDINGS, Country, PriceEnding
+from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, check_new_prices
+from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
 from markdown_pricing.markdown.valuation import evaluate_path
 from tests.markdown.rule_checker import broken_rules, cents, ladder
-from tests.markdown.seasons import PREDICTED_AT, WEEK, article, frames, monday
+from tests.markdown.seasons import STAMP, WEEK, article, foreseen, frames, monday
 
 ENDINGS = {
     "cents": CENT_ENDINGS,
@@ -108,20 +110,9 @@ def test_no_output_and_no_planned_path_breaks_a_rule(
     random = np.random.default_rng(seed)
     units = level * random.gamma(1, 1, (*ladders.cents.shape, ladders.weeks)) * random.integers(0, 2, ladders.weeks)
     dispersion = random.choice([0.0, 0.2, 3.0], len(made))
+    forecast = foreseen(np.sort(units, axis=1), dispersion)
 
-    found = recommend(
-        snapshot,
-        history,
-        country,
-        WEEK,
-        book,
-        ladders,
-        units,
-        dispersion,
-        model_version="1",
-        run_id="r",
-        predicted_at=PREDICTED_AT,
-    )
+    found = recommend(Assortment(WEEK, country, snapshot, history, book), ladders, forecast, STAMP)
 
     rows, path = found.rows, found.path
     assert list(rows.columns) == ROW_COLUMNS
@@ -142,14 +133,11 @@ def test_no_output_and_no_planned_path_breaks_a_rule(
             assert row.expected_revenue >= row.expected_revenue_habit
     assert check_new_prices(rows, snapshot, country, book) == []
     assert check_every_article_has_a_row(rows, snapshot) == []
-    for own, prices in zip(made, _habit_prices(ladders, units, dispersion), strict=True):
+    habit = np.take_along_axis(ladders.prices, plan(ladders, forecast).habit.rungs, axis=1)
+    for own, prices in zip(made, habit, strict=True):
         rules = dresses if own["category"] == "dresses" else default
         priced = [(monday(ahead), price) for ahead, price in enumerate(prices[: max(own["weeks_left"], 1)])]
         assert list(broken_rules(own, priced, WEEK, rules, country.price_endings)) == []
-
-
-def _habit_prices(ladders: Any, units: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(ladders.prices, plan(ladders, units, dispersion).habit.rungs, axis=1)
 
 
 def _check_row(row: Any, planned: pd.DataFrame, own: dict[str, Any]) -> None:
@@ -184,15 +172,15 @@ def test_the_same_input_gives_the_same_output() -> None:
     """No hidden chance: the frames are equal to the last bit, and an article's row does not depend on the others'."""
     made = [article(stock=stock, salvage=stock / 50) for stock in range(20, 400, 7)]
     ladders = candidate_prices(*frames(made), Country("DEU"), RuleBook(), WEEK)
-    units = np.random.default_rng(5).gamma(2, 4, (*ladders.cents.shape, ladders.weeks))
+    units = np.sort(np.random.default_rng(5).gamma(2, 4, (*ladders.cents.shape, ladders.weeks)), axis=1)
     dispersion = np.full(len(made), 0.3)
 
-    first, again = plan(ladders, units, dispersion), plan(ladders, units, dispersion)
+    first, again = plan(ladders, foreseen(units, dispersion)), plan(ladders, foreseen(units, dispersion))
 
     assert np.array_equal(first.best.rungs, again.best.rungs)
     assert np.array_equal(first.best.revenue, again.best.revenue)
     alone = candidate_prices(*frames(made[30:31]), Country("DEU"), RuleBook(), WEEK)
-    own = plan(alone, units[30:31, : alone.cents.shape[1]], dispersion[:1])
+    own = plan(alone, foreseen(units[30:31, : alone.cents.shape[1]], dispersion[:1]))
     assert np.array_equal(own.best.rungs[0], first.best.rungs[30])
 
 
@@ -201,7 +189,9 @@ def test_every_path_is_valued_by_one_and_the_same_evaluator() -> None:
     made = [article(stock=stock) for stock in (20, 90, 300)]
     ladders = candidate_prices(*frames(made), Country("DEU"), RuleBook(), WEEK)
     units = np.full((*ladders.cents.shape, ladders.weeks), 9.0)
-    own = plan(ladders, units, np.full(3, 0.2))
+    own = plan(ladders, foreseen(units, np.full(3, 0.2)))
 
     for valued in (own.best, own.keep, own.habit):
-        assert np.array_equal(evaluate_path(ladders, valued.rungs, units, np.full(3, 0.2)).revenue, valued.revenue)
+        assert np.array_equal(
+            evaluate_path(ladders, valued.rungs, Demand(units, np.full(3, 0.2))).revenue, valued.revenue
+        )

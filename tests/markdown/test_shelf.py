@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.markdown.shelf import SHELF_SHARES, Shelf
-from markdown_pricing.markdown.valuation import BadUnits, deepest_sales, evaluate_path
+from markdown_pricing.markdown.valuation import deepest_sales, evaluate_path
 from tests.markdown.exact import value_of_first_moves
-from tests.markdown.seasons import article, demand, ladders_of
+from tests.markdown.seasons import article, demand, foreseen, ladders_of
 
 RULES = Rules(discounts_pct=(20, 40, 60), max_markdowns=2)
 
@@ -53,13 +54,13 @@ def test_the_first_price_is_nearly_that_of_brute_force(power: float) -> None:
     ladders, units = small_stocks(40, 5)
     dispersion = np.full(40, 0.3)
 
-    chosen = plan(ladders, units, dispersion, shelf_of(40, power)).best.rungs[:, 0]
+    chosen = plan(ladders, foreseen(units, dispersion, shelf_of(40, power))).best.rungs[:, 0]
 
     reached = share_of_the_best(ladders, units, power, chosen)
     assert reached.mean() > 0.9995
     assert reached.min() > 0.995
     if power:
-        blind = plan(ladders, units, dispersion).best.rungs[:, 0]
+        blind = plan(ladders, foreseen(units, dispersion)).best.rungs[:, 0]
         assert share_of_the_best(ladders, units, power, blind).mean() < reached.mean()
 
 
@@ -68,7 +69,10 @@ def test_shelves_that_do_not_matter_change_nothing() -> None:
     ladders, units = small_stocks(30, 9)
     dispersion = np.full(30, 0.3)
 
-    without, ones = plan(ladders, units, dispersion), plan(ladders, units, dispersion, np.ones((30, 33)))
+    without, ones = (
+        plan(ladders, foreseen(units, dispersion)),
+        plan(ladders, foreseen(units, dispersion, np.ones((30, 33)))),
+    )
 
     assert np.array_equal(without.best.rungs, ones.best.rungs)
     assert np.array_equal(without.best.revenue, ones.best.revenue)
@@ -81,8 +85,10 @@ def test_who_knows_that_empty_shelves_sell_slowly_clears_earlier_and_deeper(stoc
     units, dispersion = demand(ladders, stock / 8 * np.linspace(0.6, 1.1, 40)), np.full(40, 0.3)
     shelf = shelf_of(40, 0.5)
 
-    aware = plan(ladders, units, dispersion, shelf).best
-    blind = evaluate_path(ladders, plan(ladders, units, dispersion).best.rungs, units, dispersion, shelf)
+    aware = plan(ladders, foreseen(units, dispersion, shelf)).best
+    blind = evaluate_path(
+        ladders, plan(ladders, foreseen(units, dispersion)).best.rungs, Demand(units, dispersion, shelf)
+    )
 
     assert aware.rungs[:, 4:].mean() > blind.rungs[:, 4:].mean() + 0.5
     assert first_markdown(aware.rungs).mean() < first_markdown(blind.rungs).mean() - 0.5
@@ -101,12 +107,12 @@ def test_keep_habit_and_plan_are_all_valued_with_emptying_shelves() -> None:
     dispersion = np.full(20, 0.3)
     shelf = shelf_of(20, 0.5)
 
-    with_shelf, without = plan(ladders, units, dispersion, shelf), plan(ladders, units, dispersion)
+    with_shelf, without = plan(ladders, foreseen(units, dispersion, shelf)), plan(ladders, foreseen(units, dispersion))
 
     for own, plain in ((with_shelf.keep, without.keep), (with_shelf.habit, without.habit)):
         assert (own.leftover > plain.leftover).all()
-    deepest = deepest_sales(ladders, with_shelf.limits, units, dispersion, shelf)
-    assert (deepest < deepest_sales(ladders, without.limits, units, dispersion)).all()
+    deepest = deepest_sales(ladders, with_shelf.limits, Demand(units, dispersion, shelf))
+    assert (deepest < deepest_sales(ladders, without.limits, Demand(units, dispersion))).all()
 
 
 def test_a_week_sells_by_the_stock_at_its_start() -> None:
@@ -115,7 +121,7 @@ def test_a_week_sells_by_the_stock_at_its_start() -> None:
     units = np.full((1, ladders.cents.shape[1], 3), 40.0)
     shelf = 0.5 + 0.5 * SHELF_SHARES[np.newaxis]
 
-    kept = evaluate_path(ladders, np.zeros((1, 3), dtype=np.int64), units, np.array([0.0]), shelf)
+    kept = evaluate_path(ladders, np.zeros((1, 3), dtype=np.int64), Demand(units, np.array([0.0]), shelf))
 
     assert kept.stock[0] == pytest.approx([100, 60, 28], abs=0.3)
 
@@ -141,21 +147,3 @@ def test_the_grid_is_even_in_demand_and_ends_at_nothing_and_all() -> None:
         assert (np.diff(grid, axis=1) > 0).all()
         needed = np.array([shelf.needed_for(grid[:, point]) for point in range(21)])
         assert np.diff(needed[:, 0]) == pytest.approx(shelf.needed[0, -1] / 20)
-
-
-@pytest.mark.parametrize(
-    ("expected", "shelf"),
-    [
-        ("shape", np.ones((1, 5))),
-        ("not above 0", np.zeros((1, 33))),
-        ("not above 0", np.full((1, 33), np.nan)),
-        ("does not rise", np.linspace(1, 0.5, 33)[np.newaxis]),
-        ("does not rise", np.full((1, 33), 0.5)),
-    ],
-)
-def test_shelves_that_cannot_be_planned_with_are_refused(expected: str, shelf: np.ndarray) -> None:
-    """A model's fault is named."""
-    ladders = ladders_of(article())
-
-    with pytest.raises(BadUnits, match=expected):
-        plan(ladders, demand(ladders), np.array([0.2]), shelf)

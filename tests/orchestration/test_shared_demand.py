@@ -17,7 +17,7 @@ from markdown_pricing import pricing
 from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.demand.design import TO_A_CUT
-from markdown_pricing.demand.elsewhere import SharedDemand
+from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake

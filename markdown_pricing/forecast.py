@@ -1,0 +1,164 @@
+"""What a demand model says of articles from one week on: the value that is handed from demand to plan.
+
+A `Forecast` answers for any prices. Asked at the prices of ladders it becomes a `Demand`, arrays that a plan reckons
+with. That is the one place where the answers of a model are let in, and where they are checked.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markdown_pricing.errors import FinalError
+
+FloatArray = NDArray[np.float64]
+
+SHELF_SHARES = np.linspace(0, 1, 33)
+"""Shares of today's stock at which a forecast says how demand falls with the stock."""
+USUAL_DISPERSION = 0.5
+"""Of a model that does not say: where the fit in `demand/pooling.py` begins its search, too."""
+ROUNDING = 1e-6
+"""By so much the ends of a shelf curve may miss 1: it is the outcome of sums."""
+SAME_UNITS = 1e-9
+"""By so much, relative to 1 + units, a higher price may sell more: it is the outcome of sums."""
+
+
+class BrokenModel(FinalError):
+    def __init__(self, model: str, fault: str) -> None:
+        super().__init__(f"The demand model {model} broke its contract: {fault}. Correct the model.")
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A forecast at the prices of ladders, checked.
+
+    units      : (articles, rungs, weeks), mean demand a week with shelves as full as today's, >= 0
+    dispersion : (articles,), >= 0; a week's demand is negative-binomial with variance mean + dispersion · mean²
+    shelf      : (articles, 33), demand relative to today's when SHELF_SHARES of today's stock are left, above 0 and
+                 rising to 1 at the whole stock; None when demand does not fall with the stock
+    level_sd   : (articles, weeks), how unsure the units are, as standard deviation of their log, the same luck in all
+                 weeks; None when they are certain
+    """
+
+    units: FloatArray
+    dispersion: FloatArray
+    shelf: FloatArray | None = None
+    level_sd: FloatArray | None = None
+
+    def dispersion_in(self, week: int) -> FloatArray:
+        """(articles,): dispersion of what is sold `week` weeks ahead, with what nobody knows of the level in it."""
+        if self.level_sd is None:
+            return self.dispersion
+        return with_level_unknown(self.dispersion, self.level_sd[:, week] ** 2)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a demand model knows of articles from a week on. Answers are in the order of the articles.
+
+    model      : its name, for the message when an answer breaks the contract
+    units      : (prices, weeks) -> mean demand a week, were there stock for it and with shelves as full as today's:
+                 prices (articles, rungs) in local currency, > 0, not rising along the rungs; the answer (articles,
+                 rungs, weeks), finite, >= 0, never more at a higher price; week 0 is the forecast's own
+    dispersion : (articles,), or one number for all; see `Demand`
+    shelf      : (articles, 33) at SHELF_SHARES; see `Demand`
+    level_sd   : weeks -> (articles, weeks), what selling on would teach; see `Demand`
+    elasticity : each article's elasticity (>= 0: sales move with price ** -elasticity) and its standard error, both
+                 (articles,); None when the model has none to tell
+    """
+
+    model: str
+    units: Callable[[FloatArray, int], FloatArray]
+    dispersion: FloatArray | float = USUAL_DISPERSION
+    shelf: FloatArray | None = None
+    level_sd: Callable[[int], FloatArray] | None = None
+    elasticity: tuple[FloatArray, FloatArray] | None = None
+
+    @classmethod
+    def fixed(cls, model: str, demand: Demand) -> Self:
+        """A demand that is known already at the prices and in the weeks that are going to be asked for."""
+        level_sd = demand.level_sd
+        return cls(
+            model,
+            units=lambda prices, weeks: demand.units,
+            dispersion=demand.dispersion,
+            shelf=demand.shelf,
+            level_sd=None if level_sd is None else lambda weeks: level_sd,
+        )
+
+    @classmethod
+    def of_no_articles(cls, model: str) -> Self:
+        """The empty answer, with each part that a forecast may have."""
+        nothing = np.zeros(0)
+        return cls(
+            model,
+            units=lambda prices, weeks: np.zeros((0, prices.shape[1], weeks)),
+            dispersion=nothing,
+            shelf=np.ones((0, len(SHELF_SHARES))),
+            level_sd=lambda weeks: np.zeros((0, weeks)),
+            elasticity=(nothing, nothing),
+        )
+
+    def at(self, prices: FloatArray, weeks: int) -> Demand:
+        """The demand at prices (articles, rungs), not rising along the rungs, in so many weeks; raises BrokenModel."""
+        dispersion = np.asarray(self.dispersion, dtype=np.float64)
+        demand = Demand(
+            units=np.asarray(self.units(prices, weeks), dtype=np.float64),
+            dispersion=dispersion if dispersion.ndim else np.full(len(prices), dispersion),
+            shelf=None if self.shelf is None else np.asarray(self.shelf, dtype=np.float64),
+            level_sd=None if self.level_sd is None else np.asarray(self.level_sd(weeks), dtype=np.float64),
+        )
+        faults = [*_faults_of_units(demand.units, (*prices.shape, weeks)), *_other_faults(demand, len(prices), weeks)]
+        if self.elasticity is not None and any(values.shape != (len(prices),) for values in self.elasticity):
+            faults.append("its elasticity is not two numbers for each article")
+        if faults:
+            raise BrokenModel(self.model, "; ".join(faults))
+        return demand
+
+
+def with_level_unknown(dispersion: FloatArray, variance: FloatArray) -> FloatArray:
+    """Dispersion of a demand whose mean is log-normal itself: relative variances as in a product of two factors.
+
+    dispersion, variance : of one shape, the variance that of the log of the mean
+    """
+    unsure = np.expm1(np.minimum(variance, 2.0))
+    widened: FloatArray = dispersion + unsure * (1.0 + dispersion)
+    return widened
+
+
+def _faults_of_units(units: FloatArray, wanted: tuple[int, ...]) -> Iterator[str]:
+    if units.shape != wanted:
+        yield f"its units have the shape {units.shape}, asked for were {wanted}"
+    elif not np.isfinite(units).all():
+        yield f"the units of article {_first(~np.isfinite(units))} are not finite"
+    elif (units < 0).any():
+        yield f"the units of article {_first(units < 0)} are below 0"
+    elif (rising := np.diff(units, axis=1) < -SAME_UNITS * (1 + units[:, :-1])).any():
+        yield f"article {_first(rising)} sells more at a higher price"
+
+
+def _other_faults(demand: Demand, articles: int, weeks: int) -> Iterator[str]:
+    dispersion, shelf, level_sd = demand.dispersion, demand.shelf, demand.level_sd
+    if dispersion.shape != (articles,) or not _numbers_from_0(dispersion):
+        yield "its dispersion is not a number at or above 0 for each article"
+    if level_sd is not None and (level_sd.shape != (articles, weeks) or not _numbers_from_0(level_sd)):
+        yield "its level_sd is not a number at or above 0 for each article and week"
+    if shelf is None:
+        return
+    if shelf.shape != (articles, len(SHELF_SHARES)):
+        yield f"its shelf has the shape {shelf.shape}, asked for was {(articles, len(SHELF_SHARES))}"
+    elif not (np.isfinite(shelf) & (shelf > 0) & (shelf <= 1 + ROUNDING)).all():
+        yield "its shelf has values that are not above 0 and at most 1"
+    elif (np.diff(shelf, axis=1) < -ROUNDING).any() or (np.abs(shelf[:, -1] - 1) > ROUNDING).any():
+        yield "its shelf does not rise with the stock to 1 at today's"
+
+
+def _numbers_from_0(values: FloatArray) -> bool:
+    return bool((np.isfinite(values) & (values >= 0)).all())
+
+
+def _first(wrong: NDArray[np.bool_]) -> int:
+    """The first article with something wrong, counted from 0."""
+    return int(np.argwhere(wrong)[0][0])
