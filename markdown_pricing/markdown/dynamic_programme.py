@@ -172,7 +172,7 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     at_price = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis] * grid
     left_over = _left_over_value(problem).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, :]
     label_cost = limits.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
-    reachable = limits.moves.max(axis=1)
+    reachable, is_open = limits.moves.max(axis=1), limits.open
     from_first = np.broadcast_to(limits.moves[:, :1], limits.moves.shape)
     no_largest_step = np.array_equal(limits.moves, np.triu(from_first, 1))
     # What follows a week: (articles, rungs, weeks until a markdown is allowed, markdowns left, stock points).
@@ -192,7 +192,7 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
         move, stay = moved[week, :n], stayed[week, :n]
         stay[:] = sold[:, :, 0, 1:]
         np.subtract(sold[:, :, -1, :-1], label_cost[:n], out=move)
-        move[~(reachable[:n] & limits.touchable[:n, week, np.newaxis])] = FORBIDDEN
+        move[~(reachable[:n] & is_open[:n, week, np.newaxis])] = FORBIDDEN
         value[:n, :, 1:] = sold[:, :, :-1]
         value[:n, :, 0, 0] = sold[:, :, 0, 0]
         best = _best_move(move, None if no_largest_step else limits.moves[:n])

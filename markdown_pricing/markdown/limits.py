@@ -34,6 +34,7 @@ class Limits:
     left, wait : (articles,), markdowns left; weeks until the interval allows the next one
     between    : (articles,), weeks from one markdown to the next
     weeks_left : (articles,), selling weeks from this one to end_week
+    full_price : (articles,), weeks from now in which the first price still has to stand
     touchable  : (articles, weeks), False in no-touch weeks
     moves      : (articles, from rung, to rung), lower rungs within the largest step
     label_cost : (articles,), of one markdown
@@ -43,6 +44,7 @@ class Limits:
     wait: IntArray
     between: IntArray
     weeks_left: IntArray
+    full_price: IntArray
     touchable: BoolArray
     moves: BoolArray
     label_cost: FloatArray
@@ -57,6 +59,7 @@ class Limits:
             wait=np.maximum(between - season.weeks_since_markdown, 0),
             between=between,
             weeks_left=season.weeks_left,
+            full_price=_full_price(ladders),
             touchable=_touchable(ladders),
             moves=_allowed_moves(ladders),
             label_cost=ladders.per_article([own.relabel_cost_per_store for own in rules]) * season.stores,
@@ -73,9 +76,15 @@ class Limits:
         return State(np.zeros_like(self.left), self.left, self.wait)
 
     @property
+    def open(self) -> BoolArray:
+        """(articles, weeks): the weeks in which a markdown may fall, whatever came before them."""
+        full_price = np.arange(self.weeks) < self.full_price[:, np.newaxis]
+        return self.touchable & ~full_price
+
+    @property
     def first_allowed(self) -> IntArray:
         """(articles,): weeks until the first in which time allows a markdown; all weeks when it never does."""
-        allowed = self.touchable & (np.arange(self.weeks) >= self.wait[:, np.newaxis])
+        allowed = self.open & (np.arange(self.weeks) >= self.wait[:, np.newaxis])
         first = np.where(allowed.any(axis=1), allowed.argmax(axis=1), self.weeks)
         return np.maximum(first, self.wait)
 
@@ -83,6 +92,7 @@ class Limits:
         """What forbids any markdown in a week, `week` weeks from now: flags (articles,) by the rule's word."""
         return {
             "past_end": week >= self.weeks_left,
+            "full_price_weeks": week < self.full_price,
             "too_soon": state.wait > 0,
             "too_many": state.left == 0,
             "no_touch_week": ~self.touchable[:, week],
@@ -120,6 +130,14 @@ def deepest_of(allowed: BoolArray, otherwise: IntArray) -> IntArray:
     """(articles,): the lowest of the rungs that are allowed, (articles, rungs); `otherwise` where none is."""
     lowest = allowed.shape[1] - 1 - allowed[:, ::-1].argmax(axis=1)
     return np.where(allowed.any(axis=1), lowest, otherwise)
+
+
+def _full_price(ladders: Ladders) -> IntArray:
+    """(articles,): at most a third of the selling weeks, counted from the launch week on, less those that are over."""
+    season = ladders.season
+    asked = ladders.per_article([own.full_price_weeks for own in ladders.rules]).astype(np.int64)
+    weeks = np.minimum(asked, season.life_weeks // 3)
+    return np.where(asked > 0, np.maximum(weeks - season.age_weeks, 0), 0)
 
 
 def _touchable(ladders: Ladders) -> BoolArray:

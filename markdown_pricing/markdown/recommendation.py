@@ -158,6 +158,7 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
         "no_rung_left": ladders.rungs == 1,
         "blocked_by_number": own_plan.limits.left == 0,
         "blocked_by_step": ~own_plan.limits.moves[:, 0].any(axis=1),
+        "blocked_by_full_price": held & (own_plan.limits.full_price > own_plan.limits.wait),
         "blocked_by_interval": held & (own_plan.limits.wait > 0),
         "no_touch_week": held & (own_plan.limits.wait == 0),
         "blocked_by_budget": own_plan.over_budget,

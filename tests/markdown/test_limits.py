@@ -11,6 +11,7 @@ from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.habit import habit_rungs
 from markdown_pricing.markdown.limits import Limits, State, deepest_rungs
 from markdown_pricing.markdown.planning import plan
+from markdown_pricing.markdown.price_groups import _held_longest_by_most
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import evaluate_path
@@ -78,6 +79,7 @@ def random_rules(seed: int) -> Rules:
         max_markdowns=int(random.integers(1, 5)),
         weeks_between_markdowns=int(random.integers(1, 4)),
         no_touch_weeks=frozenset(monday(int(ahead)) for ahead in random.choice(6, random.integers(0, 3))),
+        full_price_weeks=int(random.choice([0, 0, 3, 20])),
         max_step_pct=float(random.choice([20, 40, 100])),
     )
 
@@ -140,7 +142,33 @@ def test_what_forbids_a_markdown_is_named() -> None:
 
     assert {word: flags.tolist() for word, flags in held.items()} == {
         "past_end": [False, True, False],
+        "full_price_weeks": [False, False, False],
         "too_soon": [True, False, False],
         "too_many": [True, False, False],
         "no_touch_week": [True, True, True],
     }
+
+
+@pytest.mark.parametrize(
+    ("launch", "weeks_left", "asked", "held"),
+    [(0, 12, 4, 4), (-3, 9, 4, 1), (-4, 8, 4, 0), (0, 8, 4, 2), (2, 14, 4, 6), (2, 14, 0, 0), (0, 2, 4, 0)],
+    ids=["launch week", "its fourth week", "its fifth", "a third of eight", "before the launch", "off", "two weeks"],
+)
+def test_the_first_weeks_are_sold_at_full_price(launch: int, weeks_left: int, asked: int, held: int) -> None:
+    """Plan and habit wait, also for a hard sell-through target."""
+    rules = Rules(full_price_weeks=asked, sell_through_target=1.0, sell_through="hard")
+    made = article(launch=launch, weeks_left=weeks_left, stock=50_000)
+
+    _, own_plan = plan_of(made, rules=rules)
+
+    assert own_plan.limits.full_price.tolist() == [held]
+    for path in (own_plan.best, own_plan.habit, own_plan.keep):
+        assert path.rungs[0, :held].max(initial=0) == 0
+    assert np.flatnonzero(own_plan.best.rungs[0])[0] == held
+
+
+def test_a_price_group_is_held_while_the_larger_part_of_its_stock_is() -> None:
+    assert _held_longest_by_most(np.array([4, 2, 0]), np.array([60, 30, 10])) == 4
+
+    assert _held_longest_by_most(np.array([4, 2, 0]), np.array([40, 30, 30])) == 2
+    assert _held_longest_by_most(np.array([4, 0]), np.array([50, 50])) == 0
