@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"columns", "declared", "errors", "weeks", "countries", "holidays"}
+BASE = {"arrays", "columns", "declared", "errors", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "declared": set(),
     "threads": set(),
     "errors": set(),
+    "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"errors"},
     "countries": {"declared", "errors"},

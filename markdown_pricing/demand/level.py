@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincc, gammaln
 
+from markdown_pricing.arrays import rows_of
 from markdown_pricing.demand.pooling import LOG_RANGE, fill_sold_out
 from markdown_pricing.forecast import with_level_unknown
 from markdown_pricing.training_data.features import FloatArray, IntArray
@@ -61,7 +62,7 @@ class Sales:
     dispersion: FloatArray
 
     def part(self, articles: IntArray) -> "Sales":
-        return Sales(**{name: values[articles] for name, values in vars(self).items()})
+        return rows_of(self, articles)
 
 
 @dataclass(frozen=True)

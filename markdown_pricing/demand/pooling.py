@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.special import betaincc
 
+from markdown_pricing.arrays import arrays_of
 from markdown_pricing.demand.calendar import LUCK_SD, PRIORS
 
 FloatArray = NDArray[np.float64]
@@ -103,7 +104,7 @@ class _Effects:
         return max(float(np.abs(new - old).max(initial=0.0)) for old, new in self._beside(other)[1:])
 
     def _beside(self, other: Self) -> list[tuple[FloatArray, FloatArray]]:
-        return list(zip(vars(self).values(), vars(other).values(), strict=True))
+        return list(zip(arrays_of(self).values(), arrays_of(other).values(), strict=True))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from markdown_pricing.arrays import rows_of
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.sales import demand_points, expected_sales
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
@@ -45,11 +47,8 @@ class Problem:
     """Articles that have to wait as long between markdowns.
 
     price      : (articles, rungs), falling; the first is in force
-    allowed    : (articles, rungs, rungs), whether the price may move from the one rung to the other
+    limits     : what holds the price; every article has to wait as long between markdowns
     units      : (articles, rungs, weeks), mean demand
-    touchable  : (articles, weeks), False in no-touch weeks
-    left, wait : (articles,), markdowns left, weeks until the next one is allowed
-    label_cost : (articles,), cost of one markdown
     shelf      : how demand falls with the stock; None when it does not
     level_sd   : (articles, weeks), of the log of mean demand, what nobody knows yet; None when units are certain
     penalty    : (articles,), what each unit left over beyond `tolerated` costs
@@ -57,19 +56,13 @@ class Problem:
     """
 
     price: FloatArray
-    allowed: BoolArray
+    limits: Limits
     units: FloatArray
     dispersion: FloatArray
     stock: FloatArray
     salvage: FloatArray
-    weeks_left: IntArray
-    touchable: BoolArray
-    left: IntArray
-    wait: IntArray
-    label_cost: FloatArray
     penalty: FloatArray
     tolerated: FloatArray
-    weeks_between: int
     shelf: Shelf | None = None
     level_sd: FloatArray | None = None
 
@@ -83,27 +76,34 @@ class Problem:
         return DEMAND_POINTS if self.level_sd is None else FEWER_DEMAND_POINTS
 
     @property
+    def weeks_between(self) -> int:
+        """Weeks from one markdown to the next."""
+        return int(self.limits.between.max(initial=1))
+
+    @property
     def rungs(self) -> IntArray:
         """(articles,): down to the lowest one that can be moved to."""
         rungs = np.arange(self.price.shape[1])
-        lowest: IntArray = (rungs * self.allowed.any(axis=1)).max(axis=1)
+        lowest: IntArray = (rungs * self.limits.moves.any(axis=1)).max(axis=1)
         return lowest + 1
 
     @property
     def markdowns(self) -> IntArray:
         """(articles,): more than these are not allowed, or find no rung or no week."""
-        weeks = -(-self.weeks_left // self.weeks_between)
-        markdowns: IntArray = np.minimum(np.minimum(self.left, self.rungs - 1), weeks)
+        weeks = -(-self.limits.weeks_left // self.weeks_between)
+        markdowns: IntArray = np.minimum(np.minimum(self.limits.left, self.rungs - 1), weeks)
         return markdowns
 
     def part(self, rows: IntArray) -> "Problem":
         """Those articles, without the rungs that none of them can move to."""
-        parts = {name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
-        shelf = None if self.shelf is None else self.shelf.part(rows)
-        part = Problem(**{**vars(self), **parts, "shelf": shelf})
+        part = rows_of(self, rows)
         rungs = int(part.rungs.max(initial=1))
+        moves = part.limits.moves[:, :rungs, :rungs]
         return replace(
-            part, price=part.price[:, :rungs], allowed=part.allowed[:, :rungs, :rungs], units=part.units[:, :rungs]
+            part,
+            price=part.price[:, :rungs],
+            limits=replace(part.limits, moves=moves),
+            units=part.units[:, :rungs],
         )
 
 
@@ -123,7 +123,7 @@ def best_rungs(problem: Problem) -> IntArray:
 
 def _batches(problem: Problem) -> Iterator[IntArray]:
     """The articles that have a choice: like with like, as a batch takes as long as its longest; weeks_left falling."""
-    rungs, markdowns, weeks_left = problem.rungs, problem.markdowns, problem.weeks_left
+    rungs, markdowns, weeks_left = problem.rungs, problem.markdowns, problem.limits.weeks_left
     order = np.lexsort((-weeks_left, -rungs, -markdowns))
     order = order[markdowns[order] > 0]
     while len(order):
@@ -164,23 +164,24 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     Both (weeks, articles, rungs, markdowns, stock points): the second for one markdown left, two, …; the first after
     that one is spent.
     """
+    limits = problem.limits
     articles, rungs, _ = problem.units.shape
-    weeks, markdowns = int(problem.weeks_left.max()), int(problem.markdowns.max())
+    weeks, markdowns = int(problem.limits.weeks_left.max()), int(problem.markdowns.max())
     waits = min(problem.weeks_between, weeks)
     grid = _stock_grid(problem).astype(np.float32)[:, np.newaxis, np.newaxis, :]
     at_price = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis] * grid
     left_over = _left_over_value(problem).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, :]
-    label_cost = problem.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
-    reachable = problem.allowed.max(axis=1)
-    from_first = np.broadcast_to(problem.allowed[:, :1], problem.allowed.shape)
-    no_largest_step = np.array_equal(problem.allowed, np.triu(from_first, 1))
+    label_cost = limits.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
+    reachable, is_open = limits.moves.max(axis=1), limits.open
+    from_first = np.broadcast_to(limits.moves[:, :1], limits.moves.shape)
+    no_largest_step = np.array_equal(limits.moves, np.triu(from_first, 1))
     # What follows a week: (articles, rungs, weeks until a markdown is allowed, markdowns left, stock points).
     value = np.empty((articles, rungs, waits, markdowns + 1, problem.points), dtype=np.float32)
     value[:] = left_over
     moved = np.full((weeks, articles, rungs, markdowns, problem.points), FORBIDDEN, dtype=np.float32)
     stayed = np.zeros_like(moved)
     for week in reversed(range(weeks)):
-        n = int(np.count_nonzero(problem.weeks_left > week))
+        n = int(np.count_nonzero(limits.weeks_left > week))
         points = demand_points(problem.units[:n, :, week], problem.dispersion[:n, np.newaxis], problem.demand_points)
         transition = _transition(_in_steps(problem, points).astype(np.float32), problem.points)
         # Revenue is price · (stock before - stock after): taken out of the next value, it needs no term of its own.
@@ -191,10 +192,10 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
         move, stay = moved[week, :n], stayed[week, :n]
         stay[:] = sold[:, :, 0, 1:]
         np.subtract(sold[:, :, -1, :-1], label_cost[:n], out=move)
-        move[~(reachable[:n] & problem.touchable[:n, week, np.newaxis])] = FORBIDDEN
+        move[~(reachable[:n] & is_open[:n, week, np.newaxis])] = FORBIDDEN
         value[:n, :, 1:] = sold[:, :, :-1]
         value[:n, :, 0, 0] = sold[:, :, 0, 0]
-        best = _best_move(move, None if no_largest_step else problem.allowed[:n])
+        best = _best_move(move, None if no_largest_step else limits.moves[:n])
         np.maximum(stay, best, out=value[:n, :, 0, 1:])
     return moved, stayed
 
@@ -221,7 +222,7 @@ def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:
     share = demand / np.where(problem.stock > 0, problem.stock, 1.0)[:n, np.newaxis, np.newaxis]
     if problem.shelf is None:
         return share * (problem.points - 1)
-    shelf = problem.shelf.part(slice(n))
+    shelf = rows_of(problem.shelf, slice(n))
     return shelf.week_of(share) * ((problem.points - 1) / shelf.needed[:, -1, np.newaxis, np.newaxis])
 
 
@@ -271,27 +272,25 @@ def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> IntArr
     """The policy along the mean stock, values interpolated between grid points; of equal rungs the higher."""
     articles, _, weeks = problem.units.shape
     every = np.arange(articles)
-    stock, wait, left = problem.stock.copy(), problem.wait.copy(), np.minimum(problem.left, moved.shape[-2])
-    rung = np.zeros(articles, dtype=np.int64)
+    stock, limits = problem.stock.copy(), problem.limits
+    state = replace(limits, left=np.minimum(limits.left, moved.shape[-2])).start
     least_gain = LEAST_GAIN + ROUNDING * problem.price[:, 0] * problem.stock
     path = np.zeros((articles, weeks), dtype=np.int64)
     for week in range(len(moved)):
         point = _point_of(problem, stock)
         below = np.minimum(point.astype(np.int64), problem.points - 2)
-        share, spent = point - below, np.maximum(left - 1, 0)
-        stay = _between(stayed[week, every, rung, spent], below, share)
+        share, spent = point - below, np.maximum(state.left - 1, 0)
+        stay = _between(stayed[week, every, state.rung, spent], below, share)
         options = _between(moved[week, every, :, spent], below[:, np.newaxis], share[:, np.newaxis])
-        options = np.where(problem.allowed[every, rung], options, FORBIDDEN)
-        moves = (wait == 0) & (left > 0) & (options.max(axis=1) - stay > least_gain)
-        rung = np.where(moves, options.argmax(axis=1), rung)
-        left = left - moves
-        wait = np.where(moves, problem.weeks_between - 1, np.maximum(wait - 1, 0))
-        path[:, week] = rung
-        demand = problem.units[every, rung, week]
+        options = np.where(limits.may_move(state, week), options, FORBIDDEN)
+        moves = options.max(axis=1) - stay > least_gain
+        state = limits.after(state, np.where(moves, options.argmax(axis=1), state.rung))
+        path[:, week] = state.rung
+        demand = problem.units[every, state.rung, week]
         if problem.shelf is not None:
             demand = demand * problem.shelf.demand_left(stock / np.where(problem.stock > 0, problem.stock, 1.0))
         stock = stock - expected_sales(stock, demand, problem.dispersion)
-    path[:, len(moved) :] = rung[:, np.newaxis]
+    path[:, len(moved) :] = state.rung[:, np.newaxis]
     return path
 
 

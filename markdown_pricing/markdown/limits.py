@@ -1,6 +1,11 @@
-"""What holds an article's price: markdowns left, weeks between them, no-touch weeks and the largest step."""
+"""What may be done with an article's price, and what that leaves for later.
 
-from dataclasses import dataclass
+Every rule that holds a price back stands here once. The deepest path, the habit, the plan's policy and the simulation
+step through `Limits.may_move` and `Limits.after` week by week; the dynamic programme, which values all states at once,
+has the same rules as arrays.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -11,11 +16,25 @@ from markdown_pricing.markdown.season import BoolArray
 
 
 @dataclass(frozen=True)
+class State:
+    """Where the rules have each article at the start of a week; every array has the shape (articles,).
+
+    rung : in force; left : markdowns left; wait : weeks until the interval allows the next markdown
+    """
+
+    rung: IntArray
+    left: IntArray
+    wait: IntArray
+
+
+@dataclass(frozen=True)
 class Limits:
-    """What holds each article's price.
+    """What holds each article's price, from this week on.
 
     left, wait : (articles,), markdowns left; weeks until the interval allows the next one
     between    : (articles,), weeks from one markdown to the next
+    weeks_left : (articles,), selling weeks from this one to end_week
+    full_price : (articles,), weeks from now in which the first price still has to stand
     touchable  : (articles, weeks), False in no-touch weeks
     moves      : (articles, from rung, to rung), lower rungs within the largest step
     label_cost : (articles,), of one markdown
@@ -24,6 +43,8 @@ class Limits:
     left: IntArray
     wait: IntArray
     between: IntArray
+    weeks_left: IntArray
+    full_price: IntArray
     touchable: BoolArray
     moves: BoolArray
     label_cost: FloatArray
@@ -37,24 +58,86 @@ class Limits:
             left=np.maximum(most - season.markdowns_taken, 0),
             wait=np.maximum(between - season.weeks_since_markdown, 0),
             between=between,
+            weeks_left=season.weeks_left,
+            full_price=_full_price(ladders),
             touchable=_touchable(ladders),
             moves=_allowed_moves(ladders),
             label_cost=ladders.per_article([own.relabel_cost_per_store for own in rules]) * season.stores,
         )
 
+    @property
+    def weeks(self) -> int:
+        """Weeks that are looked at: to the latest end_week, at least 1."""
+        return len(self.touchable.T)
 
-def deepest_rungs(ladders: Ladders, limits: Limits) -> IntArray:
+    @property
+    def start(self) -> State:
+        """Today's price is in force."""
+        return State(np.zeros_like(self.left), self.left, self.wait)
+
+    @property
+    def open(self) -> BoolArray:
+        """(articles, weeks): the weeks in which a markdown may fall, whatever came before them."""
+        full_price = np.arange(self.weeks) < self.full_price[:, np.newaxis]
+        return self.touchable & ~full_price
+
+    @property
+    def first_allowed(self) -> IntArray:
+        """(articles,): weeks until the first in which time allows a markdown; all weeks when it never does."""
+        allowed = self.open & (np.arange(self.weeks) >= self.wait[:, np.newaxis])
+        first = np.where(allowed.any(axis=1), allowed.argmax(axis=1), self.weeks)
+        return np.maximum(first, self.wait)
+
+    def holds(self, state: State, week: int) -> dict[str, BoolArray]:
+        """What forbids any markdown in a week, `week` weeks from now: flags (articles,) by the rule's word."""
+        return {
+            "past_end": week >= self.weeks_left,
+            "full_price_weeks": week < self.full_price,
+            "too_soon": state.wait > 0,
+            "too_many": state.left == 0,
+            "no_touch_week": ~self.touchable[:, week],
+        }
+
+    def may_move(self, state: State, week: int) -> BoolArray:
+        """(articles, rungs): the rungs that a markdown may go to, `week` weeks from now."""
+        held = np.logical_or.reduce(list(self.holds(state, week).values()))
+        allowed: BoolArray = self.moves[np.arange(len(held)), state.rung] & ~held[:, np.newaxis]
+        return allowed
+
+    def after(self, state: State, rung: IntArray) -> State:
+        """The state a week later, when the week was sold on `rung` (articles,)."""
+        moved = rung != state.rung
+        wait = np.where(moved, self.between - 1, np.maximum(state.wait - 1, 0))
+        return State(rung, state.left - moved, wait)
+
+    def without_this_week(self) -> "Limits":
+        """The same, but no markdown may fall into this week."""
+        touchable = self.touchable.copy()
+        touchable[:, :1] = False
+        return replace(self, touchable=touchable)
+
+
+def deepest_rungs(limits: Limits) -> IntArray:
     """(articles, weeks): the rungs when every markdown comes as early and as deep as the rules allow."""
-    every, rung = np.arange(len(ladders.cents)), np.zeros(len(ladders.cents), dtype=np.int64)
-    left, wait, path = limits.left, limits.wait, np.zeros(limits.touchable.shape, dtype=np.int64)
-    deepest = ladders.cents.shape[1] - 1 - limits.moves[:, :, ::-1].argmax(axis=2)
-    for week in range(ladders.weeks):
-        free = (wait == 0) & (left > 0) & limits.touchable[:, week] & limits.moves[every, rung].any(axis=1)
-        free &= week < ladders.season.weeks_left
-        rung = np.where(free, deepest[every, rung], rung)
-        left, wait = left - free, np.where(free, limits.between - 1, np.maximum(wait - 1, 0))
-        path[:, week] = rung
+    state, path = limits.start, np.zeros(limits.touchable.shape, dtype=np.int64)
+    for week in range(limits.weeks):
+        state = limits.after(state, deepest_of(limits.may_move(state, week), state.rung))
+        path[:, week] = state.rung
     return path
+
+
+def deepest_of(allowed: BoolArray, otherwise: IntArray) -> IntArray:
+    """(articles,): the lowest of the rungs that are allowed, (articles, rungs); `otherwise` where none is."""
+    lowest = allowed.shape[1] - 1 - allowed[:, ::-1].argmax(axis=1)
+    return np.where(allowed.any(axis=1), lowest, otherwise)
+
+
+def _full_price(ladders: Ladders) -> IntArray:
+    """(articles,): at most a third of the selling weeks, counted from the launch week on, less those that are over."""
+    season = ladders.season
+    asked = ladders.per_article([own.full_price_weeks for own in ladders.rules]).astype(np.int64)
+    weeks = np.minimum(asked, season.life_weeks // 3)
+    return np.where(asked > 0, np.maximum(weeks - season.age_weeks, 0), 0)
 
 
 def _touchable(ladders: Ladders) -> BoolArray:

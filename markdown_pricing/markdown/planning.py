@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from markdown_pricing.arrays import each_array
 from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN
@@ -104,12 +105,11 @@ def _of_members(found: Plan, alone: Task, groups: PriceGroups) -> Plan:
 def _chosen(where: BoolArray, yes: PathValue, no: PathValue) -> PathValue:
     """Article by article: the one value or the other."""
 
-    def pick(name: str) -> FloatArray:
-        left, right = getattr(yes, name), getattr(no, name)
+    def pick(left: FloatArray, right: FloatArray) -> FloatArray:
         picked: FloatArray = np.where(where[:, np.newaxis] if left.ndim > 1 else where, left, right)
         return picked
 
-    return PathValue(**{name: pick(name) for name in vars(yes)})  # type: ignore[arg-type]
+    return each_array(pick, yes, no)
 
 
 def _for_target(task: Task, best: PathValue) -> tuple[PathValue, FloatArray, BoolArray]:
@@ -127,7 +127,7 @@ def _for_target(task: Task, best: PathValue) -> tuple[PathValue, FloatArray, Boo
     if not seeking.any():
         return best, penalty, none
     low, high = np.zeros(len(target)), HIGHEST_PENALTY * list_price * seeking
-    found, deepest = task.solve(high, rows=seeking), task.value(deepest_rungs(task.ladders, task.limits))
+    found, deepest = task.solve(high, rows=seeking), task.value(deepest_rungs(task.limits))
     found = _chosen(seeking & (deepest.leftover < found.leftover) & (found.leftover > task.tolerated), deepest, found)
     out_of_reach = seeking & (found.leftover > task.tolerated + REACHED)
     for _ in range(BISECTIONS):

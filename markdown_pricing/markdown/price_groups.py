@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from markdown_pricing.arrays import arrays_of
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
@@ -78,7 +79,7 @@ def _planned_as(alone: Task, single: IntArray, groups: list[tuple[IntArray, IntA
         return np.concatenate([values[single], *[group[name][np.newaxis] for group in one]])
 
     def parts(of: Any) -> dict[str, Any]:
-        return {name: rows(name, value) for name, value in vars(of).items() if isinstance(value, np.ndarray)}
+        return {name: rows(name, value) for name, value in arrays_of(of).items()}
 
     season = replace(ladders.season, **parts(ladders.season))
     return {
@@ -113,6 +114,7 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
         "habit_cents": np.full_like(ladders.habit_cents[first], -1),
         "left": limits.left[members].min(),
         "wait": limits.wait[members].max(),
+        "full_price": _held_longest_by_most(limits.full_price[members], stock),
         "touchable": limits.touchable[members].all(axis=0),
         "moves": moves & ~repeated,
         "label_cost": limits.label_cost[members].sum(),
@@ -123,13 +125,13 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
         shared["shelf"] = by_stock @ demand.shelf[members]
     if demand.level_sd is not None:
         shared["level_sd"] = by_stock @ demand.level_sd[members]
-    of_first = {
-        name: value[first]
-        for part in (season, ladders, limits)
-        for name, value in vars(part).items()
-        if isinstance(value, np.ndarray)
-    }
+    of_first = {name: value[first] for part in (season, ladders, limits) for name, value in arrays_of(part).items()}
     return {name: np.asarray(value) for name, value in {**of_first, **shared}.items()}
+
+
+def _held_longest_by_most(weeks: IntArray, stock: IntArray) -> int:
+    """For so many weeks the full price holds more than half of the stock."""
+    return max((int(week) for week in weeks if 2 * stock[weeks >= week].sum() > stock.sum()), default=0)
 
 
 def _of_the_sum(dispersion: FloatArray, mean: FloatArray) -> float:

@@ -49,6 +49,7 @@ REASONS = frozenset(
         "no_rung_left",
         "blocked_by_number",
         "blocked_by_step",
+        "blocked_by_full_price",
         "blocked_by_interval",
         "no_touch_week",
         "blocked_by_budget",

@@ -142,16 +142,9 @@ def _first_true(flags: BoolArray) -> IntArray:
     return np.where(flags.any(axis=1), flags.argmax(axis=1) if flags.shape[1] else 0, flags.shape[1])
 
 
-def _first_allowed(ladders: Ladders, own_plan: Plan) -> IntArray:
-    """Weeks until interval and no-touch weeks allow a markdown; at least weeks_left when they never do."""
-    ahead = np.arange(own_plan.limits.touchable.shape[1])
-    allowed = _first_true(own_plan.limits.touchable & (ahead >= own_plan.limits.wait[:, np.newaxis]))
-    return np.maximum(allowed, own_plan.limits.wait)
-
-
 def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]:
     season, rungs = ladders.season, own_plan.best.rungs
-    allowed = _first_allowed(ladders, own_plan)
+    allowed = own_plan.limits.first_allowed
     planned = _first_true(rungs > 0)
     has_plan = planned < rungs.shape[1]
     # Time holds a markdown back when the plan takes the first week that is allowed, or when no week is.
@@ -165,6 +158,7 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
         "no_rung_left": ladders.rungs == 1,
         "blocked_by_number": own_plan.limits.left == 0,
         "blocked_by_step": ~own_plan.limits.moves[:, 0].any(axis=1),
+        "blocked_by_full_price": held & (own_plan.limits.full_price > own_plan.limits.wait),
         "blocked_by_interval": held & (own_plan.limits.wait > 0),
         "no_touch_week": held & (own_plan.limits.wait == 0),
         "blocked_by_budget": own_plan.over_budget,
@@ -209,7 +203,7 @@ def _sentences(
     codes: ReasonCodes,
 ) -> list[str]:
     season = ladders.season
-    allowed = _first_allowed(ladders, own_plan)
+    allowed = own_plan.limits.first_allowed
     between = ladders.per_article([own.weeks_between_markdowns for own in ladders.rules]).astype(np.int64)
     others = zip(
         rows.itertuples(index=False),

@@ -74,6 +74,14 @@ class Rules:
         description="Weeks from one markdown to the next: 2 means that a price first sold in one week may fall again "
         "two weeks later.",
     )
+    full_price_weeks: Whole = Field(
+        default=0,
+        ge=0,
+        le=520,
+        description="No markdown in an article's first so many selling weeks, of which the launch week is the first, "
+        "nor before it; never in more than a third of its selling weeks. A price group is held while the larger part "
+        "of its stock is. 0 allows markdowns at once.",
+    )
     no_touch_weeks: frozenset[Monday] = Field(
         default=frozenset(),
         description="Weeks, by their Mondays, in which no price may change, for example [2026-12-21, 2026-12-28].",

@@ -52,9 +52,6 @@ class Shelf:
         slope = (ends[:, last] - ends[:, first]) / (SHELF_SHARES[last] - SHELF_SHARES[first])
         return cls(relative, needed, slope)
 
-    def part(self, rows: slice | npt.NDArray[np.int64]) -> "Shelf":
-        return Shelf(self.relative[rows], self.needed[rows], self.slope[rows])
-
     def demand_left(self, share: FloatArray) -> FloatArray:
         """(articles,): φ at a share of today's stock, (articles,)."""
         return _at(self.relative, share)

@@ -8,11 +8,11 @@
 True
 
 Each week the market shows its articles and its history, the policy asks a price for every article, the market sells.
-The rules are counted here on their own, from the prices asked: a policy that breaks one is seen, not corrected.
+A price that the rules do not allow is noted, not corrected: the article is sold at it.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, Self
@@ -22,9 +22,9 @@ import pandas as pd
 
 from markdown_pricing.countries import Country
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
-from markdown_pricing.markdown.ladder import HABIT, FloatArray, IntArray, ladder_cents, to_cents
+from markdown_pricing.markdown.ladder import HABIT, FloatArray, IntArray, to_cents
+from markdown_pricing.markdown.limits import Limits, deepest_of
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.season import BoolArray
 
 
 class SimulatedMarket(Protocol):
@@ -83,7 +83,7 @@ class Played:
                 markdowns in the run, ended and launched within the run
     forecasts : one row per article and week with stock, when the policy said what it expects: week, article_id, price,
                 cut (price below last week's), stock, actual, expected, q10, q90
-    broken    : the rules that were broken, a sentence each
+    broken    : the rules that were broken, a line each: article, week, prices and the rule's word
     unpriced  : articles without a price, in all weeks
     seconds   : (weeks,), that the policy took
     """
@@ -110,7 +110,7 @@ class Played:
 def play(policy_name: str, market: SimulatedMarket, policy: Policy, book: RuleBook, weeks: int) -> Played:
     """Play `weeks` weeks; a price that is missing (NaN) leaves the price as it was, and is counted."""
     first = pd.Timestamp(market.week)
-    watch, sold, forecasts, seconds, unpriced = _RuleWatch(), [], [], [], 0
+    broken, sold, forecasts, seconds, unpriced = list[str](), [], [], [], 0
     for _ in range(weeks):
         articles, history = market.frames()
         situation = Situation(market.week, market.country, articles, history, book, market)
@@ -121,7 +121,7 @@ def play(policy_name: str, market: SimulatedMarket, policy: Policy, book: RuleBo
         missing = ~np.isfinite(decision.prices)
         asked = np.where(missing, current, decision.prices)
         unpriced += int(missing.sum())
-        watch.look(situation, asked)
+        broken += _broken_rules(situation, asked)
         market, units = market.sell(asked)
         row = articles.assign(price=asked, cut=asked < current - 1e-9, units=units)
         sold.append(row)
@@ -131,7 +131,7 @@ def play(policy_name: str, market: SimulatedMarket, policy: Policy, book: RuleBo
         policy_name,
         _by_article(pd.concat(sold, ignore_index=True), first, last),
         pd.concat(forecasts, ignore_index=True),
-        tuple(watch.broken),
+        tuple(broken),
         unpriced,
         np.array(seconds),
     )
@@ -168,82 +168,29 @@ def _by_article(rows: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> 
     return by_article.assign(ended=ended, launched=launched).reset_index()
 
 
-class _RuleWatch:
-    """Looks at the prices asked, week by week, with a memory of its own."""
-
-    def __init__(self) -> None:
-        self.broken: list[str] = []
-        self._fell_in: dict[str, list[pd.Timestamp]] = {}
-
-    def look(self, situation: Situation, asked: FloatArray) -> None:
-        articles, now = situation.articles, pd.Timestamp(situation.week)
-        before, after = to_cents(articles["price"]), to_cents(asked)
-        unseen = [identity for identity in articles["article_id"] if identity not in self._fell_in]
-        if unseen:
-            self._fell_in |= _falls_before(articles, situation.history, unseen, now)
-        for place in np.flatnonzero(before != after):
-            article = articles.iloc[int(place)]
-            fell_in = self._fell_in[article["article_id"]]
-            for fault in _faults(situation, article, int(before[place]), int(after[place]), fell_in, now):
-                self.broken.append(f"{situation.country.code} {article['article_id']} in {situation.week}: {fault}")
-            fell_in.append(now)
-
-
-def _faults(
-    situation: Situation,
-    article: "pd.Series[object]",
-    before: int,
-    after: int,
-    fell_in: Sequence[pd.Timestamp],
-    now: pd.Timestamp,
-) -> Sequence[str]:
-    rules = situation.book.rules_for(situation.country.code, str(article["category"]))
-    list_cents = to_cents([article["list_price"]])
-    rungs = ladder_cents(list_cents, rules.discounts_pct, situation.country.price_endings)[0]
-    found = {
-        f"raised from {before} to {after}": after > before,
-        f"{after} is no rung of {rungs.tolist()}": after not in rungs,
-        f"{after} is below the salvage price": after < round(100 * float(str(article["salvage_price"]))),
-        f"markdown number {len(fell_in) + 1}": len(fell_in) >= rules.max_markdowns,
-        "too soon after the last markdown": bool(fell_in)
-        and (now - max(fell_in)).days < 7 * rules.weeks_between_markdowns,
-        "a no-touch week": situation.week in rules.no_touch_weeks,
+def _broken_rules(situation: Situation, asked: FloatArray) -> list[str]:
+    """A line for each rule that a price asked this week breaks."""
+    before, after = to_cents(situation.articles["price"]), to_cents(asked)
+    changed = before != after
+    if not changed.any():
+        return []
+    ladders = situation.ladders()
+    limits = Limits.of(ladders)
+    at_rung = ladders.cents == after[:, np.newaxis]
+    flags = {
+        "raised": after > before,
+        "below_salvage": after < ladders.season.floor_cents,
+        "no_rung": ~at_rung.any(axis=1),
+        "max_step": at_rung.any(axis=1) & ~(at_rung & limits.moves[:, 0]).any(axis=1),
+        **limits.holds(limits.start, 0),
     }
-    return [fault for fault, broken in found.items() if broken]
-
-
-def _falls_before(
-    articles: pd.DataFrame, history: pd.DataFrame, identities: Sequence[str], now: pd.Timestamp
-) -> dict[str, list[pd.Timestamp]]:
-    """When prices fell before the run: in the later row's week, or last week when that row is the snapshot's."""
-    fell_in: dict[str, list[pd.Timestamp]] = {identity: [] for identity in identities}
-    columns = ["article_id", "week", "price", "list_price", "launch_week"]
-    rows = pd.concat([history.loc[history["article_id"].isin(identities), columns], articles[columns]])
-    for identity, own in rows[rows["article_id"].isin(identities)].sort_values("week").groupby("article_id"):
-        weeks, cents = own["week"].tolist(), to_cents(own["price"]).tolist()
-        at_launch = weeks[0] <= own["launch_week"].iloc[0]
-        earlier = [cents[0] if at_launch else int(to_cents(own["list_price"].iloc[:1])[0]), *cents[:-1]]
-        for place, week in enumerate(weeks):
-            if cents[place] < earlier[place]:
-                unseen = place == 0 or week - weeks[place - 1] > pd.Timedelta(weeks=1)
-                fell_in[str(identity)].append(week - pd.Timedelta(weeks=1) if week == now and unseen else week)
-    return fell_in
-
-
-def may_mark_down(ladders: Ladders) -> BoolArray:
-    """(articles,): the rules allow a lower price this week."""
-    season, rules = ladders.season, ladders.rules
-    most = ladders.per_article([own.max_markdowns for own in rules])
-    between = ladders.per_article([own.weeks_between_markdowns for own in rules])
-    touchable = ladders.per_article([float(season.week not in own.no_touch_weeks) for own in rules]) > 0
-    allowed: BoolArray = (
-        (season.markdowns_taken < most)
-        & (season.weeks_since_markdown >= between)
-        & (season.weeks_left > 0)
-        & (season.stock > 0)
-        & touchable
-    )
-    return allowed
+    where, articles = f"{situation.country.code} in {situation.week}", situation.articles["article_id"].tolist()
+    return [
+        f"{where}: {articles[row]} from {before[row]} to {after[row]} cents, against the rule {rule}"
+        for row in np.flatnonzero(changed)
+        for rule, broken in flags.items()
+        if broken[row]
+    ]
 
 
 def hold(situation: Situation) -> Decision:
@@ -260,7 +207,7 @@ def fixed_ladder(situation: Situation) -> Decision:
     for (share, _), cents in zip(HABIT, ladders.habit_cents.T, strict=True):
         at = ladders.cents == cents[:, np.newaxis]
         rung = np.where((lived >= share) & at.any(axis=1), at.argmax(axis=1), rung)
-    return Decision(_prices(ladders, np.where(may_mark_down(ladders), rung, 0)))
+    return Decision(_prices(ladders, rung))
 
 
 @dataclass(frozen=True)
@@ -284,8 +231,8 @@ class SellThroughRule:
         rate = _recent_rate(situation, self.rate_weeks)
         coming = rate * (1 - (1 - self.slowing) ** season.weeks_left) / self.slowing
         slow = season.stock >= self.slow * np.maximum(coming, 0.1)
-        may = may_mark_down(ladders) & (season.age_weeks >= self.youngest_weeks)
-        return Decision(_prices(ladders, np.where(may & slow, np.minimum(1, ladders.rungs - 1), 0)))
+        due = slow & (season.age_weeks >= self.youngest_weeks)
+        return Decision(_prices(ladders, due.astype(np.int64)))
 
 
 TUNED_RULE = SellThroughRule()
@@ -301,11 +248,11 @@ def _recent_rate(situation: Situation, weeks: int) -> FloatArray:
     return np.maximum(rate, 0.0)
 
 
-def _prices(ladders: Ladders, rung: IntArray) -> FloatArray:
-    """Prices of the rungs, or of the lowest above them that the largest step allows."""
-    step = (ladders.cents[:, :1] - ladders.cents) * 100 / ladders.season.list_cents[:, np.newaxis]
-    most = ladders.per_article([own.max_step_pct for own in ladders.rules])[:, np.newaxis]
-    within = (np.floor(step + 0.5) <= most) | (most >= 100)
-    rung = np.minimum(rung, within.sum(axis=1) - 1)
+def _prices(ladders: Ladders, wanted: IntArray) -> FloatArray:
+    """Prices of the rungs wanted, or of the lowest above them that the rules allow this week."""
+    limits = Limits.of(ladders)
+    allowed = limits.may_move(limits.start, 0) & (ladders.season.stock > 0)[:, np.newaxis]
+    allowed &= np.arange(allowed.shape[1]) <= wanted[:, np.newaxis]
+    rung = deepest_of(allowed, limits.start.rung)
     prices: FloatArray = np.take_along_axis(ladders.prices, rung[:, np.newaxis], axis=1)[:, 0]
     return prices

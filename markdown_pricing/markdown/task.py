@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from markdown_pricing.arrays import rows_of
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, Problem, best_rungs
@@ -76,30 +77,23 @@ class Task:
     def _rungs(self, penalty: FloatArray, multiplier: float, chosen: BoolArray, wait: bool) -> IntArray:
         ladders, limits, season, demand = self.ladders, self.limits, self.ladders.season, self.demand
         prices = (1 + multiplier) * ladders.prices - multiplier * ladders.prices[:, :1]
-        touchable = limits.touchable.copy()
         if wait:
-            touchable[:, :1] = False
+            limits = limits.without_this_week()
         shelves = None if demand.shelf is None else Shelf.of(demand.shelf)
-        path = np.zeros(touchable.shape, dtype=np.int64)
-        for index, own in enumerate(ladders.rules):
+        path = np.zeros(limits.touchable.shape, dtype=np.int64)
+        for index in range(len(ladders.rules)):
             rows = np.flatnonzero((ladders.rule_of == index) & chosen)
             path[rows] = best_rungs(
                 Problem(
                     price=prices[rows],
-                    allowed=limits.moves[rows],
+                    limits=rows_of(limits, rows),
                     units=demand.units[rows],
                     dispersion=demand.dispersion[rows],
                     stock=season.stock[rows].astype(np.float64),
                     salvage=season.salvage_price[rows],
-                    weeks_left=season.weeks_left[rows],
-                    touchable=touchable[rows],
-                    left=limits.left[rows],
-                    wait=limits.wait[rows],
-                    label_cost=limits.label_cost[rows],
                     penalty=penalty[rows],
                     tolerated=self.tolerated[rows],
-                    weeks_between=own.weeks_between_markdowns,
-                    shelf=None if shelves is None else shelves.part(rows),
+                    shelf=None if shelves is None else rows_of(shelves, rows),
                     level_sd=None if demand.level_sd is None else demand.level_sd[rows],
                 )
             )

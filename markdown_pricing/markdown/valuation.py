@@ -64,7 +64,7 @@ def deepest_sales(ladders: Ladders, limits: Limits, demand: Demand) -> FloatArra
     "At most" is each week's mean and 1.28 standard deviations, as if all weeks were lucky together: a season in ten.
     """
     season = ladders.season
-    at_rungs = np.take_along_axis(demand.units, deepest_rungs(ladders, limits)[:, np.newaxis, :], axis=1)[:, 0]
+    at_rungs = np.take_along_axis(demand.units, deepest_rungs(limits)[:, np.newaxis, :], axis=1)[:, 0]
     shelves = None if demand.shelf is None else Shelf.of(demand.shelf)
     sold = np.zeros(len(at_rungs))
     for week in range(ladders.weeks):

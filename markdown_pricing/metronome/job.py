@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -84,7 +84,7 @@ class JobDefinition:
             "ucr": {"image": {"id": self.image, "kind": "docker", "forcePull": self.force_pull}},
             "env": {**self.env, **{variable: {"secret": variable.lower()} for variable in self.secrets}},
             "secrets": {variable.lower(): {"source": source} for variable, source in self.secrets.items()},
-            "placement": {"constraints": [vars(constraint) for constraint in self.constraints]},
+            "placement": {"constraints": [asdict(constraint) for constraint in self.constraints]},
             "artifacts": [dict(artifact) for artifact in self.artifacts],
             "volumes": [dict(volume) for volume in self.volumes],
             "restart": {"policy": "NEVER"},

@@ -69,6 +69,9 @@ def broken_rules(
             yield f"{day}: {ahead - max(fell)} weeks after the last markdown"
         if day in rules.no_touch_weeks:
             yield f"{day}: no-touch week"
+        full_price = min(rules.full_price_weeks, (own["weeks_left"] - own["launch"]) // 3)
+        if rules.full_price_weeks and ahead - own["launch"] < full_price:
+            yield f"{day}: a markdown in the first {full_price} weeks"
         points = Fraction((before - now) * 100, cents(own["list_price"]))
         if rules.max_step_pct < 100 and points >= Fraction(rules.max_step_pct) + Fraction(1, 2):
             yield f"{day}: a step of {float(points)} points"

@@ -96,6 +96,7 @@ def test_the_band_of_units_holds_the_expected_ones() -> None:
         (article(19.95, stock=2_000, salvage=15.0), Rules(), "no_rung_left"),
         (article(stock=2_000), Rules(no_touch_weeks=frozenset({WEEK})), "no_touch_week"),
         (article(stock=2_000), Rules(discounts_pct=(50,), max_step_pct=20), "blocked_by_step"),
+        (article(launch=-1, weeks_left=11, stock=2_000), Rules(full_price_weeks=4), "blocked_by_full_price"),
         (article(stock=0), Rules(), "sold_out"),
         (article(weeks_left=-1), Rules(), "past_end"),
     ],

@@ -46,6 +46,7 @@ def rule_sets(draw: st.DrawFn, budget: float = math.inf) -> Rules:
         max_markdowns=draw(st.integers(0, 5)),
         weeks_between_markdowns=draw(st.integers(1, 6)),
         no_touch_weeks=draw(st.frozensets(weeks, max_size=4)),
+        full_price_weeks=draw(st.sampled_from([0, 0, 3, 20])),
         max_step_pct=draw(st.sampled_from([100, 100, 10, 20, 35])),
         relabel_cost_per_store=draw(st.sampled_from([0.0, 0.0, 0.5, 20.0])),
         sell_through_target=draw(st.sampled_from([0.0, 0.0, 0.5, 1.0])),
