@@ -20,6 +20,7 @@ from markdown_pricing.messages import send
 from markdown_pricing.orchestration.digest import Digest, digest_of, why_failed
 from markdown_pricing.orchestration.event_lines import of_run
 from markdown_pricing.orchestration.facts import is_unfinished
+from markdown_pricing.orchestration.figures import COUNTRIES
 from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.weeks import due_weeks, opens_at
 
@@ -162,7 +163,7 @@ def _first_failures(name: str, so_far: Digest) -> Alert:
 def _end(name: str, digest: Digest) -> Alert:
     facts = {
         "markdown.week": digest.week,
-        "markdown.countries": len(digest.done),
+        COUNTRIES.field: len(digest.done),
         "markdown.countries_failed": len(digest.not_done),
         "event.outcome": FAILURE if digest.not_done else "success",
     }
