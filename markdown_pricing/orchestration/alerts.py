@@ -20,10 +20,11 @@ from markdown_pricing.messages import send
 from markdown_pricing.orchestration.digest import Digest, digest_of, why_failed
 from markdown_pricing.orchestration.event_lines import of_run
 from markdown_pricing.orchestration.facts import is_unfinished
+from markdown_pricing.orchestration.figures import COUNTRIES
 from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.weeks import due_weeks, opens_at
 
-LATE_AFTER = timedelta(hours=4)
+ROUND_LATE_AFTER = timedelta(hours=4)
 """From Monday 08:00: noon."""
 LOOK_BACK = timedelta(days=6)
 """What is older is told no more: a new installation is not flooded with old rounds."""
@@ -162,7 +163,7 @@ def _first_failures(name: str, so_far: Digest) -> Alert:
 def _end(name: str, digest: Digest) -> Alert:
     facts = {
         "markdown.week": digest.week,
-        "markdown.countries": len(digest.done),
+        COUNTRIES.field: len(digest.done),
         "markdown.countries_failed": len(digest.not_done),
         "event.outcome": FAILURE if digest.not_done else "success",
     }
@@ -174,7 +175,7 @@ def _end(name: str, digest: Digest) -> Alert:
 def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Alert]:
     """The newest due week when nothing of it is done by noon."""
     week = max(due_weeks(start, now), default=None)
-    if week is None or not LATE_AFTER <= now - opens_at(week) <= LOOK_BACK:
+    if week is None or not ROUND_LATE_AFTER <= now - opens_at(week) <= LOOK_BACK:
         return
     of_week = [run for run in runs if run.tags.get(WEEK_TAG) == week.isoformat()]
     if any(run.status == DagsterRunStatus.SUCCESS for run in of_week):

@@ -18,6 +18,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.facts import gather, recorded_weeks
+from markdown_pricing.orchestration.figures import COUNTRIES, SNAPSHOT_STAMP
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     JOB,
@@ -29,7 +30,6 @@ from markdown_pricing.orchestration.names import (
     SHARED,
     SHARED_JOB,
     SNAPSHOT,
-    STAMP,
     STAMP_TAG,
     WEEK_TAG,
     WITHOUT_IT,
@@ -139,8 +139,8 @@ def carry_out(instance: dg.DagsterInstance, decision: Decision, now: datetime) -
 def of_snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> dict[str, Any]:
     """What people see of a delivery."""
     return {
-        STAMP: stamp,
-        "Countries": len(bytes_by_country),
+        SNAPSHOT_STAMP.label: stamp,
+        COUNTRIES.label: len(bytes_by_country),
         "MiB": round(sum(bytes_by_country.values()) / 2**20, 1),
     }
 

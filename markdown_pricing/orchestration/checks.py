@@ -101,17 +101,17 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
             """The model's error is at most half above that of the country's last other week. Warns."""
             week, country = week_and_country_of(context.op_execution_context)
             now = _latest_figures(context.instance, str(partition_key(week, country)))
-            return _compare_with_last(now.get(ERROR), _error_of_last_other_week(context.instance, week, country))
+            return _compare_with_last(ERROR.number(now), _error_of_last_other_week(context.instance, week, country))
 
         @dg.asset_check(asset=MODEL, partitions_def=partitions)
         def the_countrys_own_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             """The prices rest on the country's own model of this week, grade A; else it says on what and why. Warns."""
             figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key))
             return dg.AssetCheckResult(
-                passed=figures.get(GRADE) == OWN,
+                passed=GRADE.of(figures) == OWN,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=str(figures.get(WHY_THIS_GRADE, "The model has not been made.")),
-                metadata={GRADE: str(figures.get(GRADE, ""))},
+                metadata={GRADE.label: str(GRADE.of(figures) or "")},
             )
 
     return [predictions_are_acceptable, error_near_the_naive_forecast, error_not_up, the_countrys_own_model]
@@ -139,33 +139,33 @@ def _latest_figures(instance: dg.DagsterInstance, partition: str) -> dict[str, o
     return {label: value.value for label, value in event.metadata.items()} if event else {}
 
 
-def _error_of_last_other_week(instance: dg.DagsterInstance, week: date, country: str) -> object:
+def _error_of_last_other_week(instance: dg.DagsterInstance, week: date, country: str) -> float | None:
     """Of the nearest earlier week that has figures; None when there is none within WEEKS_BACK."""
     for ago in range(1, WEEKS_BACK + 1):
         figures = _latest_figures(instance, str(partition_key(week - ago * ONE_WEEK, country)))
         if figures:
-            return figures.get(ERROR)
+            return ERROR.number(figures)
     return None
 
 
-def _compare_with_last(error: object, before: object) -> dg.AssetCheckResult:
-    if not isinstance(error, float) or not isinstance(before, float):
+def _compare_with_last(error: float | None, before: float | None) -> dg.AssetCheckResult:
+    if error is None or before is None:
         return dg.AssetCheckResult(passed=True, description="No earlier week to compare with.")
     return dg.AssetCheckResult(
         passed=error <= ERROR_UP * before,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"Its error is {error:.3f}; in the country's last other week it was {before:.3f}.",
-        metadata={ERROR: error, "Error in the last other week": before},
+        metadata={ERROR.label: error, "Error in the last other week": before},
     )
 
 
 def _compare_with_naive(figures: dict[str, object]) -> dg.AssetCheckResult:
-    error, naive = figures.get(ERROR), figures.get(NAIVE_ERROR)
-    if not isinstance(error, float) or not isinstance(naive, float):
+    error, naive = ERROR.number(figures), NAIVE_ERROR.number(figures)
+    if error is None or naive is None:
         return dg.AssetCheckResult(passed=True, description="Too few sales to compare.")
     return dg.AssetCheckResult(
         passed=error <= FAR_ABOVE_NAIVE * naive,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"Its error is {error:.3f}, that of last week's value {naive:.3f}.",
-        metadata={ERROR: error, NAIVE_ERROR: naive},
+        metadata={ERROR.label: error, NAIVE_ERROR.label: naive},
     )

@@ -8,7 +8,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from markdown_pricing.orchestration.checks import DESCRIPTIONS
-from markdown_pricing.orchestration.figures import LEAD_OVER_KEEP
+from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
 
 LONGEST_REASON = 300
@@ -98,10 +98,10 @@ def why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
 
 def stake_of(figures: Mapping[str, object]) -> tuple[float, str] | None:
     """What a plan brings more than today's prices, from the figures of its predictions, and its currency."""
-    revenue, lead = figures.get("Expected revenue"), figures.get(LEAD_OVER_KEEP)
-    if not isinstance(revenue, int | float) or not isinstance(lead, int | float):
+    revenue, lead = EXPECTED_REVENUE.number(figures), LEAD_OVER_KEEP.number(figures)
+    if revenue is None or lead is None:
         return None
-    return revenue - revenue / (1 + lead / 100), str(figures.get("Currency", ""))
+    return revenue - revenue / (1 + lead / 100), str(CURRENCY.of(figures) or "")
 
 
 def _last_figures(instance: dg.DagsterInstance, country: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ from markdown_pricing.orchestration import columns
 from markdown_pricing.orchestration.assets import markdown_training_data
 from markdown_pricing.orchestration.automation import of_snapshot
 from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.figures import ROW_COUNT
 from markdown_pricing.orchestration.names import ETL_JOB, GROUP, SNAPSHOT, WEEK_TAG
 from markdown_pricing.weeks import monday_of, parse_week
 
@@ -71,7 +72,7 @@ def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDe
             if bad := told.get("bad"):
                 raise BadRawTables(str(week), [Fault(*fault) for fault in bad])
             rows = sum(told["rows"].values())
-            return dg.MaterializeResult(metadata={**_of_delivery(lake, week), "dagster/row_count": rows})
+            return dg.MaterializeResult(metadata={**_of_delivery(lake, week), ROW_COUNT.label: rows})
 
     return made_from_raw_tables
 

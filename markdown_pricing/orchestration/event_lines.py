@@ -13,34 +13,10 @@ from dagster import DagsterEventType
 from dagster._core.log_manager import LOG_RECORD_METADATA_ATTR
 
 from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
-from markdown_pricing.orchestration.figures import ERROR, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, NAIVE_ERROR
-from markdown_pricing.orchestration.names import COUNTRY_TAG, PARTITION_TAG, STAMP, SUPERSEDED_BY, WEEK_TAG
+from markdown_pricing.orchestration.figures import LOGGED
+from markdown_pricing.orchestration.names import COUNTRY_TAG, PARTITION_TAG, WEEK_TAG
 
 Facts = dict[str, object]
-
-FIELDS = {
-    "Articles to price": "markdown.articles",
-    "Articles": "markdown.articles",
-    "Articles before": "markdown.articles_before",
-    "Countries": "markdown.countries",
-    "Currency": "markdown.currency",
-    "Expected revenue": "markdown.expected_revenue",
-    "Markdowns": "markdown.markdowns",
-    "Model": "markdown.model",
-    "Rows": "markdown.rows",
-    "Sold-out weeks": "markdown.sold_out_weeks",
-    "dagster/row_count": "markdown.rows",
-    ERROR: "markdown.error",
-    NAIVE_ERROR: "markdown.naive_error",
-    "Bias": "markdown.bias",
-    GRADE: "markdown.model_grade",
-    LEAD_OVER_KEEP: "markdown.lead_over_keep_pct",
-    LEAD_OVER_HABIT: "markdown.lead_over_habit_pct",
-    STAMP: "markdown.snapshot",
-    SUPERSEDED_BY: "markdown.superseded_by",
-}
-"""Label of a figure -> field of its line; all others are for the pages of the Dagster UI alone."""
-WORDS = {"markdown.currency", "markdown.model", "markdown.model_grade", "markdown.snapshot", "markdown.superseded_by"}
 
 STEP_ENDS = {
     DagsterEventType.STEP_SUCCESS: SUCCESS,
@@ -153,8 +129,12 @@ def _tell_check(check: dg.AssetCheckEvaluation, bound: Facts) -> None:
 
 def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Facts:
     """Those that have a field; a number's field gets numbers alone, whatever a page says in its place."""
-    found = {FIELDS[label]: value.value for label, value in metadata.items() if label in FIELDS}
-    return {field: value for field, value in found.items() if field in WORDS or isinstance(value, int | float)}
+    recorded = {figure: figure.of(metadata) for figure in LOGGED if figure.label in metadata}
+    return {
+        figure.field: value
+        for figure, value in recorded.items()
+        if not figure.is_number or isinstance(value, int | float)
+    }
 
 
 def _metadata(event: dg.DagsterEvent) -> Mapping[str, dg.MetadataValue[Any]]:

@@ -14,6 +14,7 @@ from markdown_pricing.orchestration.names import (
     JOB,
     LATE,
     OPENED,
+    PARTITION_TAG,
     REFRESH,
     ROUND_TAG,
     SHARED,
@@ -112,8 +113,8 @@ def run_of(record: dg.RunRecord) -> Run:
         created=record.create_timestamp,
         state=_state(run),
         round=run.tags.get(ROUND_TAG, ""),
-        week=run.tags.get(WEEK_TAG) or run.tags.get("dagster/partition/week") or "",
-        country=run.tags.get(COUNTRY_TAG) or run.tags.get("dagster/partition/country") or "",
+        week=run.tags.get(WEEK_TAG) or run.tags.get(f"{PARTITION_TAG}/week") or "",
+        country=run.tags.get(COUNTRY_TAG) or run.tags.get(f"{PARTITION_TAG}/country") or "",
         shared=run.job_name == SHARED_JOB,
         given_up=run.tags.get(MAX_RETRIES_TAG) == "0",
     )

@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -21,22 +22,82 @@ from markdown_pricing.provenance import Provenance
 IMPORTANT_FEATURES = 12
 NO_BREAK = "\u00a0"
 """A space at which no line ends."""
-LEAD_OVER_KEEP, LEAD_OVER_HABIT = "More than keeping today's prices (%)", "More than the old habit (%)"
-ERROR, NAIVE_ERROR = "Error of the model (WAPE, last weeks)", "Error of last week's value (WAPE)"
-UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
-GRADE, WHY_THIS_GRADE = "Grade", "Why this grade"
-LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 Metadata = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A figure that others read: declared here once, recorded under its label, found again by whoever holds it.
+
+    key   : its name in log lines, as `markdown.<key>`
+    label : how pages show it, and the key under which Dagster keeps it
+    unit  : of its number; WORDS for a text
+    """
+
+    key: str
+    label: str
+    unit: str
+
+    @property
+    def field(self) -> str:
+        """Its field in log lines."""
+        return f"markdown.{self.key}"
+
+    @property
+    def is_number(self) -> bool:
+        return self.unit != WORDS
+
+    def of(self, metadata: Mapping[str, Any]) -> Any:
+        """Its value as it was recorded, None where it was not."""
+        value = metadata.get(self.label)
+        return value.value if isinstance(value, dg.MetadataValue) else value
+
+    def number(self, metadata: Mapping[str, Any]) -> float | None:
+        """None also where a page says in words that the number is not known."""
+        value = self.of(metadata)
+        return float(value) if isinstance(value, int | float) else None
+
+
+WORDS = "words"
+ARTICLES_TO_PRICE = Figure("articles", "Articles to price", "articles")
+ARTICLES = Figure("articles", "Articles", "articles")
+ARTICLES_BEFORE = Figure("articles_before", "Articles before", "articles")
+COUNTRIES = Figure("countries", "Countries", "countries")
+CURRENCY = Figure("currency", "Currency", WORDS)
+EXPECTED_REVENUE = Figure("expected_revenue", "Expected revenue", "money of the country's currency")
+LEAD_OVER_KEEP = Figure("lead_over_keep_pct", "More than keeping today's prices (%)", "%")
+LEAD_OVER_HABIT = Figure("lead_over_habit_pct", "More than the old habit (%)", "%")
+MARKDOWNS = Figure("markdowns", "Markdowns", "articles")
+MODEL_NAME = Figure("model", "Model", WORDS)
+GRADE = Figure("model_grade", "Grade", WORDS)
+ERROR = Figure("error", "Error of the model (WAPE, last weeks)", "share of the units sold")
+NAIVE_ERROR = Figure("naive_error", "Error of last week's value (WAPE)", "share of the units sold")
+BIAS = Figure("bias", "Bias", "share of the units sold")
+ROWS = Figure("rows", "Rows", "rows")
+ROW_COUNT = Figure("rows", "dagster/row_count", "rows")
+SOLD_OUT_WEEKS = Figure("sold_out_weeks", "Sold-out weeks", "weeks of articles")
+SNAPSHOT_STAMP = Figure("snapshot", STAMP, WORDS)
+NEWER_WEEK = Figure("superseded_by", SUPERSEDED_BY, WORDS)
+LOGGED = (
+    *(ARTICLES_TO_PRICE, ARTICLES, ARTICLES_BEFORE, COUNTRIES, CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP),
+    *(LEAD_OVER_HABIT, MARKDOWNS, MODEL_NAME, GRADE, ERROR, NAIVE_ERROR, BIAS, ROWS, ROW_COUNT, SOLD_OUT_WEEKS),
+    *(SNAPSHOT_STAMP, NEWER_WEEK),
+)
+"""Those that stand in a step's log line; all other figures are for the pages of the Dagster UI alone."""
+
+UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
+WHY_THIS_GRADE = "Why this grade"
+LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
+
+
 def of_training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
     return {
-        "Articles to price": len(sold.articles),
+        ARTICLES_TO_PRICE.label: len(sold.articles),
         "Articles with history": int(sold.history["article_id"].nunique()),
         "Weeks of history": int(sold.history["week"].nunique()),
-        "Sold-out weeks": int(sold.history["censored"].sum() + sold.articles["censored"].sum()),
-        "dagster/row_count": len(sold.history) + len(sold.articles),
+        SOLD_OUT_WEEKS.label: int(sold.history["censored"].sum() + sold.articles["censored"].sum()),
+        ROW_COUNT.label: len(sold.history) + len(sold.articles),
         **_origin(origin, uri),
     }
 
@@ -44,8 +105,8 @@ def of_training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadat
 def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
     shared = learnt.shared
     return {
-        "Countries": len(learnt.articles),
-        "Articles": sum(learnt.articles.values()),
+        COUNTRIES.label: len(learnt.articles),
+        ARTICLES.label: sum(learnt.articles.values()),
         LEFT_OUT: _table(("Country", "Why"), [(code, _in_a_cell(why)) for code, why in learnt.left_out.items()]),
         SHARED_ELASTICITY: _table(
             ("Category", "Elasticity of 30 % off"),
@@ -63,13 +124,13 @@ def of_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -
     report = choice.report
     importance = list(choice.model.importance().items())[:IMPORTANT_FEATURES]
     return {
-        "Model": origin.demand_model,
-        GRADE: choice.grade,
+        MODEL_NAME.label: origin.demand_model,
+        GRADE.label: choice.grade,
         WHY_THIS_GRADE: choice.why,
         "Shared demand": shared_demand,
-        ERROR: _figure(report.wape),
-        NAIVE_ERROR: _figure(report.naive_wape),
-        "Bias": _figure(report.bias),
+        ERROR.label: _figure(report.wape),
+        NAIVE_ERROR.label: _figure(report.naive_wape),
+        BIAS.label: _figure(report.bias),
         "Units in the last weeks": _table(
             ("Week", "Sold", "Expected", "As in the week before"),
             [
@@ -79,8 +140,8 @@ def of_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -
         ),
         "Expected and actual units": _picture(expected_and_actual_chart(report.by_week)),
         "Feature importance": _table(("Feature", "Share"), [(name, f"{share:.1%}") for name, share in importance]),
-        "Rows": report.rows,
-        "Articles": report.articles,
+        ROWS.label: report.rows,
+        ARTICLES.label: report.articles,
         "Weeks of history": report.weeks_of_history,
         **_origin(origin, uri),
     }
@@ -94,10 +155,10 @@ def of_predictions(
     rows = priced.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
     return {
-        "Articles": len(rows),
-        "Markdowns": int((rows["action"] == "markdown").sum()),
+        ARTICLES.label: len(rows),
+        MARKDOWNS.label: int((rows["action"] == "markdown").sum()),
         **_revenue(rows),
-        "Currency": currency,
+        CURRENCY.label: currency,
         **_stability(steady),
         "Plans that gain most": _table(
             ("Article", "Today", "This week", "Next", "More than keeping"),
@@ -105,26 +166,26 @@ def of_predictions(
         ),
         "Price paths": _picture(price_paths_chart(priced.path, rows)),
         "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
-        "dagster/row_count": len(rows),
+        ROW_COUNT.label: len(rows),
         **_origin(origin, uri),
     }
 
 
 def of_receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
     return {
-        "Articles": receipt.articles,
-        "Articles before": receipt.previous_articles,
-        "Expected revenue": float(receipt.total_expected_revenue),
-        "Currency": currency,
+        ARTICLES.label: receipt.articles,
+        ARTICLES_BEFORE.label: receipt.previous_articles,
+        EXPECTED_REVENUE.label: float(receipt.total_expected_revenue),
+        CURRENCY.label: currency,
         "Refreshed at": dg.MetadataValue.timestamp(receipt.refreshed_at),
         "Content hash": receipt.content_hash,
-        "dagster/row_count": receipt.articles,
+        ROW_COUNT.label: receipt.articles,
         **_origin(origin),
     }
 
 
 def of_superseded(held: date, origin: Provenance) -> Metadata:
-    return {**_origin(origin), SUPERSEDED_BY: held.isoformat()}
+    return {**_origin(origin), NEWER_WEEK.label: held.isoformat()}
 
 
 def _revenue(rows: pd.DataFrame) -> Metadata:
@@ -133,9 +194,9 @@ def _revenue(rows: pd.DataFrame) -> Metadata:
         for column in ("expected_revenue", "expected_revenue_keep", "expected_revenue_habit")
     )
     return {
-        "Expected revenue": round(plan, 2),
-        LEAD_OVER_KEEP: _lead(plan, keep),
-        LEAD_OVER_HABIT: _lead(plan, habit),
+        EXPECTED_REVENUE.label: round(plan, 2),
+        LEAD_OVER_KEEP.label: _lead(plan, keep),
+        LEAD_OVER_HABIT.label: _lead(plan, habit),
     }
 
 
@@ -170,7 +231,7 @@ def _origin(origin: Provenance, uri: str | None = None) -> Metadata:
     """What made a result so far: the snapshot, and each choice that was made on the way."""
     known = {name: value for name, value in json.loads(origin.to_json()).items() if value}
     made_by = {
-        STAMP: origin.snapshot,
+        SNAPSHOT_STAMP.label: origin.snapshot,
         "Made by": dg.MetadataValue.json({**known, "libraries": origin.libraries.split()}),
     }
     return {**made_by, "dagster/uri": uri} if uri else made_by

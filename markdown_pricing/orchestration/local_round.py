@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import dagster as dg
 
-from markdown_pricing.orchestration.figures import GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP
+from markdown_pricing.orchestration.figures import ARTICLES, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, MARKDOWNS
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     ETL_JOB,
@@ -227,11 +227,11 @@ def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) ->
         result.run_id,
         seconds,
         message=f"the ERP already holds {superseded_by}" if superseded_by else "",
-        articles=predicted.get("Articles"),
-        markdowns=predicted.get("Markdowns"),
-        lead_over_keep_pct=predicted.get(LEAD_OVER_KEEP),
-        lead_over_habit_pct=predicted.get(LEAD_OVER_HABIT),
-        grade=modelled.get(GRADE),
+        articles=ARTICLES.of(predicted),
+        markdowns=MARKDOWNS.of(predicted),
+        lead_over_keep_pct=LEAD_OVER_KEEP.of(predicted),
+        lead_over_habit_pct=LEAD_OVER_HABIT.of(predicted),
+        grade=GRADE.of(modelled),
     )
 
 

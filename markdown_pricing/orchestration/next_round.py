@@ -13,7 +13,7 @@ from math import inf
 
 from markdown_pricing.weeks import due_weeks
 
-LATE_AFTER = timedelta(hours=24)
+DELIVERY_LATE_AFTER = timedelta(hours=24)
 """After its opening, a week whose snapshot is not there is reported as late; chosen with the round's own day."""
 ROUND_LIMIT = timedelta(hours=24)
 """A round has one day, counted from its first run."""
@@ -197,7 +197,9 @@ def next_round(facts: Facts, progress: Progress) -> Decision:
     """Nothing while a round is under way, else the round of the oldest week that has new data."""
     opened = open_weeks(facts.opened, facts.first_week, facts.now)
     waiting = sorted(opened.keys() - facts.delivered.keys())
-    late = [week for week in waiting if week not in facts.reported_late and facts.now - opened[week] > LATE_AFTER]
+    late = [
+        week for week in waiting if week not in facts.reported_late and facts.now - opened[week] > DELIVERY_LATE_AFTER
+    ]
     decision = Decision(progress, open=sorted(opened.keys() - facts.opened.keys()), late=late)
     of_round = [run for run in facts.runs if progress.round and run.round == progress.round and not run.shared]
     if any(run.unfinished for run in of_round):

@@ -13,7 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 from markdown_pricing import logs
 from markdown_pricing.messages import BadMessageUrl, send
 from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
-from markdown_pricing.orchestration.figures import LEAD_OVER_KEEP
+from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, ROUND_TAG, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.weeks import ONE_WEEK, opens_at, this_week
@@ -38,7 +38,7 @@ class Round:
         return create_run_for_test(self.instance, JOB, status=status, tags={**known, **tags})
 
     def predicted(self, country: str, revenue: float, lead_pct: float, currency: str = "EUR") -> None:
-        metadata = {"Expected revenue": revenue, LEAD_OVER_KEEP: lead_pct, "Currency": currency}
+        metadata = {EXPECTED_REVENUE.label: revenue, LEAD_OVER_KEEP.label: lead_pct, CURRENCY.label: currency}
         key = str(partition_key(WEEK - ONE_WEEK, country))
         event = dg.AssetMaterialization("markdown_predictions", partition=key, metadata=metadata)
         self.instance.report_runless_asset_event(event)

@@ -1,0 +1,37 @@
+"""A figure is declared once: what records it, what logs it and what reckons with it mean the same one."""
+
+import dagster as dg
+import pytest
+
+from markdown_pricing.orchestration.digest import stake_of
+from markdown_pricing.orchestration.figures import CURRENCY, ERROR, EXPECTED_REVENUE, LEAD_OVER_KEEP, LOGGED
+
+
+def test_a_label_stands_for_one_figure() -> None:
+    labels = [figure.label for figure in LOGGED]
+
+    assert len(labels) == len(set(labels))
+
+
+def test_figures_of_one_log_field_are_of_one_unit() -> None:
+    """Articles of a snapshot and of a refresh may share a field; a number and a text may not."""
+    units: dict[str, set[str]] = {}
+    for figure in LOGGED:
+        units.setdefault(figure.field, set()).add(figure.unit)
+
+    assert {field: kinds for field, kinds in units.items() if len(kinds) > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("recorded", "number"), [(0.25, 0.25), (dg.MetadataValue.float(0.25), 0.25), ("not known", None)]
+)
+def test_a_number_is_found_again_however_it_was_kept(recorded: object, number: float | None) -> None:
+    assert ERROR.number({ERROR.label: recorded}) == number
+    assert ERROR.number({}) is None
+
+
+def test_the_stake_is_what_the_plan_brings_over_todays_prices() -> None:
+    figures = {EXPECTED_REVENUE.label: 110.0, LEAD_OVER_KEEP.label: 10.0, CURRENCY.label: "EUR"}
+
+    assert stake_of(figures) == (pytest.approx(10.0), "EUR")
+    assert stake_of({**figures, LEAD_OVER_KEEP.label: "not known"}) is None
