@@ -18,6 +18,51 @@ TEST_DATABASE = "_test"
 """How the name of a Dagster database ends that a test may write to."""
 
 
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the environment; `choices` are all that it may be, when they are few."""
+
+    name: str
+    meaning: str
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+_OWN = "MARKDOWN_PRICING_"
+VARIABLES = {
+    variable.name: variable
+    for variable in (
+        Variable(f"{_OWN}ENV", "production, or test with places of its own", "production", ENVIRONMENTS),
+        Variable(f"{_OWN}LAKE", "URL or folder of the lake; the project's .local/lake when not set"),
+        Variable(f"{_OWN}ERP", "SQLAlchemy URL without password; a SQLite file in .local when not set"),
+        Variable("DB_USER", "the ERP's account"),
+        Variable("DB_PASSWORD", "its password, a secret"),
+        Variable(f"{_OWN}COUNTRIES", "the countries file", str(DATA / "countries.csv")),
+        Variable(f"{_OWN}RULES", "the rules file", str(DATA / "rules.toml")),
+        Variable(f"{_OWN}START_WEEK", "first week that is due, a Monday", "2020-01-06"),
+        Variable("DAGSTER_HOME", "folder of Dagster's storage; .local/dagster when not set"),
+        Variable("DAGSTER_PG_DB", "Dagster's database, whose name ends in _test for a test"),
+        Variable("COUNTRY_GROUP", "the countries that one container works through, with commas between"),
+        Variable(f"{_OWN}MODEL", "the demand model; the champion when not set, else gradient_boosting"),
+        Variable(f"{_OWN}EXPERIMENTS", "MLflow's URI for trials; none are kept when not set"),
+        Variable(f"{_OWN}DEVICE", "where models compute that can use a GPU", "auto", DEVICES),
+        Variable(
+            f"{_OWN}LOG", "where log lines go; when not set it hangs on whether somebody looks", None, DESTINATIONS
+        ),
+        Variable(f"{_OWN}ALERTS", "URLs that messages go to, with blanks between; a secret"),
+        Variable(f"{_OWN}RAW", "where the raw tables lie; somebody else makes the snapshot when not set"),
+        Variable(f"{_OWN}SPARK_SUBMIT", "the command that takes the Spark job; this Python's when not set"),
+        Variable("METRONOME_URL", "the cluster's Metronome; runs are no Metronome jobs when not set"),
+        Variable("METRONOME_JOB_PREFIX", "how the ids of its jobs begin"),
+        Variable("METRONOME_CA_FILE", "the cluster's certificate"),
+        Variable("METRONOME_UID", "the account on the cluster"),
+        Variable("METRONOME_PRIVATE_KEY_FILE", "the account's key"),
+        Variable("METRONOME_PASSWORD", "or its password, a secret"),
+    )
+}
+"""All that is read from the environment; README and docs describe each, which a test sees to."""
+
+
 class BadSettings(UsageError):
     def __init__(self, faults: list[str]) -> None:
         self.faults = tuple(faults)
@@ -72,9 +117,13 @@ class Settings:
         needs_places : lake and ERP have to be given; their default would be lost with the container
         """
         faults: list[str] = []
-        environment = environ.get("MARKDOWN_PRICING_ENV") or "production"
-        if environment not in ENVIRONMENTS:
-            faults.append(f"MARKDOWN_PRICING_ENV={environment}: one of {', '.join(ENVIRONMENTS)}")
+        given = {name: environ.get(name) or declared.default for name, declared in VARIABLES.items()}
+        faults += [
+            f"{name}={given[name]}: one of {', '.join(declared.choices)}"
+            for name, declared in VARIABLES.items()
+            if declared.choices and given[name] not in (declared.default, *declared.choices)
+        ]
+        environment = given["MARKDOWN_PRICING_ENV"] or ""
         is_test = environment == "test"
         home = _project() / ".local" / "test" if is_test else _project() / ".local"
         dagster_home = Path(environ.get("DAGSTER_HOME") or _project() / ".local" / "dagster")
@@ -97,22 +146,15 @@ class Settings:
             file = Path(erp_url.removeprefix("sqlite:///"))
             erp_url = f"sqlite:///{file.with_name('test-' + file.name)}"
         files = {}
-        for variable, default in (("COUNTRIES", "countries.csv"), ("RULES", "rules.toml")):
-            path = environ.get(f"MARKDOWN_PRICING_{variable}")
-            files[variable] = Path(path) if path else DATA / default
+        for variable in ("MARKDOWN_PRICING_COUNTRIES", "MARKDOWN_PRICING_RULES"):
+            files[variable] = Path(given[variable] or "")
             if not files[variable].is_file():
-                faults.append(f"MARKDOWN_PRICING_{variable}={path}: there is no such file")
-        start_week = date(2020, 1, 6)
+                faults.append(f"{variable}={given[variable]}: there is no such file")
+        start_week = date.min
         try:
-            start_week = parse_week(environ.get("MARKDOWN_PRICING_START_WEEK") or start_week.isoformat())
+            start_week = parse_week(given["MARKDOWN_PRICING_START_WEEK"] or "")
         except NotAWeek as error:
             faults.append(f"MARKDOWN_PRICING_START_WEEK: {error}")
-        device = environ.get("MARKDOWN_PRICING_DEVICE") or "auto"
-        if device not in DEVICES:
-            faults.append(f"MARKDOWN_PRICING_DEVICE={device}: one of {', '.join(DEVICES)}")
-        log = environ.get("MARKDOWN_PRICING_LOG") or None
-        if log not in (None, *DESTINATIONS):
-            faults.append(f"MARKDOWN_PRICING_LOG={log}: one of {', '.join(DESTINATIONS)}")
         if faults:
             raise BadSettings(faults)
         group = environ.get("COUNTRY_GROUP")
@@ -123,16 +165,16 @@ class Settings:
             erp_schema=TEST_SCHEMA if is_test and erp_url.startswith("postgresql") else None,
             erp_user=environ.get("DB_USER") or None,
             erp_password=environ.get("DB_PASSWORD") or None,
-            countries_file=files["COUNTRIES"],
-            rules_file=files["RULES"],
+            countries_file=files["MARKDOWN_PRICING_COUNTRIES"],
+            rules_file=files["MARKDOWN_PRICING_RULES"],
             start_week=start_week,
             dagster_home=dagster_home / "test" if is_test else dagster_home,
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
             follow_champion=not environ.get("MARKDOWN_PRICING_MODEL"),
             experiments=environ.get("MARKDOWN_PRICING_EXPERIMENTS") or None,
-            device=device,
-            log=log,
+            device=given["MARKDOWN_PRICING_DEVICE"] or "",
+            log=given["MARKDOWN_PRICING_LOG"],
             alert_urls=tuple((environ.get("MARKDOWN_PRICING_ALERTS") or "").split()),
             raw_url=environ.get("MARKDOWN_PRICING_RAW") or None,
             spark_submit=tuple(shlex.split(environ.get("MARKDOWN_PRICING_SPARK_SUBMIT") or "")),

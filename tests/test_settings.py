@@ -1,11 +1,12 @@
 """All that an installation decides is read from the environment, once."""
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from markdown_pricing.settings import BadSettings, Settings
+from markdown_pricing.settings import VARIABLES, BadSettings, Settings
 
 
 def test_without_any_setting_everything_lives_in_the_project() -> None:
@@ -78,3 +79,24 @@ def test_on_a_cluster_lake_and_erp_have_no_default() -> None:
         Settings.from_env({}, needs_places=True)
 
     assert {fault.split()[0] for fault in raised.value.faults} == {"MARKDOWN_PRICING_LAKE", "MARKDOWN_PRICING_ERP"}
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_every_variable_is_described_for_those_who_set_it(variable: str) -> None:
+    project = Path(__file__).parent.parent
+    pages = [project / "README.md", *(project / "docs").glob("*.md")]
+
+    assert any(variable in page.read_text() for page in pages)
+
+
+def test_no_variable_is_read_that_is_not_declared() -> None:
+    source = (Path(__file__).parent.parent / "markdown_pricing/settings.py").read_text()
+    read = set(re.findall(r'environ\.get\("(\w+)"\)|given\["(\w+)"\]', source))
+
+    assert {one or other for one, other in read} - {"MARKDOWN_PRICING_CONTAINER"} <= VARIABLES.keys()
+
+
+@pytest.mark.parametrize("variable", ["MARKDOWN_PRICING_ENV", "MARKDOWN_PRICING_DEVICE", "MARKDOWN_PRICING_LOG"])
+def test_a_variable_with_few_choices_takes_no_other(variable: str) -> None:
+    with pytest.raises(BadSettings, match=f"{variable}=odd: one of {', '.join(VARIABLES[variable].choices)}"):
+        Settings.from_env({variable: "odd"})

@@ -111,21 +111,6 @@ def test_an_asset_alone_without_the_one_before_it_says_what_to_materialize(insta
     assert "training_data" in failure.user_failure_data.description
 
 
-def test_training_data_of_an_earlier_version_is_refused(installation: Installation) -> None:
-    """It had history and the articles to price in one order: its last rows would pass for the articles."""
-    installation.run(assets=FLOW[:1])
-    [kept] = installation.root.glob("**/markdown_pricing/training_data/**/*.parquet")
-    table = pq.read_table(kept).sort_by([("article_id", "ascending"), ("week", "ascending")])
-    pq.write_table(table, kept)
-
-    result = installation.run(assets=["demand_model"])
-
-    failure = next(event for event in result.all_events if event.is_step_failure).step_failure_data
-    said = failure.user_failure_data.description
-    assert "part-0.parquet was kept by an earlier version" in said
-    assert "Materialise training_data of that week and country again" in said
-
-
 def test_the_same_week_again_gives_the_same_file(installation: Installation) -> None:
     """Times and run ids aside; what made it is written into the file."""
     installation.run()
