@@ -1,4 +1,4 @@
-"""What `make test` leaves to `make test-long`: parts of test ids, and what still proves the same in the former."""
+"""What `make test` leaves to `make test-long`: parts of test ids, each with what still proves it in `make test`."""
 
 LONG = (
     # PyTorch is 2.5 GB; the scikit-learn example keeps the same contract.

@@ -1,4 +1,8 @@
-"""`markdown-pricing run` runs the main job through Dagster, country by country, without a server."""
+"""`markdown-pricing run` runs the main job through Dagster, country by country, without a server.
+
+Dagster takes seconds to import. It is imported after the arguments have been checked, so that a usage error comes at
+once.
+"""
 
 import logging
 import os
@@ -7,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.countries import Countries, read_countries
@@ -17,15 +22,10 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, newest_week
 from markdown_pricing.logs import FAILURE, STDERR, tell, write_to
 from markdown_pricing.markdown.rules import read_rules
-from markdown_pricing.orchestration.local_round import (
-    Outcome,
-    end_on_a_stop,
-    learn_shared_demand,
-    make_snapshot,
-    price_countries,
-)
-from markdown_pricing.results import shared_demand_at_hand
 from markdown_pricing.settings import DATA, Settings
+
+if TYPE_CHECKING:
+    from markdown_pricing.orchestration.local_round import Outcome
 
 
 class WeekBeforeStart(UsageError):
@@ -45,6 +45,8 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     week = week or newest_week(lake)
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)
+    from markdown_pricing.orchestration.local_round import end_on_a_stop, price_countries
+
     make_dagster_home(settings.dagster_home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     if as_json and settings.log is None:  # standard output holds only the JSON document
@@ -72,6 +74,8 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
 
 def _make_snapshot(week: date) -> None:
     """Make the snapshot from the raw tables. Raises NoSnapshot."""
+    from markdown_pricing.orchestration.local_round import make_snapshot
+
     with progress(f"Making the snapshot of {week}", 1) as advance:
         why_not = make_snapshot(week)
         advance("failed" if why_not else "done")
@@ -79,7 +83,7 @@ def _make_snapshot(week: date) -> None:
         raise NoSnapshot(why_not)
 
 
-def _tell_failed(week: date, outcome: Outcome) -> None:
+def _tell_failed(week: date, outcome: "Outcome") -> None:
     """Log that the country failed for good, because no daemon starts it again."""
     facts = {
         "event.dataset": "markdown_pricing.alert",
@@ -98,6 +102,9 @@ def _share_demand(lake: Lake, snapshot: Snapshot, workers: int) -> None:
     It is learnt from all configured countries of the delivery, not from the chosen ones. Otherwise a country's prices
     would depend on which other countries are priced with it.
     """
+    from markdown_pricing.orchestration.local_round import learn_shared_demand
+    from markdown_pricing.results import shared_demand_at_hand
+
     if shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared is not None:
         return
     with progress(f"Learning what the countries of {snapshot.week} share", 1) as advance:
@@ -123,7 +130,7 @@ def _largest_first(countries: Sequence[str], snapshot: Snapshot) -> list[str]:
     return sorted(countries, key=lambda code: -snapshot.bytes_by_country.get(code, 0))
 
 
-def _show(week: date, outcomes: Sequence[Outcome], as_json: bool) -> None:
+def _show(week: date, outcomes: Sequence["Outcome"], as_json: bool) -> None:
     if as_json:
         print_json({"week": week, "countries": [asdict(outcome) for outcome in outcomes]})
     else:
@@ -141,7 +148,7 @@ def _show(week: date, outcomes: Sequence[Outcome], as_json: bool) -> None:
             print_error(f"{outcome.country}: {outcome.message}")
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
+def _row(outcome: "Outcome") -> tuple[str, ...]:
     def share(value: float | None) -> str:
         return "" if value is None else f"{value:+.1f} %"
 
