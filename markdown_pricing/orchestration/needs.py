@@ -65,7 +65,9 @@ def runs_side_by_side(instance: dg.DagsterInstance) -> int:
 
     The pool's limit is the one that somebody has set on Dagster's page, or that of `dagster.yaml`.
     """
-    if not isinstance(instance.run_launcher, DefaultRunLauncher):
+    # By its name, as it is not made here: a run's own container lacks the variables that its configuration names.
+    launcher = instance.get_ref().run_launcher_data if instance.is_persistent else None
+    if launcher is None or launcher.class_name != DefaultRunLauncher.__name__:
         return 1
     standing = instance.get_concurrency_config().pool_config.default_pool_limit or 1
     return max((pool.limit for pool in instance.event_log_storage.get_pool_limits()), default=standing) or 1

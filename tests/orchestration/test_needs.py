@@ -242,3 +242,12 @@ def test_runs_of_one_machine_share_its_cores_as_the_pool_lets_them_in(tmp_path: 
         assert runs_side_by_side(instance) == 2
     with dg.DagsterInstance.ephemeral() as instance:
         assert runs_side_by_side(instance) == 1
+
+
+def test_a_run_in_a_container_of_its_own_needs_no_variable_of_its_launcher(tmp_path: Path) -> None:
+    """Only the daemon is given them, so the launcher can't be made in the container."""
+    launcher = "{module: markdown_pricing.metronome, class: MetronomeRunLauncher, config: {url: {env: NOT_SET}}}"
+    (tmp_path / "dagster.yaml").write_text(f"run_launcher: {launcher}")
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert runs_side_by_side(instance) == 1
