@@ -77,10 +77,10 @@ def test_unknown_names_are_answered_with_those_that_are_known(arguments: list[st
 def test_a_model_that_breaks_its_contract_in_a_worker_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The fault crosses from the process that plays to the command, with all that it says."""
     (tmp_path / "gloom.py").write_text(
-        "from markdown_pricing.demand.log_linear import LogLinear\n"
-        "class Gloom(LogLinear):\n"
-        "    def units(self, *told):\n"
-        "        return super().units(*told) - 1e9\n"
+        "from tests.demand.odd_models import WithOtherUnits\n"
+        "class Gloom(WithOtherUnits):\n"
+        "    def made_of(self, units, prices):\n"
+        "        return units - 1e9\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     done = backtest(*SMALL, "--families", "linear_demand", "--models", "gloom:Gloom")

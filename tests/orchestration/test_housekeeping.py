@@ -135,7 +135,7 @@ def test_little_room_in_the_lake_is_found(hdfs: str, tell_hdfs: Callable[[str], 
     assert check_room(lake, LAST_WEEK).startswith("no quota")
     tell_hdfs(f"dfsadmin -setSpaceQuota 1m {lake.root}")
 
-    with pytest.raises(LittleRoom, match=r"has room for 0\.5 MiB; 3 times .* are 1\.4 MiB\. Make room"):
+    with pytest.raises(LittleRoom, match=r"has room for 0\.5 MiB, but 3 times .* are 1\.4 MiB\. Make room"):
         check_room(lake, LAST_WEEK)
 
     tell_hdfs(f"dfsadmin -setSpaceQuota 100m {lake.root}")
