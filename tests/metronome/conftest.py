@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from markdown_pricing.metronome import MetronomeResource
 from markdown_pricing.metronome.upkeep import look_after
 from tests.doubles.dcos import Dcos
 from tests.metronome.servers import PREFIX, cluster_settings, environment, install
+from tests.processes import wait_until
 
 
 @pytest.fixture
@@ -69,8 +70,8 @@ class Site:
         assert now is not None
         return now.status.value
 
-    def poll(self, later_s: float = 0.0) -> None:
-        """One poll of Dagster's monitoring and one of ours."""
+    def poll(self, later_s: float = 0.0) -> bool:
+        """One poll of Dagster's monitoring and one of ours; False, for the loops that poll until something is true."""
         for record in self.instance.get_run_records(dg.RunsFilter(statuses=[DagsterRunStatus.STARTED])):
             try:
                 monitor_started_run(self.instance, None, record, logging.getLogger("monitoring"))  # type: ignore[arg-type]
@@ -78,24 +79,26 @@ class Site:
                 self.told.append(str(error))
         told, self.still = look_after(self.instance, self.cluster, self.still, lambda: time.time() + later_s)
         self.told += told
+        return False
 
     def poll_until(self, run: dg.DagsterRun, status: str, timeout_s: float = 40.0) -> None:
-        ends = time.monotonic() + timeout_s
-        while self.status(run) != status:
-            assert time.monotonic() < ends, f"{self.status(run)}, not {status}: {self.told} {self.messages(run)}"
-            self.poll()
+        def polled() -> bool:
+            return self.status(run) == status or self.poll()
+
+        self._wait(f"a poll finds {status}", polled, timeout_s, run)
 
     def poll_until_removed(self, run: dg.DagsterRun, timeout_s: float = 20.0) -> None:
-        ends = time.monotonic() + timeout_s
-        while self.job_id(run) in self.dcos.jobs:
-            assert time.monotonic() < ends, f"its job is still there: {self.told}"
-            self.poll()
+        def polled() -> bool:
+            return self.job_id(run) not in self.dcos.jobs or self.poll()
+
+        self._wait("its job is removed", polled, timeout_s, run)
 
     def wait_until(self, run: dg.DagsterRun, status: str, timeout_s: float = 40.0) -> None:
         """Without a poll: the worker says so itself."""
-        ends = time.monotonic() + timeout_s
-        while self.status(run) != status:
-            assert time.monotonic() < ends, f"{self.status(run)}, not {status}: {self.messages(run)}"
+        self._wait(f"it is in {status}", lambda: self.status(run) == status, timeout_s, run)
+
+    def _wait(self, what: str, look: Callable[[], bool], timeout_s: float, run: dg.DagsterRun) -> None:
+        wait_until(what, look, timeout_s, lambda: (self.status(run), self.told, self.messages(run)), every_s=0.1)
 
     def messages(self, run: dg.DagsterRun) -> str:
         return "\n".join(entry.message or "" for entry in self.instance.all_logs(run.run_id))

@@ -10,15 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
 from markdown_pricing.results import Results
-from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
+from tests.quick import STEADY, deliver
 
 WEEK_BEFORE, WEEK = "2026-02-02", "2026-02-09"
 FLOW = ["training_data", "demand_model", "markdown_predictions", "erp_refresh"]
@@ -33,7 +32,7 @@ class Installation:
         given = {
             "MARKDOWN_PRICING_LAKE": str(root / "lake"),
             "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
-            "MARKDOWN_PRICING_MODEL": "log_linear",
+            "MARKDOWN_PRICING_MODEL": STEADY,
         }
         self.job = build(Settings.from_env({**given, **environ})).resolve_job_def(JOB)
 
@@ -62,7 +61,7 @@ class Installation:
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     for week in (WEEK_BEFORE, WEEK):
-        deliver_sample(Lake(str(tmp_path / "lake")), parse_week(week), [read_countries()["AUT"]], articles=8, seed=5)
+        deliver(Lake(str(tmp_path / "lake")), parse_week(week), ("AUT",), articles=8, seed=5)
     return Installation(tmp_path)
 
 

@@ -1,0 +1,60 @@
+"""For tests of what stands around a demand model: a model that is fitted at once, and sample deliveries made once."""
+
+import json
+from datetime import date
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+
+from markdown_pricing.countries import read_countries
+from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.forecast import Forecast
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.sample import deliver as sample
+from markdown_pricing.sample.season import sample_market
+
+STEADY = "tests.quick:Steady"
+
+
+class Steady(DemandModel):
+    """The mean of an article's last two weeks in stock, at an elasticity of 1.8."""
+
+    usual = 1.0
+
+    def fit(self, history, week, seed, threads=1, shared=None):
+        units = history.loc[history["stock"] > 0, "units"]
+        self.usual = float(units.mean()) if len(units) else 1.0
+
+    def forecast(self, articles, history, week):
+        last = history[history["stock"] > 0].groupby("article_id").tail(2).groupby("article_id")
+        rate = articles["article_id"].map(last["units"].mean()).fillna(self.usual).clip(lower=0.01)
+        sold_at = articles["article_id"].map(last["price"].mean()).fillna(articles["list_price"])
+        rate, sold_at = (known.to_numpy(dtype=float)[:, None, None] for known in (rate, sold_at))
+        return Forecast(
+            "Steady", lambda prices, weeks: np.repeat(rate * (prices[:, :, None] / sold_at) ** -1.8, weeks, axis=2)
+        )
+
+    def importance(self):
+        return {"units of two weeks": 1.0}
+
+    def to_bytes(self):
+        return json.dumps(self.usual).encode()
+
+    @classmethod
+    def from_bytes(cls, data):
+        model = cls()
+        model.usual = json.loads(data)
+        return model
+
+
+@cache
+def sold(code: str, week: date, articles: int, seed: int = 0) -> pa.Table:
+    """The sample's training data of a country; it is played once for all tests of a process."""
+    return sample_market(read_countries()[code], week, articles, seed).table()
+
+
+def deliver(lake: Lake, week: date, codes: tuple[str, ...], articles: int, seed: int = 0) -> None:
+    """Deliver the sample of these countries as `deliver_sample` does."""
+    tables = [(code, sold(code, week, articles, seed)) for code in codes]
+    sample.deliver(lake, week, tables, f"season {seed}")
