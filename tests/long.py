@@ -5,17 +5,51 @@ LONG = (
     "neural_network",
     # Hadoop 3 has the same bad days.
     "tests/lake/test_faults.py::*hdfs-jars-2",
-    # The round of eight countries is the same one.
+    # The round of six countries is the same one.
     "tests/system/test_weekly_round.py::*all countries",
     # Single weeks are waited for in test_weekly_round.py; which week is next is decided in test_automation.py.
     "tests/system/test_catch_up.py::",
-    # Two daemons share six launches; one of the sizes of the published way.
+    # Its commands are those that test_command_line.py runs, without an installation of its own.
+    "tests/deploy/test_image.py::test_its_steps_install",
+    "tests/deploy/test_image.py::test_it_does_not_start",
+    "tests/deploy/test_image.py::test_its_health_check",
+    "tests/deploy/test_image.py::test_it_is_a_component",
+    # The launcher's tests run beside it; that it imports nothing of ours is in test_architecture.py.
+    "tests/metronome/test_alone.py::test_it_and_its_tests",
+    # Of the long list of faults one of each kind stays: a cut call, a lost answer, a killed worker, a killed daemon, a
+    # stop. All others have their decision in test_health.py and test_job.py, and most their call in test_launcher.py.
     "tests/metronome/test_survival.py::test_45_launches",
+    "tests/metronome/test_survival.py::test_a_bad_tag",
+    "tests/metronome/test_survival.py::test_a_definition",
+    "tests/metronome/test_survival.py::test_a_run_",
+    "tests/metronome/test_survival.py::test_a_stop",
+    "tests/metronome/test_survival.py::test_a_worker_exits",
+    "tests/metronome/test_survival.py::test_an_unknown",
+    "tests/metronome/test_survival.py::test_canceled_while_it_waits",
+    "tests/metronome/test_survival.py::test_iam_is_down",
+    "tests/metronome/test_survival.py::test_metronome_is_restarted",
+    "tests/metronome/test_survival.py::test_no_",
+    "tests/metronome/test_survival.py::test_the_agent_is_lost",
+    "tests/metronome/test_survival.py::test_the_answer_to_creating",
+    "tests/metronome/test_survival.py::test_the_history",
+    "tests/metronome/test_survival.py::test_the_queue",
+    "tests/metronome/test_survival.py::test_the_token",
+    "tests/metronome/test_survival.py::test_two_daemons",
+    "tests/metronome/test_survival.py::test_wrong_credentials",
     "tests/metronome/test_survival.py::*[GET *]",
     "tests/metronome/test_survival.py::*[POST /acs/*]",
+    "tests/metronome/test_survival.py::*[POST /v1/jobs/*/runs]",
     "tests/metronome/test_survival.py::*[DELETE *]",
     "tests/metronome/test_survival.py::*[504]",
     "tests/metronome/test_survival.py::*[None]",
+    "tests/metronome/test_survival.py::*[before the job is made]",
+    "tests/metronome/test_survival.py::*[after the start]",
+    # A round on DC/OS is test_three_processes.py, lost answers are in test_survival.py, and what a stop leaves of a round
+    # is in test_local_round.py.
+    "tests/system/test_metronome.py::test_a_round",
+    "tests/system/test_metronome.py::test_a_stop",
+    # The same error is raised by test_a_bad_table_is_named, and test_one_round sees the command with its Spark.
+    "tests/etl/test_snapshot_job.py::test_the_commands_error",
     # What the rounds write is read in test_lines.py, without a search server.
     "tests/elastic/test_daemon.py::",
     "tests/elastic/test_dashboard.py::",

@@ -18,12 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from markdown_pricing.countries import read_countries
 from markdown_pricing.erp.tables import engine_for, refreshes
 from markdown_pricing.lake import Lake
-from markdown_pricing.sample.season import sample_market
 from markdown_pricing.weeks import ONE_WEEK
 from tests.lake import spark
+from tests.quick import STEADY
+from tests.quick import sold as sales
 
 FIRST = date(2026, 1, 26)
 GOOD, BAD = FIRST + ONE_WEEK, FIRST + 2 * ONE_WEEK
@@ -59,13 +59,13 @@ def play(folder: Path) -> Iterator[Round]:
         **{name: value for name, value in os.environ.items() if not name.startswith(("MARKDOWN_PRICING_", "DAGSTER_"))},
         "MARKDOWN_PRICING_LAKE": lake.url,
         "MARKDOWN_PRICING_ERP": f"sqlite:///{folder}/erp.sqlite",
-        "MARKDOWN_PRICING_MODEL": "log_linear",
+        "MARKDOWN_PRICING_MODEL": STEADY,
         "MARKDOWN_PRICING_ALERTS": f"json://robot:{SECRET}@127.0.0.1:1/",
         "DAGSTER_HOME": str(folder / "dagster"),
         "DB_PASSWORD": SECRET,
     }
     for week in (FIRST, GOOD, BAD):
-        sold = {code: sample_market(read_countries()[code], week, ARTICLES, seed=1).table() for code in COUNTRIES}
+        sold = {code: sales(code, week, ARTICLES, seed=1) for code in COUNTRIES}
         if week == BAD:
             sold = {"DEU": _unforeseen(_fewer(sold["DEU"], week), week), "AUT": sold["AUT"]}
             _refreshed_by_a_later_run(f"sqlite:///{folder}/erp.sqlite", "AUT", week)

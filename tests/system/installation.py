@@ -25,11 +25,11 @@ from markdown_pricing.erp.tables import engine_for, ensure_tables, refreshes
 from markdown_pricing.lake import Lake
 from markdown_pricing.lake.paths import snapshot_folder, success_file
 from markdown_pricing.orchestration.names import JOB, WEEK_TAG
-from markdown_pricing.sample.season import sample_market
 from markdown_pricing.settings import DATA
 from tests.lake import spark
 from tests.postgres.server import PostgresServer
 from tests.processes import end_groups, wait_until
+from tests.quick import STEADY, sold
 
 PROJECT = Path(__file__).parents[2]
 ARTICLES = 20
@@ -139,9 +139,7 @@ class Installation:
 
     def sales_of(self, week: date) -> dict[str, list[Any]]:
         """A table of sales for each country, in one part file."""
-        return {
-            code: [sample_market(country, week, ARTICLES, seed=0).table()] for code, country in self.countries.items()
-        }
+        return {code: [sold(code, week, ARTICLES)] for code in self.countries}
 
     def deliver(self, week: date, parts: dict[str, list[Any]], *, success: bool = True) -> None:
         spark.deliver(self.lake, parts, week, success=success)
@@ -195,6 +193,7 @@ def installation(
         "MARKDOWN_PRICING_LAKE": f"{hdfs_url}/{folder.name}",
         "MARKDOWN_PRICING_ERP": erp_url,
         "MARKDOWN_PRICING_START_WEEK": start_week.isoformat(),
+        "MARKDOWN_PRICING_MODEL": STEADY,
         "DB_USER": server.user,
         "DB_PASSWORD": password,
     }
