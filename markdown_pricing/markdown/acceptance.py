@@ -1,4 +1,4 @@
-"""May these rows replace the country's? Checks over the rows, before the ERP sees them."""
+"""Check whether new rows may replace those of their country, before the ERP sees them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from markdown_pricing.markdown.season import BoolArray
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong, how many rows it holds for, and one of them."""
+    """What is wrong, in how many rows, and one of these as an example."""
 
     severity: Literal["block", "warn"]
     what: str
@@ -37,7 +37,7 @@ class NotAcceptable(FinalError):
 
 
 def refuse_unless_acceptable(faults: Sequence[Fault]) -> None:
-    """Raises NotAcceptable, which lists all faults that block; warnings pass."""
+    """Raises NotAcceptable, which lists all faults that block. Warnings pass."""
     if blocking := [fault for fault in faults if fault.severity == "block"]:
         raise NotAcceptable(blocking)
 
@@ -51,9 +51,10 @@ def check_every_article_has_a_row(rows: pd.DataFrame, articles: pd.DataFrame) ->
 
 
 def check_number_of_rows(rows: int, previous_rows: int | None) -> list[Fault]:
-    """Blocks when more than half of the country's last other week is missing, warns from a tenth on.
+    """Compare the number of rows with that of the country's last other week.
 
-    previous_rows : rows of the last other week; None when there is none
+    Blocks when more than half of those rows are missing, and warns when more than a tenth are.
+    previous_rows : how many rows the last other week had; None when there is none
     """
     if not previous_rows or 10 * rows >= 9 * previous_rows:
         return []
@@ -65,7 +66,7 @@ def check_number_of_rows(rows: int, previous_rows: int | None) -> list[Fault]:
 def check_new_prices(rows: pd.DataFrame, articles: pd.DataFrame, country: Country, book: RuleBook) -> list[Fault]:
     """Blocks new prices that are off the ladder, above the current price or below salvage_price.
 
-    Current price, list price, category and salvage_price are the snapshot's (`articles`), not the rows' own.
+    Current price, list price, category and salvage_price are those of the snapshot (`articles`), not those of the rows.
     """
     known = articles[["article_id", "category", "price", "list_price", "salvage_price"]]
     both = rows[["article_id", "recommended_price"]].merge(known, on="article_id", validate="one_to_one")

@@ -1,4 +1,4 @@
-"""What a price may do: the rules of the pricing department, read from a file that an analyst edits."""
+"""The rules of the pricing department, which say how a price may move. An analyst edits their file."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def _group_column(name: str) -> str:
     return name
 
 
-# Strict: neither true nor a number in quotes is a number, and a date with a time of day is no week.
+# These types are strict: neither true nor a number in quotes is a number, and a date with a time of day is no week.
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Discount = Annotated[Number, Field(gt=0, lt=100)]
@@ -55,10 +55,10 @@ Monday = Annotated[date, Strict(), AfterValidator(_monday)]
 
 @pydantic_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Rules:
-    """The rules that one article is priced under.
+    """The rules under which one article is priced.
 
-    A field is an option of `data/rules.toml`, with its bounds, its default and what it means. That file has each option
-    under its description; `tests/markdown/test_rules.py` holds it to the fields.
+    A field is an option of `data/rules.toml`, with its bounds, its default and its meaning. That file has each option
+    under its description, and `tests/markdown/test_rules.py` compares the file with the fields.
     """
 
     discounts_pct: Annotated[tuple[Discount, ...], Field(min_length=1), AfterValidator(_ascending)] = Field(
@@ -146,7 +146,10 @@ RULES = TypeAdapter(Rules)
 
 @dataclass(frozen=True)
 class Override:
-    """Changes to the default for one country, one category (None: for all), or both."""
+    """Changes of the default for one country, for one category, or for one category of one country.
+
+    country, category : None stands for all
+    """
 
     country: str | None
     category: str | None
@@ -158,7 +161,7 @@ class Override:
 
 @dataclass(frozen=True)
 class RuleBook:
-    """All rules: a default, and overrides of which the last that fits wins, word by word."""
+    """All rules: a default, and overrides. For each option the last override that fits and has it wins."""
 
     default: Rules = field(default_factory=Rules)
     overrides: tuple[Override, ...] = ()
@@ -172,13 +175,13 @@ class RuleBook:
 
     @property
     def version(self) -> str:
-        """12 hex digits of what the rules say; comments and layout of the file don't count."""
+        """Twelve hexadecimal digits that stand for what the rules say, whatever the file's comments and layout."""
         content = json.dumps([asdict(self.default), [asdict(override) for override in self.overrides]], default=_plain)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def read_rules(path: Path = DEFAULT_FILE) -> RuleBook:
-    """The rule book of a TOML file; raises BadRules, which lists every fault."""
+    """The rules of a TOML file. Raises BadRules, which lists every fault."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -216,7 +219,7 @@ def _override(number: int, table: dict[str, Any], faults: list[str]) -> Override
 
 
 def _values(where: str, table: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """The values of a table in the types of Rules; when any is bad, none, and each bad one is added to `faults`."""
+    """The values of a table in the types of Rules. When one is bad, there are none, and `faults` gets each bad one."""
     try:
         rules = RULES.validate_python(table)
     except ValidationError as error:
