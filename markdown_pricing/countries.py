@@ -55,6 +55,7 @@ class PriceEnding:
 
     @classmethod
     def parse(cls, text: str) -> "PriceEnding":
+        """The ending that a text such as .99 or 990 stands for. Raises ValueError."""
         whole, _, _ = text.partition(".")
         try:
             cents = Decimal(text) * 100

@@ -43,6 +43,7 @@ class CountryWeek:
 
     @classmethod
     def of(cls, training_data: pd.DataFrame, week: date, country: str) -> "CountryWeek":
+        """The training data, split into the history and the articles of `week`."""
         is_now = (training_data["week"] == pd.Timestamp(week)).to_numpy()
         history = training_data[~is_now].reset_index(drop=True)
         return cls(week, country, history, training_data[is_now].reset_index(drop=True))

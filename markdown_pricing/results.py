@@ -50,6 +50,7 @@ class Results:
         return self._keep(paths.training_data_file(self.week, self.country), origin, sold.history, sold.articles)
 
     def training_data(self) -> tuple[CountryWeek, Provenance]:
+        """The training data and its origin. Raises ResultMissing and CorruptFile."""
         path = paths.training_data_file(self.week, self.country)
         history, articles = read_tables(self.lake, path, HISTORY, TO_PRICE)
         return CountryWeek(self.week, self.country, history.to_pandas(), articles.to_pandas()), _origin_of(history)
@@ -59,11 +60,13 @@ class Results:
         return read_table(self.lake, paths.training_data_file(self.week, self.country), TO_PRICE).to_pandas()
 
     def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, origin: Provenance) -> str:
+        """Keep the rows and the price paths and return the path of the rows."""
         # The rows are written last, so that whoever sees them finds their price paths, too.
         self._keep(paths.price_paths_file(self.week, self.country), origin, path)
         return self._keep(paths.predictions_file(self.week, self.country), origin, rows)
 
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
+        """The rows, the price paths and the origin of the rows. Raises ResultMissing and CorruptFile."""
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
         path, _ = self._read(paths.price_paths_file(self.week, self.country))
         return rows, path, origin
@@ -107,6 +110,7 @@ class Results:
         return path
 
     def model(self) -> tuple[DemandModel, Provenance]:
+        """The country's model and its origin. Raises ResultMissing."""
         header, _, data = read_bytes(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
         origin = Provenance.from_json(header.decode())
         return type(make_model(origin.demand_model)).from_bytes(data), origin

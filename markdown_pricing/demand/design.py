@@ -68,6 +68,7 @@ class Design:
 
     @classmethod
     def of(cls, history: pd.DataFrame) -> Self:
+        """What has to be remembered of `history`: its categories, and the values and scales of its attributes."""
         categories = sorted(history["category"].unique())
         attributes: dict[str, list[str] | None] = {}
         scale = {}
@@ -85,22 +86,27 @@ class Design:
 
     @property
     def term_names(self) -> list[str]:
+        """The names of all terms: those of TERMS, then the numeric attributes."""
         return [*TERMS, *self.scale]
 
     @property
     def prior(self) -> Prior:
+        """The priors of all terms for a country that knows nothing of other countries."""
         mean, country, category = np.array([*TERMS.values(), *[_ATTRIBUTE] * len(self.scale)]).T
         return Prior(mean, country, category)
 
     @property
     def attribute_terms(self) -> slice:
+        """The columns of the terms that hold the numeric attributes."""
         return slice(len(TERMS), None)
 
     @property
     def launch_terms(self) -> int:
+        """How many terms say what was known of an article at its launch."""
         return len(LAUNCHTERMS) + sum(len(values) for values in self.attributes.values() if values)
 
     def category_of(self, frame: pd.DataFrame) -> IntArray:
+        """The code of each row's category, (rows,); one past the last code for a category that was never seen."""
         return codes_of(frame["category"], self.categories)
 
     def scaled_attributes(self, frame: pd.DataFrame) -> FloatArray:
@@ -154,6 +160,7 @@ class Rows:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, panel: Panel, design: Design) -> Self:
+        """The frame's rows as the model sees them. `panel` lays out the same frame."""
         week, launch, end = dates_of(frame)
         stock = frame["stock"].to_numpy(dtype=np.float64)
         first_price = panel.first(frame["list_price"].to_numpy(dtype=np.float64))[panel.row]

@@ -68,6 +68,7 @@ class Sales:
     dispersion: FloatArray
 
     def part(self, articles: IntArray) -> "Sales":
+        """The sales of these articles alone."""
         return rows_of(self, articles)
 
 

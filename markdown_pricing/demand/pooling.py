@@ -107,6 +107,7 @@ class _Effects:
     weeks: FloatArray
 
     def toward(self, solution: Self) -> Self:
+        """These effects moved towards `solution`, each by at most LARGEST_STEP."""
         moved = [old + np.clip(new - old, -LARGEST_STEP, LARGEST_STEP) for old, new in self._beside(solution)]
         return type(self)(*moved)
 

@@ -103,6 +103,7 @@ class SharedDemand:
     country: str | None = None
 
     def for_country(self, country: str) -> "SharedDemand":
+        """The same for one country, without what that country saw itself."""
         return replace(self, country=country)
 
     @property

@@ -58,6 +58,7 @@ class CountryRows:
 
     @property
     def total_expected_revenue(self) -> Decimal:
+        """The sum of expected_revenue over the rows, to the cent."""
         total: Decimal = pc.sum(self.recommendations["expected_revenue"]).as_py()
         return total
 

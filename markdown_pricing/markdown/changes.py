@@ -60,6 +60,7 @@ class Stability:
 
     @property
     def unexplained_pct(self) -> float:
+        """The unexplained changes in percent of the articles."""
         return 100 * self.unexplained / self.articles
 
 
@@ -110,6 +111,7 @@ class _Step:
 
     @property
     def weeks(self) -> int:
+        """How many weeks lie between the two rows."""
         return weeks_between(self.last["week"], self.row["week"])
 
     @property
@@ -119,6 +121,7 @@ class _Step:
 
     @property
     def sells(self) -> bool:
+        """Whether the article has stock now, had some then, and is not past its end."""
         return bool(self.row["stock"] > 0 and self.last["stock"] > 0 and self.row["end_week"] >= self.row["week"])
 
     @property
@@ -129,6 +132,7 @@ class _Step:
 
     @property
     def sold_more(self) -> bool:
+        """Whether more units were sold in the week between than its 90 % quantile."""
         return self.weeks == 1 and self.sold > self.last["expected_units_q90"]
 
     @property
@@ -139,6 +143,7 @@ class _Step:
 
     @property
     def surprised(self) -> bool:
+        """Whether more or fewer units were sold than was expected."""
         return self.sold_more or self.sold_fewer
 
     @property
@@ -148,6 +153,7 @@ class _Step:
         return float(self.last["next_markdown_price"] if due else self.last["recommended_price"])
 
     def sentence(self) -> str:
+        """The sentence for change_reason: what happened since, and how the plan has moved."""
         since, facts, plan = self.last["week"], list(self._facts()), self._plan()
         if not facts and plan is None:
             return f"Nothing changed since the week of {since}; the plan is as it was."

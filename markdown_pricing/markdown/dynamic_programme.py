@@ -75,6 +75,7 @@ class Problem:
 
     @property
     def demand_points(self) -> int:
+        """How many points stand for a week's demand."""
         return DEMAND_POINTS if self.level_sd is None else FEWER_DEMAND_POINTS
 
     @property

@@ -52,6 +52,7 @@ class Limits:
 
     @classmethod
     def of(cls, ladders: Ladders) -> "Limits":
+        """The limits that the rules and seasons of these ladders set."""
         season, rules = ladders.season, ladders.rules
         between = ladders.per_article([own.weeks_between_markdowns for own in rules]).astype(np.int64)
         most = ladders.per_article([own.max_markdowns for own in rules]).astype(np.int64)

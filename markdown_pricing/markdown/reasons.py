@@ -103,6 +103,7 @@ class ReasonCodes:
         return _first(self.exceptions, holds)
 
     def sentence(self, reason: str, exception: str | None, words: Mapping[str, str]) -> str:
+        """The sentence of a row: its reason, then its exception when there is one, with `words` filled in."""
         said = self.reasons[reason].format_map(words)
         if exception is None or exception == reason:
             return f"{said}."

@@ -66,45 +66,47 @@ class Rules:
         description="The ladder: discounts off the list price, in percent, smallest first. Each is rounded to the "
         "country's price endings.",
     )
-    max_markdowns: Whole = Field(default=4, ge=0, le=100, description="Markdowns in an article's whole life.")
+    max_markdowns: Whole = Field(
+        default=4, ge=0, le=100, description="How many markdowns an article may have in its whole life."
+    )
     weeks_between_markdowns: Whole = Field(
         default=2,
         ge=1,
         le=520,
-        description="Weeks from one markdown to the next: 2 means that a price first sold in one week may fall again "
-        "two weeks later.",
+        description="How many weeks lie between one markdown and the next: 2 means that a price first sold in one "
+        "week may fall again two weeks later.",
     )
     full_price_weeks: Whole = Field(
         default=0,
         ge=0,
         le=520,
-        description="No markdown in an article's first so many selling weeks, of which the launch week is the first, "
-        "nor before it; never in more than a third of its selling weeks. A price group is held while the larger part "
-        "of its stock is. 0 allows markdowns at once.",
+        description="An article is not marked down before its launch, nor in its first so many selling weeks, of "
+        "which the launch week is the first. These are never more than a third of its selling weeks. A "
+        "price group is held while the larger part of its stock is. 0 allows markdowns at once.",
     )
     no_touch_weeks: frozenset[Monday] = Field(
         default=frozenset(),
-        description="Weeks, by their Mondays, in which no price may change, for example [2026-12-21, 2026-12-28].",
+        description="The weeks, by their Mondays, in which no price may change, for example [2026-12-21, 2026-12-28].",
     )
     max_step_pct: Number = Field(
         default=100,
         ge=1,
         le=100,
-        description="Largest single markdown, in percentage points of the list price, measured to the whole point. "
-        "100 means no limit.",
+        description="The largest single markdown, in percentage points of the list price, measured to the whole "
+        "point. 100 means no limit.",
     )
     relabel_cost_per_store: Number = Field(
         default=0.0,
         ge=0,
         le=1e6,
-        description="Cost of putting new labels on one article in one store, in local currency. A markdown must earn "
-        "it back.",
+        description="What new labels for one article cost in one store, in local currency. A markdown must earn it "
+        "back.",
     )
     sell_through_target: Number = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="Share of today's stock that is to be sold by the end week, from 0 (no target) to 1.",
+        description="The share of today's stock that is to be sold by the end week, from 0 (no target) to 1.",
     )
     sell_through: Literal["soft", "hard"] = Field(
         default="soft",
@@ -123,20 +125,22 @@ class Rules:
         ge=0,
         le=100,
         description="A markdown this week must bring at least so many percent of the article's expected revenue more "
-        "than waiting a week. Keeps prices from moving for next to nothing; 0 lets every cent count.",
+        "than waiting a week. This keeps prices from moving for next to nothing. 0 lets every cent "
+        "count.",
     )
     markdown_budget: Number = Field(
         default=math.inf,
         ge=0,
         description="What a country's plans may give away in all, in local currency: today's price less the planned "
-        "one, over the units sold at it, to the end week. Spent where it brings most. inf is no limit, 0 allows no "
-        "markdown. Of a country only.",
+        "one, over the units sold at it, to the end week. It is spent where it brings most. inf means no "
+        "limit, and 0 allows no markdown. It is a country's, not a category's.",
     )
     same_price_by: Annotated[str, AfterValidator(_group_column)] = Field(
         default="",
-        description="Articles of one category with the same value of this column (attr_...) have one price from their "
-        'next markdown on: planned together, under the strictest member\'s limits. "" plans each alone. Members whose '
-        "prices have no rung in common stay alone, and their rows say group_apart.",
+        description="Articles of one category with the same value of this column (attr_...) have one price from "
+        'their next markdown on. They are planned together, under the strictest member\'s limits. "" '
+        "plans each alone. Members whose prices have no rung in common stay alone, and their rows say "
+        "group_apart.",
     )
 
 
@@ -156,6 +160,7 @@ class Override:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def fits(self, country: str, category: str) -> bool:
+        """Whether the override holds for this category of this country."""
         return self.country in (None, country) and self.category in (None, category)
 
 
@@ -167,6 +172,7 @@ class RuleBook:
     overrides: tuple[Override, ...] = ()
 
     def rules_for(self, country: str, category: str) -> Rules:
+        """The rules for a category of a country: the default, changed by every override that fits."""
         rules = self.default
         for override in self.overrides:
             if override.fits(country, category):

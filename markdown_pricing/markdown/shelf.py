@@ -42,6 +42,7 @@ class Shelf:
 
     @classmethod
     def of(cls, relative: FloatArray) -> "Shelf":
+        """The shelf effect from φ at SHELF_SHARES of today's stock, (articles, 33)."""
         end = np.maximum(relative[:, :1], STEEPEST_END * relative[:, 1:2])
         ends = np.concatenate([end, relative[:, 1:]], axis=1)
         low, high = ends[:, :-1], ends[:, 1:]

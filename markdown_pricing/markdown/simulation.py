@@ -55,6 +55,7 @@ class Situation:
     market: SimulatedMarket
 
     def ladders(self) -> Ladders:
+        """The prices that each article may have under the rules."""
         return candidate_prices(self.articles, self.history, self.country, self.book, self.week)
 
 
@@ -102,9 +103,11 @@ class Played:
         return self.articles[self.articles["ended"] & (self.articles["launched"] | (not launched))]
 
     def revenue(self, launched: bool = False) -> float:
+        """The revenue of the seasons that `seasons` gives, in local currency, salvage included."""
         return float(self.seasons(launched)["revenue"].sum())
 
     def sell_through(self) -> float:
+        """The share of the stock that was sold, over all seasons that ended within the run."""
         seasons = self.seasons()
         return 1 - float(seasons["leftover"].sum()) / max(float(seasons["stock"].sum()), 1.0)
 

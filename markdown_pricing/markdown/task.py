@@ -34,6 +34,7 @@ class Task:
         object.__setattr__(self, "habit", self.value(habit_rungs(self.ladders, self.limits)))
 
     def value(self, rungs: IntArray) -> PathValue:
+        """What the path `rungs`, (articles, weeks), is expected to bring."""
         return evaluate_path(self.ladders, rungs, self.demand)
 
     @property

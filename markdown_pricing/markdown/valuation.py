@@ -32,6 +32,7 @@ class PathValue:
 
     @property
     def gain(self) -> FloatArray:
+        """The revenue less the cost of labels, in local currency, (articles,)."""
         return self.revenue - self.label_cost
 
 
