@@ -46,8 +46,7 @@ TERMS = {  # name: prior mean, and the standard deviations of the country around
 TO_A_CUT = np.zeros(len(TERMS))
 """Its product with the coefficients of TERMS is the elasticity at a cut of TYPICAL_CUT from the first price."""
 TO_A_CUT[PRICE], TO_A_CUT[SHAPE] = -1.0, terms_of_price(np.array(-TYPICAL_CUT)) / TYPICAL_CUT
-_ATTRIBUTE = (0.0, 0.3, 0.1)
-"""The same three numbers for each attribute that is a number."""
+_ATTRIBUTE = (0.0, 0.3, 0.1)  # the same for each attribute that is a number
 LAUNCHTERMS = ("one", "log_launch_stock", "log_stores", "log_list_price", "log_life_weeks")
 MOST_VALUES = 60
 """A text attribute with more values than this (a name, a number) says nothing about an article never seen."""
@@ -68,7 +67,6 @@ class Design:
 
     @classmethod
     def of(cls, history: pd.DataFrame) -> Self:
-        """What has to be remembered of `history`: its categories, and the values and scales of its attributes."""
         categories = sorted(history["category"].unique())
         attributes: dict[str, list[str] | None] = {}
         scale = {}
@@ -86,7 +84,6 @@ class Design:
 
     @property
     def term_names(self) -> list[str]:
-        """The names of all terms: those of TERMS, then the numeric attributes."""
         return [*TERMS, *self.scale]
 
     @property
@@ -102,7 +99,6 @@ class Design:
 
     @property
     def launch_terms(self) -> int:
-        """How many terms say what was known of an article at its launch."""
         return len(LAUNCHTERMS) + sum(len(values) for values in self.attributes.values() if values)
 
     def category_of(self, frame: pd.DataFrame) -> IntArray:
@@ -244,10 +240,7 @@ def codes_of(values: pd.Series, known: list[str]) -> IntArray:
 
 
 def attribute_values(frame: pd.DataFrame, name: str, values: list[str] | None) -> FloatArray:
-    """The column as numbers, (rows,), NaN where a value is missing or was never seen.
-
-    values : the known texts in the order of their codes; None when the column is a number
-    """
+    """The column as numbers, (rows,), NaN where unknown; `values` are the known texts, None for a column of numbers."""
     if name not in frame:
         return np.full(len(frame), np.nan)
     if values is None:
