@@ -129,7 +129,7 @@ class Countries(Mapping[str, Country]):
 def read_countries(path: Path = DEFAULT_FILE) -> Countries:
     """The countries of a CSV file with a row for each. Raises BadCountries, which lists every fault with its line.
 
-    A column that only earlier versions have read gives a warning.
+    Warns of a column that earlier versions read.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

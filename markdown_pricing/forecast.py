@@ -91,7 +91,7 @@ class Forecast:
 
     @classmethod
     def of_no_articles(cls, model: str) -> Self:
-        """A forecast of no articles that has each part which a forecast may have."""
+        """The empty answer, with each part that a forecast may have."""
         nothing = np.zeros(0)
         return cls(
             model,

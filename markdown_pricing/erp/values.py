@@ -22,20 +22,16 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Kind:
-    """The values of one type of column.
-
-    name      : what a good value is, for messages ; arrow : the type in which Arrow holds it
-    of_one    : converts one value; it raises ValueError, TypeError or ArithmeticError for a bad one
-    of_floats : converts a column of floats, which mostly differ from row to row, at once; None when there is no way
-    """
+    """The values that one type of column takes: `name` says in messages what a good one is."""
 
     name: str
     arrow: pa.DataType
     of_one: Callable[[Any], Any]
     of_floats: Callable[[Floats], tuple[pa.Array, Bools]] | None = None
+    """The same for a column of floats, which mostly differ, at once."""
 
     def values(self, series: "pd.Series[Any]") -> tuple[pa.Array, Bools]:
-        """The column's values, NULL where they are missing or bad, and a flag for each bad one, both (rows,)."""
+        """The column's values, NULL where they are missing or bad, and which are bad: such a column can't hold them."""
         if self.of_floats and series.dtype == np.float64:
             return self.of_floats(series.to_numpy())
         codes, different = _different(series)

@@ -16,7 +16,7 @@ from markdown_pricing.markdown.season import BoolArray
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong, in how many rows, and one of these as an example."""
+    """What is wrong, how many rows it holds for, and one of them."""
 
     severity: Literal["block", "warn"]
     what: str
@@ -37,7 +37,7 @@ class NotAcceptable(FinalError):
 
 
 def refuse_unless_acceptable(faults: Sequence[Fault]) -> None:
-    """Raises NotAcceptable, which lists all faults that block. Warnings pass."""
+    """Raises NotAcceptable, which lists all faults that block; warnings pass."""
     if blocking := [fault for fault in faults if fault.severity == "block"]:
         raise NotAcceptable(blocking)
 
@@ -51,9 +51,8 @@ def check_every_article_has_a_row(rows: pd.DataFrame, articles: pd.DataFrame) ->
 
 
 def check_number_of_rows(rows: int, previous_rows: int | None) -> list[Fault]:
-    """Compare the number of rows with that of the country's last other week.
+    """Blocks when more than half of the country's last other week is missing, warns from a tenth on.
 
-    Blocks when more than half of those rows are missing, and warns when more than a tenth are.
     previous_rows : how many rows the last other week had; None when there is none
     """
     if not previous_rows or 10 * rows >= 9 * previous_rows:

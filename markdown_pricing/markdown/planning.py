@@ -94,7 +94,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
 
 
 def _of_members(found: Plan, alone: Task, groups: PriceGroups) -> Plan:
-    """The plan of each article, from a plan of single articles and groups."""
+    """A plan of groups and single articles, as one of articles."""
     flags = ("for_target", "too_little_gain", "over_budget", "out_of_reach")
     return Plan(
         best=alone.value(groups.rungs_of_members(found.best.rungs)),

@@ -141,5 +141,5 @@ def _held_longest_by_most(weeks: IntArray, stock: IntArray) -> int:
 
 
 def _of_the_sum(dispersion: FloatArray, mean: FloatArray) -> float:
-    """The dispersion of a sum of independent demands: its variance less its mean, over the square of the mean."""
+    """Dispersion of a sum of independent demands: its variance less its mean, over the mean squared."""
     return float((dispersion * mean**2).sum() / mean.sum() ** 2)
