@@ -35,7 +35,7 @@ class BadRows(FinalError):
         listed = "\n  ".join(str(fault) for fault in faults)
         super().__init__(
             f"{country}, week {week}: these rows cannot go into the ERP, which keeps what it had:\n  {listed}\n"
-            f"Materialise markdown_predictions again; if that does not help, its code has a fault."
+            f"Materialize markdown_predictions again; if that does not help, its code has a fault."
         )
 
 
