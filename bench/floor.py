@@ -1,4 +1,4 @@
-"""The bare floor of pricing: the needed columns read by pyarrow, LightGBM's fits, one predict, one COPY of the rows.
+"""The bare floor of pricing: pyarrow reads the columns, LightGBM fits and predicts once, and COPY writes the rows.
 
 Fits, predict and rows are those of a real run, which `keep` makes beforehand: making matrices and rows is our work, not
 the floor's. Each of the three below is a process of its own, so that its peak memory is its own.
@@ -50,14 +50,14 @@ class Place:
             "DB_USER": self.user,
             "DAGSTER_HOME": str(self.home),
             "MARKDOWN_PRICING_MODEL": "gradient_boosting",
-            # LightGBM has one thread by itself; so have the matrix products around it.
+            # LightGBM computes on one thread, and so do the matrix products around it.
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
 
 
 def in_a_process(place: Place, what: str, *arguments: str) -> dict[str, Any]:
-    """What that process measured: the figures of each country, by code, and its `peak_mib`."""
+    """What that process has measured: the figures of each country by its code, and `peak_mib` of the process."""
     command = [sys.executable, __file__, what, *arguments]
     quiet = {**place.environ, "MARKDOWN_PRICING_LOG": "off"}
     told = subprocess.run(command, env=quiet, stdout=subprocess.PIPE, text=True, check=True)
@@ -86,7 +86,7 @@ def keep(folder: Path, countries: Sequence[str]) -> Iterator[tuple[str, Figures]
 
 @contextmanager
 def _keeping(folder: Path) -> Iterator[None]:
-    """Each fit in a file; of the predicts the last, which is that of the rows to price."""
+    """Keep each fit in a file, and the last prediction, which is that of the rows to price."""
     import lightgbm as lgb
 
     train, predict, numbers = lgb.train, lgb.Booster.predict, count()
@@ -131,7 +131,7 @@ class Part:
 
 
 def _floor_of(folder: Path, country: str) -> Iterator[Part]:
-    """The parts in order; what is loaded between them belongs to nobody's time."""
+    """The timed parts in their order. What is loaded between them is not timed."""
     import lightgbm as lgb
     import pyarrow.dataset as ds
 
@@ -157,11 +157,11 @@ def _floor_of(folder: Path, country: str) -> Iterator[Part]:
         booster.predict(data, **given)
     yield part
     yield _copied(country)
-    assert table.num_rows  # in memory to the end, as the rows to predict and to copy are made from it
+    assert table.num_rows  # stays in memory to the end, because the rows to predict and to copy are made from it
 
 
 def _copied(country: str) -> Part:
-    """One COPY of the country's rows, as the text that COPY reads, into each of both tables."""
+    """Write the country's rows, as the text that COPY reads, into both tables by one COPY each."""
     import psycopg
 
     from markdown_pricing.erp.tables import engine_for, ensure_tables

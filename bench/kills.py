@@ -1,4 +1,4 @@
-"""kill -9 at runs of real workers, on PostgreSQL and HDFS (or a folder), and what must hold after each.
+"""Kill runs of real workers by kill -9, on PostgreSQL and HDFS or a folder, and check what must hold after each kill.
 
     python bench/kills.py [--kills 200] [--seed 1] [--lake hdfs|hdfs-2|folder] [--countries DEU,AUT,EST]
 
@@ -38,7 +38,7 @@ def lake_url(kind: str, folder: Path) -> Iterator[str]:
 
 
 def moments(run: int, here: Shop, dice: random.Random) -> Iterator[Moment]:
-    """Of the run with that number."""
+    """The moment at which the run with that number is killed."""
     yield AfterEvent(1 + run % len(here.boundaries))
     yield AtRandom(dice.uniform(0, here.seconds / 2))
     yield AtRandom(dice.uniform(0, here.seconds / 2))

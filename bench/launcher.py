@@ -1,4 +1,4 @@
-"""What a launch through Metronome costs beside Dagster's own launcher, and how often the cluster is asked.
+"""Measure what a launch through Metronome costs beside Dagster's own launcher, and how often the cluster is asked.
 
     python bench/launcher.py [--runs 45]
 
@@ -73,7 +73,7 @@ def main() -> None:
 def launches(
     home: Path, config: dict[str, object], runs: int, then: Callable[[dg.DagsterInstance], None]
 ) -> list[float]:
-    """Seconds of each of `runs` launches, one after the other; their workers wait until all are launched."""
+    """The seconds of each of `runs` launches, one after the other. Their workers wait until all are launched."""
     home.mkdir()
     (home / "dagster.yaml").write_text(yaml.safe_dump({"telemetry": {"enabled": False}, **config}))
     os.environ |= {"DAGSTER_HOME": str(home), work.MARKS: str(home)}

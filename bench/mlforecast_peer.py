@@ -1,4 +1,4 @@
-"""Next week's units by mlforecast's LightGBM, in an interpreter of its own: mlforecast 1.1 wants pandas 2.
+"""Forecast next week's units by mlforecast's LightGBM, in another interpreter, because mlforecast 1.1 needs pandas 2.
 
     python -m venv peer && peer/bin/pip install mlforecast lightgbm pyarrow
     python bench/real_sales.py --peer peer/bin/python
@@ -20,7 +20,7 @@ SETTINGS = {"objective": "tweedie", "n_estimators": 300, "learning_rate": 0.05, 
 
 
 def foretold(rows: pd.DataFrame) -> pd.DataFrame:
-    """article_id and units of the last week of `rows`, whose own units are NaN."""
+    """The forecast of the last week of `rows`, whose units are NaN, as article_id and units."""
     rows = rows.rename(columns={"article_id": "unique_id", "week": "ds", "units": "y"})
     rows["ds"] = pd.to_datetime(rows["ds"])
     rows = rows.astype({name: "category" for name in STATIC if name != "list_price"})

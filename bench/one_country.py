@@ -1,4 +1,4 @@
-"""One country from snapshot to ERP beside its bare floor: read, fit, predict and COPY of the same, and nothing else.
+"""Time one country from snapshot to ERP beside its bare floor, which only reads, fits, predicts and copies the same.
 
     python bench/one_country.py [--articles 400] [--runs 3]
 
@@ -24,17 +24,17 @@ from markdown_pricing.sample.deliver import deliver_sample  # noqa: E402
 from tests.postgres.server import PostgresServer, postgres_server  # noqa: E402
 
 COUNTRY = "DEU"
-"""The largest."""
+"""The largest country."""
 
 
 def place_in(folder: Path, server: PostgresServer, lake: str | None = None) -> Place:
-    """Everything fresh but the lake, which is the folder's own when none is given."""
+    """A place where everything is fresh but the lake, which is the folder's own when none is given."""
     databases = server.fresh_database(), server.fresh_database()
     return Place(lake or str(folder / "lake"), *databases, user=server.user, home=folder / "dagster")
 
 
 def in_turn(place: Place, kept: Path, runs: int) -> list[tuple[Figures, Figures]]:
-    """Of each run ours and the floor's seconds, with the floor's parts, and peak MiB; the matrices are kept before."""
+    """For each run our seconds, the floor's seconds with its parts, and peak MiB. The matrices are kept beforehand."""
 
     def figures(what: str, *arguments: str) -> Figures:
         told = in_a_process(place, what, *arguments, COUNTRY)

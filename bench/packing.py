@@ -1,4 +1,4 @@
-"""On paper: how long a round of the 45 countries takes on N slots, longest first and as a static split.
+"""Compute how long a round of the 45 countries would take on N slots, longest first and as a static split.
 
     python bench/packing.py [--slots 3 6 12] [--seconds FILE.json]
 
@@ -23,7 +23,7 @@ WEEK = "2026-02-09"
 
 
 def makespan(seconds: Iterable[float], slots: int) -> float:
-    """When the last run ends, if each in turn begins on the slot that is free first."""
+    """The time at which the last run ends when each run in turn begins on the slot that is free first."""
     free_at = [0.0] * slots
     for duration in seconds:
         heapq.heapreplace(free_at, free_at[0] + duration)
@@ -35,12 +35,12 @@ def longest_first(seconds: Mapping[str, float], slots: int) -> float:
 
 
 def static_split(seconds: Mapping[str, float], slots: int) -> float:
-    """Contiguous groups in the order given, one for each slot."""
+    """The time at which the last of contiguous groups ends, with one group for each slot."""
     return max(sum(seconds[code] for code in group) for group in split_countries(list(seconds), slots))
 
 
 def lower_bound(seconds: Mapping[str, float], slots: int) -> float:
-    """No schedule ends sooner: the work shared out evenly, or the longest country alone."""
+    """A time before which no schedule ends: the work divided evenly, or the longest country alone."""
     return max(sum(seconds.values()) / slots, max(seconds.values()))
 
 

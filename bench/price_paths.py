@@ -1,4 +1,4 @@
-"""Price paths of articles that are all at full price with all markdowns left: how many a second on one core.
+"""Measure how many price paths a second are planned for articles at full price with all markdowns left.
 
     python bench/price_paths.py [--articles 5000] [--weeks 15] [--runs 3]
 
@@ -25,7 +25,7 @@ from tests.markdown.seasons import WEEK, article, frames
 
 
 def demand_of(ladders: Ladders, random: np.random.Generator) -> Demand:
-    """Of articles that would sell from a third of their stock to all of it at today's price."""
+    """Demand at which articles would sell from a third of their stock to all of it at today's price."""
     count = len(ladders.cents)
     weekly = ladders.season.stock / ladders.weeks * random.uniform(0.3, 1.0, count)
     elasticity = random.uniform(1.0, 3.0, count)[:, np.newaxis]

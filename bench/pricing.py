@@ -1,4 +1,4 @@
-"""Do the prices earn more? All tables of the pricing targets, from simulated seasons paired by market.
+"""Show whether the prices earn more, by all tables of the pricing targets, from simulated seasons paired by market.
 
     python bench/pricing.py [--seeds 5] [--first-seed 5] [--articles 160] [--weeks 26] [--families …]
                             [--models gradient_boosting] [--only seasons|horizons|lending|shared|plan]
@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-# One thread a process, as in the round, where each country has a core.
+# Each process has one thread, as in a round, in which each country has a core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -52,7 +52,7 @@ LENT = ("+response", "+level", "+level+response")
 SMALL, SHARING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")
 PLANNED_ARTICLES = 1_000
 HORIZONS = {"1": (0, 1), "2 to 4": (1, 4), "5 to 8": (4, 8), "9 to 12": (8, 12)}
-"""Weeks ahead, from and to."""
+"""The first and last week ahead of each column of the table."""
 
 
 def played(
@@ -90,7 +90,7 @@ def show_seasons(scores: pd.DataFrame) -> None:
 
 
 def show_horizons(families: Sequence[str], models: Sequence[str], articles: int, markets: int) -> None:
-    """Expected over true mean demand, less 1, in %; each of a family's `markets` has a seed and a week of its own."""
+    """Expected over true mean demand, less 1, in %. Each market of a family has a seed and a week of its own."""
     country, longest = read_countries()["DEU"], max(to for _, to in HORIZONS.values())
     rows = []
     for number, (_, family) in enumerate(product(range(markets), families)):
@@ -104,7 +104,7 @@ def show_horizons(families: Sequence[str], models: Sequence[str], articles: int,
 
 
 def foretold_and_true(twin: Twin, name: str) -> Iterator[tuple[str, str, float, float]]:
-    """Price, weeks ahead, and the units of all articles, expected and true, while their seasons last."""
+    """The price, the weeks ahead, and the expected and true units of all articles while their seasons last."""
     articles, history = twin.frames()
     ladders = candidate_prices(articles, history, twin.country, read_rules(), twin.week)
     model = make_model(name)
@@ -147,7 +147,7 @@ def show_shared(families: Sequence[str], model: str, seeds: Sequence[int], weeks
 
 
 def show_plan() -> None:
-    """Articles of one market, as often as it takes; the fastest of five."""
+    """Articles planned a second, the fastest of five times, with one market's articles repeated as often as needed."""
     twin = twin_of(Setting("constant_elasticity", read_countries()["DEU"], 150, 1, 0))
     articles, history = twin.frames()
     copies = -(-PLANNED_ARTICLES // len(articles))

@@ -1,4 +1,4 @@
-"""Readers of the ERP while countries are refreshed: what they see and how long they wait, on PostgreSQL and on SQLite.
+"""Measure what readers of the ERP see, and how long they wait, while countries are refreshed on PostgreSQL and SQLite.
 
     python bench/readers.py [--seconds 60] [--articles 1000] [--readers 2]
 
@@ -50,7 +50,7 @@ class Erp:
         return engine_for(self.url, self.user, None)
 
     def refresh(self, country: str, turn: int, articles: int, weeks_ago: int = 0, minutes_ago: int = 0) -> None:
-        """The refresh of that turn, a week each; odd turns have a tenth fewer articles, so that a mix shows."""
+        """Refresh for a turn, of which each is a week. Odd turns have a tenth fewer articles, so that a mix is seen."""
         week = WEEK + timedelta(weeks=turn - weeks_ago)
         rows = make_rows(week, country, articles - articles // 10 * (turn % 2))
         replace_country(
@@ -74,7 +74,7 @@ class Seen:
 
 
 def read(erp: Erp, articles: int, ready: Event, stop: Event, answers: Any) -> None:
-    """Poll the countries in turn until told to stop."""
+    """Read the countries in turn until the round is over."""
     seen = Seen()
     with erp.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         while not stop.is_set():

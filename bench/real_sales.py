@@ -1,4 +1,4 @@
-"""Real grocery sales priced, and next week's units foretold by our models, the naive forecasts and mlforecast.
+"""Price real grocery sales, and forecast next week's units by our models, naive forecasts and mlforecast.
 
     python bench/real_sales.py [--models gradient_boosting log_linear plain_boosting] [--weeks 8] [--peer PYTHON]
 
@@ -23,13 +23,13 @@ from markdown_pricing.sample.grocery import COUNTRY, deliver_grocery, grocery_ta
 
 LAST_WEEK_OF_THE_DATA = 53
 LAST_MONDAY = date(2017, 12, 25)
-"""Weeks stand where they were, so that holidays do."""
+"""With this week the weeks keep their places in the year, and with them the holidays."""
 PEER = Path(__file__).parent / "mlforecast_peer.py"
 PEER_NAME, LAST_WEEK, FOUR_WEEKS = "mlforecast", "last week's units", "mean of 4 weeks"
 
 
 def price_all(model: str) -> str:
-    """What `markdown-pricing price` says, having priced every article or failed."""
+    """The summary of `markdown-pricing price`, which has to give every article a price."""
     with tempfile.TemporaryDirectory() as folder:
         lake, out = Path(folder) / "lake", Path(folder) / "prices.parquet"
         deliver_grocery(Lake(str(lake)), LAST_MONDAY)
@@ -41,7 +41,7 @@ def price_all(model: str) -> str:
 
 
 def foretold(snapshot: int, models: Sequence[str], peer: str | None) -> pd.DataFrame:
-    """A row per article of one week of the data: `actual` units and a column for each forecast."""
+    """A row for each article of one week of the data, with its `actual` units and a column for each forecast."""
     week = LAST_MONDAY - timedelta(weeks=LAST_WEEK_OF_THE_DATA - snapshot)
     table = grocery_table(week, snapshot=snapshot)
     sold = pricing.CountryWeek.of(pricing.make_training_data(table, week, COUNTRY), week, COUNTRY)

@@ -1,4 +1,4 @@
-"""A large country's refresh of PostgreSQL beside one bare COPY of the same rows.
+"""Time a large country's refresh of PostgreSQL beside one bare COPY of the same rows.
 
     python bench/refresh.py [--articles 20000] [--weeks 8] [--runs 5]
 
@@ -36,7 +36,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def frames(articles: int, weeks: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Of a country in which, as in a real one, no two expectations are equal."""
+    """The rows of a country in which no two expectations are equal, as in a real one."""
     rows = make_rows(articles=articles)
     path = make_path(rows, weeks)
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""The whole round: 45 countries, few large and many small, from a folder and from HDFS to PostgreSQL, beside its floor.
+"""Time a whole round beside its floor: 45 countries, few large and many small, from a folder or HDFS to PostgreSQL.
 
     python bench/round.py [--articles 1000] [--lakes folder hdfs] [--workers 1 2] [--runs 3]
 

@@ -1,4 +1,4 @@
-"""A demand model in scikit-learn: boosted trees for the factor by which a week differs from the running rate.
+"""A demand model in scikit-learn: boosted trees learn the factor by which a week differs from the running rate.
 
 MARKDOWN_PRICING_MODEL=examples.boosted_trees:BoostedTrees
 """
@@ -28,7 +28,7 @@ LARGEST_FACTOR = 20.0
 
 @dataclass
 class BoostedTrees(DemandModel):
-    """See the module; without trees, when there was too little to learn from, the running rate stands."""
+    """See the module. `trees` is None when there was too little to learn from; then the running rate stands."""
 
     running: RunningRate = field(default_factory=RunningRate)
     trees: HistGradientBoostingRegressor | None = None
@@ -36,7 +36,7 @@ class BoostedTrees(DemandModel):
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
     ) -> None:
-        """Twice: sold-out weeks are filled with the demand that the first fit expects there."""
+        """Fit twice: for the second fit, sold-out weeks are filled with the demand that the first one expects there."""
         self.running, self.trees = RunningRate.of(history), None
         x, rate, target = self.running.training_rows(history, seed)
         units = np.maximum(target["units"].to_numpy(dtype=np.float64), 0.0)
@@ -51,8 +51,8 @@ class BoostedTrees(DemandModel):
                 demand, _ = fill_sold_out(units, censored, mean, np.full(len(x), self.running.dispersion))
 
     def _grown(self, x: FloatArray, demand: FloatArray, rate: FloatArray, seed: int) -> HistGradientBoostingRegressor:
-        # Demand over rate, weighted by rate, is Poisson regression with the rate as exposure. What is over the rate's
-        # own variance is taken off the weight, so that best sellers do not drown the others.
+        # Demand over rate, weighted by rate, is a Poisson regression with the rate as exposure. The weight is smaller
+        # where the variance is above the rate's own, so that best sellers do not drown the others.
         trees = HistGradientBoostingRegressor(
             loss="poisson",
             learning_rate=0.15,
@@ -72,7 +72,7 @@ class BoostedTrees(DemandModel):
         return np.minimum(self.trees.predict(x), LARGEST_FACTOR)
 
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
-        """Falls with price: the rate does by LEAST_ELASTICITY, the trees by their constraint."""
+        """Demand falls with the price: the rate by LEAST_ELASTICITY, and the trees by their constraint."""
         if articles.empty:
             return Forecast.of_no_articles("BoostedTrees")
         known = self.running.now(articles, history)
@@ -90,7 +90,7 @@ class BoostedTrees(DemandModel):
         )
 
     def to_bytes(self) -> bytes:
-        """A line of JSON, then the trees: scikit-learn has no form of its own but pickle."""
+        """A line of JSON, then the trees as a pickle, because scikit-learn has no other form for them."""
         return json.dumps(self.running.to_dict()).encode() + b"\n" + pickle.dumps(self.trees, protocol=5)
 
     @classmethod
@@ -100,7 +100,7 @@ class BoostedTrees(DemandModel):
 
 
 class _TreesOnly(pickle.Unpickler):
-    """A pickle can name any function to call; here it may name what trees consist of and nothing else."""
+    """Reads a pickle that may name nothing but the parts of trees. Any other pickle can call any function."""
 
     def find_class(self, module: str, name: str) -> Any:
         if not module.startswith(PARTS_OF_TREES) and f"{module}.{name}" not in OTHER_PARTS:

@@ -4,8 +4,8 @@
 
     demand = running rate · exp(level(x)) · (price / recent price)^−(LEAST_ELASTICITY + softplus(response(x)))
 
-Neither network sees the price, so that demand falls with it whatever they learn. It is trained on the device chosen;
-answers are computed on the CPU in double precision, so that the same bytes answer the same on every machine.
+Neither network sees the price, so that demand falls with it whatever they learn. They are trained on the chosen device.
+Answers are computed on the CPU in double precision, so that the same bytes give the same answers on every machine.
 """
 
 import json
@@ -36,7 +36,7 @@ LARGEST_LEVEL, LARGEST_ELASTICITY = 1.5, 5.0
 
 
 class Demand(nn.Module):
-    """Inputs without the price -> log of the level relative to the running rate, and the elasticity over the least."""
+    """From inputs without the price: the log of the level over the running rate, and the elasticity over the least."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__()
@@ -44,14 +44,14 @@ class Demand(nn.Module):
         self.response = nn.Sequential(nn.Linear(inputs, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both (rows,)."""
+        """The log of the level and the elasticity above LEAST_ELASTICITY, both (rows,), from x, (rows, inputs)."""
         level = LARGEST_LEVEL * torch.tanh(self.level(x)[:, 0])
         return level, nn.functional.softplus(self.response(x)[:, 0]).clamp(max=LARGEST_ELASTICITY)
 
 
 @dataclass
 class NeuralNetwork(DemandModel):
-    """See the module; without a network, when there was too little to learn from, the running rate stands.
+    """See the module. `network` is None when there was too little to learn from; then the running rate stands.
 
     mean, scale : of each input, to centre and scale it by ; device : where it was trained
     """
@@ -65,7 +65,7 @@ class NeuralNetwork(DemandModel):
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
     ) -> None:
-        """Twice: sold-out weeks are filled with the demand that the first fit expects there."""
+        """Fit twice: for the second fit, sold-out weeks are filled with the demand that the first one expects there."""
         self.device = device_to_use(torch.cuda.is_available())
         self.running, self.network = RunningRate.of(history), None
         x, rate, target = self.running.training_rows(history, seed)
@@ -85,7 +85,7 @@ class NeuralNetwork(DemandModel):
                 demand, _ = fill_sold_out(units, censored, mean, np.full(len(x), self.running.dispersion))
 
     def _train(self, x: FloatArray, demand: FloatArray, rate: FloatArray, seed: int) -> None:
-        """Least Poisson deviance with the rate as exposure, weighted so that best sellers do not drown others."""
+        """Minimise the Poisson deviance with the rate as exposure, weighted so that best sellers drown no others."""
         network = self.network.to(self.device)
         optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         inputs, change, sold, offset, weight = (
@@ -104,17 +104,17 @@ class NeuralNetwork(DemandModel):
         self.network = network.cpu()
 
     def _inputs(self, x: FloatArray) -> FloatArray:
-        """All features but the price; a category as flags, all 0 for one never seen."""
+        """All features but the price, (rows, inputs). A category becomes flags, all 0 for one that was never seen."""
         categories = len(self.running.categories)
         code = np.where(np.isnan(x[:, CATEGORY]), categories, x[:, CATEGORY]).astype(np.int64)
         return np.hstack([np.delete(x, [PRICE_CHANGE, CATEGORY], axis=1), np.eye(categories + 1)[code][:, :categories]])
 
     def _scaled(self, x: FloatArray) -> FloatArray:
-        """Held to four deviations: a network says anything about what it never saw."""
+        """Inputs in standard deviations, cut to ±4, because far from what it has seen a network may say anything."""
         return np.clip((self._inputs(x) - self.mean) / self.scale, -4.0, 4.0)
 
     def _answers(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Log of the level relative to the rate, and the elasticity over the least, (rows,)."""
+        """The log of the level over the running rate, and the elasticity above LEAST_ELASTICITY, both (rows,)."""
         if self.network is None:
             return np.zeros(len(x)), np.zeros(len(x))
         with torch.inference_mode():
@@ -122,7 +122,7 @@ class NeuralNetwork(DemandModel):
         return level.numpy(), elasticity.numpy()
 
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
-        """The networks are asked once for an article's week; its rungs differ by the elasticity alone."""
+        """The networks are asked once for each article and week. Its rungs differ by the elasticity alone."""
         if articles.empty:
             return Forecast.of_no_articles("NeuralNetwork")
         known = self.running.now(articles, history)
@@ -143,7 +143,7 @@ class NeuralNetwork(DemandModel):
         )
 
     def to_bytes(self) -> bytes:
-        """Plain JSON: who loads a model need not trust who wrote it."""
+        """Plain JSON, so that whoever loads a model need not trust whoever wrote it."""
         weights = self.network and {name: values.tolist() for name, values in self.network.state_dict().items()}
         plain = {"mean": self.mean.tolist(), "scale": self.scale.tolist(), "device": self.device}
         return json.dumps({"running": self.running.to_dict(), "weights": weights, **plain}).encode()
@@ -166,7 +166,7 @@ class NeuralNetwork(DemandModel):
 
 @contextmanager
 def _computing_alike(seed: int, threads: int) -> Iterator[None]:
-    """The same first weights for the same seed, on so many threads; afterwards the process is as it was."""
+    """In the block the same seed gives the same first weights, on `threads` threads; afterwards all is as before."""
     before = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

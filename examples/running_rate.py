@@ -1,7 +1,7 @@
 """What both examples know of an article on the Monday of a decision: how fast it sold lately, and at which price.
 
-A model on top of it learns by what factor a week to come differs. So an article is compared with itself, and a manager
-who marked down slow sellers because they were slow does not make customers look indifferent to price.
+A model on top of this learns the factor by which a week to come differs. An article is therefore compared with itself,
+so that customers do not look indifferent to the price because a manager marked down slow sellers.
 """
 
 from dataclasses import asdict, dataclass
@@ -38,24 +38,26 @@ FEATURES = (
     "category",
 )
 MEMORY_WEEKS = 6
+"""The running rate is over the last so many weeks."""
 BUYERS_WEEKS = 1.5
-"""The buyer's order counts as so many weeks of sales."""
+"""The buyer's order counts as much as so many weeks of sales."""
 BUYERS_ERROR = 0.6
-"""Of what an order says of sales, as standard deviation of the log."""
+"""How far the sales may be from what the order says, as the standard deviation of their log."""
 LONGEST_HORIZON = 20
 HORIZONS_A_TARGET = 3
 LARGEST_TRAINING_ROWS = 40_000
 LEAST_ELASTICITY = 0.8
-"""Nobody's customers respond less; what the model learns comes on top, and stands where prices never moved."""
+"""The elasticity that is always assumed. What a model learns comes on top; where prices never moved, it learns none."""
 DISPERSION_BOUNDS = (0.05, 3.0)
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What is known at some decisions; arrays are (decisions,).
+    """What is known at some decisions. Every array has the shape (decisions,).
 
-    rate : units a week ; log_price : mean log of the price they sold at ; weeks : how many weeks it rests on
-    trend : last week against the rate, in logs ; log_shelf : log of 1 + units a store
+    rate      : units a week ; log_price : mean log of the price at which they were sold
+    weeks     : from how many weeks of sales the rate is known
+    trend     : last week's units over the rate, in logs ; log_shelf : log of 1 + units a store
     """
 
     rate: FloatArray
@@ -72,7 +74,8 @@ class Decisions:
 class RunningRate:
     """What is remembered of the history.
 
-    order_share : weekly sales over what the buyer ordered for a week ; dispersion : of a week's demand
+    order_share : weekly sales as a share of what the buyer ordered for a week
+    dispersion  : that of a week's demand ; usual : the mean sale of a week in stock, in units
     """
 
     order_share: float = 0.5
@@ -91,7 +94,7 @@ class RunningRate:
         return cls(float(units.sum() / ordered.sum()), 0.4, float(units.mean()), categories)
 
     def known(self, frame: pd.DataFrame, panel: Panel, rows: IntArray) -> Decisions:
-        """At the decisions of these rows of the frame: what weeks before them sold, nothing of their own."""
+        """What is known at the decisions in these rows of the frame: the weeks before them, and not their own sales."""
         cell = panel.row[rows], panel.column[rows]
         stock, stores = frame["stock"].to_numpy(dtype=np.float64), frame["stores"].to_numpy(dtype=np.float64)
         units = panel.grid(np.where(stock > 0, np.maximum(frame["units"].to_numpy(dtype=np.float64), 0.0), np.nan))
@@ -113,7 +116,10 @@ class RunningRate:
     def features(
         self, known: Decisions, asked: pd.DataFrame, week: IntArray, ahead: IntArray, log_price: FloatArray
     ) -> FloatArray:
-        """(rows, FEATURES) of decisions and the weeks and prices they are about, all arguments a row each."""
+        """The features, (rows, FEATURES), of decisions and of the weeks and prices that they are about.
+
+        Each argument has one entry, or one row, for each of the rows.
+        """
         age = Age.of(week, week_number(asked["launch_week"]), week_number(asked["end_week"]))
         season = season_terms(week, harmonics=1)
         code = pd.Index(self.categories, dtype="str").get_indexer(asked["category"].astype("str"))
@@ -133,7 +139,10 @@ class RunningRate:
         return np.column_stack(columns).astype(np.float64)
 
     def training_rows(self, history: pd.DataFrame, seed: int) -> tuple[FloatArray, FloatArray, pd.DataFrame]:
-        """Features, the rate at the target's price, and the target's rows: each from its own week and earlier ones."""
+        """The features, the rate at the target's price, and the targets' rows of the history.
+
+        Each target is forecast from its own week and from earlier weeks that are drawn at random.
+        """
         panel, rng = Panel.of(history), np.random.default_rng(seed)
         offered = np.flatnonzero(history["stock"].to_numpy() > 0)
         drawn = min(1.0, LARGEST_TRAINING_ROWS / max(HORIZONS_A_TARGET * len(offered), 1))
@@ -154,7 +163,7 @@ class RunningRate:
     def asked(
         self, known: Decisions, articles: pd.DataFrame, week: date, prices: FloatArray, weeks: int
     ) -> tuple[FloatArray, FloatArray]:
-        """Features (articles · weeks · rungs, FEATURES), rungs fastest, and the rate at each of these prices."""
+        """The features, (articles · weeks · rungs, FEATURES), rungs fastest, and the rate at each of these prices."""
         count, rungs = len(articles), prices.shape[1]
         row = np.repeat(np.arange(count), weeks * rungs)
         ahead = np.tile(np.repeat(np.arange(weeks), rungs), count)
@@ -170,7 +179,10 @@ class RunningRate:
         return self.known(frame, Panel.of(frame), np.arange(len(past), len(frame)))
 
     def level_sd(self, known: Decisions) -> FloatArray:
-        """How unsure the rate is, as standard deviation of its log: the buyer's error, less with each week known."""
+        """How unsure the rate is, as the standard deviation of its log, (decisions,).
+
+        It is the buyer's error, which counts less with each week that is known.
+        """
         return BUYERS_ERROR * np.sqrt(BUYERS_WEEKS / (known.weeks + BUYERS_WEEKS))
 
     def learn_dispersion(self, units: FloatArray, mean: FloatArray) -> None:
@@ -186,7 +198,7 @@ class RunningRate:
 
 
 def _ordered_a_week(frame: pd.DataFrame, panel: Panel) -> FloatArray:
-    """(rows,): the stock of the article's first row, spread over the life it has from there on."""
+    """The stock of the article's first row over the weeks that the article has from there on, (rows,)."""
     stock = np.maximum(panel.first(frame["stock"].to_numpy(dtype=np.float64)), 1.0)[panel.row]
     week, end = week_number(frame["week"]), week_number(frame["end_week"])
     life = np.clip(panel.first(end)[panel.row] - panel.first(week)[panel.row] + 1, 1, 60)

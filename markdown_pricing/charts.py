@@ -20,7 +20,7 @@ INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
 # Set by hand, because matplotlib takes longer to work them out than to draw the rest.
 MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
 PLANS_SHOWN, WEEKS_NAMED, MOST_GROUPS = 5, 12, 60
-"""Panels, dates on an axis and lines of a picture; chosen so that their texts can be read."""
+"""The most panels, dates on an axis and lines of a picture, chosen so that their texts can be read."""
 
 
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:

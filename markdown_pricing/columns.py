@@ -24,10 +24,10 @@ TEXT, MONEY, NUMBER, WHOLE, DAY, MOMENT = Type
 
 @dataclass(frozen=True)
 class Column:
-    """A column as database, row and reader know it.
+    """A column of a table.
 
-    key       : part of the table's primary key
-    made_from : the columns of the training data that its value comes from, where that helps a reader
+    key       : whether it is part of the table's primary key ; may_be_empty : whether it may be NULL
+    made_from : the columns of the training data from which its value comes, where that helps a reader
     """
 
     name: str
@@ -79,7 +79,7 @@ RECOMMENDATIONS = (
         "Units left after the end week under the plan.",
         made_from=_SALES_AHEAD,
     ),
-    Column("expected_leftover_keep", NUMBER, "The same, were today's price kept."),
+    Column("expected_leftover_keep", NUMBER, "The same if today's price is kept."),
     Column("expected_leftover_habit", NUMBER, "The same under the old habit: 30 % off, later 50 %."),
     Column(
         "expected_revenue",
@@ -87,7 +87,7 @@ RECOMMENDATIONS = (
         "From this week to the end under the plan, salvage included.",
         made_from=(*_SALES_AHEAD, "salvage_price"),
     ),
-    Column("expected_revenue_keep", MONEY, "The same, were today's price kept."),
+    Column("expected_revenue_keep", MONEY, "The same if today's price is kept."),
     Column("expected_revenue_habit", MONEY, "The same under the old habit: 30 % off, later 50 %."),
     Column(
         "next_markdown_week",
@@ -102,12 +102,12 @@ RECOMMENDATIONS = (
     Column("reason_code", TEXT, "The same as a word."),
     Column("change_reason", TEXT, "What changed since last week's row.", may_be_empty=True),
     Column("exception_code", TEXT, "What somebody should look at; empty when all is well.", may_be_empty=True),
-    Column("model_grade", TEXT, "A: the country's own model. Further letters: less of its own."),
+    Column("model_grade", TEXT, "A is the country's own model; further letters use less of its own sales."),
     Column("model_version", TEXT, "The demand model and what it was made from."),
     Column("run_id", TEXT, "The run that wrote the row."),
     Column("predicted_at", MOMENT, "When it was computed."),
 )
-"""A row for each article of a country: markdown_recommendations."""
+"""The columns of markdown_recommendations, which has a row for each article of a country."""
 PRICE_PATH = (
     Column("country", TEXT, "ISO 3166, three letters.", key=True),
     Column("article_id", TEXT, "The same in every country.", key=True),
@@ -116,7 +116,7 @@ PRICE_PATH = (
     Column("expected_units", NUMBER, "Sales expected in the week."),
     Column("expected_stock", NUMBER, "Units expected at the start of the week."),
 )
-"""A row for each article and week of its plan: markdown_price_path."""
+"""The columns of markdown_price_path, which has a row for each article and week of its plan."""
 REFRESHES = (
     Column("country", TEXT, "ISO 3166, three letters.", key=True),
     Column("week", DAY, "Monday of the week that is priced.", key=True),
@@ -128,7 +128,7 @@ REFRESHES = (
     Column("content_hash", TEXT, "SHA-256 of the rows, without run_id and predicted_at."),
     Column("refreshed_at", MOMENT, "When the transaction wrote it."),
 )
-"""A receipt for each refresh of a country: markdown_refreshes."""
+"""The columns of markdown_refreshes, which has a receipt for each refresh of a country."""
 
 ROW_COLUMNS = [column.name for column in RECOMMENDATIONS]
 PATH_COLUMNS = [column.name for column in PRICE_PATH]

@@ -1,4 +1,4 @@
-"""The countries we price, in the configured order: currency, price endings, and contiguous groups."""
+"""The countries that are priced, in the configured order, with their currencies, price endings and groups."""
 
 import csv
 import warnings
@@ -55,6 +55,7 @@ class PriceEnding:
 
     @classmethod
     def parse(cls, text: str) -> "PriceEnding":
+        """The ending that a text such as .99 or 990 stands for. Raises ValueError."""
         whole, _, _ = text.partition(".")
         try:
             cents = Decimal(text) * 100
@@ -96,7 +97,7 @@ class Country:
 
 
 CALLED = {"code": "country"}
-"""Fields that the file calls otherwise."""
+"""Fields that have another name in the file, by their own names."""
 COLUMNS = {CALLED.get(own.name, own.name): own.name for own in fields(Country)}
 COUNTRY = TypeAdapter(Country)
 
@@ -117,7 +118,7 @@ class Countries(Mapping[str, Country]):
         return len(self.by_code)
 
     def choose(self, codes: Iterable[str]) -> list[str]:
-        """`codes` in the order given, each once; raises UnknownCountries, which lists all that are not configured."""
+        """`codes` in the given order, each once. Raises UnknownCountries, which lists all that are not configured."""
         chosen = list(dict.fromkeys(code.strip() for code in codes))
         unknown = [code for code in chosen if code not in self.by_code]
         if unknown or not chosen:
@@ -126,7 +127,7 @@ class Countries(Mapping[str, Country]):
 
 
 def read_countries(path: Path = DEFAULT_FILE) -> Countries:
-    """The countries of a CSV file, a row each; raises BadCountries, which lists every fault with its line.
+    """The countries of a CSV file with a row for each. Raises BadCountries, which lists every fault with its line.
 
     Warns of a column that earlier versions read.
     """
@@ -162,7 +163,7 @@ def read_countries(path: Path = DEFAULT_FILE) -> Countries:
 
 
 def unconfigured(code: str) -> Country:
-    """A country that no file describes: priced in euros that end in .99 or .95. Raises NotACountry."""
+    """A country that no file describes. Its prices are in euros and end in .99 or .95. Raises NotACountry."""
     try:
         return Country(code)
     except ValidationError:
@@ -170,7 +171,7 @@ def unconfigured(code: str) -> Country:
 
 
 def split_countries(countries: Sequence[str], groups: int) -> list[list[str]]:
-    """Contiguous groups of near equal length, the longer ones first; fewer than `groups` when countries run out.
+    """Contiguous groups of near equal length, the longer ones first. There are fewer when countries run out.
 
     >>> split_countries(["DEU", "AUT", "NLD", "FRA", "ESP", "ITA"], 3)
     [['DEU', 'AUT'], ['NLD', 'FRA'], ['ESP', 'ITA']]

@@ -1,4 +1,4 @@
-"""How a value reads that does not meet its declared field: one line for each field, in words for whoever wrote it."""
+"""Say what is wrong with a value that does not fit its declared field, in plain words for whoever wrote it."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ PLAIN = {
     "less_than": "should be below {lt:g}",
     "less_than_equal": "should be at most {le:g}",
 }
-"""Pydantic's kinds of error in plain words; of any other kind its own words stay."""
+"""Pydantic's kinds of error in plain words. For any other kind Pydantic's own words stay."""
 
 
 def faults_of(
@@ -28,15 +28,15 @@ def faults_of(
     known: Mapping[str, object],
     called: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """What is wrong with each field of `given`, by its name.
+    """A line for each field of `given` that is wrong, by the field's name.
 
-    known : the declared fields, which a word that is none of them is answered with
-    called : names that the reader knows in place of the fields' own
+    known  : the declared fields, which are listed when `given` has another one
+    called : for fields that the reader knows by another name, that name
     """
     faults: dict[str, str] = {}
     for name in given:
         own = [detail for detail in error.errors() if detail["loc"][:1] == (name,)]
-        # A list with a bad entry is also said to be too short: the entries say it better.
+        # Pydantic says of a list with a bad entry that it is too short, too; the entries' own faults say it better.
         entries = [detail for detail in own if len(detail["loc"]) > 1]
         if name not in known:
             faults[name] = f"{name} is unknown; known are {', '.join(known)}"
@@ -49,7 +49,7 @@ def faults_of(
 
 
 def as_written(value: object) -> str:
-    """A value as a file has it, in place of Python's own form."""
+    """A value as it would be written in a file, and not as Python would print it."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 

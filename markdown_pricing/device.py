@@ -1,7 +1,7 @@
-"""Where demand models compute that can use a GPU: the CPU, or CUDA where the machine has it.
+"""Choose where demand models that can use a GPU compute: on the CPU, or by CUDA where the machine has it.
 
-A setting of the installation, chosen once when its process starts. It is no part of a model's contract, because most
-models have no use for it; one that has asks here.
+This is a setting of the installation, chosen once when its process starts. It is no part of a model's contract, because
+most models have no use for it. A model that has asks `device_to_use`.
 """
 
 import warnings
@@ -11,7 +11,7 @@ _chosen = "auto"
 
 
 def choose_device(name: str) -> None:
-    """For all models of this process: one of DEVICES, as the settings have checked."""
+    """Choose the device of all models of this process: one of DEVICES, which the settings have checked."""
     global _chosen
     _chosen = name
 

@@ -1,7 +1,7 @@
 """What a demand model says of articles from one week on: the value that is handed from demand to plan.
 
-A `Forecast` answers for any prices. Asked at the prices of ladders it becomes a `Demand`, arrays that a plan reckons
-with. That is the one place where the answers of a model are let in, and where they are checked.
+A `Forecast` can be asked for any prices. Asked for the prices of ladders it becomes a `Demand`, whose arrays the plan
+computes with. `Forecast.at` is the one place where a model's answers are taken, and where they are checked.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ from markdown_pricing.errors import FinalError
 FloatArray = NDArray[np.float64]
 
 SHELF_SHARES = np.linspace(0, 1, 33)
-"""Shares of today's stock at which a forecast says how demand falls with the stock."""
+"""The shares of today's stock at which a forecast says how demand falls with the stock."""
 USUAL_DISPERSION = 0.5
-"""Of a model that does not say: where the fit in `demand/pooling.py` begins its search, too."""
+"""The dispersion of a model that gives none. The fit in `demand/pooling.py` begins its search there, too."""
 ROUNDING = 1e-6
-"""By so much the ends of a shelf curve may miss 1: it is the outcome of sums."""
+"""A shelf curve may miss 1, or fall, by so much, because it is the outcome of sums."""
 SAME_UNITS = 1e-9
-"""By so much, relative to 1 + units, a higher price may sell more: it is the outcome of sums."""
+"""A higher price may sell more by so much, relative to 1 + units, because units are the outcome of sums."""
 
 
 class BrokenModel(FinalError):
@@ -32,14 +32,14 @@ class BrokenModel(FinalError):
 
 @dataclass(frozen=True)
 class Demand:
-    """A forecast at the prices of ladders, checked.
+    """A forecast at the prices of ladders, after its checks.
 
-    units      : (articles, rungs, weeks), mean demand a week with shelves as full as today's, >= 0
-    dispersion : (articles,), >= 0; a week's demand is negative-binomial with variance mean + dispersion · mean²
-    shelf      : (articles, 33), demand relative to today's when SHELF_SHARES of today's stock are left, above 0 and
-                 rising to 1 at the whole stock; None when demand does not fall with the stock
-    level_sd   : (articles, weeks), how unsure the units are, as standard deviation of their log, the same luck in all
-                 weeks; None when they are certain
+    units      : (articles, rungs, weeks), mean demand of a week with shelves as full as today's, >= 0
+    dispersion : (articles,), >= 0; a week's demand is negative binomial with variance mean + dispersion · mean²
+    shelf      : (articles, 33), demand relative to today's when SHELF_SHARES of today's stock are left; it is above 0
+                 and rises to 1 at the whole stock; None when demand does not fall with the stock
+    level_sd   : (articles, weeks), how unsure the units are, as the standard deviation of their log; an article that
+                 sells more than expected does so in all weeks; None when the units are certain
     """
 
     units: FloatArray
@@ -48,7 +48,7 @@ class Demand:
     level_sd: FloatArray | None = None
 
     def dispersion_in(self, week: int) -> FloatArray:
-        """(articles,): dispersion of what is sold `week` weeks ahead, with what nobody knows of the level in it."""
+        """The dispersion of what is sold `week` weeks ahead, the uncertainty of the level included, (articles,)."""
         if self.level_sd is None:
             return self.dispersion
         return with_level_unknown(self.dispersion, self.level_sd[:, week] ** 2)
@@ -56,17 +56,18 @@ class Demand:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a demand model knows of articles from a week on. Answers are in the order of the articles.
+    """What a demand model knows of articles from a week on. Its answers are in the order of the articles.
 
     model      : its name, for the message when an answer breaks the contract
-    units      : (prices, weeks) -> mean demand a week, were there stock for it and with shelves as full as today's:
-                 prices (articles, rungs) in local currency, > 0, not rising along the rungs; the answer (articles,
-                 rungs, weeks), finite, >= 0, never more at a higher price; week 0 is the forecast's own
+    units      : a function of prices and a number of weeks. Prices are (articles, rungs) in local currency, above 0,
+                 and do not rise along the rungs. The answer is the mean demand of each week, (articles, rungs, weeks),
+                 if there were stock for all of it and with shelves as full as today's. It is finite, >= 0 and never
+                 higher at a higher price. Week 0 is the forecast's own
     dispersion : (articles,), or one number for all; see `Demand`
     shelf      : (articles, 33) at SHELF_SHARES; see `Demand`
-    level_sd   : weeks -> (articles, weeks), what selling on would teach; see `Demand`
+    level_sd   : a function of a number of weeks, whose answer is (articles, weeks); see `Demand`
     elasticity : each article's elasticity (>= 0: sales move with price ** -elasticity) and its standard error, both
-                 (articles,); None when the model has none to tell
+                 (articles,); None when the model has none
     """
 
     model: str
@@ -78,7 +79,7 @@ class Forecast:
 
     @classmethod
     def fixed(cls, model: str, demand: Demand) -> Self:
-        """A demand that is known already at the prices and in the weeks that are going to be asked for."""
+        """The forecast whose answer is `demand`, which must be that of the prices and weeks that will be asked for."""
         level_sd = demand.level_sd
         return cls(
             model,
@@ -102,7 +103,10 @@ class Forecast:
         )
 
     def at(self, prices: FloatArray, weeks: int) -> Demand:
-        """The demand at prices (articles, rungs), not rising along the rungs, in so many weeks; raises BrokenModel."""
+        """The demand at these prices, (articles, rungs), not rising along the rungs, in `weeks` weeks.
+
+        Raises BrokenModel when an answer of the model breaks the contract.
+        """
         dispersion = np.asarray(self.dispersion, dtype=np.float64)
         demand = Demand(
             units=np.asarray(self.units(prices, weeks), dtype=np.float64),
@@ -119,9 +123,9 @@ class Forecast:
 
 
 def with_level_unknown(dispersion: FloatArray, variance: FloatArray) -> FloatArray:
-    """Dispersion of a demand whose mean is log-normal itself: relative variances as in a product of two factors.
+    """The dispersion of a demand whose mean is log-normal itself: relative variances combine as in a product.
 
-    dispersion, variance : of one shape, the variance that of the log of the mean
+    dispersion : any shape ; variance : the same shape, the variance of the log of the mean
     """
     unsure = np.expm1(np.minimum(variance, 2.0))
     widened: FloatArray = dispersion + unsure * (1.0 + dispersion)

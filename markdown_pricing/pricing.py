@@ -1,6 +1,6 @@
-"""One country priced: training data, demand and price paths joined, with no I/O and no orchestrator.
+"""Price one country: join training data, demand and price paths, with no I/O and no orchestrator.
 
-The assets call these functions one by one and keep each result on the lake; `markdown-pricing price` calls them in a
+The assets call these functions one by one and keep each result on the lake. `markdown-pricing price` calls them in a
 row.
 """
 
@@ -29,7 +29,7 @@ from markdown_pricing.training_data.schema import check_training_data
 from markdown_pricing.training_data.stockouts import mark_stockouts
 
 SEED = 20200106
-"""Seed of every random choice in training, unless a run is configured with another."""
+"""The seed of every random choice in training, unless a run is configured with another one."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,14 @@ class CountryWeek:
 
     @classmethod
     def of(cls, training_data: pd.DataFrame, week: date, country: str) -> "CountryWeek":
+        """The training data, split into the history and the articles of `week`."""
         is_now = (training_data["week"] == pd.Timestamp(week)).to_numpy()
         history = training_data[~is_now].reset_index(drop=True)
         return cls(week, country, history, training_data[is_now].reset_index(drop=True))
 
 
 def make_training_data(snapshot_rows: pa.Table, week: date, country: str) -> pd.DataFrame:
-    """The snapshot's rows of one country, checked, with `country` and sold-out weeks marked; raises BadTrainingData."""
+    """The checked rows of one country's snapshot, with columns `country` and `censored`. Raises BadTrainingData."""
     checked = mark_stockouts(check_training_data(snapshot_rows, week, country))
     return checked.assign(country=pd.Categorical.from_codes(np.zeros(len(checked), np.int8), [country]))
 
@@ -61,7 +62,7 @@ def fit(
     threads: int = 1,
     shared: SharedDemand | None = None,
 ) -> DemandModel:
-    """A model by name, fitted on all weeks before the snapshot and on what is shared; raises UnknownModel."""
+    """A model by its name, fitted on all weeks before the snapshot and on what is shared. Raises UnknownModel."""
     model = make_model(model_name)
     from_others = None if shared is None else shared.for_country(country_week.country)
     model.fit(country_week.history, country_week.week, seed, threads, from_others)
@@ -70,9 +71,9 @@ def fit(
 
 @dataclass(frozen=True)
 class LearntTogether:
-    """What the countries of one week share, and who took part.
+    """What the countries of one week share, and which of them took part.
 
-    articles : country -> articles in its history ; left_out : country -> why
+    articles : by country how many articles its history has ; left_out : by country why it did not take part
     """
 
     shared: SharedDemand
@@ -90,20 +91,21 @@ class NothingShared(FinalError):
 
 
 Apply = Callable[[Callable[[str], Any], Iterable[str]], Iterable[Any]]
-"""How a function is applied to each country: `map`, or that of a pool of processes."""
+"""A function that applies another one to each country: `map`, or the `map` of a pool of processes."""
 
 
 def learn_shared(
     week: date, countries: Iterable[str], read: Callable[[str], pa.Table], seed: int = SEED, apply: Apply = map
 ) -> LearntTogether:
-    """What `countries` share; `read` answers the snapshot's rows of one, and no more than one is held in memory.
+    """What `countries` share. A country whose data is broken is left out.
 
-    apply : a pool's `map` learns from several at a time, each in its process, to which `read` can be sent
-    A country whose data is broken is left out; raises NothingShared when all are, and a TransientError of `read`.
+    read  : gives the snapshot's rows of a country; the rows of no more than one country are in memory at a time
+    apply : with a pool's `map` several countries are learnt from at a time, each in a process, to which `read` is sent
+    Raises NothingShared when every country is left out, and any TransientError that `read` raises.
     """
     contributions: dict[str, CountryDemand] = {}
     articles, left_out = {}, {}
-    ordered = sorted(countries)  # in one order, whoever asks: sums of floats depend on it
+    ordered = sorted(countries)  # always in the same order, because sums of floats depend on it
     for country, learnt in zip(ordered, apply(partial(_learnt, week, read, seed), ordered), strict=True):
         if isinstance(learnt, TransientError):
             raise learnt
@@ -119,15 +121,15 @@ def learn_shared(
 def _learnt(
     week: date, read: Callable[[str], pa.Table], seed: int, country: str
 ) -> tuple[CountryDemand, int] | str | TransientError:
-    """What one country contributes and of how many articles; or why it is left out; or why nobody can tell."""
+    """A country's contribution and how many articles it has; or why it is left out; or the error of reading it."""
     try:
         sold = CountryWeek.of(make_training_data(read(country), week, country), week, country)
         return learn_country(sold.history, seed), int(sold.history["article_id"].nunique())
-    except TransientError as error:  # the base class, because not every error can be sent between processes
+    except TransientError as error:  # returned as its base class, because not all errors can go between processes
         return TransientError(str(error))
     except MemoryError:
         raise
-    except Exception as error:  # what is odd about one country must not take it from the others
+    except Exception as error:  # a fault of one country must not stop the others
         return str(error) or type(error).__name__
 
 
@@ -139,14 +141,14 @@ def fit_or_step_down(
     shared: SharedDemand | None = None,
     last_good: Callable[[], KeptModel | None] = lambda: None,
 ) -> Choice:
-    """The country's model by name when it passes its checks, else the next simpler one; see demand/step_down.py."""
+    """The country's own model when it passes its checks, else the next simpler one; see demand/step_down.py."""
     sold = country_week
     from_others = None if shared is None else shared.for_country(sold.country)
     return choose(sold.history, sold.articles, sold.week, model_name, seed, threads, from_others, last_good)
 
 
 def modelled_by(origin: Provenance, choice: Choice, seed: int, shared_demand: str) -> Provenance:
-    """The origin of what rests on this model. `shared_demand` is the version of what was shared, or "none"."""
+    """The origin of what is made with this model. `shared_demand` is the version of what was shared, or "none"."""
     return origin.of(
         demand_model=choice.name,
         seed=seed,
@@ -172,9 +174,9 @@ def price_articles(
     predicted_at: datetime,
     last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
-    """A row and a price path for every article of the snapshot week.
+    """A row and a price path for every article of the snapshot week. Raises BrokenModel.
 
-    last_rows : what the country's last week recommended, to say what changed since; prices are the same without it
+    last_rows : the rows of an earlier week, from which change_reason is made; prices are the same without them
     """
     assortment = Assortment(country_week.week, country, country_week.articles, country_week.history, book)
     ladders = candidate_prices(assortment.articles, assortment.history, country, book, assortment.week)

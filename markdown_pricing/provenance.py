@@ -47,6 +47,7 @@ class Provenance:
 
     @classmethod
     def from_json(cls, text: str) -> "Provenance":
+        """The origin that `to_json` has written."""
         return cls(**json.loads(text))
 
 

@@ -1,4 +1,4 @@
-"""Each asset's result on the lake, with its provenance inside, so that a retry goes on where the run stopped."""
+"""Keep each asset's result on the lake with its provenance, so that a retry goes on where the run stopped."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -31,44 +31,50 @@ from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
 HISTORY, TO_PRICE = slice(None, -1), slice(-1, None)
-"""Row groups of training data."""
+"""The row groups of a training data file that hold the history, and those that hold the articles to price."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What one country of one week has on the lake."""
+    """The results of one country and week on the lake."""
 
     lake: Lake
     week: date
     country: str
 
     def keep_training_data(self, sold: CountryWeek, origin: Provenance) -> str:
-        """The articles to price are the file's last row group: who asks for them alone reads no history."""
+        """Keep the training data and return its path.
+
+        The articles to price are the last row group of the file, so that they can be read without the history.
+        """
         return self._keep(paths.training_data_file(self.week, self.country), origin, sold.history, sold.articles)
 
     def training_data(self) -> tuple[CountryWeek, Provenance]:
+        """The training data and its origin. Raises ResultMissing and CorruptFile."""
         path = paths.training_data_file(self.week, self.country)
         history, articles = read_tables(self.lake, path, HISTORY, TO_PRICE)
         return CountryWeek(self.week, self.country, history.to_pandas(), articles.to_pandas()), _origin_of(history)
 
     def articles(self) -> pd.DataFrame:
-        """The articles to price."""
+        """The articles to price, read without the history."""
         return read_table(self.lake, paths.training_data_file(self.week, self.country), TO_PRICE).to_pandas()
 
     def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, origin: Provenance) -> str:
-        # The rows come last: who sees them finds their price paths beside them.
+        """Keep the rows and the price paths and return the path of the rows."""
+        # The rows are written last, so that whoever sees them finds their price paths, too.
         self._keep(paths.price_paths_file(self.week, self.country), origin, path)
         return self._keep(paths.predictions_file(self.week, self.country), origin, rows)
 
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
+        """The rows, the price paths and the origin of the rows. Raises ResultMissing and CorruptFile."""
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
         path, _ = self._read(paths.price_paths_file(self.week, self.country))
         return rows, path, origin
 
     def last_rows(self) -> pd.DataFrame | None:
-        """The rows of the nearest earlier week that has any, with the version of its rules beside them.
+        """The rows of the nearest earlier week that has any, with a column for the version of its rules.
 
-        None when there is none or when it can't be read: what it tells is welcome, no price depends on it.
+        It is None when there are none or when they cannot be read, because no price depends on them.
         """
         earlier = self._earlier_weeks()
         if not earlier:
@@ -78,35 +84,39 @@ class Results:
             return rows[ROW_COLUMNS].assign(**{RULES_VERSION: origin.rules})
         except TransientError:
             raise
-        except Exception:  # of a file that is broken, or of a version that kept other columns
+        except Exception:  # the file is broken, or another version has kept other columns
             return None
 
     def rows_of_last_other_week(self) -> int | None:
-        """Articles that were priced in the nearest earlier week whose file can be read; None when there is none."""
+        """How many articles the nearest earlier week with a readable file has priced; None when there is none."""
         for week in self._earlier_weeks():
             try:
                 return row_count(self.lake, paths.predictions_file(week, self.country))
-            except CorruptFile:  # an old file is no fault of this week's prices; an older one will do
+            except CorruptFile:  # a broken old file must not stop this week's prices, and an older one will do
                 continue
         return None
 
     def _earlier_weeks(self) -> list[date]:
-        """With predictions of the country, the nearest first."""
+        """The earlier weeks that have predictions of the country, the nearest first."""
         return [week for week in reversed(weeks_with_predictions(self.lake, self.country)) if week < self.week]
 
     def keep_model(self, model: DemandModel, origin: Provenance) -> str:
-        """One file, so that it is replaced whole: a line of JSON, then the model's own bytes."""
+        """Keep the model and return its path.
+
+        It is one file, so that it is replaced as a whole: a line of JSON, then the model's own bytes.
+        """
         path = paths.model_file(self.week, self.country)
         publish_bytes(self.lake, path, origin.to_json().encode() + b"\n" + model.to_bytes())
         return path
 
     def model(self) -> tuple[DemandModel, Provenance]:
+        """The country's model and its origin. Raises ResultMissing."""
         header, _, data = read_bytes(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
         origin = Provenance.from_json(header.decode())
         return type(make_model(origin.demand_model)).from_bytes(data), origin
 
     def last_good_model(self) -> KeptModel | None:
-        """The country's own model of the nearest earlier week that kept one which can still be read; see step_down."""
+        """The country's own model of the nearest earlier week that has one which can still be read; see step_down."""
         for ago in range(1, LAST_GOOD_WITHIN + 1):
             week = self.week - timedelta(weeks=ago)
             if not self.lake.entry(paths.model_file(week, self.country)):
@@ -115,14 +125,14 @@ class Results:
                 model, origin = Results(self.lake, week, self.country).model()
             except TransientError:
                 raise
-            except Exception:  # of a model that is gone, or of a version that kept it otherwise: an older one may do
+            except Exception:  # its class is gone, or another version has kept it; an older one may do
                 continue
             if origin.model_grade in ("", OWN):
                 return KeptModel(model, origin.demand_model, week, origin.version)
         return None
 
     def _keep(self, path: str, origin: Provenance, *frames: pd.DataFrame) -> str:
-        """`frames` are rows of one frame, each in row groups of its own."""
+        """Keep the rows of all `frames` in one file, with row groups of its own for each frame; return the path."""
         tables = [pa.Table.from_pandas(frame, preserve_index=False) for frame in frames]
         schema = pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
         schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: origin.to_json().encode()})
@@ -140,7 +150,7 @@ def _origin_of(table: pa.Table) -> Provenance:
 
 @dataclass(frozen=True)
 class SharedAtHand:
-    """What the countries share as far as it is at hand; `version` is "none" when it is not, and `why_none` says why."""
+    """What the countries share. When it is missing, `version` is "none" and `why_none` says why."""
 
     shared: SharedDemand | None
     version: str
@@ -151,16 +161,17 @@ class SharedAtHand:
 
 
 def keep_shared_demand(lake: Lake, week: date, shared: SharedDemand, origin: Provenance) -> tuple[str, str]:
-    """Its path and its version. One file, as a model is kept."""
+    """Keep what the countries share in one file, as a model is kept, and return its path and its version."""
     path, data = paths.shared_demand_file(week, origin.snapshot), shared.to_bytes()
     publish_bytes(lake, path, origin.to_json().encode() + b"\n" + data)
     return path, version_of(data)
 
 
 def shared_demand_at_hand(lake: Lake, week: date, stamp: str, why_none: str | None = None) -> SharedAtHand:
-    """What was learnt from the delivery with this stamp, or why there is none; `why_none` when that is known.
+    """What was learnt from the delivery with this stamp, or why there is nothing.
 
-    Raises a TransientError when it cannot tell.
+    why_none : the reason, when it is already known that there is nothing
+    Raises a TransientError when the lake cannot be asked.
     """
     try:
         _, _, data = read_bytes(lake, paths.shared_demand_file(week, stamp)).partition(b"\n")
@@ -174,5 +185,5 @@ def shared_demand_at_hand(lake: Lake, week: date, stamp: str, why_none: str | No
 
 
 def version_of(shared: bytes) -> str:
-    """Twelve hexadecimal digits; equal for equal bytes."""
+    """Twelve hexadecimal digits that are equal for equal bytes."""
     return sha256(shared).hexdigest()[:12]

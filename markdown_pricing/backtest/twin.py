@@ -87,6 +87,7 @@ class Twin:
         return np.maximum(relative, LEAST_SHELF)
 
     def true_dispersion(self) -> FloatArray:
+        """The true dispersion of each article on sale, (articles,)."""
         return self.market.articles.dispersion[self.market.on_sale]
 
 

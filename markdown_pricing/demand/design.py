@@ -1,4 +1,4 @@
-"""How rows of training data become the numbers that the demand models work on."""
+"""How rows of training data become the numbers that log-linear demand works on."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -20,12 +20,13 @@ from markdown_pricing.training_data.features import (
 )
 
 PRICE, SHELF, NOVELTY = 0, slice(1, 3), 3
-"""Columns of the terms: log of price over first price; log of the share of customers that find their size, in two
-forms; log of price over the price that customers are used to."""
+"""Columns of the terms. PRICE is the log of price over first price. SHELF is the log of the share of customers who find
+their size, in two forms. NOVELTY is the log of price over the price that customers are used to."""
 SHAPE = slice(4, 5 + PIECES)
-"""What the response to price has beside one elasticity: see `response.py`."""
+"""Columns of what the price response has beside one elasticity; see `response.py`."""
 PRIOR_ELASTICITY = 1.8
-TERMS = {  # name: prior mean, the country's spread around it, the categories' spread around the country
+"""The elasticity that is expected where nothing was sold; grade D is priced with it."""
+TERMS = {  # name: prior mean, and the standard deviations of the country around it and of a category around the country
     "price": (-PRIOR_ELASTICITY, 0.8, 0.4),
     "shelf": (0.35, 0.5, 0.15),
     "shelf_sharp": (0.35, 0.5, 0.15),
@@ -43,9 +44,9 @@ TERMS = {  # name: prior mean, the country's spread around it, the categories' s
     "cos_2": (0.0, 0.3, 0.25),
 }
 TO_A_CUT = np.zeros(len(TERMS))
-"""Times the coefficients of TERMS: the elasticity that a cut of TYPICAL_CUT from the first price answers to."""
+"""Its product with the coefficients of TERMS is the elasticity at a cut of TYPICAL_CUT from the first price."""
 TO_A_CUT[PRICE], TO_A_CUT[SHAPE] = -1.0, terms_of_price(np.array(-TYPICAL_CUT)) / TYPICAL_CUT
-_ATTRIBUTE = (0.0, 0.3, 0.1)
+_ATTRIBUTE = (0.0, 0.3, 0.1)  # the same for each attribute that is a number
 LAUNCHTERMS = ("one", "log_launch_stock", "log_stores", "log_list_price", "log_life_weeks")
 MOST_VALUES = 60
 """A text attribute with more values than this (a name, a number) says nothing about an article never seen."""
@@ -53,9 +54,10 @@ MOST_VALUES = 60
 
 @dataclass(frozen=True)
 class Design:
-    """What has to be remembered to turn new rows into the same numbers.
+    """What a model has to remember to turn new rows into the same numbers as the rows that it has learnt from.
 
-    attributes : each attr_* column's values in code order, or None for a number
+    categories : the categories in the order of their codes
+    attributes : for each attr_* column its values in the order of their codes, or None when it is a number
     scale      : mean and standard deviation of each attr_* column that is a number
     """
 
@@ -86,11 +88,13 @@ class Design:
 
     @property
     def prior(self) -> Prior:
+        """The priors of all terms for a country that knows nothing of other countries."""
         mean, country, category = np.array([*TERMS.values(), *[_ATTRIBUTE] * len(self.scale)]).T
         return Prior(mean, country, category)
 
     @property
     def attribute_terms(self) -> slice:
+        """The columns of the terms that hold the numeric attributes."""
         return slice(len(TERMS), None)
 
     @property
@@ -98,10 +102,11 @@ class Design:
         return len(LAUNCHTERMS) + sum(len(values) for values in self.attributes.values() if values)
 
     def category_of(self, frame: pd.DataFrame) -> IntArray:
+        """The code of each row's category, (rows,); one past the last code for a category that was never seen."""
         return codes_of(frame["category"], self.categories)
 
     def scaled_attributes(self, frame: pd.DataFrame) -> FloatArray:
-        """(rows, numeric attributes), 0 where one is unknown; far-out values are held to three deviations."""
+        """Numeric attributes in standard deviations, (rows, attributes), cut to ±3; 0 where a value is unknown."""
         columns = [
             np.clip(np.nan_to_num((attribute_values(frame, name, None) - mean) / sd), -3.0, 3.0)
             for name, (mean, sd) in self.scale.items()
@@ -109,7 +114,7 @@ class Design:
         return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
 
     def flags(self, frame: pd.DataFrame) -> FloatArray:
-        """(rows, values of all text attributes), 1 where the row has the value."""
+        """Text attributes, (rows, values of all of them): 1 where the row has the value, else 0."""
         flags = [
             np.eye(len(values) + 1)[codes_of(frame[name].where(frame[name].notna(), ""), values)][:, : len(values)]
             if name in frame
@@ -130,11 +135,12 @@ class Design:
 
 @dataclass(frozen=True)
 class Rows:
-    """What a model sees of each row; every array is (rows, …), in the order of the frame.
+    """What a model sees of each row. Every array is (rows, …), in the order of the frame.
 
-    terms : log demand is linear in them; launch : what was known of the article at its launch
-    week : week numbers ; country : the one that all rows are of, empty without rows
-    first_price, first_stores : the article's own references: its earliest list price and its most stores by then
+    category : codes ; week : week numbers ; country : that of all rows, empty when there are none
+    terms    : (rows, terms), in which the log of demand is linear
+    launch   : (rows, launch terms), what was known of the article at its launch
+    first_price, first_stores : list price and stores in the article's earliest row, with which later rows are compared
     """
 
     units: FloatArray
@@ -150,6 +156,7 @@ class Rows:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, panel: Panel, design: Design) -> Self:
+        """The frame's rows as the model sees them. `panel` lays out the same frame."""
         week, launch, end = dates_of(frame)
         stock = frame["stock"].to_numpy(dtype=np.float64)
         first_price = panel.first(frame["list_price"].to_numpy(dtype=np.float64))[panel.row]
@@ -173,7 +180,7 @@ class Rows:
                 end,
                 design.scaled_attributes(frame),
             ),
-            # Centred, so that a ridge pulls to sensible values.
+            # The logs are centred, so that a ridge pulls towards sensible values.
             launch=np.column_stack([np.ones(len(frame)), logs - np.array([5.0, 3.0, 3.0, 3.0]), design.flags(frame)]),
             first_price=first_price,
             first_stores=first_stores,
@@ -181,12 +188,12 @@ class Rows:
 
 
 def country_of(frame: pd.DataFrame) -> str:
-    """The one country of the frame's rows; empty when it has none."""
+    """The country of the frame's rows, which all have the same; empty when there are no rows."""
     return str(frame["country"].iloc[0]) if len(frame) else ""
 
 
 def dates_of(frame: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:
-    """Week numbers of each row's week, launch and end."""
+    """The week numbers of each row's week, launch week and end week, each (rows,)."""
     return week_number(frame["week"]), week_number(frame["launch_week"]), week_number(frame["end_week"])
 
 
@@ -199,7 +206,11 @@ def terms_of(
     end: IntArray,
     attributes: FloatArray,
 ) -> FloatArray:
-    """The terms of log demand, (…, terms); `shelf` is (…, 2), `attributes` (…, attributes), all others of one shape."""
+    """The terms of log demand, (…, terms), in the order of TERMS and then the attributes.
+
+    price, novelty    : (…), see PRICE and NOVELTY ; shelf : (…, 2) ; attributes : (…, attributes)
+    week, launch, end : (…), week numbers
+    """
     age = Age.of(week, launch, end)
     life = age.life_share - 0.5
     early = [(age.age_weeks == lived).astype(np.float64) for lived in (0, 1)]
@@ -209,10 +220,12 @@ def terms_of(
 
 
 def shelf(stock: FloatArray, stores: FloatArray) -> FloatArray:
-    """Logs of two shares of customers that find their size, (…, 2); 0 on full shelves.
+    """Logs of two shares of customers who find their size, (…, 2); near 0 on full shelves.
 
-    s/(s + 0.35) at s units a store, and s²/(s² + 1), which falls late and then steeply. Broken assortments slow sales
-    (Smith & Achabal 1998; Caro & Gallien 2012); the data say how much and how suddenly, by a coefficient for each.
+    The shares are s/(s + 0.35) at s units a store, and s²/(s² + 1), which falls late and then steeply. Broken
+    assortments slow sales (Smith & Achabal 1998; Caro & Gallien 2012). A coefficient for each says by how much.
+    The 0.35 was set by looking at the sample market's shelves (BROKEN_ASSORTMENT in sample/articles.py);
+    docs/pricing.md names the figures that this flatters.
     """
     a_store = np.maximum(stock / stores, 0.05)
     shares: FloatArray = np.log(np.stack([a_store / (a_store + 0.35), a_store**2 / (a_store**2 + 1.0)], axis=-1))
@@ -220,14 +233,14 @@ def shelf(stock: FloatArray, stores: FloatArray) -> FloatArray:
 
 
 def codes_of(values: pd.Series, known: list[str]) -> IntArray:
-    """Index into `known`; one past the last for a value never seen."""
+    """The index of each value in `known`, (rows,); one past the last index for a value that was never seen."""
     codes = pd.Index(known, dtype="str").get_indexer(values.astype("str"))
     places: IntArray = np.where(codes < 0, len(known), codes).astype(np.int64)
     return places
 
 
 def attribute_values(frame: pd.DataFrame, name: str, values: list[str] | None) -> FloatArray:
-    """The column as numbers, NaN where it is missing or was never seen, (rows,)."""
+    """The column as numbers, (rows,), NaN where unknown; `values` are the known texts, None for a column of numbers."""
     if name not in frame:
         return np.full(len(frame), np.nan)
     if values is None:

@@ -1,8 +1,9 @@
 """LightGBM on top of the log-linear model: trees learn what level, curve and elasticity leave unexplained.
 
-One tree ensemble for all horizons: a training row is (article, week of decision, weeks ahead), its features what that
-decision could know, its offset the log-linear forecast at the price the target week was sold at. The price decided on
-is no feature, so that the answer moves with price by the elasticity alone, however the manager chose his markdowns.
+One ensemble of trees serves all horizons. A training row is an article, the week of a decision and a target some weeks
+ahead. Its features are what that decision could know, and its offset is the log-linear forecast at the price at which
+the target week was sold. That price is no feature, so that the answer moves with the price by the elasticity alone,
+however the manager chose his markdowns.
 """
 
 import json
@@ -32,11 +33,15 @@ from markdown_pricing.training_data.features import (
 )
 
 LARGEST_TRAINING_ROWS = 60_000
+"""About so many training rows are drawn at most, so that trees take no longer in a large country."""
 HORIZONS_A_TARGET = 4
+"""Each target is forecast from its own week and from up to three earlier ones."""
 LONGEST_HORIZON = 20
+"""The trees see no more weeks ahead than this; a longer horizon counts as this one."""
 ROUNDS = 40
+"""How many trees there are."""
 LARGEST_CORRECTION = 1.2
-"""In logs: what trees may add to or take from the log-linear forecast."""
+"""Trees may add at most this to the log-linear forecast, or take it away, in logs."""
 PARAMETERS: dict[str, Any] = {
     "objective": "poisson",
     "learning_rate": 0.07,
@@ -55,7 +60,7 @@ PARAMETERS: dict[str, Any] = {
 
 @dataclass
 class GradientBoosting(DemandModel):
-    """See the module; `trees` is None when there was nothing to learn from, and the log-linear forecast stands."""
+    """See the module. `trees` is None when there was too little to learn from; then the log-linear forecast stands."""
 
     base: LogLinear = field(default_factory=LogLinear)
     trees: lgb.Booster | None = None
@@ -80,7 +85,7 @@ class GradientBoosting(DemandModel):
         life_share = Age.of(*dates_of(learnt.history)).life_share
         level, variance = learnt.level.at(cell, life_share[target], rows.terms[target, PRICE], ahead)
         foreseen = np.exp(curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT))
-        # A week without stock would have sold what the article's whole life says, had there been some.
+        # With stock, a week that had none would have sold what the article's whole life says.
         demand = np.where(rows.stock[target] > 0, learnt.demand[target], np.exp(learnt.log_level[cell[0]] + curve))
         self.features = list(columns)
         data = lgb.Dataset(
@@ -95,9 +100,10 @@ class GradientBoosting(DemandModel):
         self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)
 
     def _curve_at(self, rows: Rows, target: IntArray, ahead: IntArray) -> FloatArray:
-        """The base's log curve at the target's price and shelf, without the attributes of weeks to come.
+        """The base's log curve at the target's price and shelf, (targets,), without the attributes of weeks to come.
 
-        The luck of its week is in it: two years of it look like a season, and trees would learn it as one.
+        It includes the luck of the target's week, because two years of luck look like a season and trees would learn
+        it.
         """
         terms, category, week = rows.terms[target].copy(), rows.category[target], rows.week[target]
         terms[ahead > 0, self.base.design.attribute_terms] = 0.0
@@ -118,7 +124,7 @@ class GradientBoosting(DemandModel):
         return state.forecast(type(self).__name__, lambda weeks: state.ahead(weeks) + self._correction(state, weeks))
 
     def _correction(self, state: State, weeks: int) -> FloatArray:
-        """What the trees add to the log of demand, (articles, weeks)."""
+        """What the trees add to the log of demand, (articles, weeks), within LARGEST_CORRECTION."""
         articles = state.articles
         if self.trees is None:
             return np.zeros((len(articles), weeks))
@@ -151,9 +157,11 @@ class GradientBoosting(DemandModel):
 
 
 def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
-    """Row numbers of (decision, target): each target from its own week and from earlier ones drawn at random.
+    """The row numbers of decisions and of their targets, both (training rows,).
 
-    A decision without stock has nothing to decide; a target without a row was never offered.
+    Each target is forecast from its own week and from earlier weeks that are drawn at random. Decisions without stock
+    are left out, because there is nothing to decide, and so are weeks without a row, in which the article was not
+    offered.
     """
     panel, rng = learnt.panel, np.random.default_rng(seed)
     row_at = panel.grid(np.arange(len(learnt.history)), -1.0).astype(np.int64)
@@ -161,7 +169,7 @@ def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
     share = min(1.0, LARGEST_TRAINING_ROWS / (HORIZONS_A_TARGET * count))
     drawn = np.flatnonzero(rng.random(count) < share)
     target = np.repeat(drawn, HORIZONS_A_TARGET)
-    # Near weeks matter most, because every week is planned anew: the square of a uniform leans to them.
+    # Near weeks matter most, because every week is planned anew. The square of a uniform number favours them.
     ahead = (rng.random(len(target)) ** 2 * (LONGEST_HORIZON + 1)).astype(np.int64)
     ahead[::HORIZONS_A_TARGET] = 0
     column = panel.column[target] - ahead
@@ -174,9 +182,10 @@ def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
 def known_at(
     frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray, level: Level, at: IntArray
 ) -> dict[str, FloatArray]:
-    """Features of the decisions in the rows `at` of the frame; nothing of a week looks past its Monday.
+    """The features of the decisions in the rows `at` of the frame, by name, each (decisions,).
 
-    Past prices are left out: the manager's choice tells what he knew, which our own choice will not.
+    No feature holds anything that was not known on the Monday of its decision. Past prices are left out, because the
+    manager's choice tells what he knew, and our own choice will not.
     """
     life_share, price = Age.of(*dates_of(frame)).life_share, rows.terms[:, PRICE]
     foreseen = np.exp(curve + level.at((panel.row, panel.column), life_share, price)[0])
@@ -198,7 +207,7 @@ def known_at(
 
 
 def _week_columns(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:
-    """What is known of a week to come, by its own date, the launch's and the end's."""
+    """The features of a target week. `dates` has the week numbers of the week, the launch and the end."""
     week, launch, end = dates
     age = Age.of(week, launch, end)
     return {

@@ -1,14 +1,14 @@
-"""An article's own level, trend and price response, followed week by week as a decision in each week could know them.
+"""An article's own level, trend and price response, as a decision in each week could know them.
 
     log demand = curve of its category + level + trend · share of life lived + response · log price ratio
 
-The three are an article's deviations from its category: normal at launch, the level around a guess by attributes,
-and corrected by each week's sales in proportion to what is still unknown (a Kalman filter in logs; each correction
-goes to the mean of the negative binomial's likelihood and the normal, from the mode that Fisher scoring finds:
-Fahrmeir 1992, "Posterior mode estimation by extended Kalman filtering for multivariate dynamic generalized linear
-models"). The level walks on from week to week, so that long past sales count less. What is not known is kept beside
-what is: a young article's demand may be half or twice the forecast for all weeks to come, which is no week's noise,
-and the plan has to reckon with it.
+These three are an article's deviations from its category. At launch they are normal, the level around a guess by the
+article's attributes. Each week's sales correct them in proportion to what is still unknown: a Kalman filter in logs, in
+which Fisher scoring finds the mode of negative binomial likelihood times normal prior (Fahrmeir 1992, "Posterior mode
+estimation by extended Kalman filtering for multivariate dynamic generalized linear models"), from which the correction
+goes on to the mean. The level is a random walk, so that sales of long ago count less. How much is still unknown is also
+kept. A young article's demand may be half or twice the forecast in all weeks to come. This is not weekly noise, and the
+plan has to allow for it.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -26,17 +26,22 @@ from markdown_pricing.training_data.features import FloatArray, IntArray
 BoolArray = NDArray[np.bool_]
 
 NEWTON_STEPS = 3
+"""How many Fisher scoring steps look for the mode after each week."""
 LARGEST_STEP = 1.0
+"""The largest of these steps, in logs, so that one odd week throws no article off."""
 LARGEST_LEAN = 0.3
-"""From mode to mean, in logs: the approximation is for the bulk of a posterior, not for its tails."""
+"""The largest way from mode to mean, in logs. The approximation is for the bulk of a posterior, not for its tails."""
 SCALING, MOST_SCALINGS = 1.4, 2
+"""A scale of OwnEffects is tried larger and smaller by this factor, each at most so many times."""
 
 
 @dataclass(frozen=True)
 class OwnEffects:
-    """How far articles deviate from their category, in logs: standard deviations at launch, and the level's walk.
+    """How far articles deviate from their category, as standard deviations in logs.
 
-    trend_sd : over a whole life ; price_sd : of the elasticity ; walk_sd : a week
+    level_sd : of the level at launch ; trend_sd : of the trend over a whole life
+    price_sd : of the elasticity      ; walk_sd  : of the change of the level from one week to the next
+    The defaults are those of a model that has learnt nothing.
     """
 
     level_sd: float = 0.8
@@ -47,9 +52,10 @@ class OwnEffects:
 
 @dataclass(frozen=True)
 class Sales:
-    """What the filter reads, each (articles, weeks), NaN where an article has no row.
+    """What the filter reads. All arrays but `dispersion` are (articles, weeks), with NaN where an article has no row.
 
-    curve : log of demand that the category expects of an article of level 0
+    units, stock      : sold in the week, and on the shelf at its start ; censored : 1 where the stock limited the sales
+    curve             : log of the demand that the category expects of an article of level 0
     life_share, price : the regressors of trend and response ; dispersion : (articles,), of demand
     """
 
@@ -62,15 +68,18 @@ class Sales:
     dispersion: FloatArray
 
     def part(self, articles: IntArray) -> "Sales":
+        """The sales of these articles alone."""
         return rows_of(self, articles)
 
 
 @dataclass(frozen=True)
 class Level:
-    """Normal posterior of each article's effects before each week.
+    """The normal posterior of each article's effects before each week, and after the last one.
 
-    mean : (articles, weeks + 1, 3), level, trend, response
-    covariance : (articles, weeks + 1, 6), of (level, level), (level, trend), (level, response), (trend, trend), …
+    mean       : (articles, weeks + 1, 3), of level, trend and response, in logs
+    covariance : (articles, weeks + 1, 6), of level with level, trend and response, of trend with trend and response,
+                 and of response with response
+    walk_sd    : the standard deviation of the level's change in a week
     """
 
     mean: FloatArray
@@ -80,7 +89,10 @@ class Level:
     def at(
         self, cell: tuple[IntArray, IntArray], life_share: FloatArray, price: FloatArray, ahead: IntArray | int = 0
     ) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of an article's deviation from its curve, known at `cell`, in a week `ahead` of it."""
+        """The mean and variance of articles' deviations from their curves, as they are known in the cells of the panel.
+
+        life_share, price : (cells,) or (cells, weeks), of the weeks that are asked about ; ahead : how many weeks ahead
+        """
         mean, covariance = self.mean[cell], self.covariance[cell]
         if life_share.ndim > 1:
             mean, covariance = mean[:, np.newaxis], covariance[:, np.newaxis]
@@ -90,22 +102,23 @@ class Level:
 
 
 def follow_level(sales: Sales, guess: FloatArray, own: OwnEffects, guess_sd: FloatArray | None = None) -> Level:
-    """From the guess at launch on, (articles,) in logs, corrected by each week's sales.
+    """Each article's effects before each week: the guess of its level at launch, corrected by each week's sales.
 
-    guess_sd : (articles,), where more than `own` is known of the guess
+    guess    : (articles,), in logs
+    guess_sd : (articles,), how unsure the guess is; None means `own.level_sd` for all
     """
     level, _ = _followed(sales, guess, own, guess_sd, keep=True)
     return level
 
 
 def likelihood(sales: Sales, guess: FloatArray, own: OwnEffects) -> float:
-    """Log of the chance of all sales, each as foreseen the Monday before: what `own` effects are chosen by."""
+    """The log likelihood of all sales, each as it was foreseen on its Monday. `choose_own_effects` maximises it."""
     _, log_chance = _followed(sales, guess, own, None, keep=False)
     return log_chance
 
 
 def choose_own_effects(sales: Sales, guess: FloatArray, start: OwnEffects) -> OwnEffects:
-    """Each effect's scale in turn made smaller or larger for as long as that makes the sales more likely."""
+    """The scales under which the sales are most likely: each in turn is made smaller and larger while that helps."""
     best, reached = start, likelihood(sales, guess, start)
     for name, factor in product(("walk_sd", "trend_sd", "level_sd", "price_sd"), (1 / SCALING, SCALING)):
         for _ in range(MOST_SCALINGS):
@@ -136,7 +149,7 @@ def _followed(
             means[:, week], covariances[:, week] = mean, covariance
         if week == weeks:
             break
-        # An article that is not on sale keeps what is known of it, and walks on.
+        # An article that is not on sale keeps what is known of it. Its level still walks.
         seen = np.flatnonzero(offered[:, week])
         x, p = sales.life_share[seen, week], sales.price[seen, week]
         before, known = mean[seen], covariance[seen]
@@ -159,7 +172,7 @@ _ROWS, _COLUMNS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]
 
 
 def _gain(covariance: FloatArray, x: FloatArray, p: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Covariance · (1, x, p)."""
+    """The product of the covariance, (…, 6), with the vector (1, x, p), as three arrays."""
     c = covariance
     return (
         c[..., 0] + c[..., 1] * x + c[..., 2] * p,
@@ -171,10 +184,10 @@ def _gain(covariance: FloatArray, x: FloatArray, p: FloatArray) -> tuple[FloatAr
 def _learnt_from(
     units: FloatArray, censored: BoolArray, foreseen: FloatArray, variance: FloatArray, dispersion: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Log of mean demand to be expected after a week's sales, and the information in them.
+    """The log of mean demand to expect after a week's sales, and the information in these sales, both (articles,).
 
-    The mode of likelihood times prior, and to the mean half the log posterior's third derivative times the squared
-    variance (Tierney & Kadane 1986): many units that were not foreseen say more than few.
+    The mode of likelihood times prior is found first. To get to the mean, half the log posterior's third derivative
+    times the squared variance is added (Tierney & Kadane 1986), because many unforeseen units say more than few.
     """
     log_mean = foreseen
     for _ in range(NEWTON_STEPS):

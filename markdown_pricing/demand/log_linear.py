@@ -1,9 +1,9 @@
-"""Log-linear demand: the baseline, the proof of the contract, and what gradient boosting starts from.
+"""Log-linear demand: the baseline, the proof of the contract, and the forecast from which gradient boosting starts.
 
 demand = article's level and trend · age, season and shelf of its category · its response to price
 
-Level, trend and elasticity of an article are followed week by week: what it sold against what its category's curve
-expected, from a guess by attributes at launch on.
+An article's level, trend and elasticity begin at launch with a guess by its attributes. Each week they are corrected by
+what the article sold compared with what the curve of its category expected.
 """
 
 import json
@@ -40,23 +40,29 @@ from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel
 
 ELASTICITY_BOUNDS = (0.3, 6.0)
+"""A model whose elasticity in the middle article lies at one of these bounds is refused (`step_down.py`)."""
 SHELF_BOUNDS, NOVELTY_BOUNDS = (0.0, 2.0), (-3.0, 0.0)
+"""The coefficients of shelf and novelty are held within these: demand falls with the stock and with the price."""
 LARGEST_FIT_ROWS = 150_000
-"""Of more rows, whole articles are drawn until about so many are left."""
+"""When there are more rows, articles are drawn so that about so many are left. With them a model errs no more than with
+300,000 (docs/adr/0014)."""
 ARTICLES_TO_CHOOSE_BY = 400
-"""How far articles deviate from their category is learnt from so many."""
+"""How far articles deviate from their category is learnt from so many of them."""
 FORGOTTEN_WEEKS = 8
-"""An article that sold nowhere for so long is nobody's question any more."""
+"""A country passes nothing on about an article that has had no row for so many weeks."""
 NO_GUESS_SD = 1.5
-"""Of an article's level, in logs, where no launch has taught what attributes say."""
+"""The standard deviation of an article's level, in logs, when no launch has shown what attributes say of it."""
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a fit saw: `demand` is units with sold-out weeks filled, `curve` log of demand relative to the level.
+    """What a fit has seen and found, for a model that builds on it.
 
-    guess : (articles,), log of the level by what was known at launch ; level : as known before each week
-    log_level : (articles,), from an article's whole life ; gram, rhs : see PooledFit
+    history, panel, rows : the frame, and the same as articles × weeks and as terms
+    demand    : (rows,), units, where in sold-out weeks the demand that is expected there stands
+    curve     : (rows,), log of demand relative to the article's level
+    guess     : (articles,), log of the level by what was known at launch ; level : as it was known before each week
+    log_level : (articles,), log of the level by the article's whole life ; gram, rhs : see PooledFit
     """
 
     history: pd.DataFrame
@@ -77,12 +83,15 @@ def _default_beta() -> FloatArray:
 
 @dataclass
 class LogLinear(DemandModel):
-    """See the module. Arrays by category end with the country's row, for a category never seen.
+    """See the module. Arrays by category end with the country's own row, for categories that were never seen.
 
-    beta : (categories + 1, terms) ; guess : (categories + 1, launch terms), log of the level by what is known at launch
-    calendar : log effects of the weeks of the year and of holidays ; dispersion : (categories + 1,)
-    week : (categories + 1, weeks), log effect of each past week from `first_week` on
-    own : how far articles deviate from their category ; quality : what other countries know of an article
+    beta          : (categories + 1, terms), the coefficients of the terms
+    elasticity_sd : (categories + 1,), standard error of the elasticity at a cut of 30 %
+    calendar      : (calendar terms,), log effects of the weeks of the year and of holidays
+    week          : (categories + 1, weeks), log effect of each past week from the week number `first_week` on
+    guess         : (categories + 1, launch terms), coefficients of what is known at launch, for the log of the level
+    dispersion    : (categories + 1,)
+    own           : how far articles deviate from their category ; quality : what other countries know of an article
     """
 
     design: Design = field(default_factory=Design)
@@ -102,13 +111,13 @@ class LogLinear(DemandModel):
         self.learn(history, seed, shared)
 
     def learn(self, history: pd.DataFrame, seed: int, shared: SharedDemand | None = None) -> Learnt | None:
-        """Fit; returns what the fit saw, for a model that builds on it, or None when there is nothing to learn from."""
+        """Fit the model and return what the fit has seen and found; None when there is nothing to learn from."""
         history = thinned(history, seed)
         if shared is not None:
             self._learn_from_others(shared)
         if history.empty or not (history["units"] > 0).any():
             return None
-        if shared is not None:  # an article's quality lies above a guess, and only now there is one
+        if shared is not None:  # an article's quality is relative to a guess, and only now there is one
             self.quality = shared.quality
         panel = Panel.of(history)
         self.design = Design.of(history)
@@ -141,18 +150,18 @@ class LogLinear(DemandModel):
         return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs)
 
     def _unknown_elasticity_sd(self) -> float:
-        """Of a category never seen, around its country."""
+        """The standard deviation of the elasticity of a category that was never seen, around its country's."""
         return float(np.linalg.norm(TO_A_CUT * self.design.prior.category_sd[: len(TO_A_CUT)]))
 
     def _bound(self) -> None:
-        """Demand falls with the stock and with the price: what is added to a piece is said by its deviation."""
+        """Hold the coefficients so that demand falls with stock and price; a piece's deviation takes the correction."""
         self.beta[:, SHELF] = np.clip(self.beta[:, SHELF], *SHELF_BOUNDS)
         self.beta[:, NOVELTY] = np.clip(self.beta[:, NOVELTY], *NOVELTY_BOUNDS)
         slopes = elasticities(self.beta[:, PRICE], self.beta[:, SHAPE])
         self.beta[:, SHAPE][:, 1:] += np.clip(slopes, LEAST_SLOPE, MOST_SLOPE) - slopes
 
     def _learn_from_others(self, shared: SharedDemand) -> None:
-        """What stands where the country's own sales say nothing."""
+        """Take what the countries share, for all on which the country's own sales say nothing."""
         self.own = replace(shared.own, level_sd=NO_GUESS_SD)
         self.design = Design(list(shared.categories))
         mean = np.broadcast_to(shared.prior_of(self.design).mean, (len(shared.categories), len(self.design.term_names)))
@@ -165,13 +174,13 @@ class LogLinear(DemandModel):
         self.week = np.zeros((count, 0))
 
     def _learn_guess(self, panel: Panel, rows: Rows, fit: PooledFit) -> float:
-        """Ridge of the articles' levels on what was known at launch, a level of its own for each category.
+        """Fit a ridge regression of articles' levels on what was known at launch, with an intercept per category.
 
-        returns the standard deviation of what it leaves unexplained
+        returns the standard deviation of what it leaves unexplained, in logs
         """
         x, category = panel.first(rows.launch), panel.first(rows.category)
         count = len(self.design.categories)
-        # Noise of a level is about 1/information; 0.3 stands for what attributes cannot tell.
+        # The variance of a level is about 1/information; 0.3 stands for what attributes cannot tell.
         weight = 1.0 / (0.3 + 1.0 / np.maximum(fit.information, 1e-6))
         design = np.hstack([x, np.eye(count)[category]])
         ridge = np.diag([1e-6, *[1.0] * (design.shape[1] - 1)])
@@ -184,12 +193,15 @@ class LogLinear(DemandModel):
         return float(np.sqrt(np.clip(variance, 0.05, 2.0)))
 
     def curve(self, terms: FloatArray, category: IntArray, country: str, week: IntArray) -> FloatArray:
-        """Log of demand relative to the article's level; terms (…, terms), category and week number (…)."""
+        """The log of demand relative to the article's level, (…), without the luck of past weeks.
+
+        terms : (…, terms) ; category : (…), codes ; week : (…), week numbers
+        """
         category_curve: FloatArray = (terms * self.beta[category]).sum(axis=-1)
         return category_curve + calendar_effect(self.calendar, country, week)
 
     def luck(self, category: IntArray, week: IntArray) -> FloatArray:
-        """Log effect of each row's own week beyond the calendar's, 0 for weeks that the fit has not seen."""
+        """The log effect of each row's own week beyond the calendar's, (rows,); 0 for weeks that were not fitted."""
         column = week - self.first_week
         seen = (column >= 0) & (column < self.week.shape[1])
         padded = np.append(self.week, np.zeros((len(self.week), 1)), axis=1)
@@ -209,12 +221,12 @@ class LogLinear(DemandModel):
         )
 
     def _guess(self, panel: Panel, rows: Rows) -> FloatArray:
-        """Log of each article's level by what was known at its launch, (articles,)."""
+        """The log of each article's level by what was known at its launch, (articles,)."""
         guess: FloatArray = np.clip((rows.launch * self.guess[rows.category]).sum(axis=1), -6.0, 12.0)
         return np.asarray(panel.first(guess), dtype=np.float64)
 
     def state(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> State:
-        """What is known of `articles`, at least one, on the Monday of `week`."""
+        """What is known of `articles` on the Monday of `week`; there must be at least one article."""
         past = history[history["article_id"].isin(articles["article_id"])]
         asked = articles.assign(units=np.nan)
         frame = (pd.concat([past, asked]) if len(past) else asked).reset_index(drop=True)
@@ -226,7 +238,7 @@ class LogLinear(DemandModel):
         return State(self, articles, week, frame, panel, rows, curve, level, now)
 
     def levels(self, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray) -> Level:
-        """Each article's level before each week, from what its attributes and other countries say of it on."""
+        """Each article's level before each week; it begins with what attributes and other countries say of it."""
         seen_abroad, precision = self.quality.look_up(panel.article_ids)
         alone = self.own.level_sd**-2.0
         guess = self._guess(panel, rows) + seen_abroad * precision / (alone + precision)
@@ -266,7 +278,7 @@ _ARRAYS = ("beta", "elasticity_sd", "calendar", "week", "guess", "dispersion")
 
 
 def thinned(history: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """`history`, or the rows of articles drawn from it, so that a fit takes no longer in a large country."""
+    """`history`, or in a large country the rows of articles drawn from it, so that a fit takes no longer there."""
     if len(history) <= LARGEST_FIT_ROWS:
         return history.reset_index(drop=True)
     codes, ids = pd.factorize(history["article_id"], sort=True)
@@ -275,7 +287,7 @@ def thinned(history: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
-    """What a country's sales say, priors taken out; of no sales at all: nothing."""
+    """What a country's sales say by themselves, without any prior; it has no categories when nothing was sold."""
     model = LogLinear()
     learnt = model.learn(history, seed)
     if learnt is None:
@@ -284,7 +296,7 @@ def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
     terms = slice(len(TERMS))
     mean, variance = learnt.level.mean[:, -1, 0], learnt.level.covariance[:, -1, 0]
     prior = 1.0 / model.own.level_sd**2
-    # The posterior less the prior is what the sales alone say.
+    # The posterior without the prior is what the sales alone say.
     precision = np.maximum(1.0 / variance - prior, 0.0)
     guess = learnt.guess
     said = np.where(precision > 0, (mean - guess) / (variance * np.maximum(precision, 1e-9)), 0.0)

@@ -1,11 +1,11 @@
 """The peer to beat: LightGBM as a good data scientist sets it up in a day, with the same plan on top.
 
-Its trees are the best of five settings, on the simulated seasons that the rule to beat is tuned on, too.
+Its trees are the best of five settings, chosen on the seeds on which the rule to beat was tuned, too (docs/adr/0015).
 
-Lags and rolling means of units, the running rate as offset, age, calendar, weeks to the end, stock, attributes, weeks
-ahead as a feature; log of price over list price and over the price of the last weeks, each with a monotone constraint:
-the price response is what the trees find in the history. No elasticity, no pooling, no correction of sold-out weeks but
-leaving out those that began without stock.
+Its features are lags and rolling means of units, age, calendar, weeks to the end, stock, attributes and weeks ahead,
+with the running rate as offset. The logs of price over list price and over the price of the last weeks each have a
+monotone constraint, so that the price response is what the trees find in the history. There is no elasticity and no
+pooling. Weeks that began without stock are left out, and other sold-out weeks are not corrected.
 """
 
 import json
@@ -40,6 +40,7 @@ LONGEST_HORIZON = 24
 LAGS = 4
 ROUNDS = 150
 MOST_VALUES = 60
+"""A text attribute with more values than this is left out."""
 PRICE, CHANGE, LAST_PRICE = "log_price_ratio", "log_price_change", "log_ratio_4"
 LEAST_RATE = 0.3
 PARAMETERS: dict[str, Any] = {
@@ -62,9 +63,11 @@ LEAST_DISPERSION, MOST_DISPERSION, USUAL_DISPERSION = 0.02, 3.0, 0.3
 
 @dataclass
 class PlainBoosting(DemandModel):
-    """See the module; `trees` is None when there was nothing to learn from, and every answer is the mean sale.
+    """See the module. `trees` is None when there was too little to learn from; the answer is then the mean sale.
 
-    values : the known values of `category` and of each attribute that is text
+    features : the names of the trees' inputs, in their order
+    values   : the known values of `category` and of each attribute that is text
+    usual    : the mean sale of an article in a week in stock, in units
     """
 
     trees: lgb.Booster | None = None
@@ -109,8 +112,8 @@ class PlainBoosting(DemandModel):
         self.dispersion = float(np.clip(excess, LEAST_DISPERSION, MOST_DISPERSION))
 
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
-        # No effect of the stock and no doubt of the level, said in full: the plan then takes the same grids as for the
-        # other models, and what differs between them is the demand alone.
+        # That the stock has no effect and that the level is certain is said in arrays, and not by leaving them out. The
+        # plan then takes the same grids as for the other models, so that only the demand differs between them.
         count = len(articles)
         return Forecast(
             type(self).__name__,
@@ -145,7 +148,7 @@ class PlainBoosting(DemandModel):
         return units
 
     def _log_rate(self, mean_4: FloatArray) -> FloatArray:
-        """Log of the running rate, of the mean sale where there is none yet."""
+        """The log of the running rate, or of the mean sale where an article has no rate yet, shaped as `mean_4`."""
         rate: FloatArray = np.log(np.maximum(np.where(np.isnan(mean_4), self.usual, mean_4), LEAST_RATE))
         return rate
 
@@ -167,7 +170,7 @@ class PlainBoosting(DemandModel):
         return cls(trees, saved["features"], saved["values"], saved["dispersion"], saved["usual"])
 
     def _article_columns(self, frame: pd.DataFrame) -> dict[str, FloatArray]:
-        """Codes of the article's category and attributes, NaN for a value never seen."""
+        """The codes of the article's category and attributes, by name; NaN for a value that was never seen."""
         return {name: _codes(frame, name, known) for name, known in self.values.items()}
 
 
@@ -189,7 +192,7 @@ def _codes(frame: pd.DataFrame, name: str, known: list[str]) -> FloatArray:
 
 
 def _draw_targets(panel: Panel, offered: "np.ndarray[Any, Any]", seed: int) -> tuple[IntArray, IntArray]:
-    """Row numbers of (decision, target): each target from its own week and from earlier ones drawn at random."""
+    """The row numbers of decisions and their targets: the target's own week, and earlier weeks drawn at random."""
     rng = np.random.default_rng(seed)
     row_at = panel.grid(np.arange(len(offered)), -1.0).astype(np.int64)
     targets = np.flatnonzero(offered)
@@ -206,7 +209,7 @@ def _draw_targets(panel: Panel, offered: "np.ndarray[Any, Any]", seed: int) -> t
 
 
 def _known_at(frame: pd.DataFrame, panel: Panel, at: IntArray) -> dict[str, FloatArray]:
-    """What was known on the Monday of the decisions in the rows `at`: nothing that the week itself sold."""
+    """What was known on the Monday of the decisions in the rows `at`, by name, without what the week itself sold."""
     cell, decided = (panel.row[at], panel.column[at]), frame.iloc[at]
     units, ratio = panel.grid(frame["units"]), panel.grid(_log_ratio(frame["price"], frame["list_price"]))
     stock, stores, list_price = (decided[name].to_numpy(np.float64) for name in ("stock", "stores", "list_price"))

@@ -1,15 +1,15 @@
-"""Log-linear demand with an effect per article; what categories share is shrunk toward the country.
+"""Log-linear demand with an effect for each article. What categories have of their own is shrunk towards the country.
 
 log demand = article + x·(country + category) + calendar + luck of the week, the country's and the category's
 
-The article's own effect takes out the trap of price endogeneity: a manager marks slow sellers down because they are
-slow, so that across articles a low price goes with low sales. Within an article, at a given time, it does not, but
-for chance: a markdown follows weeks that were slow by bad luck, which makes the response look too strong by about
-dispersion over the weeks of a life (a tenth to a fifth in simulated markets).
-Quasi-likelihood of the negative binomial, so that best sellers do not drown the others (Wooldridge 1999; the
-shrinkage is the empirical Bayes of Hua et al. 2021, arXiv 2105.08313, section 4). All effects are found at once by
-Newton's steps: articles are eliminated first, then what each category has of its own, and the country's are left
-(Henderson 1984, "Applications of linear models in animal breeding": absorption).
+The effect of the article avoids the trap of price endogeneity. A manager marks slow sellers down because they are slow,
+so that a low price goes with low sales when articles are compared. Within one article it does not, except by chance: a
+markdown follows weeks that were slow by bad luck. This makes the response look too strong by about the dispersion over
+the weeks of a life, which is a tenth to a fifth in simulated markets.
+The fit maximises the quasi-likelihood of the negative binomial, so that best sellers do not drown the others
+(Wooldridge 1999). The shrinkage is the empirical Bayes of Hua et al. 2021, arXiv 2105.08313, section 4. Newton's steps
+find all effects at once: articles are eliminated first, then what each category has of its own, so that the country's
+effects are left (absorption: Henderson 1984, "Applications of linear models in animal breeding").
 """
 
 from dataclasses import dataclass, replace
@@ -28,26 +28,32 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 MOST_STEPS = 20
+"""The search ends after so many Newton steps, whether or not it has converged."""
 LARGEST_STEP = 1.0
+"""No effect moves by more than this in one step, in logs."""
 SMALL_STEP = 2e-3
-"""Of any effect in logs: smaller ones change no price, and the search is over."""
+"""The search is over when no effect moves by more than this, in logs: smaller steps change no price."""
 ARTICLE_WEIGHT = 0.3
-"""Information (about as many units sold) with which an article's effect is held to its category's mean."""
+"""The information, about as many units sold, with which an article's effect is held to its category's mean."""
 WEEK_WEIGHT = 150.0
-"""The same for the luck of a category's week: a spread of about 0.08 in logs."""
+"""The same for the luck of a category's week: a standard deviation of about 0.08 in logs."""
 COUNTRY_LEVEL_SD, LEVEL_SD = 5.0, 1.0
-"""Of the mean level of a country and, around it, of a category: next to nothing is known of either."""
+"""Prior standard deviations, in logs, of a country's mean level and of a category's around it: nearly free."""
 LEAST_SHARE = 0.02
-"""Told of its mean by a week that was sure to sell out, so that a step is never divided by nothing."""
+"""A week that was sure to sell out still counts with this share, so that no step is divided by 0."""
 LOG_RANGE = (-12.0, 14.0)
+"""The log of mean demand is held within this range, so that its exponential stays finite."""
 DISPERSION_BOUNDS = (0.02, 4.0)
+"""An estimated dispersion is held within these bounds."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Normal priors of the coefficients: the country's mean and spread, and the categories' spread around it.
+    """Normal priors of the coefficients.
 
-    mean : (terms,), or (categories, terms) where categories are known to differ
+    mean        : (terms,), or (categories, terms) where categories are known to differ
+    country_sd  : (terms,), standard deviation of the country's coefficients around the mean
+    category_sd : (terms,), standard deviation of a category's coefficients around the country's
     """
 
     mean: FloatArray
@@ -55,22 +61,24 @@ class Prior:
     category_sd: FloatArray
 
     def with_mean_level(self, mean: float) -> "Prior":
-        """One more term, the mean of the articles' levels."""
+        """The same priors with one more term, which is the mean of the articles' levels."""
         means = np.insert(self.mean, self.mean.shape[-1], mean, axis=-1)
         return Prior(means, np.append(self.country_sd, COUNTRY_LEVEL_SD), np.append(self.category_sd, LEVEL_SD))
 
 
 @dataclass(frozen=True)
 class PooledFit:
-    """country (terms,), by_category (categories, terms) their sum with the country.
+    """What `fit_pooled` finds.
 
-    covariance : (categories, terms, terms), of how far a category lies from its country
-
-    level : (articles,) log of demand at x = 0; information : (articles,) what it rests on
-    calendar : (calendar terms,), effects common to all categories ; week : (categories, weeks), luck
-    gram (categories, terms, terms), rhs (categories, terms): the regression's moments, no prior in them
-    demand : (rows,) units, sold-out weeks filled with the demand expected there
-    fitted : (rows,) mean demand, its week's luck included
+    country     : (terms,), the country's coefficients
+    by_category : (categories, terms), those of each category, which are the country's and its own deviation
+    covariance  : (categories, terms, terms), of how far a category lies from its country
+    level       : (articles,), log of demand at x = 0 ; information : (articles,), the weight of the sales behind it
+    calendar    : (calendar terms,), effects that all categories share ; week : (categories, weeks), luck
+    dispersion  : (categories,)
+    gram, rhs   : (categories, terms, terms) and (categories, terms), the moments of the regression without any prior
+    demand      : (rows,), units, where in sold-out weeks the demand that is expected there stands
+    fitted      : (rows,), mean demand, the luck of its week included
     """
 
     country: FloatArray
@@ -89,18 +97,22 @@ class PooledFit:
 
 @dataclass(frozen=True)
 class _Effects:
-    """What the fit looks for: articles (articles,), terms (categories, terms), weeks (categories, weeks)."""
+    """The effects that the fit looks for, in logs.
+
+    articles : (articles,) ; terms : (categories, terms + 1), the mean level last ; weeks : (categories, weeks)
+    """
 
     articles: FloatArray
     terms: FloatArray
     weeks: FloatArray
 
     def toward(self, solution: Self) -> Self:
+        """These effects moved towards `solution`, each by at most LARGEST_STEP."""
         moved = [old + np.clip(new - old, -LARGEST_STEP, LARGEST_STEP) for old, new in self._beside(solution)]
         return type(self)(*moved)
 
     def distance(self, other: Self) -> float:
-        """The largest difference of what articles share; an article that always sold out goes on for long."""
+        """The largest difference of any shared effect. An article that always sold out would take very long."""
         return max(float(np.abs(new - old).max(initial=0.0)) for old, new in self._beside(other)[1:])
 
     def _beside(self, other: Self) -> list[tuple[FloatArray, FloatArray]]:
@@ -109,9 +121,11 @@ class _Effects:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows ordered by category, which is that of the article.
+    """Rows in the order of their articles' categories.
 
-    parts : the rows of each category ; place : (rows,), of the article among its category's
+    x     : (rows, terms + 1), the last term is 1 ; week : (rows,)
+    place : (rows,), the number of the row's article among those of its category
+    parts : the rows of each category
     """
 
     x: FloatArray
@@ -120,7 +134,7 @@ class _Rows:
     parts: list[slice]
 
     def times(self, effects: _Effects) -> FloatArray:
-        """Log of demand at an article's level of 0, (rows,)."""
+        """The log of demand of an article whose own effect is 0, (rows,)."""
         each = [
             self.x[part] @ terms + weeks[self.week[part]]
             for part, terms, weeks in zip(self.parts, effects.terms, effects.weeks, strict=True)
@@ -139,12 +153,13 @@ def fit_pooled(
     calendar: FloatArray,
     prior: Prior,
 ) -> PooledFit:
-    """The most likely effects.
+    """The most likely effects of all rows together.
 
-    in_stock : (rows,), weeks that began without stock say nothing and get the demand expected there
-    units : (rows,), >= 0 ; x : (rows, terms) ; article, category, week : (rows,) codes from 0
-    calendar : (weeks, calendar terms), what the calendar says of each week
-    An article that has changed its category counts to its last one.
+    units    : (rows,), >= 0 ; x : (rows, terms) ; article, category, week : (rows,), codes from 0
+    censored : (rows,), weeks whose sales the stock limited; they are filled with the demand that is expected there
+    in_stock : (rows,), False for weeks that began without stock, which say nothing; they are filled, too
+    calendar : (weeks, calendar terms), the regressors of the calendar
+    An article that has changed its category counts in its last one.
     """
     articles, categories, terms = int(article.max()) + 1, int(category.max()) + 1, x.shape[1]
     home = np.zeros(articles, dtype=np.int64)
@@ -201,11 +216,12 @@ def fit_pooled(
 def fill_sold_out(
     units: FloatArray, censored: NDArray[np.bool_], mean: FloatArray, dispersion: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Demand: `units`, and where stock cut them off the mean of a negative binomial known to be at least that.
+    """Demand: `units`, and where the stock limited them the mean of a negative binomial that is at least `units`.
 
-    E[D | D >= s] = mean · P(D' >= s − 1) / P(D >= s), D' the same with one more in its size (by summing s·f(s)).
-    returns demand, and what a row tells of its mean as a share of what a count tells: of a week that sold out the
-    chance that it had not
+    E[D | D >= s] = mean · P(D' >= s − 1) / P(D >= s), where the size of D' is one more than that of D; it follows by
+    summing s·f(s), for which s·f(s; size) = mean·f(s − 1; size + 1).
+    returns the demand, and how much each row says of its mean as a share of what an unlimited week says: for a week
+    that sold out this is the chance that it would not have. Both are (rows,), as all arguments are.
     """
     demand, share = np.maximum(units, 0.0), np.ones(len(units))
     if not censored.any():
@@ -214,16 +230,16 @@ def fill_sold_out(
     p = size / (size + mu)
     reached = _at_least(sold, size, p)
     tail = mu * _at_least(sold - 1, size + 1, p) / np.maximum(reached, 1e-12)
-    # Far in the tail both probabilities vanish; demand is then little above what was sold.
+    # Far in the tail both probabilities vanish. Demand is then little above what was sold.
     demand[censored] = np.where(reached > 1e-9, np.maximum(tail, sold), sold * (1.0 + dispersion[censored]))
     share[censored] = np.maximum(1.0 - reached, LEAST_SHARE)
     return demand, share
 
 
 def _at_least(units: FloatArray, size: FloatArray, p: FloatArray) -> FloatArray:
-    """P(demand >= units) of a negative binomial. scipy.stats has it too, at the price of a second's import."""
+    """P(demand >= units) of a negative binomial. scipy.stats has it, too, but takes a second to import."""
     chance = np.ones_like(units)
-    some = units > 0  # most weeks whose sales the stock cut off began without any
+    some = units > 0  # most weeks whose sales the stock limited began without any stock
     chance[some] = betaincc(size[some], units[some], p[some])
     return chance
 
@@ -237,8 +253,9 @@ def _first_level(demand: FloatArray, article: IntArray, articles: int) -> FloatA
 
 
 def _moments(rows: _Rows, w: FloatArray, z: FloatArray, weeks: int) -> tuple[FloatArray, FloatArray]:
-    """Each category's weighted regression of z on its terms and weeks, the articles eliminated.
+    """The moments of each category's regression of z (rows,) on its terms and weeks, with weights w (rows,).
 
+    The articles' effects are eliminated from them.
     returns (categories, terms + weeks, terms + weeks) and (categories, terms + weeks)
     """
     terms = rows.x.shape[1]
@@ -264,10 +281,10 @@ def _moments(rows: _Rows, w: FloatArray, z: FloatArray, weeks: int) -> tuple[Flo
 def _shrunk(
     gram: FloatArray, rhs: FloatArray, prior: Prior, calendar: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """From moments of terms and weeks by category the country's effects, the categories' and their covariances.
+    """The country's effects, those of the categories, and the categories' covariances, from the moments of `_moments`.
 
-    The country's are its terms, the calendar's and the luck of its weeks; a category has deviations of its own in terms
-    and weeks, which are eliminated, so that the work is linear in the number of categories.
+    The country has effects of terms, calendar and weeks. A category has deviations of its own in terms and weeks. These
+    are eliminated, so that the work grows only linearly with the number of categories.
     """
     weeks, calendar_terms = calendar.shape
     terms = rhs.shape[1] - weeks
@@ -295,9 +312,9 @@ def _shrunk(
 def _dispersion(
     demand: FloatArray, mu: FloatArray, used: NDArray[np.bool_], category: IntArray, categories: int, articles: int
 ) -> FloatArray:
-    """Moment estimate by category, (categories,), shrunk toward the country's as by 200 rows."""
+    """The moment estimate of each category's dispersion, (categories,), shrunk towards the country's as by 200 rows."""
     free = max(1.0 - articles / max(int(used.sum()), 1), 0.2)
-    pull = mu / (1.0 + mu)  # weight: weeks with a mean far below 1 say little about dispersion
+    pull = mu / (1.0 + mu)  # a weight, because weeks with a mean far below 1 say little about dispersion
     excess = np.where(used, pull * ((demand - mu) ** 2 / free - mu) / np.maximum(mu, 1e-6) ** 2, 0.0)
     share = np.where(used, pull, 0.0)
     overall = float(np.clip(excess.sum() / max(share.sum(), 1e-9), *DISPERSION_BOUNDS)) if share.sum() > 5 else 0.5

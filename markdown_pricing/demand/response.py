@@ -1,10 +1,11 @@
-"""How sales answer a price: a curve of straight pieces in logs, with an elasticity of its own on each.
+"""How sales respond to a price: a curve of straight pieces in logs, each with an elasticity of its own.
 
 log demand(price) − log demand(first price) = Σ_k elasticity_k · h_k,    x = log(first price / price) = Σ_k h_k
 
-h_k is the part of x that lies in piece k of the ladder. An elasticity that is the same everywhere is one case of it;
-customers who are lured by the first rungs, who wait for half price, or of whom there are only so many, are others. The
-pieces are learnt as deviations from an elasticity and its drift, so that a rung never asked takes what the others say.
+h_k is the part of x that lies in piece k of the ladder. A constant elasticity is one case of such a curve. Others are
+customers who are lured by the first rungs, customers who wait for half price, and a demand that only so many customers
+make up. The pieces are learnt as deviations from an elasticity and its drift with depth, so that a rung that was never
+asked takes what the others say (docs/adr/0007).
 """
 
 import numpy as np
@@ -12,20 +13,26 @@ import numpy as np
 from markdown_pricing.training_data.features import FloatArray
 
 KNOTS_PCT = np.array([0.0, 10.0, 20.0, 30.0, 40.0, 50.0])
-"""Discounts off the first price at which a piece begins: the usual rungs."""
+"""The discounts off the first price at which the pieces begin, in percent: the usual rungs."""
 KNOTS = -np.log1p(-KNOTS_PCT / 100.0)
+"""The same in x, (PIECES,)."""
 MIDDLES = np.append((KNOTS[:-1] + KNOTS[1:]) / 2, KNOTS[-1] + 0.25)
+"""The middle of each piece in x, (PIECES,). The last piece has no end, so a point of it stands for its middle."""
 PIECES = len(KNOTS)
 LEAST_SLOPE, MOST_SLOPE = 0.2, 12.0
-"""Of any piece. Customers who wait for a discount make a steep one."""
+"""The elasticity of a piece is held between these. Customers who wait for a discount make a steep piece."""
 REFERENCE_MEMORY = 0.75
-"""What the price that customers are used to keeps of itself from week to week (Winer 1986)."""
+"""The share that the price which customers are used to keeps of itself from week to week (Winer 1986).
+
+The sample market's REFERENCE_MEMORY in sample/families.py is the same number, set by hand; docs/pricing.md names the
+figures that this flatters.
+"""
 TYPICAL_CUT = -float(np.log(0.7))
-"""The elasticity that is reported is that of 30 % off today's price."""
+"""The elasticity that is reported to people is the one at a cut of 30 % off today's price."""
 
 
 def pieces_of(log_ratio: FloatArray) -> FloatArray:
-    """h_k of log(price / first price), (…, PIECES); of a price above the first one, the first piece is below 0."""
+    """The parts h_k of log(price / first price), (…, PIECES). Above the first price the first part is below 0."""
     x = -np.asarray(log_ratio, dtype=np.float64)[..., np.newaxis]
     widths = np.append(np.diff(KNOTS), np.inf)
     pieces: FloatArray = np.clip(x - KNOTS, 0.0, widths)
@@ -34,19 +41,22 @@ def pieces_of(log_ratio: FloatArray) -> FloatArray:
 
 
 def terms_of_price(log_ratio: FloatArray) -> FloatArray:
-    """(…, 1 + PIECES): the elasticity's drift with the depth of the discount, then each piece's deviation."""
+    """The regressors of a log price ratio, (…, 1 + PIECES): the elasticity's drift, then each piece's deviation."""
     pieces = pieces_of(log_ratio)
     return np.concatenate([pieces @ MIDDLES[:, np.newaxis], pieces], axis=-1)
 
 
 def elasticities(price: FloatArray, shape: FloatArray) -> FloatArray:
-    """(…, PIECES) from the coefficients of the price, (…,), and of `terms_of_price`, (…, 1 + PIECES)."""
+    """The elasticity on each piece, (…, PIECES).
+
+    price : (…,), the coefficient of log(price / first price) ; shape : (…, 1 + PIECES), those of `terms_of_price`
+    """
     slopes: FloatArray = -price[..., np.newaxis] + shape[..., :1] * MIDDLES + shape[..., 1:]
     return slopes
 
 
 def used_to(log_ratio: FloatArray) -> FloatArray:
-    """The log price ratio that customers are used to before each week: (articles, weeks), NaN weeks change nothing."""
+    """The log price ratio that customers are used to before each week, (articles, weeks); NaN weeks change nothing."""
     known = np.zeros(log_ratio.shape[0])
     before = np.zeros_like(log_ratio)
     for week in range(log_ratio.shape[1]):

@@ -1,10 +1,10 @@
 """What all countries know together, computed once a week: each country's contribution, and all of them pooled.
 
-A country with few sales learns its price response and season from the others'; and an article that other countries
-launched earlier is known there before its first week here. A contribution is what a country's sales alone say: the
-moments of its regression, and the likelihood of its articles' levels (`log_linear.learn_country`); so the pooled
-result is the fit of all countries' sales at once, with a deviation for each country (as of each category in
-`pooling`), at the cost of one country at a time.
+A country with few sales learns its price response and season from the sales of the others. An article that other
+countries launched earlier is known from there before its first week here. A contribution is what a country's sales
+alone say: the moments of its regression, and the likelihood of its articles' levels (`log_linear.learn_country`). The
+pooled result is therefore the fit of all countries' sales at once, with a deviation for each country as `pooling` has
+one for each category, at the cost of fitting one country at a time.
 """
 
 import json
@@ -21,16 +21,21 @@ from markdown_pricing.demand.pooling import Prior
 from markdown_pricing.training_data.features import FloatArray
 
 COUNTRY_SHARE, CATEGORY_SHARE = 0.35, 0.6
-"""How far a country, and a category in it, may lie from all countries, as a share of their spread without them."""
+"""Where countries share what they know, the prior standard deviations of a country and of a category in it are these
+shares of those that hold for a country alone."""
 LEAST_PRECISION = 1e-9
+"""A precision is taken for at least this, so that nothing is divided by 0."""
 LEAST_TASTE_SD = 0.1
+"""How far countries differ on one article at least, in logs."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How far articles' levels lie above what their attributes say, as countries saw it.
+    """How far the levels of articles lie above what their attributes say, as one or several countries saw it.
 
-    ids : (articles,), sorted ; mean, precision : (articles,), in logs, precision of the mean
+    ids       : (articles,), sorted
+    mean      : (articles,), in logs
+    precision : (articles,), one over the variance of the mean
     """
 
     ids: tuple[str, ...] = ()
@@ -38,7 +43,7 @@ class Quality:
     precision: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def look_up(self, article_ids: Any) -> tuple[FloatArray, FloatArray]:
-        """Mean and precision for each article asked, (articles,); 0 and 0 where nothing is known."""
+        """Mean and precision of each of the articles, both (articles,); both are 0 where nothing is known."""
         at = pd.Index(self.ids, dtype=object).get_indexer(pd.Index(article_ids, dtype=object))
         mean, precision = np.append(self.mean, 0.0), np.append(self.precision, 0.0)
         return mean[at], precision[at]
@@ -53,10 +58,10 @@ class Quality:
 
 @dataclass(frozen=True)
 class CountryDemand:
-    """One country's contribution.
+    """One country's contribution to what all countries know.
 
-    gram : (categories, TERMS, TERMS), rhs : (categories, TERMS), moments of the regression without any prior
-    quality : what its own sales say of its articles
+    gram, rhs : (categories, TERMS, TERMS) and (categories, TERMS), moments of its regression without any prior
+    own       : how far its articles deviate from their category ; quality : what its own sales say of its articles
     """
 
     categories: tuple[str, ...]
@@ -81,12 +86,13 @@ class CountryDemand:
 
 @dataclass(frozen=True)
 class SharedDemand:
-    """What is computed once a week for all countries.
+    """What all countries know together, computed once a week.
 
-    categories : by name ; mean : (categories, TERMS), coefficients that all countries share
-    own : how far articles deviate from their category
-    seen : the articles' quality as each country saw it ; taste_sd : how far countries differ on one article, in logs
-    country : the one that it is for; what it saw itself is left out, since its own sales say so anyway
+    categories : sorted by name ; mean : (categories, TERMS), the coefficients that all countries share
+    own        : how far articles deviate from their category
+    seen       : the quality of articles as each country saw it, by country
+    taste_sd   : the standard deviation of how countries differ on one article, in logs
+    country    : the country that uses this; what it saw itself is left out, because its own sales say that anyway
     """
 
     categories: tuple[str, ...]
@@ -97,11 +103,12 @@ class SharedDemand:
     country: str | None = None
 
     def for_country(self, country: str) -> "SharedDemand":
+        """The same for one country, without what that country saw itself."""
         return replace(self, country=country)
 
     @property
     def quality(self) -> Quality:
-        """All other countries' view of an article: each one's own uncertainty, and its taste, make its weight."""
+        """What all other countries together say of each article, weighted by their uncertainty and their taste."""
         others = [quality for country, quality in sorted(self.seen.items()) if country != self.country and quality.ids]
         if not others:
             return Quality()
@@ -110,11 +117,11 @@ class SharedDemand:
         weight, mean = np.concatenate(weights), np.concatenate([one.mean for one in others])
         precision = np.bincount(place, weight, len(ids))
         pooled = np.bincount(place, weight * mean, len(ids)) / np.maximum(precision, LEAST_PRECISION)
-        # Here the article meets a taste of its own.
+        # The taste of this country differs from theirs, too, which takes precision away.
         return Quality(tuple(ids), pooled, 1.0 / (1.0 / np.maximum(precision, LEAST_PRECISION) + self.taste_sd**2))
 
     def prior_of(self, design: Design) -> Prior:
-        """Priors of a country's coefficients around what all countries share."""
+        """The priors of a country's coefficients, around what all countries share."""
         alone = design.prior
         known = dict(zip(self.categories, self.mean, strict=True))
         overall = self.mean.mean(axis=0) if len(self.mean) else alone.mean[: len(TERMS)]
@@ -139,7 +146,7 @@ class SharedDemand:
 
 
 def pool(contributions: Mapping[str, CountryDemand]) -> SharedDemand:
-    """All contributions, by country, as one; the order does not matter."""
+    """What all countries know together, from their contributions by country. The order does not matter."""
     contributing = [contribution for _, contribution in sorted(contributions.items()) if contribution.categories]
     categories = tuple(sorted({category for one in contributing for category in one.categories}))
     seen = {country: one.quality for country, one in sorted(contributions.items())}
@@ -149,7 +156,7 @@ def pool(contributions: Mapping[str, CountryDemand]) -> SharedDemand:
 
 
 def _pooled_terms(contributing: Sequence[CountryDemand], categories: Sequence[str]) -> FloatArray:
-    """(categories, TERMS): each category's coefficients in all countries, shrunk toward those of all categories."""
+    """Each category's coefficients in all countries, shrunk towards those of all categories, (categories, TERMS)."""
     prior = Design().prior
     place = {category: number for number, category in enumerate(categories)}
     left = np.zeros((len(categories), len(TERMS), len(TERMS)))
@@ -170,14 +177,17 @@ def _pooled_terms(contributing: Sequence[CountryDemand], categories: Sequence[st
 
 
 def _typical(contributing: Sequence[CountryDemand]) -> OwnEffects:
-    """The countries' scales, in the geometric mean."""
+    """The geometric means of the countries' scales."""
     if not contributing:
         return OwnEffects()
     return OwnEffects(*np.exp(np.log([astuple(one.own) for one in contributing]).mean(axis=0)).tolist())
 
 
 def _taste_sd(seen: Mapping[str, Quality]) -> float:
-    """How far countries differ on one article beyond what chance explains, by moments over articles seen twice."""
+    """The standard deviation, in logs, of how countries differ on one article beyond what chance explains.
+
+    It is a moment estimate over the articles that at least two countries saw.
+    """
     frame = pd.concat(
         [pd.DataFrame({"id": one.ids, "mean": one.mean, "noise": 1.0 / one.precision}) for one in seen.values()]
         or [pd.DataFrame({"id": [], "mean": [], "noise": []})]

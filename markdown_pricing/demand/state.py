@@ -1,4 +1,4 @@
-"""What the log-linear model knows of articles on the day of a decision, and its answers."""
+"""What the log-linear model knows of articles on the day of a decision, and the forecasts that it makes from this."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,14 +25,18 @@ if TYPE_CHECKING:
     from markdown_pricing.demand.log_linear import LogLinear
 
 LARGEST_UPLIFT = 0.5
-"""Half the variance, at most, by which the mean of a log-normal lies above its median, in logs."""
+"""The mean of a log-normal lies above its median by half the variance, in logs. No more than this is added."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What a forecast rests on: articles and their past in one frame, from `week` on.
+    """What a forecast from `week` on is made from.
 
-    now : the rows of `frame` to price, in the order of `articles`
+    frame        : the past rows of the articles, and then `articles` themselves
+    panel, rows  : the frame laid out as articles × weeks, and as the model's terms
+    curve        : (rows,), log of demand relative to the article's level
+    level        : each article's own effects before each week
+    now          : (articles,), the row numbers in `frame` of `articles`, in their order
     """
 
     model: "LogLinear"
@@ -47,13 +51,13 @@ class State:
 
     @property
     def cell(self) -> tuple[IntArray, IntArray]:
-        """Where the rows to price stand in the panel."""
+        """The rows and columns of the panel in which the articles to price stand."""
         return self.panel.row[self.now], self.panel.column[self.now]
 
     def forecast(self, model: str, log_mean: Callable[[int], FloatArray]) -> Forecast:
-        """The forecast of the model of that name.
+        """The forecast that the model named `model` makes.
 
-        log_mean : weeks -> log of mean demand at the first price, (articles, weeks); `ahead` or what builds on it
+        log_mean : gives for a number of weeks the log of mean demand at the first price, (articles, weeks), as `ahead`
         """
         return Forecast(
             model,
@@ -67,7 +71,7 @@ class State:
     def ahead(self, weeks: int) -> FloatArray:
         """Log of mean demand at the first price and on shelves as full as today's, (articles, weeks).
 
-        Attributes are known for the first week alone.
+        Numeric attributes, such as an advert, are known for the first week alone and count as average afterwards.
         """
         _, launch, end = (numbers[:, None] for numbers in dates_of(self.articles))
         rows, now = self.rows, self.now
@@ -80,21 +84,23 @@ class State:
         terms = terms_of(nothing, nothing, on_shelf, target, launch, end, attributes)
         curve = self.model.curve(terms, rows.category[now][:, None], rows.country, target)
         level, variance = self._deviation(weeks, np.zeros((len(now), 1)))
-        # exp of a mean log is a median: half the variance raises it to the mean of a log-normal.
+        # The exponential of a mean log is a median; half the variance raises it to the mean of a log-normal.
         ahead: FloatArray = curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT)
         return ahead
 
     def _deviation(self, weeks: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Mean and variance of each article's own effects in the weeks to come, (articles, weeks)."""
+        """Mean and variance of each article's own effects in the weeks to come, both (articles, weeks), in logs."""
         _, launch, end = (numbers[:, None] for numbers in dates_of(self.articles))
         ahead = np.arange(weeks)
         life_share = Age.of(week_of(self.week) + ahead, launch, end).life_share
         return self.level.at(self.cell, life_share, price, ahead)
 
     def at_prices(self, logs: FloatArray, prices: FloatArray) -> FloatArray:
-        """(articles, weeks) at the first price -> (articles, rungs, weeks); falls with price by construction.
+        """Mean demand at the prices, (articles, rungs, weeks). It falls with the price by construction.
 
-        Customers get used to a price as if it were asked from now on.
+        logs   : (articles, weeks), log of mean demand at the first price
+        prices : (articles, rungs)
+        Customers get used to each price as if it were asked from now on.
         """
         now = self.now
         ratio = np.log(np.maximum(prices, 1e-9)) - np.log(self.rows.first_price[now])[:, None]
@@ -107,13 +113,13 @@ class State:
         return units
 
     def _elasticities(self) -> FloatArray:
-        """Each article's own on each piece of the response, (articles, PIECES)."""
+        """Each article's own elasticity on each piece of the response, (articles, PIECES)."""
         beta, own = self.model.beta[self.rows.category[self.now]], self.level.mean[self.cell][:, 2]
         slopes: FloatArray = elasticities(beta[:, PRICE] + own, beta[:, SHAPE])
         return np.clip(slopes, LEAST_SLOPE, MOST_SLOPE)
 
     def _elasticity(self) -> tuple[FloatArray, FloatArray]:
-        """What a markdown by 30 % of today's price answers to, and its standard error."""
+        """The elasticity at a markdown of 30 % off today's price and its standard error, both (articles,)."""
         price = self.rows.terms[self.now, PRICE]
         cut = pieces_of(price - TYPICAL_CUT) - pieces_of(price)
         elasticity = (cut * self._elasticities()).sum(axis=-1) / TYPICAL_CUT

@@ -1,9 +1,9 @@
-"""Which model a country's prices rest on: its own, or the next simpler one that passes the checks.
+"""Choose the model that prices a country: its own, or the next simpler one that passes the checks.
 
-A  the country's own model, fitted this week
-B  its last good one, fitted in an earlier week
-C  what the countries share, with nothing of this one but how fast each article sells
-D  no model: each article's running rate, and the price response to expect where nothing is known
+A  is the country's own model, fitted this week.
+B  is its last good model, fitted in an earlier week.
+C  is what the countries share; of this country it uses only how fast each article sells.
+D  is no model: it takes each article's running rate, and the price response to expect where nothing is known.
 """
 
 from collections.abc import Callable
@@ -27,27 +27,29 @@ GRADES = {
     RULE: "running rates and the default price response",
 }
 SIMPLE_MODEL = "log_linear"
-"""Fitted on nothing it is grade C with what is shared and grade D without."""
+"""When it is fitted on no history, it is grade C with what the countries share, and grade D without it."""
 
 LEAST_WEEKS, LEAST_ROWS = 8, 60
-"""Weeks, and rows of an article's week in stock, from which on a country's own model is tried."""
+"""A country's own model is tried when its history has at least so many weeks and so many rows in stock."""
 FAR_ABOVE_NAIVE = 1.25
-"""A model's error is far above the naive forecast's from this ratio on."""
+"""A model is refused when its error is more than this many times that of the naive forecast."""
 LEAST_UNITS_COMPARED = 100.0
-"""Of fewer units sold in the weeks compared, an error is chance."""
+"""When the compared weeks sold fewer units, their error is left to chance and not looked at."""
 LAST_GOOD_WITHIN = 8
-"""Weeks; an older model knows neither the articles nor the season."""
+"""A last good model may be so many weeks old. An older one knows neither the articles nor the season."""
 PROBED_SHARES, PROBED_WEEKS = (1.0, 0.9, 0.7), 2
+"""A model is asked for so many weeks at these shares of today's price."""
 NO_RESPONSE = 0.05
+"""Below this elasticity sales do not rise when the price falls."""
 
 
 class NotGoodEnough(Exception):
-    """A model that fails a check; says which. Never leaves this module."""
+    """A model fails a check. The message says which. The error never leaves this module."""
 
 
 @dataclass(frozen=True)
 class KeptModel:
-    """A country's own model of an earlier week."""
+    """A country's own model of an earlier week, as it was kept on the lake."""
 
     model: DemandModel
     name: str
@@ -57,11 +59,11 @@ class KeptModel:
 
 @dataclass(frozen=True)
 class Choice:
-    """The model that prices rest on.
+    """The model that prices a country.
 
-    name     : of the model, as `make_model` takes it
-    refused  : for each better grade, why it is not that one, in the order tried
-    model_of : week and version of a model that was fitted in an earlier week
+    name     : the model's name, as `make_model` takes it
+    refused  : for each better grade why its model was refused, in the order in which they were tried
+    model_of : the week and version of a model that was fitted in an earlier week; empty for one of this week
     """
 
     model: DemandModel
@@ -73,7 +75,7 @@ class Choice:
 
     @property
     def why(self) -> str:
-        """One line: the grade, what it stands for, and why it is no better one."""
+        """One line with the grade, what it stands for, and why it is no better one."""
         sentence = f"{self.grade}: {GRADES[self.grade]}"
         if self.model_of:
             sentence += f", of {self.model_of}"
@@ -90,11 +92,11 @@ def choose(
     shared: SharedDemand | None = None,
     last_good: Callable[[], KeptModel | None] = lambda: None,
 ) -> Choice:
-    """The first grade whose model passes its checks; D needs to pass none but the contract.
+    """The model of the first grade that passes its checks. Grade D has only to keep the contract.
 
-    history, articles : rows before `week` and of `week`, in the training data's form
-    last_good         : asked only when the country's own model fails
-    Raises UnknownModel, a TransientError of whatever is asked (the run is tried again), and BrokenModel were D broken.
+    history, articles : checked training frames of the weeks before `week`, and of `week`
+    last_good         : gives the country's last good model, or None; it is asked only when the country's own fails
+    Raises UnknownModel; any TransientError, with which the run is tried again; and BrokenModel, should D be broken.
     """
     make_model(model_name)
     refused: dict[str, str] = {}
@@ -171,15 +173,15 @@ def _with_nothing_learnt(
 
 
 def _probe(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
-    """The units that it expects at a few prices, (articles, rungs, weeks); raises BrokenModel."""
+    """The units that the model expects at a few prices, (articles, rungs, weeks). Raises BrokenModel."""
     prices = articles[["price"]].to_numpy(dtype=np.float64) * np.array(PROBED_SHARES)
     return model.forecast(articles, history, week).at(prices, PROBED_WEEKS).units
 
 
 def _check_response(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> None:
-    """The price moves sales down, by as much as customers can be thought to: in the middle article of the country.
+    """Raises NotGoodEnough unless the median article's elasticity is one that customers can be thought to have.
 
-    A model held to the contract cannot answer that a higher price sells more. Where its data said so, its answer is
+    A model that keeps the contract cannot answer that a higher price sells more. Where its data said so, its answer is
     flat, or lies at the bound of what it may learn.
     """
     units = _probe(model, articles, history, week)[:, :, 0]

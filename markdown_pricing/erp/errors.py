@@ -1,14 +1,15 @@
 """What can go wrong between us and the ERP's database.
 
 PricingError
-├── TransientError
-│   └── ErpUnreachable   no answer, lock not had in time, database full
-│       └── ErpInterrupted   connection lost, deadlock, serialization failure: may be repeated at once
-└── FinalError
-    ├── ErpDenied        wrong credentials, wrong database, a missing right
-    ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
-    ├── BadErpUrl, MissingDriver
-    └── NewerWeekInErp, LaterRunInErp, EmptySet, BadRows, MissingColumns: beside the code that raises them
+├── TransientError           a repeat may succeed
+│   └── ErpUnreachable       there is no answer, a lock was not free in time, or the database is full
+│       └── ErpInterrupted   a lost connection, a deadlock or a serialization failure; it may be repeated at once
+└── FinalError               a repeat would fail again
+    ├── ErpDenied            the credentials or the database are wrong, or a right is missing
+    ├── ErpRefused           the database does not take the rows: a constraint, a value, a table of another form
+    ├── BadErpUrl            MARKDOWN_PRICING_ERP cannot be used
+    ├── MissingDriver        the package for PostgreSQL is not installed
+    └── NewerWeekInErp, LaterRunInErp, EmptySet, BadRows and MissingColumns stand beside the code that raises them
 """
 
 import sqlite3
@@ -21,15 +22,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from markdown_pricing.erp.grants import missing_grants
 from markdown_pricing.errors import FinalError, PricingError, TransientError
 
-# https://www.postgresql.org/docs/current/errcodes-appendix.html; two letters stand for a whole class.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html lists the codes; two letters stand for a whole class.
 # 25006: the server is a standby, as it may be for a while after a failover.
 _TRY_AGAIN = ("53", "57014", "58", "25006", "55P03")
-# 25P03: the server took a silent writer for dead. 57P: it shuts down, or does not take connections yet.
+# 25P03: the server took a silent writer for dead. 57P: the server shuts down, or does not take connections yet.
 _INTERRUPTED = ("08", "40", "57P", "25P03")
 _DENIED = ("28", "3D", "3F", "42501")
 
-# A refused log-in comes without its code: libpq keeps it to itself. A server that speaks another language
-# than English is read as unreachable; then its own words are in the message all the same.
+# A refused log-in comes without its code, because libpq does not pass it on. A server that speaks another language
+# than English is taken for unreachable; its own words are in the message all the same.
 _REFUSED_LOGIN = (
     "authentication failed",
     "no password supplied",
@@ -52,7 +53,7 @@ class ErpUnreachable(TransientError):
 
 
 class ErpInterrupted(ErpUnreachable):
-    """What was under way broke off, perhaps after its commit: who repeats it looks first whether it is done."""
+    """The work broke off, perhaps after its commit. Whoever repeats it has to look first whether it is done."""
 
 
 class ErpDenied(FinalError):
@@ -70,7 +71,7 @@ class ErpRefused(FinalError):
 
 
 class BadErpUrl(FinalError):
-    """Its text never holds the URL: there may be a password in it."""
+    """MARKDOWN_PRICING_ERP cannot be used. The message never holds the URL, because it may contain a password."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
@@ -88,7 +89,7 @@ class MissingDriver(FinalError):
 
 @contextmanager
 def erp_errors(engine: Engine) -> Iterator[None]:
-    """The one place where the database's errors become ErpUnreachable, ErpDenied or ErpRefused."""
+    """Turn what the database raises into ErpUnreachable, ErpInterrupted, ErpDenied or ErpRefused."""
     try:
         yield
     except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
@@ -96,7 +97,7 @@ def erp_errors(engine: Engine) -> Iterator[None]:
 
 
 def where_is(engine: Engine) -> str:
-    """The database as messages name it: no user, no password, no options."""
+    """The database as messages name it, without user, password and options."""
     url = engine.url
     return str(url.database) if url.get_backend_name() == "sqlite" else f"{url.host}:{url.port or 5432}/{url.database}"
 
@@ -108,7 +109,7 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
         return _of_sqlite(where, why, original)
     code = str(getattr(original, "sqlstate", None) or "")
     if code == "42501":
-        # Without a GRANT that helps it is something else, row-level security for example.
+        # If no GRANT is missing, the cause is something else, for example row-level security.
         grants = _grants(engine)
         return ErpDenied(where, why, f"Have the owner of the database {'run:' if grants else 'look at it.'}", grants)
     login_refused = not code and any(words in why for words in _REFUSED_LOGIN)

@@ -1,4 +1,4 @@
-"""What the database's owner has to grant, and what to take away, as the statements to run."""
+"""The statements with which the database's owner grants missing rights and revokes those that are too many."""
 
 from sqlalchemy import Connection, Engine, text
 
@@ -7,7 +7,7 @@ NEEDED_RIGHTS = {
     "markdown_price_path": ("SELECT", "INSERT", "DELETE"),
     "markdown_refreshes": ("SELECT", "INSERT"),
 }
-"""What a refresh does with each table."""
+"""The rights that a refresh needs on each table."""
 
 _NAMED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
 _TABLES = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -28,14 +28,14 @@ _OTHER_TABLES = text(
 
 
 def schema_of(bind: Engine | Connection) -> str | None:
-    """The schema that the tables live in; None is the default search path."""
+    """The schema of the tables; None stands for the default search path."""
     names = bind.get_execution_options().get("schema_translate_map") or {}
     schema: str | None = names.get(None)
     return schema
 
 
 def missing_grants(connection: Connection) -> list[str]:
-    """The GRANT statements, PostgreSQL, that the connected role still needs to create and refresh the tables."""
+    """The GRANT statements that the connected role still needs to create and refresh the tables, on PostgreSQL."""
     role = connection.scalar(text("SELECT quote_ident(current_user)"))
     wanted = schema_of(connection)
     current = wanted or connection.scalar(text("SELECT current_schema()")) or "public"
@@ -49,7 +49,7 @@ def missing_grants(connection: Connection) -> list[str]:
     grants = [] if usable else [f"GRANT USAGE ON SCHEMA {schema.name} TO {role};"]
     to_create = False
     for table, rights in NEEDED_RIGHTS.items():
-        # A schema that may not be used hides its tables from the search path, but not from the catalogue.
+        # Tables in a schema that the role may not use are missing on the search path, but not in the catalogue.
         there = connection.execute(_TABLE, {"table": table, "schema": wanted if usable else current}).one_or_none()
         if there is None:
             to_create = True
@@ -63,7 +63,7 @@ def missing_grants(connection: Connection) -> list[str]:
 
 
 def rights_beyond_ours(connection: Connection) -> list[str]:
-    """What to take away from the connected role, PostgreSQL, so that it can touch these tables alone."""
+    """What to take away from the connected role, on PostgreSQL, so that it can touch nothing but these tables."""
     role = connection.execute(_ROLE).one()
     if role.rolsuper:
         return [f"-- {role.name} is a superuser, who may do everything: use an account of its own for the prices"]

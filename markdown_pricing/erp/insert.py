@@ -1,4 +1,4 @@
-"""A country's rows into a table: by COPY where driver and table allow it, as INSERT elsewhere."""
+"""Write a country's rows into a table, by COPY where driver and table allow it, and by INSERT elsewhere."""
 
 import pyarrow as pa
 from sqlalchemy import Connection, Table, text
@@ -8,7 +8,7 @@ from markdown_pricing.erp.texts import COPY, lines
 
 
 def insert(connection: Connection, table: Table, rows: pa.Table) -> None:
-    """Within the connection's transaction; the database holds the same values whichever way they came."""
+    """Insert the rows within the connection's transaction. COPY and INSERT leave the same values in the database."""
     if connection.dialect.driver == "psycopg" and not _has_row_security(connection, table):
         _copy(connection, table, rows)
     else:
@@ -16,7 +16,7 @@ def insert(connection: Connection, table: Table, rows: pa.Table) -> None:
 
 
 def _has_row_security(connection: Connection, table: Table) -> bool:
-    """PostgreSQL takes no COPY where a policy decides about each row."""
+    """Whether a policy decides about each row, because PostgreSQL then allows no COPY."""
     name = qualified_name(connection, table.name)
     return bool(connection.scalar(text("SELECT row_security_active(CAST(:name AS text))"), {"name": name}))
 

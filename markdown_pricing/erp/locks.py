@@ -1,20 +1,22 @@
-"""One writer of a country at a time, and an end to every wait."""
+"""Let one writer at a time work on a country, and set an end to every wait."""
 
 from sqlalchemy import Connection, text
 
 from markdown_pricing.erp.grants import schema_of
 
 LOCK_TIMEOUT_MS = 120_000
+"""How long a lock is waited for. The writer before should need seconds."""
 STATEMENT_TIMEOUT_MS = 300_000
-"""A country's rows take seconds."""
+"""How long a statement may take. All of a country's rows take seconds."""
 SILENCE_TIMEOUT_MS = 60_000
-"""After which the server ends the transaction of a writer that was frozen or cut off, and frees its country."""
+"""A writer that is silent for longer, because it was frozen or cut off, has its transaction ended by the server, which
+frees its country."""
 
 
 def lock(connection: Connection, what: str) -> None:
-    """Hold `what` (a country, or the tables) until the transaction ends; a second writer waits here.
+    """Hold the lock `what` (a country, or the tables) until the transaction ends. A second writer waits here.
 
-    SQLite has one lock for all; taking it first avoids the deadlock of two readers that both want to write.
+    SQLite has a single lock for everything. Taking it first avoids the deadlock of two readers that both want to write.
     """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")

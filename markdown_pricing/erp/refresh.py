@@ -1,4 +1,4 @@
-"""One country, one transaction, a receipt; late writers are refused."""
+"""Replace one country's rows in one transaction, with a receipt. An older week never overwrites a newer one."""
 
 import time
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from markdown_pricing.erp.values import arrow_schema
 from markdown_pricing.errors import FinalError
 
 PAUSES_S = (1.0, 4.0, 15.0)
-"""Between the attempts of a refresh that was interrupted: a deadlock is over at once, a failover takes seconds."""
+"""The pauses between attempts of an interrupted refresh. A deadlock is over at once, and a failover takes seconds."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What one refresh did; one row of markdown_refreshes."""
+    """What one refresh has done: a row of markdown_refreshes."""
 
     country: str
     week: date
@@ -74,15 +74,15 @@ def replace_country(
     now: Callable[[], datetime] = utc_now,
     pause: Callable[[float], None] = time.sleep,
 ) -> Receipt:
-    """Replace the country's rows of both tables in one transaction; a reader sees the old set or the new one.
+    """Replace the country's rows of both tables in one transaction, so that a reader sees the old set or the new one.
 
-    rows, path   frames with the columns of markdown_recommendations and markdown_price_path
-    launched_at  when the orchestrator created the run, with its time zone
-    now          is asked last, when all but the receipt is written
-    pause        waits so many seconds before a refresh that was interrupted is tried again
-    returns the receipt; a run that has refreshed this country and week before gets the one it got then
-    raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, ErpRefused, ErpDenied: nothing was changed;
-    ErpUnreachable: it may be tried again, under the same run_id, whatever became of the first attempt
+    rows, path  : frames with the columns of markdown_recommendations and markdown_price_path
+    launched_at : when the orchestrator created the run, with its time zone
+    now         : the clock, which is asked last, when all but the receipt is written
+    pause       : waits so many seconds before an interrupted refresh is tried again
+    returns the receipt; a run that has already refreshed this country and week gets the same receipt again
+    Raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, ErpRefused and ErpDenied, and then nothing was changed.
+    Raises ErpUnreachable, and then the same run_id may try again, whatever became of the first attempt.
     """
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")
@@ -118,19 +118,19 @@ def replace_country(
 
 
 def last_receipt(engine: Engine, country: str) -> Receipt | None:
-    """The receipt of the rows that the country has now; None when it was never refreshed."""
+    """The receipt of the rows that the country has now; None when the country was never refreshed."""
     with erp_errors(engine), engine.connect() as connection:
         return _receipt(connection, _receipts(country))
 
 
 def newest_week(engine: Engine, country: str) -> date | None:
-    """The week of the rows that the country has now; None when it was never refreshed."""
+    """The week of the rows that the country has now; None when the country was never refreshed."""
     receipt = last_receipt(engine, country)
     return receipt.week if receipt else None
 
 
 def content_hash(engine: Engine, country: str) -> str:
-    """The content_hash of what the country's rows say now, from both tables as they stood at one moment."""
+    """The content_hash of the country's rows as they are now, with both tables read at the same moment."""
     with erp_errors(engine), engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")
@@ -142,9 +142,10 @@ def content_hash(engine: Engine, country: str) -> str:
 
 
 def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float], None]) -> Receipt:
-    """Each attempt first looks for its receipt, under the lock that the one before held until it was over.
+    """Repeat an attempt that was interrupted, after the pauses.
 
-    So a commit whose answer was lost is neither repeated nor taken for a failure.
+    Each attempt first looks for its receipt, under the lock that the attempt before held until it was over. A commit
+    whose answer was lost is therefore neither repeated nor taken for a failure.
     """
     for seconds in PAUSES_S:
         try:
@@ -155,7 +156,7 @@ def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float],
 
 
 def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> int:
-    """How many articles the country had before."""
+    """Replace the rows and return how many articles the country had before."""
     previous = connection.scalar(select(func.count()).where(recommendations.c.country == country)) or 0
     for table, rows in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
         connection.execute(delete(table).where(table.c.country == country))

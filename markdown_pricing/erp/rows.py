@@ -1,4 +1,4 @@
-"""The rows of one country, as the ERP's columns hold them."""
+"""The rows of one country, checked and in the form in which the ERP's columns hold them."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from markdown_pricing.erp.values import KINDS, arrow_schema
 from markdown_pricing.errors import Fault, FinalError
 
 NOT_HASHED = ("run_id", "predicted_at")
-"""They tell who wrote the rows and when, not what the rows say."""
+"""These columns say who wrote the rows and when, not what the rows say."""
 
 
 class EmptySet(FinalError):
@@ -35,15 +35,16 @@ class BadRows(FinalError):
         listed = "\n  ".join(str(fault) for fault in faults)
         super().__init__(
             f"{country}, week {week}: these rows cannot go into the ERP, which keeps what it had:\n  {listed}\n"
-            f"Materialise markdown_predictions again; if that does not help, its code has a fault."
+            f"Materialize markdown_predictions again; if that does not help, its code has a fault."
         )
 
 
 @dataclass(frozen=True)
 class CountryRows:
-    """Both tables' rows of one country, of values that the database takes and gives back unchanged.
+    """One country's rows of both tables, with values that the database takes and gives back unchanged.
 
-    By article_id (by code point) and week: the order of the content hash, in which an index grows fastest, too.
+    They are ordered by article_id (by code point) and week. The content hash is over this order, and an index grows
+    fastest in it.
     """
 
     recommendations: pa.Table
@@ -51,22 +52,24 @@ class CountryRows:
 
     @classmethod
     def of(cls, recommendations: pa.Table, price_path: pa.Table) -> Self:
-        """Of rows in any order."""
-        by_key = [("article_id", "ascending"), ("week", "ascending")]  # of texts, Arrow compares the UTF-8 bytes
+        """The rows in their order, from rows in any order."""
+        by_key = [("article_id", "ascending"), ("week", "ascending")]  # Arrow compares the UTF-8 bytes of texts
         return cls(recommendations.sort_by(by_key), price_path.sort_by(by_key))
 
     @property
     def total_expected_revenue(self) -> Decimal:
+        """The sum of expected_revenue over the rows, to the cent."""
         total: Decimal = pc.sum(self.recommendations["expected_revenue"]).as_py()
         return total
 
     def content_hash(self) -> str:
-        """SHA-256, hex, of the rows without run_id and predicted_at; the same on every database.
+        """The SHA-256 of the rows without run_id and predicted_at, in hexadecimal. It is the same on every database.
 
-        For each table, first markdown_recommendations, its name as one line; then each row, by article_id (by code
-        point, as a database's own order differs) and week, as one line: a JSON list of the values in the contract's
-        column order without blanks, money as text with two decimals, weeks as ISO text, floats in the shortest form
-        that reads back the same, UTF-8, no escapes beyond JSON's own. Every line ends with a line feed.
+        It is over lines of UTF-8 text that end with a line feed. For each table, markdown_recommendations first, there
+        is a line with its name, and then a line for each row, ordered by article_id (by code point, because databases
+        order differently) and week. A row is a JSON list without blanks of its values in the contract's column order.
+        Money is text with two decimals, weeks are ISO text, floats have the shortest form that reads back the same, and
+        there are no escapes beyond JSON's own.
         """
         digest = hashlib.sha256()
         for table, rows in ((recommendations, self.recommendations), (price_path, self.price_path)):
@@ -78,12 +81,12 @@ class CountryRows:
 
 
 def country_rows(rows: pd.DataFrame, path: pd.DataFrame, *, week: date, country: str, run_id: str) -> CountryRows:
-    """The frames of one country as columns, stamped with the run that writes them.
+    """The frames of one country in the form of the tables, with the id of the run that writes them.
 
-    rows  the columns of markdown_recommendations (run_id is set here), in any order, further ones ignored
-    path  the columns of markdown_price_path, likewise
-    Missing values become NULL, money is rounded to the cent, half away from zero, as a NUMERIC column does.
-    raises EmptySet, BadRows with every fault
+    rows : the columns of markdown_recommendations in any order, in which run_id is set here; further ones are ignored
+    path : the columns of markdown_price_path, likewise
+    Missing values become NULL. Money is rounded to the cent, half away from zero, as a NUMERIC column does.
+    Raises EmptySet, and BadRows, which lists every fault.
     """
     if rows.empty:
         raise EmptySet(country, week)
@@ -97,7 +100,7 @@ def country_rows(rows: pd.DataFrame, path: pd.DataFrame, *, week: date, country:
 
 
 def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Iterable[Fault]:
-    """Rows of another country or week, keys that come twice, plans without article and articles without plan."""
+    """Faults of the set: another country or week, keys that come twice, plans or articles without the other."""
     articles, planned = (set(rows["article_id"].unique().to_pylist()) for rows in (priced, plans))
     countries = pa.chunked_array([*priced["country"].chunks, *plans["country"].chunks])
     found: Mapping[str, Sequence[object]] = {
@@ -112,14 +115,14 @@ def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Ite
 
 
 def _twice(rows: pa.Table, *key: str) -> list[str]:
-    """The keys of which there is more than one row."""
+    """The keys that more than one row has."""
     counted = rows.group_by(key).aggregate([([], "count_all")])
     twice = counted.filter(pc.greater(counted["count_all"], 1)).select(key).to_pylist()
     return sorted(" ".join(map(str, each.values())) for each in twice)
 
 
 def _taken(table: Table, frame: pd.DataFrame, faults: list[Fault]) -> pa.Table:
-    """The frame's columns as the table's; what no column could hold is added to `faults`."""
+    """The frame's columns in the form of the table's columns. Values that no column can hold are added to `faults`."""
     schema = arrow_schema(table)
     absent = [name for name in schema.names if name not in frame.columns]
     if absent:

@@ -1,4 +1,4 @@
-"""The space that replaced rows leave behind: given back to the tables, with nobody locked out."""
+"""Make the space of replaced rows usable again, without locking readers out."""
 
 from contextlib import suppress
 
@@ -11,10 +11,10 @@ VACUUM_TIMEOUT_MS = 300_000
 
 
 def reclaim(engine: Engine) -> None:
-    """Make the rows that a refresh has deleted writable anew, so that the tables stop growing; PostgreSQL only.
+    """Make the space of the rows that a refresh has deleted usable again, so that the tables stop growing.
 
-    Where the account may not vacuum, PostgreSQL says so to nobody but its log, and autovacuum does it later. It is
-    housekeeping after a refresh that is done: whatever goes wrong here is no fault of the run's.
+    It does nothing on SQLite. Where the account may not vacuum, PostgreSQL says so only in its log, and autovacuum does
+    the work later. This is housekeeping after a refresh that is done, so that the run does not fail when it fails.
     """
     if engine.dialect.name != "postgresql":
         return
@@ -22,7 +22,7 @@ def reclaim(engine: Engine) -> None:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.execute(text(f"SET statement_timeout = {VACUUM_TIMEOUT_MS}"))
         for table in (price_path, recommendations):
-            # SKIP_LOCKED: another country's refresh is at it already. TRUNCATE would lock readers out for a moment.
-            # Without ANALYZE, which takes five times as long: autovacuum does it when enough has changed.
+            # SKIP_LOCKED: another country's refresh vacuums already. TRUNCATE would lock readers out for a moment.
+            # ANALYZE is left out, which takes five times as long; autovacuum does it when enough has changed.
             options = "SKIP_LOCKED, TRUNCATE FALSE"
             connection.execute(text(f"VACUUM ({options}) {qualified_name(connection, table.name)}"))

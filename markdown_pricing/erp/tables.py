@@ -1,4 +1,4 @@
-"""The three tables of the ERP, and the database they live in."""
+"""The three tables of the ERP, and the connection to their database."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ CENT = Decimal("0.01")
 
 
 class Money(TypeDecorator[Decimal]):
-    """NUMERIC(14,2), local currency. SQLite keeps a float, which holds 14 digits to the cent."""
+    """NUMERIC(14,2) in local currency. SQLite keeps a float, which holds 14 digits to the cent."""
 
     impl = Numeric(14, 2)
     cache_ok = True
@@ -53,7 +53,7 @@ class Money(TypeDecorator[Decimal]):
 
 
 class Moment(TypeDecorator[datetime]):
-    """TIMESTAMPTZ; on SQLite ISO text in UTC, always with microseconds, so that text order is time order."""
+    """TIMESTAMPTZ. On SQLite it is ISO text in UTC, always with microseconds, so that text order is time order."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -97,7 +97,7 @@ recommendations = _table("markdown_recommendations", declared.RECOMMENDATIONS)
 price_path = _table("markdown_price_path", declared.PRICE_PATH)
 refreshes = _table("markdown_refreshes", declared.REFRESHES)
 
-# A silent network is noticed within a minute or so; waiting for others has an end too.
+# With these a silent network is noticed within a minute or so, and waiting for other writers has an end, too.
 _CONNECT: dict[str, Mapping[str, Any]] = {
     "sqlite": {"timeout": 60.0},
     "postgresql": {
@@ -119,13 +119,12 @@ class MissingColumns(FinalError):
 
 
 def engine_for(url: str, user: str | None, password: str | None, schema: str | None = None) -> Engine:
-    """The ERP's database behind one face; connects to nothing yet.
+    """The engine of the ERP's database, which connects to nothing yet.
 
-    url     SQLAlchemy URL without password; `postgresql://` is read as `postgresql+psycopg://`
-    schema  where the tables live, PostgreSQL only; None is the default search path
-    raises BadErpUrl, MissingDriver
-
+    url    : SQLAlchemy URL without password; `postgresql://` is read as `postgresql+psycopg://`
+    schema : the schema of the tables, on PostgreSQL only; None stands for the default search path
     Each use opens a connection of its own, so that an engine survives a fork and a restart of the server.
+    Raises BadErpUrl and MissingDriver.
     """
     try:
         parsed = make_url(url)
@@ -145,8 +144,8 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
     elif schema is not None:
         raise BadErpUrl(f"is SQLite, which has no schema {schema}: give it a file of its own")
     settings = {name: value for name, value in _CONNECT[backend].items() if name not in parsed.query}
-    # Under REPEATABLE READ, which a database may have as its default, the fence would read what was there
-    # before the lock was had. SQLite knows no such level.
+    # Under REPEATABLE READ, which a database may have as its default, the check for newer weeks would read what was
+    # there before the lock was taken. SQLite knows no such level.
     options = {} if backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
     try:
         engine = create_engine(parsed, poolclass=NullPool, connect_args=settings, hide_parameters=True, **options)
@@ -158,14 +157,14 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
 
 
 def ensure_tables(engine: Engine) -> None:
-    """Create what is not there, once, however many processes ask at the same time.
+    """Create the tables that are missing, once, however many processes ask at the same time.
 
-    Tables that are there stay as they are; columns beyond the contract's are nobody's business here.
-    raises MissingColumns with the ALTER TABLE statements, ErpUnreachable, ErpDenied
+    Existing tables stay as they are, and columns beyond the contract's are left alone.
+    Raises MissingColumns, which has the ALTER TABLE statements, ErpUnreachable and ErpDenied.
     """
     with erp_errors(engine), engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            # The file remembers it: readers read while a writer writes.
+            # In this mode, which the file keeps, readers can read while a writer writes.
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         if _all_there(connection):
             return
@@ -179,13 +178,13 @@ def ensure_tables(engine: Engine) -> None:
 
 
 def qualified_name(connection: Connection, name: str) -> str:
-    """A table as statements name it, quoted, with its schema when it has one."""
+    """The name of a table as statements need it: quoted, and with its schema when it has one."""
     quote, schema = connection.dialect.identifier_preparer.quote, schema_of(connection)
     return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
 
 
 def columns_of(connection: Connection) -> dict[str, set[str]]:
-    """The columns of those of our tables that are there."""
+    """The columns that each of our tables has in the database; tables that are missing are left out."""
     there, schema = inspect(connection), schema_of(connection)
     return {
         name: {column["name"] for column in there.get_columns(name, schema)}
@@ -195,7 +194,7 @@ def columns_of(connection: Connection) -> dict[str, set[str]]:
 
 
 def missing_columns(connection: Connection) -> MissingColumns | None:
-    """What the tables that are there lack, with the statements that add it."""
+    """The columns that existing tables lack, with the statements that add them; None when they lack nothing."""
     lacking = {}
     for name, present in columns_of(connection).items():
         if columns := [column for column in METADATA.tables[name].columns if column.name not in present]:
@@ -212,7 +211,7 @@ def _all_there(connection: Connection) -> bool:
 
 
 def _add_column(connection: Connection, column: Column[Any]) -> str:
-    # Without NOT NULL, which a table that holds rows could not take; rows are checked before they are written.
+    # The column gets no NOT NULL, which a table with rows could not take. Rows are checked before they are written.
     table, quote = qualified_name(connection, column.table.name), connection.dialect.identifier_preparer.quote
     return f"ALTER TABLE {table} ADD COLUMN {quote(column.name)} {column.type.compile(connection.dialect)};"
 

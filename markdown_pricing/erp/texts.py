@@ -1,4 +1,4 @@
-"""Rows as lines of text, column by column: JSON for the content hash, and what COPY reads."""
+"""Write rows as lines of text, column by column: as JSON for the content hash, and in the form that COPY reads."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 ROWS_AT_ONCE = 20_000
-"""While the database takes these, the next ones are made."""
+"""So many rows go to the database at a time. While it takes them, the next ones are made."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """How one row is written as one line."""
+    """How a row is written as a line."""
 
     begin: str
     between: str
     end: str
     null: str
     quote: str
-    """Around amounts and days."""
+    """It is put around amounts and days."""
     text: Callable[[str], str]
 
 
@@ -32,12 +32,12 @@ COPY = Form("", "\t", "\n", r"\N", "", lambda text: text.translate(_ESCAPES))
 
 
 def lines(rows: pa.Table, form: Form) -> Iterator[memoryview]:
-    """Blocks of whole lines in UTF-8, one line a row, the values in the order of the columns."""
+    """Blocks of whole lines in UTF-8, a line for each row, with the values in the order of the columns."""
     for batch in rows.to_batches(max_chunksize=ROWS_AT_ONCE):
         texts = [_texts(column, form) for column in batch.columns]
         inner = pc.binary_join_element_wise(*texts, form.between, null_handling="replace", null_replacement=form.null)
         whole = pc.binary_join_element_wise(form.begin, inner, form.end, "")
-        yield memoryview(whole.buffers()[2])  # the texts of an array lie one behind the other
+        yield memoryview(whole.buffers()[2])  # in memory the texts of an array follow each other without gaps
 
 
 def _texts(column: pa.Array, form: Form) -> pa.StringArray:
@@ -53,9 +53,9 @@ def _texts(column: pa.Array, form: Form) -> pa.StringArray:
 
 
 def _shortest(column: pa.DoubleArray) -> pa.StringArray:
-    """The shortest text that reads back the same, as Python's repr.
+    """The shortest text that reads back the same number, as Python's repr gives it.
 
-    Arrow has the same digits, but leaves ".0" out, and writes exponents otherwise and for other numbers.
+    Arrow has the same digits, but leaves ".0" out, and writes exponents differently and for other numbers.
     """
     numbers = column.to_numpy(zero_copy_only=False)
     texts = column.cast(pa.string())

@@ -1,4 +1,4 @@
-"""What each type of column takes, and its values as Arrow holds them."""
+"""The values that each type of column takes, in the form in which Arrow holds them."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,6 +22,8 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Kind:
+    """The values that one type of column takes: `name` says in messages what a good one is."""
+
     name: str
     arrow: pa.DataType
     of_one: Callable[[Any], Any]
@@ -45,13 +47,13 @@ class Kind:
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """The table's columns, in its order."""
+    """The names and Arrow types of the table's columns, in its order."""
     return pa.schema([(column.name, KINDS[type(column.type)].arrow) for column in table.columns])
 
 
 def _different(series: "pd.Series[Any]") -> tuple[npt.NDArray[np.int64], list[Any]]:
-    """For each row the place of its value among those that differ, in order of appearance, -1 where it is missing."""
-    if series.dtype == object:  # 7, 7.0 and True would be taken for one
+    """For each row the index of its value in the list of different values, -1 where it is missing; and that list."""
+    if series.dtype == object:  # otherwise 7, 7.0 and True would be taken for the same
         missing = series.isna().to_numpy()
         codes = np.where(missing, -1, np.cumsum(~missing) - 1)
         return codes, series[~missing].tolist()
@@ -66,7 +68,7 @@ def _text(value: Any) -> str:
 
 
 def _amount(value: Any) -> Decimal:
-    # `+ 0` turns -0.00, which NUMERIC does not know, into 0.00.
+    # `+ 0` turns -0.00 into 0.00, because NUMERIC has no -0.00.
     amount = Decimal(str(value)).quantize(CENT, ROUND_HALF_UP) + 0
     if abs(amount) >= 10**12:
         raise ValueError
@@ -74,10 +76,10 @@ def _amount(value: Any) -> Decimal:
 
 
 def _amounts(floats: Floats) -> tuple[pa.Array, Bools]:
-    """Their shortest texts as decimals, rounded as one amount is."""
+    """The shortest texts of the floats as decimals, rounded as a single amount is."""
     size = np.abs(floats)
     bad = size >= 999_999_999_999.995
-    # Below a tenth of a cent there may be more decimals than the exact type has.
+    # Below a tenth of a cent a number may have more decimals than the exact type holds.
     encoded = pa.array(np.where(size < 0.001, 0.0, floats), mask=bad | np.isnan(floats)).dictionary_encode()
     exact = encoded.dictionary.cast(pa.string()).cast(pa.decimal128(38, 20))
     return pc.round(exact, 2, "half_towards_infinity").cast(_AMOUNT).take(encoded.indices), bad

@@ -46,10 +46,12 @@ class Verdict:
 
     @property
     def lead_pct(self) -> float:
+        """The challenger's mean lead over all markets, in percent."""
         return float(self.leads.mean())
 
     @property
     def won(self) -> bool:
+        """Whether the lead is at least the margin."""
         return self.lead_pct >= self.margin_pct
 
     def __str__(self) -> str:

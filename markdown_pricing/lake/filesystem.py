@@ -63,6 +63,7 @@ class Lake:
 
     @property
     def filesystem(self) -> AbstractFileSystem:
+        """The file system of the lake, opened once in each process."""
         # HDFS connections do not survive a fork, so the process is part of the key.
         return _open_filesystem(self.url, os.getpid())
 

@@ -16,7 +16,7 @@ class ResultMissing(FinalError):
     def __init__(self, where: str, made_by: str | None) -> None:
         self.where, self.made_by = where, made_by
         super().__init__(
-            f"{where} is not there. Materialise {made_by or 'the asset that makes it'} of that week and country first."
+            f"{where} is not there. Materialize {made_by or 'the asset that makes it'} of that week and country first."
         )
 
 
@@ -41,7 +41,7 @@ def publish_bytes(lake: Lake, path: str, data: bytes | memoryview) -> None:
 
 
 def read_table(lake: Lake, path: str, row_groups: slice = slice(None)) -> pa.Table:
-    """The table in the file at `path`. Raises CorruptFile, and ResultMissing, which names the asset to materialise."""
+    """The table in the file at `path`. Raises CorruptFile, and ResultMissing, which names the asset to materialize."""
     return read_tables(lake, path, row_groups)[0]
 
 
@@ -59,7 +59,7 @@ def read_tables(lake: Lake, path: str, *row_groups: slice) -> list[pa.Table]:
 
 
 def read_bytes(lake: Lake, path: str) -> bytes:
-    """The bytes of the file at `path`. Raises ResultMissing, which names the asset to materialise."""
+    """The bytes of the file at `path`. Raises ResultMissing, which names the asset to materialize."""
     try:
         with lake.reading(path) as file:
             return file.read()

@@ -83,6 +83,7 @@ class Snapshot:
 
     @property
     def bytes_by_country(self) -> dict[str, int]:
+        """The size of each country's part files in bytes."""
         return {country: sum(file.bytes for file in files) for country, files in self.files.items()}
 
 

@@ -1,4 +1,4 @@
-"""May these rows replace the country's? Checks over the rows, before the ERP sees them."""
+"""Check whether new rows may replace those of their country, before the ERP sees them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def check_every_article_has_a_row(rows: pd.DataFrame, articles: pd.DataFrame) ->
 def check_number_of_rows(rows: int, previous_rows: int | None) -> list[Fault]:
     """Blocks when more than half of the country's last other week is missing, warns from a tenth on.
 
-    previous_rows : rows of the last other week; None when there is none
+    previous_rows : how many rows the last other week had; None when there is none
     """
     if not previous_rows or 10 * rows >= 9 * previous_rows:
         return []
@@ -65,7 +65,7 @@ def check_number_of_rows(rows: int, previous_rows: int | None) -> list[Fault]:
 def check_new_prices(rows: pd.DataFrame, articles: pd.DataFrame, country: Country, book: RuleBook) -> list[Fault]:
     """Blocks new prices that are off the ladder, above the current price or below salvage_price.
 
-    Current price, list price, category and salvage_price are the snapshot's (`articles`), not the rows' own.
+    Current price, list price, category and salvage_price are those of the snapshot (`articles`), not those of the rows.
     """
     known = articles[["article_id", "category", "price", "list_price", "salvage_price"]]
     both = rows[["article_id", "recommended_price"]].merge(known, on="article_id", validate="one_to_one")

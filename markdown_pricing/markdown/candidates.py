@@ -1,4 +1,4 @@
-"""The prices an article may take from this week to end_week: today's, and the lower rungs that salvage allows."""
+"""The prices that an article may have from this week to end_week: today's, and lower rungs not below salvage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,14 +25,15 @@ class GroupColumnMissing(FinalError):
 
 @dataclass(frozen=True)
 class Ladders:
-    """The prices each article may take from now on, with the rules they come from.
+    """The prices that each article may have from now on, with the rules from which they come.
 
-    rules : the distinct rules; rule_of : (articles,), which of them
-    cents : (articles, rungs), whole cents: the current price, then lower rungs; the last repeated to fill the row
-    rungs : (articles,), how many of them are different prices, at least 1
-    off_ladder : (articles,), the current price is neither the list price nor a rung
-    whole_ladder_below_salvage : (articles,), no rung may ever be used
-    group : (articles,), articles of the same number >= 0 share one price; -1: it is priced alone
+    rules       : the different rules ; rule_of : (articles,), which of them an article is under
+    cents       : (articles, rungs), whole cents: the current price, then lower rungs; the last one fills up the row
+    rungs       : (articles,), how many of these are different prices, at least 1
+    off_ladder  : (articles,), whether the current price is neither the list price nor a rung
+    whole_ladder_below_salvage : (articles,), whether salvage forbids every rung
+    habit_cents : (articles, steps of the old habit), whole cents
+    group       : (articles,), articles with the same number >= 0 must have one price; -1 is priced alone
     """
 
     season: Season
@@ -47,16 +48,16 @@ class Ladders:
 
     @property
     def prices(self) -> FloatArray:
-        """(articles, rungs) in currency units: what the demand model is asked for."""
+        """The prices in currency units, (articles, rungs), for which the demand model is asked."""
         return to_price(self.cents)
 
     @property
     def weeks(self) -> int:
-        """Weeks the demand model is asked for: to the latest end_week, at least 1."""
+        """The number of weeks for which the demand model is asked: to the latest end_week, and at least 1."""
         return max(int(self.season.weeks_left.max(initial=1)), 1)
 
     def per_article(self, values: Sequence[float]) -> FloatArray:
-        """A value per entry of `rules`, spread over the articles."""
+        """The value of each article's rules, (articles,), from one value for each entry of `rules`."""
         spread: FloatArray = np.asarray(values, dtype=np.float64)[self.rule_of]
         return spread
 
@@ -64,9 +65,10 @@ class Ladders:
 def candidate_prices(
     articles: pd.DataFrame, history: pd.DataFrame, country: Country, book: RuleBook, week: date
 ) -> Ladders:
-    """The prices to ask the demand model for: today's, then each lower rung that is not below salvage_price.
+    """The prices for which the demand model is asked: today's, then each lower rung that is not below salvage_price.
 
     articles, history : checked training frames of this week and of the weeks before, sorted by article and week
+    Raises GroupColumnMissing.
     """
     season = read_season(articles, history, week)
     categories = articles["category"].fillna("").astype(str)
@@ -104,7 +106,7 @@ def candidate_prices(
 def _groups(
     articles: pd.DataFrame, rules: Sequence[Rules], rule_of: IntArray, categories: pd.Series, country: Country
 ) -> IntArray:
-    """(articles,): numbers of the price groups, from 0; -1 without one. Raises GroupColumnMissing."""
+    """The number of each article's price group, (articles,), from 0; -1 without one. Raises GroupColumnMissing."""
     names = pd.Series([None] * len(articles), index=articles.index, dtype=object)
     for index, own in enumerate(rules):
         if own.same_price_by:
@@ -117,7 +119,11 @@ def _groups(
 
 
 def _filled(current: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:
-    """Current price and lower rungs (-1: none) as falling rows without gaps or repeats, filled with the last price."""
+    """The current prices and lower rungs as falling rows without gaps or repeats, filled up with their last price.
+
+    current : (articles,) ; lower : (articles, rungs), where -1 stands for no rung
+    returns the rows, each with the current price first, and how many different prices each has, (articles,)
+    """
     falling = -np.sort(-lower, axis=1)
     falling[:, 1:][falling[:, 1:] == falling[:, :-1]] = -1
     falling = -np.sort(-falling, axis=1)

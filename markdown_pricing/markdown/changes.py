@@ -1,4 +1,4 @@
-"""What changed since last week's row and why, in a sentence; and how steady the plans are from week to week."""
+"""Say in a sentence what has changed since last week's row and why, and measure how steady the plans are."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,14 @@ import pandas as pd
 from markdown_pricing.weeks import weeks_between
 
 RULES_VERSION = "rules_version"
-"""Column that may stand beside the rows of an earlier week: the version of the rules they were priced under."""
+"""A column that rows of an earlier week may have: the version of the rules under which they were priced."""
 SAME_PRICE = 0.005
+"""Prices that differ by less than half a cent are the same price."""
 DELIVERED_SHARE = 0.02
-"""A smaller rise, as a share of the stock, is a matter of counting."""
+"""A smaller rise of the stock, as a share of it, is taken for an error of counting and not for a delivery."""
 RESPONSE_MOVED = 0.2
-"""A smaller change of the elasticity says nothing to a buyer; nor does one within its standard error."""
+"""A smaller change of the elasticity is not mentioned, because it says nothing to a buyer; nor is one within its
+standard error."""
 
 Texts = npt.NDArray[np.object_]
 
@@ -25,10 +27,11 @@ Texts = npt.NDArray[np.object_]
 def change_reasons(
     rows: pd.DataFrame, last_rows: pd.DataFrame | None, history: pd.DataFrame, currency: str, rules_version: str
 ) -> Texts:
-    """(articles,): a sentence per row of this week; None for an article without a row in the week before.
+    """A sentence for each row of this week, (articles,); None for an article that had no row in the earlier week.
 
-    rows, last_rows : markdown_recommendations of this week and of the nearest earlier one (RULES_VERSION beside it if
-        known), one country each; history : article_id, week, units, the sales before this week
+    rows      : the country's markdown_recommendations of this week
+    last_rows : those of the nearest earlier week, with RULES_VERSION where it is known; None when there is none
+    history   : article_id, week, units, the sales before this week
     """
     told = np.full(len(rows), None, dtype=object)
     if last_rows is None or last_rows.empty:
@@ -44,10 +47,11 @@ def change_reasons(
 
 @dataclass(frozen=True)
 class Stability:
-    """How this week's recommendations keep to last week's plans.
+    """How well this week's recommendations keep to last week's plans.
 
-    articles : those whose price was taken and that still sell ; changed : whose price this week is not the planned one
-    unexplained : of those changed, the ones whose sales lay within what was expected (q10 to q90)
+    articles    : how many articles still sell and had their recommended price taken
+    changed     : how many of these now get another price than was planned
+    unexplained : how many of the changed ones had sold what was expected, between q10 and q90
     """
 
     articles: int
@@ -56,11 +60,15 @@ class Stability:
 
     @property
     def unexplained_pct(self) -> float:
+        """The unexplained changes in percent of the articles."""
         return 100 * self.unexplained / self.articles
 
 
 def stability(rows: pd.DataFrame, last_rows: pd.DataFrame | None, history: pd.DataFrame) -> Stability | None:
-    """None unless `last_rows` are of the week right before and some of their prices were taken; as change_reasons."""
+    """How steady the plans are; None unless `last_rows` are of the week right before and one of their prices was taken.
+
+    The arguments are those of `change_reasons`.
+    """
     if last_rows is None or last_rows.empty:
         return None
     before, sold = _before(last_rows), _sold(history, last_rows)
@@ -81,7 +89,7 @@ def _before(last_rows: pd.DataFrame) -> dict[str, Mapping[str, Any]]:
 
 
 def _sold(history: pd.DataFrame, last_rows: pd.DataFrame) -> dict[str, float]:
-    """Article -> units sold in the week of `last_rows`, of articles that have a row of it."""
+    """The units sold in the week of `last_rows` by article, for articles that have a row of that week."""
     week = pd.Timestamp(last_rows["week"].iloc[0])
     then = history[history["week"] == week]
     return dict(zip(then["article_id"], then["units"].astype(float), strict=True))
@@ -93,7 +101,7 @@ def _same(one: float, other: float) -> bool:
 
 @dataclass(frozen=True)
 class _Step:
-    """One article from the earlier week's row to this week's."""
+    """One article's step from the row of the earlier week to the row of this week."""
 
     row: Mapping[str, Any]
     last: Mapping[str, Any]
@@ -103,35 +111,39 @@ class _Step:
 
     @property
     def weeks(self) -> int:
+        """How many weeks lie between the two rows."""
         return weeks_between(self.last["week"], self.row["week"])
 
     @property
     def taken(self) -> bool:
-        """Today's price is the one recommended then."""
+        """Whether today's price is the one that was recommended then."""
         return _same(self.row["current_price"], self.last["recommended_price"])
 
     @property
     def sells(self) -> bool:
+        """Whether the article has stock now, had some then, and is not past its end."""
         return bool(self.row["stock"] > 0 and self.last["stock"] > 0 and self.row["end_week"] >= self.row["week"])
 
     @property
     def sold(self) -> float:
-        """In the week between; from the stock where no sales are on record."""
+        """The units sold in the week between, worked out from the stock where no sales are on record."""
         units = float(self.last["stock"] - self.row["stock"]) if self.units is None else self.units
         return 0.0 if np.isnan(units) else units
 
     @property
     def sold_more(self) -> bool:
+        """Whether more units were sold in the week between than its 90 % quantile."""
         return self.weeks == 1 and self.sold > self.last["expected_units_q90"]
 
     @property
     def sold_fewer(self) -> bool:
-        """Only where the price was no higher than the one that those sales were expected at."""
+        """Whether fewer units were sold than expected, at a price no higher than the one they were expected at."""
         dearer = self.row["current_price"] - self.last["recommended_price"] > SAME_PRICE
         return self.weeks == 1 and self.sold < self.last["expected_units_q10"] and not dearer
 
     @property
     def surprised(self) -> bool:
+        """Whether more or fewer units were sold than was expected."""
         return self.sold_more or self.sold_fewer
 
     @property
@@ -141,6 +153,7 @@ class _Step:
         return float(self.last["next_markdown_price"] if due else self.last["recommended_price"])
 
     def sentence(self) -> str:
+        """The sentence for change_reason: what happened since, and how the plan has moved."""
         since, facts, plan = self.last["week"], list(self._facts()), self._plan()
         if not facts and plan is None:
             return f"Nothing changed since the week of {since}; the plan is as it was."
@@ -154,13 +167,13 @@ class _Step:
         if plan is None or plan == AS_PLANNED:
             then = plan or "the plan is as it was"
         elif self.taken and len(facts) == 1 and self.last["action"] == "markdown":
-            then = f"by the newer forecast {plan}"  # that a markdown was taken is no cause
+            then = f"by the newer forecast {plan}"  # that a markdown was taken explains no change of the plan
         else:
             then = f"so {plan}"
         return f"Since the week of {since}: {'; '.join(facts)}; {then}."
 
     def _facts(self) -> Iterator[str]:
-        """What happened, what came in, and what the prices rest on now."""
+        """What was sold and delivered, and what has changed of the article and of what its price is made from."""
         row, last = self.row, self.last
         yield from self._price()
         if self.surprised:
@@ -209,7 +222,7 @@ class _Step:
             yield f"customers look {how} sensitive to price than thought ({now:.1f} % per percent, not {then:.1f})"
 
     def _plan(self) -> str | None:
-        """How the next markdown moved; None when it did not, or nothing is planned then and now."""
+        """How the next markdown has moved; None when it has not, or when none is planned, neither then nor now."""
         then, now = self._next_then(), self._next_now()
         if then is None or now is None:
             if now is not None:
@@ -236,7 +249,7 @@ class _Step:
         return f"the next markdown comes {count}, {at}{to}"
 
     def _next_then(self) -> tuple[date, float] | None:
-        """The first markdown still ahead by the earlier plan; one that was not taken is due now."""
+        """Week and price of the earlier plan's next markdown. One that was not taken is due now."""
         last, this_week = self.last, self.row["week"]
         if self.row["current_price"] - last["recommended_price"] > SAME_PRICE:
             return this_week, float(last["recommended_price"])
@@ -244,7 +257,7 @@ class _Step:
             return None
         price = float(last["next_markdown_price"])
         if self.row["current_price"] - price < SAME_PRICE:
-            return None  # it is as low already
+            return None  # the price is that low already
         return max(last["next_markdown_week"], this_week), price
 
     def _next_now(self) -> tuple[date, float] | None:

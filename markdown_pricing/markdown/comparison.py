@@ -1,4 +1,4 @@
-"""What other rules would bring: the same articles priced under two sets of rules, side by side."""
+"""Show what other rules would bring, by pricing the same articles under two sets of rules."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ import pandas as pd
 class Totals:
     """Sums over articles.
 
-    revenue   : expected to the end of each season, salvage of the left-over included, local currency
-    leftover  : units expected to be left after it
-    markdowns : articles marked down this week
+    revenue   : expected to the end of each article's season, salvage of the left-over included, in local currency
+    leftover  : units that are expected to be left then
+    markdowns : articles that are marked down this week
     """
 
     revenue: float
@@ -22,10 +22,10 @@ class Totals:
 
 @dataclass(frozen=True)
 class Compared:
-    """A group of articles under the standing rules and under the other ones.
+    """A group of articles under the standing rules and under the other rules.
 
-    country  : None for all countries of the currency; category : None for all categories of the country
-    repriced : articles that get another price this week
+    country  : None for all countries with this currency ; category : None for all categories of the country
+    articles : how many there are ; repriced : how many of them get another price this week
     """
 
     country: str | None
@@ -37,21 +37,21 @@ class Compared:
     other: Totals
 
     def difference(self, measure: str) -> float:
-        """Other less standing, of "revenue", "leftover" or "markdowns"."""
+        """The other rules' value less the standing rules' value of "revenue", "leftover" or "markdowns"."""
         return float(getattr(self.other, measure) - getattr(self.standing, measure))
 
     def difference_pct(self, measure: str) -> float | None:
-        """The same in percent of standing; None where that is 0."""
+        """The difference in percent of the standing rules' value; None when that is 0."""
         standing = getattr(self.standing, measure)
         return 100 * self.difference(measure) / standing if standing else None
 
 
 def compare(standing: pd.DataFrame, other: pd.DataFrame) -> list[Compared]:
-    """Each country, its categories after it, and at the end each currency that several countries have.
+    """Compare two sets of rows: each country, followed by its categories, and then each currency of several countries.
 
-    standing, other : rows of the same articles in the same order: country, article_id, category, currency,
-        recommended_price, action, expected_revenue, expected_leftover. Countries in the order given, categories by
-        name; raises ValueError when the articles differ.
+    standing, other : rows of the same articles in the same order, with country, article_id, category, currency,
+        recommended_price, action, expected_revenue and expected_leftover
+    Countries come in the order of the rows, and categories by name. Raises ValueError when the articles differ.
     """
     keys = ["country", "article_id"]
     if standing[keys].to_numpy().tolist() != other[keys].to_numpy().tolist():
@@ -60,7 +60,7 @@ def compare(standing: pd.DataFrame, other: pd.DataFrame) -> list[Compared]:
 
 
 def _groups(standing: pd.DataFrame, other: pd.DataFrame) -> Iterator[Compared]:
-    # A category can be missing or empty: such articles still count in their country.
+    # A category can be missing or empty. Such articles still count in their country.
     categories = standing["category"].astype(object).where(standing["category"].notna(), "").replace("", "(none)")
     for country in standing["country"].unique():
         here = standing["country"] == country

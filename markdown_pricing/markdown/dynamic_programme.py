@@ -1,16 +1,16 @@
 """The best markdown policy of many articles at once: a dynamic programme over weeks, stock, rung and rules.
 
-State at the start of week t: stock s (on a grid), rung in force r, markdowns left m, weeks c until the next one is
-allowed. With Q(r, s, m, c) the value of selling week t on rung r and going on from there,
+The state at the start of week t is the stock s (on a grid), the rung r in force, the markdowns left m, and the weeks c
+until the next markdown is allowed. Let Q(r, s, m, c) be the value of selling week t on rung r and going on from there:
 
     Q_t(r, s, m, c) = E[ price_r · min(s, D) + V_t+1(r, s - min(s, D), m, c) ]
     V_t(r, s, m, c) = max( Q_t(r, s, m, max(c - 1, 0)),  max over r' > r of Q_t(r', s, m - 1, between - 1) - cost )
 
-where the second term stands only when c = 0, m > 0 and week t may be touched; V after the last week is the salvage
-value of the stock (Gallego & van Ryzin 1994, with the rules as state). Stock between grid points is interpolated
-linearly. The grid is even, so demand moves stock along its diagonals: one short kernel per article and rung holds the
-whole transition, and all (m, c) share it in one matrix product. Where demand falls with the stock the grid is even in
-the demand that the stock takes to sell (`shelf.py`), which leaves the diagonals as they are.
+The second term counts only when c = 0, m > 0 and week t may be touched. After the last week V is the salvage value of
+the stock (Gallego & van Ryzin 1994, with the rules as state). Between grid points V is interpolated linearly. The grid
+is even, so that demand moves the stock along its diagonals: one short kernel for each article and rung holds the whole
+transition, and all (m, c) share it in one matrix product. Where demand falls with the stock, the grid is even in the
+demand that it takes to sell the stock (`shelf.py`), which leaves the diagonals as they are.
 """
 
 from collections.abc import Iterator
@@ -27,32 +27,34 @@ from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
 
 STOCK_POINTS, DEMAND_POINTS = 21, 5
+"""The points of the grid of stock, and those that stand for a week's demand."""
 FEWER_STOCK_POINTS, FEWER_DEMAND_POINTS = 11, 3
-"""Where the level is unsure its scenarios spread the demand by themselves."""
+"""The same where levels are unsure, because the levels that are tried spread the demand by themselves."""
 LEVEL_POINTS = np.array([-1.2247, 0.0, 1.2247])
-"""Equally likely standard normal values of mean 0 and variance 1."""
+"""Three equally likely values that have the mean 0 and the variance 1 of the standard normal distribution."""
 BATCH_NUMBERS = 2_000_000
-"""Numbers that the largest arrays of one batch may hold."""
+"""The largest arrays of one batch of articles hold at most so many numbers."""
 LEAST_GAIN = 0.01
-"""A markdown must earn a cent more than waiting: ties go to the later markdown."""
+"""A markdown must earn a cent of local currency more than waiting, so that of equals the later one is taken."""
 FORBIDDEN = np.float32(-1e30)
+"""The value of a move that is not allowed."""
 ROUNDING = 1e-6
-"""Share of the stock's value that single precision may get wrong."""
+"""Single precision may get values wrong by this share of the stock's value."""
 
 SmallFloats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Articles that have to wait as long between markdowns.
+    """Articles to plan at once, all with the same number of weeks from one markdown to the next.
 
-    price      : (articles, rungs), falling; the first is in force
-    limits     : what holds the price; every article has to wait as long between markdowns
+    price      : (articles, rungs), falling along the rungs; the first one is in force
+    limits     : what the rules allow
     units      : (articles, rungs, weeks), mean demand
+    dispersion : (articles,) ; stock : (articles,), in units ; salvage : (articles,), the worth of a unit at the end
+    penalty    : (articles,), what each unit costs that is left over beyond `tolerated` (articles,), in units
     shelf      : how demand falls with the stock; None when it does not
-    level_sd   : (articles, weeks), of the log of mean demand, what nobody knows yet; None when units are certain
-    penalty    : (articles,), what each unit left over beyond `tolerated` costs
-    others     : (articles,)
+    level_sd   : (articles, weeks), standard deviation of the log of mean demand; None when the units are certain
     """
 
     price: FloatArray
@@ -68,34 +70,35 @@ class Problem:
 
     @property
     def points(self) -> int:
-        """Points of the grid of stock."""
+        """How many points the grid of stock has."""
         return STOCK_POINTS if self.level_sd is None else FEWER_STOCK_POINTS
 
     @property
     def demand_points(self) -> int:
+        """How many points stand for a week's demand."""
         return DEMAND_POINTS if self.level_sd is None else FEWER_DEMAND_POINTS
 
     @property
     def weeks_between(self) -> int:
-        """Weeks from one markdown to the next."""
+        """How many weeks lie from one markdown to the next; it is the same for all articles."""
         return int(self.limits.between.max(initial=1))
 
     @property
     def rungs(self) -> IntArray:
-        """(articles,): down to the lowest one that can be moved to."""
+        """How many rungs there are down to the lowest one that can be moved to, (articles,)."""
         rungs = np.arange(self.price.shape[1])
         lowest: IntArray = (rungs * self.limits.moves.any(axis=1)).max(axis=1)
         return lowest + 1
 
     @property
     def markdowns(self) -> IntArray:
-        """(articles,): more than these are not allowed, or find no rung or no week."""
+        """How many markdowns can be taken, (articles,): more are not allowed, or find no rung or no week."""
         weeks = -(-self.limits.weeks_left // self.weeks_between)
         markdowns: IntArray = np.minimum(np.minimum(self.limits.left, self.rungs - 1), weeks)
         return markdowns
 
     def part(self, rows: IntArray) -> "Problem":
-        """Those articles, without the rungs that none of them can move to."""
+        """The same of these articles alone, without the rungs that none of them can move to."""
         part = rows_of(self, rows)
         rungs = int(part.rungs.max(initial=1))
         moves = part.limits.moves[:, :rungs, :rungs]
@@ -108,10 +111,10 @@ class Problem:
 
 
 def best_rungs(problem: Problem) -> IntArray:
-    """(articles, weeks): the rung in force each week when the best policy is followed along the mean stock.
+    """The rung in force in each week when the best policy is followed along the mean stock, (articles, weeks).
 
-    The path is open: it is what is planned today; next Monday it is planned again from the stock there is then.
-    After an article's last week its rung stays as it is.
+    This is what is planned today. Next Monday is planned anew from the stock that there is then. After an article's
+    last week its rung stays as it is.
     """
     articles, _, weeks = problem.units.shape
     path = np.zeros((articles, weeks), dtype=np.int64)
@@ -122,7 +125,10 @@ def best_rungs(problem: Problem) -> IntArray:
 
 
 def _batches(problem: Problem) -> Iterator[IntArray]:
-    """The articles that have a choice: like with like, as a batch takes as long as its longest; weeks_left falling."""
+    """Batches of the articles that have a choice, with weeks_left falling.
+
+    Articles of like size stand together, because a batch takes as long as its largest article.
+    """
     rungs, markdowns, weeks_left = problem.rungs, problem.markdowns, problem.limits.weeks_left
     order = np.lexsort((-weeks_left, -rungs, -markdowns))
     order = order[markdowns[order] > 0]
@@ -135,10 +141,10 @@ def _batches(problem: Problem) -> Iterator[IntArray]:
 
 
 def _expected_values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
-    """`_values` in the mean over what the level may turn out to be.
+    """The mean of `_values` over the levels that articles may turn out to have.
 
-    Each level is valued as if it were known from next week on (Littman, Cassandra & Kaelbling 1995, QMDP): what
-    selling another week teaches is worth waiting for, because a markdown can't be taken back.
+    Each level is valued as if it were known from next week on (QMDP: Littman, Cassandra & Kaelbling 1995). What another
+    week of sales teaches is worth waiting for, because a markdown cannot be taken back.
     """
     if problem.level_sd is None:
         return _values(problem)
@@ -158,11 +164,11 @@ def _expected_values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
 
 
 def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
-    """What a week is worth when it is begun by a move to a rung, and when it is begun by staying on it.
+    """The value of each week when it begins with a move to a rung, and when it begins with staying on the rung.
 
-    weeks_left has to fall along the articles: those that are still sold in a week are the first of them.
-    Both (weeks, articles, rungs, markdowns, stock points): the second for one markdown left, two, …; the first after
-    that one is spent.
+    weeks_left has to fall along the articles, so that those which are still sold in a week are the first ones.
+    returns two arrays (weeks, articles, rungs, markdowns, stock points), in which `markdowns` are one left, two left, …
+    at the start of the week. The move of the first array spends one of them.
     """
     limits = problem.limits
     articles, rungs, _ = problem.units.shape
@@ -175,7 +181,7 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     reachable, is_open = limits.moves.max(axis=1), limits.open
     from_first = np.broadcast_to(limits.moves[:, :1], limits.moves.shape)
     no_largest_step = np.array_equal(limits.moves, np.triu(from_first, 1))
-    # What follows a week: (articles, rungs, weeks until a markdown is allowed, markdowns left, stock points).
+    # The value of what follows a week: (articles, rungs, weeks until the next markdown, markdowns left, stock points).
     value = np.empty((articles, rungs, waits, markdowns + 1, problem.points), dtype=np.float32)
     value[:] = left_over
     moved = np.full((weeks, articles, rungs, markdowns, problem.points), FORBIDDEN, dtype=np.float32)
@@ -184,7 +190,7 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
         n = int(np.count_nonzero(limits.weeks_left > week))
         points = demand_points(problem.units[:n, :, week], problem.dispersion[:n, np.newaxis], problem.demand_points)
         transition = _transition(_in_steps(problem, points).astype(np.float32), problem.points)
-        # Revenue is price · (stock before - stock after): taken out of the next value, it needs no term of its own.
+        # Revenue is price · (stock before - stock after). Taken out of the next value it needs no term of its own.
         after = value[:n].reshape(n, rungs, -1, problem.points) - at_price[:n]
         sold = after @ transition
         sold += at_price[:n]
@@ -201,7 +207,7 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
 
 
 def _stock_grid(problem: Problem) -> FloatArray:
-    """(articles, stock points): units of stock, even in the demand that it takes to sell them."""
+    """The grid of stock in units, even in the demand that it takes to sell it, (articles, stock points)."""
     most = np.where(problem.stock > 0, problem.stock, 1.0)[:, np.newaxis]
     if problem.shelf is None:
         return most / (problem.points - 1) * np.arange(problem.points)
@@ -209,7 +215,7 @@ def _stock_grid(problem: Problem) -> FloatArray:
 
 
 def _left_over_value(problem: Problem) -> FloatArray:
-    """(articles, stock points): salvage, less the penalty on what is left beyond what is tolerated."""
+    """The salvage value of the grid, less the penalty on what is not tolerated, (articles, stock points)."""
     grid = _stock_grid(problem)
     beyond = np.maximum(grid - problem.tolerated[:, np.newaxis], 0.0)
     value: FloatArray = problem.salvage[:, np.newaxis] * grid - problem.penalty[:, np.newaxis] * beyond
@@ -217,7 +223,7 @@ def _left_over_value(problem: Problem) -> FloatArray:
 
 
 def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:
-    """A week's demand of the first articles, (articles, rungs, points), in steps of the grid of stock."""
+    """A week's demand of the first articles in steps of the grid of stock, (articles, rungs, points)."""
     n = len(demand)
     share = demand / np.where(problem.stock > 0, problem.stock, 1.0)[:n, np.newaxis, np.newaxis]
     if problem.shelf is None:
@@ -227,7 +233,7 @@ def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:
 
 
 def _point_of(problem: Problem, stock: FloatArray) -> FloatArray:
-    """(articles,): where a stock lies on the grid, in steps."""
+    """Where a stock in units, (articles,), lies on the grid, in steps, (articles,)."""
     share = stock / np.where(problem.stock > 0, problem.stock, 1.0)
     if problem.shelf is not None:
         share = problem.shelf.needed_for(share) / problem.shelf.needed[:, -1]
@@ -235,9 +241,10 @@ def _point_of(problem: Problem, stock: FloatArray) -> FloatArray:
 
 
 def _transition(demand: SmallFloats, stock_points: int) -> SmallFloats:
-    """Where stock goes in a week: (…, to, from) weights over the grid; demand (…, points) in steps of the grid.
+    """Where the stock goes in a week: weights over the grid, (…, to, from).
 
-    The row to stock 0 lacks what demand takes beyond the stock: with nothing to sell all values are 0.
+    demand : (…, points), in steps of the grid
+    The row to stock 0 lacks the demand beyond the stock, because with nothing to sell all values are 0.
     """
     steps = np.arange(stock_points, dtype=np.float32)
     padded = np.zeros((*demand.shape[:-1], 2 * stock_points - 1), dtype=np.float32)
@@ -248,15 +255,16 @@ def _transition(demand: SmallFloats, stock_points: int) -> SmallFloats:
         np.subtract(1, distance, out=distance)
         kernel += np.maximum(distance, 0, out=distance)
     kernel /= demand.shape[-1]
-    # Row i of the matrix is the kernel shifted by i, with zeros before it.
+    # Row i of the matrix is the kernel shifted by i, with zeros in front of it.
     windows = np.lib.stride_tricks.sliding_window_view(padded, stock_points, axis=-1)
     return np.ascontiguousarray(windows[..., ::-1, :])
 
 
 def _best_move(moved: SmallFloats, allowed: BoolArray | None) -> SmallFloats:
-    """The value of the best move from each rung: moved (articles, rungs, …) is that of a move to the rung.
+    """The value of the best move from each rung, in the shape of `moved`.
 
-    allowed : (articles, rungs, rungs); None when all lower rungs can be reached
+    moved   : (articles, rungs, …), the value of a move to the rung
+    allowed : (articles, from rung, to rung); None when all lower rungs can be reached
     """
     best = np.full_like(moved, FORBIDDEN)
     for rung in reversed(range(moved.shape[1] - 1)):
@@ -269,7 +277,10 @@ def _best_move(moved: SmallFloats, allowed: BoolArray | None) -> SmallFloats:
 
 
 def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> IntArray:
-    """The policy along the mean stock, values interpolated between grid points; of equal rungs the higher."""
+    """The rungs of the best policy along the mean stock, (articles, weeks); of equal rungs it takes the higher.
+
+    Values are interpolated between grid points.
+    """
     articles, _, weeks = problem.units.shape
     every = np.arange(articles)
     stock, limits = problem.stock.copy(), problem.limits
@@ -295,6 +306,6 @@ def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> IntArr
 
 
 def _between(values: SmallFloats, below: IntArray, share: FloatArray) -> FloatArray:
-    """Values (…, stock points) at `share` of the way from grid point `below` to the next."""
+    """The values, (…, stock points), at `share` of the way from grid point `below` to the next, (…)."""
     low, high = (np.take_along_axis(values, at[..., np.newaxis], axis=-1)[..., 0] for at in (below, below + 1))
     return (1 - share) * low + share * high

@@ -1,4 +1,4 @@
-"""The fixed ladder that the pricing department lived by before: what a plan has to beat."""
+"""The fixed ladder of the pricing department's old habit, which a plan has to beat."""
 
 import numpy as np
 
@@ -8,7 +8,10 @@ from markdown_pricing.markdown.limits import Limits
 
 
 def habit_rungs(ladders: Ladders, limits: Limits) -> IntArray:
-    """The fixed ladder from today's price on: the deepest rung that is due, when the rules first allow it."""
+    """The rungs of the fixed ladder from today's price on, (articles, weeks).
+
+    In each week it goes to the deepest rung that is due, as soon as the rules allow it.
+    """
     season, every = ladders.season, np.arange(len(ladders.cents))
     match = ladders.habit_cents[:, :, np.newaxis] == ladders.cents[:, np.newaxis, :]
     target = np.where(match.any(axis=2), match.argmax(axis=2), 0)

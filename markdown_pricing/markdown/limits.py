@@ -1,8 +1,8 @@
 """What may be done with an article's price, and what that leaves for later.
 
 Every rule that holds a price back stands here once. The deepest path, the habit, the plan's policy and the simulation
-step through `Limits.may_move` and `Limits.after` week by week; the dynamic programme, which values all states at once,
-has the same rules as arrays.
+step through `Limits.may_move` and `Limits.after` week by week. The dynamic programme values all states at once and has
+the same rules as arrays.
 """
 
 from dataclasses import dataclass, replace
@@ -17,9 +17,10 @@ from markdown_pricing.markdown.season import BoolArray
 
 @dataclass(frozen=True)
 class State:
-    """Where the rules have each article at the start of a week; every array has the shape (articles,).
+    """Where each article stands under the rules at the start of a week. Every array has the shape (articles,).
 
-    rung : in force; left : markdowns left; wait : weeks until the interval allows the next markdown
+    rung : the rung in force ; left : how many markdowns are left
+    wait : how many weeks it takes until the interval allows the next markdown
     """
 
     rung: IntArray
@@ -29,15 +30,15 @@ class State:
 
 @dataclass(frozen=True)
 class Limits:
-    """What holds each article's price, from this week on.
+    """What the rules allow for each article's price, from this week on.
 
-    left, wait : (articles,), markdowns left; weeks until the interval allows the next one
+    left, wait : (articles,), markdowns left, and weeks until the interval allows the next one
     between    : (articles,), weeks from one markdown to the next
     weeks_left : (articles,), selling weeks from this one to end_week
-    full_price : (articles,), weeks from now in which the first price still has to stand
+    full_price : (articles,), for how many weeks from now no markdown is allowed, because the article is new
     touchable  : (articles, weeks), False in no-touch weeks
-    moves      : (articles, from rung, to rung), lower rungs within the largest step
-    label_cost : (articles,), of one markdown
+    moves      : (articles, from rung, to rung), True for lower rungs within the largest step
+    label_cost : (articles,), cost of new labels for one markdown, in local currency
     """
 
     left: IntArray
@@ -51,6 +52,7 @@ class Limits:
 
     @classmethod
     def of(cls, ladders: Ladders) -> "Limits":
+        """The limits that the rules and seasons of these ladders set."""
         season, rules = ladders.season, ladders.rules
         between = ladders.per_article([own.weeks_between_markdowns for own in rules]).astype(np.int64)
         most = ladders.per_article([own.max_markdowns for own in rules]).astype(np.int64)
@@ -67,29 +69,29 @@ class Limits:
 
     @property
     def weeks(self) -> int:
-        """Weeks that are looked at: to the latest end_week, at least 1."""
+        """How many weeks are planned: to the latest end_week, and at least 1."""
         return len(self.touchable.T)
 
     @property
     def start(self) -> State:
-        """Today's price is in force."""
+        """The state today, in which the current price is in force."""
         return State(np.zeros_like(self.left), self.left, self.wait)
 
     @property
     def open(self) -> BoolArray:
-        """(articles, weeks): the weeks in which a markdown may fall, whatever came before them."""
+        """The weeks in which a markdown may fall, whatever came before them, (articles, weeks)."""
         full_price = np.arange(self.weeks) < self.full_price[:, np.newaxis]
         return self.touchable & ~full_price
 
     @property
     def first_allowed(self) -> IntArray:
-        """(articles,): weeks until the first in which time allows a markdown; all weeks when it never does."""
+        """The weeks until time allows a markdown, (articles,); the number of all weeks when it never does."""
         allowed = self.open & (np.arange(self.weeks) >= self.wait[:, np.newaxis])
         first = np.where(allowed.any(axis=1), allowed.argmax(axis=1), self.weeks)
         return np.maximum(first, self.wait)
 
     def holds(self, state: State, week: int) -> dict[str, BoolArray]:
-        """What forbids any markdown in a week, `week` weeks from now: flags (articles,) by the rule's word."""
+        """What forbids any markdown `week` weeks from now: a flag for each article, (articles,), by the rule's word."""
         return {
             "past_end": week >= self.weeks_left,
             "full_price_weeks": week < self.full_price,
@@ -99,26 +101,26 @@ class Limits:
         }
 
     def may_move(self, state: State, week: int) -> BoolArray:
-        """(articles, rungs): the rungs that a markdown may go to, `week` weeks from now."""
+        """The rungs to which a markdown may go `week` weeks from now, (articles, rungs)."""
         held = np.logical_or.reduce(list(self.holds(state, week).values()))
         allowed: BoolArray = self.moves[np.arange(len(held)), state.rung] & ~held[:, np.newaxis]
         return allowed
 
     def after(self, state: State, rung: IntArray) -> State:
-        """The state a week later, when the week was sold on `rung` (articles,)."""
+        """The state one week later, after the week was sold on `rung`, (articles,)."""
         moved = rung != state.rung
         wait = np.where(moved, self.between - 1, np.maximum(state.wait - 1, 0))
         return State(rung, state.left - moved, wait)
 
     def without_this_week(self) -> "Limits":
-        """The same, but no markdown may fall into this week."""
+        """The same limits, except that no markdown may fall into this week."""
         touchable = self.touchable.copy()
         touchable[:, :1] = False
         return replace(self, touchable=touchable)
 
 
 def deepest_rungs(limits: Limits) -> IntArray:
-    """(articles, weeks): the rungs when every markdown comes as early and as deep as the rules allow."""
+    """The rungs when every markdown comes as early and as deep as the rules allow, (articles, weeks)."""
     state, path = limits.start, np.zeros(limits.touchable.shape, dtype=np.int64)
     for week in range(limits.weeks):
         state = limits.after(state, deepest_of(limits.may_move(state, week), state.rung))
@@ -127,13 +129,16 @@ def deepest_rungs(limits: Limits) -> IntArray:
 
 
 def deepest_of(allowed: BoolArray, otherwise: IntArray) -> IntArray:
-    """(articles,): the lowest of the rungs that are allowed, (articles, rungs); `otherwise` where none is."""
+    """The lowest of the rungs that are allowed, (articles,); `otherwise` (articles,) where none is.
+
+    allowed : (articles, rungs)
+    """
     lowest = allowed.shape[1] - 1 - allowed[:, ::-1].argmax(axis=1)
     return np.where(allowed.any(axis=1), lowest, otherwise)
 
 
 def _full_price(ladders: Ladders) -> IntArray:
-    """(articles,): at most a third of the selling weeks, counted from the launch week on, less those that are over."""
+    """How many full-price weeks are still to come, (articles,): at most a third of the selling weeks in all."""
     season = ladders.season
     asked = ladders.per_article([own.full_price_weeks for own in ladders.rules]).astype(np.int64)
     weeks = np.minimum(asked, season.life_weeks // 3)
@@ -147,7 +152,7 @@ def _touchable(ladders: Ladders) -> BoolArray:
 
 
 def _allowed_moves(ladders: Ladders) -> BoolArray:
-    """(articles, from, to): lower rungs within the largest step, measured to the whole point of the list price."""
+    """The lower rungs within the largest step, (articles, from, to), measured to the whole point of the list price."""
     step = ladders.cents[:, :, np.newaxis] - ladders.cents[:, np.newaxis, :]
     most = ladders.per_article([own.max_step_pct for own in ladders.rules])[:, np.newaxis, np.newaxis]
     real = np.arange(ladders.cents.shape[1]) < ladders.rungs[:, np.newaxis]

@@ -1,13 +1,14 @@
-"""The best path of every article, as the rules and their options want it.
+"""Plan the best path of every article under the rules and their options.
 
-The dynamic programme maximises revenue less label cost. An option is a price put on something else, or a comparison
-of two solutions:
+The dynamic programme maximises revenue less label cost. Each option puts a price on something else, or compares two
+solutions:
 
-- sell-through target: a penalty on each unit left over beyond it; when it is hard, the least that reaches it.
-- markdown budget: one multiplier on what markdowns give away, the same for the whole country (the Lagrangian of the
+- A sell-through target is a penalty on each unit left over beyond it. A hard target takes the least penalty that meets
+it. - A markdown budget is one multiplier on what markdowns give away, the same for the whole country (the Lagrangian of
+the
   budget: Talluri & van Ryzin 2004, ch. 3), so that the money goes where it brings most.
-- price groups: planned as one article (`price_groups.py`).
-- least gain: a markdown now has to beat the best plan that waits a week.
+- The articles of a price group are planned as one article (`price_groups.py`).
+- With a least gain, a markdown now has to beat the best plan that waits a week by so much.
 """
 
 from dataclasses import dataclass
@@ -26,20 +27,25 @@ from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue
 
 BISECTIONS = 10
+"""How many times the range of a penalty, or of the multiplier, is halved."""
 HIGHEST_PENALTY = 4.0
-"""On a unit left over, in list prices: beyond it nothing more is sold."""
+"""The highest penalty on a unit left over, in list prices: a higher one sells nothing more."""
 MULTIPLIERS = (1e-3, 1e3)
+"""The range in which the multiplier of a budget is looked for."""
 REACHED = 1e-6
+"""A target is met when no more units than this are left over beyond it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The planned path and its two reference points, all valued alike, and what holds the price this week.
+    """The planned path, the two paths that it is compared with, and what decides the price of this week.
 
-    demand : what the paths are valued by
-    for_target, too_little_gain, over_budget : (articles,), an option is why this week's price is what it is
-    out_of_reach : (articles,), no path that keeps the rules meets a hard sell-through target
-    in_group, group_apart : (articles,), planned as one with the others of its price group; or of one that can't be
+    best, keep, habit : the planned path, today's price kept, and the old habit, all valued with the same `demand`
+    limits       : what the rules allow
+    for_target, too_little_gain, over_budget : (articles,), whether this option is why this week's price is what it is
+    out_of_reach : (articles,), whether no path that keeps the rules meets a hard sell-through target
+    in_group     : (articles,), whether the article is planned as one with the others of its price group
+    group_apart  : (articles,), whether it is in a price group whose articles have no rung in common
     """
 
     best: PathValue
@@ -56,11 +62,11 @@ class Plan:
 
 
 def plan(ladders: Ladders, forecast: Forecast) -> Plan:
-    """The path that brings most under the rules; with no option on, never less than keep or habit.
+    """The path that brings most under the rules. Without options it never brings less than keep or habit.
 
-    forecast : of the articles of the ladders, asked for the prices and weeks there; raises BrokenModel
-    The best of the dynamic programme's path, keep and habit by revenue less label cost. A markdown that does not earn
-    a cent more than keeping is not planned.
+    forecast : the forecast of the articles of the ladders, which is asked for their prices and weeks
+    The path is the best of the dynamic programme's, keep and habit by revenue less label cost. A markdown that does not
+    earn a cent more than keeping is not planned. Raises BrokenModel.
     """
     alone = Task(ladders, Limits.of(ladders), forecast.at(ladders.prices, ladders.weeks))
     groups = price_groups(alone) if (ladders.group >= 0).any() else None
@@ -103,7 +109,7 @@ def _of_members(found: Plan, alone: Task, groups: PriceGroups) -> Plan:
 
 
 def _chosen(where: BoolArray, yes: PathValue, no: PathValue) -> PathValue:
-    """Article by article: the one value or the other."""
+    """For each article the one value or the other."""
 
     def pick(left: FloatArray, right: FloatArray) -> FloatArray:
         picked: FloatArray = np.where(where[:, np.newaxis] if left.ndim > 1 else where, left, right)
@@ -113,7 +119,10 @@ def _chosen(where: BoolArray, yes: PathValue, no: PathValue) -> PathValue:
 
 
 def _for_target(task: Task, best: PathValue) -> tuple[PathValue, FloatArray, BoolArray]:
-    """Paths for the sell-through targets, the penalties (articles,) that brought them, and which stay out of reach."""
+    """Paths that meet the sell-through targets.
+
+    returns the paths, the penalties that led to them, (articles,), and whether a target is out of reach, (articles,)
+    """
     rules, list_price = task.ladders.rules, task.ladders.season.list_cents / 100
     target = task.ladders.per_article([own.sell_through_target for own in rules])
     hard = task.ladders.per_article([float(own.sell_through == "hard") for own in rules]) > 0
@@ -143,7 +152,7 @@ def _for_target(task: Task, best: PathValue) -> tuple[PathValue, FloatArray, Boo
 
 
 def _worth_it(task: Task, best: PathValue, penalty: FloatArray) -> PathValue:
-    """Markdowns of this week stand when they gain enough over the best plan that waits until next week."""
+    """Paths whose markdowns of this week gain enough over the best plan that waits until next week."""
     least = task.ladders.per_article([own.least_gain_pct / 100 for own in task.ladders.rules])
     asked = (least > 0) & (best.rungs[:, :1] > 0).any(axis=1)
     if not asked.any():
@@ -155,7 +164,7 @@ def _worth_it(task: Task, best: PathValue, penalty: FloatArray) -> PathValue:
 
 
 def _within_budget(task: Task, best: PathValue, penalty: FloatArray) -> PathValue:
-    """Paths that together give away no more than the country's budget, spent where a unit of it brings most."""
+    """Paths that together give away no more than the country's budget, which is spent where it brings most."""
     budget = min(own.markdown_budget for own in task.ladders.rules)
     if task.given_away(best).sum() <= budget:
         return best
@@ -166,13 +175,13 @@ def _within_budget(task: Task, best: PathValue, penalty: FloatArray) -> PathValu
     for _ in range(BISECTIONS):
         middle = float(np.sqrt(low * high))
         tried = task.solve(penalty, middle)
-        # What was not worth a markdown now is not so because money is short.
+        # An article that was not worth a markdown now does not become worth one because money is short.
         tried = _chosen((tried.rungs[:, 0] > 0) & (best.rungs[:, 0] == 0), task.keep, tried)
         if task.given_away(tried).sum() <= budget:
             spent, high = tried, middle
         else:
             low = middle
-    # Paths are steps, so a multiplier leaves some of the budget: the best of the other paths fills the rest.
+    # Paths change in steps, so that a multiplier leaves some of the budget. The best of the other paths use the rest.
     more = task.given_away(best) - task.given_away(spent)
     gain = task.worth(best, penalty) - task.worth(spent, penalty)
     order = np.argsort(-gain / np.maximum(more, 1e-9), kind="stable")

@@ -1,7 +1,8 @@
-"""Articles that must have one price, planned as one article.
+"""Plan articles that must have the same price as one article.
 
-What they sell is added up; their limits are the strictest member's, their rungs those that all of them have. A member
-that has nothing to sell stays out. From the group's path each member takes the same prices until its own end.
+Their units and stock are added up, the limits are those of the strictest member, and the rungs are those that all
+members have. A member that has nothing to sell stays out. Each member takes the prices of the group's path until its
+own end.
 """
 
 from collections.abc import Mapping
@@ -21,11 +22,13 @@ from markdown_pricing.markdown.task import Task
 
 @dataclass(frozen=True)
 class PriceGroups:
-    """planned_as : arguments of the Task of groups and single articles.
+    """How articles and their price groups are planned.
 
-    place    : (articles,), each article's row there
-    rung_of  : (articles, planned rungs), the article's own rung at the planned one
-    joined, apart : (articles,), shares its price; is of a group whose prices have no rung in common
+    planned_as : the arguments of the Task in which each group is one article, after the single articles
+    place      : (articles,), the row of each article, or of its group, in that Task
+    rung_of    : (articles, planned rungs), the article's own rung for each planned rung
+    joined     : (articles,), whether the article is planned with its group
+    apart      : (articles,), whether it is in a group whose articles have no rung in common
     """
 
     planned_as: Mapping[str, Any]
@@ -35,12 +38,12 @@ class PriceGroups:
     apart: BoolArray
 
     def rungs_of_members(self, rungs: IntArray) -> IntArray:
-        """(planned, weeks) -> (articles, weeks)."""
+        """The rungs of each article, (articles, weeks), from the planned ones, (rows of the Task, weeks)."""
         return np.take_along_axis(self.rung_of, rungs[self.place], axis=1)
 
 
 def price_groups(alone: Task) -> PriceGroups:
-    """The task with each group of two and more that sell as one article; groups come after the single ones."""
+    """Join each group of at least two articles that still sell into one article."""
     ladders, season = alone.ladders, alone.ladders.season
     count, rungs = ladders.cents.shape
     sells = (season.stock > 0) & (season.weeks_left > 0) & (ladders.group >= 0)
@@ -90,7 +93,10 @@ def _planned_as(alone: Task, single: IntArray, groups: list[tuple[IntArray, IntA
 
 
 def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
-    """What a group is as one article, by the names of the fields that it stands in; own : (members, rungs)."""
+    """The values of a group as one article, by the names of the fields of its parts.
+
+    members : (members,), rows of the articles ; own : (members, rungs), each member's rung for the group's rungs
+    """
     ladders, limits, season, demand = alone.ladders, alone.limits, alone.ladders.season, alone.demand
     first, stock = members[0], season.stock[members]
     by_stock = stock / stock.sum()
@@ -99,7 +105,7 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
     units = demand.units[members][each, own] * selling[:, np.newaxis]
     now = np.maximum(units[:, 0].sum(axis=1), 1e-9)
     cents = ladders.cents[first, own[0]].copy()
-    # Before they move together members may differ: what they sell at is their mean price.
+    # Until their first markdown together members may have different prices; their mean stands for them.
     cents[0] = max(round(float(by_stock @ ladders.cents[members, 0])), cents[1] if own.any() else 0)
     repeated = np.r_[False, own[0, 1:] == own[0, :-1]]
     moves = np.logical_and.reduce([limits.moves[row][np.ix_(at, at)] for row, at in zip(members, own, strict=True)])
@@ -130,7 +136,7 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
 
 
 def _held_longest_by_most(weeks: IntArray, stock: IntArray) -> int:
-    """For so many weeks the full price holds more than half of the stock."""
+    """The number of weeks for which the full price is still held for more than half of the stock."""
     return max((int(week) for week in weeks if 2 * stock[weeks >= week].sum() > stock.sum()), default=0)
 
 

@@ -1,4 +1,4 @@
-"""Why a price is what it is, and what somebody should look at: codes and sentences from one data file."""
+"""Codes and sentences that say why a price is what it is, and what somebody should look at; one data file has them."""
 
 import math
 import string
@@ -85,9 +85,9 @@ class BadReasonCodes(FinalError):
 
 @dataclass(frozen=True)
 class ReasonCodes:
-    """The sentence of each code, in the order in which they take precedence.
+    """The sentence of each code, in the order of their precedence.
 
-    rules : the rule that binds when a code is given, in words; only codes that stand for one
+    rules : for each code that stands for a pricing rule, that rule in words
     """
 
     reasons: Mapping[str, str]
@@ -95,14 +95,15 @@ class ReasonCodes:
     rules: Mapping[str, str]
 
     def choose_reason(self, holds: Mapping[str, BoolArray]) -> CodeArray:
-        """The first reason that holds, per article; None where none does."""
+        """The first reason that holds for each article, (articles,); None where none does."""
         return _first(self.reasons, holds)
 
     def choose_exception(self, holds: Mapping[str, BoolArray]) -> CodeArray:
-        """The first exception that holds, per article; None where all is well."""
+        """The first exception that holds for each article, (articles,); None where all is well."""
         return _first(self.exceptions, holds)
 
     def sentence(self, reason: str, exception: str | None, words: Mapping[str, str]) -> str:
+        """The sentence of a row: its reason, then its exception when there is one, with `words` filled in."""
         said = self.reasons[reason].format_map(words)
         if exception is None or exception == reason:
             return f"{said}."
@@ -110,7 +111,7 @@ class ReasonCodes:
 
 
 def response_in_words(elasticity: float | None, error: float | None) -> str:
-    """What a lower price does to sales, and how sure that is; empty where it is not known (None or NaN).
+    """What a lower price does to sales, and how sure that is; empty when it is not known (None or NaN).
 
     >>> response_in_words(2.13, 0.4)
     'customers buy about 2.1 % more per percent off, give or take 0.4'
@@ -124,7 +125,7 @@ def response_in_words(elasticity: float | None, error: float | None) -> str:
 
 
 def read_reason_codes(path: Path = DEFAULT_FILE) -> ReasonCodes:
-    """The codes of a TOML file; raises BadReasonCodes, which lists every fault."""
+    """The codes of a TOML file. Raises BadReasonCodes, which lists every fault."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

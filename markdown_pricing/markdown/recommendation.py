@@ -1,4 +1,4 @@
-"""Take it or keep it, in money: the rows the pricing department reads, with their reasons and exceptions."""
+"""Make the rows that the pricing department reads: take the price or keep it, in money, with reasons and exceptions."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,17 +20,17 @@ from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.valuation import deepest_sales
 
 CERTAIN_LEFTOVER_SHARE = 0.2
-"""A left-over is reported as certain from this share of today's stock on."""
+"""From this share of today's stock on a left-over is reported as certain."""
 NO_UNITS = 1e-6
-"""Expected units below this are none: cover would be longer than any season."""
+"""Fewer expected units than this count as none, because the cover would be longer than any season."""
 
 
 @dataclass(frozen=True)
 class Recommendations:
-    """One country's week. Dates are datetime.date, NULL is NaN in numbers and None elsewhere.
+    """One country's week. Dates are datetime.date. NULL is NaN in numbers and None elsewhere.
 
-    rows : ROW_COLUMNS, one row per article, in the snapshot's order
-    path : PATH_COLUMNS, a row per article and selling week, from this week on
+    rows : ROW_COLUMNS, a row for each article, in the snapshot's order
+    path : PATH_COLUMNS, a row for each article and selling week, from this week on
     """
 
     rows: pd.DataFrame
@@ -39,9 +39,9 @@ class Recommendations:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What stands in each row about how it came to be.
+    """What each row says about how it was made.
 
-    model_version : name and version of the demand model ; predicted_at : with a time zone
+    model_version : name and version of the demand model ; predicted_at : a time with its time zone
     """
 
     model_grade: str
@@ -57,13 +57,14 @@ def recommend(
     stamp: Stamp,
     last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
-    """What to do with each article this week, and the path planned for it; raises BrokenModel.
+    """What to do with each article this week, and the path that is planned for it. Raises BrokenModel.
 
-    ladders, forecast : of the articles of the assortment
-    last_rows         : the country's rows of an earlier week, for change_reason alone: no price depends on them
-    expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent.
-    It is stated before the cost of labels, which the plan weighs (so only when labels cost something can the habit
-    show more revenue). Nothing to sell counts as all sold: sell-through 1, left-over 0.
+    ladders, forecast : those of the articles of the assortment
+    last_rows         : the country's rows of an earlier week, for change_reason alone; no price depends on them
+
+    expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent. The
+    cost of labels is not taken off, although the plan counts it, so that the habit can show more revenue when labels
+    cost something. An article with nothing to sell counts as sold: its sell-through is 1 and its left-over 0.
     """
     articles, country = assortment.articles, assortment.country
     season, own_plan = ladders.season, plan(ladders, forecast)
@@ -118,7 +119,7 @@ def recommend(
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)
     changes = change_reasons(rows, last_rows, assortment.history, country.currency, assortment.book.version)
-    rows["change_reason"] = pd.Series(changes, dtype=object)  # else pandas makes NaN of None
+    rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN
     return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan))
 
 
@@ -127,7 +128,7 @@ def _dates(days: pd.Series) -> CodeArray:
 
 
 def _next_markdown(ladders: Ladders, own_plan: Plan) -> tuple[CodeArray, FloatArray]:
-    """Week and price of the path's first markdown after this week; None and NaN without one."""
+    """The week and price of the path's first markdown after this week, both (articles,); None and NaN without one."""
     falls = np.diff(own_plan.best.rungs, axis=1) > 0
     ahead = _first_true(falls) + 1
     has = ahead <= falls.shape[1]
@@ -138,7 +139,7 @@ def _next_markdown(ladders: Ladders, own_plan: Plan) -> tuple[CodeArray, FloatAr
 
 
 def _first_true(flags: BoolArray) -> IntArray:
-    """(articles,): index of the first True, the number of columns where there is none."""
+    """The index of the first True in each row, (articles,); the number of columns where there is none."""
     return np.where(flags.any(axis=1), flags.argmax(axis=1) if flags.shape[1] else 0, flags.shape[1])
 
 
@@ -147,7 +148,7 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
     allowed = own_plan.limits.first_allowed
     planned = _first_true(rungs > 0)
     has_plan = planned < rungs.shape[1]
-    # Time holds a markdown back when the plan takes the first week that is allowed, or when no week is.
+    # Time holds a markdown back when the plan takes the first week that is allowed, or when no week is allowed.
     held = (allowed > 0) & (np.where(has_plan, planned, season.weeks_left) <= allowed)
     return {
         "sold_out": season.stock == 0,
@@ -250,7 +251,7 @@ def _sentences(
 
 
 def _path_rows(rows: pd.DataFrame, ladders: Ladders, own_plan: Plan) -> pd.DataFrame:
-    """The path's table: one row per selling week, one in all when end_week is past."""
+    """The rows of the price paths: one for each selling week, or a single one when end_week is past."""
     best = own_plan.best
     length = np.maximum(ladders.season.weeks_left, 1)
     article, ahead = np.nonzero(np.arange(best.rungs.shape[1]) < length[:, np.newaxis])

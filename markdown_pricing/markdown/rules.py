@@ -1,4 +1,4 @@
-"""What a price may do: the rules of the pricing department, read from a file that an analyst edits."""
+"""The rules of the pricing department, which say how a price may move. An analyst edits their file."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def _group_column(name: str) -> str:
     return name
 
 
-# Strict: neither true nor a number in quotes is a number, and a date with a time of day is no week.
+# These types are strict: neither true nor a number in quotes is a number, and a date with a time of day is no week.
 Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Discount = Annotated[Number, Field(gt=0, lt=100)]
@@ -55,10 +55,10 @@ Monday = Annotated[date, Strict(), AfterValidator(_monday)]
 
 @pydantic_dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class Rules:
-    """The rules that one article is priced under.
+    """The rules under which one article is priced.
 
-    A field is an option of `data/rules.toml`, with its bounds, its default and what it means. That file has each option
-    under its description; `tests/markdown/test_rules.py` holds it to the fields.
+    A field is an option of `data/rules.toml`, with its bounds, its default and its meaning. That file has each option
+    under its description, and `tests/markdown/test_rules.py` compares the file with the fields.
     """
 
     discounts_pct: Annotated[tuple[Discount, ...], Field(min_length=1), AfterValidator(_ascending)] = Field(
@@ -66,45 +66,47 @@ class Rules:
         description="The ladder: discounts off the list price, in percent, smallest first. Each is rounded to the "
         "country's price endings.",
     )
-    max_markdowns: Whole = Field(default=4, ge=0, le=100, description="Markdowns in an article's whole life.")
+    max_markdowns: Whole = Field(
+        default=4, ge=0, le=100, description="How many markdowns an article may have in its whole life."
+    )
     weeks_between_markdowns: Whole = Field(
         default=2,
         ge=1,
         le=520,
-        description="Weeks from one markdown to the next: 2 means that a price first sold in one week may fall again "
-        "two weeks later.",
+        description="How many weeks lie between one markdown and the next: 2 means that a price first sold in one "
+        "week may fall again two weeks later.",
     )
     full_price_weeks: Whole = Field(
         default=0,
         ge=0,
         le=520,
-        description="No markdown in an article's first so many selling weeks, of which the launch week is the first, "
-        "nor before it; never in more than a third of its selling weeks. A price group is held while the larger part "
-        "of its stock is. 0 allows markdowns at once.",
+        description="An article is not marked down before its launch, nor in its first so many selling weeks, of "
+        "which the launch week is the first. These are never more than a third of its selling weeks. A "
+        "price group is held while the larger part of its stock is. 0 allows markdowns at once.",
     )
     no_touch_weeks: frozenset[Monday] = Field(
         default=frozenset(),
-        description="Weeks, by their Mondays, in which no price may change, for example [2026-12-21, 2026-12-28].",
+        description="The weeks, by their Mondays, in which no price may change, for example [2026-12-21, 2026-12-28].",
     )
     max_step_pct: Number = Field(
         default=100,
         ge=1,
         le=100,
-        description="Largest single markdown, in percentage points of the list price, measured to the whole point. "
-        "100 means no limit.",
+        description="The largest single markdown, in percentage points of the list price, measured to the whole "
+        "point. 100 means no limit.",
     )
     relabel_cost_per_store: Number = Field(
         default=0.0,
         ge=0,
         le=1e6,
-        description="Cost of putting new labels on one article in one store, in local currency. A markdown must earn "
-        "it back.",
+        description="What new labels for one article cost in one store, in local currency. A markdown must earn it "
+        "back.",
     )
     sell_through_target: Number = Field(
         default=0.0,
         ge=0,
         le=1,
-        description="Share of today's stock that is to be sold by the end week, from 0 (no target) to 1.",
+        description="The share of today's stock that is to be sold by the end week, from 0 (no target) to 1.",
     )
     sell_through: Literal["soft", "hard"] = Field(
         default="soft",
@@ -123,20 +125,22 @@ class Rules:
         ge=0,
         le=100,
         description="A markdown this week must bring at least so many percent of the article's expected revenue more "
-        "than waiting a week. Keeps prices from moving for next to nothing; 0 lets every cent count.",
+        "than waiting a week. This keeps prices from moving for next to nothing. 0 lets every cent "
+        "count.",
     )
     markdown_budget: Number = Field(
         default=math.inf,
         ge=0,
         description="What a country's plans may give away in all, in local currency: today's price less the planned "
-        "one, over the units sold at it, to the end week. Spent where it brings most. inf is no limit, 0 allows no "
-        "markdown. Of a country only.",
+        "one, over the units sold at it, to the end week. It is spent where it brings most. inf means no "
+        "limit, and 0 allows no markdown. It is a country's, not a category's.",
     )
     same_price_by: Annotated[str, AfterValidator(_group_column)] = Field(
         default="",
-        description="Articles of one category with the same value of this column (attr_...) have one price from their "
-        'next markdown on: planned together, under the strictest member\'s limits. "" plans each alone. Members whose '
-        "prices have no rung in common stay alone, and their rows say group_apart.",
+        description="Articles of one category with the same value of this column (attr_...) have one price from "
+        'their next markdown on. They are planned together, under the strictest member\'s limits. "" '
+        "plans each alone. Members whose prices have no rung in common stay alone, and their rows say "
+        "group_apart.",
     )
 
 
@@ -146,24 +150,29 @@ RULES = TypeAdapter(Rules)
 
 @dataclass(frozen=True)
 class Override:
-    """Changes to the default for one country, one category (None: for all), or both."""
+    """Changes of the default for one country, for one category, or for one category of one country.
+
+    country, category : None stands for all
+    """
 
     country: str | None
     category: str | None
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def fits(self, country: str, category: str) -> bool:
+        """Whether the override holds for this category of this country."""
         return self.country in (None, country) and self.category in (None, category)
 
 
 @dataclass(frozen=True)
 class RuleBook:
-    """All rules: a default, and overrides of which the last that fits wins, word by word."""
+    """All rules: a default, and overrides. For each option the last override that fits and has it wins."""
 
     default: Rules = field(default_factory=Rules)
     overrides: tuple[Override, ...] = ()
 
     def rules_for(self, country: str, category: str) -> Rules:
+        """The rules for a category of a country: the default, changed by every override that fits."""
         rules = self.default
         for override in self.overrides:
             if override.fits(country, category):
@@ -172,13 +181,13 @@ class RuleBook:
 
     @property
     def version(self) -> str:
-        """12 hex digits of what the rules say; comments and layout of the file don't count."""
+        """Twelve hexadecimal digits that stand for what the rules say, whatever the file's comments and layout."""
         content = json.dumps([asdict(self.default), [asdict(override) for override in self.overrides]], default=_plain)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def read_rules(path: Path = DEFAULT_FILE) -> RuleBook:
-    """The rule book of a TOML file; raises BadRules, which lists every fault."""
+    """The rules of a TOML file. Raises BadRules, which lists every fault."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -216,7 +225,7 @@ def _override(number: int, table: dict[str, Any], faults: list[str]) -> Override
 
 
 def _values(where: str, table: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
-    """The values of a table in the types of Rules; when any is bad, none, and each bad one is added to `faults`."""
+    """The values of a table in the types of Rules. When one is bad, there are none, and `faults` gets each bad one."""
     try:
         rules = RULES.validate_python(table)
     except ValidationError as error:

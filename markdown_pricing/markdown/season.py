@@ -1,4 +1,4 @@
-"""Where each article stands: what is left to sell, until when, and which markdowns it has had."""
+"""Where each article stands in its season: what is left to sell, until when, and which markdowns it has had."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,12 +11,12 @@ from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_cents
 
 BoolArray = npt.NDArray[np.bool_]
 NEVER = 10_000
-"""Weeks since the last markdown of an article that has had none."""
+"""This stands for the weeks since the last markdown of an article that has had none."""
 
 
 @dataclass(frozen=True)
 class Season:
-    """One entry per article to price, in the order of the snapshot's rows; every array has shape (articles,)."""
+    """The articles to price, in the order of the snapshot's rows. Every array has the shape (articles,)."""
 
     week: date
     current_cents: IntArray
@@ -25,14 +25,14 @@ class Season:
     stock: IntArray
     stores: IntArray
     weeks_left: IntArray
-    """Selling weeks from this one to end_week, both included; 0 when end_week is past."""
+    """The selling weeks from this one to end_week, both included; 0 when end_week is past."""
     age_weeks: IntArray
-    """Weeks since launch_week; below 0 before it."""
+    """The weeks since launch_week; below 0 before it."""
     life_weeks: IntArray
-    """Selling weeks from launch_week to end_week, both included; at least 1."""
+    """The selling weeks from launch_week to end_week, both included; at least 1."""
     markdowns_taken: IntArray
     weeks_since_markdown: IntArray
-    """0 when the price fell into this week; NEVER without a markdown."""
+    """It is 0 when the price fell at the start of this week, and NEVER when there was no markdown."""
     has_history: BoolArray
 
     @property
@@ -43,7 +43,10 @@ class Season:
 
 
 def read_season(articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Season:
-    """The season of each article in `articles` (the snapshot's rows) after its `history` (earlier rows, sorted)."""
+    """The season of each of the articles.
+
+    articles : the snapshot's rows ; history : the rows of earlier weeks, sorted by article and week
+    """
     now = pd.Timestamp(week)
     taken, weeks_since, rows_before = _markdowns(articles, history, now)
     launch, end = (_whole_weeks(articles[column], now) for column in ("launch_week", "end_week"))
@@ -69,11 +72,11 @@ def _whole_weeks(days: pd.Series, now: pd.Timestamp) -> IntArray:
 
 
 def _markdowns(articles: pd.DataFrame, history: pd.DataFrame, now: pd.Timestamp) -> tuple[IntArray, IntArray, IntArray]:
-    """Markdowns taken, weeks since the last of them, and rows of history, per article.
+    """The markdowns that each article has had, the weeks since the last one, and its rows of history, each (articles,).
 
-    A fall counts in the latest week it can have happened: that of the later row; when this is the snapshot's row and
-    the row before is missing, the week before the snapshot. A first row below its list price is a fall too: taken for
-    the launch itself, as on its Monday, or in rows that are missing.
+    A fall of the price counts in the latest week in which it can have happened. That is the week of the later row. If
+    this is the snapshot's row and the row of the week before is missing, it is the week before the snapshot. A first
+    row below its list price is a fall, too: the markdown was taken in the launch week, or in rows that are missing.
     """
     columns = ["article_id", "week", "price", "list_price", "launch_week"]
     rows = pd.concat([history.loc[history["article_id"].isin(articles["article_id"]), columns], articles[columns]])

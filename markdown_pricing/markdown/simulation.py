@@ -1,4 +1,4 @@
-"""A season played week by week by any policy, in the contract's form, and what it earned; nothing here knows a truth.
+"""Play a season week by week with any policy, in the contract's form. Nothing in this module knows the truth.
 
 >>> from markdown_pricing.backtest.twin import Setting, twin_of
 >>> from markdown_pricing.countries import Country
@@ -7,8 +7,8 @@
 >>> played.revenue() > 0                        # of the seasons that ended within the run, salvage included
 True
 
-Each week the market shows its articles and its history, the policy asks a price for every article, the market sells.
-A price that the rules do not allow is noted, not corrected: the article is sold at it.
+Each week the market shows its articles and its history, the policy asks a price for every article, and the market
+sells. A price that the rules do not allow is noted and not corrected: the article is sold at it.
 """
 
 import time
@@ -28,7 +28,7 @@ from markdown_pricing.markdown.rules import RuleBook
 
 
 class SimulatedMarket(Protocol):
-    """What can be played: a market that shows itself in the training data's form and sells a week."""
+    """A market that can be played: it shows itself in the form of training data, and sells a week at given prices."""
 
     @property
     def country(self) -> Country: ...
@@ -37,15 +37,15 @@ class SimulatedMarket(Protocol):
     def week(self) -> date: ...
 
     def frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The articles of this week and the rows before it, checked training frames."""
+        """The articles of this week and the rows before it, both as checked training frames."""
 
     def sell(self, prices: FloatArray) -> tuple[Self, IntArray]:
-        """The market one week later, and the units sold; both arrays in the order of the articles."""
+        """The market one week later, and the units sold, (articles,). `prices` has the same shape, in their order."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What a policy decides on; only a planner who knows the truth looks at the market behind it."""
+    """What a policy decides from. Only the planner who knows the truth looks at the market itself."""
 
     week: date
     country: Country
@@ -55,14 +55,17 @@ class Situation:
     market: SimulatedMarket
 
     def ladders(self) -> Ladders:
+        """The prices that each article may have under the rules."""
         return candidate_prices(self.articles, self.history, self.country, self.book, self.week)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Prices of a week, and what the policy expects to sell at them; every array is (articles,), NaN: no price.
+    """The prices of a week, and what the policy expects to sell at them. Every array has the shape (articles,).
 
-    units, q10, q90 : expected sales of the week and their quantiles, cut by stock; None when it expects nothing
+    prices          : in local currency; NaN where the policy gives none
+    units, q10, q90 : expected sales of the week and their quantiles, limited by the stock; None when the policy does
+                      not forecast
     """
 
     prices: FloatArray
@@ -76,16 +79,16 @@ Policy = Callable[[Situation], Decision]
 
 @dataclass(frozen=True)
 class Played:
-    """What a policy made of a market.
+    """What a policy has made of a market.
 
-    articles  : one row per article seen while it could be sold: article_id, category, launch_week, end_week, stock at
-                its start in the run, sold, leftover (at the end of its season or of the run), revenue with salvage,
-                markdowns in the run, ended and launched within the run
-    forecasts : one row per article and week with stock, when the policy said what it expects: week, article_id, price,
-                cut (price below last week's), stock, actual, expected, q10, q90
-    broken    : the rules that were broken, a line each: article, week, prices and the rule's word
-    unpriced  : articles without a price, in all weeks
-    seconds   : (weeks,), that the policy took
+    articles  : a row for each article that could be sold: article_id, category, launch_week, end_week, stock at its
+                start in the run, sold, leftover (at the end of its season or of the run), revenue with salvage,
+                markdowns in the run, and whether it ended and was launched within the run
+    forecasts : a row for each article and week with stock, when the policy forecasts: week, article_id, price, cut (the
+                price is below last week's), stock, actual, expected, q10, q90
+    broken    : a line for each rule that was broken: article, week, prices and the rule's word
+    unpriced  : how many times an article had no price, over all weeks
+    seconds   : (weeks,), how long the policy took
     """
 
     policy: str
@@ -96,19 +99,21 @@ class Played:
     seconds: FloatArray
 
     def seasons(self, launched: bool = False) -> pd.DataFrame:
-        """Articles whose season ended within the run; `launched`: only those that began in it, too."""
+        """The articles whose season ended within the run; with `launched` only those whose season also began in it."""
         return self.articles[self.articles["ended"] & (self.articles["launched"] | (not launched))]
 
     def revenue(self, launched: bool = False) -> float:
+        """The revenue of the seasons that `seasons` gives, in local currency, salvage included."""
         return float(self.seasons(launched)["revenue"].sum())
 
     def sell_through(self) -> float:
+        """The share of the stock that was sold, over all seasons that ended within the run."""
         seasons = self.seasons()
         return 1 - float(seasons["leftover"].sum()) / max(float(seasons["stock"].sum()), 1.0)
 
 
 def play(policy_name: str, market: SimulatedMarket, policy: Policy, book: RuleBook, weeks: int) -> Played:
-    """Play `weeks` weeks; a price that is missing (NaN) leaves the price as it was, and is counted."""
+    """Play `weeks` weeks. Where a price is missing (NaN), the price stays as it was, and the miss is counted."""
     first = pd.Timestamp(market.week)
     broken, sold, forecasts, seconds, unpriced = list[str](), [], [], [], 0
     for _ in range(weeks):
@@ -169,7 +174,7 @@ def _by_article(rows: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> 
 
 
 def _broken_rules(situation: Situation, asked: FloatArray) -> list[str]:
-    """A line for each rule that a price asked this week breaks."""
+    """A line for each rule that one of this week's prices breaks."""
     before, after = to_cents(situation.articles["price"]), to_cents(asked)
     changed = before != after
     if not changed.any():
@@ -199,7 +204,7 @@ def hold(situation: Situation) -> Decision:
 
 
 def fixed_ladder(situation: Situation) -> Decision:
-    """30 % off from 60 % of the season on, 50 % from 80 % on, when the rules first allow it."""
+    """The old habit: 30 % off from 60 % of the season on and 50 % off from 80 % on, when the rules first allow it."""
     ladders = situation.ladders()
     season = ladders.season
     lived = season.age_weeks / season.life_weeks
@@ -212,12 +217,12 @@ def fixed_ladder(situation: Situation) -> Decision:
 
 @dataclass(frozen=True)
 class SellThroughRule:
-    """Each week: does what is left sell by the end at the rate of the last weeks? If not, go down.
+    """Goes one rung down in a week in which the stock would not be sold by the end at the rate of the last weeks.
 
-    youngest_weeks : no markdown before this age
+    youngest_weeks : an article is not marked down before this age, in weeks
     rate_weeks     : the rate is the mean of so many last weeks on the shelf
-    slowing        : the share of its rate that an article is reckoned to lose from week to week
-    slow           : stock ÷ coming sales from which it goes one rung down
+    slowing        : the share of its rate that an article is taken to lose from week to week
+    slow           : from this ratio of stock to coming sales on the article goes down
     """
 
     youngest_weeks: int = 2
@@ -236,12 +241,13 @@ class SellThroughRule:
 
 
 TUNED_RULE = SellThroughRule()
-"""The best of 179 drawn at random, the last 28 near the best of the others, in all demand families, on seeds 100 to
-104, where the peer was chosen, too, and nothing is measured. Several rungs at once were among them and earned less."""
+"""The best of 179 settings that were drawn at random, the last 28 of them near the best of the others, in all demand
+families on seeds 100 to 104. The peer was chosen on these seeds, too, and nothing is measured on them. Some of the
+settings went down several rungs at once and earned less."""
 
 
 def _recent_rate(situation: Situation, weeks: int) -> FloatArray:
-    """Mean weekly units of the last weeks with stock, (articles,); 0 without any."""
+    """The mean weekly units of the last `weeks` weeks with stock, (articles,); 0 when there are none."""
     history = situation.history[situation.history["stock"] > 0]
     last = history.groupby("article_id").tail(weeks).groupby("article_id")["units"].mean()
     rate: FloatArray = situation.articles["article_id"].map(last).fillna(0.0).to_numpy(dtype=np.float64)
@@ -249,7 +255,7 @@ def _recent_rate(situation: Situation, weeks: int) -> FloatArray:
 
 
 def _prices(ladders: Ladders, wanted: IntArray) -> FloatArray:
-    """Prices of the rungs wanted, or of the lowest above them that the rules allow this week."""
+    """The prices of the wanted rungs, or of the lowest rungs above them that the rules allow this week, (articles,)."""
     limits = Limits.of(ladders)
     allowed = limits.may_move(limits.start, 0) & (ladders.season.stock > 0)[:, np.newaxis]
     allowed &= np.arange(allowed.shape[1]) <= wanted[:, np.newaxis]

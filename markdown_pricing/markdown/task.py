@@ -1,4 +1,4 @@
-"""What is to be planned, and its solution at given prices of what the options are about."""
+"""What is to be planned, and the best paths when left-over units and markdowns are given a price."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,10 @@ from markdown_pricing.markdown.valuation import PathValue, evaluate_path
 
 @dataclass(frozen=True)
 class Task:
-    """What `plan` is asked, and the two paths that are always there."""
+    """What `plan` is asked for, with the two paths that it is always compared with.
+
+    keep : today's price to the end ; habit : the fixed ladder of the old habit
+    """
 
     ladders: Ladders
     limits: Limits
@@ -31,23 +34,27 @@ class Task:
         object.__setattr__(self, "habit", self.value(habit_rungs(self.ladders, self.limits)))
 
     def value(self, rungs: IntArray) -> PathValue:
+        """What the path `rungs`, (articles, weeks), is expected to bring."""
         return evaluate_path(self.ladders, rungs, self.demand)
 
     @property
     def tolerated(self) -> FloatArray:
-        """(articles,): units that may be left over."""
+        """The units that may be left over under the sell-through target, (articles,)."""
         target = self.ladders.per_article([own.sell_through_target for own in self.ladders.rules])
         tolerated: FloatArray = (1 - target) * self.ladders.season.stock
         return tolerated
 
     def given_away(self, path: PathValue) -> FloatArray:
-        """(articles,): what the path's markdowns take off today's price, over what is sold at them."""
+        """What the path takes off today's price, summed over the units sold at it, in local currency, (articles,)."""
         price = np.take_along_axis(self.ladders.prices, path.rungs, axis=1)
         given: FloatArray = ((self.ladders.prices[:, :1] - price) * path.units).sum(axis=1)
         return given
 
     def worth(self, path: PathValue, penalty: FloatArray, multiplier: float = 0.0) -> FloatArray:
-        """(articles,): revenue less label cost, penalty and what is given away times the multiplier."""
+        """Revenue less label cost, less penalties, less the multiplier times what is given away, (articles,).
+
+        penalty : (articles,), on each unit left over beyond `tolerated`, in local currency
+        """
         beyond = np.maximum(path.leftover - self.tolerated, 0.0)
         worth: FloatArray = path.gain - penalty * beyond
         return worth - multiplier * self.given_away(path) if multiplier else worth
@@ -59,9 +66,9 @@ class Task:
         rows: BoolArray | None = None,
         wait: bool = False,
     ) -> PathValue:
-        """The best of the dynamic programme's path, keep and habit; `rows` alone are solved, the others keep.
+        """The best of the dynamic programme's path, keep and habit, by `worth`.
 
-        penalty : (articles,), on each unit left over beyond `tolerated` ; wait : no markdown this week
+        rows : (articles,), the articles to solve; all others keep their price ; wait : allow no markdown this week
         """
         count = len(self.demand.units)
         penalty = np.zeros(count) if penalty is None else penalty

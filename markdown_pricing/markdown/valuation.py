@@ -1,4 +1,4 @@
-"""What a price path is expected to bring."""
+"""The value of a price path: the sales, left-over and revenue that it is expected to bring."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,11 @@ from markdown_pricing.markdown.shelf import Shelf
 class PathValue:
     """What a price path is expected to bring.
 
-    rungs : (articles, weeks); units, stock : (articles, weeks), expected sales of a week and stock at its start
-    leftover, revenue : (articles,); revenue = Σ price · units + salvage_price · leftover
-    label_cost : (articles,), not taken off the revenue
+    rungs        : (articles, weeks), the rung in force in each week
+    units, stock : (articles, weeks), expected sales of the week and expected stock at its start
+    leftover     : (articles,), units expected to be left at the end
+    revenue      : (articles,), Σ price · units + salvage_price · leftover, in local currency
+    label_cost   : (articles,), in local currency, which is not taken off the revenue
     """
 
     rungs: IntArray
@@ -30,13 +32,14 @@ class PathValue:
 
     @property
     def gain(self) -> FloatArray:
+        """The revenue less the cost of labels, in local currency, (articles,)."""
         return self.revenue - self.label_cost
 
 
 def evaluate_path(ladders: Ladders, rungs: IntArray, demand: Demand) -> PathValue:
-    """What the path `rungs` (articles, weeks) brings along the mean stock: each week sells E[min(stock, demand)].
+    """What the path `rungs`, (articles, weeks), brings along the mean stock. Each week sells E[min(stock, demand)].
 
-    A week's demand is that of the stock at its start.
+    A week's demand is the one that the stock at its start has.
     """
     shelves = None if demand.shelf is None else Shelf.of(demand.shelf)
     season = ladders.season
@@ -59,9 +62,10 @@ def evaluate_path(ladders: Ladders, rungs: IntArray, demand: Demand) -> PathValu
 
 
 def deepest_sales(ladders: Ladders, limits: Limits, demand: Demand) -> FloatArray:
-    """(articles,): units sold at most if every markdown came as early and as deep as the rules allow.
+    """The units that are sold at most when every markdown comes as early and as deep as the rules allow, (articles,).
 
-    "At most" is each week's mean and 1.28 standard deviations, as if all weeks were lucky together: a season in ten.
+    "At most" is each week's mean plus 1.28 standard deviations, the 90 % quantile of a normal distribution, as if all
+    weeks were lucky together.
     """
     season = ladders.season
     at_rungs = np.take_along_axis(demand.units, deepest_rungs(limits)[:, np.newaxis, :], axis=1)[:, 0]

@@ -136,6 +136,7 @@ class Articles:
         return len(self.number)
 
     def take(self, rows: IntArray) -> "Articles":
+        """The articles in these rows."""
         return Articles(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def interest(self, country: str, week: IntArray) -> FloatArray:
@@ -158,6 +159,7 @@ def category_values(field: str) -> FloatArray:
 
 
 def size_of(country: str) -> float:
+    """The sales of a country relative to Germany's 100."""
     return SIZES.get(country, SIZE_OF_OTHERS)
 
 

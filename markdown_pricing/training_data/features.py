@@ -85,6 +85,7 @@ class Panel:
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> "Panel":
+        """The layout of a frame with the columns article_id and week."""
         codes, ids = pd.factorize(frame["article_id"], sort=True)
         week = week_number(frame["week"])
         first, last = (int(week.min()), int(week.max())) if len(week) else (0, -1)

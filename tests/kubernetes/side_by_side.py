@@ -19,10 +19,11 @@ OF_THE_SERVER = ("uid", "creationTimestamp", "managedFields", "resourceVersion",
 """What the API server adds to every object."""
 HEAD = """# One run, on Metronome and on Kubernetes
 
-The same Dagster run of DEU, launched by the two launchers with the `dagster.yaml` files that we hand out; written by
-`python -m tests.kubernetes.side_by_side` from the job that Metronome was sent and the Job that the API server kept.
-Left out are what the API server adds to every object, and the instance in the worker's argument (`…`), which is each
-launcher's own `dagster.yaml`. A test compares this page with new objects, another what the two workers are given.
+Both launchers launch the same Dagster run of DEU with the `dagster.yaml` files of this package.
+`python -m tests.kubernetes.side_by_side` writes this page from the job that Metronome was sent and the Job that the API
+server kept. It leaves out what the API server adds to every object, and the instance in the worker's argument (`…`),
+which is the launcher's own `dagster.yaml`. One test compares this page with new objects, and another one compares what
+the two workers are given.
 
 | what the worker is given | Metronome | Kubernetes |
 |---|---|---|

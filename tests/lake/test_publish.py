@@ -181,12 +181,12 @@ def test_a_reader_never_sees_a_partial_file(lake: Lake) -> None:
 
 
 def test_what_is_missing_names_the_asset_that_makes_it(lake: Lake) -> None:
-    """So that one knows what to materialise before this one alone."""
-    with pytest.raises(ResultMissing, match=r"part-0.parquet is not there. Materialise training_data"):
+    """So that one knows what to materialize before this one alone."""
+    with pytest.raises(ResultMissing, match=r"part-0.parquet is not there. Materialize training_data"):
         read_table(lake, paths.training_data_file(WEEK, "DEU"))
-    with pytest.raises(ResultMissing, match=r"model.bin is not there. Materialise demand_model"):
+    with pytest.raises(ResultMissing, match=r"model.bin is not there. Materialize demand_model"):
         read_bytes(lake, paths.model_file(WEEK, "DEU"))
-    with pytest.raises(ResultMissing, match="Materialise markdown_predictions"):
+    with pytest.raises(ResultMissing, match="Materialize markdown_predictions"):
         read_table(lake, PREDICTIONS)
 
 
