@@ -44,8 +44,8 @@ LONG = (
     "tests/metronome/test_survival.py::*[None]",
     "tests/metronome/test_survival.py::*[before the job is made]",
     "tests/metronome/test_survival.py::*[after the start]",
-    # A round on DC/OS is test_three_processes.py, lost answers are in test_survival.py, and what a stop leaves of a round
-    # is in test_local_round.py.
+    # A round on DC/OS is test_three_processes.py, lost answers are in test_survival.py, and what a stop leaves of a
+    # round is in test_command_line.py.
     "tests/system/test_metronome.py::test_a_round",
     "tests/system/test_metronome.py::test_a_stop",
     # The same error is raised by test_a_bad_table_is_named, and test_one_round sees the command with its Spark.
