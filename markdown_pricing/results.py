@@ -66,7 +66,6 @@ class Results:
         return self._keep(paths.predictions_file(self.week, self.country), origin, rows)
 
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
-        """The rows, the price paths and the origin of the rows. Raises ResultMissing and CorruptFile."""
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
         path, _ = self._read(paths.price_paths_file(self.week, self.country))
         return rows, path, origin

@@ -1,15 +1,14 @@
 """What can go wrong between us and the ERP's database.
 
 PricingError
-├── TransientError           a repeat may succeed
-│   └── ErpUnreachable       there is no answer, a lock was not free in time, or the database is full
-│       └── ErpInterrupted   a lost connection, a deadlock or a serialization failure; it may be repeated at once
-└── FinalError               a repeat would fail again
-    ├── ErpDenied            the credentials or the database are wrong, or a right is missing
-    ├── ErpRefused           the database does not take the rows: a constraint, a value, a table of another form
-    ├── BadErpUrl            MARKDOWN_PRICING_ERP cannot be used
-    ├── MissingDriver        the package for PostgreSQL is not installed
-    └── NewerWeekInErp, LaterRunInErp, EmptySet, BadRows and MissingColumns stand beside the code that raises them
+├── TransientError
+│   └── ErpUnreachable   no answer, lock not had in time, database full
+│       └── ErpInterrupted   connection lost, deadlock, serialization failure: may be repeated at once
+└── FinalError
+    ├── ErpDenied        wrong credentials, wrong database, a missing right
+    ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
+    ├── BadErpUrl, MissingDriver
+    └── NewerWeekInErp, LaterRunInErp, EmptySet, BadRows, MissingColumns: beside the code that raises them
 """
 
 import sqlite3

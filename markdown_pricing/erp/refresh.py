@@ -76,13 +76,13 @@ def replace_country(
 ) -> Receipt:
     """Replace the country's rows of both tables in one transaction, so that a reader sees the old set or the new one.
 
-    rows, path  : frames with the columns of markdown_recommendations and markdown_price_path
-    launched_at : when the orchestrator created the run, with its time zone
-    now         : the clock, which is asked last, when all but the receipt is written
-    pause       : waits so many seconds before an interrupted refresh is tried again
-    returns the receipt; a run that has already refreshed this country and week gets the same receipt again
-    Raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, ErpRefused and ErpDenied, and then nothing was changed.
-    Raises ErpUnreachable, and then the same run_id may try again, whatever became of the first attempt.
+    rows, path   frames with the columns of markdown_recommendations and markdown_price_path
+    launched_at  when the orchestrator created the run, with its time zone
+    now          is asked last, when all but the receipt is written
+    pause        waits so many seconds before a refresh that was interrupted is tried again
+    returns the receipt; a run that has refreshed this country and week before gets the one it got then
+    raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, ErpRefused, ErpDenied: nothing was changed;
+    ErpUnreachable: it may be tried again, under the same run_id, whatever became of the first attempt
     """
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")
@@ -124,7 +124,7 @@ def last_receipt(engine: Engine, country: str) -> Receipt | None:
 
 
 def newest_week(engine: Engine, country: str) -> date | None:
-    """The week of the rows that the country has now; None when the country was never refreshed."""
+    """The week of the rows that the country has now; None when it was never refreshed."""
     receipt = last_receipt(engine, country)
     return receipt.week if receipt else None
 

@@ -3,9 +3,8 @@
 The dynamic programme maximises revenue less label cost. Each option puts a price on something else, or compares two
 solutions:
 
-- A sell-through target is a penalty on each unit left over beyond it. A hard target takes the least penalty that meets
-it. - A markdown budget is one multiplier on what markdowns give away, the same for the whole country (the Lagrangian of
-the
+- A sell-through target is a penalty on each unit left over beyond it. A hard target takes the least that meets it.
+- A markdown budget is one multiplier on what markdowns give away, the same for the whole country (the Lagrangian of the
   budget: Talluri & van Ryzin 2004, ch. 3), so that the money goes where it brings most.
 - The articles of a price group are planned as one article (`price_groups.py`).
 - With a least gain, a markdown now has to beat the best plan that waits a week by so much.
