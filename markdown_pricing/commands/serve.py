@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 
 import yaml  # type: ignore[import-untyped]
 
-from markdown_pricing.settings import DATA, BadSettings, Settings
+from markdown_pricing.metronome.secret_texts import secrets_as_text
+from markdown_pricing.settings import DATA, SECRETS, BadSettings, Settings
 
 CODE_SERVER, CODE_SERVER_PORT = "MARKDOWN_PRICING_CODE_SERVER", "MARKDOWN_PRICING_CODE_SERVER_PORT"
 LOCATION = "markdown_pricing"
@@ -50,14 +51,15 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
     if not file.is_file():
         yield f"DAGSTER_HOME={home}: it holds no dagster.yaml; copy one of {DATA}/dagster*.yaml there"
         return
-    entries = list(_entries(yaml.safe_load(file.read_text())))
-    for name in sorted({value for key, value in entries if key == "env"}):
+    config = yaml.safe_load(file.read_text())
+    for name in sorted({value for key, value in _entries(config) if key == "env"}):
         if name not in environ:
             yield f"{name} is not set, and {file} takes a value from it"
-    for key, _ in entries:
-        if key.endswith("password"):
-            # The whole file is passed on in the arguments of every run's container.
-            yield f"{file} holds a {key} as text: give it as {{env: NAME}}"
+    # The whole file is passed on in the arguments of every run's container.
+    yield from (
+        f"{file} holds {place} as text: give it as {{env: NAME}}, or a run's variable by its name in the secret store"
+        for place in secrets_as_text(config, SECRETS)
+    )
 
 
 def _entries(config: Any) -> Iterator[tuple[str, str]]:

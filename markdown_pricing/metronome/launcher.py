@@ -21,13 +21,12 @@ from .errors import BadJob, Conflict, Final, NotFound, Transient
 from .health import Seen, State, look
 from .job import OPERATORS, JobDefinition, check, constraints, job_id
 from .resource import MetronomeResource
+from .secret_texts import secrets_as_text
 
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
 JOB_TAG = "metronome/job"
 LAST_LINES = 25
 """Lines of a container's output that are shown with a run; chosen so that a traceback fits."""
-# Keys, or ends of keys, whose values must come from the environment, because everybody may see a job's arguments.
-SECRET_KEYS = ("password", "postgres_url", "mysql_url", "token", "secret", "connection_string")
 
 
 class Container(dg.Config):
@@ -149,7 +148,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         origin = run.job_code_origin
         if origin is None:
             raise Final(f"Run {run.run_id} has no code location: launch it from a loaded one.")
-        _refuse_literal_secrets(self._instance)
+        _refuse_secrets_as_text(self._instance, self._container)
         image = self._container.image or origin.repository_origin.container_image
         image = image or run.tags.get("metronome/image")
         if image is None:
@@ -265,18 +264,16 @@ def describe(metronome: Metronome, id: str, seen: Seen) -> str:
     return "\n".join(lines)
 
 
-def _refuse_literal_secrets(instance: dg.DagsterInstance) -> None:
-    """Raises Final when dagster.yaml holds a secret, because the job's arguments pass it on to the worker."""
-    for name, data in instance.get_ref().to_dict().items():
-        if isinstance(data, ConfigurableClassData) and (key := _literal_secret(data.config_dict)):
-            raise Final(f"dagster.yaml, {name}: give `{key}` as {{env: NAME}}; as text it would stand in every job.")
-
-
-def _literal_secret(value: Any) -> str | None:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if isinstance(inner, str) and inner and str(key).endswith(SECRET_KEYS):
-                return str(key)
-            if inner_key := _literal_secret(inner):
-                return inner_key
-    return None
+def _refuse_secrets_as_text(instance: dg.DagsterInstance, container: Container) -> None:
+    """Raises Final when a job would hold a secret: in its environment, or in the arguments that hold dagster.yaml."""
+    handed_on = {
+        name.removesuffix("_data"): part.config_dict if isinstance(part, ConfigurableClassData) else part
+        for name, part in instance.get_ref().to_dict().items()
+    }
+    places = [*secrets_as_text(handed_on), *secrets_as_text({"run_launcher": container.model_dump()})]
+    if places:
+        raise Final(
+            f"dagster.yaml holds secrets that would stand as text in every job: {', '.join(dict.fromkeys(places))}. "
+            "Give a container's variable in `secrets`, with its path in the secret store, and anything else as "
+            "{env: NAME}."
+        )

@@ -91,15 +91,33 @@ def test_a_server_starts_with_what_its_definition_gives_it(server: Server, fault
     assert "DAGSTER_PG_PASSWORD" in faults(server, without="DAGSTER_PG_PASSWORD")[0]
 
 
-def test_a_password_as_text_in_dagster_yaml_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("which", "part", "plant", "place"),
+    [
+        ("kubernetes", "storage", {"postgres": {"postgres_db": {"password": "hunter2"}}}, "storage.postgres"),
+        ("kubernetes", "run_launcher", {"config": {"env_vars": ["DB_PASSWORD"]}}, "run_launcher.config.env_vars[0]"),
+        ("metronome", "run_launcher", {"config": {"env": {"Api_Token": "hunter2"}}}, "config.env.Api_Token"),
+        ("metronome", "run_launcher", {"config": {"env": {"X": "https://u:hunter2@erp"}}}, "config.env.X"),
+        (
+            "metronome",
+            "run_launcher",
+            {"config": {"env": {"MARKDOWN_PRICING_ALERTS": "slack://hunter2/b/c"}}},
+            "config.env.MARKDOWN_PRICING_ALERTS",
+        ),
+    ],
+)
+def test_a_secret_as_text_in_dagster_yaml_is_refused(
+    tmp_path: Path, which: str, part: str, plant: dict[str, Any], place: str
+) -> None:
     """It would stand in the arguments of every run's container."""
-    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
-    config["storage"]["postgres"]["postgres_db"]["password"] = "hunter2"
+    config = yaml.safe_load((DATA / f"dagster.{which}.yaml").read_text())
+    config[part] = plant
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
 
     [*_, fault] = faults_of({**SERVERS[-1].environment, "DAGSTER_HOME": str(tmp_path)}, "daemon")
 
-    assert "holds a password as text" in fault
+    assert place in fault
+    assert "as text: give it as {env: NAME}" in fault
     assert "hunter2" not in fault
 
 

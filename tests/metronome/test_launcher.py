@@ -10,7 +10,6 @@ from dagster._core.launcher.base import LaunchRunContext
 
 from markdown_pricing.metronome import MetronomeResource
 from markdown_pricing.metronome.errors import BadJob, Final, Transient
-from markdown_pricing.metronome.launcher import _literal_secret
 from tests.doubles.dcos import Dcos, Fault
 from tests.metronome import work
 from tests.metronome.conftest import Site
@@ -185,9 +184,22 @@ def test_an_unreachable_cluster_fails_the_launch_with_its_address() -> None:
         MetronomeResource(url="https://127.0.0.1:9", retry_s=0.1).metronome.jobs()
 
 
-def test_a_literal_password_of_dagsters_storage_is_refused() -> None:
-    assert _literal_secret({"postgres_db": {"password": {"env": "PG_PASSWORD"}}}) is None
-    assert _literal_secret({"postgres_db": {"password": "hush"}}) == "password"
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"env": {"DB_PASSWORD": "hunter2"}},
+        {"env": {"DB_PASSWORD": {"env": "DCOS_PASSWORD"}}},
+        {"env": {"ERP": "postgresql://erp/prices?password=hunter2"}},
+        {"labels": {"api-token": "hunter2"}},
+        {"artifacts": [{"uri": "https://robot:hunter2@files.example.com/rules.toml"}]},
+    ],
+)
+def test_a_job_that_would_hold_a_secret_is_not_made(site: Site) -> None:
+    with pytest.raises(Final, match="would stand as text in every job") as refused:
+        site.launch(work.short)
+
+    assert "hunter2" not in str(refused.value)
+    assert site.dcos.bodies == []
 
 
 def test_no_secret_is_in_what_the_cluster_was_sent(site: Site) -> None:
