@@ -16,6 +16,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from pydantic import Field
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from .allowed import IMAGE_TAG, JOB_TAG, AllowLists, given_to
 from .client import Metronome
 from .errors import BadJob, Conflict, Final, NotFound, Transient
 from .health import Seen, State, look
@@ -24,13 +25,12 @@ from .resource import MetronomeResource
 from .secret_texts import secrets_as_text
 
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
-JOB_TAG = "metronome/job"
 LAST_LINES = 25
 """Lines of a container's output that are shown with a run; chosen so that a traceback fits."""
 
 
 class Container(dg.Config):
-    """What the container of a run gets. The tags `metronome/cpus|mem|gpus|image|constraints` of a run win over it."""
+    """What the container of a run gets. Those tags of a run win over it that `allowed_tags` lists."""
 
     image: str | None = Field(
         default=None, description="The image of the container. Without it the code location's image is used."
@@ -93,11 +93,13 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         container: Container,
         settle_s: float = 15.0,
         inst_data: ConfigurableClassData | None = None,
+        allowed: AllowLists | None = None,
     ) -> None:
         self._inst_data = inst_data
         self._cluster = cluster
         self._container = container
         self._settle_s = settle_s
+        self._allowed = allowed or AllowLists()
         self._unseen_since: dict[str, float] = {}
         super().__init__()  # type: ignore[no-untyped-call]
 
@@ -110,7 +112,8 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         settle = dg.Field(
             float, default_value=15.0, description="Seconds for which a start whose answer was lost is looked for."
         )
-        return {**MetronomeResource.to_fields_dict(), **Container.to_fields_dict(), "settle_s": settle}
+        fields = {**MetronomeResource.to_fields_dict(), **Container.to_fields_dict(), **AllowLists.to_fields_dict()}
+        return {**fields, "settle_s": settle}
 
     @classmethod
     def from_config_value(
@@ -119,7 +122,9 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         values = dict(config_value)
         settle_s = values.pop("settle_s")
         cluster_settings = {name: values.pop(name) for name in MetronomeResource.to_fields_dict() if name in values}
-        return cls(MetronomeResource(**cluster_settings), Container(**values), settle_s, inst_data)
+        allowed = {name: values.pop(name) for name in AllowLists.to_fields_dict() if name in values}
+        cluster = MetronomeResource(**cluster_settings)
+        return cls(cluster, Container(**values), settle_s, inst_data, AllowLists(**allowed))
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Create the run's job and start it, each at most once, even when another process launches the same run.
@@ -149,12 +154,11 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         if origin is None:
             raise Final(f"Run {run.run_id} has no code location: launch it from a loaded one.")
         _refuse_secrets_as_text(self._instance, self._container)
-        image = self._container.image or origin.repository_origin.container_image
-        image = image or run.tags.get("metronome/image")
+        location_image = origin.repository_origin.container_image
+        self._allowed.check(run.tags, given_to(self._instance, run), self._container.image, location_image)
+        image = self._container.image or location_image or run.tags.get(IMAGE_TAG)
         if image is None:
-            raise Final(
-                "No image: set the launcher's `image`, the code server's DAGSTER_CURRENT_IMAGE, or metronome/image."
-            )
+            raise Final("No image: set the launcher's `image`, or the code server's DAGSTER_CURRENT_IMAGE.")
         # The worker's exit code is Metronome's only word on how a run ended.
         execute = ExecuteRunArgs(
             job_origin=origin,

@@ -138,8 +138,25 @@ def test_a_container_that_is_late_for_its_run_is_stopped(site: Site) -> None:
     assert site.dcos.jobs == {}
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"metronome/image": "evil:1"},
+        {"metronome/constraints": '[["rack", "IS", "a"]]'},
+        {"metronome/cmd": "env", "metronome/cpus": "1"},
+    ],
+    ids=str,
+)
+def test_a_run_that_asks_for_another_container_is_no_job(site: Site, tags: dict[str, str]) -> None:
+    with pytest.raises(BadJob, match=r"users may set metronome/cpus, metronome/mem, metronome/gpus\."):
+        site.launch(work.short, tags)
+
+    assert site.dcos.bodies == []
+
+
+@pytest.mark.parametrize("container", [{"image": "nobody/knows:this"}])
 def test_an_unknown_image_fails_its_run_before_it_began(site: Site) -> None:
-    run = site.launch(work.short, {"metronome/image": "nobody/knows:this"})
+    run = site.launch(work.short)
     site.poll()
 
     assert site.status(run) == "FAILURE"
