@@ -300,8 +300,15 @@ def shadow(**options: Any) -> int:
 
 @cli.command()
 @click.argument("server", type=click.Choice(["code-server", "web-server", "daemon"]))
-@click.option("--host", default="0.0.0.0", show_default=True, help="Listen on this address.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Listen on this address. Neither the page nor the code server asks anybody for a password.",
+)
 @click.option("--port", type=int, help="Let the web server listen on this port; the default is 3000.")
+@click.option("--read-only", is_flag=True, help="Let the page only show: it starts, stops and switches nothing.")
+@click.option("--path-prefix", default="", help="Serve the page below this path, as a proxy in front of it may want.")
 def serve(**options: Any) -> int:
     """Start one of Dagster's servers on a cluster.
 

@@ -34,7 +34,7 @@ def write_to(destination: str | None, environment: str, secrets: Iterable[str] =
 
     destination : one of DESTINATIONS; None means standard output unless that is a terminal
     environment : the value of the ECS field service.environment
-    secrets     : texts that every message has stars in place of
+    secrets     : texts in place of which every field has stars; the longest first
     """
     chosen = destination or (OFF if sys.stdout and sys.stdout.isatty() else STDOUT)
     stream = None if chosen == OFF else getattr(sys, chosen)
@@ -98,12 +98,19 @@ def _formatter(environment: str, secrets: tuple[str, ...]) -> logging.Formatter:
 
     class Formatter(ecs_logging.StdlibFormatter):
         def format_to_ecs(self, record: logging.LogRecord) -> dict[str, Any]:
-            line = super().format_to_ecs(record)
-            for texts, name in ((line, "message"), (line.get("error", {}), "message")):
-                for secret in secrets:
-                    if name in texts:
-                        texts[name] = texts[name].replace(secret, "***")
-            return line
+            masked: dict[str, Any] = _masked(super().format_to_ecs(record), secrets)
+            return masked
 
     service = {"service.name": "markdown-pricing", "service.version": __version__, "service.environment": environment}
     return Formatter(exclude_fields=LEFT_OUT_OF_ECS, extra={**service, "event.kind": "event"})
+
+
+def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {name: _masked(inner, secrets) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(inner, secrets) for inner in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
+    return value

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote_plus, unquote
 
 from markdown_pricing.device import DEVICES
 from markdown_pricing.errors import UsageError
 from markdown_pricing.logs import DESTINATIONS
+from markdown_pricing.metronome.secret_texts import names_a_secret, secrets_in
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DATA = Path(__file__).parent / "data"
@@ -26,6 +28,8 @@ class Variable:
     meaning: str
     default: str | None = None
     choices: tuple[str, ...] = ()
+    secret: bool = False
+    """Whether its value may be written nowhere."""
 
 
 _OWN = "MARKDOWN_PRICING_"
@@ -36,12 +40,13 @@ VARIABLES = {
         Variable(f"{_OWN}LAKE", "URL or folder of the lake; the project's .local/lake when not set"),
         Variable(f"{_OWN}ERP", "SQLAlchemy URL without password; a SQLite file in .local when not set"),
         Variable("DB_USER", "the ERP's account"),
-        Variable("DB_PASSWORD", "its password, a secret"),
+        Variable("DB_PASSWORD", "its password, a secret", secret=True),
         Variable(f"{_OWN}COUNTRIES", "the countries file", str(DATA / "countries.csv")),
         Variable(f"{_OWN}RULES", "the rules file", str(DATA / "rules.toml")),
         Variable(f"{_OWN}START_WEEK", "first week that is due, a Monday", "2020-01-06"),
         Variable("DAGSTER_HOME", "folder of Dagster's storage; .local/dagster when not set"),
         Variable("DAGSTER_PG_DB", "Dagster's database, whose name ends in _test for a test"),
+        Variable("DAGSTER_PG_PASSWORD", "the password of Dagster's account there, a secret", secret=True),
         Variable("COUNTRY_GROUP", "the countries that one container works through, with commas between"),
         Variable(f"{_OWN}MODEL", "the demand model; the champion when not set, else gradient_boosting"),
         Variable(f"{_OWN}EXPERIMENTS", "MLflow's URI for trials; none are kept when not set"),
@@ -49,7 +54,7 @@ VARIABLES = {
         Variable(
             f"{_OWN}LOG", "where log lines go; when not set it hangs on whether somebody looks", None, DESTINATIONS
         ),
-        Variable(f"{_OWN}ALERTS", "URLs that messages go to, with blanks between; a secret"),
+        Variable(f"{_OWN}ALERTS", "URLs that messages go to, with blanks between; a secret", secret=True),
         Variable(f"{_OWN}RAW", "where the raw tables lie; somebody else makes the snapshot when not set"),
         Variable(f"{_OWN}SPARK_SUBMIT", "the command that takes the Spark job; this Python's when not set"),
         Variable("METRONOME_URL", "the cluster's Metronome; runs are no Metronome jobs when not set"),
@@ -57,10 +62,21 @@ VARIABLES = {
         Variable("METRONOME_CA_FILE", "the cluster's certificate"),
         Variable("METRONOME_UID", "the account on the cluster"),
         Variable("METRONOME_PRIVATE_KEY_FILE", "the account's key"),
-        Variable("METRONOME_PASSWORD", "or its password, a secret"),
+        Variable("METRONOME_PASSWORD", "or its password, a secret", secret=True),
     )
 }
 """All that is read from the environment; README and docs describe each, which a test sees to."""
+SECRETS = frozenset(name for name, variable in VARIABLES.items() if variable.secret)
+LEAST_SECRET = 8
+"""Characters of a secret in a variable that is not ours: a shorter one may be a word that messages have."""
+
+_PASSWORD_OF = {
+    f"{_OWN}ERP": "DB_PASSWORD",
+    f"{_OWN}LAKE": "the file system's own variables",
+    f"{_OWN}RAW": "the file system's own variables",
+    "METRONOME_URL": "METRONOME_PASSWORD",
+}
+"""URLs that are shown and handed on, and where the password goes instead."""
 
 
 class BadSettings(UsageError):
@@ -104,11 +120,8 @@ class Settings:
     """The command that the Spark job is given to; this Python's, on this machine, when empty."""
     metronome: Mapping[str, str]
     """Fields of the resource `metronome`; empty where runs are not Metronome jobs."""
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What may stand in no log line."""
-        return tuple(filter(None, (self.erp_password, self.experiments, *self.alert_urls)))
+    secrets: tuple[str, ...] = field(repr=False)
+    """What may stand in no log line, the longest first."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], needs_places: bool = False) -> "Settings":
@@ -140,8 +153,11 @@ class Settings:
         if lake_url and is_test:
             lake_url = lake_url.rstrip("/") + "/test"
         erp_url = environ.get("MARKDOWN_PRICING_ERP") or ""
-        if "@" in erp_url and ":" in erp_url.partition("://")[2].rpartition("@")[0]:
-            faults.append("MARKDOWN_PRICING_ERP holds a password: give it as DB_PASSWORD, never in the URL")
+        faults += [
+            f"{name} holds a password: give it as {place}, never in the URL"
+            for name, place in _PASSWORD_OF.items()
+            if any(secrets_in(environ.get(name) or ""))
+        ]
         if erp_url.startswith("sqlite:///") and is_test:
             file = Path(erp_url.removeprefix("sqlite:///"))
             erp_url = f"sqlite:///{file.with_name('test-' + file.name)}"
@@ -179,7 +195,25 @@ class Settings:
             raw_url=environ.get("MARKDOWN_PRICING_RAW") or None,
             spark_submit=tuple(shlex.split(environ.get("MARKDOWN_PRICING_SPARK_SUBMIT") or "")),
             metronome=_metronome(environ),
+            secrets=secrets_of(environ),
         )
+
+
+def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The secrets that an environment holds, with those inside its URLs, as they are and as a URL writes them.
+
+    Longest first, so that a whole URL is masked before the password in it.
+    """
+    of_ours = [environ.get(name) or "" for name in VARIABLES]
+    found = {environ.get(name) or "" for name in SECRETS} - {""}
+    found |= {part for text in found for part in text.split()}  # of several URLs each
+    found |= {secret for text in of_ours for secret in secrets_in(text)}
+    others = {name: text for name, text in environ.items() if name != "PWD"}  # a shell's working folder
+    named = {text for name, text in others.items() if names_a_secret(name)}
+    inside = {secret for text in others.values() for secret in secrets_in(text)}
+    found |= {secret for secret in named | inside if len(secret) >= LEAST_SECRET}
+    found |= {form for secret in found for form in (unquote(secret), quote_plus(secret))}
+    return tuple(sorted(found, key=lambda secret: (-len(secret), secret)))
 
 
 def in_container(environ: Mapping[str, str]) -> bool:

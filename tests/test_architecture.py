@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "device": set(),
     "logs": set(),
     "messages": {"errors"},
-    "settings": BASE | {"device", "logs"},
+    "settings": BASE | {"device", "logs", "metronome"},
     "provenance": set(),
     "charts": set(),
     "lake": BASE,

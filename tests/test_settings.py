@@ -45,6 +45,45 @@ def test_every_fault_is_told_at_once_with_its_variable() -> None:
     assert "hunter2" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("MARKDOWN_PRICING_ERP", "postgresql://erp/prices?password=hunter2"),
+        ("MARKDOWN_PRICING_ERP", "postgresql://erp/prices?sslmode=require&PassWord=hunter2"),
+        ("MARKDOWN_PRICING_LAKE", "s3://key:hunter2@bucket/lake"),
+        ("MARKDOWN_PRICING_RAW", "sftp://etl:hunter2@files/raw"),
+        ("METRONOME_URL", "https://robot:hunter2@dcos.example.com"),
+    ],
+)
+def test_a_url_that_is_shown_and_handed_on_holds_no_password(variable: str, url: str) -> None:
+    with pytest.raises(BadSettings, match=f"{variable} holds a password") as raised:
+        Settings.from_env({variable: url})
+
+    assert "hunter2" not in str(raised.value)
+
+
+def test_every_secret_of_the_environment_is_masked_with_those_inside_urls() -> None:
+    settings = Settings.from_env(
+        {
+            "DB_PASSWORD": "erp pass&word",
+            "DAGSTER_PG_PASSWORD": "storage",
+            "METRONOME_PASSWORD": "cluster",
+            "AWS_SECRET_ACCESS_KEY": "of-the-bucket",
+            "MARKDOWN_PRICING_EXPERIMENTS": "https://robot:of%2Fmlflow@mlflow.example.com",
+            "MARKDOWN_PRICING_ALERTS": "slack://a/b/c mailto://robot:of-mail@example.com",
+            "HTTPS_PROXY": "http://robot:of-the-proxy@proxy.example.com",
+            "TOKEN": "short",
+            "PWD": "/home/pricing",
+        }
+    )
+
+    masked = {"erp pass&word", "erp+pass%26word", "storage", "cluster", "of-the-bucket", "of%2Fmlflow", "of/mlflow"}
+    assert masked | {"slack://a/b/c", "of-mail", "of-the-proxy"} <= set(settings.secrets)
+    assert not {"short", "/home/pricing", "https://robot:of%2Fmlflow@mlflow.example.com"} & set(settings.secrets)
+    assert list(settings.secrets) == sorted(settings.secrets, key=lambda secret: (-len(secret), secret))
+    assert "storage" not in repr(settings)
+
+
 @pytest.mark.parametrize(("group", "countries"), [("DEU,AUT", ("DEU", "AUT")), ("", ("",)), ("DEU,", ("DEU", ""))])
 def test_the_country_group_keeps_its_empty_places_for_the_command_to_refuse(
     group: str, countries: tuple[str, ...]

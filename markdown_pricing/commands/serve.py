@@ -8,28 +8,46 @@ from typing import Any, NoReturn
 
 import yaml  # type: ignore[import-untyped]
 
-from markdown_pricing.settings import DATA, BadSettings, Settings
+from markdown_pricing.errors import UsageError
+from markdown_pricing.metronome.secret_texts import secrets_as_text
+from markdown_pricing.settings import DATA, SECRETS, BadSettings, Settings
 
 CODE_SERVER, CODE_SERVER_PORT = "MARKDOWN_PRICING_CODE_SERVER", "MARKDOWN_PRICING_CODE_SERVER_PORT"
 LOCATION = "markdown_pricing"
 PORT = "4000"
 
 
-def serve(environ: Mapping[str, str], server: str, host: str, port: int | None) -> NoReturn:
+def serve(
+    environ: Mapping[str, str], server: str, host: str, port: int | None, read_only: bool, path_prefix: str
+) -> NoReturn:
     """Turn this process into the server, so that a stop reaches it. Raises BadSettings with every fault."""
     environ = {CODE_SERVER_PORT: PORT, **environ}
     if faults := list(faults_of(environ, server)):
         raise BadSettings(faults)
+    arguments = arguments_of(environ, server, host, port, read_only, path_prefix)
+    os.execve(sys.executable, [sys.executable, "-m", *arguments], dict(environ))
+
+
+def arguments_of(
+    environ: Mapping[str, str], server: str, host: str, port: int | None, read_only: bool, path_prefix: str
+) -> list[str]:
+    """The module and its arguments. Raises UsageError when the server has no such page."""
+    if server != "web-server" and (read_only or path_prefix):
+        raise UsageError(f"--read-only and --path-prefix are for the web server; {server} has no page.")
     workspace = ["-w", str(DATA / "workspace.grpc.yaml")]
     arguments = {
         "code-server": [
             *("dagster", "api", "grpc", "--module-name", "markdown_pricing.definitions"),
             *("--location-name", LOCATION, "--host", host, "--port", environ[CODE_SERVER_PORT]),
         ],
-        "web-server": ["dagster_webserver", "--host", host, "--port", str(port or 3000), *workspace],
+        "web-server": [
+            *("dagster_webserver", "--host", host, "--port", str(port or 3000), *workspace),
+            *(["--read-only"] if read_only else []),
+            *(["--path-prefix", path_prefix] if path_prefix else []),
+        ],
         "daemon": ["dagster._daemon", "run", *workspace],
     }
-    os.execve(sys.executable, [sys.executable, "-m", *arguments[server]], dict(environ))
+    return arguments[server]
 
 
 def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
@@ -50,14 +68,15 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
     if not file.is_file():
         yield f"DAGSTER_HOME={home}: it holds no dagster.yaml; copy one of {DATA}/dagster*.yaml there"
         return
-    entries = list(_entries(yaml.safe_load(file.read_text())))
-    for name in sorted({value for key, value in entries if key == "env"}):
+    config = yaml.safe_load(file.read_text())
+    for name in sorted({value for key, value in _entries(config) if key == "env"}):
         if name not in environ:
             yield f"{name} is not set, and {file} takes a value from it"
-    for key, _ in entries:
-        if key.endswith("password"):
-            # The whole file is passed on in the arguments of every run's container.
-            yield f"{file} holds a {key} as text: give it as {{env: NAME}}"
+    # The whole file is passed on in the arguments of every run's container.
+    yield from (
+        f"{file} holds {place} as text: give it as {{env: NAME}}, or a run's variable by its name in the secret store"
+        for place in secrets_as_text(config, SECRETS)
+    )
 
 
 def _entries(config: Any) -> Iterator[tuple[str, str]]:

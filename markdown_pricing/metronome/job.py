@@ -54,7 +54,7 @@ class JobDefinition:
     kill_grace_s: float | None = None
 
     def with_tags(self, tags: Mapping[str, str]) -> "JobDefinition":
-        """This job, changed by the tags `metronome/cpus|mem|gpus|image|constraints` of a run.
+        """This job, changed by the tags `metronome/cpus|mem|gpus|image|constraints` of a run, once they are allowed.
 
         The tag constraints is a list in JSON, `[["rack", "LIKE", "a.*"]]`. Raises BadJob, which lists every bad tag.
         """

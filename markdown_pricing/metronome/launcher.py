@@ -16,22 +16,21 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from pydantic import Field
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from .allowed import IMAGE_TAG, JOB_TAG, AllowLists, given_to
 from .client import Metronome
 from .errors import BadJob, Conflict, Final, NotFound, Transient
 from .health import Seen, State, look
 from .job import OPERATORS, JobDefinition, check, constraints, job_id
 from .resource import MetronomeResource
+from .secret_texts import secrets_as_text
 
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
-JOB_TAG = "metronome/job"
 LAST_LINES = 25
 """Lines of a container's output that are shown with a run; chosen so that a traceback fits."""
-# Keys, or ends of keys, whose values must come from the environment, because everybody may see a job's arguments.
-SECRET_KEYS = ("password", "postgres_url", "mysql_url", "token", "secret", "connection_string")
 
 
 class Container(dg.Config):
-    """What the container of a run gets. The tags `metronome/cpus|mem|gpus|image|constraints` of a run win over it."""
+    """What the container of a run gets. Those tags of a run win over it that `allowed_tags` lists."""
 
     image: str | None = Field(
         default=None, description="The image of the container. Without it the code location's image is used."
@@ -94,11 +93,13 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         container: Container,
         settle_s: float = 15.0,
         inst_data: ConfigurableClassData | None = None,
+        allowed: AllowLists | None = None,
     ) -> None:
         self._inst_data = inst_data
         self._cluster = cluster
         self._container = container
         self._settle_s = settle_s
+        self._allowed = allowed or AllowLists()
         self._unseen_since: dict[str, float] = {}
         super().__init__()  # type: ignore[no-untyped-call]
 
@@ -111,7 +112,8 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         settle = dg.Field(
             float, default_value=15.0, description="Seconds for which a start whose answer was lost is looked for."
         )
-        return {**MetronomeResource.to_fields_dict(), **Container.to_fields_dict(), "settle_s": settle}
+        fields = {**MetronomeResource.to_fields_dict(), **Container.to_fields_dict(), **AllowLists.to_fields_dict()}
+        return {**fields, "settle_s": settle}
 
     @classmethod
     def from_config_value(
@@ -120,7 +122,9 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         values = dict(config_value)
         settle_s = values.pop("settle_s")
         cluster_settings = {name: values.pop(name) for name in MetronomeResource.to_fields_dict() if name in values}
-        return cls(MetronomeResource(**cluster_settings), Container(**values), settle_s, inst_data)
+        allowed = {name: values.pop(name) for name in AllowLists.to_fields_dict() if name in values}
+        cluster = MetronomeResource(**cluster_settings)
+        return cls(cluster, Container(**values), settle_s, inst_data, AllowLists(**allowed))
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Create the run's job and start it, each at most once, even when another process launches the same run.
@@ -149,13 +153,12 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         origin = run.job_code_origin
         if origin is None:
             raise Final(f"Run {run.run_id} has no code location: launch it from a loaded one.")
-        _refuse_literal_secrets(self._instance)
-        image = self._container.image or origin.repository_origin.container_image
-        image = image or run.tags.get("metronome/image")
+        _refuse_secrets_as_text(self._instance, self._container)
+        location_image = origin.repository_origin.container_image
+        self._allowed.check(run.tags, given_to(self._instance, run), self._container.image, location_image)
+        image = self._container.image or location_image or run.tags.get(IMAGE_TAG)
         if image is None:
-            raise Final(
-                "No image: set the launcher's `image`, the code server's DAGSTER_CURRENT_IMAGE, or metronome/image."
-            )
+            raise Final("No image: set the launcher's `image`, or the code server's DAGSTER_CURRENT_IMAGE.")
         # The worker's exit code is Metronome's only word on how a run ended.
         execute = ExecuteRunArgs(
             job_origin=origin,
@@ -265,18 +268,16 @@ def describe(metronome: Metronome, id: str, seen: Seen) -> str:
     return "\n".join(lines)
 
 
-def _refuse_literal_secrets(instance: dg.DagsterInstance) -> None:
-    """Raises Final when dagster.yaml holds a secret, because the job's arguments pass it on to the worker."""
-    for name, data in instance.get_ref().to_dict().items():
-        if isinstance(data, ConfigurableClassData) and (key := _literal_secret(data.config_dict)):
-            raise Final(f"dagster.yaml, {name}: give `{key}` as {{env: NAME}}; as text it would stand in every job.")
-
-
-def _literal_secret(value: Any) -> str | None:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if isinstance(inner, str) and inner and str(key).endswith(SECRET_KEYS):
-                return str(key)
-            if inner_key := _literal_secret(inner):
-                return inner_key
-    return None
+def _refuse_secrets_as_text(instance: dg.DagsterInstance, container: Container) -> None:
+    """Raises Final when a job would hold a secret: in its environment, or in the arguments that hold dagster.yaml."""
+    handed_on = {
+        name.removesuffix("_data"): part.config_dict if isinstance(part, ConfigurableClassData) else part
+        for name, part in instance.get_ref().to_dict().items()
+    }
+    places = [*secrets_as_text(handed_on), *secrets_as_text({"run_launcher": container.model_dump()})]
+    if places:
+        raise Final(
+            f"dagster.yaml holds secrets that would stand as text in every job: {', '.join(dict.fromkeys(places))}. "
+            "Give a container's variable in `secrets`, with its path in the secret store, and anything else as "
+            "{env: NAME}."
+        )

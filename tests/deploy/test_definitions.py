@@ -13,7 +13,9 @@ import yaml  # type: ignore[import-untyped]
 from dagster._core.instance.ref import InstanceRef
 
 from markdown_pricing import __version__
-from markdown_pricing.commands.serve import faults_of
+from markdown_pricing.__main__ import cli
+from markdown_pricing.commands.serve import CODE_SERVER_PORT, arguments_of, faults_of
+from markdown_pricing.errors import UsageError
 from markdown_pricing.settings import DATA
 
 PROJECT = Path(__file__).parents[2]
@@ -31,7 +33,7 @@ class Server:
     dagster_yaml: Path
 
     def __str__(self) -> str:
-        return f"{self.where} {self.args[-1]}"
+        return f"{self.where} {self.args[2]}"
 
 
 def on_dcos() -> Iterator[Server]:
@@ -75,7 +77,7 @@ def faults(tmp_path: Path) -> Callable[..., list[str]]:
         environment = {**server.environment, **secrets, "DAGSTER_HOME": str(tmp_path)}
         environment = {name: value for name, value in environment.items() if not value.startswith("${")}
         environment.pop(without or "", None)
-        return list(faults_of(environment, server.args[-1]))
+        return list(faults_of(environment, server.args[2]))
 
     return of
 
@@ -91,15 +93,33 @@ def test_a_server_starts_with_what_its_definition_gives_it(server: Server, fault
     assert "DAGSTER_PG_PASSWORD" in faults(server, without="DAGSTER_PG_PASSWORD")[0]
 
 
-def test_a_password_as_text_in_dagster_yaml_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("which", "part", "plant", "place"),
+    [
+        ("kubernetes", "storage", {"postgres": {"postgres_db": {"password": "hunter2"}}}, "storage.postgres"),
+        ("kubernetes", "run_launcher", {"config": {"env_vars": ["DB_PASSWORD"]}}, "run_launcher.config.env_vars[0]"),
+        ("metronome", "run_launcher", {"config": {"env": {"Api_Token": "hunter2"}}}, "config.env.Api_Token"),
+        ("metronome", "run_launcher", {"config": {"env": {"X": "https://u:hunter2@erp"}}}, "config.env.X"),
+        (
+            "metronome",
+            "run_launcher",
+            {"config": {"env": {"MARKDOWN_PRICING_ALERTS": "slack://hunter2/b/c"}}},
+            "config.env.MARKDOWN_PRICING_ALERTS",
+        ),
+    ],
+)
+def test_a_secret_as_text_in_dagster_yaml_is_refused(
+    tmp_path: Path, which: str, part: str, plant: dict[str, Any], place: str
+) -> None:
     """It would stand in the arguments of every run's container."""
-    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
-    config["storage"]["postgres"]["postgres_db"]["password"] = "hunter2"
+    config = yaml.safe_load((DATA / f"dagster.{which}.yaml").read_text())
+    config[part] = plant
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
 
     [*_, fault] = faults_of({**SERVERS[-1].environment, "DAGSTER_HOME": str(tmp_path)}, "daemon")
 
-    assert "holds a password as text" in fault
+    assert place in fault
+    assert "as text: give it as {env: NAME}" in fault
     assert "hunter2" not in fault
 
 
@@ -109,8 +129,69 @@ def test_secrets_come_by_reference_only(server: Server) -> None:
     assert not SECRETS & set(server.environment)
 
 
+def test_nobody_reaches_a_server_but_who_has_to() -> None:
+    """Neither the page nor the code server asks for a password: what reaches one owns it."""
+    for file in ("code-server", "web-server", "daemon"):
+        app = json.loads((PROJECT / f"deploy/dcos/{file}.json").read_text())
+        assert not [port for port in app["container"]["portMappings"] if "labels" in port], "no virtual address"
+    web_server = json.loads((PROJECT / "deploy/dcos/web-server.json").read_text())
+    # Admin Router, which asks who somebody is, is the way to the page.
+    assert web_server["labels"]["DCOS_SERVICE_NAME"] == "markdown-pricing"
+    assert web_server["args"][-2:] == ["--path-prefix", "/service/markdown-pricing"]
+    compose = yaml.safe_load((PROJECT / "docker/compose.yaml").read_text())["services"]
+    assert {name: service["ports"] for name, service in compose.items() if "ports" in service} == {
+        "web-server": ["127.0.0.1:3000:3000"]
+    }
+
+
+def test_the_servers_listen_on_loopback_unless_they_are_told_otherwise() -> None:
+    [host] = [parameter for parameter in cli.commands["serve"].params if parameter.name == "host"]
+
+    assert host.default == "127.0.0.1"
+
+
+def test_a_page_for_those_who_only_look() -> None:
+    web_server = arguments_of({CODE_SERVER_PORT: "4000"}, "web-server", "127.0.0.1", None, True, "/pricing")
+
+    assert web_server[:3] == ["dagster_webserver", "--host", "127.0.0.1"]
+    assert web_server[-3:] == ["--read-only", "--path-prefix", "/pricing"]
+    with pytest.raises(UsageError, match="daemon has no page"):
+        arguments_of({CODE_SERVER_PORT: "4000"}, "daemon", "127.0.0.1", None, True, "")
+
+
+@pytest.mark.parametrize(("where", "page"), [("kubernetes", 3000), ("helm", 80)])
+def test_every_pod_is_closed_and_opened_for_what_it_needs(where: str, page: int) -> None:
+    file = PROJECT / "deploy" / where / "network.yaml"
+    policies = {one["metadata"]["name"]: one["spec"] for one in yaml.safe_load_all(file.read_text())}
+
+    assert policies["nobody-comes-in-or-goes-out"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    reached = {name: spec["ingress"] for name, spec in policies.items() if "ingress" in spec}
+    assert {name: [port["port"] for rule in rules for port in rule["ports"]] for name, rules in reached.items()} == {
+        "code-server": [4000],
+        "web-server": [page],
+    }
+    assert all(rule["from"] for rules in reached.values() for rule in rules)
+    goes_out = {name: spec["egress"] for name, spec in policies.items() if "egress" in spec}
+    assert set(goes_out) == {"names", "code-server", "runs", "web-server-and-daemon"}
+    assert all(rule["ports"] for rules in goes_out.values() for rule in rules)
+
+
 APP = {
-    *("id", "instances", "cpus", "mem", "disk", "args", "user", "container", "networks", "env", "secrets", "fetch"),
+    *(
+        "id",
+        "instances",
+        "cpus",
+        "mem",
+        "disk",
+        "args",
+        "labels",
+        "user",
+        "container",
+        "networks",
+        "env",
+        "secrets",
+        "fetch",
+    ),
     *("healthChecks", "upgradeStrategy", "unreachableStrategy", "taskKillGracePeriodSeconds", "dependencies"),
 }
 PARTS: dict[str, set[str]] = {

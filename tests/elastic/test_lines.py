@@ -135,11 +135,14 @@ def test_no_line_holds_a_secret(rounds: list[Round]) -> None:
 
 def test_a_secret_in_somebody_elses_words_gets_stars(capsys: pytest.CaptureFixture[str]) -> None:
     logs.write_to(logs.STDOUT, "test", [SECRET])
-    logs.tell(f"cannot reach db://me:{SECRET}@host", {"error.message": f"{SECRET} is wrong"})
+    logs.tell(
+        f"cannot reach db://me:{SECRET}@host", {"error.message": f"{SECRET} is wrong", "markdown.why": f"of {SECRET}"}
+    )
 
     [line] = capsys.readouterr().out.splitlines()
     assert json.loads(line)["message"] == "cannot reach db://me:***@host"
     assert json.loads(line)["error"]["message"] == "*** is wrong"
+    assert json.loads(line)["markdown"]["why"] == "of ***"
 
 
 def test_what_is_not_known_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:

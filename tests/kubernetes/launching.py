@@ -64,12 +64,16 @@ def job_of(cluster: Cluster, run: dg.DagsterRun) -> dict[str, Any]:
 
 
 @contextmanager
-def on_kubernetes(home: Path, cluster: Cluster, postgres: PostgresServer | None = None) -> Iterator[dg.DagsterInstance]:
+def on_kubernetes(
+    home: Path, cluster: Cluster, postgres: PostgresServer | None = None, **launcher: Any
+) -> Iterator[dg.DagsterInstance]:
     """The dagster.yaml that we hand out, acting as the daemon's service account from outside the cluster.
 
     postgres : where its storage is; without, SQLite
+    launcher : what else its launcher is told
     """
     account = {
+        **launcher,
         "load_incluster_config": False,
         "kubeconfig_file": str(cluster.kubeconfig_of("dagster", NAMESPACE)),
     }

@@ -1,7 +1,9 @@
 """A Dagster run as a Job of a real API server, launched with the daemon's own rights and no more."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import kubernetes
@@ -45,11 +47,12 @@ def status(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     return now.status.value
 
 
-def gpu_example() -> dict[str, str]:
-    """The tags of docs/kubernetes.md, as written there."""
+def gpu_example() -> tuple[dict[str, Any], dict[str, str]]:
+    """What docs/kubernetes.md tells the launcher, and the tags of DEU, as written there."""
     page = (PROJECT / "docs" / "kubernetes.md").read_text()
-    example = yaml.safe_load(page.partition("```yaml\nrun_coordinator:")[2].partition("```")[0])
-    return tags_for({COUNTRY_TAG: "DEU"}, example["config"]["tags_by_country"])
+    example = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
+    by_country = example["run_coordinator"]["config"]["tags_by_country"]
+    return example["run_launcher"]["config"], tags_for({COUNTRY_TAG: "DEU"}, by_country)
 
 
 def test_a_launched_run_is_a_job_with_its_image_resources_and_secrets(
@@ -108,9 +111,11 @@ def test_a_cancel_deletes_the_job(cluster: Cluster, dagster: dg.DagsterInstance)
     assert status(dagster, run) == "CANCELING"
 
 
-def test_a_chosen_country_gets_a_gpu_and_its_image(cluster: Cluster, dagster: dg.DagsterInstance) -> None:
-    run = new_run(dagster, gpu_example())
-    launch(dagster, run)
+def test_a_chosen_country_gets_a_gpu_and_its_image(tmp_path: Path, cluster: Cluster) -> None:
+    launcher, tags = gpu_example()
+    with on_kubernetes(tmp_path / "kubernetes", cluster, **launcher) as dagster:
+        run = new_run(dagster, tags)
+        launch(dagster, run)
     pod = job_of(cluster, run)["spec"]["template"]["spec"]
     [container] = pod["containers"]
 
@@ -120,6 +125,27 @@ def test_a_chosen_country_gets_a_gpu_and_its_image(cluster: Cluster, dagster: dg
     assert pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     # What was not asked for otherwise stays.
     assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"container_config": {"image": "evil:1"}},
+        {"container_config": {"env": [{"name": "LD_PRELOAD", "value": "/evil.so"}]}},
+        {"pod_spec_config": {"service_account_name": "dagster"}},
+    ],
+    ids=str,
+)
+def test_a_run_that_asks_for_another_container_is_no_job(
+    cluster: Cluster, dagster: dg.DagsterInstance, asked: dict[str, Any]
+) -> None:
+    """Each tag from each source: tests/orchestration/test_allowed_tags.py."""
+    before = len(cluster.list("Job", NAMESPACE))
+    run = new_run(dagster, {"dagster-k8s/config": json.dumps(asked)})
+
+    with pytest.raises(Exception, match="violated the allowed list"):
+        launch(dagster, run)
+    assert len(cluster.list("Job", NAMESPACE)) == before
 
 
 def test_a_measured_country_gets_what_it_needs(cluster: Cluster, dagster: dg.DagsterInstance) -> None:

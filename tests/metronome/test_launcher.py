@@ -10,7 +10,6 @@ from dagster._core.launcher.base import LaunchRunContext
 
 from markdown_pricing.metronome import MetronomeResource
 from markdown_pricing.metronome.errors import BadJob, Final, Transient
-from markdown_pricing.metronome.launcher import _literal_secret
 from tests.doubles.dcos import Dcos, Fault
 from tests.metronome import work
 from tests.metronome.conftest import Site
@@ -139,8 +138,25 @@ def test_a_container_that_is_late_for_its_run_is_stopped(site: Site) -> None:
     assert site.dcos.jobs == {}
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"metronome/image": "evil:1"},
+        {"metronome/constraints": '[["rack", "IS", "a"]]'},
+        {"metronome/cmd": "env", "metronome/cpus": "1"},
+    ],
+    ids=str,
+)
+def test_a_run_that_asks_for_another_container_is_no_job(site: Site, tags: dict[str, str]) -> None:
+    with pytest.raises(BadJob, match=r"users may set metronome/cpus, metronome/mem, metronome/gpus\."):
+        site.launch(work.short, tags)
+
+    assert site.dcos.bodies == []
+
+
+@pytest.mark.parametrize("container", [{"image": "nobody/knows:this"}])
 def test_an_unknown_image_fails_its_run_before_it_began(site: Site) -> None:
-    run = site.launch(work.short, {"metronome/image": "nobody/knows:this"})
+    run = site.launch(work.short)
     site.poll()
 
     assert site.status(run) == "FAILURE"
@@ -185,9 +201,22 @@ def test_an_unreachable_cluster_fails_the_launch_with_its_address() -> None:
         MetronomeResource(url="https://127.0.0.1:9", retry_s=0.1).metronome.jobs()
 
 
-def test_a_literal_password_of_dagsters_storage_is_refused() -> None:
-    assert _literal_secret({"postgres_db": {"password": {"env": "PG_PASSWORD"}}}) is None
-    assert _literal_secret({"postgres_db": {"password": "hush"}}) == "password"
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"env": {"DB_PASSWORD": "hunter2"}},
+        {"env": {"DB_PASSWORD": {"env": "DCOS_PASSWORD"}}},
+        {"env": {"ERP": "postgresql://erp/prices?password=hunter2"}},
+        {"labels": {"api-token": "hunter2"}},
+        {"artifacts": [{"uri": "https://robot:hunter2@files.example.com/rules.toml"}]},
+    ],
+)
+def test_a_job_that_would_hold_a_secret_is_not_made(site: Site) -> None:
+    with pytest.raises(Final, match="would stand as text in every job") as refused:
+        site.launch(work.short)
+
+    assert "hunter2" not in str(refused.value)
+    assert site.dcos.bodies == []
 
 
 def test_no_secret_is_in_what_the_cluster_was_sent(site: Site) -> None:

@@ -280,9 +280,11 @@ def test_a_bad_tag(servers: Servers) -> None:
     and_the_daemon_goes_on(servers)
 
 
-def test_an_unknown_image(servers: Servers) -> None:
-    run_id = servers.submit("short", image="nobody/knows:this")
+def test_an_unknown_image(servers: Servers, dcos: Dcos) -> None:
+    known, dcos.images = dcos.images, ()
+    run_id = servers.submit("short")
     servers.until(run_id, "FAILURE")
+    dcos.images = known
 
     assert "look at its image" in servers.tell(run_id)
     and_the_daemon_goes_on(servers)
