@@ -8,11 +8,10 @@ from typing import Any, NoReturn
 
 import yaml  # type: ignore[import-untyped]
 
-from markdown_pricing.settings import DATA, BadSettings, Settings
+from markdown_pricing.settings import CODE_SERVER, CODE_SERVER_PORT, DATA, VARIABLES, BadSettings, Settings
 
-CODE_SERVER, CODE_SERVER_PORT = "MARKDOWN_PRICING_CODE_SERVER", "MARKDOWN_PRICING_CODE_SERVER_PORT"
 LOCATION = "markdown_pricing"
-PORT = "4000"
+PORT = VARIABLES[CODE_SERVER_PORT].default or ""
 
 
 def serve(environ: Mapping[str, str], server: str, host: str, port: int | None) -> NoReturn:
