@@ -11,7 +11,7 @@ from markdown_pricing.orchestration.assets import FLOW, by_week_and_country
 from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.etl import snapshot_from
-from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight, ready_for_the_round, tidy_lake
+from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
 from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
 from markdown_pricing.settings import Settings, in_container
 
@@ -33,7 +33,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     ours = dg.Definitions(
         assets=by_week_and_country(weeks, partitions),
         asset_checks=[*checks_for(partitions), ready_for_the_round],
-        jobs=[*jobs, preflight, tidy_lake],
+        jobs=[*jobs, preflight_job, tidy_lake],
         schedules=[schedule, *SCHEDULES],
         sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s)],
         resources=resources_of(settings, countries),

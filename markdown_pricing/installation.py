@@ -1,6 +1,5 @@
-"""What the settings of one installation make: how its processes are set up, and what its assets are given."""
+"""What an installation's settings decide: how its processes are set up, and which resources its assets are given."""
 
-from functools import partial
 from typing import Any
 
 from markdown_pricing.countries import Countries
@@ -8,31 +7,31 @@ from markdown_pricing.device import choose_device
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.logs import write_to
 from markdown_pricing.markdown.rules import read_rules
-from markdown_pricing.orchestration.resources import DemandTraining, Erp
-from markdown_pricing.preflight import findings
+from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning, fixed
+from markdown_pricing.preflight import Preflight
 from markdown_pricing.pricing import SEED
 from markdown_pricing.settings import Settings
 
 
 def set_up_process(settings: Settings) -> None:
-    """What holds for a whole process: where its log lines go, and on what device demand models compute.
+    """Decide for a whole process where its log lines go, and on which device demand models compute.
 
-    Called once, where a code server, a run worker or a command loads what it works with.
+    It is called once, where a code server, a run worker or a command loads what it works with.
     """
     choose_device(settings.device)
     write_to(settings.log, settings.environment, settings.secrets)
 
 
 def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
-    """By the names that assets ask for."""
+    """The resources of one installation, each under the name by which assets ask for it."""
     return {
-        "lake": Lake(settings.lake_url),
+        "lake": fixed(Lake(settings.lake_url)),
         "demand_training": DemandTraining(
             model=settings.demand_model, follow_champion=settings.follow_champion, seed=SEED, threads=1
         ),
-        "rules": read_rules(settings.rules_file),
-        "countries": countries,
-        "apply_to_countries": map,
-        "findings": partial(findings, settings),
-        "erp": Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
+        "shared_learning": SharedLearning(processes=1),
+        "rules": fixed(read_rules(settings.rules_file)),
+        "countries": fixed(countries),
+        "preflight": fixed(Preflight(settings)),
+        "erp": fixed(Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)),
     }

@@ -1,8 +1,8 @@
-"""Is everything there that a round needs? Each finding is ok, or says what to do; asked by `doctor` and on Sundays."""
+"""Is everything there that a round needs? The command `doctor` asks it, and a job of Dagster on Sundays."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 
@@ -12,6 +12,7 @@ from markdown_pricing.erp.refresh import newest_week
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError, PricingError
+from markdown_pricing.finding import Finding
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import ResultMissing, countries_with_predictions, publish_bytes
 from markdown_pricing.lake.snapshot import delivered_weeks, find_snapshot
@@ -32,29 +33,28 @@ class CountriesLack(FinalError):
 
 
 @dataclass(frozen=True)
-class Finding:
-    what: str
-    ok: bool
-    says: str
+class Preflight:
+    """Looks whether everything is there that a round needs. It writes one file to the lake and takes it away again."""
 
+    settings: Settings = field(repr=False)
 
-def findings(settings: Settings, week: date | None = None) -> Iterator[Finding]:
-    """What an installation has; with `week`, the one to be priced next, also what that stands on.
+    def findings(self, week: date | None = None) -> Iterator[Finding]:
+        """What the installation has; with `week`, the one to be priced next, also what that stands on.
 
-    That is last week's data, results and rows, a right to write and room in the lake: all that can be known before
-    the week's own snapshot is delivered.
-    """
-    lake = Lake(settings.lake_url)
-    yield look("Countries", lambda: f"{len(read_countries(settings.countries_file))} in {settings.countries_file}")
-    yield look("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
-    yield look("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
-    yield look("Lake", lambda: f"{lake.url}: {len(delivered_weeks(lake))} delivered weeks")
-    yield look("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
-    yield from _erp(settings)
-    if settings.metronome:
-        yield _metronome(settings.metronome)
-    if week is not None:
-        yield from _of_last_week(lake, settings, week - ONE_WEEK)
+        That is last week's data, results and rows, a right to write and room in the lake: all that can be known before
+        the week's own snapshot is delivered.
+        """
+        settings, lake = self.settings, Lake(self.settings.lake_url)
+        yield look("Countries", lambda: f"{len(read_countries(settings.countries_file))} in {settings.countries_file}")
+        yield look("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
+        yield look("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
+        yield look("Lake", lambda: f"{lake.url}: {len(delivered_weeks(lake))} delivered weeks")
+        yield look("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
+        yield from _erp(settings)
+        if settings.metronome:
+            yield _metronome(settings.metronome)
+        if week is not None:
+            yield from _last_week(lake, settings, week - ONE_WEEK)
 
 
 def look(what: str, find: Callable[[], str]) -> Finding:
@@ -66,7 +66,7 @@ def look(what: str, find: Callable[[], str]) -> Finding:
 
 
 def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
-    """Of the given week, or of the newest that is there."""
+    """The countries in the snapshot of the given week, or of the newest week that is there."""
     weeks = delivered_weeks(lake)
     if week is None and not weeks:
         return "none delivered yet"
@@ -79,8 +79,8 @@ def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
 def _erp(settings: Settings) -> Iterator[Finding]:
     try:
         engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
-        for right in check_rights(engine):
-            yield Finding(f"ERP: {right.what}", right.ok, right.advice)
+        for finding in check_rights(engine):
+            yield replace(finding, what=f"ERP: {finding.what}")
     except PricingError as error:
         yield Finding("ERP", ok=False, says=str(error))
 
@@ -98,7 +98,8 @@ def _metronome(cluster: Mapping[str, str]) -> Finding:
     return Finding("Metronome", ok=True, says=f"{version} at {resource.url}: {len(ours)} jobs of {resource.job_prefix}")
 
 
-def _of_last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[Finding]:
+def _last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[Finding]:
+    """What the coming round stands on: a right to write, room, and what last week's round left behind."""
     yield look("Writing to the lake", lambda: _probe(lake))
     yield look("Room in the lake", lambda: check_room(lake, last_week))
     parts: dict[str, Callable[[Countries], Iterable[str]]] = {
@@ -107,10 +108,11 @@ def _of_last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[F
         "rows in the ERP": lambda countries: _with_rows(settings, last_week, countries),
     }
     for part, there in parts.items():
-        yield look(f"Last week's {part}", partial(_of_all, settings, last_week, there))
+        yield look(f"Last week's {part}", partial(_all_countries, settings, last_week, there))
 
 
-def _of_all(settings: Settings, last_week: date, there: Callable[[Countries], Iterable[str]]) -> str:
+def _all_countries(settings: Settings, last_week: date, there: Callable[[Countries], Iterable[str]]) -> str:
+    """Says that every country is among those that are `there`. Raises CountriesLack, which lists the others."""
     countries = read_countries(settings.countries_file)
     lacking = countries.keys() - set(there(countries))
     if lacking:
@@ -125,7 +127,7 @@ def _probe(lake: Lake) -> str:
 
 
 def _with_models(lake: Lake, week: date, countries: Countries) -> Iterator[str]:
-    """Those whose model can be loaded by this version, as a step down to it would need."""
+    """The countries whose model can be loaded by this version, as a step down to it would need."""
     for country in countries:
         with suppress(ResultMissing, ValueError, KeyError, AttributeError, ImportError):
             Results(lake, week, country).model()
@@ -133,7 +135,7 @@ def _with_models(lake: Lake, week: date, countries: Countries) -> Iterator[str]:
 
 
 def _with_rows(settings: Settings, week: date, countries: Countries) -> Iterator[str]:
-    """Those whose rows in the ERP are of that week or of a newer one."""
+    """The countries whose rows in the ERP are of that week or of a newer one."""
     engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
     for country in countries:
         held = newest_week(engine, country)

@@ -1,7 +1,7 @@
 """Everything that is read from the environment, once, at the start of a process."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -33,6 +33,9 @@ class Variable:
 
 
 _OWN = "MARKDOWN_PRICING_"
+CODE_SERVER, CODE_SERVER_PORT = f"{_OWN}CODE_SERVER", f"{_OWN}CODE_SERVER_PORT"
+CONTAINER = f"{_OWN}CONTAINER"
+METRONOME, METRONOME_PASSWORD = "METRONOME_", "METRONOME_PASSWORD"
 VARIABLES = {
     variable.name: variable
     for variable in (
@@ -57,15 +60,19 @@ VARIABLES = {
         Variable(f"{_OWN}ALERTS", "URLs that messages go to, with blanks between; a secret", secret=True),
         Variable(f"{_OWN}RAW", "where the raw tables lie; somebody else makes the snapshot when not set"),
         Variable(f"{_OWN}SPARK_SUBMIT", "the command that takes the Spark job; this Python's when not set"),
+        Variable(CODE_SERVER, "the host of the code server; web server and daemon on a cluster need it"),
+        Variable(CODE_SERVER_PORT, "its port", "4000"),
+        Variable(CONTAINER, "set by the image, with which all that lies in a container is thrown away"),
+        Variable(f"{_OWN}IMAGE", "the image of runs' containers, which dagster.yaml hands to the run launcher"),
         Variable("METRONOME_URL", "the cluster's Metronome; runs are no Metronome jobs when not set"),
         Variable("METRONOME_JOB_PREFIX", "how the ids of its jobs begin"),
         Variable("METRONOME_CA_FILE", "the cluster's certificate"),
         Variable("METRONOME_UID", "the account on the cluster"),
         Variable("METRONOME_PRIVATE_KEY_FILE", "the account's key"),
-        Variable("METRONOME_PASSWORD", "or its password, a secret", secret=True),
+        Variable(METRONOME_PASSWORD, "or its password, a secret", secret=True),
     )
 }
-"""All that is read from the environment; README and docs describe each, which a test sees to."""
+"""All that is read from the environment. README and docs describe each variable, which a test checks."""
 SECRETS = frozenset(name for name, variable in VARIABLES.items() if variable.secret)
 LEAST_SECRET = 8
 """Characters of a secret in a variable that is not ours: a shorter one may be a word that messages have."""
@@ -129,72 +136,35 @@ class Settings:
 
         needs_places : lake and ERP have to be given; their default would be lost with the container
         """
-        faults: list[str] = []
-        given = {name: environ.get(name) or declared.default for name, declared in VARIABLES.items()}
-        faults += [
-            f"{name}={given[name]}: one of {', '.join(declared.choices)}"
-            for name, declared in VARIABLES.items()
-            if declared.choices and given[name] not in (declared.default, *declared.choices)
-        ]
-        environment = given["MARKDOWN_PRICING_ENV"] or ""
-        is_test = environment == "test"
-        home = _project() / ".local" / "test" if is_test else _project() / ".local"
-        dagster_home = Path(environ.get("DAGSTER_HOME") or _project() / ".local" / "dagster")
-        database = environ.get("DAGSTER_PG_DB")
-        if is_test and database and not database.endswith(TEST_DATABASE):
-            faults.append(f"DAGSTER_PG_DB={database}: a test has a database of its own, whose name ends in _test")
-        if needs_places:
-            faults += [
-                f"{name} is not set, and on a cluster its default would be lost: give the installation's own"
-                for name in ("MARKDOWN_PRICING_LAKE", "MARKDOWN_PRICING_ERP")
-                if not environ.get(name)
-            ]
-        lake_url = environ.get("MARKDOWN_PRICING_LAKE")
-        if lake_url and is_test:
-            lake_url = lake_url.rstrip("/") + "/test"
-        erp_url = environ.get("MARKDOWN_PRICING_ERP") or ""
-        faults += [
-            f"{name} holds a password: give it as {place}, never in the URL"
-            for name, place in _PASSWORD_OF.items()
-            if any(secrets_in(environ.get(name) or ""))
-        ]
-        if erp_url.startswith("sqlite:///") and is_test:
-            file = Path(erp_url.removeprefix("sqlite:///"))
-            erp_url = f"sqlite:///{file.with_name('test-' + file.name)}"
-        files = {}
-        for variable in ("MARKDOWN_PRICING_COUNTRIES", "MARKDOWN_PRICING_RULES"):
-            files[variable] = Path(given[variable] or "")
-            if not files[variable].is_file():
-                faults.append(f"{variable}={given[variable]}: there is no such file")
-        start_week = date.min
-        try:
-            start_week = parse_week(given["MARKDOWN_PRICING_START_WEEK"] or "")
-        except NotAWeek as error:
-            faults.append(f"MARKDOWN_PRICING_START_WEEK: {error}")
-        if faults:
+        given = {name: environ.get(name) or declared.default or "" for name, declared in VARIABLES.items()}
+        if faults := list(_faults_of(given, needs_places)):
             raise BadSettings(faults)
+        is_test = given[f"{_OWN}ENV"] == "test"
+        local = _project() / ".local"
+        dagster_home = Path(given["DAGSTER_HOME"] or local / "dagster")
+        erp_url = _erp_url(given[f"{_OWN}ERP"], local, is_test)
         group = environ.get("COUNTRY_GROUP")
         return cls(
-            environment=environment,
-            lake_url=lake_url or str(home / "lake"),
-            erp_url=erp_url or f"sqlite:///{home / 'erp.sqlite'}",
+            environment=given[f"{_OWN}ENV"],
+            lake_url=_lake_url(given[f"{_OWN}LAKE"], local, is_test),
+            erp_url=erp_url,
             erp_schema=TEST_SCHEMA if is_test and erp_url.startswith("postgresql") else None,
-            erp_user=environ.get("DB_USER") or None,
-            erp_password=environ.get("DB_PASSWORD") or None,
-            countries_file=files["MARKDOWN_PRICING_COUNTRIES"],
-            rules_file=files["MARKDOWN_PRICING_RULES"],
-            start_week=start_week,
+            erp_user=given["DB_USER"] or None,
+            erp_password=given["DB_PASSWORD"] or None,
+            countries_file=Path(given[f"{_OWN}COUNTRIES"]),
+            rules_file=Path(given[f"{_OWN}RULES"]),
+            start_week=parse_week(given[f"{_OWN}START_WEEK"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
             country_group=None if group is None else tuple(group.split(",")),
-            demand_model=environ.get("MARKDOWN_PRICING_MODEL") or "gradient_boosting",
-            follow_champion=not environ.get("MARKDOWN_PRICING_MODEL"),
-            experiments=environ.get("MARKDOWN_PRICING_EXPERIMENTS") or None,
-            device=given["MARKDOWN_PRICING_DEVICE"] or "",
-            log=given["MARKDOWN_PRICING_LOG"],
-            alert_urls=tuple((environ.get("MARKDOWN_PRICING_ALERTS") or "").split()),
-            raw_url=environ.get("MARKDOWN_PRICING_RAW") or None,
-            spark_submit=tuple(shlex.split(environ.get("MARKDOWN_PRICING_SPARK_SUBMIT") or "")),
-            metronome=_metronome(environ),
+            demand_model=given[f"{_OWN}MODEL"] or "gradient_boosting",
+            follow_champion=not given[f"{_OWN}MODEL"],
+            experiments=given[f"{_OWN}EXPERIMENTS"] or None,
+            device=given[f"{_OWN}DEVICE"],
+            log=given[f"{_OWN}LOG"] or None,
+            alert_urls=tuple(given[f"{_OWN}ALERTS"].split()),
+            raw_url=given[f"{_OWN}RAW"] or None,
+            spark_submit=tuple(shlex.split(given[f"{_OWN}SPARK_SUBMIT"])),
+            metronome=_metronome(given),
             secrets=secrets_of(environ),
         )
 
@@ -218,16 +188,63 @@ def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def in_container(environ: Mapping[str, str]) -> bool:
     """Whether this is a container of the image, which is thrown away with all that lies in it."""
-    return bool(environ.get("MARKDOWN_PRICING_CONTAINER"))
+    return bool(environ.get(CONTAINER))
 
 
-def _metronome(environ: Mapping[str, str]) -> dict[str, str]:
-    """METRONOME_URL and its like; the password stays in its variable, which only the client reads."""
-    if not environ.get("METRONOME_URL"):
+def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
+    """Everything that is wrong with the values of the variables. Each fault begins with its variable."""
+    for name, declared in VARIABLES.items():
+        if declared.choices and given[name] not in (declared.default or "", *declared.choices):
+            yield f"{name}={given[name]}: one of {', '.join(declared.choices)}"
+    database = given["DAGSTER_PG_DB"]
+    if given[f"{_OWN}ENV"] == "test" and database and not database.endswith(TEST_DATABASE):
+        yield f"DAGSTER_PG_DB={database}: a test has a database of its own, whose name ends in _test"
+    if needs_places:
+        for name in (f"{_OWN}LAKE", f"{_OWN}ERP"):
+            if not given[name]:
+                yield f"{name} is not set, and on a cluster its default would be lost: give the installation's own"
+    for name, place in _PASSWORD_OF.items():
+        if any(secrets_in(given[name])):
+            yield f"{name} holds a password: give it as {place}, never in the URL"
+    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES"):
+        if not Path(given[name]).is_file():
+            yield f"{name}={given[name]}: there is no such file"
+    try:
+        parse_week(given[f"{_OWN}START_WEEK"])
+    except NotAWeek as error:
+        yield f"{_OWN}START_WEEK: {error}"
+
+
+def _lake_url(given: str, local: Path, is_test: bool) -> str:
+    """The lake's root; a test has its own below the one that is given, or in a folder of its own."""
+    if not given:
+        return str((local / "test" if is_test else local) / "lake")
+    return given.rstrip("/") + "/test" if is_test else given
+
+
+def _erp_url(given: str, local: Path, is_test: bool) -> str:
+    """The ERP's URL. A test has a SQLite file of its own; on PostgreSQL it has a schema of its own."""
+    if not given:
+        return f"sqlite:///{(local / 'test' if is_test else local) / 'erp.sqlite'}"
+    if is_test and given.startswith("sqlite:///"):
+        file = Path(given.removeprefix("sqlite:///"))
+        return f"sqlite:///{file.with_name('test-' + file.name)}"
+    return given
+
+
+def _metronome(given: Mapping[str, str]) -> dict[str, str]:
+    """The resource's fields that METRONOME_URL and its like are named after; none without METRONOME_URL.
+
+    The password stays in its variable, which only the client reads.
+    """
+    if not given[f"{METRONOME}URL"]:
         return {}
-    fields = ("url", "job_prefix", "ca_file", "uid", "private_key_file")
-    given = {name: value for name in fields if (value := environ.get(f"METRONOME_{name.upper()}"))}
-    return given | ({"password_env": "METRONOME_PASSWORD"} if environ.get("METRONOME_PASSWORD") else {})
+    fields = {
+        name.removeprefix(METRONOME).lower(): value
+        for name, value in given.items()
+        if name.startswith(METRONOME) and name != METRONOME_PASSWORD and value
+    }
+    return fields | ({"password_env": METRONOME_PASSWORD} if given[METRONOME_PASSWORD] else {})
 
 
 def _project() -> Path:

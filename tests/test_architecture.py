@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"arrays", "columns", "declared", "errors", "weeks", "countries", "holidays"}
+BASE = {"arrays", "columns", "declared", "errors", "finding", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -17,6 +17,8 @@ MAY_IMPORT = {
     "declared": set(),
     "threads": set(),
     "errors": set(),
+    "finding": set(),
+    "workers": {"threads"},
     "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"errors"},
@@ -52,7 +54,9 @@ MAY_IMPORT = {
         "messages",
         "etl",
         "experiments",
+        "preflight",
         "threads",
+        "workers",
     },
     "preflight": BASE | SCIENCE | {"lake", "erp", "results", "settings", "metronome"},
     "commands": BASE
@@ -74,6 +78,7 @@ MAY_IMPORT = {
         "metronome",
         "preflight",
         "threads",
+        "workers",
     },
     "metronome": set(),
     "installation": BASE | SCIENCE | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from markdown_pricing.metronome import MetronomeResource
 from markdown_pricing.settings import VARIABLES, BadSettings, Settings
 
 
@@ -128,11 +129,23 @@ def test_every_variable_is_described_for_those_who_set_it(variable: str) -> None
     assert any(variable in page.read_text() for page in pages)
 
 
-def test_no_variable_is_read_that_is_not_declared() -> None:
-    source = (Path(__file__).parent.parent / "markdown_pricing/settings.py").read_text()
-    read = set(re.findall(r'environ\.get\("(\w+)"\)|given\["(\w+)"\]', source))
+def test_no_variable_is_named_in_the_product_that_is_not_declared() -> None:
+    """Neither in its code nor in the files that Dagster's servers are configured with."""
+    package = Path(__file__).parent.parent / "markdown_pricing"
+    files = [*package.rglob("*.py"), *(package / "data").glob("*.yaml")]
+    named = {name for file in files for name in re.findall(r"\b(?:MARKDOWN_PRICING|METRONOME)_\w+", file.read_text())}
 
-    assert {one or other for one, other in read} - {"MARKDOWN_PRICING_CONTAINER"} <= VARIABLES.keys()
+    assert named - {"METRONOME_", "METRONOME_CPUS"} <= VARIABLES.keys()
+
+
+def test_each_variable_of_the_cluster_is_a_field_of_its_resource() -> None:
+    cluster = {name: "given" for name in VARIABLES if name.startswith("METRONOME_")}
+
+    given = Settings.from_env(cluster).metronome
+
+    assert given.keys() <= MetronomeResource.model_fields.keys()
+    assert len(given) == len(cluster)
+    assert given["password_env"] == "METRONOME_PASSWORD"
 
 
 @pytest.mark.parametrize("variable", ["MARKDOWN_PRICING_ENV", "MARKDOWN_PRICING_DEVICE", "MARKDOWN_PRICING_LOG"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.threads import CGROUP, VARIABLES, cores, limit_threads
+from markdown_pricing.workers import worker_processes
 
 BOUND = len(os.sched_getaffinity(0))
 
@@ -45,9 +46,7 @@ def test_a_worker_of_a_round_computes_on_cores_divided_by_workers(
 ) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    from markdown_pricing.orchestration.local_round import _processes  # Dagster: not in every worker
-
-    with _processes(1, workers) as pool:
+    with worker_processes(1, workers) as pool:
         assert pool.submit(threads_of_this_process).result() == {max(cores() // workers, 1)}
 
 

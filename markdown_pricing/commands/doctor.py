@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from markdown_pricing.commands.console import print_json, print_table
-from markdown_pricing.preflight import Finding, findings, look
+from markdown_pricing.finding import Finding
+from markdown_pricing.preflight import Preflight, look
 from markdown_pricing.settings import Settings
 
 
@@ -31,7 +32,7 @@ def _findings(environ: Mapping[str, str], week: date | None) -> Iterator[Finding
 
     yield look("Settings", read_settings)
     if settings is not None:
-        yield from findings(settings, week)
+        yield from Preflight(settings).findings(week)
         yield look("Dagster", partial(_dagster, settings.dagster_home))
 
 

@@ -23,6 +23,7 @@ from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snaps
 from markdown_pricing.logs import FAILURE, STDERR, tell, write_to
 from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.settings import DATA, Settings
+from markdown_pricing.workers import end_on_a_stop
 
 if TYPE_CHECKING:
     from markdown_pricing.orchestration.local_round import Outcome
@@ -45,7 +46,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     week = week or newest_week(lake)
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)
-    from markdown_pricing.orchestration.local_round import end_on_a_stop, price_countries
+    from markdown_pricing.orchestration.local_round import price_countries
 
     make_dagster_home(settings.dagster_home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)

@@ -10,11 +10,10 @@ import yaml  # type: ignore[import-untyped]
 
 from markdown_pricing.errors import UsageError
 from markdown_pricing.metronome.secret_texts import secrets_as_text
-from markdown_pricing.settings import DATA, SECRETS, BadSettings, Settings
+from markdown_pricing.settings import CODE_SERVER, CODE_SERVER_PORT, DATA, SECRETS, VARIABLES, BadSettings, Settings
 
-CODE_SERVER, CODE_SERVER_PORT = "MARKDOWN_PRICING_CODE_SERVER", "MARKDOWN_PRICING_CODE_SERVER_PORT"
 LOCATION = "markdown_pricing"
-PORT = "4000"
+PORT = VARIABLES[CODE_SERVER_PORT].default or ""
 
 
 def serve(

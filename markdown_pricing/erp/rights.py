@@ -1,7 +1,6 @@
-"""What the doctor asks the ERP, changing nothing."""
+"""What `markdown-pricing doctor` asks the ERP. It changes nothing there."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -10,15 +9,7 @@ from markdown_pricing.erp.errors import erp_errors, where_is
 from markdown_pricing.erp.grants import missing_grants, rights_beyond_ours
 from markdown_pricing.erp.tables import METADATA, columns_of, missing_columns
 from markdown_pricing.errors import PricingError
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's: all is well, or what to do."""
-
-    what: str
-    ok: bool
-    advice: str = ""
+from markdown_pricing.finding import Finding
 
 
 def check_rights(engine: Engine) -> list[Finding]:

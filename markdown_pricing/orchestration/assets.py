@@ -27,7 +27,7 @@ from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
-from markdown_pricing.orchestration.resources import DemandTraining, Erp
+from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
 from markdown_pricing.provenance import code_version, provenance
 from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.training_data.schema import columns_to_read
@@ -68,9 +68,9 @@ def shared_demand(
     lake: dg.ResourceParam[Lake],
     countries: dg.ResourceParam[Countries],
     demand_training: DemandTraining,
-    apply_to_countries: dg.ResourceParam[pricing.Apply],
+    shared_learning: SharedLearning,
 ) -> dg.MaterializeResult[None]:
-    """Reads one country after the other, or as many as there are workers; takes no slot of the pool.
+    """Reads one country after the other, or as many at a time as `shared_learning` says; takes no slot of the pool.
 
     A country with broken data is left out and named.
     """
@@ -79,7 +79,8 @@ def shared_demand(
     with final_faults_not_retried(context):
         snapshot = find_snapshot(lake, week)
         read = partial(read_country, lake, snapshot, columns=columns_to_read)
-        learnt = pricing.learn_shared(week, countries, read, demand_training.seed, apply_to_countries)
+        with shared_learning.apply() as apply:
+            learnt = pricing.learn_shared(week, countries, read, demand_training.seed, apply)
         if find_snapshot(lake, week).stamp != snapshot.stamp:
             raise SnapshotReplaced(lake, week)
         origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)

@@ -1,43 +1,30 @@
 """What runs beside the rounds: on Sunday a look whether all is there for Monday, each night a tidy lake."""
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
-from typing import Protocol
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.leftovers import remove_leftovers
 from markdown_pricing.orchestration.names import READY, SNAPSHOT, WEEK_TAG
+from markdown_pricing.preflight import Preflight
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, parse_week, this_week
-
-
-class Finding(Protocol):
-    """One thing that a round needs; `says` what to do when it is not ok."""
-
-    @property
-    def what(self) -> str: ...
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def says(self) -> str: ...
-
-
-Findings = Callable[[date], Iterable[Finding]]
 
 
 @dg.asset_check(asset=SNAPSHOT, name=READY)
 def ready_for_the_round(
-    context: dg.AssetCheckExecutionContext, findings: dg.ResourceParam[Findings]
+    context: dg.AssetCheckExecutionContext, preflight: dg.ResourceParam[Preflight]
 ) -> dg.AssetCheckResult:
     """What `markdown-pricing doctor --week` finds for the coming week: data, rights, token, room, models. Warns."""
     now = datetime.now(UTC)
     week = parse_week(context.run.tags.get(WEEK_TAG) or str(this_week(now) + ONE_WEEK))
-    found = list(findings(week))
-    to_do = [finding for finding in found if not finding.ok]
+    findings = list(preflight.findings(week))
+    to_do = [finding for finding in findings if not finding.ok]
     for finding in to_do:
         context.log.warning(f"{finding.what}: {finding.says}")
-    lines = [f"| {finding.what} | {'ok' if finding.ok else '**to do**'} | {_cell(finding.says)} |" for finding in found]
+    lines = [
+        f"| {finding.what} | {'ok' if finding.ok else '**to do**'} | {_cell(finding.says)} |" for finding in findings
+    ]
     return dg.AssetCheckResult(
         passed=not to_do,
         severity=dg.AssetCheckSeverity.WARN,
@@ -49,7 +36,7 @@ def ready_for_the_round(
     )
 
 
-preflight = dg.define_asset_job(
+preflight_job = dg.define_asset_job(
     "preflight",
     selection=dg.AssetSelection.checks(ready_for_the_round),
     description="Is everything there that Monday's round needs? It also tries to write to the lake.",
@@ -58,7 +45,7 @@ preflight = dg.define_asset_job(
 
 @dg.schedule(
     name="preflight_on_sunday",
-    job=preflight,
+    job=preflight_job,
     cron_schedule="0 18 * * 0",
     execution_timezone=str(HEAD_OFFICE),
     default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -1,20 +1,17 @@
 """A round on this machine without a server: each country is a run of its own, in this process or in N workers."""
 
-import multiprocessing
 import os
 import signal
 import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from threading import Thread
-from types import FrameType
 from typing import Any
 from uuid import uuid4
 
@@ -34,11 +31,12 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
 )
 from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.orchestration.resources import SharedLearning
 from markdown_pricing.threads import limit_threads
+from markdown_pricing.workers import worker_processes
 
 REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
 LOCATION = "markdown_pricing"
-SECONDS_TO_END = 10
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,9 @@ def learn_shared_demand(week: date, workers: int) -> str:
     `workers` learn from one country each at a time: before they have, no country can be priced.
     """
     limit_threads(workers)
-    with dg.DagsterInstance.get() as instance, _processes(workers, workers) as pool:
-        together = {"apply_to_countries": pool.map} if workers > 1 else None
-        result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()}, together)
+    resources = {"shared_learning": SharedLearning(processes=workers)}
+    with dg.DagsterInstance.get() as instance:
+        result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()}, resources)
     return "" if result.success else _why_failed(result)
 
 
@@ -91,7 +89,7 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
         for country in countries:
             yield price_country(week, country)
         return
-    with _processes(min(workers, len(countries)), workers) as pool:
+    with worker_processes(min(workers, len(countries)), workers) as pool:
         futures = {pool.submit(_price_in_a_worker, week, country): country for country in countries}
         for future in as_completed(futures):
             try:
@@ -116,13 +114,6 @@ def _price_in_a_worker(week: date, country: str) -> Outcome:
         return price_country(week, country)
     except KeyboardInterrupt:
         os._exit(1)
-
-
-def _processes(number: int, workers: int) -> ProcessPoolExecutor:
-    """`number` processes, each of which starts with its first piece of work and computes on cores ÷ `workers`."""
-    # Spawned, not forked: the HDFS client's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(number, context, initializer=_begin_worker, initargs=(workers,))
 
 
 def _run(
@@ -248,34 +239,3 @@ def _why_failed(result: dg.ExecuteInProcessResult) -> str:
                 return failure.user_failure_data.description
             return (failure.error.cause or failure.error).message.strip() if failure.error else "no reason given"
     return "the run ended without a failed step; see its log in the Dagster UI"
-
-
-def end_on_a_stop() -> None:
-    """SIGTERM, a container's stop, ends this command and its workers as Ctrl-C does: each run says that it is over."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for worker in multiprocessing.active_children():
-            worker.terminate()
-        signal.default_int_handler(number, frame)
-
-    signal.signal(signal.SIGTERM, stop)
-
-
-def _begin_worker(workers: int) -> None:
-    limit_threads(workers)
-    _end_with_the_command()
-
-
-def _end_with_the_command() -> None:
-    """A worker outlives neither a stop nor the command that started it: what it writes, nobody would look after."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    Thread(target=_watch_the_command, daemon=True).start()
-
-
-def _watch_the_command() -> None:
-    command = multiprocessing.parent_process()
-    assert command is not None
-    command.join()
-    os.kill(os.getpid(), signal.SIGINT)  # Dagster ends the run and says so
-    time.sleep(SECONDS_TO_END)
-    os._exit(1)

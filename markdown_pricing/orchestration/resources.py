@@ -1,5 +1,6 @@
-"""The lake, the ERP and the choice of model as Dagster sees them."""
+"""What the assets are given: resources that a run may configure anew, and values that it may not."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,11 +10,13 @@ from pydantic import Field
 from sqlalchemy import Engine
 
 from markdown_pricing.erp.tables import engine_for, ensure_tables
+from markdown_pricing.pricing import Apply
+from markdown_pricing.workers import worker_processes
 
 
 @dataclass(frozen=True)
 class Erp:
-    """Where the pricing department reads and decides. A plain value: Dagster shows none of it."""
+    """The database in which the pricing department reads recommendations and decides."""
 
     url: str
     user: str | None = None
@@ -38,3 +41,34 @@ class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]
     follow_champion: bool = Field(False, description="Whether a promoted champion is trained in its place.")
     seed: int = Field(description="Seed of every random choice; the same seed gives the same prices.")
     threads: int = Field(description="Threads that training may use.")
+
+
+class SharedLearning(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """How what the countries share is learnt: from one country after the other, or from several at a time."""
+
+    processes: int = Field(
+        default=1, ge=1, description="Countries that are learnt from at a time, each in a process of its own."
+    )
+
+    @contextmanager
+    def apply(self) -> Iterator[Apply]:
+        """How a function is applied to each country, as long as the `with` block lasts."""
+        if self.processes == 1:
+            yield map
+            return
+        with worker_processes(self.processes) as pool:
+            yield pool.map
+
+
+def fixed(value: object) -> dg.ResourceDefinition:
+    """`value` as a resource that no run can configure anew; Dagster's page shows its type and that type's docstring.
+
+    So are all that say where an installation reads and writes: who may start a run can't send it elsewhere.
+    """
+
+    def hand_over(_context: dg.InitResourceContext) -> object:
+        return value
+
+    # By these two names Dagster calls the resource's type on its page.
+    hand_over.__module__, hand_over.__name__ = type(value).__module__, type(value).__name__
+    return dg.ResourceDefinition(hand_over, description=inspect.getdoc(type(value)))

@@ -140,7 +140,7 @@ def test_a_schema_that_may_not_be_used_is_named(role: Callable[..., Erp], postgr
 
     findings = check_rights(engine_for(erp.url, erp.user, erp.password, schema="priced"))
 
-    advice = findings[2].advice
+    advice = findings[2].says
     assert f"GRANT USAGE ON SCHEMA priced TO {erp.user};" in advice
     assert f"GRANT SELECT, INSERT, DELETE ON priced.markdown_price_path TO {erp.user};" in advice
 
@@ -153,7 +153,7 @@ def test_tables_outside_the_default_schema_are_found_by_the_search_path(
     postgres_erp.execute("CREATE SCHEMA aside", f"GRANT USAGE ON SCHEMA aside TO {erp.user}")
     postgres_erp.execute(f"ALTER ROLE {erp.user} SET search_path = aside, public")
 
-    advice = check_rights(erp.engine)[2].advice
+    advice = check_rights(erp.engine)[2].says
 
     assert f"GRANT SELECT, INSERT, DELETE ON public.markdown_recommendations TO {erp.user};" in advice
 
@@ -193,7 +193,7 @@ def test_the_least_rights_of_the_docs_are_enough_and_no_more(postgres_erp: Erp, 
 
     findings = check_rights(erp.engine)
 
-    assert [finding.advice for finding in findings if not finding.ok] == []
+    assert [finding.says for finding in findings if not finding.ok] == []
     assert erp.replace(make_rows(articles=2), run_id="run-2").articles == 2
 
 
@@ -206,7 +206,7 @@ def test_an_account_that_may_touch_more_than_its_tables_is_told_what_to_take_awa
     postgres_erp.execute(f"GRANT UPDATE ON orders TO {erp.user}", "GRANT SELECT ON stores TO PUBLIC")
     postgres_erp.execute(f"ALTER ROLE {erp.user} CREATEDB")
 
-    advice = check_rights(erp.engine)[3].advice
+    advice = check_rights(erp.engine)[3].says
 
     revokes = advice.splitlines()[1:]
     assert [revoke.strip() for revoke in revokes] == [
@@ -223,7 +223,7 @@ def test_a_superuser_is_no_account_for_the_prices(postgres_erp: Erp) -> None:
     finding = check_rights(postgres_erp.engine)[3]
 
     assert not finding.ok
-    assert "is a superuser" in finding.advice
+    assert "is a superuser" in finding.says
 
 
 def test_tables_that_the_first_run_will_make_are_well(postgres_erp: Erp) -> None:
@@ -251,7 +251,7 @@ def test_columns_that_lack_are_a_finding(erp: Erp) -> None:
     tables = check_rights(erp.engine)[1]
 
     assert not tables.ok
-    assert "ALTER TABLE markdown_price_path ADD COLUMN price NUMERIC(14, 2);" in tables.advice
+    assert "ALTER TABLE markdown_price_path ADD COLUMN price NUMERIC(14, 2);" in tables.says
 
 
 def test_a_server_that_is_away_is_a_finding() -> None:
@@ -261,7 +261,7 @@ def test_a_server_that_is_away_is_a_finding() -> None:
     findings = check_rights(engine)
 
     assert [finding.ok for finding in findings] == [False]
-    assert "refused" in findings[0].advice
+    assert "refused" in findings[0].says
     assert PASSWORD not in str(findings)
 
 

@@ -17,7 +17,7 @@ from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.space import LittleRoom, check_room
 from markdown_pricing.orchestration.housekeeping import preflight_on_sunday
 from markdown_pricing.orchestration.names import JOB, READY, WEEK_TAG
-from markdown_pricing.preflight import findings
+from markdown_pricing.preflight import Preflight
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from tests.lake.spark import put
@@ -119,7 +119,7 @@ def test_a_lake_that_may_not_be_written_to_is_found(installation: Installation, 
         folder.chmod(0o755)
     os.seteuid(65534)
     try:
-        found = {finding.what: finding for finding in findings(installation.settings, WEEK)}
+        found = {finding.what: finding for finding in Preflight(installation.settings).findings(WEEK)}
     finally:
         os.seteuid(0)
 

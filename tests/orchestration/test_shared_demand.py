@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -22,8 +23,9 @@ from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
-from markdown_pricing.orchestration import assets
+from markdown_pricing.orchestration import assets, resources
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, SHARED_JOB, STAMP, WITHOUT_SHARED_TAG
+from markdown_pricing.orchestration.resources import SharedLearning
 from markdown_pricing.results import shared_demand_at_hand
 from markdown_pricing.sample.articles import CATEGORIES
 from markdown_pricing.sample.deliver import deliver_sample
@@ -207,11 +209,16 @@ def workers() -> Iterator[Executor]:
         yield pool
 
 
-def test_workers_learn_together_what_one_process_learns_alone(installation: Installation, workers: Executor) -> None:
+def test_workers_learn_together_what_one_process_learns_alone(
+    installation: Installation, workers: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And leave out the same countries, for the same reasons."""
     installation.part("CZE").write_bytes(b"not Parquet")
+    monkeypatch.setattr(resources, "worker_processes", lambda number: nullcontext(workers))
 
-    alone, together = metadata(installation.learn()), metadata(installation.learn(apply_to_countries=workers.map))
+    alone, together = (
+        metadata(installation.learn(shared_learning=SharedLearning(processes=number))) for number in (1, 2)
+    )
 
     assert together["Countries"] == 2
     for name in ("Version", "Countries", "Left out"):
