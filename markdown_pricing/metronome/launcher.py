@@ -13,72 +13,20 @@ from dagster._core.events import EngineEventData
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
-from pydantic import Field
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from .client import Metronome
-from .errors import BadJob, Conflict, Final, NotFound, Transient
+from .container import Container
+from .errors import Conflict, Final, NotFound, Transient
 from .health import Seen, State, look
-from .job import OPERATORS, JobDefinition, check, constraints, job_id
+from .job import JobDefinition, check, job_id
 from .resource import MetronomeResource
+from .telling import describe, page
 
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
 JOB_TAG = "metronome/job"
-LAST_LINES = 25
-"""Lines of a container's output that are shown with a run; chosen so that a traceback fits."""
 # Keys, or ends of keys, whose values must come from the environment, because everybody may see a job's arguments.
 SECRET_KEYS = ("password", "postgres_url", "mysql_url", "token", "secret", "connection_string")
-
-
-class Container(dg.Config):
-    """What the container of a run gets. The tags `metronome/cpus|mem|gpus|image|constraints` of a run win over it."""
-
-    image: str | None = Field(
-        default=None, description="The image of the container. Without it the code location's image is used."
-    )
-    cpus: float = Field(default=JobDefinition.cpus, description="How many CPUs the container gets.")
-    mem: float = Field(default=JobDefinition.mem, description="How much memory the container gets, in MB.")
-    gpus: int = Field(default=JobDefinition.gpus, description="How many GPUs the container gets.")
-    disk: float = Field(default=JobDefinition.disk, description="How much disk the container gets, in MB.")
-    force_pull: bool = Field(default=True, description="Whether an agent always asks the registry for the image.")
-    env: dict[str, str] = Field(default={}, description="Environment variables, which everybody may read: no secrets.")
-    secrets: dict[str, str] = Field(default={}, description="For each variable its path in the secret store.")
-    labels: dict[str, str] = Field(default={}, description="Labels of the job and of its task.")
-    constraints: list[list[str]] = Field(
-        default=[], description="[attribute, IS | EQ | LIKE | UNLIKE, value] for each."
-    )
-    artifacts: list[dict[str, Any]] = Field(default=[], description="Artifacts, as Metronome's API writes them.")
-    volumes: list[dict[str, Any]] = Field(default=[], description="Volumes, as Metronome's API writes them.")
-    networks: list[dict[str, Any]] = Field(default=[], description="Networks, which Metronome knows from 0.6.42 on.")
-    user: str | None = Field(default=None, description="The user of the container; without it the image's.")
-    kill_grace_s: float = Field(default=60.0, description="Seconds from a stop until the container is killed.")
-
-    def definition(self, id: str, image: str, args: list[str], labels: dict[str, str]) -> JobDefinition:
-        """The job definition of one run. Raises BadJob."""
-        try:
-            wanted = constraints(self.constraints)
-        except ValueError as error:
-            rule = f"constraints: {error}: [attribute, {' | '.join(OPERATORS)}, value] each was expected"
-            raise BadJob("The launcher's configuration", [rule]) from None
-        return JobDefinition(
-            id=id,
-            image=image,
-            args=tuple(args),
-            cpus=self.cpus,
-            mem=self.mem,
-            gpus=self.gpus,
-            disk=self.disk,
-            force_pull=self.force_pull,
-            env=self.env,
-            secrets=self.secrets,
-            labels={**self.labels, **labels},
-            constraints=wanted,
-            artifacts=tuple(self.artifacts),
-            volumes=tuple(self.volumes),
-            networks=tuple(self.networks),
-            user=self.user,
-            kill_grace_s=self.kill_grace_s,
-        )
 
 
 class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
@@ -244,25 +192,6 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         url = dg.MetadataValue.url(page(self._cluster.url, self._id(run)))
         data = EngineEventData(metadata={"Metronome job": url})
         self._instance.report_engine_event(message, run, data, cls=type(self))
-
-
-def page(url: str, id: str) -> str:
-    """The address of the job in the cluster's user interface."""
-    return f"{url}/#/jobs/detail/{id}"
-
-
-def describe(metronome: Metronome, id: str, seen: Seen) -> str:
-    """Describe a job and its run for somebody who wants to know what happened."""
-    lines = [f"Metronome job {id}: {seen}. {page(metronome.url, id)}"]
-    for task in seen.tasks[-1:]:
-        for name in ("stderr", "stdout"):
-            try:
-                text = metronome.last_lines(task, name, LAST_LINES)
-            except (Final, Transient) as error:
-                lines.append(f"{name} of {task} can't be had: {error}")
-            else:
-                lines.append(f"Last lines of {name} of {task}:\n{text}")
-    return "\n".join(lines)
 
 
 def _refuse_literal_secrets(instance: dg.DagsterInstance) -> None:

@@ -12,7 +12,7 @@ from dagster._core.storage.dagster_run import DagsterRunStatus
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from markdown_pricing.metronome import MetronomeResource
-from markdown_pricing.metronome.upkeep import look_after
+from markdown_pricing.metronome.upkeep import Known, look_after
 from tests.doubles.dcos import Dcos
 from tests.metronome.servers import PREFIX, cluster_settings, environment, install
 
@@ -49,7 +49,7 @@ class Site:
         self.instance = instance
         self.dcos = dcos
         self.cluster = cluster
-        self.still: dict[str, float] = {}
+        self.known = Known()
         self.told: list[str] = []
 
     def new_run(self, job: dg.JobDefinition, tags: dict[str, str] | None = None) -> dg.DagsterRun:
@@ -76,7 +76,7 @@ class Site:
                 monitor_started_run(self.instance, None, record, logging.getLogger("monitoring"))  # type: ignore[arg-type]
             except Exception as error:  # the daemon goes on with the next run, too
                 self.told.append(str(error))
-        told, self.still = look_after(self.instance, self.cluster, self.still, lambda: time.time() + later_s)
+        told, self.known = look_after(self.instance, self.cluster, self.known, lambda: time.time() + later_s)
         self.told += told
 
     def poll_until(self, run: dg.DagsterRun, status: str, timeout_s: float = 40.0) -> None:
