@@ -31,7 +31,7 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     timeout_s: float = Field(default=30.0, description="Seconds that one call may take.")
     retry_s: float = Field(default=30.0, description="Seconds that one call and its repetitions may take.")
     queue_timeout_s: float = Field(
-        default=Limits.queue_s, description="Seconds that a run may wait for room in the cluster."
+        default=Limits.queue_s, description="Seconds that a run may wait for the cluster to answer, and for room."
     )
     unseen_timeout_s: float = Field(default=Limits.unseen_s, description="Seconds after which an unseen run is lost.")
     exit_timeout_s: float = Field(

@@ -143,12 +143,14 @@ class _Judge:
         record = self.instance.get_run_record_by_id(run_id)
         if record is None:
             return " belongs to no run of this Dagster. It is left alone.", None
+        launched = self._launched(record)
         since = now_s if still_since is None or seen.state in (State.QUEUED, State.ACTIVE) else still_since
-        launched = self._launched(record, now_s)
+        # A run that an outage put back into the queue is launched anew, and what was seen before counts no more.
+        since = max(since, launched or since)
         action, why = verdict(
             record.dagster_run.status.value,
             seen,
-            launched_s=now_s - launched,
+            launched_s=now_s - (launched or now_s),
             still_s=now_s - since,
             over_s=now_s - (record.end_time or now_s),
             limits=self.cluster.limits,
@@ -157,11 +159,11 @@ class _Judge:
         says = f": {why}. Done: {action.value}." if action is not Action.WAIT else ""
         return says, since if action in (Action.WAIT, Action.STOP) else None
 
-    def _launched(self, record: dg.RunRecord, now_s: float) -> float:
-        """When Dagster handed the run to the launcher; now, when it is not about to begin."""
+    def _launched(self, record: dg.RunRecord) -> float | None:
+        """When Dagster last handed the run to the launcher; None when it is not about to begin."""
         if record.dagster_run.status is not dg.DagsterRunStatus.STARTING:
-            return now_s
-        return getattr(self.instance.get_run_stats(record.dagster_run.run_id), "launch_time", None) or now_s
+            return None
+        return getattr(self.instance.get_run_stats(record.dagster_run.run_id), "launch_time", None)
 
     def _act(self, run: dg.DagsterRun, seen: Seen, action: Action, why: str) -> None:
         id = job_id(self.cluster.job_prefix, run.run_id)

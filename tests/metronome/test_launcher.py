@@ -10,7 +10,7 @@ from dagster._core.launcher.base import LaunchRunContext
 
 from markdown_pricing.metronome import MetronomeResource
 from markdown_pricing.metronome.errors import BadJob, Final, Transient
-from markdown_pricing.metronome.launcher import _literal_secret
+from markdown_pricing.metronome.literal_secrets import literal_secret
 from tests.doubles.dcos import Dcos, Fault
 from tests.metronome import work
 from tests.metronome.conftest import Site
@@ -186,8 +186,8 @@ def test_an_unreachable_cluster_fails_the_launch_with_its_address() -> None:
 
 
 def test_a_literal_password_of_dagsters_storage_is_refused() -> None:
-    assert _literal_secret({"postgres_db": {"password": {"env": "PG_PASSWORD"}}}) is None
-    assert _literal_secret({"postgres_db": {"password": "hush"}}) == "password"
+    assert literal_secret({"postgres_db": {"password": {"env": "PG_PASSWORD"}}}) is None
+    assert literal_secret({"postgres_db": {"password": "hush"}}) == "password"
 
 
 def test_no_secret_is_in_what_the_cluster_was_sent(site: Site) -> None:

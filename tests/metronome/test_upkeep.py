@@ -112,7 +112,7 @@ def test_jobs_that_hang_leave_the_others_their_turn(site: Site) -> None:
         second, known = look_after(site.instance, site.cluster, known, look_s=0.5)
         seconds = time.monotonic() - started
 
-    assert "1 jobs were not reached" in first[-1]
+    assert "were not reached" in first[-1]
     assert site.status(vanished) == "FAILURE", second
     assert seconds < LOOK_S  # half a second each; the rest is Dagster's storage on a busy machine
 
