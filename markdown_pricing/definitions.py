@@ -44,10 +44,9 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
 
 
 def on_metronome(settings: Settings) -> list[dg.Definitions]:
-    """The sensor that looks after Metronome jobs and the resource that it uses; nothing where no cluster is set."""
+    """The sensor that looks after Metronome jobs; nothing where no cluster is set."""
     if not settings.metronome:
         return []
-    from markdown_pricing.metronome import MetronomeResource, upkeep_sensor
+    from markdown_pricing.metronome import upkeep_sensor
 
-    resources = {"metronome": MetronomeResource.model_validate(settings.metronome)}
-    return [dg.Definitions(sensors=[upkeep_sensor()], resources=resources)]
+    return [dg.Definitions(sensors=[upkeep_sensor()])]

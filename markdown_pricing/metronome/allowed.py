@@ -11,8 +11,10 @@ from pydantic import Field
 from .errors import BadJob
 from .job import TAG
 
-JOB_TAG = f"{TAG}job"
-"""The launcher's own, which shapes nothing; a retry inherits it."""
+JOB_TAG, LEFT_TAG = f"{TAG}job", f"{TAG}left"
+"""The launcher's own, which shape nothing: a run's job, which a retry inherits, and the last launch of it that surely
+started nothing but may have left its job."""
+OWN = {JOB_TAG, LEFT_TAG}
 IMAGE_TAG = f"{TAG}image"
 
 
@@ -34,7 +36,7 @@ class AllowLists(dg.Config):
         image    : the launcher's own image
         location : the image of the code location, which runs where the launcher has none
         """
-        asked = {name: value for name, value in tags.items() if name.startswith(TAG) and name != JOB_TAG}
+        asked = {name: value for name, value in tags.items() if name.startswith(TAG) and name not in OWN}
         asked = {name: value for name, value in asked.items() if given.get(name) != value}
         faults = [
             f"{name}: users may set {', '.join(self.allowed_tags) or 'none'}. "

@@ -1,14 +1,16 @@
 """Metronome's jobs and runs over HTTP. Every answer becomes a value, or a transient or a final error."""
 
-import json
+import math
 import ssl
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from .errors import Conflict, Final, NotFound, Transient
+from .errors import Conflict, Final, NotFound, OutOfTime, Transient
 
 SERVICE_PATH = "/service/metronome"
 LONGEST_QUOTE = 500
@@ -36,40 +38,61 @@ class Metronome:
         retry_s: float = 30.0,
     ) -> None:
         self.url = url.rstrip("/")
-        self._retry_s = retry_s
+        self._auth, self._verify, self._timeout_s, self._retry_s = auth, verify, timeout_s, retry_s
+        self._http = self._client(math.inf)
+
+    def _client(self, ends_s: float) -> httpx.Client:
         # The environment's proxies and CA bundles would win over what is configured here.
-        self._http = httpx.Client(base_url=self.url, auth=auth, verify=verify, timeout=timeout_s, trust_env=False)
+        transport = _Punctual(httpx.HTTPTransport(verify=self._verify, trust_env=False), self._timeout_s, ends_s)
+        return httpx.Client(base_url=self.url, auth=self._auth, transport=transport, trust_env=False)
+
+    @contextmanager
+    def for_one_look(self, seconds: float) -> Iterator["Metronome"]:
+        """The same cluster and login for a look that is repeated anyway: no call is repeated, and none begins later.
+
+        A call for which no time is left raises OutOfTime. One that has begun ends at the latest when the `seconds`
+        are over thrice: it may first wait for a connection, then send, then read for what was left of them.
+        """
+        look = Metronome.__new__(Metronome)
+        look.__dict__ |= self.__dict__ | {"_retry_s": 0.0, "_http": self._client(time.monotonic() + seconds)}
+        try:
+            yield look
+        finally:
+            look.close()
 
     def close(self) -> None:
         self._http.close()
 
     def version(self) -> tuple[int, ...]:
         """The version of Metronome, for example (0, 6, 33)."""
-        text = self._call("GET", "/info")["version"]
+        text = self._call("GET", "/info", keys=("version",))["version"]
         return tuple(int(part) for part in text.split("-")[0].split(".") if part.isdigit())
 
     def jobs(self) -> list[Json]:
         """Every job that the account may view, without its runs."""
-        return list(self._call("GET", "/v1/jobs"))
+        return list(self._call("GET", "/v1/jobs", keys=("id",), many=True))
 
     def job(self, job_id: str) -> Json:
         """A job with its unfinished runs (`activeRuns`) and its finished ones (`history`). Raises NotFound."""
-        return self._call("GET", f"/v1/jobs/{job_id}", params={"embed": ["activeRuns", "history"]})
+        return self._call("GET", f"/v1/jobs/{job_id}", params={"embed": ["activeRuns", "history"]}, keys=("id",))
 
     def create_job(self, body: Json) -> Json:
         """Create a job. Raises Conflict when this id exists, also when the answer to an earlier try was lost."""
-        return self._call("POST", "/v1/jobs", body=body)
+        return self._call("POST", "/v1/jobs", body=body, keys=("id",))
 
-    def delete_job(self, job_id: str) -> None:
-        """Delete the job with its history, and stop its runs. It is no error when there is no such job."""
+    def delete_job(self, job_id: str, *, stop: bool = True) -> None:
+        """Delete the job with its history. It is no error when there is no such job.
+
+        stop : also stop its runs; without it a job that has runs is kept, and Conflict raised
+        """
         try:
-            self._call("DELETE", f"/v1/jobs/{job_id}", params={"stopCurrentJobRuns": "true"})
+            self._call("DELETE", f"/v1/jobs/{job_id}", params={"stopCurrentJobRuns": "true" if stop else "false"})
         except NotFound:
             return
 
     def start_run(self, job_id: str) -> Json:
         """Start one run. It is not repeated once the cluster may have acted: after Transient, look at the job first."""
-        return self._call("POST", f"/v1/jobs/{job_id}/runs", body={}, repeatable=False)
+        return self._call("POST", f"/v1/jobs/{job_id}/runs", body={}, repeatable=False, keys=("id",))
 
     def stop_run(self, job_id: str, run_id: str) -> None:
         """Ask the run to end. Its process may live on for the kill grace. A run that is over already is no error."""
@@ -80,7 +103,8 @@ class Metronome:
 
     def queue(self) -> dict[str, list[str]]:
         """The ids of the runs that wait for room in the cluster, by the id of their job."""
-        return {entry["jobId"]: [run["runId"] for run in entry["runs"]] for entry in self._call("GET", "/v1/queue")}
+        entries = self._call("GET", "/v1/queue", keys=("jobId", "runs"), many=True)
+        return {entry["jobId"]: [run["runId"] for run in entry["runs"]] for entry in entries}
 
     def last_lines(self, task_id: str, name: str, lines: int) -> str:
         """The last lines of a file (`stdout` or `stderr`) in the task's sandbox. Raises Final when it is gone."""
@@ -88,9 +112,20 @@ class Metronome:
         params = {"cursor": "END", "skip": f"-{lines}"}
         return str(self._retried(lambda: self._read_text("GET", path, params), repeatable=False))
 
-    def _call(self, method: str, path: str, *, params: Json = None, body: Json = None, repeatable: bool = True) -> Json:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Json = None,
+        body: Json = None,
+        repeatable: bool = True,
+        keys: tuple[str, ...] = (),
+        many: bool = False,
+    ) -> Json:
+        """keys, many : what is taken from the answer, or from each entry of the list that it then is."""
         path = SERVICE_PATH + path
-        return self._retried(lambda: read(*self._send(method, path, params, body)), repeatable)
+        return self._retried(lambda: read(*self._send(method, path, params, body), keys, many), repeatable)
 
     def _retried(self, call: Callable[[], Json], repeatable: bool) -> Json:
         retrying = Retrying(
@@ -121,19 +156,39 @@ class Metronome:
             raise Transient(
                 f"{where}: no connection in time. Is the cluster up, and `url` right?", may_have_acted=False
             ) from None
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Transient(f"{where}: the answer was lost ({type(error).__name__}: {error}).") from None
 
 
-def read(where: str, response: httpx.Response) -> Json:
+class _Punctual(httpx.BaseTransport):
+    """Gives every request, that of a login too, at most so many seconds, and no more than there are until `ends_s`."""
+
+    def __init__(self, transport: httpx.BaseTransport, timeout_s: float, ends_s: float) -> None:
+        self._transport, self._timeout_s, self._ends_s = transport, timeout_s, ends_s
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        left_s = min(self._timeout_s, self._ends_s - time.monotonic())
+        if left_s <= 0:
+            raise OutOfTime(f"{request.method} {request.url}: no time was left for it.")
+        request.extensions = {**request.extensions, "timeout": httpx.Timeout(left_s).as_dict()}
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def read(where: str, response: httpx.Response, keys: tuple[str, ...] = (), many: bool = False) -> Json:
     """The JSON of an answer. Raises Transient, or Final with the cluster's own text and what to do.
 
-    At times a router answers instead of Metronome, in HTML or plain text. Only JSON comes from Metronome.
+    At times a router answers instead of Metronome, in HTML or plain text, and also with a status of success. Only JSON
+    comes from Metronome. Whether it has acted is not known where a success has none, or lacks `keys`: those of an
+    object, or of each object of a list (`many`).
     """
     status, body = response.status_code, _json(response)
     if response.is_success:
-        if body is None:
-            raise Final(f"{where} answered {status}, but not in JSON: {_quote(response)}. Is `url` the cluster's?")
+        if not _fits(body, keys, many):
+            wanted = f"with {', '.join(keys)}" if keys else "in JSON"
+            raise Transient(f"{where} answered {status}, but not {wanted}: {_quote(response)}. Is `url` the cluster's?")
         return body
     said = f"{where} answered {status}: {_quote(response) if body is None else _message(body)}"
     if status == 401:
@@ -155,12 +210,18 @@ def read(where: str, response: httpx.Response) -> Json:
     raise Final(f"{said}\nCorrect the job's definition: the launcher's configuration or the run's tags.")
 
 
+def _fits(body: Json | None, keys: tuple[str, ...], many: bool) -> bool:
+    if many:
+        return isinstance(body, list) and all(_fits(entry, keys, many=False) for entry in body)
+    return isinstance(body, dict) and body.keys() >= set(keys) if keys else body is not None
+
+
 def _json(response: httpx.Response) -> Json | None:
     if "json" not in response.headers.get("content-type", ""):
         return None
     try:
         return response.json()
-    except json.JSONDecodeError:
+    except ValueError:  # also where the text is not in the charset that it claims
         return None
 
 

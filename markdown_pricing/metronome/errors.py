@@ -16,6 +16,20 @@ class Transient(MetronomeError):
         self.may_have_acted = may_have_acted
 
 
+class OutOfTime(Transient):
+    """The call was not begun, because the look that it belongs to has had its time."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, may_have_acted=False)
+
+
+class NotStarted(Transient):
+    """A launch surely started no container, so that the same run may be launched again."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, may_have_acted=False)
+
+
 class Final(MetronomeError):
     """The cluster refused the call, and would refuse the same call again."""
 

@@ -9,75 +9,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import EngineEventData
+from dagster._core.events import DagsterEvent, DagsterEventType, EngineEventData
 from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
-from pydantic import Field
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from .allowed import IMAGE_TAG, JOB_TAG, AllowLists, given_to
+from .allowed import IMAGE_TAG, JOB_TAG, LEFT_TAG, AllowLists, given_to
 from .client import Metronome
-from .errors import BadJob, Conflict, Final, NotFound, Transient
+from .container import Container, refuse_secrets_as_text
+from .errors import Conflict, Final, MetronomeError, NotFound, NotStarted, Transient
 from .health import Seen, State, look
-from .job import OPERATORS, JobDefinition, check, constraints, job_id
+from .job import JobDefinition, check, job_id
+from .outage import Next, after
 from .resource import MetronomeResource
-from .secret_texts import secrets_as_text
+from .telling import describe, page
 
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
-LAST_LINES = 25
-"""Lines of a container's output that are shown with a run; chosen so that a traceback fits."""
-
-
-class Container(dg.Config):
-    """What the container of a run gets. Those tags of a run win over it that `allowed_tags` lists."""
-
-    image: str | None = Field(
-        default=None, description="The image of the container. Without it the code location's image is used."
-    )
-    cpus: float = Field(default=JobDefinition.cpus, description="How many CPUs the container gets.")
-    mem: float = Field(default=JobDefinition.mem, description="How much memory the container gets, in MB.")
-    gpus: int = Field(default=JobDefinition.gpus, description="How many GPUs the container gets.")
-    disk: float = Field(default=JobDefinition.disk, description="How much disk the container gets, in MB.")
-    force_pull: bool = Field(default=True, description="Whether an agent always asks the registry for the image.")
-    env: dict[str, str] = Field(default={}, description="Environment variables, which everybody may read: no secrets.")
-    secrets: dict[str, str] = Field(default={}, description="For each variable its path in the secret store.")
-    labels: dict[str, str] = Field(default={}, description="Labels of the job and of its task.")
-    constraints: list[list[str]] = Field(
-        default=[], description="[attribute, IS | EQ | LIKE | UNLIKE, value] for each."
-    )
-    artifacts: list[dict[str, Any]] = Field(default=[], description="Artifacts, as Metronome's API writes them.")
-    volumes: list[dict[str, Any]] = Field(default=[], description="Volumes, as Metronome's API writes them.")
-    networks: list[dict[str, Any]] = Field(default=[], description="Networks, which Metronome knows from 0.6.42 on.")
-    user: str | None = Field(default=None, description="The user of the container; without it the image's.")
-    kill_grace_s: float = Field(default=60.0, description="Seconds from a stop until the container is killed.")
-
-    def definition(self, id: str, image: str, args: list[str], labels: dict[str, str]) -> JobDefinition:
-        """The job definition of one run. Raises BadJob."""
-        try:
-            wanted = constraints(self.constraints)
-        except ValueError as error:
-            rule = f"constraints: {error}: [attribute, {' | '.join(OPERATORS)}, value] each was expected"
-            raise BadJob("The launcher's configuration", [rule]) from None
-        return JobDefinition(
-            id=id,
-            image=image,
-            args=tuple(args),
-            cpus=self.cpus,
-            mem=self.mem,
-            gpus=self.gpus,
-            disk=self.disk,
-            force_pull=self.force_pull,
-            env=self.env,
-            secrets=self.secrets,
-            labels={**self.labels, **labels},
-            constraints=wanted,
-            artifacts=tuple(self.artifacts),
-            volumes=tuple(self.volumes),
-            networks=tuple(self.networks),
-            user=self.user,
-            kill_grace_s=self.kill_grace_s,
-        )
+HEALTH_S = 20.0  # for one health check: Dagster's monitoring asks for all runs, one after the other
 
 
 class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
@@ -129,31 +79,69 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Create the run's job and start it, each at most once, even when another process launches the same run.
 
-        Raises BadJob or Final when the cluster would or does refuse it, Transient when it can't be asked.
+        A launch that surely started nothing, as in an outage, puts the run back into the queue for `queue_timeout_s`.
+        Raises BadJob or Final when the cluster would or does refuse it, which is not retried; Transient else.
         """
-        run = context.dagster_run
-        launch = uuid.uuid4().hex
-        body = self._job(run, launch).to_json()
-        metronome = self._cluster.metronome
-        check(body, metronome.version() if "networks" in body["run"] else (0, 6, 33))
+        run, launch = context.dagster_run, uuid.uuid4().hex
         try:
-            metronome.create_job(body)
-        except Conflict:
-            if metronome.job(body["id"])["labels"].get(LAUNCH_LABEL) != launch:
-                self._report(
-                    run, "Another process launches this run: its Metronome job exists. It is left to that one."
-                )
+            body = self._job(run, launch).to_json()
+            metronome = self._cluster.metronome
+            if not self._has_created(metronome, run, body, launch):
+                self._report(run, "Another process launches this run, whose Metronome job exists; that one starts it.")
                 return
-            # This very call made the job, and the answer to its first try was lost.
-        started = self._start(metronome, run, body["id"])
+            started = self._start(metronome, body["id"])
+        except MetronomeError as error:
+            if self._is_put_off(run, launch, error):
+                return
+            raise
         self._instance.add_run_tags(run.run_id, {JOB_TAG: body["id"]})
         self._report(run, started)
+
+    def _has_created(self, metronome: Metronome, run: dg.DagsterRun, body: dict[str, Any], launch: str) -> bool:
+        """Create the job; False when another process has. Raises NotStarted when the cluster can't be asked."""
+        try:
+            check(body, metronome.version() if "networks" in body["run"] else (0, 6, 33))
+            try:
+                metronome.create_job(body)
+                return True
+            except Conflict:
+                creator = (metronome.job(body["id"]).get("labels") or {}).get(LAUNCH_LABEL)
+            if creator is not None and creator == run.tags.get(LEFT_TAG):
+                try:
+                    metronome.delete_job(body["id"], stop=False)
+                except Conflict:  # it has a run, so that somebody has started it
+                    return False
+                return self._has_created(metronome, run, body, launch)
+            # When this very call made the job, the answer to its first try was lost.
+            return bool(creator == launch)
+        except Transient as error:
+            raise NotStarted(str(error)) from None
+
+    def _is_put_off(self, run: dg.DagsterRun, launch: str, error: MetronomeError) -> bool:
+        """Whether the run, whose launch failed, is back in the queue; a run that no retry can help is marked so."""
+        begun = self._instance.event_log_storage.get_logs_for_run(
+            run.run_id, of_type={DagsterEventType.PIPELINE_STARTING}, limit=1, ascending=True
+        )
+        limit_s = self._cluster.queue_timeout_s
+        what = after(error, time.time() - begun[0].timestamp if begun else 0.0, limit_s)
+        if what is Next.GIVE_UP:
+            self._instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0"})
+        now = self._instance.get_run_by_id(run.run_id)
+        # What was canceled meanwhile stays canceled, and what came through no queue nobody would launch again.
+        is_starting = now is not None and now.status is dg.DagsterRunStatus.STARTING
+        has_queue = isinstance(self._instance.run_coordinator, dg.QueuedRunCoordinator) and run.remote_job_origin
+        if what is not Next.QUEUE or not is_starting or not has_queue:
+            return False
+        self._instance.add_run_tags(run.run_id, {LEFT_TAG: launch})
+        self._report(run, f"Nothing was started; the run is launched again, for {limit_s:.0f} s in all.\n{error}")
+        self._instance.report_dagster_event(DagsterEvent.job_enqueue(run), run.run_id)
+        return True
 
     def _job(self, run: dg.DagsterRun, launch: str) -> JobDefinition:
         origin = run.job_code_origin
         if origin is None:
             raise Final(f"Run {run.run_id} has no code location: launch it from a loaded one.")
-        _refuse_secrets_as_text(self._instance, self._container)
+        refuse_secrets_as_text(self._instance, self._container)
         location_image = origin.repository_origin.container_image
         self._allowed.check(run.tags, given_to(self._instance, run), self._container.image, location_image)
         image = self._container.image or location_image or run.tags.get(IMAGE_TAG)
@@ -167,14 +155,18 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             set_exit_code_on_failure=True,
         )
         labels = {RUN_LABEL: run.run_id, LAUNCH_LABEL: launch}
-        id = job_id(self._cluster.job_prefix, run.run_id)
-        return self._container.definition(id, image, list(execute.get_command_args()), labels).with_tags(run.tags)
+        arguments = list(execute.get_command_args())
+        return self._container.definition(self._id(run), image, arguments, labels).with_tags(run.tags)
 
-    def _start(self, metronome: Metronome, run: dg.DagsterRun, id: str) -> str:
+    def _start(self, metronome: Metronome, id: str) -> str:
         """Start the job and say in words what happened. A start whose answer was lost is looked for, never repeated."""
         try:
             return f"Metronome run {metronome.start_run(id)['id']} of {id} waits for room in the cluster."
+        except NotFound as error:
+            raise Transient(f"Another process has removed {id} before it was started.\n{error}") from None
         except Transient as error:
+            if not error.may_have_acted:
+                raise NotStarted(str(error)) from None
             lost = str(error)
         looks = Retrying(
             retry=retry_if_result(lambda seen: seen.state is State.UNSEEN),
@@ -192,17 +184,24 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             raise Transient(f"{id} was not started within {self._settle_s:.0f} s, and is removed.\n{lost}") from None
 
     def terminate(self, run_id: str) -> bool:
-        """Stop the run's container. A run without a container is canceled here, because no worker would report it."""
+        """Stop the run's container. A run without a container is canceled here, because no worker would report it.
+
+        When the cluster can't be asked, the run stays to be canceled, and the upkeep goes on with it.
+        """
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             return False
         self._instance.report_run_canceling(run)
-        seen = self._look(run)
-        if seen.state is State.ACTIVE:
-            self._cluster.metronome.stop_run(self._id(run), seen.run_id)
-        else:
-            self._cluster.metronome.delete_job(self._id(run))
-            self._instance.report_run_canceled(run, f"Canceled: {seen}.")
+        try:
+            metronome = self._cluster.metronome
+            seen = self._look(metronome, run)
+            if seen.state is State.ACTIVE:
+                metronome.stop_run(self._id(run), seen.run_id)
+            else:
+                metronome.delete_job(self._id(run))
+                self._instance.report_run_canceled(run, f"Canceled: {seen}.")
+        except MetronomeError as error:
+            self._report(run, f"Its container is stopped by metronome_upkeep as soon as the cluster lets it.\n{error}")
         return True
 
     @property
@@ -214,10 +213,11 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
         Any answer but RUNNING and SUCCESS would make Dagster fail the run.
         """
-        seen = self._look(run)
+        with self._cluster.metronome.for_one_look(HEALTH_S) as metronome:
+            seen = self._look(metronome, run)
+            for other in seen.others:
+                metronome.stop_run(self._id(run), other)
         since = self._unseen_since.pop(run.run_id, time.monotonic())
-        for other in seen.others:
-            self._cluster.metronome.stop_run(self._id(run), other)
         if seen.state in (State.QUEUED, State.ACTIVE):
             return CheckRunHealthResult(WorkerStatus.RUNNING, str(seen), run_worker_id=seen.run_id)
         now = self._instance.get_run_by_id(run.run_id)
@@ -232,11 +232,12 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str:
         """The address of the job, and the last lines of its logs where they can be read."""
-        return describe(self._cluster.metronome, self._id(run), self._look(run))
+        metronome = self._cluster.metronome
+        return describe(metronome, self._id(run), self._look(metronome, run))
 
-    def _look(self, run: dg.DagsterRun) -> Seen:
+    def _look(self, metronome: Metronome, run: dg.DagsterRun) -> Seen:
         try:
-            return look(self._cluster.metronome.job(self._id(run)))
+            return look(metronome.job(self._id(run)))
         except NotFound:
             return Seen(State.UNSEEN)
 
@@ -247,37 +248,3 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         url = dg.MetadataValue.url(page(self._cluster.url, self._id(run)))
         data = EngineEventData(metadata={"Metronome job": url})
         self._instance.report_engine_event(message, run, data, cls=type(self))
-
-
-def page(url: str, id: str) -> str:
-    """The address of the job in the cluster's user interface."""
-    return f"{url}/#/jobs/detail/{id}"
-
-
-def describe(metronome: Metronome, id: str, seen: Seen) -> str:
-    """Describe a job and its run for somebody who wants to know what happened."""
-    lines = [f"Metronome job {id}: {seen}. {page(metronome.url, id)}"]
-    for task in seen.tasks[-1:]:
-        for name in ("stderr", "stdout"):
-            try:
-                text = metronome.last_lines(task, name, LAST_LINES)
-            except (Final, Transient) as error:
-                lines.append(f"{name} of {task} can't be had: {error}")
-            else:
-                lines.append(f"Last lines of {name} of {task}:\n{text}")
-    return "\n".join(lines)
-
-
-def _refuse_secrets_as_text(instance: dg.DagsterInstance, container: Container) -> None:
-    """Raises Final when a job would hold a secret: in its environment, or in the arguments that hold dagster.yaml."""
-    handed_on = {
-        name.removesuffix("_data"): part.config_dict if isinstance(part, ConfigurableClassData) else part
-        for name, part in instance.get_ref().to_dict().items()
-    }
-    places = [*secrets_as_text(handed_on), *secrets_as_text({"run_launcher": container.model_dump()})]
-    if places:
-        raise Final(
-            f"dagster.yaml holds secrets that would stand as text in every job: {', '.join(dict.fromkeys(places))}. "
-            "Give a container's variable in `secrets`, with its path in the secret store, and anything else as "
-            "{env: NAME}."
-        )

@@ -1,4 +1,4 @@
-"""The cluster as a Dagster resource. The launcher's configuration begins with the same fields."""
+"""The cluster as Dagster's configuration names it: the launcher's in dagster.yaml begins with these fields."""
 
 import os
 import ssl
@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
+from dagster._config import process_config
+from dagster._serdes import ConfigurableClassData
 from pydantic import Field
 
 from .client import Metronome
@@ -29,7 +31,7 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     timeout_s: float = Field(default=30.0, description="Seconds that one call may take.")
     retry_s: float = Field(default=30.0, description="Seconds that one call and its repetitions may take.")
     queue_timeout_s: float = Field(
-        default=Limits.queue_s, description="Seconds that a run may wait for room in the cluster."
+        default=Limits.queue_s, description="Seconds that a run may wait for the cluster to answer, and for room."
     )
     unseen_timeout_s: float = Field(default=Limits.unseen_s, description="Seconds after which an unseen run is lost.")
     exit_timeout_s: float = Field(
@@ -63,6 +65,23 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return ssl.create_default_context(cadata=_text(self.ca_file, "ca_file"))
         except ssl.SSLError as error:
             raise Final(f"`ca_file` {self.ca_file} is no certificate in PEM ({error}).") from None
+
+
+def cluster_of(launcher: ConfigurableClassData | None) -> MetronomeResource | None:
+    """The cluster that `run_launcher` of dagster.yaml names; None where runs go to no Metronome.
+
+    Its fields alone are read, so that who asks needs none of the variables that describe the containers. Raises Final
+    when one of its own is missing or wrong.
+    """
+    fields = MetronomeResource.to_fields_dict()
+    given = {name: value for name, value in launcher.config_dict.items() if name in fields} if launcher else {}
+    if "url" not in given:
+        return None
+    result = process_config(fields, given)
+    if not result.success:
+        faults = "".join(f"\n  - {error.message}" for error in result.errors or [])
+        raise Final(f"dagster.yaml, run_launcher: the cluster can't be read from this process:{faults}")
+    return MetronomeResource.model_validate(result.value)
 
 
 def _text(path: str, name: str) -> str:

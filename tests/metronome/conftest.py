@@ -8,12 +8,19 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.storage.dagster_run import DagsterRunStatus
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from markdown_pricing.metronome import MetronomeResource
-from markdown_pricing.metronome.upkeep import look_after
+from markdown_pricing.metronome.upkeep import Known, look_after
 from tests.doubles.dcos import Dcos
+from tests.metronome import work
 from tests.metronome.servers import PREFIX, cluster_settings, environment, install
 from tests.processes import wait_until
 
@@ -50,12 +57,14 @@ class Site:
         self.instance = instance
         self.dcos = dcos
         self.cluster = cluster
-        self.still: dict[str, float] = {}
+        self.known = Known()
         self.told: list[str] = []
 
     def new_run(self, job: dg.JobDefinition, tags: dict[str, str] | None = None) -> dg.DagsterRun:
         origin = dg.reconstructable(job).get_python_origin()
-        return self.instance.create_run_for_job(job, tags=tags, job_code_origin=origin)
+        place = ManagedGrpcPythonEnvCodeLocationOrigin(LoadableTargetOrigin(module_name=work.__name__), "tests")
+        remote = RemoteJobOrigin(RemoteRepositoryOrigin(place, "__repository__"), job.name)
+        return self.instance.create_run_for_job(job, tags=tags, job_code_origin=origin, remote_job_origin=remote)
 
     def launch(self, job: dg.JobDefinition, tags: dict[str, str] | None = None) -> dg.DagsterRun:
         run = self.new_run(job, tags)
@@ -77,7 +86,7 @@ class Site:
                 monitor_started_run(self.instance, None, record, logging.getLogger("monitoring"))  # type: ignore[arg-type]
             except Exception as error:  # the daemon goes on with the next run, too
                 self.told.append(str(error))
-        told, self.still = look_after(self.instance, self.cluster, self.still, lambda: time.time() + later_s)
+        told, self.known = look_after(self.instance, self.cluster, self.known, lambda: time.time() + later_s)
         self.told += told
         return False
 

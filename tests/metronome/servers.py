@@ -87,16 +87,12 @@ class Servers:
             },
         )
         (home / "location.py").write_text(
-            dedent(f"""
+            dedent("""
             import dagster as dg
-            from markdown_pricing.metronome import MetronomeResource, upkeep_sensor
+            from markdown_pricing.metronome import upkeep_sensor
             from tests.metronome import work
 
-            defs = dg.Definitions(
-                jobs=[work.short, work.long, work.leaving],
-                sensors=[upkeep_sensor(1)],
-                resources={{"metronome": MetronomeResource(**{settings!r})}},
-            )
+            defs = dg.Definitions(jobs=[work.short, work.long, work.leaving], sensors=[upkeep_sensor(1)])
             """)
         )
         location = {"relative_path": "location.py", "location_name": "tests"}
