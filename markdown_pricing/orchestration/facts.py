@@ -1,7 +1,7 @@
 """The facts that `next_round` decides from, as Dagster's records and the lake have them."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
@@ -16,6 +16,7 @@ from markdown_pricing.orchestration.names import (
     OPENED,
     PARTITION_TAG,
     REFRESH,
+    REMINDED_TAG,
     ROUND_TAG,
     SHARED,
     SHARED_JOB,
@@ -23,19 +24,9 @@ from markdown_pricing.orchestration.names import (
     STAMP,
     WEEK_TAG,
 )
-from markdown_pricing.orchestration.next_round import (
-    ROUND_LIMIT,
-    Delivery,
-    Duration,
-    Facts,
-    Progress,
-    Receipt,
-    Run,
-    State,
-    open_weeks,
-    to_price,
-)
+from markdown_pricing.orchestration.next_round import ROUND_LIMIT, open_weeks, to_price
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
+from markdown_pricing.orchestration.situation import Delivery, Duration, Facts, Progress, Receipt, Run, State
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -117,6 +108,9 @@ def run_of(record: dg.RunRecord) -> Run:
         country=run.tags.get(COUNTRY_TAG) or run.tags.get(f"{PARTITION_TAG}/country") or "",
         shared=run.job_name == SHARED_JOB,
         given_up=run.tags.get(MAX_RETRIES_TAG) == "0",
+        ended=datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None,
+        # A retry inherits the tags of the run that it repeats.
+        reminded_of_it=run.tags.get(REMINDED_TAG) == run.run_id,
     )
 
 
@@ -172,8 +166,8 @@ def _runs(
     """All that are unfinished, whatever started them; and all of the round under way and of these deliveries."""
     wanted = [
         RunsFilter(statuses=UNFINISHED),
-        # A promise that is older than a round's day is kept no more.
-        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, created_after=now - ROUND_LIMIT),
+        # Of any job: a backfill waits for such a run, too. What failed more than a round's day ago is told no more.
+        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, updated_after=now - ROUND_LIMIT),
         *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
     ]
     if progress.round:

@@ -1,16 +1,26 @@
 """What one look of the sensor decides, from facts and time alone: no Dagster, no lake, nothing that can fail.
 
 `facts.py` gathers the facts, `automation.py` carries the decision out. A rule about what starts when is written here,
-and it reads the facts that are here: nothing else looks at runs, receipts or deliveries a second time.
+and it reads the facts that are in `situation.py`: nothing else looks at runs, receipts or deliveries a second time.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from enum import Enum
 from math import inf
 
+from markdown_pricing.orchestration.situation import (
+    Decision,
+    Delivery,
+    Duration,
+    Ending,
+    Facts,
+    Progress,
+    Receipt,
+    Run,
+    Start,
+    State,
+)
 from markdown_pricing.weeks import due_weeks
 
 DELIVERY_LATE_AFTER = timedelta(hours=24)
@@ -19,178 +29,8 @@ ROUND_LIMIT = timedelta(hours=24)
 """A round has one day, counted from its first run."""
 SHARED_LIMIT = timedelta(minutes=60)
 """So long the countries wait for what they share, its retries included."""
-
-
-class State(Enum):
-    """How far a run is."""
-
-    UNDER_WAY = "queued, starting, running or being cancelled"
-    AWAITS_RETRY = "failed, and a retry of it is promised that has not begun"
-    SUCCEEDED = "succeeded"
-    OVER = "ended without success, for good"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run, whatever started it.
-
-    round    : name of the round that it belongs to; empty when no sensor started it
-    country  : empty for a run of no single country
-    shared   : whether it learns what the countries share
-    given_up : whether it has been cancelled for good before
-    """
-
-    id: str
-    created: datetime
-    state: State
-    round: str = ""
-    week: str = ""
-    country: str = ""
-    shared: bool = False
-    given_up: bool = False
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether it, or a retry of it, may still write."""
-        return self.state in (State.UNDER_WAY, State.AWAITS_RETRY)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A snapshot that is there as a whole, with the bytes of each country's files.
-
-    written_ms : when `_SUCCESS` was written ; stamp : other for a re-delivered week, see lake/snapshot.py
-    """
-
-    week: date
-    written_ms: int
-    stamp: str
-    bytes_by_country: Mapping[str, int]
-
-    @property
-    def round(self) -> str:
-        """The name of its round."""
-        return f"{self.week}@{self.stamp}"
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """A recorded refresh of the ERP, or the record that a newer week made it needless, whatever started it."""
-
-    week: date
-    country: str
-    stamp: str
-
-
-@dataclass(frozen=True)
-class Duration:
-    """How long one country's run of a round took that succeeded."""
-
-    week: date
-    country: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that a decision rests on.
-
-    countries     : those of the installation
-    first_week    : no round is due before it
-    opened        : week -> when it was opened
-    reported_late : weeks that have been reported as late
-    delivered     : week -> when its `_SUCCESS` was written (ms); of the weeks that are open by now, oldest first
-    deliveries    : of these, those that have not been started, oldest first, up to the first with a country to price:
-                    nothing is decided about later ones before it, and their files are not listed
-    receipts      : for these deliveries
-    learnt        : names of the rounds for which what the countries share is recorded, for these deliveries
-    runs          : all unfinished ones, and all of the round under way and of these deliveries' shared demand
-    durations     : newest first; empty where nothing can be started
-    """
-
-    now: datetime
-    countries: Sequence[str]
-    first_week: date
-    opened: Mapping[date, datetime] = field(default_factory=dict)
-    reported_late: frozenset[date] = frozenset()
-    delivered: Mapping[date, int] = field(default_factory=dict)
-    deliveries: Sequence[Delivery] = ()
-    receipts: frozenset[Receipt] = frozenset()
-    learnt: frozenset[str] = frozenset()
-    runs: Sequence[Run] = ()
-    durations: Sequence[Duration] = ()
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The sensor's memory: the delivery (`_SUCCESS`, ms) with which each week was last started, and the round started.
-
-    arrived : the delivery of each week that was last recorded
-    Losing it starts nothing twice: run keys and recorded materializations are asked as well.
-    """
-
-    started: Mapping[str, int] = field(default_factory=dict)
-    round: str | None = None
-    arrived: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def from_cursor(cls, cursor: str | None) -> "Progress":
-        return cls(**json.loads(cursor)) if cursor else cls()
-
-    def to_cursor(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
-
-    def has_started(self, week: date, written_ms: int) -> bool:
-        return self.started.get(week.isoformat()) == written_ms
-
-    def with_started(self, delivery: Delivery) -> "Progress":
-        return replace(self, started={**self.started, delivery.week.isoformat(): delivery.written_ms})
-
-    def with_arrived(self, delivery: Delivery) -> "Progress":
-        return replace(self, arrived={**self.arrived, delivery.week.isoformat(): delivery.written_ms})
-
-
-@dataclass(frozen=True)
-class Start:
-    """A run to ask for: of one country, or, where `country` is empty, of what the countries share.
-
-    priority       : the queue takes the highest first
-    without_shared : why the country is priced without what the countries share; empty when it is there
-    """
-
-    delivery: Delivery
-    country: str
-    priority: int
-    without_shared: str = ""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """Runs that are cancelled and not retried, and why; `remark` is recorded beside the week's data."""
-
-    week: date
-    runs: Sequence[Run]
-    why: str
-    remark: str
-    shared: bool = False
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is to be done now.
-
-    open, late : weeks to be opened, and to be reported as late
-    arrived    : deliveries to be recorded
-    says       : why nothing is started; empty where something is
-    """
-
-    progress: Progress
-    open: Sequence[date] = ()
-    late: Sequence[date] = ()
-    arrived: Sequence[Delivery] = ()
-    start: Sequence[Start] = ()
-    end: Ending | None = None
-    says: str = ""
+RETRY_DUE_AFTER = timedelta(minutes=5)
+"""Dagster begins a promised retry within seconds; chosen on 2026-11-27 so that a busy machine is no fault."""
 
 
 def next_round(facts: Facts, progress: Progress) -> Decision:
@@ -200,7 +40,15 @@ def next_round(facts: Facts, progress: Progress) -> Decision:
     late = [
         week for week in waiting if week not in facts.reported_late and facts.now - opened[week] > DELIVERY_LATE_AFTER
     ]
-    decision = Decision(progress, open=sorted(opened.keys() - facts.opened.keys()), late=late)
+    remind, not_retried = broken_promises(facts.runs, facts.now)
+    facts = replace(facts, runs=[replace(run, state=State.OVER) if run in not_retried else run for run in facts.runs])
+    decision = Decision(
+        progress,
+        open=sorted(opened.keys() - facts.opened.keys()),
+        late=late,
+        remind=remind,
+        not_retried=not_retried,
+    )
     of_round = [run for run in facts.runs if progress.round and run.round == progress.round and not run.shared]
     if any(run.unfinished for run in of_round):
         return _wait_or_end(decision, of_round, facts.now)
@@ -225,6 +73,16 @@ def listed(weeks: Sequence[date]) -> str:
     return shown if len(weeks) <= 3 else f"{len(weeks)} weeks, the last of them {shown}"
 
 
+def broken_promises(runs: Iterable[Run], now: datetime) -> tuple[list[Run], list[Run]]:
+    """The failed runs whose promised retry is overdue: first those to remind Dagster of, then those to give up.
+
+    Dagster 1.13 stores a failure before it stores the promise; its daemon, when it reads in between, goes on to the
+    next event and never begins the retry. One reminder is enough for that; a promise that outlives it is kept no more.
+    """
+    late = [run for run in runs if run.state == State.AWAITS_RETRY and run.ended and now - run.ended > RETRY_DUE_AFTER]
+    return [run for run in late if not run.reminded_of_it], [run for run in late if run.reminded_of_it]
+
+
 def _wait_or_end(decision: Decision, runs: Sequence[Run], now: datetime) -> Decision:
     """Lets a round go on for its day, counted from its first run; then ends what is left."""
     name = runs[0].round
@@ -243,7 +101,7 @@ def _wait_or_end(decision: Decision, runs: Sequence[Run], now: datetime) -> Deci
         remark=f"{began.isoformat()}: cancelled {countries}",
     )
     says = f"The round {name} has had its day: cancelled {countries}. They are not retried."
-    return replace(decision, end=end, says=says)
+    return replace(decision, end=end, remind=[run for run in decision.remind if run not in left], says=says)
 
 
 def _start_oldest(decision: Decision, facts: Facts, waiting: Sequence[date]) -> Decision:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.auto_run_reexecution import auto_run_reexecution
+from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
 from markdown_pricing.lake import Lake, LakeMissing
 from markdown_pricing.lake.snapshot import find_snapshot
@@ -30,8 +33,9 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
     WITHOUT_SHARED_TAG,
 )
-from markdown_pricing.orchestration.next_round import SHARED_LIMIT, Progress, State
+from markdown_pricing.orchestration.next_round import SHARED_LIMIT
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
+from markdown_pricing.orchestration.situation import Progress, State
 from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at
 from tests.lake import spark
 
@@ -135,9 +139,7 @@ class Sensor:
             DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
             DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
         }
-        self.instance.report_dagster_event(
-            dg.DagsterEvent(event_type_value=kinds[status].value, job_name=run.job_name), run_id=run.run_id
-        )
+        self.instance.report_dagster_event(_event(run, kinds[status]), run_id=run.run_id)
 
     def observed(self, label: str) -> list[str]:
         """The weeks about which `label` was recorded, oldest record first."""
@@ -272,6 +274,42 @@ def test_a_run_that_will_be_retried_is_not_over(sensor: Sensor) -> None:
     assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(NEXT_WEEK)}
 
 
+def test_a_promised_retry_that_dagster_passed_over_is_begun_after_a_reminder(
+    sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's own daemon passes a failure over that it reads before status and promise are stored.
+
+    It takes the failure that is recorded once more for what it is. A look after that reminds it no second time, and at
+    last the run counts as failed.
+    """
+    retried: list[str] = []
+    monkeypatch.setattr(auto_run_reexecution, "retry_run", lambda run, _: retried.append(run.run_id))
+    daemon, workspace = EventLogConsumerDaemon(), Mock(instance=sensor.instance)
+    list(daemon.run_iteration(workspace))
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+    lost = sensor.run_of("POL")
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            sensor.instance.run_storage, "handle_run_event", lambda *_: list(daemon.run_iteration(workspace))
+        )
+        sensor.end(lost, DagsterRunStatus.FAILURE)
+    sensor.instance.run_storage.handle_run_event(
+        lost.run_id, _event(lost, dg.DagsterEventType.RUN_FAILURE), datetime.now(UTC)
+    )
+    sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
+    list(daemon.run_iteration(workspace))
+    assert retried == []
+
+    now = datetime.now(UTC)
+    for minutes in (6, 7, 8):
+        sensor.looks(now + minutes * MINUTE)
+        list(daemon.run_iteration(workspace))
+
+    assert retried == [lost.run_id]
+    assert sensor.run_of("POL").tags["dagster/will_retry"] == "false"
+
+
 def test_a_missing_week_holds_nobody_up(sensor: Sensor) -> None:
     sensor.deliver(NEXT_WEEK)
     assert {key[:10] for key in sensor.looks(NEXT_MONDAY)} == {str(NEXT_WEEK)}
@@ -357,10 +395,10 @@ def test_a_round_that_has_had_its_day_is_cancelled_and_not_retried(sensor: Senso
     week, next_week = _last_two_weeks(sensor, now)
     sensor.looks(now)
     sensor.finish("DEU")
+    assert sensor.looks(now + 23 * HOUR) == []
     lost = sensor.run_of("POL")
     sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
     sensor.end(lost, DagsterRunStatus.FAILURE)
-    assert sensor.looks(now + 23 * HOUR) == []
     assert sensor.run_of("AUT").status == DagsterRunStatus.QUEUED
     assert sensor.looks(now + 25 * HOUR) == []
     assert "cancelled AUT, POL" in sensor.said
@@ -538,6 +576,10 @@ def _last_two_weeks(sensor: Sensor, now: datetime) -> tuple[date, date]:
     sensor.deliver(week)
     sensor.deliver(next_week)
     return week, next_week
+
+
+def _event(run: dg.DagsterRun, kind: dg.DagsterEventType) -> dg.DagsterEvent:
+    return dg.DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
 
 
 def _take(instance: dg.DagsterInstance, run: dg.DagsterRun, seconds: float) -> None:

@@ -6,16 +6,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from markdown_pricing.orchestration.next_round import (
-    Delivery,
-    Duration,
-    Facts,
-    Progress,
-    Receipt,
-    Run,
-    State,
-    next_round,
-)
+from markdown_pricing.orchestration.next_round import RETRY_DUE_AFTER, next_round
+from markdown_pricing.orchestration.situation import Delivery, Duration, Facts, Progress, Receipt, Run, State
 from markdown_pricing.weeks import ONE_WEEK, opens_at
 
 WEEK = date(2026, 2, 9)
@@ -35,6 +27,11 @@ def shared(state: State, given_up: bool = False) -> Run:
 
 def country(code: str, state: State, given_up: bool = False) -> Run:
     return Run(code, MONDAY, state, ROUND, str(WEEK), code, given_up=given_up)
+
+
+def promised(ago: timedelta, reminded: bool = False) -> Run:
+    """The round's run of DEU, which failed so long ago and is to be retried."""
+    return replace(country("DEU", State.AWAITS_RETRY), ended=MONDAY - ago, reminded_of_it=reminded)
 
 
 @dataclass(frozen=True)
@@ -158,6 +155,38 @@ def test_a_situation_has_one_answer(situation: Situation) -> None:
     assert tuple(run.id for run in (decision.end.runs if decision.end else ())) == situation.ends
     assert situation.says in decision.says
     assert bool(decision.says) != bool(decision.start)
+
+
+@pytest.mark.parametrize(
+    ("run", "reminded", "given_up", "says"),
+    [
+        (promised(RETRY_DUE_AFTER), False, False, "1 runs unfinished"),
+        (promised(RETRY_DUE_AFTER + MINUTE), True, False, "1 runs unfinished"),
+        (promised(RETRY_DUE_AFTER, reminded=True), False, False, "1 runs unfinished"),
+        (promised(RETRY_DUE_AFTER + MINUTE, reminded=True), False, True, "Every delivered week has been started"),
+        (replace(promised(HOUR), state=State.OVER), False, False, "Every delivered week has been started"),
+        (replace(promised(HOUR), state=State.UNDER_WAY, ended=None), False, False, "1 runs unfinished"),
+    ],
+    ids=["just failed", "overdue", "just reminded", "reminded in vain", "failed for good", "under way"],
+)
+def test_a_promised_retry_that_does_not_begin_is_asked_for_once_and_then_given_up(
+    run: Run, reminded: bool, given_up: bool, says: str
+) -> None:
+    """A round, and a later week behind it, does not wait for a day for a run that nobody will start."""
+    facts = Facts(MONDAY, COUNTRIES, WEEK, opened={WEEK: MONDAY}, delivered={WEEK: 5}, runs=[run])
+
+    decision = next_round(facts, STARTED)
+
+    assert [each.id for each in decision.remind] == [run.id] * reminded
+    assert [each.id for each in decision.not_retried] == [run.id] * given_up
+    assert says in decision.says
+
+
+def test_the_retry_of_a_run_that_no_sensor_started_is_asked_for_too() -> None:
+    """As of a backfill's run whose launch timed out: the backfill would wait for it for ever."""
+    of_backfill = Run("b", MONDAY, State.AWAITS_RETRY, week=str(WEEK), country="DEU", ended=MONDAY - HOUR)
+
+    assert next_round(Facts(MONDAY, COUNTRIES, WEEK, runs=[of_backfill]), Progress()).remind == [of_backfill]
 
 
 def test_the_same_facts_give_the_same_decision() -> None:
