@@ -16,6 +16,7 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
+    notes_of,
     publish_bytes,
     publish_table,
     read_bytes,
@@ -64,6 +65,16 @@ class Results:
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
         path, _ = self._read(paths.price_paths_file(self.week, self.country))
         return rows, path, origin
+
+    def predicted_from(self) -> str | None:
+        """The stamp of the delivery that its predictions were made from; None without any that can be read."""
+        try:
+            notes = notes_of(self.lake, paths.predictions_file(self.week, self.country))
+            return Provenance.from_json(notes[PROVENANCE_KEY].decode()).snapshot
+        except TransientError:
+            raise
+        except Exception:  # of a file that is gone or broken, or of a version that noted something else
+            return None
 
     def last_rows(self) -> pd.DataFrame | None:
         """The rows of the nearest earlier week that has any, with the version of its rules beside them.

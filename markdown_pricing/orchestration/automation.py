@@ -75,7 +75,7 @@ def weekly_round(
         jobs=jobs,
         minimum_interval_seconds=look_every_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks for the snapshots of opened weeks and starts one round at a time, the oldest week first.",
+        description="Looks for the snapshots of opened weeks and starts one round at a time, the newest week first.",
     )
     def training_data_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]) -> dg.SensorResult:
         return look(context.instance, lake, partitions, Progress.from_cursor(context.cursor), datetime.now(UTC))

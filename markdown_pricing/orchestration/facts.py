@@ -1,6 +1,7 @@
 """The facts that `next_round` decides from, as Dagster's records and the lake have them."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -8,6 +9,7 @@ from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import countries_with_predictions
 from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
@@ -24,9 +26,10 @@ from markdown_pricing.orchestration.names import (
     STAMP,
     WEEK_TAG,
 )
-from markdown_pricing.orchestration.next_round import ROUND_LIMIT, open_weeks, to_price
+from markdown_pricing.orchestration.next_round import ROUND_LIMIT, WEEKS_PER_LOOK, open_weeks, to_price
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
 from markdown_pricing.orchestration.situation import Delivery, Duration, Facts, Progress, Receipt, Run, State
+from markdown_pricing.results import Results
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -47,33 +50,40 @@ def gather(
     now: datetime,
 ) -> Facts:
     """Raises LakeUnreachable when it cannot tell what is delivered."""
-    first_week, countries = start_week_of(partitions), countries_of(partitions)
     recorded = recorded_weeks(instance, OPENED, LATE)
+    first_week = start_week_of(partitions)
     opened = open_weeks(recorded[OPENED], first_week, now)
-    delivered = {week: written_ms for week, written_ms in deliveries(lake).items() if week in opened}
-    looked_into: list[Delivery] = []
-    receipts: frozenset[Receipt] = frozenset()
-    can_start = False
-    for week, written_ms in delivered.items():
-        if progress.has_started(week, written_ms) or not (delivery := _delivery(lake, week, written_ms)):
-            continue
-        looked_into.append(delivery)
-        receipts |= _receipts(instance, delivery, countries)
-        can_start = bool(to_price(delivery, countries, receipts))
-        if can_start:
-            break
-    return Facts(
+    facts = Facts(
         now,
-        countries,
+        countries_of(partitions),
         first_week,
         recorded[OPENED],
         frozenset(recorded[LATE]),
-        delivered,
-        looked_into,
-        receipts,
-        frozenset(each.round for each in looked_into if _is_learnt(instance, each)),
-        _runs(instance, progress, looked_into, now),
-        _durations(instance) if can_start else (),
+        {week: written_ms for week, written_ms in deliveries(lake).items() if week in opened},
+    )
+    for week, written_ms in sorted(facts.delivered.items(), reverse=True):
+        if progress.has_started(week, written_ms) or not (delivery := _delivery(lake, week, written_ms)):
+            continue
+        facts = _with_delivery(facts, delivery, instance, lake)
+        if to_price(delivery, facts):
+            facts = replace(facts, durations=_durations(instance))
+            break
+        if len(facts.deliveries) == WEEKS_PER_LOOK:
+            break
+    return replace(facts, runs=_runs(instance, progress, facts.deliveries, now))
+
+
+def _with_delivery(facts: Facts, delivery: Delivery, instance: dg.DagsterInstance, lake: Lake) -> Facts:
+    """The facts and what was recorded, and lies on the lake, for one more delivery."""
+    receipts = _receipts(instance, delivery, facts.countries)
+    known = replace(facts, receipts=receipts)
+    is_newest = delivery.week == max(facts.delivered)
+    return replace(
+        facts,
+        deliveries=(*facts.deliveries, delivery),
+        receipts=facts.receipts | receipts,
+        archived=facts.archived | (set() if is_newest else _archived(lake, delivery, to_price(delivery, known))),
+        learnt=facts.learnt | ({delivery.round} if _is_learnt(instance, delivery) else set()),
     )
 
 
@@ -138,6 +148,13 @@ def _receipts(instance: dg.DagsterInstance, delivery: Delivery, countries: Itera
     return frozenset(Receipt(delivery.week, keys[key], delivery.stamp) for key in settled)
 
 
+def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Receipt]:
+    """Those of the countries whose predictions lie on the lake; which delivery they are of stands in their footers."""
+    kept = set(countries_with_predictions(lake, delivery.week)) & set(countries)
+    stamps = {country: Results(lake, delivery.week, country).predicted_from() for country in sorted(kept)}
+    return frozenset(Receipt(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)
+
+
 def _is_learnt(instance: dg.DagsterInstance, delivery: Delivery) -> bool:
     return bool(_settled_partitions(instance, SHARED, {delivery.week.isoformat()}, delivery.stamp))
 
@@ -163,15 +180,14 @@ def _settled_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey, partit
 def _runs(
     instance: dg.DagsterInstance, progress: Progress, looked_into: Iterable[Delivery], now: datetime
 ) -> tuple[Run, ...]:
-    """All that are unfinished, whatever started them; and all of the round under way and of these deliveries."""
+    """All that are unfinished, whatever started them; and all of the rounds under way and of these deliveries."""
     wanted = [
         RunsFilter(statuses=UNFINISHED),
         # Of any job: a backfill waits for such a run, too. What failed more than a round's day ago is told no more.
         RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, updated_after=now - ROUND_LIMIT),
         *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
     ]
-    if progress.round:
-        wanted.append(RunsFilter(job_name=JOB, tags={ROUND_TAG: progress.round}))
+    wanted += [RunsFilter(job_name=JOB, tags={ROUND_TAG: name}) for name in progress.rounds]
     records: Mapping[str, dg.RunRecord] = {
         record.dagster_run.run_id: record for filters in wanted for record in instance.get_run_records(filters)
     }

@@ -12,7 +12,6 @@ from math import inf
 from markdown_pricing.orchestration.situation import (
     Decision,
     Delivery,
-    Duration,
     Ending,
     Facts,
     Progress,
@@ -21,7 +20,7 @@ from markdown_pricing.orchestration.situation import (
     Start,
     State,
 )
-from markdown_pricing.weeks import due_weeks
+from markdown_pricing.weeks import due_weeks, weeks_between
 
 DELIVERY_LATE_AFTER = timedelta(hours=24)
 """After its opening, a week whose snapshot is not there is reported as late; chosen with the round's own day."""
@@ -29,12 +28,17 @@ ROUND_LIMIT = timedelta(hours=24)
 """A round has one day, counted from its first run."""
 SHARED_LIMIT = timedelta(minutes=60)
 """So long the countries wait for what they share, its retries included."""
+WEEKS_PER_LOOK = 10
+"""So many deliveries a look lists the files of: after years without a record the next looks go on, each within its
+minute."""
+PRIORITIES_PER_WEEK = 1000
+"""More than there are countries, so that every run of a newer week goes before all of an older one."""
 RETRY_DUE_AFTER = timedelta(minutes=5)
 """Dagster begins a promised retry within seconds; chosen on 2026-11-27 so that a busy machine is no fault."""
 
 
 def next_round(facts: Facts, progress: Progress) -> Decision:
-    """Nothing while a round is under way, else the round of the oldest week that has new data."""
+    """The round of the newest week that has new data; while one is under way, only that of a still newer week."""
     opened = open_weeks(facts.opened, facts.first_week, facts.now)
     waiting = sorted(opened.keys() - facts.delivered.keys())
     late = [
@@ -49,10 +53,16 @@ def next_round(facts: Facts, progress: Progress) -> Decision:
         remind=remind,
         not_retried=not_retried,
     )
-    of_round = [run for run in facts.runs if progress.round and run.round == progress.round and not run.shared]
-    if any(run.unfinished for run in of_round):
-        return _wait_or_end(decision, of_round, facts.now)
-    return _start_oldest(decision, facts, waiting)
+    under_way = _under_way(facts.runs, progress.rounds)
+    if ending := next(filter(None, (_ending(runs, facts.now) for runs in under_way.values())), None):
+        return _end(decision, ending)
+    decision, delivery = _newest_to_price(decision, facts)
+    if under_way and (delivery is None or str(delivery.week) <= max(map(week_of_round, under_way))):
+        return replace(decision, says=_says(under_way, facts.now))
+    if delivery is None:
+        return replace(decision, says=_nothing_to_start(facts, decision.progress, waiting))
+    progress = replace(decision.progress, rounds=tuple(under_way))
+    return _start(replace(decision, progress=progress), facts, delivery)
 
 
 def open_weeks(opened: Mapping[date, datetime], first_week: date, now: datetime) -> dict[date, datetime]:
@@ -60,9 +70,14 @@ def open_weeks(opened: Mapping[date, datetime], first_week: date, now: datetime)
     return {**dict.fromkeys(due_weeks(first_week, now), now), **opened}
 
 
-def to_price(delivery: Delivery, countries: Iterable[str], receipts: frozenset[Receipt]) -> list[str]:
-    """The countries whose ERP rows have not been settled from this very delivery, by whatever started it."""
-    return [code for code in countries if Receipt(delivery.week, code, delivery.stamp) not in receipts]
+def to_price(delivery: Delivery, facts: Facts) -> list[str]:
+    """The countries for which nothing is settled from this very delivery, whatever made it.
+
+    The ERP is for the newest week; of an older one it is enough that its predictions lie on the lake.
+    """
+    is_newest = delivery.week == max(facts.delivered)
+    settled = facts.receipts if is_newest else facts.receipts | facts.archived
+    return [code for code in facts.countries if Receipt(delivery.week, code, delivery.stamp) not in settled]
 
 
 def listed(weeks: Sequence[date]) -> str:
@@ -83,43 +98,80 @@ def broken_promises(runs: Iterable[Run], now: datetime) -> tuple[list[Run], list
     return [run for run in late if not run.reminded_of_it], [run for run in late if run.reminded_of_it]
 
 
-def _wait_or_end(decision: Decision, runs: Sequence[Run], now: datetime) -> Decision:
-    """Lets a round go on for its day, counted from its first run; then ends what is left."""
-    name = runs[0].round
-    unfinished = [run for run in runs if run.unfinished]
-    began = min(run.created for run in runs)
-    if now - began <= ROUND_LIMIT:
-        return replace(decision, says=f"The round {name} is under way: {len(unfinished)} runs unfinished.")
-    left = [run for run in unfinished if not run.given_up]
-    if not left:
-        return replace(decision, says=f"The round {name} has had its day and is being cancelled.")
-    countries = ", ".join(sorted({run.country or "?" for run in left}))
-    end = Ending(
-        week=date.fromisoformat(name.partition("@")[0]),
+def week_of_round(name: str) -> str:
+    """The week, as an ISO date, that a round is for."""
+    return name.partition("@")[0]
+
+
+def _under_way(runs: Sequence[Run], rounds: Sequence[str]) -> dict[str, list[Run]]:
+    """The runs of each of these rounds that is not over."""
+    by_round = {name: [run for run in runs if run.round == name and not run.shared] for name in rounds}
+    return {name: of_round for name, of_round in by_round.items() if any(run.unfinished for run in of_round)}
+
+
+def _began(runs: Sequence[Run]) -> datetime:
+    return min(run.created for run in runs)
+
+
+def _says(under_way: Mapping[str, Sequence[Run]], now: datetime) -> str:
+    return " ".join(
+        f"The round {name} has had its day and is being cancelled."
+        if now - _began(runs) > ROUND_LIMIT
+        else f"The round {name} is under way: {sum(run.unfinished for run in runs)} runs unfinished."
+        for name, runs in under_way.items()
+    )
+
+
+def _ending(runs: Sequence[Run], now: datetime) -> Ending | None:
+    """What is left of a round that has had its day, counted from its first run; None when nothing is to be ended."""
+    left = [run for run in runs if run.unfinished and not run.given_up]
+    began = _began(runs)
+    if not left or now - began <= ROUND_LIMIT:
+        return None
+    name = left[0].round
+    return Ending(
+        week=date.fromisoformat(week_of_round(name)),
         runs=left,
         why=f"Cancelled: the round {name} has had its {ROUND_LIMIT}.",
-        remark=f"{began.isoformat()}: cancelled {countries}",
+        remark=f"{began.isoformat()}: cancelled {_countries(left)}",
     )
-    says = f"The round {name} has had its day: cancelled {countries}. They are not retried."
-    return replace(decision, end=end, remind=[run for run in decision.remind if run not in left], says=says)
 
 
-def _start_oldest(decision: Decision, facts: Facts, waiting: Sequence[date]) -> Decision:
-    """Starts the oldest delivery that has a country to price; those before it are settled and count as started."""
+def _end(decision: Decision, ending: Ending) -> Decision:
+    says = (
+        f"The round {ending.runs[0].round} has had its day: cancelled {_countries(ending.runs)}. They are not retried."
+    )
+    remind = [run for run in decision.remind if run not in ending.runs]
+    return replace(decision, end=ending, remind=remind, says=says)
+
+
+def _countries(runs: Sequence[Run]) -> str:
+    return ", ".join(sorted({run.country or "?" for run in runs}))
+
+
+def _newest_to_price(decision: Decision, facts: Facts) -> tuple[Decision, Delivery | None]:
+    """The newest delivery that has a country to price; newer ones are settled and count as started."""
     progress, arrived = decision.progress, []
     for delivery in facts.deliveries:
         if progress.arrived.get(delivery.week.isoformat()) != delivery.written_ms:
             progress = progress.with_arrived(delivery)
             arrived.append(delivery)
         decision = replace(decision, progress=progress, arrived=tuple(arrived))
-        if countries := to_price(delivery, facts.countries, facts.receipts):
-            return _start(decision, facts, delivery, countries)
+        if to_price(delivery, facts):
+            return decision, delivery
         progress = progress.with_started(delivery)
+    return replace(decision, progress=progress), None
+
+
+def _nothing_to_start(facts: Facts, progress: Progress, waiting: Sequence[date]) -> str:
+    left = [week for week, written_ms in facts.delivered.items() if not progress.has_started(week, written_ms)]
+    if left:
+        return f"All is there of {listed([each.week for each in facts.deliveries])}. The next look goes on."
     awaited = f" Waiting for {listed(waiting)}." if waiting else ""
-    return replace(decision, progress=progress, says=f"Every delivered week has been started.{awaited}")
+    return f"Every delivered week has been started.{awaited}"
 
 
-def _start(decision: Decision, facts: Facts, delivery: Delivery, countries: Sequence[str]) -> Decision:
+def _start(decision: Decision, facts: Facts, delivery: Delivery) -> Decision:
     """First what the countries share; then the countries, with it, or without it when it failed or took too long."""
     runs = [run for run in facts.runs if run.shared and run.round == delivery.round]
     unfinished = [run for run in runs if run.unfinished]
@@ -127,16 +179,21 @@ def _start(decision: Decision, facts: Facts, delivery: Delivery, countries: Sequ
     if delivery.round not in facts.learnt and all(run.state != State.SUCCEEDED for run in runs):
         if not runs:
             # First in the queue: all countries wait for it.
-            return replace(decision, start=[Start(delivery, country="", priority=1000)])
+            first = _least_priority(delivery, facts) + PRIORITIES_PER_WEEK - 1
+            return replace(decision, start=[Start(delivery, country="", priority=first)])
         began = min(run.created for run in runs)
         if unfinished and facts.now - began <= SHARED_LIMIT:
             says = f"The round {delivery.round} waits for what the countries share, since {began:%H:%M} UTC."
             return replace(decision, says=says)
         without = f"it took longer than {SHARED_LIMIT}" if unfinished else "its run did not succeed"
         decision = replace(decision, end=_ending_of_shared(delivery, unfinished, without))
-    progress = replace(decision.progress.with_started(delivery), round=delivery.round)
-    starts = _longest_first(facts.durations, delivery, countries, without)
-    return replace(decision, progress=progress, start=starts)
+    progress = decision.progress.with_started(delivery)
+    progress = replace(progress, rounds=(*progress.rounds, delivery.round))
+    return replace(decision, progress=progress, start=_longest_first(facts, delivery, without))
+
+
+def _least_priority(delivery: Delivery, facts: Facts) -> int:
+    return PRIORITIES_PER_WEEK * weeks_between(facts.first_week, delivery.week)
 
 
 def _ending_of_shared(delivery: Delivery, unfinished: Sequence[Run], why: str) -> Ending | None:
@@ -152,21 +209,21 @@ def _ending_of_shared(delivery: Delivery, unfinished: Sequence[Run], why: str) -
     )
 
 
-def _longest_first(
-    durations: Iterable[Duration], delivery: Delivery, countries: Iterable[str], without_shared: str
-) -> list[Start]:
+def _longest_first(facts: Facts, delivery: Delivery, without_shared: str) -> list[Start]:
     """One run per country by how long it last took in an earlier week, the longest first.
 
     A country that was never measured may be the longest of all; several of these go by the size of their files.
     """
     seconds: dict[str, float] = {}
-    for run in durations:
+    for run in facts.durations:
         if run.week < delivery.week:
             seconds.setdefault(run.country, run.seconds)
     ordered = sorted(
-        countries, key=lambda code: (seconds.get(code, inf), delivery.bytes_by_country.get(code, 0)), reverse=True
+        to_price(delivery, facts),
+        key=lambda code: (seconds.get(code, inf), delivery.bytes_by_country.get(code, 0)),
+        reverse=True,
     )
     return [
-        Start(delivery, country, priority=len(ordered) - place, without_shared=without_shared)
+        Start(delivery, country, _least_priority(delivery, facts) + len(ordered) - place, without_shared)
         for place, country in enumerate(ordered)
     ]

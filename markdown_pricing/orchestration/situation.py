@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from enum import Enum
 
@@ -92,12 +92,13 @@ class Facts:
     first_week    : no round is due before it
     opened        : week -> when it was opened
     reported_late : weeks that have been reported as late
-    delivered     : week -> when its `_SUCCESS` was written (ms); of the weeks that are open by now, oldest first
-    deliveries    : of these, those that have not been started, oldest first, up to the first with a country to price:
-                    nothing is decided about later ones before it, and their files are not listed
+    delivered     : week -> when its `_SUCCESS` was written (ms); of the weeks that are open by now
+    deliveries    : of these, those that have not been started, newest first, up to the first with a country to price
+                    and a limited number: nothing is decided about those behind it, and their files are not listed
     receipts      : for these deliveries
+    archived      : as receipts, for predictions that lie on the lake, made from these deliveries
     learnt        : names of the rounds for which what the countries share is recorded, for these deliveries
-    runs          : all unfinished ones, and all of the round under way and of these deliveries' shared demand
+    runs          : all unfinished ones, and all of the rounds under way and of these deliveries' shared demand
     durations     : newest first; empty where nothing can be started
     """
 
@@ -109,6 +110,7 @@ class Facts:
     delivered: Mapping[date, int] = field(default_factory=dict)
     deliveries: Sequence[Delivery] = ()
     receipts: frozenset[Receipt] = frozenset()
+    archived: frozenset[Receipt] = frozenset()
     learnt: frozenset[str] = frozenset()
     runs: Sequence[Run] = ()
     durations: Sequence[Duration] = ()
@@ -116,19 +118,21 @@ class Facts:
 
 @dataclass(frozen=True)
 class Progress:
-    """The sensor's memory: the delivery (`_SUCCESS`, ms) with which each week was last started, and the round started.
+    """The sensor's memory: the delivery (`_SUCCESS`, ms) with which each week was last started.
 
+    rounds  : those that were started, the newest last; a round that is over may stand here until the next one starts
     arrived : the delivery of each week that was last recorded
     Losing it starts nothing twice: run keys and recorded materializations are asked as well.
     """
 
     started: Mapping[str, int] = field(default_factory=dict)
-    round: str | None = None
+    rounds: Sequence[str] = ()
     arrived: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_cursor(cls, cursor: str | None) -> "Progress":
-        return cls(**json.loads(cursor)) if cursor else cls()
+        kept = json.loads(cursor) if cursor else {}
+        return cls(**{each.name: kept[each.name] for each in fields(cls) if each.name in kept})
 
     def to_cursor(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

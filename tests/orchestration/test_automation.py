@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import dagster as dg
+import pandas as pd
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
@@ -14,6 +15,7 @@ from dagster._daemon.auto_run_reexecution import auto_run_reexecution
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
 from markdown_pricing.lake import Lake, LakeMissing
+from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.automation import jobs_of_a_round, look, weekly_round
 from markdown_pricing.orchestration.facts import gather
@@ -33,9 +35,11 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
     WITHOUT_SHARED_TAG,
 )
-from markdown_pricing.orchestration.next_round import SHARED_LIMIT
+from markdown_pricing.orchestration.next_round import SHARED_LIMIT, WEEKS_PER_LOOK
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
 from markdown_pricing.orchestration.situation import Progress, State
+from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at
 from tests.lake import spark
 
@@ -45,6 +49,7 @@ COUNTRIES = ("DEU", "AUT", "POL")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LOCATION = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("nowhere", 1), "__repository__")
 PARTITIONS = week_and_country(WEEK, COUNTRIES)
+NO_ROWS = pd.DataFrame({"article_id": []})
 
 
 class Sensor:
@@ -133,6 +138,11 @@ class Sensor:
         self.instance.report_runless_asset_event(
             kind(REFRESH, partition=str(partition_key(week, country)), metadata=metadata)
         )
+
+    def predict(self, week: date, country: str) -> None:
+        """Predictions on the lake, made from the week's delivery."""
+        origin = provenance(str(week), country, find_snapshot(self.lake, week).stamp)
+        Results(self.lake, week, country).keep_predictions(NO_ROWS, NO_ROWS, origin)
 
     def end(self, run: dg.DagsterRun, status: DagsterRunStatus) -> None:
         kinds = {
@@ -248,16 +258,65 @@ def test_a_country_that_was_never_timed_starts_before_those_that_were(sensor: Se
     assert [key[-3:] for key in sensor.looks(NEXT_MONDAY)] == ["POL", "AUT", "DEU"]
 
 
-def test_one_round_at_a_time_the_oldest_delivered_week_first(sensor: Sensor) -> None:
-    """The newer week waits until the last run of the older one has ended."""
-    for week in (NEXT_WEEK, WEEK):
+def test_one_round_at_a_time_the_newest_delivered_week_first(sensor: Sensor) -> None:
+    """The older week waits until the last run of the newer one has ended."""
+    for week in (WEEK, NEXT_WEEK):
         sensor.deliver(week)
-    assert {key[:10] for key in sensor.looks(NEXT_MONDAY)} == {str(WEEK)}
+    assert {key[:10] for key in sensor.looks(NEXT_MONDAY)} == {str(NEXT_WEEK)}
     sensor.finish("DEU", "AUT")
     assert sensor.looks(NEXT_MONDAY + MINUTE) == []
     assert "1 runs unfinished" in sensor.said
     sensor.finish("POL")
-    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(NEXT_WEEK)}
+    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(WEEK)}
+
+
+def test_a_new_monday_is_started_while_an_older_week_is_caught_up(sensor: Sensor) -> None:
+    """And the older week's round goes on beside it; a look after that starts neither again."""
+    sensor.deliver(WEEK)
+    sensor.looks(NEXT_MONDAY)
+    sensor.deliver(NEXT_WEEK)
+
+    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + MINUTE)} == {str(NEXT_WEEK)}
+    assert sensor.looks(NEXT_MONDAY + 2 * MINUTE) == []
+    assert sensor.said.count("3 runs unfinished") == 2
+
+
+def test_an_older_week_whose_predictions_lie_on_the_lake_is_done(sensor: Sensor) -> None:
+    """Dagster's database is empty: the newest week is priced, of the older one only the country that lacks them."""
+    for week in (WEEK, NEXT_WEEK):
+        sensor.deliver(week)
+        for country in ("DEU", "POL"):
+            sensor.predict(week, country)
+    assert sorted(key[-3:] for key in sensor.looks(NEXT_MONDAY)) == sorted(COUNTRIES)
+    sensor.finish()
+    assert [(key[:10], key[-3:]) for key in sensor.looks(NEXT_MONDAY + MINUTE)] == [(str(WEEK), "AUT")]
+
+
+def test_a_broken_file_of_predictions_is_made_again(sensor: Sensor) -> None:
+    for week in (WEEK, NEXT_WEEK):
+        sensor.deliver(week)
+    for country in COUNTRIES:
+        sensor.settle(NEXT_WEEK, country)
+        sensor.predict(WEEK, country)
+    with sensor.lake.filesystem.open(f"{sensor.lake.root}/{predictions_file(WEEK, 'AUT')}", "wb") as file:
+        file.write(b"not Parquet")
+    assert [key[-3:] for key in sensor.looks(NEXT_MONDAY)] == ["AUT"]
+
+
+def test_a_look_lists_the_files_of_a_limited_number_of_weeks(sensor: Sensor) -> None:
+    """After years without a record: a look ends within its minute, and the next one goes on."""
+    weeks = [WEEK + n * ONE_WEEK for n in range(WEEKS_PER_LOOK + 2)]
+    for week in weeks:
+        sensor.deliver(week)
+        for country in COUNTRIES:
+            sensor.predict(week, country)
+    for country in COUNTRIES:
+        sensor.settle(weeks[-1], country)
+
+    assert sensor.looks(opens_at(weeks[-1])) == []
+    assert len(Progress.from_cursor(sensor.cursor).started) == WEEKS_PER_LOOK
+    assert sensor.looks(opens_at(weeks[-1]) + MINUTE) == []
+    assert len(Progress.from_cursor(sensor.cursor).started) == len(weeks)
 
 
 def test_a_run_that_will_be_retried_is_not_over(sensor: Sensor) -> None:
@@ -271,7 +330,7 @@ def test_a_run_that_will_be_retried_is_not_over(sensor: Sensor) -> None:
     sensor.end(lost, DagsterRunStatus.FAILURE)
     assert sensor.looks(NEXT_MONDAY + MINUTE) == []
     sensor.instance.add_run_tags(lost.run_id, {"dagster/auto_retry_run_id": "its retry, which ends at once"})
-    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(NEXT_WEEK)}
+    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(WEEK)}
 
 
 def test_a_promised_retry_that_dagster_passed_over_is_begun_after_a_reminder(
@@ -392,7 +451,7 @@ def test_every_delivery_is_recorded_with_its_stamp(sensor: Sensor) -> None:
 def test_a_round_that_has_had_its_day_is_cancelled_and_not_retried(sensor: Sensor) -> None:
     """Counted from its first run: what is left is cancelled, one that waits for its retry gets none; reported once."""
     now = datetime.now(UTC)
-    week, next_week = _last_two_weeks(sensor, now)
+    week_before, week = _last_two_weeks(sensor, now)
     sensor.looks(now)
     sensor.finish("DEU")
     assert sensor.looks(now + 23 * HOUR) == []
@@ -407,7 +466,7 @@ def test_a_round_that_has_had_its_day_is_cancelled_and_not_retried(sensor: Senso
         tags = sensor.run_of(country).tags
         assert (tags["dagster/max_retries"], tags["dagster/will_retry"]) == ("0", "false")
     assert sensor.observed("Round limit reached") == [str(week)]
-    assert {key[:10] for key in sensor.looks(now + 26 * HOUR)} == {str(next_week)}
+    assert {key[:10] for key in sensor.looks(now + 26 * HOUR)} == {str(week_before)}
 
 
 def test_a_worker_that_takes_no_cancellation_does_not_save_the_others(
@@ -415,7 +474,7 @@ def test_a_worker_that_takes_no_cancellation_does_not_save_the_others(
 ) -> None:
     """The look does not fail; the runs behind it are cancelled, too, and the end of the day is reported once."""
     now = datetime.now(UTC)
-    week, _ = _last_two_weeks(sensor, now)
+    _, week = _last_two_weeks(sensor, now)
     sensor.looks(now)
     silent = sensor.run_of("AUT")
     coordinator = sensor.instance.run_coordinator
@@ -487,7 +546,7 @@ def test_the_countries_start_without_it_when_it_takes_too_long(sensor: Sensor) -
     """Counted from its first run, which is cancelled and not retried; the asset says so once."""
     sensor.shares = False
     now = datetime.now(UTC)
-    week, _ = _last_two_weeks(sensor, now)
+    _, week = _last_two_weeks(sensor, now)
     sensor.looks(now)
     assert sensor.looks(now + SHARED_LIMIT - MINUTE) == []
     assert len(sensor.looks(now + SHARED_LIMIT + MINUTE)) == len(COUNTRIES)
@@ -532,7 +591,7 @@ def test_nothing_is_learnt_when_no_country_is_left_to_price(sensor: Sensor) -> N
 
 
 def test_a_cursor_of_the_version_before_is_read(sensor: Sensor) -> None:
-    assert Progress.from_cursor('{"round": "2026-02-09@ab", "started": {"2026-02-09": 5}}').arrived == {}
+    assert Progress.from_cursor('{"round": "2026-02-09@ab", "started": {"2026-02-09": 5}}') == Progress({str(WEEK): 5})
 
 
 def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) -> None:
@@ -557,15 +616,16 @@ def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) 
 
 def test_deliveries_are_looked_into_up_to_the_first_with_a_country_to_price(sensor: Sensor) -> None:
     """Later ones are known by their time alone: a long catch-up lists no files of a hundred weeks each minute."""
-    for week in (WEEK, NEXT_WEEK, NEXT_WEEK + ONE_WEEK):
+    newest = NEXT_WEEK + ONE_WEEK
+    for week in (WEEK, NEXT_WEEK, newest):
         sensor.deliver(week)
     for country in COUNTRIES:
-        sensor.settle(WEEK, country)
+        sensor.settle(newest, country)
 
     facts = gather(sensor.instance, sensor.lake, PARTITIONS, Progress(), NEXT_MONDAY + ONE_WEEK)
 
-    assert list(facts.delivered) == [WEEK, NEXT_WEEK, NEXT_WEEK + ONE_WEEK]
-    assert [delivery.week for delivery in facts.deliveries] == [WEEK, NEXT_WEEK]
+    assert list(facts.delivered) == [WEEK, NEXT_WEEK, newest]
+    assert [delivery.week for delivery in facts.deliveries] == [newest, NEXT_WEEK]
     assert {receipt.country for receipt in facts.receipts} == set(COUNTRIES)
 
 
