@@ -27,6 +27,7 @@ from markdown_pricing.orchestration.names import (
     LIMIT_REACHED,
     OPENED,
     PRIORITY_TAG,
+    REFRESH,
     REMINDED_TAG,
     ROUND_TAG,
     SHARED,
@@ -39,7 +40,8 @@ from markdown_pricing.orchestration.names import (
 )
 from markdown_pricing.orchestration.next_round import listed, next_round, open_weeks
 from markdown_pricing.orchestration.partitions import partition_key, start_week_of
-from markdown_pricing.orchestration.situation import Decision, Ending, Progress, Run, Start
+from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.orchestration.situation import Decision, Ending, Progress, Repeat, Run, Start
 
 Job = UnresolvedAssetJobDefinition
 
@@ -77,8 +79,10 @@ def weekly_round(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks for the snapshots of opened weeks and starts one round at a time, the newest week first.",
     )
-    def training_data_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]) -> dg.SensorResult:
-        return look(context.instance, lake, partitions, Progress.from_cursor(context.cursor), datetime.now(UTC))
+    def training_data_sensor(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], erp: dg.ResourceParam[Erp]
+    ) -> dg.SensorResult:
+        return look(context.instance, lake, erp, partitions, Progress.from_cursor(context.cursor), datetime.now(UTC))
 
     return weekly_markdown_pricing, training_data_sensor
 
@@ -95,6 +99,7 @@ def open_due_weeks(instance: dg.DagsterInstance, first_week: date, now: datetime
 def look(
     instance: dg.DagsterInstance,
     lake: Lake,
+    erp: Erp,
     partitions: dg.MultiPartitionsDefinition,
     progress: Progress,
     now: datetime,
@@ -103,7 +108,7 @@ def look(
 
     Raises LakeUnreachable when it cannot tell what is delivered: the tick fails and shows it.
     """
-    facts = gather(instance, lake, partitions, progress, now)
+    facts = gather(instance, lake, erp, partitions, progress, now)
     return carry_out(instance, next_round(facts, progress), now)
 
 
@@ -121,7 +126,7 @@ def carry_out(instance: dg.DagsterInstance, decision: Decision, now: datetime) -
     if decision.end:
         _end(instance, decision.end)
     return dg.SensorResult(
-        [_request(start) for start in decision.start],
+        [*map(_request, decision.start), *map(_request_again, decision.repeat)],
         skip_reason=decision.says or None,
         cursor=decision.progress.to_cursor(),
         asset_events=[
@@ -161,6 +166,24 @@ def _request(start: Start) -> dg.RunRequest:
         job_name=JOB,
         partition_key=partition_key(delivery.week, start.country),
         tags={**tags, COUNTRY_TAG: start.country, **without},
+    )
+
+
+def _request_again(repeat: Repeat) -> dg.RunRequest:
+    """The refresh alone, whose checks are its own; the run key names the refresh that is lost."""
+    lost, week = repeat.lost, repeat.lost.week.isoformat()
+    return dg.RunRequest(
+        f"{week}@{lost.stamp}:{lost.country}:after {lost.run_id}",
+        job_name=JOB,
+        asset_selection=[REFRESH],
+        partition_key=partition_key(lost.week, lost.country),
+        tags={
+            ROUND_TAG: repeat.round,
+            WEEK_TAG: week,
+            STAMP_TAG: lost.stamp,
+            COUNTRY_TAG: lost.country,
+            PRIORITY_TAG: str(repeat.priority),
+        },
     )
 
 

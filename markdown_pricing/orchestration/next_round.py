@@ -16,6 +16,8 @@ from markdown_pricing.orchestration.situation import (
     Facts,
     Progress,
     Receipt,
+    Refresh,
+    Repeat,
     Run,
     Start,
     State,
@@ -56,13 +58,19 @@ def next_round(facts: Facts, progress: Progress) -> Decision:
     under_way = _under_way(facts.runs, progress.rounds)
     if ending := next(filter(None, (_ending(runs, facts.now) for runs in under_way.values())), None):
         return _end(decision, ending)
+    if facts.erp_fault:
+        return replace(decision, says=f"Nothing is started, as it is not known what the ERP holds. {facts.erp_fault}")
     decision, delivery = _newest_to_price(decision, facts)
-    if under_way and (delivery is None or str(delivery.week) <= max(map(week_of_round, under_way))):
+    lost = [each for each in lost_by_erp(facts) if progress.lost.get(each.country) != each.run_id]
+    next_week = max([*([delivery.week] if delivery else []), *(each.week for each in lost)], default=None)
+    if under_way and (next_week is None or str(next_week) <= max(map(week_of_round, under_way))):
         return replace(decision, says=_says(under_way, facts.now))
-    if delivery is None:
-        return replace(decision, says=_nothing_to_start(facts, decision.progress, waiting))
-    progress = replace(decision.progress, rounds=tuple(under_way))
-    return _start(replace(decision, progress=progress), facts, delivery)
+    decision = replace(decision, progress=replace(decision.progress, rounds=tuple(under_way)))
+    if delivery and delivery.week == next_week:
+        return _start(decision, facts, delivery)
+    if lost:
+        return _repeat(decision, facts, [each for each in lost if each.week == next_week])
+    return replace(decision, says=_nothing_to_start(facts, decision.progress, waiting))
 
 
 def open_weeks(opened: Mapping[date, datetime], first_week: date, now: datetime) -> dict[date, datetime]:
@@ -78,6 +86,28 @@ def to_price(delivery: Delivery, facts: Facts) -> list[str]:
     is_newest = delivery.week == max(facts.delivered)
     settled = facts.receipts if is_newest else facts.receipts | facts.archived
     return [code for code in facts.countries if Receipt(delivery.week, code, delivery.stamp) not in settled]
+
+
+def lost_by_erp(facts: Facts) -> list[Refresh]:
+    """The recorded refreshes that the ERP does not know, as after its restore from a backup.
+
+    None of a country with a run under way, which may be about to write.
+    """
+    busy = {run.country for run in facts.runs if run.unfinished}
+    return [
+        recorded
+        for recorded in facts.recorded.values()
+        if recorded.country not in busy and not _holds(facts.in_erp.get(recorded.country), recorded)
+    ]
+
+
+def _holds(in_erp: Refresh | None, recorded: Refresh) -> bool:
+    """Whether the ERP has this refresh, or one that came after it, whoever recorded that."""
+    if in_erp is None or in_erp.week != recorded.week:
+        return in_erp is not None and in_erp.week > recorded.week
+    if in_erp.run_id == recorded.run_id:
+        return in_erp.content_hash == recorded.content_hash
+    return in_erp.at > recorded.at
 
 
 def listed(weeks: Sequence[date]) -> str:
@@ -179,7 +209,7 @@ def _start(decision: Decision, facts: Facts, delivery: Delivery) -> Decision:
     if delivery.round not in facts.learnt and all(run.state != State.SUCCEEDED for run in runs):
         if not runs:
             # First in the queue: all countries wait for it.
-            first = _least_priority(delivery, facts) + PRIORITIES_PER_WEEK - 1
+            first = _least_priority(delivery.week, facts) + PRIORITIES_PER_WEEK - 1
             return replace(decision, start=[Start(delivery, country="", priority=first)])
         began = min(run.created for run in runs)
         if unfinished and facts.now - began <= SHARED_LIMIT:
@@ -192,8 +222,21 @@ def _start(decision: Decision, facts: Facts, delivery: Delivery) -> Decision:
     return replace(decision, progress=progress, start=_longest_first(facts, delivery, without))
 
 
-def _least_priority(delivery: Delivery, facts: Facts) -> int:
-    return PRIORITIES_PER_WEEK * weeks_between(facts.first_week, delivery.week)
+def _repeat(decision: Decision, facts: Facts, lost: Sequence[Refresh]) -> Decision:
+    """Refreshes what the ERP has lost, each country once for each refresh that is lost."""
+    name = f"{lost[0].week}@{lost[0].stamp} again {facts.now:%Y-%m-%dT%H:%M}"
+    rounds = (*decision.progress.rounds, name)
+    asked = {**decision.progress.lost, **{each.country: each.run_id for each in lost}}
+    priority = _least_priority(lost[0].week, facts)
+    return replace(
+        decision,
+        progress=replace(decision.progress, rounds=rounds, lost=asked),
+        repeat=[Repeat(each, name, priority) for each in lost],
+    )
+
+
+def _least_priority(week: date, facts: Facts) -> int:
+    return PRIORITIES_PER_WEEK * weeks_between(facts.first_week, week)
 
 
 def _ending_of_shared(delivery: Delivery, unfinished: Sequence[Run], why: str) -> Ending | None:
@@ -224,6 +267,6 @@ def _longest_first(facts: Facts, delivery: Delivery, without_shared: str) -> lis
         reverse=True,
     )
     return [
-        Start(delivery, country, _least_priority(delivery, facts) + len(ordered) - place, without_shared)
+        Start(delivery, country, _least_priority(delivery.week, facts) + len(ordered) - place, without_shared)
         for place, country in enumerate(ordered)
     ]

@@ -76,6 +76,21 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Refresh:
+    """A refresh of a country's rows, as its run recorded it or as the ERP's own receipt has it; `at`: when it was.
+
+    stamp : of the delivery; empty in a receipt, which does not know it
+    """
+
+    week: date
+    country: str
+    run_id: str
+    content_hash: str
+    at: datetime
+    stamp: str = ""
+
+
+@dataclass(frozen=True)
 class Duration:
     """How long one country's run of a round took that succeeded."""
 
@@ -100,6 +115,9 @@ class Facts:
     learnt        : names of the rounds for which what the countries share is recorded, for these deliveries
     runs          : all unfinished ones, and all of the rounds under way and of these deliveries' shared demand
     durations     : newest first; empty where nothing can be started
+    recorded      : each country's refresh of the newest week of which one is recorded
+    in_erp        : each country's newest refresh by the ERP's receipts
+    erp_fault     : why the ERP did not answer; empty when it did
     """
 
     now: datetime
@@ -114,6 +132,9 @@ class Facts:
     learnt: frozenset[str] = frozenset()
     runs: Sequence[Run] = ()
     durations: Sequence[Duration] = ()
+    recorded: Mapping[str, Refresh] = field(default_factory=dict)
+    in_erp: Mapping[str, Refresh] = field(default_factory=dict)
+    erp_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,12 +143,14 @@ class Progress:
 
     rounds  : those that were started, the newest last; a round that is over may stand here until the next one starts
     arrived : the delivery of each week that was last recorded
+    lost    : country -> the run whose refresh the ERP had lost when a repeat of it was last asked for
     Losing it starts nothing twice: run keys and recorded materializations are asked as well.
     """
 
     started: Mapping[str, int] = field(default_factory=dict)
     rounds: Sequence[str] = ()
     arrived: Mapping[str, int] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_cursor(cls, cursor: str | None) -> "Progress":
@@ -162,6 +185,18 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Repeat:
+    """A run to ask for that refreshes again, from the predictions on the lake, what the ERP has lost.
+
+    round : a name of its own, as its day counts from now
+    """
+
+    lost: Refresh
+    round: str
+    priority: int
+
+
+@dataclass(frozen=True)
 class Ending:
     """Runs that are cancelled and not retried, and why; `remark` is recorded beside the week's data."""
 
@@ -188,6 +223,7 @@ class Decision:
     late: Sequence[date] = ()
     arrived: Sequence[Delivery] = ()
     start: Sequence[Start] = ()
+    repeat: Sequence[Repeat] = ()
     end: Ending | None = None
     remind: Sequence[Run] = ()
     not_retried: Sequence[Run] = ()

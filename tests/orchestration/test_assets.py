@@ -13,6 +13,7 @@ import pytest
 from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration import assets
 from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
 from markdown_pricing.results import Results
@@ -259,6 +260,20 @@ def test_an_older_week_leaves_the_erp_alone_and_its_partition_empty(installation
     observation = result.asset_observations_for_node("erp_refresh")[0]
     assert observation.metadata[SUPERSEDED_BY].value == WEEK
     assert installation.erp("SELECT * FROM markdown_recommendations ORDER BY 1, 2") == before
+
+
+def test_an_older_week_that_is_overtaken_at_the_erps_door_is_no_failure(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer week is written between the question what the ERP holds and the refresh, which the fence refuses."""
+    installation.run()
+    monkeypatch.setattr(assets, "newest_week", lambda *_: None)
+
+    result = installation.run(WEEK_BEFORE)
+
+    assert result.success
+    assert result.asset_observations_for_node("erp_refresh")[0].metadata[SUPERSEDED_BY].value == WEEK
+    assert installation.erp("SELECT DISTINCT week FROM markdown_recommendations") == [(WEEK,)]
 
 
 def test_bad_data_is_not_retried_and_the_run_says_so(installation: Installation) -> None:

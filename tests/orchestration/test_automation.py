@@ -1,9 +1,13 @@
 """What one look of the sensor decides, at a `now` of the test's choosing: no daemon, a local lake, a real instance."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
+from uuid import uuid4
 
 import dagster as dg
 import pandas as pd
@@ -14,17 +18,21 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.auto_run_reexecution import auto_run_reexecution
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
+from markdown_pricing.erp.errors import ErpUnreachable
+from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake import Lake, LakeMissing
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.automation import jobs_of_a_round, look, weekly_round
 from markdown_pricing.orchestration.facts import gather
 from markdown_pricing.orchestration.names import (
+    CONTENT_HASH,
     COUNTRY_TAG,
     JOB,
     LATE,
     OPENED,
     REFRESH,
+    REFRESHED_AT,
     ROUND_TAG,
     SHARED,
     SHARED_JOB,
@@ -37,6 +45,7 @@ from markdown_pricing.orchestration.names import (
 )
 from markdown_pricing.orchestration.next_round import SHARED_LIMIT, WEEKS_PER_LOOK
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
+from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.situation import Progress, State
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
@@ -52,6 +61,20 @@ PARTITIONS = week_and_country(WEEK, COUNTRIES)
 NO_ROWS = pd.DataFrame({"article_id": []})
 
 
+@dataclass(frozen=True)
+class ErpOfReceipts(Erp):
+    """Tells the receipts that the test has put into it, or, when it is away, nothing."""
+
+    url: str = "sqlite:///nowhere"
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    away: list[ErpUnreachable] = field(default_factory=list)
+
+    def last_receipts(self) -> dict[str, Receipt]:
+        if self.away:
+            raise self.away[0]
+        return dict(self.receipts)
+
+
 class Sensor:
     """The sensor's looks one after the other, each with the cursor that the last one left.
 
@@ -60,6 +83,7 @@ class Sensor:
 
     def __init__(self, instance: dg.DagsterInstance, lake: Lake) -> None:
         self.instance, self.lake, self.cursor = instance, lake, ""
+        self.erp = ErpOfReceipts()
         self.partitions = PARTITIONS
         self.shares = True
 
@@ -86,7 +110,7 @@ class Sensor:
         return next(iter(self.instance.get_runs(dg.RunsFilter(job_name=SHARED_JOB))))
 
     def _looks(self, now: datetime) -> list[str]:
-        result = look(self.instance, self.lake, self.partitions, Progress.from_cursor(self.cursor), now)
+        result = look(self.instance, self.lake, self.erp, self.partitions, Progress.from_cursor(self.cursor), now)
         assert result.cursor
         self.cursor = result.cursor
         self.said = str(result.skip_reason.skip_message if result.skip_reason else "")
@@ -134,7 +158,13 @@ class Sensor:
         """The event of a refresh that anything may have started: command line, page or sensor."""
         stamp = find_snapshot(self.lake, week).stamp
         kind = dg.AssetObservation if superseded_by else dg.AssetMaterialization
-        metadata = {STAMP: stamp, **({SUPERSEDED_BY: str(superseded_by)} if superseded_by else {})}
+        at, digest = datetime.now(UTC), uuid4().hex
+        metadata: dict[str, Any] = {STAMP: stamp}
+        if superseded_by:
+            metadata[SUPERSEDED_BY] = str(superseded_by)
+        else:
+            metadata |= {CONTENT_HASH: digest, REFRESHED_AT: dg.MetadataValue.timestamp(at)}
+            self.erp.receipts[country] = Receipt(country, week, "", at, 1, 1, Decimal(1), digest, at)
         self.instance.report_runless_asset_event(
             kind(REFRESH, partition=str(partition_key(week, country)), metadata=metadata)
         )
@@ -301,6 +331,42 @@ def test_a_broken_file_of_predictions_is_made_again(sensor: Sensor) -> None:
     with sensor.lake.filesystem.open(f"{sensor.lake.root}/{predictions_file(WEEK, 'AUT')}", "wb") as file:
         file.write(b"not Parquet")
     assert [key[-3:] for key in sensor.looks(NEXT_MONDAY)] == ["AUT"]
+
+
+def test_what_the_erp_has_lost_is_refreshed_again(sensor: Sensor) -> None:
+    """Restored from a backup of the week before, it is asked for each country once, and only for the refresh."""
+    for week in (WEEK, NEXT_WEEK):
+        sensor.deliver(week)
+        for country in COUNTRIES:
+            sensor.settle(week, country)
+            if week == WEEK and country != "AUT":
+                backup = dict(sensor.erp.receipts)
+    assert sensor.looks(NEXT_MONDAY) == []
+    now_there = sensor.erp.receipts["AUT"]
+    sensor.erp.receipts.clear()
+    sensor.erp.receipts.update({**backup, "AUT": now_there})
+
+    keys = sensor.looks(NEXT_MONDAY + MINUTE)
+
+    assert sorted(key.partition(":")[2][:9] for key in keys) == ["DEU:after", "POL:after"]
+    assert {key[:10] for key in keys} == {str(NEXT_WEEK)}
+    assert all(request.asset_selection == [REFRESH] for request in sensor.requests)
+    assert sensor.looks(NEXT_MONDAY + 2 * MINUTE) == []
+    assert "2 runs unfinished" in sensor.said
+    sensor.finish()
+    assert sensor.looks(NEXT_MONDAY + 3 * MINUTE) == []
+
+
+def test_an_erp_that_does_not_answer_starts_nothing_and_is_named(sensor: Sensor) -> None:
+    """What is done is then not known; the week is opened all the same, and the next look goes on."""
+    sensor.deliver(WEEK)
+    sensor.erp.away.append(ErpUnreachable("erp.example", "no answer"))
+    assert sensor.looks(MONDAY) == []
+    assert "Nothing is started" in sensor.said
+    assert "erp.example" in sensor.said
+    assert sensor.observed(OPENED) == [str(WEEK)]
+    sensor.erp.away.clear()
+    assert len(sensor.looks(MONDAY + MINUTE)) == len(COUNTRIES)
 
 
 def test_a_look_lists_the_files_of_a_limited_number_of_weeks(sensor: Sensor) -> None:
@@ -605,7 +671,7 @@ def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) 
     promised = {**by_page, "dagster/will_retry": "true"}
     create_run_for_test(sensor.instance, "__ASSET_JOB", status=DagsterRunStatus.FAILURE, tags=promised)
 
-    runs = gather(sensor.instance, sensor.lake, PARTITIONS, Progress(), MONDAY + MINUTE).runs
+    runs = gather(sensor.instance, sensor.lake, sensor.erp, PARTITIONS, Progress(), MONDAY + MINUTE).runs
 
     assert sorted((run.week, run.country, bool(run.round), run.state.name) for run in runs if not run.shared) == [
         (str(WEEK), "DEU", False, State.AWAITS_RETRY.name),
@@ -622,7 +688,7 @@ def test_deliveries_are_looked_into_up_to_the_first_with_a_country_to_price(sens
     for country in COUNTRIES:
         sensor.settle(newest, country)
 
-    facts = gather(sensor.instance, sensor.lake, PARTITIONS, Progress(), NEXT_MONDAY + ONE_WEEK)
+    facts = gather(sensor.instance, sensor.lake, sensor.erp, PARTITIONS, Progress(), NEXT_MONDAY + ONE_WEEK)
 
     assert list(facts.delivered) == [WEEK, NEXT_WEEK, newest]
     assert [delivery.week for delivery in facts.deliveries] == [newest, NEXT_WEEK]
