@@ -73,14 +73,14 @@ class LaunchedInTheFuture(FinalError):
         minutes = (launched_at - erp).total_seconds() / 60
         wrong = (
             "The ERP's clock is slow: this run's own machine agrees with the one that created the run. "
-            "Set the clock of the ERP's database server"
+            "Set the clock of the ERP's database server by NTP"
             if launched_at - own <= CLOCKS_MAY_DIFFER
-            else "The clock of the machine that created the run is fast: this run's own machine is behind it, too. "
-            "Set the clock of Dagster's daemon, or of the machine from which the run was started"
+            else "The clock that stamped the run is fast: this run's own machine is behind it, too. "
+            "Set the clock of Dagster's database, which stamps it, by NTP and its sessions to UTC (docs/operations.md)"
         )
         super().__init__(
             f"{country}, week {week}: run {run_id} was not written: it was created at {launched_at.isoformat()}, "
-            f"{minutes:,.0f} minutes ahead of the ERP's clock ({erp.isoformat()}). Nothing was changed. {wrong} (NTP), "
+            f"{minutes:,.0f} minutes ahead of the ERP's clock ({erp.isoformat()}). Nothing was changed. {wrong}, "
             f"then launch a new run."
         )
 

@@ -142,7 +142,7 @@ def test_a_run_that_is_created_ahead_of_the_erps_clock_is_refused(erp: Erp) -> N
     erp.replace(run_id="run-1")
     before = erp.everything()
 
-    with pytest.raises(LaunchedInTheFuture, match="created the run is fast"):
+    with pytest.raises(LaunchedInTheFuture, match="clock that stamped the run is fast"):
         erp.replace(run_id="run-2", launched_at=erp.time() + timedelta(minutes=10))
 
     assert erp.everything() == before
@@ -251,7 +251,22 @@ def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
         "plans before week 2026-02-09: 1, for example A000000",
         "keys that come twice: 2, for example A000000",
         "plans of articles that are not priced: 1, for example A000003",
+        "plans that do not start at the recommended price: 1, for example A000000",
     ]
+
+
+def test_plans_of_other_rows_are_refused(erp: Erp) -> None:
+    """A plan starts at the recommended price; that of an earlier run may start at another one."""
+    erp.replace()
+    before = erp.everything()
+    rows = make_rows(articles=3)
+    path = make_path(rows)
+    path.loc[path["article_id"] == "A000001", "price"] += 1
+
+    with pytest.raises(BadRows, match=r"do not start at the recommended price: 1, for example A000001"):
+        erp.replace(rows, path=path, run_id="run-2")
+
+    assert erp.everything() == before
 
 
 def test_an_insert_that_fails_leaves_the_old_set(erp: Erp) -> None:

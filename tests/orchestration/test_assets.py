@@ -16,7 +16,8 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import assets
 from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
-from markdown_pricing.results import Results
+from markdown_pricing.provenance import Provenance
+from markdown_pricing.results import PROVENANCE_KEY, Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
@@ -204,6 +205,20 @@ def test_a_price_off_the_ladder_blocks_the_refresh(installation: Installation) -
     result = installation.run(assets=["erp_refresh"])
 
     assert not result.success
+    assert installation.erp("SELECT * FROM markdown_recommendations") == []
+
+
+def test_rows_of_one_run_with_the_price_paths_of_another_do_not_get_into_the_erp(installation: Installation) -> None:
+    """As when a writer died between the two files, or one was put back from a backup."""
+    installation.run(assets=FLOW[:3])
+    paths = installation.root / f"lake/markdown_pricing/price_paths/{WEEK}/country=AUT/part-0.parquet"
+    table = pq.read_table(paths)
+    origin = Provenance.from_json(table.schema.metadata[PROVENANCE_KEY].decode()).of(rules="others")
+    pq.write_table(table.replace_schema_metadata({PROVENANCE_KEY: origin.to_json()}), paths)
+
+    result = installation.run(assets=["erp_refresh"])
+
+    assert installation.tags(result)[NOT_RETRIED_TAG] == "MixedPredictions"
     assert installation.erp("SELECT * FROM markdown_recommendations") == []
 
 

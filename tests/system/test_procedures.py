@@ -135,9 +135,9 @@ def test_an_erp_restored_as_written_gets_what_it_has_lost(site: Site, tmp_path: 
 
     for week in (WEEK_BEFORE, WEEK):
         deliver_sample(lake, parse_week(week), [read_countries()["AUT"]], articles=8, seed=5)
-    shop.run(WEEK_BEFORE)
+    assert shop.run(WEEK_BEFORE).success
     on_the_erp(block("Restore the ERP", "pg_dump"))
-    shop.run(WEEK)
+    assert shop.run(WEEK).success
     before, quiet = held(), looks(None)
 
     on_the_erp(block("Restore the ERP", "pg_restore"))
