@@ -1,6 +1,6 @@
 """Keep each asset's result on the lake with its provenance, so that a retry goes on where the run stopped."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from hashlib import sha256
 
@@ -11,11 +11,12 @@ from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.demand.model import DemandModel, make_model
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
-from markdown_pricing.errors import TransientError
+from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
+    notes_of,
     publish_bytes,
     publish_table,
     read_bytes,
@@ -32,6 +33,19 @@ from markdown_pricing.provenance import Provenance
 PROVENANCE_KEY = b"markdown_pricing.provenance"
 HISTORY, TO_PRICE = slice(None, -1), slice(-1, None)
 """The row groups of a training data file that hold the history, and those that hold the articles to price."""
+
+
+class MixedPredictions(FinalError):
+    """As when a writer died between the two files, or one of them was put back from a backup."""
+
+    def __init__(self, week: date, country: str, rows: Provenance, path: Provenance) -> None:
+        self.differs = tuple(
+            each.name for each in fields(Provenance) if getattr(rows, each.name) != getattr(path, each.name)
+        )
+        super().__init__(
+            f"{country}, week {week}: the rows and the price paths on the lake are not of the same predictions: "
+            f"{', '.join(self.differs)} differ. Nothing was written to the ERP. Materialize markdown_predictions again."
+        )
 
 
 @dataclass(frozen=True)
@@ -66,9 +80,22 @@ class Results:
         return self._keep(paths.predictions_file(self.week, self.country), origin, rows)
 
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
+        """The rows, their price paths and the origin of both. Raises MixedPredictions when they have not the same."""
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
-        path, _ = self._read(paths.price_paths_file(self.week, self.country))
+        path, of_path = self._read(paths.price_paths_file(self.week, self.country))
+        if origin != of_path:
+            raise MixedPredictions(self.week, self.country, origin, of_path)
         return rows, path, origin
+
+    def predicted_from(self) -> str | None:
+        """The stamp of the delivery that its predictions were made from; None without any that can be read."""
+        try:
+            notes = notes_of(self.lake, paths.predictions_file(self.week, self.country))
+            return Provenance.from_json(notes[PROVENANCE_KEY].decode()).snapshot
+        except TransientError:
+            raise
+        except Exception:  # of a file that is gone or broken, or of a version that noted something else
+            return None
 
     def last_rows(self) -> pd.DataFrame | None:
         """The rows of the nearest earlier week that has any, with a column for the version of its rules.

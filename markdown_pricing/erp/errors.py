@@ -8,7 +8,8 @@ PricingError
     ├── ErpDenied        wrong credentials, wrong database, a missing right
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
     ├── BadErpUrl, MissingDriver
-    └── NewerWeekInErp, LaterRunInErp, EmptySet, BadRows, MissingColumns: beside the code that raises them
+    └── NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, EmptySet, BadRows, MissingColumns: beside the code that
+        raises them
 """
 
 import sqlite3

@@ -9,6 +9,9 @@ NEEDED_RIGHTS = {
 }
 """The rights that a refresh needs on each table."""
 
+STATUS = "markdown_status"
+"""The view of the newest receipts, which people's screens read."""
+
 _NAMED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
 _TABLES = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
 _WHERE_OURS_ARE = "CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END"
@@ -67,7 +70,7 @@ def rights_beyond_ours(connection: Connection) -> list[str]:
     role = connection.execute(_ROLE).one()
     if role.rolsuper:
         return [f"-- {role.name} is a superuser, who may do everything: use an account of its own for the prices"]
-    ours = {"schema": schema_of(connection), "ours": list(NEEDED_RIGHTS)}
+    ours = {"schema": schema_of(connection), "ours": [*NEEDED_RIGHTS, STATUS]}
     revokes = [
         f"REVOKE ALL ON {table.name} FROM {'PUBLIC' if table.everybody else role.name};"
         for table in connection.execute(_OTHER_TABLES, ours)

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, Select, Table, delete, func, select
+from sqlalchemy import Connection, Engine, Select, Table, delete, func, select, text
 
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors
 from markdown_pricing.erp.insert import insert
@@ -20,6 +20,10 @@ from markdown_pricing.erp.tables import price_path, recommendations, refreshes
 from markdown_pricing.erp.values import arrow_schema
 from markdown_pricing.errors import FinalError
 
+CLOCKS_MAY_DIFFER = timedelta(minutes=2)
+"""So far ahead of the ERP's clock a run may have been created."""
+LOOK_TIMEOUT_MS = 10_000
+"""Who looks in each minute waits no longer for an answer."""
 PAUSES_S = (1.0, 4.0, 15.0)
 """The pauses between attempts of an interrupted refresh. A deadlock is over at once, and a failover takes seconds."""
 
@@ -39,12 +43,45 @@ class Receipt:
     refreshed_at: datetime
 
 
+@dataclass(frozen=True)
+class Held:
+    """The newest week that the ERP has of a country, by its receipts or by its rows, and the run that wrote it."""
+
+    week: date
+    run_id: str
+
+
+_RECEIPT_COLUMNS = [refreshes.c[field.name] for field in fields(Receipt)]
+_NEWEST_FIRST = (refreshes.c.week.desc(), refreshes.c.launched_at.desc(), refreshes.c.refreshed_at.desc())
+
+
 class NewerWeekInErp(FinalError):
-    def __init__(self, week: date, newest: Receipt) -> None:
-        self.newest = newest
+    def __init__(self, week: date, country: str, held: Held) -> None:
+        self.held = held
         super().__init__(
-            f"{newest.country}, week {week} was not written: the ERP already holds week {newest.week} "
-            f"(run {newest.run_id}). Nothing was changed, and nothing need be done: a newer week is never overwritten."
+            f"{country}, week {week} was not written: the ERP already holds week {held.week} "
+            f"(run {held.run_id}). Nothing was changed, and nothing need be done: a newer week is never overwritten."
+        )
+
+
+class LaunchedInTheFuture(FinalError):
+    """Such a run would shut out every right correction until the ERP's clock has caught up with it."""
+
+    def __init__(
+        self, week: date, country: str, run_id: str, launched_at: datetime, erp: datetime, own: datetime
+    ) -> None:
+        minutes = (launched_at - erp).total_seconds() / 60
+        wrong = (
+            "The ERP's clock is slow: this run's own machine agrees with the one that created the run. "
+            "Set the clock of the ERP's database server by NTP"
+            if launched_at - own <= CLOCKS_MAY_DIFFER
+            else "The clock that stamped the run is fast: this run's own machine is behind it, too. "
+            "Set the clock of Dagster's database, which stamps it, by NTP and its sessions to UTC (docs/operations.md)"
+        )
+        super().__init__(
+            f"{country}, week {week}: run {run_id} was not written: it was created at {launched_at.isoformat()}, "
+            f"{minutes:,.0f} minutes ahead of the ERP's clock ({erp.isoformat()}). Nothing was changed. {wrong}, "
+            f"then launch a new run."
         )
 
 
@@ -81,7 +118,8 @@ def replace_country(
     now          is asked last, when all but the receipt is written
     pause        waits so many seconds before a refresh that was interrupted is tried again
     returns the receipt; a run that has refreshed this country and week before gets the one it got then
-    raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, ErpRefused, ErpDenied: nothing was changed;
+    raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, ErpRefused, ErpDenied: nothing was
+    changed;
     ErpUnreachable: it may be tried again, under the same run_id, whatever became of the first attempt
     """
     if launched_at.tzinfo is None:
@@ -96,7 +134,9 @@ def replace_country(
                 connection, _receipts(country).where(refreshes.c.week == week, refreshes.c.run_id == run_id)
             ):
                 return receipt
-            _refuse_late_writer(_receipt(connection, _receipts(country)), week, run_id, launched_at)
+            if (erp_time := database_time(connection)) + CLOCKS_MAY_DIFFER < launched_at:
+                raise LaunchedInTheFuture(week, country, run_id, launched_at, erp_time, utc_now())
+            _refuse_late_writer(connection, week, country, run_id, launched_at)
             previous = _replace_rows(connection, country, taken)
             receipt = Receipt(
                 country=country,
@@ -123,10 +163,22 @@ def last_receipt(engine: Engine, country: str) -> Receipt | None:
         return _receipt(connection, _receipts(country))
 
 
+def last_receipts(engine: Engine) -> dict[str, Receipt]:
+    """The newest receipt of each country that was ever refreshed; a table that is locked is waited for some seconds."""
+    place = func.row_number().over(partition_by=refreshes.c.country, order_by=_NEWEST_FIRST).label("place")
+    ranked = select(*_RECEIPT_COLUMNS, place).subquery()
+    newest = select(*(ranked.c[column.name] for column in _RECEIPT_COLUMNS)).where(ranked.c.place == 1)
+    with erp_errors(engine), engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL statement_timeout = {LOOK_TIMEOUT_MS}"))
+        return {row.country: Receipt(*row) for row in connection.execute(newest)}
+
+
 def newest_week(engine: Engine, country: str) -> date | None:
-    """The week of the rows that the country has now; None when it was never refreshed."""
-    receipt = last_receipt(engine, country)
-    return receipt.week if receipt else None
+    """The newest week that the country has, by its receipts or, where they are gone, by its rows; None without any."""
+    with erp_errors(engine), engine.connect() as connection:
+        held = _held(connection, country)
+    return held.week if held else None
 
 
 def content_hash(engine: Engine, country: str) -> str:
@@ -164,18 +216,38 @@ def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> i
     return previous
 
 
-def _refuse_late_writer(newest: Receipt | None, week: date, run_id: str, launched_at: datetime) -> None:
-    if newest and newest.week > week:
-        raise NewerWeekInErp(week, newest)
+def _refuse_late_writer(connection: Connection, week: date, country: str, run_id: str, launched_at: datetime) -> None:
+    held = _held(connection, country)
+    if held and held.week > week:
+        raise NewerWeekInErp(week, country, held)
+    newest = _receipt(connection, _receipts(country))
     if newest and newest.week == week and newest.launched_at > launched_at:
         raise LaterRunInErp(week, run_id, launched_at, newest)
 
 
+def _held(connection: Connection, country: str) -> Held | None:
+    """Of receipts and rows the newer: a backup may have brought back one without the other."""
+    found = []
+    for table in (refreshes, recommendations):
+        newest_first = (table.c.week.desc(), table.c.run_id)
+        newest = select(table.c.week, table.c.run_id).where(table.c.country == country).order_by(*newest_first).limit(1)
+        if row := connection.execute(newest).one_or_none():
+            found.append(Held(*row))
+    return max(found, key=lambda held: held.week, default=None)
+
+
+def database_time(connection: Connection) -> datetime:
+    """What the clock of the ERP's machine says."""
+    if connection.dialect.name == "sqlite":
+        said = connection.scalar(text("SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"))
+        return datetime.fromisoformat(str(said))
+    moment: datetime = connection.scalar(text("SELECT clock_timestamp()"))
+    return moment.astimezone(UTC)
+
+
 def _receipts(country: str) -> Select[Any]:
     """The country's receipts, newest first."""
-    newest_first = (refreshes.c.week.desc(), refreshes.c.launched_at.desc(), refreshes.c.refreshed_at.desc())
-    columns = [refreshes.c[field.name] for field in fields(Receipt)]
-    return select(*columns).where(refreshes.c.country == country).order_by(*newest_first).limit(1)
+    return select(*_RECEIPT_COLUMNS).where(refreshes.c.country == country).order_by(*_NEWEST_FIRST).limit(1)
 
 
 def _receipt(connection: Connection, query: Select[Any]) -> Receipt | None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from markdown_pricing.erp import status
 from markdown_pricing.erp.errors import erp_errors, where_is
-from markdown_pricing.erp.grants import missing_grants, rights_beyond_ours
-from markdown_pricing.erp.tables import METADATA, columns_of, missing_columns
+from markdown_pricing.erp.grants import STATUS, missing_grants, rights_beyond_ours
+from markdown_pricing.erp.tables import METADATA, columns_of, missing_columns, status_statement
 from markdown_pricing.errors import PricingError
 from markdown_pricing.finding import Finding
 
@@ -20,7 +21,11 @@ def check_rights(engine: Engine) -> list[Finding]:
     try:
         with erp_errors(engine), engine.connect() as connection:
             found = [Finding(f"connection to {where}", True), _tables(connection), _rights(connection, where)]
-            return found if engine.dialect.name == "sqlite" else [*found, _no_further_rights(connection)]
+            return (
+                found
+                if engine.dialect.name == "sqlite"
+                else [*found, _no_further_rights(connection), *_view(connection)]
+            )
     except PricingError as error:
         return [Finding(f"connection to {where}", False, str(error))]
 
@@ -48,6 +53,14 @@ def _no_further_rights(connection: Connection) -> Finding:
     revokes = rights_beyond_ours(connection)
     advice = "The account may touch more than its tables. Have the owner of the database run:"
     return Finding("rights beyond", not revokes, "\n  ".join((advice, *revokes)) if revokes else "")
+
+
+def _view(connection: Connection) -> list[Finding]:
+    """The view that screens read, where it is neither there nor can be made by this account."""
+    tables_are_there = METADATA.tables.keys() <= columns_of(connection).keys()
+    if not tables_are_there or not status.is_missing(connection) or status.may_create(connection):
+        return []
+    return [Finding(f"view {STATUS}", False, f"Have the owner of the tables run:\n  {status_statement(connection)};")]
 
 
 def _may_create(file: Path) -> Finding:

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -110,8 +111,19 @@ def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Ite
         "keys that come twice": [*_twice(priced, "article_id"), *_twice(plans, "article_id", "week")],
         "articles without a plan": sorted(articles - planned),
         "plans of articles that are not priced": sorted(planned - articles),
+        "plans that do not start at the recommended price": _other_starts(priced, plans),
     }
     return (Fault(what, len(examples), examples[0]) for what, examples in found.items() if examples)
+
+
+def _other_starts(priced: pa.Table, plans: pa.Table) -> list[str]:
+    """The articles whose plan begins at another price than their row says: it is a plan of other rows."""
+    in_order = plans.sort_by([("article_id", "ascending"), ("week", "ascending")])
+    articles = in_order["article_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    first = in_order.filter(pa.array(np.diff(articles, prepend=-1) != 0))
+    starts = dict(zip(first["article_id"].to_pylist(), first["price"].to_pylist(), strict=True))
+    recommended = zip(priced["article_id"].to_pylist(), priced["recommended_price"].to_pylist(), strict=True)
+    return sorted(article for article, price in recommended if starts.get(article, price) != price)
 
 
 def _twice(rows: pa.Table, *key: str) -> list[str]:

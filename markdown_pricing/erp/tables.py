@@ -24,6 +24,7 @@ from sqlalchemy import (
     event,
     inspect,
     make_url,
+    text,
 )
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
@@ -31,8 +32,9 @@ from sqlalchemy.schema import CreateSchema
 from sqlalchemy.types import TypeEngine
 
 from markdown_pricing import columns as declared
+from markdown_pricing.erp import status
 from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, MissingDriver, erp_errors
-from markdown_pricing.erp.grants import schema_of
+from markdown_pricing.erp.grants import STATUS, schema_of
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.errors import FinalError
 
@@ -159,22 +161,30 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
 def ensure_tables(engine: Engine) -> None:
     """Create the tables that are missing, once, however many processes ask at the same time.
 
-    Existing tables stay as they are, and columns beyond the contract's are left alone.
+    Existing tables stay as they are, and columns beyond the contract's are left alone. No refresh depends on the view
+    `markdown_status`: where the account may not make it, the doctor prints how.
     Raises MissingColumns, which has the ALTER TABLE statements, ErpUnreachable and ErpDenied.
     """
     with erp_errors(engine), engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             # In this mode, which the file keeps, readers can read while a writer writes.
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        if _all_there(connection):
+        if _all_there(connection) and not _lacks_status(connection):
             return
         lock(connection, "tables")
-        if _all_there(connection):
-            return
-        schema = schema_of(connection)
-        if schema and not inspect(connection).has_schema(schema):
-            connection.execute(CreateSchema(schema))
-        METADATA.create_all(connection)
+        if not _all_there(connection):
+            schema = schema_of(connection)
+            if schema and not inspect(connection).has_schema(schema):
+                connection.execute(CreateSchema(schema))
+            METADATA.create_all(connection)
+        if _lacks_status(connection):
+            connection.execute(text(status_statement(connection)))
+
+
+def status_statement(connection: Connection) -> str:
+    """What makes the view `markdown_status` beside the tables."""
+    view, of = (qualified_name(connection, name) for name in (STATUS, refreshes.name))
+    return status.create_statement(connection.dialect.name, view, of)
 
 
 def qualified_name(connection: Connection, name: str) -> str:
@@ -208,6 +218,11 @@ def _all_there(connection: Connection) -> bool:
     if missing := missing_columns(connection):
         raise missing
     return len(columns_of(connection)) == len(METADATA.tables)
+
+
+def _lacks_status(connection: Connection) -> bool:
+    """Whether the view is to be made, and by this account."""
+    return status.is_missing(connection) and status.may_create(connection)
 
 
 def _add_column(connection: Connection, column: Column[Any]) -> str:

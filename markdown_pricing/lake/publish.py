@@ -76,6 +76,18 @@ def row_count(lake: Lake, path: str) -> int | None:
         return None
 
 
+def notes_of(lake: Lake, path: str) -> dict[bytes, bytes]:
+    """What its writer noted in the footer of the Parquet file at `path`, of which nothing else is read.
+
+    Raises ResultMissing, CorruptFile.
+    """
+    try:
+        with lake.reading(path) as file, reading_parquet(lake, path):
+            return dict(pq.ParquetFile(pa.PythonFile(file, mode="r")).schema_arrow.metadata or {})
+    except FileMissing as error:
+        raise ResultMissing(error.where, paths.made_by(path)) from error
+
+
 def weeks_with_predictions(lake: Lake, country: str | None = None) -> list[date]:
     """The weeks that have predictions of `country`, or of any country when it is None, oldest first."""
     try:

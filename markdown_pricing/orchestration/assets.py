@@ -7,14 +7,14 @@ all countries, before them; a country that finds none does without, and says so.
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import dagster as dg
 
 from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
-from markdown_pricing.erp.refresh import newest_week, replace_country
+from markdown_pricing.erp.refresh import NewerWeekInErp, newest_week, replace_country
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import SnapshotReplaced, find_snapshot, read_country
@@ -28,7 +28,7 @@ from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, S
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
-from markdown_pricing.provenance import code_version, provenance
+from markdown_pricing.provenance import Provenance, code_version, provenance
 from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import parse_week
@@ -209,23 +209,33 @@ def erp_refresh(
         rows, path, origin = results.predictions()
         held = newest_week(engine, country)
         if held is not None and held > week:
-            metadata = figures.of_superseded(held, origin)
-            context.log_event(dg.AssetObservation(REFRESH, partition=context.partition_key, metadata=metadata))
-            context.log.info(f"Archived only: the ERP already holds {held} for {country}.")
+            _say_superseded(context, held, origin)
             return
         faults = acceptance_of(results, rules, countries[country], rows)
         refuse_unless_acceptable([fault for found in faults.values() for fault in found])
         record = context.instance.get_run_record_by_id(context.run.run_id)
-        receipt = replace_country(
-            engine,
-            week=week,
-            country=country,
-            run_id=context.run.run_id,
-            launched_at=record.create_timestamp,
-            rows=rows,
-            path=path,
-        )
+        try:
+            receipt = replace_country(
+                engine,
+                week=week,
+                country=country,
+                run_id=context.run.run_id,
+                launched_at=record.create_timestamp,
+                rows=rows,
+                path=path,
+            )
+        except NewerWeekInErp as error:  # which another run has written since the question above
+            _say_superseded(context, error.held.week, origin)
+            return
         yield dg.MaterializeResult(metadata=figures.of_receipt(receipt, origin, countries[country].currency))
+
+
+def _say_superseded(context: dg.AssetExecutionContext, held: date, origin: Provenance) -> None:
+    """The refresh of an older week is not wanted, which is no failure: its predictions lie on the lake."""
+    _, country = week_and_country_of(context)
+    metadata = figures.of_superseded(held, origin)
+    context.log_event(dg.AssetObservation(REFRESH, partition=context.partition_key, metadata=metadata))
+    context.log.info(f"Archived only: the ERP already holds {held} for {country}.")
 
 
 FLOW = (training_data, demand_model, markdown_predictions, erp_refresh)

@@ -14,6 +14,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.events import JobFailureData
 from dagster._core.storage.tags import MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from markdown_pricing.lake.filesystem import Lake
@@ -26,6 +27,8 @@ from markdown_pricing.orchestration.names import (
     LIMIT_REACHED,
     OPENED,
     PRIORITY_TAG,
+    REFRESH,
+    REMINDED_TAG,
     ROUND_TAG,
     SHARED,
     SHARED_JOB,
@@ -35,16 +38,10 @@ from markdown_pricing.orchestration.names import (
     WITHOUT_IT,
     WITHOUT_SHARED_TAG,
 )
-from markdown_pricing.orchestration.next_round import (
-    Decision,
-    Ending,
-    Progress,
-    Start,
-    listed,
-    next_round,
-    open_weeks,
-)
+from markdown_pricing.orchestration.next_round import listed, next_round, open_weeks
 from markdown_pricing.orchestration.partitions import partition_key, start_week_of
+from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.orchestration.situation import Decision, Ending, Progress, Repeat, Run, Start
 
 Job = UnresolvedAssetJobDefinition
 
@@ -80,10 +77,12 @@ def weekly_round(
         jobs=jobs,
         minimum_interval_seconds=look_every_s,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks for the snapshots of opened weeks and starts one round at a time, the oldest week first.",
+        description="Looks for the snapshots of opened weeks and starts one round at a time, the newest week first.",
     )
-    def training_data_sensor(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]) -> dg.SensorResult:
-        return look(context.instance, lake, partitions, Progress.from_cursor(context.cursor), datetime.now(UTC))
+    def training_data_sensor(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake], erp: dg.ResourceParam[Erp]
+    ) -> dg.SensorResult:
+        return look(context.instance, lake, erp, partitions, Progress.from_cursor(context.cursor), datetime.now(UTC))
 
     return weekly_markdown_pricing, training_data_sensor
 
@@ -100,6 +99,7 @@ def open_due_weeks(instance: dg.DagsterInstance, first_week: date, now: datetime
 def look(
     instance: dg.DagsterInstance,
     lake: Lake,
+    erp: Erp,
     partitions: dg.MultiPartitionsDefinition,
     progress: Progress,
     now: datetime,
@@ -108,7 +108,7 @@ def look(
 
     Raises LakeUnreachable when it cannot tell what is delivered: the tick fails and shows it.
     """
-    facts = gather(instance, lake, partitions, progress, now)
+    facts = gather(instance, lake, erp, partitions, progress, now)
     return carry_out(instance, next_round(facts, progress), now)
 
 
@@ -119,10 +119,14 @@ def carry_out(instance: dg.DagsterInstance, decision: Decision, now: datetime) -
     for week in decision.late:
         what_to_do = {"What to do": "Ask for the ETL's snapshot of this week."}
         _observe(instance, SNAPSHOT, week, {LATE: now.isoformat(), **what_to_do})
+    for run in decision.remind:
+        _remind_of_retry(instance, run)
+    for run in decision.not_retried:
+        _give_up_retry(instance, run)
     if decision.end:
         _end(instance, decision.end)
     return dg.SensorResult(
-        [_request(start) for start in decision.start],
+        [*map(_request, decision.start), *map(_request_again, decision.repeat)],
         skip_reason=decision.says or None,
         cursor=decision.progress.to_cursor(),
         asset_events=[
@@ -163,6 +167,48 @@ def _request(start: Start) -> dg.RunRequest:
         partition_key=partition_key(delivery.week, start.country),
         tags={**tags, COUNTRY_TAG: start.country, **without},
     )
+
+
+def _request_again(repeat: Repeat) -> dg.RunRequest:
+    """The refresh alone, whose checks are its own; the run key names the refresh that is lost."""
+    lost, week = repeat.lost, repeat.lost.week.isoformat()
+    return dg.RunRequest(
+        f"{week}@{lost.stamp}:{lost.country}:after {lost.run_id}",
+        job_name=JOB,
+        asset_selection=[REFRESH],
+        partition_key=partition_key(lost.week, lost.country),
+        tags={
+            ROUND_TAG: repeat.round,
+            WEEK_TAG: week,
+            STAMP_TAG: lost.stamp,
+            COUNTRY_TAG: lost.country,
+            PRIORITY_TAG: str(repeat.priority),
+        },
+    )
+
+
+def _remind_of_retry(instance: dg.DagsterInstance, failed: Run) -> None:
+    """Records the failure once more, for Dagster's daemon to see: it begins the retry of a run at most once."""
+    instance.add_run_tags(failed.id, {REMINDED_TAG: failed.id})
+    run = instance.get_run_by_id(failed.id)
+    if run and run.status == dg.DagsterRunStatus.FAILURE:
+        event = dg.DagsterEvent(
+            event_type_value=dg.DagsterEventType.RUN_FAILURE.value,
+            job_name=run.job_name,
+            message="It failed before and a retry was promised that has not begun: Dagster is reminded of it, once.",
+            event_specific_data=JobFailureData(error=None),
+        )
+        instance.report_dagster_event(event, run_id=failed.id)
+
+
+def _give_up_retry(instance: dg.DagsterInstance, failed: Run) -> None:
+    instance.add_run_tags(failed.id, {MAX_RETRIES_TAG: "0", WILL_RETRY_TAG: "false"})
+    if run := instance.get_run_by_id(failed.id):
+        instance.report_engine_event(
+            "Its retry was promised, Dagster was reminded of it, and it has not begun: the run counts as failed for "
+            "good. Materialize from the page what it was for.",
+            run,
+        )
 
 
 def _end(instance: dg.DagsterInstance, ending: Ending) -> None:

@@ -1,21 +1,27 @@
 """The facts that `next_round` decides from, as Dagster's records and the lake have them."""
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, WILL_RETRY_TAG
 
+from markdown_pricing.errors import PricingError
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import countries_with_predictions
 from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
 from markdown_pricing.orchestration.names import (
+    CONTENT_HASH,
     COUNTRY_TAG,
     JOB,
     LATE,
     OPENED,
     PARTITION_TAG,
     REFRESH,
+    REFRESHED_AT,
+    REMINDED_TAG,
     ROUND_TAG,
     SHARED,
     SHARED_JOB,
@@ -23,19 +29,20 @@ from markdown_pricing.orchestration.names import (
     STAMP,
     WEEK_TAG,
 )
-from markdown_pricing.orchestration.next_round import (
-    ROUND_LIMIT,
+from markdown_pricing.orchestration.next_round import ROUND_LIMIT, WEEKS_PER_LOOK, open_weeks, to_price
+from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
+from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.orchestration.situation import (
     Delivery,
     Duration,
     Facts,
     Progress,
     Receipt,
+    Refresh,
     Run,
     State,
-    open_weeks,
-    to_price,
 )
-from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
+from markdown_pricing.results import Results
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -44,6 +51,8 @@ UNFINISHED = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
+WEEKS_COMPARED = 8
+"""Delivered weeks among which each country's newest refresh is looked for, to be compared with the ERP's receipt."""
 RUNS_LOOKED_BACK = 200
 """Successful runs among which each country's last is looked for: four rounds of the 45 countries."""
 
@@ -51,38 +60,46 @@ RUNS_LOOKED_BACK = 200
 def gather(
     instance: dg.DagsterInstance,
     lake: Lake,
+    erp: Erp,
     partitions: dg.MultiPartitionsDefinition,
     progress: Progress,
     now: datetime,
 ) -> Facts:
-    """Raises LakeUnreachable when it cannot tell what is delivered."""
-    first_week, countries = start_week_of(partitions), countries_of(partitions)
+    """Raises LakeUnreachable when it cannot tell what is delivered; that the ERP does not answer is a fact."""
     recorded = recorded_weeks(instance, OPENED, LATE)
+    first_week = start_week_of(partitions)
     opened = open_weeks(recorded[OPENED], first_week, now)
-    delivered = {week: written_ms for week, written_ms in deliveries(lake).items() if week in opened}
-    looked_into: list[Delivery] = []
-    receipts: frozenset[Receipt] = frozenset()
-    can_start = False
-    for week, written_ms in delivered.items():
-        if progress.has_started(week, written_ms) or not (delivery := _delivery(lake, week, written_ms)):
-            continue
-        looked_into.append(delivery)
-        receipts |= _receipts(instance, delivery, countries)
-        can_start = bool(to_price(delivery, countries, receipts))
-        if can_start:
-            break
-    return Facts(
+    facts = Facts(
         now,
-        countries,
+        countries_of(partitions),
         first_week,
         recorded[OPENED],
         frozenset(recorded[LATE]),
-        delivered,
-        looked_into,
-        receipts,
-        frozenset(each.round for each in looked_into if _is_learnt(instance, each)),
-        _runs(instance, progress, looked_into, now),
-        _durations(instance) if can_start else (),
+        {week: written_ms for week, written_ms in deliveries(lake).items() if week in opened},
+    )
+    for week, written_ms in sorted(facts.delivered.items(), reverse=True):
+        if progress.has_started(week, written_ms) or not (delivery := _delivery(lake, week, written_ms)):
+            continue
+        facts = _with_delivery(facts, delivery, instance, lake)
+        if to_price(delivery, facts):
+            facts = replace(facts, durations=_durations(instance))
+            break
+        if len(facts.deliveries) == WEEKS_PER_LOOK:
+            break
+    return replace(_with_refreshes(facts, instance, erp), runs=_runs(instance, progress, facts.deliveries, now))
+
+
+def _with_delivery(facts: Facts, delivery: Delivery, instance: dg.DagsterInstance, lake: Lake) -> Facts:
+    """The facts and what was recorded, and lies on the lake, for one more delivery."""
+    receipts = _receipts(instance, delivery, facts.countries)
+    known = replace(facts, receipts=receipts)
+    is_newest = delivery.week == max(facts.delivered)
+    return replace(
+        facts,
+        deliveries=(*facts.deliveries, delivery),
+        receipts=facts.receipts | receipts,
+        archived=facts.archived | (set() if is_newest else _archived(lake, delivery, to_price(delivery, known))),
+        learnt=facts.learnt | ({delivery.round} if _is_learnt(instance, delivery) else set()),
     )
 
 
@@ -117,6 +134,9 @@ def run_of(record: dg.RunRecord) -> Run:
         country=run.tags.get(COUNTRY_TAG) or run.tags.get(f"{PARTITION_TAG}/country") or "",
         shared=run.job_name == SHARED_JOB,
         given_up=run.tags.get(MAX_RETRIES_TAG) == "0",
+        ended=datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None,
+        # A retry inherits the tags of the run that it repeats.
+        reminded_of_it=run.tags.get(REMINDED_TAG) == run.run_id,
     )
 
 
@@ -138,10 +158,51 @@ def _delivery(lake: Lake, week: date, written_ms: int) -> Delivery | None:
     return Delivery(week, written_ms, snapshot.stamp, snapshot.bytes_by_country)
 
 
+def _with_refreshes(facts: Facts, instance: dg.DagsterInstance, erp: Erp) -> Facts:
+    """The facts, what was recorded of each country's newest refresh, and what the ERP's receipts say of it."""
+    recorded: dict[str, Refresh] = {}
+    for week in sorted(facts.delivered, reverse=True)[:WEEKS_COMPARED]:
+        missing = set(facts.countries) - recorded.keys()
+        recorded |= {each.country: each for each in _recorded_refreshes(instance, week, missing)}
+    try:
+        receipts = erp.last_receipts()
+    except PricingError as error:
+        return replace(facts, recorded=recorded, erp_fault=str(error))
+    in_erp = {
+        code: Refresh(each.week, code, each.run_id, each.content_hash, each.refreshed_at)
+        for code, each in receipts.items()
+    }
+    return replace(facts, recorded=recorded, in_erp=in_erp)
+
+
+def _recorded_refreshes(instance: dg.DagsterInstance, week: date, countries: Iterable[str]) -> Iterator[Refresh]:
+    """The latest materialization of each of these countries in that week."""
+    keys = {str(partition_key(week, country)): country for country in countries}
+    for record in _latest(instance, REFRESH, DagsterEventType.ASSET_MATERIALIZATION, set(keys)):
+        event = record.asset_materialization
+        if event and event.partition and {STAMP, CONTENT_HASH, REFRESHED_AT} <= event.metadata.keys():
+            known = {label: event.metadata[label].value for label in (STAMP, CONTENT_HASH, REFRESHED_AT)}
+            yield Refresh(
+                week,
+                keys[event.partition],
+                record.run_id,
+                str(known[CONTENT_HASH]),
+                datetime.fromtimestamp(float(str(known[REFRESHED_AT])), UTC),
+                str(known[STAMP]),
+            )
+
+
 def _receipts(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterable[str]) -> frozenset[Receipt]:
     keys = {str(partition_key(delivery.week, country)): country for country in countries}
     settled = _settled_partitions(instance, REFRESH, set(keys), delivery.stamp)
     return frozenset(Receipt(delivery.week, keys[key], delivery.stamp) for key in settled)
+
+
+def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Receipt]:
+    """Those of the countries whose predictions lie on the lake; which delivery they are of stands in their footers."""
+    kept = set(countries_with_predictions(lake, delivery.week)) & set(countries)
+    stamps = {country: Results(lake, delivery.week, country).predicted_from() for country in sorted(kept)}
+    return frozenset(Receipt(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)
 
 
 def _is_learnt(instance: dg.DagsterInstance, delivery: Delivery) -> bool:
@@ -151,33 +212,40 @@ def _is_learnt(instance: dg.DagsterInstance, delivery: Delivery) -> bool:
 def _settled_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: set[str], stamp: str) -> set[str]:
     """Those whose latest materialization or observation names the delivery with this stamp."""
     settled: set[str] = set()
-    for event_type, records_of in (
-        (DagsterEventType.ASSET_MATERIALIZATION, instance.fetch_materializations),
-        (DagsterEventType.ASSET_OBSERVATION, instance.fetch_observations),
-    ):
-        latest = instance.event_log_storage.get_latest_storage_id_by_partition(asset, event_type, partitions)
-        if not latest:
-            continue
-        records = records_of(dg.AssetRecordsFilter(asset, storage_ids=list(latest.values())), limit=len(latest)).records
-        for record in records:
+    for event_type in (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION):
+        for record in _latest(instance, asset, event_type, partitions):
             event = record.asset_materialization or record.asset_observation
             if event and STAMP in event.metadata and event.metadata[STAMP].value == stamp:
                 settled.add(str(event.partition))
     return settled
 
 
+def _latest(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, event_type: DagsterEventType, partitions: set[str]
+) -> Sequence[dg.EventLogRecord]:
+    """The latest event of each of these partitions that has one."""
+    if not partitions:
+        return []
+    latest = instance.event_log_storage.get_latest_storage_id_by_partition(asset, event_type, partitions)
+    if not latest:
+        return []
+    wanted = dg.AssetRecordsFilter(asset, storage_ids=list(latest.values()))
+    if event_type == DagsterEventType.ASSET_MATERIALIZATION:
+        return instance.fetch_materializations(wanted, limit=len(latest)).records
+    return instance.fetch_observations(wanted, limit=len(latest)).records
+
+
 def _runs(
     instance: dg.DagsterInstance, progress: Progress, looked_into: Iterable[Delivery], now: datetime
 ) -> tuple[Run, ...]:
-    """All that are unfinished, whatever started them; and all of the round under way and of these deliveries."""
+    """All that are unfinished, whatever started them; and all of the rounds under way and of these deliveries."""
     wanted = [
         RunsFilter(statuses=UNFINISHED),
-        # A promise that is older than a round's day is kept no more.
-        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, created_after=now - ROUND_LIMIT),
+        # Of any job: a backfill waits for such a run, too. What failed more than a round's day ago is told no more.
+        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, updated_after=now - ROUND_LIMIT),
         *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
     ]
-    if progress.round:
-        wanted.append(RunsFilter(job_name=JOB, tags={ROUND_TAG: progress.round}))
+    wanted += [RunsFilter(job_name=JOB, tags={ROUND_TAG: name}) for name in progress.rounds]
     records: Mapping[str, dg.RunRecord] = {
         record.dagster_run.run_id: record for filters in wanted for record in instance.get_run_records(filters)
     }
@@ -189,5 +257,9 @@ def _durations(instance: dg.DagsterInstance) -> tuple[Duration, ...]:
     return tuple(
         Duration(date.fromisoformat(tags[WEEK_TAG]), tags[COUNTRY_TAG], record.end_time - record.start_time)
         for record in instance.get_run_records(succeeded, limit=RUNS_LOOKED_BACK)
-        if {WEEK_TAG, COUNTRY_TAG} <= (tags := record.dagster_run.tags).keys() and record.start_time and record.end_time
+        # One that only refreshed, without pricing, took seconds.
+        if not record.dagster_run.asset_selection
+        and {WEEK_TAG, COUNTRY_TAG} <= (tags := record.dagster_run.tags).keys()
+        and record.start_time
+        and record.end_time
     )

@@ -15,7 +15,7 @@ from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.markdown.changes import Stability
 from markdown_pricing.markdown.recommendation import Recommendations
-from markdown_pricing.orchestration.names import STAMP, SUPERSEDED_BY
+from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STAMP, SUPERSEDED_BY
 from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
 
@@ -177,8 +177,8 @@ def of_receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
         ARTICLES_BEFORE.label: receipt.previous_articles,
         EXPECTED_REVENUE.label: float(receipt.total_expected_revenue),
         CURRENCY.label: currency,
-        "Refreshed at": dg.MetadataValue.timestamp(receipt.refreshed_at),
-        "Content hash": receipt.content_hash,
+        REFRESHED_AT: dg.MetadataValue.timestamp(receipt.refreshed_at),
+        CONTENT_HASH: receipt.content_hash,
         ROW_COUNT.label: receipt.articles,
         **_origin(origin),
     }

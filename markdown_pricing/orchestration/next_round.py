@@ -1,17 +1,28 @@
 """What one look of the sensor decides, from facts and time alone: no Dagster, no lake, nothing that can fail.
 
 `facts.py` gathers the facts, `automation.py` carries the decision out. A rule about what starts when is written here,
-and it reads the facts that are here: nothing else looks at runs, receipts or deliveries a second time.
+and it reads the facts that are in `situation.py`: nothing else looks at runs, receipts or deliveries a second time.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from enum import Enum
 from math import inf
 
-from markdown_pricing.weeks import due_weeks
+from markdown_pricing.orchestration.situation import (
+    Decision,
+    Delivery,
+    Ending,
+    Facts,
+    Progress,
+    Receipt,
+    Refresh,
+    Repeat,
+    Run,
+    Start,
+    State,
+)
+from markdown_pricing.weeks import due_weeks, weeks_between
 
 DELIVERY_LATE_AFTER = timedelta(hours=24)
 """After its opening, a week whose snapshot is not there is reported as late; chosen with the round's own day."""
@@ -19,192 +30,47 @@ ROUND_LIMIT = timedelta(hours=24)
 """A round has one day, counted from its first run."""
 SHARED_LIMIT = timedelta(minutes=60)
 """So long the countries wait for what they share, its retries included."""
-
-
-class State(Enum):
-    """How far a run is."""
-
-    UNDER_WAY = "queued, starting, running or being cancelled"
-    AWAITS_RETRY = "failed, and a retry of it is promised that has not begun"
-    SUCCEEDED = "succeeded"
-    OVER = "ended without success, for good"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run, whatever started it.
-
-    round    : name of the round that it belongs to; empty when no sensor started it
-    country  : empty for a run of no single country
-    shared   : whether it learns what the countries share
-    given_up : whether it has been cancelled for good before
-    """
-
-    id: str
-    created: datetime
-    state: State
-    round: str = ""
-    week: str = ""
-    country: str = ""
-    shared: bool = False
-    given_up: bool = False
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether it, or a retry of it, may still write."""
-        return self.state in (State.UNDER_WAY, State.AWAITS_RETRY)
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A snapshot that is there as a whole, with the bytes of each country's files.
-
-    written_ms : when `_SUCCESS` was written ; stamp : other for a re-delivered week, see lake/snapshot.py
-    """
-
-    week: date
-    written_ms: int
-    stamp: str
-    bytes_by_country: Mapping[str, int]
-
-    @property
-    def round(self) -> str:
-        """The name of its round."""
-        return f"{self.week}@{self.stamp}"
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """A recorded refresh of the ERP, or the record that a newer week made it needless, whatever started it."""
-
-    week: date
-    country: str
-    stamp: str
-
-
-@dataclass(frozen=True)
-class Duration:
-    """How long one country's run of a round took that succeeded."""
-
-    week: date
-    country: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that a decision rests on.
-
-    countries     : those of the installation
-    first_week    : no round is due before it
-    opened        : week -> when it was opened
-    reported_late : weeks that have been reported as late
-    delivered     : week -> when its `_SUCCESS` was written (ms); of the weeks that are open by now, oldest first
-    deliveries    : of these, those that have not been started, oldest first, up to the first with a country to price:
-                    nothing is decided about later ones before it, and their files are not listed
-    receipts      : for these deliveries
-    learnt        : names of the rounds for which what the countries share is recorded, for these deliveries
-    runs          : all unfinished ones, and all of the round under way and of these deliveries' shared demand
-    durations     : newest first; empty where nothing can be started
-    """
-
-    now: datetime
-    countries: Sequence[str]
-    first_week: date
-    opened: Mapping[date, datetime] = field(default_factory=dict)
-    reported_late: frozenset[date] = frozenset()
-    delivered: Mapping[date, int] = field(default_factory=dict)
-    deliveries: Sequence[Delivery] = ()
-    receipts: frozenset[Receipt] = frozenset()
-    learnt: frozenset[str] = frozenset()
-    runs: Sequence[Run] = ()
-    durations: Sequence[Duration] = ()
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The sensor's memory: the delivery (`_SUCCESS`, ms) with which each week was last started, and the round started.
-
-    arrived : the delivery of each week that was last recorded
-    Losing it starts nothing twice: run keys and recorded materializations are asked as well.
-    """
-
-    started: Mapping[str, int] = field(default_factory=dict)
-    round: str | None = None
-    arrived: Mapping[str, int] = field(default_factory=dict)
-
-    @classmethod
-    def from_cursor(cls, cursor: str | None) -> "Progress":
-        return cls(**json.loads(cursor)) if cursor else cls()
-
-    def to_cursor(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
-
-    def has_started(self, week: date, written_ms: int) -> bool:
-        return self.started.get(week.isoformat()) == written_ms
-
-    def with_started(self, delivery: Delivery) -> "Progress":
-        return replace(self, started={**self.started, delivery.week.isoformat(): delivery.written_ms})
-
-    def with_arrived(self, delivery: Delivery) -> "Progress":
-        return replace(self, arrived={**self.arrived, delivery.week.isoformat(): delivery.written_ms})
-
-
-@dataclass(frozen=True)
-class Start:
-    """A run to ask for: of one country, or, where `country` is empty, of what the countries share.
-
-    priority       : the queue takes the highest first
-    without_shared : why the country is priced without what the countries share; empty when it is there
-    """
-
-    delivery: Delivery
-    country: str
-    priority: int
-    without_shared: str = ""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """Runs that are cancelled and not retried, and why; `remark` is recorded beside the week's data."""
-
-    week: date
-    runs: Sequence[Run]
-    why: str
-    remark: str
-    shared: bool = False
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What is to be done now.
-
-    open, late : weeks to be opened, and to be reported as late
-    arrived    : deliveries to be recorded
-    says       : why nothing is started; empty where something is
-    """
-
-    progress: Progress
-    open: Sequence[date] = ()
-    late: Sequence[date] = ()
-    arrived: Sequence[Delivery] = ()
-    start: Sequence[Start] = ()
-    end: Ending | None = None
-    says: str = ""
+WEEKS_PER_LOOK = 10
+"""So many deliveries a look lists the files of: after years without a record the next looks go on, each within its
+minute."""
+PRIORITIES_PER_WEEK = 1000
+"""More than there are countries, so that every run of a newer week goes before all of an older one."""
+RETRY_DUE_AFTER = timedelta(minutes=5)
+"""Dagster begins a promised retry within seconds; chosen on 2026-11-27 so that a busy machine is no fault."""
 
 
 def next_round(facts: Facts, progress: Progress) -> Decision:
-    """Nothing while a round is under way, else the round of the oldest week that has new data."""
+    """The round of the newest week that has new data; while one is under way, only that of a still newer week."""
     opened = open_weeks(facts.opened, facts.first_week, facts.now)
     waiting = sorted(opened.keys() - facts.delivered.keys())
     late = [
         week for week in waiting if week not in facts.reported_late and facts.now - opened[week] > DELIVERY_LATE_AFTER
     ]
-    decision = Decision(progress, open=sorted(opened.keys() - facts.opened.keys()), late=late)
-    of_round = [run for run in facts.runs if progress.round and run.round == progress.round and not run.shared]
-    if any(run.unfinished for run in of_round):
-        return _wait_or_end(decision, of_round, facts.now)
-    return _start_oldest(decision, facts, waiting)
+    remind, not_retried = broken_promises(facts.runs, facts.now)
+    facts = replace(facts, runs=[replace(run, state=State.OVER) if run in not_retried else run for run in facts.runs])
+    decision = Decision(
+        progress,
+        open=sorted(opened.keys() - facts.opened.keys()),
+        late=late,
+        remind=remind,
+        not_retried=not_retried,
+    )
+    under_way = _under_way(facts.runs, progress.rounds)
+    if ending := next(filter(None, (_ending(runs, facts.now) for runs in under_way.values())), None):
+        return _end(decision, ending)
+    if facts.erp_fault:
+        return replace(decision, says=f"Nothing is started, as it is not known what the ERP holds. {facts.erp_fault}")
+    decision, delivery = _newest_to_price(decision, facts)
+    lost = [each for each in lost_by_erp(facts) if progress.lost.get(each.country) != each.run_id]
+    next_week = max([*([delivery.week] if delivery else []), *(each.week for each in lost)], default=None)
+    if under_way and (next_week is None or str(next_week) <= max(map(week_of_round, under_way))):
+        return replace(decision, says=_says(under_way, facts.now))
+    decision = replace(decision, progress=replace(decision.progress, rounds=tuple(under_way)))
+    if delivery and delivery.week == next_week:
+        return _start(decision, facts, delivery)
+    if lost:
+        return _repeat(decision, facts, [each for each in lost if each.week == next_week])
+    return replace(decision, says=_nothing_to_start(facts, decision.progress, waiting))
 
 
 def open_weeks(opened: Mapping[date, datetime], first_week: date, now: datetime) -> dict[date, datetime]:
@@ -212,9 +78,36 @@ def open_weeks(opened: Mapping[date, datetime], first_week: date, now: datetime)
     return {**dict.fromkeys(due_weeks(first_week, now), now), **opened}
 
 
-def to_price(delivery: Delivery, countries: Iterable[str], receipts: frozenset[Receipt]) -> list[str]:
-    """The countries whose ERP rows have not been settled from this very delivery, by whatever started it."""
-    return [code for code in countries if Receipt(delivery.week, code, delivery.stamp) not in receipts]
+def to_price(delivery: Delivery, facts: Facts) -> list[str]:
+    """The countries for which nothing is settled from this very delivery, whatever made it.
+
+    The ERP is for the newest week; of an older one it is enough that its predictions lie on the lake.
+    """
+    is_newest = delivery.week == max(facts.delivered)
+    settled = facts.receipts if is_newest else facts.receipts | facts.archived
+    return [code for code in facts.countries if Receipt(delivery.week, code, delivery.stamp) not in settled]
+
+
+def lost_by_erp(facts: Facts) -> list[Refresh]:
+    """The recorded refreshes that the ERP does not know, as after its restore from a backup.
+
+    None of a country with a run under way, which may be about to write.
+    """
+    busy = {run.country for run in facts.runs if run.unfinished}
+    return [
+        recorded
+        for recorded in facts.recorded.values()
+        if recorded.country not in busy and not _holds(facts.in_erp.get(recorded.country), recorded)
+    ]
+
+
+def _holds(in_erp: Refresh | None, recorded: Refresh) -> bool:
+    """Whether the ERP has this refresh, or one that came after it, whoever recorded that."""
+    if in_erp is None or in_erp.week != recorded.week:
+        return in_erp is not None and in_erp.week > recorded.week
+    if in_erp.run_id == recorded.run_id:
+        return in_erp.content_hash == recorded.content_hash
+    return in_erp.at > recorded.at
 
 
 def listed(weeks: Sequence[date]) -> str:
@@ -225,43 +118,90 @@ def listed(weeks: Sequence[date]) -> str:
     return shown if len(weeks) <= 3 else f"{len(weeks)} weeks, the last of them {shown}"
 
 
-def _wait_or_end(decision: Decision, runs: Sequence[Run], now: datetime) -> Decision:
-    """Lets a round go on for its day, counted from its first run; then ends what is left."""
-    name = runs[0].round
-    unfinished = [run for run in runs if run.unfinished]
-    began = min(run.created for run in runs)
-    if now - began <= ROUND_LIMIT:
-        return replace(decision, says=f"The round {name} is under way: {len(unfinished)} runs unfinished.")
-    left = [run for run in unfinished if not run.given_up]
-    if not left:
-        return replace(decision, says=f"The round {name} has had its day and is being cancelled.")
-    countries = ", ".join(sorted({run.country or "?" for run in left}))
-    end = Ending(
-        week=date.fromisoformat(name.partition("@")[0]),
+def broken_promises(runs: Iterable[Run], now: datetime) -> tuple[list[Run], list[Run]]:
+    """The failed runs whose promised retry is overdue: first those to remind Dagster of, then those to give up.
+
+    Dagster 1.13 stores a failure before it stores the promise; its daemon, when it reads in between, goes on to the
+    next event and never begins the retry. One reminder is enough for that; a promise that outlives it is kept no more.
+    """
+    late = [run for run in runs if run.state == State.AWAITS_RETRY and run.ended and now - run.ended > RETRY_DUE_AFTER]
+    return [run for run in late if not run.reminded_of_it], [run for run in late if run.reminded_of_it]
+
+
+def week_of_round(name: str) -> str:
+    """The week, as an ISO date, that a round is for."""
+    return name.partition("@")[0]
+
+
+def _under_way(runs: Sequence[Run], rounds: Sequence[str]) -> dict[str, list[Run]]:
+    """The runs of each of these rounds that is not over."""
+    by_round = {name: [run for run in runs if run.round == name and not run.shared] for name in rounds}
+    return {name: of_round for name, of_round in by_round.items() if any(run.unfinished for run in of_round)}
+
+
+def _began(runs: Sequence[Run]) -> datetime:
+    return min(run.created for run in runs)
+
+
+def _says(under_way: Mapping[str, Sequence[Run]], now: datetime) -> str:
+    return " ".join(
+        f"The round {name} has had its day and is being cancelled."
+        if now - _began(runs) > ROUND_LIMIT
+        else f"The round {name} is under way: {sum(run.unfinished for run in runs)} runs unfinished."
+        for name, runs in under_way.items()
+    )
+
+
+def _ending(runs: Sequence[Run], now: datetime) -> Ending | None:
+    """What is left of a round that has had its day, counted from its first run; None when nothing is to be ended."""
+    left = [run for run in runs if run.unfinished and not run.given_up]
+    began = _began(runs)
+    if not left or now - began <= ROUND_LIMIT:
+        return None
+    name = left[0].round
+    return Ending(
+        week=date.fromisoformat(week_of_round(name)),
         runs=left,
         why=f"Cancelled: the round {name} has had its {ROUND_LIMIT}.",
-        remark=f"{began.isoformat()}: cancelled {countries}",
+        remark=f"{began.isoformat()}: cancelled {_countries(left)}",
     )
-    says = f"The round {name} has had its day: cancelled {countries}. They are not retried."
-    return replace(decision, end=end, says=says)
 
 
-def _start_oldest(decision: Decision, facts: Facts, waiting: Sequence[date]) -> Decision:
-    """Starts the oldest delivery that has a country to price; those before it are settled and count as started."""
+def _end(decision: Decision, ending: Ending) -> Decision:
+    says = (
+        f"The round {ending.runs[0].round} has had its day: cancelled {_countries(ending.runs)}. They are not retried."
+    )
+    remind = [run for run in decision.remind if run not in ending.runs]
+    return replace(decision, end=ending, remind=remind, says=says)
+
+
+def _countries(runs: Sequence[Run]) -> str:
+    return ", ".join(sorted({run.country or "?" for run in runs}))
+
+
+def _newest_to_price(decision: Decision, facts: Facts) -> tuple[Decision, Delivery | None]:
+    """The newest delivery that has a country to price; newer ones are settled and count as started."""
     progress, arrived = decision.progress, []
     for delivery in facts.deliveries:
         if progress.arrived.get(delivery.week.isoformat()) != delivery.written_ms:
             progress = progress.with_arrived(delivery)
             arrived.append(delivery)
         decision = replace(decision, progress=progress, arrived=tuple(arrived))
-        if countries := to_price(delivery, facts.countries, facts.receipts):
-            return _start(decision, facts, delivery, countries)
+        if to_price(delivery, facts):
+            return decision, delivery
         progress = progress.with_started(delivery)
+    return replace(decision, progress=progress), None
+
+
+def _nothing_to_start(facts: Facts, progress: Progress, waiting: Sequence[date]) -> str:
+    left = [week for week, written_ms in facts.delivered.items() if not progress.has_started(week, written_ms)]
+    if left:
+        return f"All is there of {listed([each.week for each in facts.deliveries])}. The next look goes on."
     awaited = f" Waiting for {listed(waiting)}." if waiting else ""
-    return replace(decision, progress=progress, says=f"Every delivered week has been started.{awaited}")
+    return f"Every delivered week has been started.{awaited}"
 
 
-def _start(decision: Decision, facts: Facts, delivery: Delivery, countries: Sequence[str]) -> Decision:
+def _start(decision: Decision, facts: Facts, delivery: Delivery) -> Decision:
     """First what the countries share; then the countries, with it, or without it when it failed or took too long."""
     runs = [run for run in facts.runs if run.shared and run.round == delivery.round]
     unfinished = [run for run in runs if run.unfinished]
@@ -269,16 +209,34 @@ def _start(decision: Decision, facts: Facts, delivery: Delivery, countries: Sequ
     if delivery.round not in facts.learnt and all(run.state != State.SUCCEEDED for run in runs):
         if not runs:
             # First in the queue: all countries wait for it.
-            return replace(decision, start=[Start(delivery, country="", priority=1000)])
+            first = _least_priority(delivery.week, facts) + PRIORITIES_PER_WEEK - 1
+            return replace(decision, start=[Start(delivery, country="", priority=first)])
         began = min(run.created for run in runs)
         if unfinished and facts.now - began <= SHARED_LIMIT:
             says = f"The round {delivery.round} waits for what the countries share, since {began:%H:%M} UTC."
             return replace(decision, says=says)
         without = f"it took longer than {SHARED_LIMIT}" if unfinished else "its run did not succeed"
         decision = replace(decision, end=_ending_of_shared(delivery, unfinished, without))
-    progress = replace(decision.progress.with_started(delivery), round=delivery.round)
-    starts = _longest_first(facts.durations, delivery, countries, without)
-    return replace(decision, progress=progress, start=starts)
+    progress = decision.progress.with_started(delivery)
+    progress = replace(progress, rounds=(*progress.rounds, delivery.round))
+    return replace(decision, progress=progress, start=_longest_first(facts, delivery, without))
+
+
+def _repeat(decision: Decision, facts: Facts, lost: Sequence[Refresh]) -> Decision:
+    """Refreshes what the ERP has lost, each country once for each refresh that is lost."""
+    name = f"{lost[0].week}@{lost[0].stamp} again {facts.now:%Y-%m-%dT%H:%M}"
+    rounds = (*decision.progress.rounds, name)
+    asked = {**decision.progress.lost, **{each.country: each.run_id for each in lost}}
+    priority = _least_priority(lost[0].week, facts)
+    return replace(
+        decision,
+        progress=replace(decision.progress, rounds=rounds, lost=asked),
+        repeat=[Repeat(each, name, priority) for each in lost],
+    )
+
+
+def _least_priority(week: date, facts: Facts) -> int:
+    return PRIORITIES_PER_WEEK * weeks_between(facts.first_week, week)
 
 
 def _ending_of_shared(delivery: Delivery, unfinished: Sequence[Run], why: str) -> Ending | None:
@@ -294,21 +252,21 @@ def _ending_of_shared(delivery: Delivery, unfinished: Sequence[Run], why: str) -
     )
 
 
-def _longest_first(
-    durations: Iterable[Duration], delivery: Delivery, countries: Iterable[str], without_shared: str
-) -> list[Start]:
+def _longest_first(facts: Facts, delivery: Delivery, without_shared: str) -> list[Start]:
     """One run per country by how long it last took in an earlier week, the longest first.
 
     A country that was never measured may be the longest of all; several of these go by the size of their files.
     """
     seconds: dict[str, float] = {}
-    for run in durations:
+    for run in facts.durations:
         if run.week < delivery.week:
             seconds.setdefault(run.country, run.seconds)
     ordered = sorted(
-        countries, key=lambda code: (seconds.get(code, inf), delivery.bytes_by_country.get(code, 0)), reverse=True
+        to_price(delivery, facts),
+        key=lambda code: (seconds.get(code, inf), delivery.bytes_by_country.get(code, 0)),
+        reverse=True,
     )
     return [
-        Start(delivery, country, priority=len(ordered) - place, without_shared=without_shared)
+        Start(delivery, country, _least_priority(delivery.week, facts) + len(ordered) - place, without_shared)
         for place, country in enumerate(ordered)
     ]

@@ -9,6 +9,7 @@ import dagster as dg
 from pydantic import Field
 from sqlalchemy import Engine
 
+from markdown_pricing.erp.refresh import Receipt, last_receipts
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.pricing import Apply
 from markdown_pricing.workers import worker_processes
@@ -32,6 +33,11 @@ class Erp:
             yield engine
         finally:
             engine.dispose()
+
+    def last_receipts(self) -> dict[str, Receipt]:
+        """Each country's newest receipt. Raises PricingError, within a minute, when the ERP does not tell."""
+        with self.engine() as engine:
+            return last_receipts(engine)
 
 
 class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -56,9 +56,9 @@ def shadow(first: str, second: str, *more: str, week: str = WEEK.isoformat()) ->
 
 
 def dearer(rows: pd.DataFrame) -> pd.DataFrame:
-    """The second article at a price that is a cent higher."""
-    changed = rows["recommended_price"].where(rows["article_id"] != "0001", rows["recommended_price"] + 0.01)
-    return rows.assign(recommended_price=changed)
+    """The second article at a list price that is a cent higher."""
+    changed = rows["list_price"].where(rows["article_id"] != "0001", rows["list_price"] + 0.01)
+    return rows.assign(list_price=changed)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_changed_price_is_shown_with_its_cell(places: dict[str, str], kind: st
     [cell] = answer["cells_that_differ"]
 
     assert done.return_value == 1
-    assert (cell["country"], cell["article_id"], cell["column"]) == ("DEU", "0001", "recommended_price")
+    assert (cell["country"], cell["article_id"], cell["column"]) == ("DEU", "0001", "list_price")
     assert cell["second"] == pytest.approx(cell["first"] + 0.01)
     assert str(cell["first"]) in shadow(places[f"{kind} one"], places[f"{kind} other"]).output
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
 
-from markdown_pricing.erp.refresh import Receipt, replace_country
+from markdown_pricing.erp.refresh import Receipt, database_time, replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from tests.erp.samples import LAUNCHED, make_path, make_rows
 from tests.postgres.server import PostgresServer
@@ -48,6 +48,11 @@ class Erp:
     def read(self, query: str, **parameters: object) -> Sequence[Any]:
         with self.engine.connect() as connection:
             return connection.execute(text(query), parameters).all()
+
+    def time(self) -> datetime:
+        """What its machine's clock says."""
+        with self.engine.connect() as connection:
+            return database_time(connection)
 
     def execute(self, *statements: str) -> None:
         with self.engine.begin() as connection:

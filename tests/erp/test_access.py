@@ -120,7 +120,7 @@ def test_a_role_that_may_only_read_is_told_which_grants_lack(role: Callable[...,
 def test_a_role_that_may_not_create_is_told_so(role: Callable[..., Erp], postgres_erp: Erp) -> None:
     """Tables or schema: the one GRANT that it takes."""
     erp = role()
-    postgres_erp.execute("DROP TABLE markdown_recommendations, markdown_price_path, markdown_refreshes")
+    postgres_erp.execute("DROP TABLE markdown_recommendations, markdown_price_path, markdown_refreshes CASCADE")
     database = erp.url.rpartition("/")[2]
 
     with pytest.raises(ErpDenied) as error:
@@ -216,6 +216,22 @@ def test_an_account_that_may_touch_more_than_its_tables_is_told_what_to_take_awa
     ]
     postgres_erp.execute(*revokes)
     assert check_rights(erp.engine)[3].ok
+
+
+def test_a_view_that_the_account_may_not_make_is_the_owners_and_holds_no_refresh_up(
+    postgres_erp: Erp, role: Callable[..., Erp]
+) -> None:
+    """As after an upgrade; the doctor prints the statement, which helps as it stands."""
+    erp = role("SELECT, INSERT, DELETE ON markdown_recommendations, markdown_price_path, markdown_refreshes")
+    postgres_erp.execute("DROP VIEW markdown_status")
+    ensure_tables(erp.engine)
+    assert erp.replace(make_rows(articles=2), run_id="run-2").articles == 2
+
+    [advice] = [finding.advice for finding in check_rights(erp.engine) if finding.what == "view markdown_status"]
+    postgres_erp.execute(advice.partition("\n")[2])
+
+    assert "view markdown_status" not in [finding.what for finding in check_rights(erp.engine)]
+    assert [row.articles for row in postgres_erp.read("SELECT articles FROM markdown_status")] == [2]
 
 
 def test_a_superuser_is_no_account_for_the_prices(postgres_erp: Erp) -> None:

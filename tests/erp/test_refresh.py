@@ -1,15 +1,17 @@
 """A refresh replaces one country in one transaction, or changes nothing."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
 import pytest
 
+from markdown_pricing.erp import refresh
 from markdown_pricing.erp.errors import ErpRefused
 from markdown_pricing.erp.refresh import (
     LaterRunInErp,
+    LaunchedInTheFuture,
     NewerWeekInErp,
     content_hash,
     last_receipt,
@@ -113,6 +115,49 @@ def test_the_newest_week_is_the_countrys_whenever_its_run_was_launched(erp: Erp,
         erp.replace(make_rows(WEEK), run_id="again", launched_at=at(700))
 
 
+def test_an_older_week_is_refused_by_the_rows_alone(erp: Erp, at: Callable[[int], datetime]) -> None:
+    """The receipts are gone, as after a restore of some of the tables: the rows' own week is asked, too."""
+    erp.replace(make_rows(NEXT_WEEK), run_id="newer")
+    erp.execute("DELETE FROM markdown_refreshes")
+    before = erp.everything()
+
+    with pytest.raises(NewerWeekInErp, match=r"already holds week 2026-02-16 \(run newer\)"):
+        erp.replace(make_rows(WEEK), run_id="older", launched_at=at(600))
+
+    assert erp.everything() == before
+    assert newest_week(erp.engine, "DEU") == NEXT_WEEK
+
+
+def test_an_older_week_is_refused_by_the_receipt_alone(erp: Erp) -> None:
+    """The rows are gone: a newer week comes, not an older one."""
+    erp.replace(make_rows(NEXT_WEEK), run_id="newer")
+    erp.execute("DELETE FROM markdown_recommendations")
+
+    with pytest.raises(NewerWeekInErp):
+        erp.replace(make_rows(WEEK), run_id="older")
+
+
+def test_a_run_that_is_created_ahead_of_the_erps_clock_is_refused(erp: Erp) -> None:
+    """By more than two minutes: right corrections would be taken for late until the clock has caught up with it."""
+    erp.replace(run_id="run-1")
+    before = erp.everything()
+
+    with pytest.raises(LaunchedInTheFuture, match="clock that stamped the run is fast"):
+        erp.replace(run_id="run-2", launched_at=erp.time() + timedelta(minutes=10))
+
+    assert erp.everything() == before
+    assert erp.replace(run_id="run-3", launched_at=erp.time() + timedelta(minutes=1)).run_id == "run-3"
+
+
+def test_an_erp_whose_clock_is_slow_is_named(erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run's own machine agrees with the one that created the run."""
+    slow = datetime.now(UTC) - timedelta(hours=6)
+    monkeypatch.setattr(refresh, "database_time", lambda _: slow)
+
+    with pytest.raises(LaunchedInTheFuture, match=r"360 minutes ahead .*ERP's clock is slow"):
+        erp.replace(launched_at=datetime.now(UTC))
+
+
 def test_an_older_week_of_another_country_is_written(erp: Erp) -> None:
     """The fence is each country's own."""
     erp.replace(make_rows(NEXT_WEEK, "AUT"))
@@ -206,7 +251,22 @@ def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
         "plans before week 2026-02-09: 1, for example A000000",
         "keys that come twice: 2, for example A000000",
         "plans of articles that are not priced: 1, for example A000003",
+        "plans that do not start at the recommended price: 1, for example A000000",
     ]
+
+
+def test_plans_of_other_rows_are_refused(erp: Erp) -> None:
+    """A plan starts at the recommended price; that of an earlier run may start at another one."""
+    erp.replace()
+    before = erp.everything()
+    rows = make_rows(articles=3)
+    path = make_path(rows)
+    path.loc[path["article_id"] == "A000001", "price"] += 1
+
+    with pytest.raises(BadRows, match=r"do not start at the recommended price: 1, for example A000001"):
+        erp.replace(rows, path=path, run_id="run-2")
+
+    assert erp.everything() == before
 
 
 def test_an_insert_that_fails_leaves_the_old_set(erp: Erp) -> None:

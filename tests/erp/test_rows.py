@@ -245,10 +245,11 @@ def test_the_hash_sees_the_plan() -> None:
     """The second table counts."""
     rows = make_rows()
     path = make_path(rows)
-    dearer = path.assign(price=path["price"] + 0.01)
+    dearer_later = path.assign(price=path["price"] + 0.01 * (path["week"] > pd.Timestamp(WEEK)))
 
     hashes = {
-        country_rows(rows, plan, week=WEEK, country="DEU", run_id="run-1").content_hash() for plan in (path, dearer)
+        country_rows(rows, plan, week=WEEK, country="DEU", run_id="run-1").content_hash()
+        for plan in (path, dearer_later)
     }
 
     assert len(hashes) == 2

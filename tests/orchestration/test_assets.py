@@ -12,9 +12,11 @@ import pytest
 
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration import assets
 from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
-from markdown_pricing.results import Results
+from markdown_pricing.provenance import Provenance
+from markdown_pricing.results import PROVENANCE_KEY, Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
 from tests.quick import STEADY, deliver
@@ -205,6 +207,20 @@ def test_a_price_off_the_ladder_blocks_the_refresh(installation: Installation) -
     assert installation.erp("SELECT * FROM markdown_recommendations") == []
 
 
+def test_rows_of_one_run_with_the_price_paths_of_another_do_not_get_into_the_erp(installation: Installation) -> None:
+    """As when a writer died between the two files, or one was put back from a backup."""
+    installation.run(assets=FLOW[:3])
+    paths = installation.root / f"lake/markdown_pricing/price_paths/{WEEK}/country=AUT/part-0.parquet"
+    table = pq.read_table(paths)
+    origin = Provenance.from_json(table.schema.metadata[PROVENANCE_KEY].decode()).of(rules="others")
+    pq.write_table(table.replace_schema_metadata({PROVENANCE_KEY: origin.to_json()}), paths)
+
+    result = installation.run(assets=["erp_refresh"])
+
+    assert installation.tags(result)[NOT_RETRIED_TAG] == "MixedPredictions"
+    assert installation.erp("SELECT * FROM markdown_recommendations") == []
+
+
 def test_the_second_week_says_what_changed_since_the_first(installation: Installation) -> None:
     """In a sentence per article that was there, and as a figure beside the predictions; prices are the same."""
     alone = installation.run(assets=FLOW[:3])
@@ -258,6 +274,20 @@ def test_an_older_week_leaves_the_erp_alone_and_its_partition_empty(installation
     observation = result.asset_observations_for_node("erp_refresh")[0]
     assert observation.metadata[SUPERSEDED_BY].value == WEEK
     assert installation.erp("SELECT * FROM markdown_recommendations ORDER BY 1, 2") == before
+
+
+def test_an_older_week_that_is_overtaken_at_the_erps_door_is_no_failure(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer week is written between the question what the ERP holds and the refresh, which the fence refuses."""
+    installation.run()
+    monkeypatch.setattr(assets, "newest_week", lambda *_: None)
+
+    result = installation.run(WEEK_BEFORE)
+
+    assert result.success
+    assert result.asset_observations_for_node("erp_refresh")[0].metadata[SUPERSEDED_BY].value == WEEK
+    assert installation.erp("SELECT DISTINCT week FROM markdown_recommendations") == [(WEEK,)]
 
 
 def test_bad_data_is_not_retried_and_the_run_says_so(installation: Installation) -> None:

@@ -1,25 +1,38 @@
 """What one look of the sensor decides, at a `now` of the test's choosing: no daemon, a local lake, a real instance."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+from uuid import uuid4
 
 import dagster as dg
+import pandas as pd
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.auto_run_reexecution import auto_run_reexecution
+from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
+from markdown_pricing.erp.errors import ErpUnreachable
+from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake import Lake, LakeMissing
+from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.automation import jobs_of_a_round, look, weekly_round
 from markdown_pricing.orchestration.facts import gather
 from markdown_pricing.orchestration.names import (
+    CONTENT_HASH,
     COUNTRY_TAG,
     JOB,
     LATE,
     OPENED,
     REFRESH,
+    REFRESHED_AT,
     ROUND_TAG,
     SHARED,
     SHARED_JOB,
@@ -30,8 +43,12 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
     WITHOUT_SHARED_TAG,
 )
-from markdown_pricing.orchestration.next_round import SHARED_LIMIT, Progress, State
+from markdown_pricing.orchestration.next_round import SHARED_LIMIT, WEEKS_PER_LOOK
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
+from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.orchestration.situation import Progress, State
+from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at
 from tests.lake import spark
 
@@ -41,6 +58,21 @@ COUNTRIES = ("DEU", "AUT", "POL")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LOCATION = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("nowhere", 1), "__repository__")
 PARTITIONS = week_and_country(WEEK, COUNTRIES)
+NO_ROWS = pd.DataFrame({"article_id": []})
+
+
+@dataclass(frozen=True)
+class ErpOfReceipts(Erp):
+    """Tells the receipts that the test has put into it, or, when it is away, nothing."""
+
+    url: str = "sqlite:///nowhere"
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    away: list[ErpUnreachable] = field(default_factory=list)
+
+    def last_receipts(self) -> dict[str, Receipt]:
+        if self.away:
+            raise self.away[0]
+        return dict(self.receipts)
 
 
 class Sensor:
@@ -51,6 +83,7 @@ class Sensor:
 
     def __init__(self, instance: dg.DagsterInstance, lake: Lake) -> None:
         self.instance, self.lake, self.cursor = instance, lake, ""
+        self.erp = ErpOfReceipts()
         self.partitions = PARTITIONS
         self.shares = True
 
@@ -77,7 +110,7 @@ class Sensor:
         return next(iter(self.instance.get_runs(dg.RunsFilter(job_name=SHARED_JOB))))
 
     def _looks(self, now: datetime) -> list[str]:
-        result = look(self.instance, self.lake, self.partitions, Progress.from_cursor(self.cursor), now)
+        result = look(self.instance, self.lake, self.erp, self.partitions, Progress.from_cursor(self.cursor), now)
         assert result.cursor
         self.cursor = result.cursor
         self.said = str(result.skip_reason.skip_message if result.skip_reason else "")
@@ -125,19 +158,28 @@ class Sensor:
         """The event of a refresh that anything may have started: command line, page or sensor."""
         stamp = find_snapshot(self.lake, week).stamp
         kind = dg.AssetObservation if superseded_by else dg.AssetMaterialization
-        metadata = {STAMP: stamp, **({SUPERSEDED_BY: str(superseded_by)} if superseded_by else {})}
+        at, digest = datetime.now(UTC), uuid4().hex
+        metadata: dict[str, Any] = {STAMP: stamp}
+        if superseded_by:
+            metadata[SUPERSEDED_BY] = str(superseded_by)
+        else:
+            metadata |= {CONTENT_HASH: digest, REFRESHED_AT: dg.MetadataValue.timestamp(at)}
+            self.erp.receipts[country] = Receipt(country, week, "", at, 1, 1, Decimal(1), digest, at)
         self.instance.report_runless_asset_event(
             kind(REFRESH, partition=str(partition_key(week, country)), metadata=metadata)
         )
+
+    def predict(self, week: date, country: str) -> None:
+        """Predictions on the lake, made from the week's delivery."""
+        origin = provenance(str(week), country, find_snapshot(self.lake, week).stamp)
+        Results(self.lake, week, country).keep_predictions(NO_ROWS, NO_ROWS, origin)
 
     def end(self, run: dg.DagsterRun, status: DagsterRunStatus) -> None:
         kinds = {
             DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
             DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
         }
-        self.instance.report_dagster_event(
-            dg.DagsterEvent(event_type_value=kinds[status].value, job_name=run.job_name), run_id=run.run_id
-        )
+        self.instance.report_dagster_event(_event(run, kinds[status]), run_id=run.run_id)
 
     def observed(self, label: str) -> list[str]:
         """The weeks about which `label` was recorded, oldest record first."""
@@ -246,16 +288,101 @@ def test_a_country_that_was_never_timed_starts_before_those_that_were(sensor: Se
     assert [key[-3:] for key in sensor.looks(NEXT_MONDAY)] == ["POL", "AUT", "DEU"]
 
 
-def test_one_round_at_a_time_the_oldest_delivered_week_first(sensor: Sensor) -> None:
-    """The newer week waits until the last run of the older one has ended."""
-    for week in (NEXT_WEEK, WEEK):
+def test_one_round_at_a_time_the_newest_delivered_week_first(sensor: Sensor) -> None:
+    """The older week waits until the last run of the newer one has ended."""
+    for week in (WEEK, NEXT_WEEK):
         sensor.deliver(week)
-    assert {key[:10] for key in sensor.looks(NEXT_MONDAY)} == {str(WEEK)}
+    assert {key[:10] for key in sensor.looks(NEXT_MONDAY)} == {str(NEXT_WEEK)}
     sensor.finish("DEU", "AUT")
     assert sensor.looks(NEXT_MONDAY + MINUTE) == []
     assert "1 runs unfinished" in sensor.said
     sensor.finish("POL")
-    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(NEXT_WEEK)}
+    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(WEEK)}
+
+
+def test_a_new_monday_is_started_while_an_older_week_is_caught_up(sensor: Sensor) -> None:
+    """And the older week's round goes on beside it; a look after that starts neither again."""
+    sensor.deliver(WEEK)
+    sensor.looks(NEXT_MONDAY)
+    sensor.deliver(NEXT_WEEK)
+
+    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + MINUTE)} == {str(NEXT_WEEK)}
+    assert sensor.looks(NEXT_MONDAY + 2 * MINUTE) == []
+    assert sensor.said.count("3 runs unfinished") == 2
+
+
+def test_an_older_week_whose_predictions_lie_on_the_lake_is_done(sensor: Sensor) -> None:
+    """Dagster's database is empty: the newest week is priced, of the older one only the country that lacks them."""
+    for week in (WEEK, NEXT_WEEK):
+        sensor.deliver(week)
+        for country in ("DEU", "POL"):
+            sensor.predict(week, country)
+    assert sorted(key[-3:] for key in sensor.looks(NEXT_MONDAY)) == sorted(COUNTRIES)
+    sensor.finish()
+    assert [(key[:10], key[-3:]) for key in sensor.looks(NEXT_MONDAY + MINUTE)] == [(str(WEEK), "AUT")]
+
+
+def test_a_broken_file_of_predictions_is_made_again(sensor: Sensor) -> None:
+    for week in (WEEK, NEXT_WEEK):
+        sensor.deliver(week)
+    for country in COUNTRIES:
+        sensor.settle(NEXT_WEEK, country)
+        sensor.predict(WEEK, country)
+    with sensor.lake.filesystem.open(f"{sensor.lake.root}/{predictions_file(WEEK, 'AUT')}", "wb") as file:
+        file.write(b"not Parquet")
+    assert [key[-3:] for key in sensor.looks(NEXT_MONDAY)] == ["AUT"]
+
+
+def test_what_the_erp_has_lost_is_refreshed_again(sensor: Sensor) -> None:
+    """Restored from a backup of the week before, it is asked for each country once, and only for the refresh."""
+    for week in (WEEK, NEXT_WEEK):
+        sensor.deliver(week)
+        for country in COUNTRIES:
+            sensor.settle(week, country)
+            if week == WEEK and country != "AUT":
+                backup = dict(sensor.erp.receipts)
+    assert sensor.looks(NEXT_MONDAY) == []
+    now_there = sensor.erp.receipts["AUT"]
+    sensor.erp.receipts.clear()
+    sensor.erp.receipts.update({**backup, "AUT": now_there})
+
+    keys = sensor.looks(NEXT_MONDAY + MINUTE)
+
+    assert sorted(key.partition(":")[2][:9] for key in keys) == ["DEU:after", "POL:after"]
+    assert {key[:10] for key in keys} == {str(NEXT_WEEK)}
+    assert all(request.asset_selection == [REFRESH] for request in sensor.requests)
+    assert sensor.looks(NEXT_MONDAY + 2 * MINUTE) == []
+    assert "2 runs unfinished" in sensor.said
+    sensor.finish()
+    assert sensor.looks(NEXT_MONDAY + 3 * MINUTE) == []
+
+
+def test_an_erp_that_does_not_answer_starts_nothing_and_is_named(sensor: Sensor) -> None:
+    """What is done is then not known; the week is opened all the same, and the next look goes on."""
+    sensor.deliver(WEEK)
+    sensor.erp.away.append(ErpUnreachable("erp.example", "no answer"))
+    assert sensor.looks(MONDAY) == []
+    assert "Nothing is started" in sensor.said
+    assert "erp.example" in sensor.said
+    assert sensor.observed(OPENED) == [str(WEEK)]
+    sensor.erp.away.clear()
+    assert len(sensor.looks(MONDAY + MINUTE)) == len(COUNTRIES)
+
+
+def test_a_look_lists_the_files_of_a_limited_number_of_weeks(sensor: Sensor) -> None:
+    """After years without a record: a look ends within its minute, and the next one goes on."""
+    weeks = [WEEK + n * ONE_WEEK for n in range(WEEKS_PER_LOOK + 2)]
+    for week in weeks:
+        sensor.deliver(week)
+        for country in COUNTRIES:
+            sensor.predict(week, country)
+    for country in COUNTRIES:
+        sensor.settle(weeks[-1], country)
+
+    assert sensor.looks(opens_at(weeks[-1])) == []
+    assert len(Progress.from_cursor(sensor.cursor).started) == WEEKS_PER_LOOK
+    assert sensor.looks(opens_at(weeks[-1]) + MINUTE) == []
+    assert len(Progress.from_cursor(sensor.cursor).started) == len(weeks)
 
 
 def test_a_run_that_will_be_retried_is_not_over(sensor: Sensor) -> None:
@@ -269,7 +396,43 @@ def test_a_run_that_will_be_retried_is_not_over(sensor: Sensor) -> None:
     sensor.end(lost, DagsterRunStatus.FAILURE)
     assert sensor.looks(NEXT_MONDAY + MINUTE) == []
     sensor.instance.add_run_tags(lost.run_id, {"dagster/auto_retry_run_id": "its retry, which ends at once"})
-    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(NEXT_WEEK)}
+    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(WEEK)}
+
+
+def test_a_promised_retry_that_dagster_passed_over_is_begun_after_a_reminder(
+    sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's own daemon passes a failure over that it reads before status and promise are stored.
+
+    It takes the failure that is recorded once more for what it is. A look after that reminds it no second time, and at
+    last the run counts as failed.
+    """
+    retried: list[str] = []
+    monkeypatch.setattr(auto_run_reexecution, "retry_run", lambda run, _: retried.append(run.run_id))
+    daemon, workspace = EventLogConsumerDaemon(), Mock(instance=sensor.instance)
+    list(daemon.run_iteration(workspace))
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+    lost = sensor.run_of("POL")
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            sensor.instance.run_storage, "handle_run_event", lambda *_: list(daemon.run_iteration(workspace))
+        )
+        sensor.end(lost, DagsterRunStatus.FAILURE)
+    sensor.instance.run_storage.handle_run_event(
+        lost.run_id, _event(lost, dg.DagsterEventType.RUN_FAILURE), datetime.now(UTC)
+    )
+    sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
+    list(daemon.run_iteration(workspace))
+    assert retried == []
+
+    now = datetime.now(UTC)
+    for minutes in (6, 7, 8):
+        sensor.looks(now + minutes * MINUTE)
+        list(daemon.run_iteration(workspace))
+
+    assert retried == [lost.run_id]
+    assert sensor.run_of("POL").tags["dagster/will_retry"] == "false"
 
 
 def test_a_missing_week_holds_nobody_up(sensor: Sensor) -> None:
@@ -354,13 +517,13 @@ def test_every_delivery_is_recorded_with_its_stamp(sensor: Sensor) -> None:
 def test_a_round_that_has_had_its_day_is_cancelled_and_not_retried(sensor: Sensor) -> None:
     """Counted from its first run: what is left is cancelled, one that waits for its retry gets none; reported once."""
     now = datetime.now(UTC)
-    week, next_week = _last_two_weeks(sensor, now)
+    week_before, week = _last_two_weeks(sensor, now)
     sensor.looks(now)
     sensor.finish("DEU")
+    assert sensor.looks(now + 23 * HOUR) == []
     lost = sensor.run_of("POL")
     sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
     sensor.end(lost, DagsterRunStatus.FAILURE)
-    assert sensor.looks(now + 23 * HOUR) == []
     assert sensor.run_of("AUT").status == DagsterRunStatus.QUEUED
     assert sensor.looks(now + 25 * HOUR) == []
     assert "cancelled AUT, POL" in sensor.said
@@ -369,7 +532,7 @@ def test_a_round_that_has_had_its_day_is_cancelled_and_not_retried(sensor: Senso
         tags = sensor.run_of(country).tags
         assert (tags["dagster/max_retries"], tags["dagster/will_retry"]) == ("0", "false")
     assert sensor.observed("Round limit reached") == [str(week)]
-    assert {key[:10] for key in sensor.looks(now + 26 * HOUR)} == {str(next_week)}
+    assert {key[:10] for key in sensor.looks(now + 26 * HOUR)} == {str(week_before)}
 
 
 def test_a_worker_that_takes_no_cancellation_does_not_save_the_others(
@@ -377,7 +540,7 @@ def test_a_worker_that_takes_no_cancellation_does_not_save_the_others(
 ) -> None:
     """The look does not fail; the runs behind it are cancelled, too, and the end of the day is reported once."""
     now = datetime.now(UTC)
-    week, _ = _last_two_weeks(sensor, now)
+    _, week = _last_two_weeks(sensor, now)
     sensor.looks(now)
     silent = sensor.run_of("AUT")
     coordinator = sensor.instance.run_coordinator
@@ -449,7 +612,7 @@ def test_the_countries_start_without_it_when_it_takes_too_long(sensor: Sensor) -
     """Counted from its first run, which is cancelled and not retried; the asset says so once."""
     sensor.shares = False
     now = datetime.now(UTC)
-    week, _ = _last_two_weeks(sensor, now)
+    _, week = _last_two_weeks(sensor, now)
     sensor.looks(now)
     assert sensor.looks(now + SHARED_LIMIT - MINUTE) == []
     assert len(sensor.looks(now + SHARED_LIMIT + MINUTE)) == len(COUNTRIES)
@@ -494,7 +657,7 @@ def test_nothing_is_learnt_when_no_country_is_left_to_price(sensor: Sensor) -> N
 
 
 def test_a_cursor_of_the_version_before_is_read(sensor: Sensor) -> None:
-    assert Progress.from_cursor('{"round": "2026-02-09@ab", "started": {"2026-02-09": 5}}').arrived == {}
+    assert Progress.from_cursor('{"round": "2026-02-09@ab", "started": {"2026-02-09": 5}}') == Progress({str(WEEK): 5})
 
 
 def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) -> None:
@@ -508,7 +671,7 @@ def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) 
     promised = {**by_page, "dagster/will_retry": "true"}
     create_run_for_test(sensor.instance, "__ASSET_JOB", status=DagsterRunStatus.FAILURE, tags=promised)
 
-    runs = gather(sensor.instance, sensor.lake, PARTITIONS, Progress(), MONDAY + MINUTE).runs
+    runs = gather(sensor.instance, sensor.lake, sensor.erp, PARTITIONS, Progress(), MONDAY + MINUTE).runs
 
     assert sorted((run.week, run.country, bool(run.round), run.state.name) for run in runs if not run.shared) == [
         (str(WEEK), "DEU", False, State.AWAITS_RETRY.name),
@@ -519,15 +682,16 @@ def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) 
 
 def test_deliveries_are_looked_into_up_to_the_first_with_a_country_to_price(sensor: Sensor) -> None:
     """Later ones are known by their time alone: a long catch-up lists no files of a hundred weeks each minute."""
-    for week in (WEEK, NEXT_WEEK, NEXT_WEEK + ONE_WEEK):
+    newest = NEXT_WEEK + ONE_WEEK
+    for week in (WEEK, NEXT_WEEK, newest):
         sensor.deliver(week)
     for country in COUNTRIES:
-        sensor.settle(WEEK, country)
+        sensor.settle(newest, country)
 
-    facts = gather(sensor.instance, sensor.lake, PARTITIONS, Progress(), NEXT_MONDAY + ONE_WEEK)
+    facts = gather(sensor.instance, sensor.lake, sensor.erp, PARTITIONS, Progress(), NEXT_MONDAY + ONE_WEEK)
 
-    assert list(facts.delivered) == [WEEK, NEXT_WEEK, NEXT_WEEK + ONE_WEEK]
-    assert [delivery.week for delivery in facts.deliveries] == [WEEK, NEXT_WEEK]
+    assert list(facts.delivered) == [WEEK, NEXT_WEEK, newest]
+    assert [delivery.week for delivery in facts.deliveries] == [newest, NEXT_WEEK]
     assert {receipt.country for receipt in facts.receipts} == set(COUNTRIES)
 
 
@@ -538,6 +702,10 @@ def _last_two_weeks(sensor: Sensor, now: datetime) -> tuple[date, date]:
     sensor.deliver(week)
     sensor.deliver(next_week)
     return week, next_week
+
+
+def _event(run: dg.DagsterRun, kind: dg.DagsterEventType) -> dg.DagsterEvent:
+    return dg.DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
 
 
 def _take(instance: dg.DagsterInstance, run: dg.DagsterRun, seconds: float) -> None:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from textwrap import dedent
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -17,7 +19,17 @@ import yaml  # type: ignore[import-untyped]
 from psycopg import sql
 from sqlalchemy import make_url
 
+from markdown_pricing.countries import read_countries
+from markdown_pricing.erp.refresh import content_hash, newest_week
+from markdown_pricing.lake import Lake
+from markdown_pricing.orchestration.automation import look
+from markdown_pricing.orchestration.partitions import week_and_country
+from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.orchestration.situation import Progress
+from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
+from markdown_pricing.weeks import opens_at, parse_week
+from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
 from tests.postgres.server import PostgresServer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
@@ -68,8 +80,8 @@ class Site:
 def block(heading: str, holding: str) -> str:
     """The commands under a heading of the page, of the block that holds a word."""
     section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    [found] = [text for text in re.findall(r"```\n(.*?)```", section, re.DOTALL) if holding in text]
-    return str(found)
+    [found] = [text for text in re.findall(r"```\n(.*?)\n *```", section, re.DOTALL) if holding in text]
+    return dedent(str(found))
 
 
 @pytest.fixture
@@ -100,6 +112,44 @@ def test_a_backup_is_restored_as_written(site: Site) -> None:
     site.shell(block("Back up and restore", "dropdb"))
 
     assert site.runs() == [run]
+
+
+def test_an_erp_restored_as_written_gets_what_it_has_lost(site: Site, tmp_path: Path) -> None:
+    """The sensor's next look asks for the lost refresh alone; the rows are then what they were, and it asks no more."""
+    url = site.postgres.fresh_database()
+    account = {"DB_USER": site.postgres.user, "DB_PASSWORD": site.postgres.password or ""}
+    shop = Installation(tmp_path, MARKDOWN_PRICING_ERP=url, **account)
+    lake = Lake(str(tmp_path / "lake"))
+    erp = Erp(url, site.postgres.user, site.postgres.password)
+    partitions = week_and_country(parse_week(WEEK_BEFORE), ["AUT"])
+
+    def looks(cursor: str | None) -> dg.SensorResult:
+        return look(shop.instance, lake, erp, partitions, Progress.from_cursor(cursor), opens_at(parse_week(WEEK)))
+
+    def held() -> tuple[date | None, str]:
+        with erp.engine() as engine:
+            return newest_week(engine, "AUT"), content_hash(engine, "AUT")
+
+    def on_the_erp(commands: str) -> None:
+        site.shell(commands.replace("--dbname=erp", f"--dbname={make_url(url).database}"))
+
+    for week in (WEEK_BEFORE, WEEK):
+        deliver_sample(lake, parse_week(week), [read_countries()["AUT"]], articles=8, seed=5)
+    assert shop.run(WEEK_BEFORE).success
+    on_the_erp(block("Restore the ERP", "pg_dump"))
+    assert shop.run(WEEK).success
+    before, quiet = held(), looks(None)
+
+    on_the_erp(block("Restore the ERP", "pg_restore"))
+
+    assert held()[0] == parse_week(WEEK_BEFORE)
+    told = looks(quiet.cursor)
+    assert (list(quiet.run_requests or ()), len(told.run_requests or ())) == ([], 1)
+    [request] = told.run_requests or ()
+    assert str(request.partition_key) == f"AUT|{WEEK}"
+    assert shop.run(WEEK, [key.to_user_string() for key in request.asset_selection or ()]).success
+    assert held() == before
+    assert list(looks(told.cursor).run_requests or ()) == []
 
 
 def test_a_rotated_password_is_taken_by_servers_that_start_anew(site: Site) -> None:

@@ -1,0 +1,34 @@
+"""The view `markdown_status`: which week each country's rows are for, and whether that is this week already."""
+
+from sqlalchemy import Connection, inspect, text
+
+from markdown_pricing.erp.grants import STATUS, schema_of
+
+_THIS_MONDAY = {
+    "postgresql": "CAST(date_trunc('week', now() AT TIME ZONE 'Europe/Berlin') AS date)",
+    # SQLite knows no time zones: its Monday is that of UTC. 'weekday 0' is the Sunday to come, or today.
+    "sqlite": "date('now', 'weekday 0', '-6 days')",
+}
+
+
+def create_statement(dialect: str, view: str, refreshes: str) -> str:
+    """The statement that makes the view, of names that are quoted and have their schema."""
+    return (
+        f"CREATE VIEW {view} AS SELECT country, week, run_id, content_hash, articles, refreshed_at,"
+        f" week < {_THIS_MONDAY[dialect]} AS late"
+        " FROM (SELECT country, week, run_id, content_hash, articles, refreshed_at, row_number() OVER"
+        " (PARTITION BY country ORDER BY week DESC, launched_at DESC, refreshed_at DESC) AS place"
+        f" FROM {refreshes}) AS ranked WHERE place = 1"
+    )
+
+
+def is_missing(connection: Connection) -> bool:
+    return not inspect(connection).has_table(STATUS, schema_of(connection))
+
+
+def may_create(connection: Connection) -> bool:
+    """Whether this account can make the view; the schema is there."""
+    if connection.dialect.name == "sqlite":
+        return True
+    right = text("SELECT has_schema_privilege(COALESCE(:schema, current_schema()), 'CREATE')")
+    return bool(connection.scalar(right, {"schema": schema_of(connection)}))
