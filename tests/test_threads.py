@@ -1,10 +1,14 @@
 """Workers side by side do not fight for the cores: each computes on its share."""
 
+import ctypes
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,58 +19,79 @@ from markdown_pricing.workers import worker_processes
 BOUND = len(os.sched_getaffinity(0))
 
 
-def threads_of_this_process() -> set[int]:
-    """Of every BLAS and OpenMP that a country's run loads."""
-    import lightgbm  # noqa: F401
+def threads_of_this_process() -> list[int]:
+    """Of every BLAS and OpenMP that a country's run loads; LightGBM's is loaded without the rest of it."""
     import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_info
 
-    return {library["num_threads"] for library in threadpool_info()}
+    lightgbm = find_spec("lightgbm")
+    assert lightgbm
+    assert lightgbm.origin
+    ctypes.CDLL(str(Path(lightgbm.origin).parent / "lib" / "lib_lightgbm.so"))
+    return sorted({int(library["num_threads"]) for library in threadpool_info()})
 
 
-def in_a_fresh_process(code: str, **environ: str) -> set[int]:
-    program = f"""
-import json, numpy
-from markdown_pricing.threads import limit_threads
-{code}
-import lightgbm, scipy.linalg
-from threadpoolctl import threadpool_info
-print(json.dumps([library["num_threads"] for library in threadpool_info()]))
-"""
-    clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**clean, **environ}
-    )
-    return set(json.loads(done.stdout))
+@contextmanager
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without the limit that the tests themselves have; a worker that is not limited takes all cores."""
+    with monkeypatch.context() as changed:
+        for name in VARIABLES:
+            changed.delenv(name, raising=False)
+        yield
 
 
-@pytest.mark.parametrize("workers", [1, 2, BOUND + 1])
-def test_a_worker_of_a_round_computes_on_cores_divided_by_workers(
-    workers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    with worker_processes(1, workers) as pool:
-        assert pool.submit(threads_of_this_process).result() == {max(cores() // workers, 1)}
+def test_a_worker_of_a_round_computes_on_cores_divided_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with nothing_set(monkeypatch), worker_processes(1, workers=2) as pool:
+        assert pool.submit(threads_of_this_process).result() == [max(cores() // 2, 1)]
 
 
 def test_a_worker_of_a_back_test_does_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    with ProcessPoolExecutor(1, initializer=limit_threads, initargs=(2,)) as pool:
-        assert pool.submit(threads_of_this_process).result() == {max(cores() // 2, 1)}
+    with (
+        nothing_set(monkeypatch),
+        ProcessPoolExecutor(1, initializer=limit_threads, initargs=(2,)) as pool,
+    ):
+        assert pool.submit(threads_of_this_process).result() == [max(cores() // 2, 1)]
 
 
-def test_what_is_loaded_before_and_after_has_the_limit() -> None:
-    assert in_a_fresh_process(f"limit_threads({BOUND})") == {1}
+CALLS = {
+    "no limit": ("", {}, BOUND),
+    "one worker": ("limit_threads(1)", {}, BOUND),
+    "two workers": ("limit_threads(2)", {}, max(BOUND // 2, 1)),
+    "more workers than cores": (f"limit_threads({BOUND + 1})", {}, 1),
+    "a container's share": ("limit_threads(1, given=1.5)", {}, 1),
+    "a lower number that somebody has set": ("limit_threads()", {"OMP_NUM_THREADS": "1"}, 1),
+}
+"""What is called with which variables, and the threads of each library that was loaded before or is loaded after."""
+PROGRAM = """
+import json, os, sys, numpy
+from tests.test_threads import threads_of_this_process
+from markdown_pricing.threads import limit_threads
+for name, (call, environ, _) in json.loads(sys.argv[1]).items():
+    if not os.fork():
+        os.environ.update(environ)
+        eval(call or "None")
+        print(json.dumps([name, threads_of_this_process()]), flush=True)
+        os._exit(0)
+    os.wait()
+"""
 
 
-def test_a_run_keeps_to_what_its_container_was_given() -> None:
-    assert in_a_fresh_process("limit_threads(1, given=1.5)") == {1}
+@pytest.fixture(scope="module")
+def threads_after() -> dict[str, list[int]]:
+    """Each call in a process of its own, which has loaded NumPy before it and loads the others after it."""
+    clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(CALLS)], capture_output=True, text=True, check=True, env=clean
+    )
+    return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
-def test_a_lower_number_that_somebody_has_set_stays() -> None:
-    assert in_a_fresh_process("limit_threads()", OMP_NUM_THREADS="1") == {1}
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_loaded_before_and_after_has_the_limit(call: str, threads_after: dict[str, list[int]]) -> None:
+    """Cores ÷ workers, what its container was given, or a lower number that somebody has set."""
+    *_, expected = CALLS[call]
+
+    assert threads_after[call] == [expected]
 
 
 @pytest.mark.parametrize(

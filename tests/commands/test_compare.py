@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from markdown_pricing import pricing
 from markdown_pricing.__main__ import cli
-from markdown_pricing.countries import read_countries
-from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
-from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.weeks import parse_week
+from tests.quick import STEADY, Steady, deliver
 
 WEEK, COUNTRIES = "2026-02-09", ("DEU", "AUT", "HUN")
 NO_MARKDOWNS = "[default]\nmax_markdowns = 0\n"
@@ -29,9 +28,25 @@ Price = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lake, countries = tmp_path_factory.mktemp("compare") / "lake", read_countries()
-    deliver_sample(Lake(str(lake)), parse_week(WEEK), [countries[code] for code in COUNTRIES], articles=6, seed=3)
+    lake = tmp_path_factory.mktemp("compare") / "lake"
+    deliver(Lake(str(lake)), parse_week(WEEK), COUNTRIES, articles=6, seed=3)
     return lake
+
+
+@pytest.fixture(autouse=True, scope="module")
+def learnt_once() -> Iterator[None]:
+    """What the three countries share is the same in all of these tests, and learning it takes seconds."""
+    known: dict[tuple[str, ...], pricing.LearntTogether] = {}
+    learn = pricing.learn_shared
+
+    def learn_once(week: date, countries: Sequence[str], *given: Any) -> pricing.LearntTogether:
+        if tuple(countries) not in known:
+            known[tuple(countries)] = learn(week, countries, *given)
+        return known[tuple(countries)]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pricing, "learn_shared", learn_once)
+        yield
 
 
 @pytest.fixture
@@ -39,7 +54,7 @@ def price(lake: Path, tmp_path: Path) -> Price:
     (tmp_path / "none.toml").write_text(NO_MARKDOWNS)
 
     def run(*arguments: str) -> Result:
-        given = ["--lake", str(lake), "--week", WEEK, "--out", str(tmp_path / "out.parquet"), "--model", "log_linear"]
+        given = ["--lake", str(lake), "--week", WEEK, "--out", str(tmp_path / "out.parquet"), "--model", STEADY]
         return CliRunner().invoke(cli, ["price", *given, *arguments], standalone_mode=False)
 
     return run
@@ -80,13 +95,13 @@ def test_the_table_has_a_line_for_each(price: Price, tmp_path: Path) -> None:
 
 
 def test_each_country_s_model_is_fitted_once(price: Price, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fit, fitted = LogLinear.fit, []
+    fit, fitted = Steady.fit, []
 
-    def counted(model: LogLinear, *given: Any, **named: Any) -> None:
+    def counted(model: Steady, *given: Any, **named: Any) -> None:
         fitted.append(model)
         fit(model, *given, **named)
 
-    monkeypatch.setattr(LogLinear, "fit", counted)
+    monkeypatch.setattr(Steady, "fit", counted)
 
     rules = ["--rules", str(tmp_path / "none.toml")]
     price("--countries", "AUT", *rules)

@@ -1,8 +1,6 @@
 """`markdown-pricing explain`: what a round kept of an article, as an analyst reads it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
+from tests.command import command
 from tests.markdown.seasons import WEEK, article, monday, recommend_for
 
 MARKED_DOWN, BLOCKED, SOLD_OUT, PAST = "0000", "0001", "0002", "0003"
@@ -111,9 +110,7 @@ def test_the_plan_can_be_drawn(explain: Explain, tmp_path: Path) -> None:
 def test_what_is_not_there_is_answered_with_what_is(
     explain: Explain, tmp_path: Path, arguments: list[str], lake: str, code: int, says: str
 ) -> None:
-    command = [sys.executable, "-m", "markdown_pricing", "explain", *arguments, "--lake", str(tmp_path / lake)]
-
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = command("explain", *arguments, "--lake", str(tmp_path / lake), environ={})
 
     assert (ended.returncode, ended.stdout) == (code, "")
     assert says in " ".join(ended.stderr.split())

@@ -1,4 +1,4 @@
-"""What one look of the sensor decides, at a `now` of the test's choosing: no daemon, a local lake, a real instance."""
+"""What one look of the sensor decides at a `now` of the test's choosing: no daemon, a local lake, Dagster in memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,14 @@ import dagster as dg
 import pandas as pd
 import pytest
 from dagster import DagsterRunStatus
+from dagster._core.instance import InstanceType
+from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
+from dagster._core.run_coordinator import QueuedRunCoordinator
+from dagster._core.storage.event_log import InMemoryEventLogStorage
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.runs import InMemoryRunStorage
 from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.auto_run_reexecution import auto_run_reexecution
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
@@ -188,18 +195,19 @@ class Sensor:
         return [str(event.partition) for event in events if event and label in event.metadata]
 
 
-@pytest.fixture(scope="module")
-def instance_of_module() -> Iterator[dg.DagsterInstance]:
-    """With a queue, as in dagster.yaml, in a temporary SQLite."""
-    with dg.instance_for_test() as instance:
-        yield instance
-
-
 @pytest.fixture
-def instance(instance_of_module: dg.DagsterInstance) -> dg.DagsterInstance:
-    """One in which nothing has happened."""
-    instance_of_module.wipe()
-    return instance_of_module
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """One in which nothing has happened, with a queue, as in dagster.yaml; its storage is in memory."""
+    with dg.DagsterInstance(
+        instance_type=InstanceType.EPHEMERAL,
+        local_artifact_storage=LocalArtifactStorage(str(tmp_path)),
+        run_storage=InMemoryRunStorage(),
+        event_storage=InMemoryEventLogStorage(),
+        compute_log_manager=NoOpComputeLogManager(),
+        run_coordinator=QueuedRunCoordinator(),
+        run_launcher=SyncInMemoryRunLauncher(),
+    ) as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -222,18 +230,19 @@ def test_a_week_is_not_opened_before_its_monday_eight_o_clock(sensor: Sensor) ->
     assert sensor.observed(OPENED) == [str(WEEK)]
 
 
-def test_the_schedule_opens_every_missed_week_once(instance: dg.DagsterInstance) -> None:
+def test_the_schedule_opens_every_missed_week_once() -> None:
     """After three weeks of downtime one tick opens all three, and the next opens none again."""
-    schedule, _ = weekly_round(PARTITIONS, jobs_of_a_round(["erp_refresh"]), look_every_s=60)
-    for _ in range(2):
-        context = dg.build_schedule_context(instance, scheduled_execution_time=opens_at(WEEK + 2 * ONE_WEEK))
-        assert schedule.evaluate_tick(context).run_requests == []
-    opened = [
-        str(record.asset_observation.partition)
-        for record in instance.fetch_observations(SNAPSHOT, limit=10, ascending=True).records
-        if record.asset_observation
-    ]
-    assert opened == [str(WEEK), str(NEXT_WEEK), str(WEEK + 2 * ONE_WEEK)]
+    with dg.instance_for_test() as instance:  # on disk: a schedule opens its instance anew
+        schedule, _ = weekly_round(PARTITIONS, jobs_of_a_round(["erp_refresh"]), look_every_s=60)
+        for _ in range(2):
+            context = dg.build_schedule_context(instance, scheduled_execution_time=opens_at(WEEK + 2 * ONE_WEEK))
+            assert schedule.evaluate_tick(context).run_requests == []
+        opened = [
+            str(record.asset_observation.partition)
+            for record in instance.fetch_observations(SNAPSHOT, limit=10, ascending=True).records
+            if record.asset_observation
+        ]
+        assert opened == [str(WEEK), str(NEXT_WEEK), str(WEEK + 2 * ONE_WEEK)]
 
 
 def test_a_week_is_reported_late_once_and_still_looked_for(sensor: Sensor) -> None:

@@ -11,35 +11,33 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.space import LittleRoom, check_room
 from markdown_pricing.orchestration.housekeeping import preflight_on_sunday
 from markdown_pricing.orchestration.names import JOB, READY, WEEK_TAG
 from markdown_pricing.preflight import Preflight
-from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from tests.lake.spark import put
+from tests.quick import STEADY, deliver
 
 LAST_WEEK, WEEK = date(2026, 2, 9), date(2026, 2, 16)
 
 
 class Installation:
-    """One country, with last week's data delivered and priced."""
+    """One country, whose lake and ERP are in this folder."""
 
     def __init__(self, root: Path) -> None:
         self.lake, self.instance = Lake(str(root / "lake")), dg.DagsterInstance.ephemeral()
         countries = root / "countries.csv"
         header, *lines = (Path(__file__).parents[2] / "markdown_pricing/data/countries.csv").read_text().splitlines()
         countries.write_text("\n".join([header, *(line for line in lines if line.startswith("EST"))]))
-        deliver_sample(self.lake, LAST_WEEK, [read_countries()["EST"]], articles=6, seed=1)
         self.settings = Settings.from_env(
             {
                 "MARKDOWN_PRICING_LAKE": self.lake.url,
                 "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
                 "MARKDOWN_PRICING_COUNTRIES": str(countries),
-                "MARKDOWN_PRICING_MODEL": "log_linear",
+                "MARKDOWN_PRICING_MODEL": STEADY,
             }
         )
         self.defs = build(self.settings)
@@ -53,11 +51,20 @@ class Installation:
         return evaluation
 
 
-@pytest.fixture
-def installation(tmp_path: Path) -> Installation:
-    installation = Installation(tmp_path)
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Last week's data, delivered and priced once."""
+    root = tmp_path_factory.mktemp("priced")
+    installation = Installation(root)
+    deliver(installation.lake, LAST_WEEK, ("EST",), articles=6, seed=1)
     assert installation.run(JOB, partition_key=f"EST|{LAST_WEEK}").success
-    return installation
+    return root
+
+
+@pytest.fixture
+def installation(tmp_path: Path, priced: Path) -> Installation:
+    shutil.copytree(priced, tmp_path, dirs_exist_ok=True)
+    return Installation(tmp_path)
 
 
 def test_on_sunday_evening_the_coming_week_is_looked_at() -> None:
