@@ -54,6 +54,8 @@ LONG = (
     "tests/elastic/test_daemon.py::",
     "tests/elastic/test_dashboard.py::",
     "tests/elastic/test_rules.py::",
+    # The same for fewer random countries.
+    "tests/markdown/test_rules_are_kept.py::test_no_output_and_no_planned_path_breaks_a_rule_in_hundreds_of_countries",
     # A season is played by its parts in test_twin.py, of which two families stay; a forecast in test_replay.py.
     "tests/backtest/test_command.py::test_seasons_are_played",
     "tests/backtest/test_command.py::test_a_model_that_breaks_its_contract_in_a_worker",

@@ -40,7 +40,7 @@ def weeks_of(number: int) -> pd.Timedelta:
 @pytest.fixture(scope="module")
 def country() -> pd.DataFrame:
     """An ordinary country in the contract's columns, history and snapshot."""
-    history, articles = market(seed=4, articles=90)
+    history, articles = market(seed=4, articles=45)
     return pd.concat([history, articles])[list(COLUMNS)].sort_values(["article_id", "week"], ignore_index=True)
 
 

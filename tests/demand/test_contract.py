@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from markdown_pricing import demand
 from markdown_pricing.demand.model import MODELS, DemandModel, make_model
-from tests.demand.market import WEEK
+from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, needs_pytorch
 
 WEEKS = 12
@@ -55,9 +57,21 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def model(name: str, sold: tuple[pd.DataFrame, pd.DataFrame]) -> DemandModel:
-    """Fitted once for the tests that only ask."""
-    return fitted(name, sold[0])
+def fitted_once(sold: tuple[pd.DataFrame, pd.DataFrame]) -> Callable[[str], DemandModel]:
+    """A model by name, for the tests that only ask it."""
+    return cache(lambda name: fitted(name, sold[0]))
+
+
+@pytest.fixture(scope="module")
+def model(name: str, fitted_once: Callable[[str], DemandModel]) -> DemandModel:
+    return fitted_once(name)
+
+
+@pytest.fixture(scope="module")
+def few() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A smaller market than `sold`, for the tests that fit a model for each of their cases."""
+    history, articles = market(seed=1, articles=50)
+    return history.drop(columns=["mean", "elasticity"]), articles.drop(columns=["mean", "elasticity"])
 
 
 def test_every_model_of_the_package_is_known_by_its_name() -> None:
@@ -78,25 +92,48 @@ def test_the_same_seed_gives_the_same_model(name, model, sold):
     assert fitted(name, history).to_bytes() == model.to_bytes()
 
 
-def test_another_process_gives_the_same_answer(name, model, sold, tmp_path):
+ANOTHER_PROCESS = """
+import datetime, pathlib, sys
+import numpy as np, pandas as pd
+from markdown_pricing.demand.model import make_model
+
+folder, week, *names = sys.argv[1:]
+folder = pathlib.Path(folder)
+articles, history = (pd.read_pickle(folder / f"{part}.pkl") for part in ("articles", "history"))
+for number, name in enumerate(names):
+    model = type(make_model(name)).from_bytes((folder / f"{number}.bin").read_bytes())
+    forecast = model.forecast(articles, history, datetime.date.fromisoformat(week))
+    np.save(folder / f"{number}.npy", forecast.at(articles[["price"]].to_numpy(), 3).units)
+"""
+
+
+@pytest.fixture(scope="module")
+def answers_of_another_process(
+    fitted_once: Callable[[str], DemandModel],
+    sold: tuple[pd.DataFrame, pd.DataFrame],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[..., dict[str, np.ndarray]]:
+    """What the models of these names answer in a process that has nothing but their bytes; they share one."""
+
+    @cache
+    def answers(*names: str) -> dict[str, np.ndarray]:
+        folder = tmp_path_factory.mktemp("another-process")
+        for part, frame in zip(("history", "articles"), sold, strict=True):
+            frame.to_pickle(folder / f"{part}.pkl")
+        for number, name in enumerate(names):
+            (folder / f"{number}.bin").write_bytes(fitted_once(name).to_bytes())
+        subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, folder, WEEK.isoformat(), *names], check=True)
+        return {name: np.load(folder / f"{number}.npy") for number, name in enumerate(names)}
+
+    return answers
+
+
+def test_another_process_gives_the_same_answer(name, model, sold, answers_of_another_process):
     """The bytes are all there is to a model: no pickle, nothing kept in the process that fitted it."""
     history, articles = sold
-    (tmp_path / "model.bin").write_bytes(model.to_bytes())
-    history.to_pickle(tmp_path / "history.pkl")
-    articles.to_pickle(tmp_path / "articles.pkl")
-    code = (
-        "import sys, pandas as pd, numpy as np, datetime as dt\n"
-        "from markdown_pricing.demand.model import make_model\n"
-        f"folder = {str(tmp_path)!r}\n"
-        f"model = type(make_model({name!r})).from_bytes(open(folder + '/model.bin', 'rb').read())\n"
-        "articles, history = (pd.read_pickle(f'{folder}/{part}.pkl') for part in ('articles', 'history'))\n"
-        f"forecast = model.forecast(articles, history, dt.date.fromisoformat('{WEEK}'))\n"
-        "units = forecast.at(articles[['price']].to_numpy(), 3).units\n"
-        "np.save(folder + '/units.npy', units)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    together = (PYTORCH,) if name == PYTORCH else tuple(own for own in (*MODELS, *EXAMPLES) if own != PYTORCH)
     expected = model.forecast(articles, history, WEEK).at(articles[["price"]].to_numpy(), 3).units
-    np.testing.assert_array_equal(np.load(tmp_path / "units.npy"), expected)
+    np.testing.assert_array_equal(answers_of_another_process(*together)[name], expected)
 
 
 def test_an_article_is_answered_the_same_alone_and_among_others(model, sold):
@@ -139,8 +176,8 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize("case", HISTORIES)
-def test_any_history_will_do(name, sold, case):
-    history, articles = sold
+def test_any_history_will_do(name, few, case):
+    history, articles = few
     past = HISTORIES[case](history).reset_index(drop=True)
     assert_keeps_the_contract(fitted(name, past), articles, past)
 
@@ -166,9 +203,9 @@ def test_any_articles_will_do(model, sold, case):
     assert_keeps_the_contract(model, asked, history)
 
 
-def test_attributes_of_any_kind_are_allowed(name, sold):
+def test_attributes_of_any_kind_are_allowed(name, few):
     """Text with gaps, flags, numbers; one that turns up only now; a value never seen."""
-    history, articles = sold
+    history, articles = few
     colours = np.resize(np.array(["red", "blue", None], dtype=object), len(history))
     history = history.assign(attr_colour=colours, attr_flag=True, attr_size=np.arange(len(history)) % 7)
     articles = articles.assign(attr_colour="mauve", attr_flag=None, attr_size=np.nan, attr_new="x")

@@ -37,11 +37,13 @@ def value_of_first_moves(
 
 def _sell(price: float, mean: float, dispersion: float, demand_left: np.ndarray, after: np.ndarray) -> np.ndarray:
     """One week from each stock, the best that follows included: after (markdowns left, wait, stock)."""
-    brings = np.zeros_like(after)
-    for stock in range(after.shape[-1]):
-        size, own_mean = 1 / dispersion, mean * demand_left[stock]
-        sold = np.arange(stock + 1)
-        chance = nbinom.pmf(sold, size, size / (size + own_mean))
-        chance[-1] += nbinom.sf(stock, size, size / (size + own_mean))
+    brings, stocks = np.zeros_like(after), np.arange(after.shape[-1])
+    size = 1 / dispersion
+    success = size / (size + mean * demand_left)
+    chances, sold_out = nbinom.pmf(stocks, size, success[:, np.newaxis]), nbinom.sf(stocks, size, success)
+    for stock in stocks:
+        sold = stocks[: stock + 1]
+        chance = chances[stock, sold]
+        chance[-1] += sold_out[stock]
         brings[..., stock] = (chance * (price * sold + after[..., stock - sold])).sum(axis=-1)
     return brings

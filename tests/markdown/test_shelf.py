@@ -34,18 +34,18 @@ def small_stocks(count: int, weeks: int) -> tuple[Ladders, np.ndarray]:
     return ladders, units * more_elastic[:, :, np.newaxis]
 
 
-def share_of_the_best(ladders: Ladders, units: np.ndarray, power: float, chosen: np.ndarray) -> np.ndarray:
-    """(articles,): what the first week's rung brings by brute force, over the best first rung."""
-    reached = []
-    for row, rung in enumerate(chosen):
+def shares_of_the_best(ladders: Ladders, units: np.ndarray, power: float) -> np.ndarray:
+    """(articles, rungs): what the first week on each rung brings by brute force, over what the best rung brings."""
+    shares_by_article = []
+    for row in range(len(units)):
         stock = int(ladders.season.stock[row])
         shares = np.arange(stock + 1) / stock
         left = np.interp(shares, SHELF_SHARES, shelf_of(1, power)[0])
         brings = value_of_first_moves(
             ladders.prices[row], units[row], 0.3, ladders.season.salvage_price[row], stock, left, 2, 2
         )
-        reached.append(brings[rung] / brings.max())
-    return np.array(reached)
+        shares_by_article.append(brings / brings.max())
+    return np.array(shares_by_article)
 
 
 @pytest.mark.parametrize("power", [0.0, 0.3, 0.6])
@@ -56,12 +56,13 @@ def test_the_first_price_is_nearly_that_of_brute_force(power: float) -> None:
 
     chosen = plan(ladders, foreseen(units, dispersion, shelf_of(40, power))).best.rungs[:, 0]
 
-    reached = share_of_the_best(ladders, units, power, chosen)
+    shares, every = shares_of_the_best(ladders, units, power), np.arange(40)
+    reached = shares[every, chosen]
     assert reached.mean() > 0.9995
     assert reached.min() > 0.995
     if power:
         blind = plan(ladders, foreseen(units, dispersion)).best.rungs[:, 0]
-        assert share_of_the_best(ladders, units, power, blind).mean() < reached.mean()
+        assert shares[every, blind].mean() < reached.mean()
 
 
 def test_shelves_that_do_not_matter_change_nothing() -> None:
