@@ -1,6 +1,7 @@
 """A simulated season: any policy is played in the contract's form, counted alike, under the same luck."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,9 +20,15 @@ def setting(family: str = "constant_elasticity") -> Setting:
     return Setting(family, read_countries()["MLT"], articles=16, weeks=WEEKS, seed=0)
 
 
+@cache
+def season(family: str, policy: str) -> Played:
+    """A season of that family under that policy, played once for all tests."""
+    return play_setting(setting(family), policy, BOOK)
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
 def played(request: pytest.FixtureRequest) -> dict[str, Played]:
-    return {name: play_setting(setting(request.param), name, BOOK) for name in [*RULES, PLANNER]}
+    return {name: season(request.param, name) for name in [*RULES, PLANNER]}
 
 
 def test_any_five_seeds_in_a_row_begin_all_round_the_year() -> None:
@@ -52,7 +59,7 @@ def test_rule_policies_price_everything_and_break_no_rule(played: dict[str, Play
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_knowing_the_truth_earns_more_than_holding(family: str) -> None:
-    planner, held = (play_setting(setting(family), name, BOOK) for name in (PLANNER, "hold"))
+    planner, held = (season(family, name) for name in (PLANNER, "hold"))
     assert planner.revenue() > 1.03 * held.revenue()
     assert planner.sell_through() > held.sell_through()
 
@@ -65,7 +72,7 @@ def test_what_the_planner_expects_of_the_next_week_is_about_what_sells(played: d
 
 
 def test_the_same_policy_again_earns_the_same() -> None:
-    first, second = (play_setting(setting(), "tuned_rule", BOOK) for _ in range(2))
+    first, second = season("constant_elasticity", "tuned_rule"), play_setting(setting(), "tuned_rule", BOOK)
     assert first.articles.equals(second.articles)
 
 

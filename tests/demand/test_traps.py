@@ -159,7 +159,7 @@ ORIGIN = provenance(str(WEEK), "DEU", "0").of(demand_model="log_linear", seed=pr
 
 @pytest.fixture(scope="module")
 def snapshot() -> pa.Table:
-    return sample_market(DEU, WEEK, articles=50, seed=3).table()
+    return sample_market(DEU, WEEK, articles=25, seed=3).table()
 
 
 def hash_of(table: pa.Table, threads: int = 1) -> str:

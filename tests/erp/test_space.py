@@ -9,7 +9,7 @@ from markdown_pricing.erp.tables import engine_for, ensure_tables
 from tests.erp.conftest import Erp
 from tests.erp.samples import make_rows
 
-RUNS = 12
+RUNS = 6
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def size(erp: Erp) -> int:
 
 
 def test_the_tables_stop_growing(erp: Erp) -> None:
-    """Replaced a dozen times, with readers that come and go: they stay as large as after the second time."""
+    """Replaced half a dozen times, with readers that come and go: they stay as large as after the second time."""
     sizes = []
     for run in range(RUNS):
-        erp.replace(make_rows(articles=400), run_id=f"run-{run}")
+        erp.replace(make_rows(articles=200), run_id=f"run-{run}")
         sizes.append(size(erp))
 
     assert sizes[-1] <= 1.1 * sizes[1], sizes

