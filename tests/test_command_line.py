@@ -1,4 +1,4 @@
-"""What `markdown-pricing` does, as its user sees it: a process, its output and its exit code."""
+"""What `markdown-pricing` does, as its user sees it: its output, its exit code and what it leaves behind."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +15,18 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.columns import ROW_COLUMNS
-from markdown_pricing.countries import DEFAULT_FILE, read_countries
+from markdown_pricing.countries import DEFAULT_FILE
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.sample.deliver import deliver_sample
+from markdown_pricing.lake.snapshot import find_snapshot, read_country
+from markdown_pricing.pricing import learn_shared
+from markdown_pricing.provenance import provenance
+from markdown_pricing.results import keep_shared_demand
+from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import ONE_WEEK, parse_week
+from tests.command import command
 from tests.doubles.dcos import Dcos
 from tests.processes import wait_until
+from tests.quick import STEADY, deliver
 
 WEEK, WEEK_BEFORE = "2026-02-09", "2026-02-02"
 COUNTRIES = ("DEU", "AUT", "HUN", "POL", "MLT")
@@ -46,13 +52,17 @@ class Installation:
             "MARKDOWN_PRICING_LAKE": str(self.lake),
             "MARKDOWN_PRICING_ERP": f"sqlite:///{self.root}/erp.sqlite",
             "MARKDOWN_PRICING_START_WEEK": "2026-01-05",
+            "MARKDOWN_PRICING_MODEL": STEADY,
             "DAGSTER_HOME": str(self.root / "dagster"),
             **environ,
         }
 
     def run(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "markdown_pricing", *arguments]
-        return subprocess.run(command, env=self.environment(**environ), capture_output=True, text=True)
+        return command(*arguments, environ=self.environment(**environ))
+
+    def run_in_a_process(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-m", "markdown_pricing", *arguments]
+        return subprocess.run(program, env=self.environment(**environ), capture_output=True, text=True)
 
     def prices(self) -> dict[tuple[str, str], str]:
         query = "SELECT country, article_id, week || ' ' || recommended_price FROM markdown_recommendations"
@@ -62,12 +72,20 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two weeks of five countries, made once."""
+    """A week of five countries and the week before of two, made once."""
     lake = tmp_path_factory.mktemp("delivered") / "lake"
-    countries = read_countries()
-    for week in (WEEK_BEFORE, WEEK):
-        deliver_sample(Lake(str(lake)), parse_week(week), [countries[code] for code in COUNTRIES], articles=6, seed=3)
+    for week, countries in ((WEEK_BEFORE, ("AUT", "HUN")), (WEEK, COUNTRIES)):
+        deliver(Lake(str(lake)), parse_week(week), countries, articles=6, seed=3)
+    share_demand(Lake(str(lake)))
     return lake
+
+
+def share_demand(lake: Lake) -> None:
+    """Learnt already, from one country: a round learns what the countries share only from another delivery."""
+    week = parse_week(WEEK)
+    snapshot = find_snapshot(lake, week)
+    learnt = learn_shared(week, ["MLT"], lambda code: read_country(lake, snapshot, code, columns_to_read))
+    keep_shared_demand(lake, week, learnt.shared, provenance(WEEK, "", snapshot.stamp))
 
 
 @pytest.fixture
@@ -101,7 +119,7 @@ def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(ins
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
 
-    first = installation.run("run", "--countries", "DEU,AUT", "--json")
+    first = installation.run_in_a_process("run", "--countries", "DEU,AUT", "--json")
     before = installation.prices()
     second = installation.run("run", "--countries", "DEU,AUT", "--workers", "2")
 
@@ -179,6 +197,42 @@ def test_what_cannot_be_run_is_one_clear_error(
     assert not (installation.root / "erp.sqlite").exists()
 
 
+USAGE_ERRORS: Sequence[Sequence[str]] = (
+    ("run", "--countries", "USA"),
+    ("run", "--week", "2026-02-10"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--compare"),
+    ("backtest", "--families", "none_of_them"),
+    ("backtest", "--countries", "USA"),
+    ("backtest", "--models", "oracle"),
+    ("promote", "log_linear", "--families", "none_of_them"),
+    ("promote",),
+    ("sample", "--countries", "MLT"),
+    ("shadow", "a", "b"),
+)
+HEAVY = ("dagster", "matplotlib", "mlflow")
+MISTAKES = """
+import json, sys
+from markdown_pricing.__main__ import main
+for told in json.loads(sys.argv[1]):
+    sys.argv = ["markdown-pricing", *told]
+    try:
+        main()
+    except SystemExit as ended:
+        print(json.dumps([told, ended.code, [name for name in HEAVY if name in sys.modules]]))
+"""
+
+
+def test_usage_errors_come_before_anything_heavy_is_imported(installation: Installation) -> None:
+    """Dagster takes seconds to import; one process makes each mistake in turn."""
+    program = [sys.executable, "-c", f"HEAVY = {HEAVY}\n{MISTAKES}", json.dumps(USAGE_ERRORS)]
+
+    ended = subprocess.run(program, env=installation.environment(), capture_output=True, text=True)
+
+    assert [json.loads(line) for line in ended.stdout.splitlines()] == [[[*each], 2, []] for each in USAGE_ERRORS], (
+        ended.stderr
+    )
+
+
 def test_an_erp_that_is_away_fails_the_country_and_says_so(installation: Installation) -> None:
     """The password is not in anything that is printed or kept."""
     ended = installation.run(
@@ -199,8 +253,7 @@ def test_an_erp_that_is_away_fails_the_country_and_says_so(installation: Install
 
 
 def test_a_country_is_priced_without_reading_a_byte_of_anothers_files(installation: Installation) -> None:
-    """By the kernel's own record of reads; what all countries share was learnt before, in a run of its own."""
-    assert installation.run("run", "--countries", "AUT,MLT").returncode == 0
+    """By the kernel's own record of reads; what all countries share was learnt before."""
     files = [file for file in installation.lake.rglob("country=*/*") if file.is_file()]
     never = 1.0
     for file in files:
@@ -216,12 +269,25 @@ def test_a_country_is_priced_without_reading_a_byte_of_anothers_files(installati
     assert {file.parent.name for file in files} == {f"country={code}" for code in COUNTRIES}
 
 
+@pytest.fixture
+def waiting(installation: Installation, tmp_path: Path) -> dict[str, str]:
+    """The environment of a round whose countries wait, with their data kept, until they are stopped."""
+    (tmp_path / "patient.py").write_text(
+        "import threading\n"
+        "from tests.quick import Steady\n"
+        "class Patient(Steady):\n"
+        "    def fit(self, *told, **named):\n"
+        "        threading.Event().wait(60)\n"
+    )
+    model = {"PYTHONPATH": f"{tmp_path}:{os.getcwd()}", "MARKDOWN_PRICING_MODEL": "patient:Patient"}
+    return installation.environment(COUNTRY_GROUP="HUN,POL,MLT", **model)
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_stop_ends_the_whole_round(installation: Installation, workers: str) -> None:
+def test_a_stop_ends_the_whole_round(installation: Installation, waiting: dict[str, str], workers: str) -> None:
     """SIGTERM, as a container gets it: the run under way says that it is over, and no country begins after it."""
-    command = [sys.executable, "-m", "markdown_pricing", "run", "--workers", workers]
-    environment = installation.environment(COUNTRY_GROUP=",".join(COUNTRIES))
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as started:
+    program = [sys.executable, "-m", "markdown_pricing", "run", "--workers", workers]
+    with subprocess.Popen(program, env=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as started:
         kept = installation.lake / "markdown_pricing"
         wait_until("a country is priced", lambda: any(kept.rglob("*.parquet")), 120, lambda: list(kept.rglob("*")))
 
@@ -240,17 +306,17 @@ def test_a_stop_that_python_ignores_ends_the_round_after_the_country(
     """What a signal's handler raises is lost in a callback of the garbage collector, where nobody can catch it."""
     (tmp_path / "unlucky.py").write_text(
         "import os, signal, weakref\n"
-        "from markdown_pricing.demand.log_linear import LogLinear\n"
-        "class Unlucky(LogLinear):\n"
+        "from tests.quick import Steady\n"
+        "class Unlucky(Steady):\n"
         "    def fit(self, *told, **named):\n"
         "        gone = set()\n"
         "        watch = weakref.ref(gone, lambda _: os.kill(os.getpid(), signal.SIGTERM))\n"
         "        del gone\n"
         "        super().fit(*told, **named)\n"
     )
-    model = {"PYTHONPATH": str(tmp_path), "MARKDOWN_PRICING_MODEL": "unlucky:Unlucky"}
+    model = {"PYTHONPATH": f"{tmp_path}:{os.getcwd()}", "MARKDOWN_PRICING_MODEL": "unlucky:Unlucky"}
 
-    ended = installation.run("run", "--workers", "1", COUNTRY_GROUP=",".join(COUNTRIES), **model)
+    ended = installation.run_in_a_process("run", "--workers", "1", COUNTRY_GROUP=",".join(COUNTRIES), **model)
 
     assert ended.returncode == 1
     assert "Exception ignored in" in ended.stderr
@@ -259,12 +325,11 @@ def test_a_stop_that_python_ignores_ends_the_round_after_the_country(
     assert len(begun) == 1
 
 
-def test_no_worker_outlives_the_command(installation: Installation) -> None:
+def test_no_worker_outlives_the_command(installation: Installation, waiting: dict[str, str]) -> None:
     """A stopped command leaves nothing behind that still writes to the ERP."""
-    command = [sys.executable, "-m", "markdown_pricing", "run", "--workers", "2"]
-    environment = installation.environment(COUNTRY_GROUP=",".join(COUNTRIES))
+    program = [sys.executable, "-m", "markdown_pricing", "run", "--workers", "2"]
     started = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        program, env=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     kept = installation.lake / "markdown_pricing"
     wait_until("a worker works", lambda: any(kept.rglob("*.parquet")), 120, lambda: list(kept.rglob("*")))
@@ -291,7 +356,9 @@ def test_the_country_group_is_what_one_container_works_through(installation: Ins
 
 def test_price_writes_one_file_and_nothing_else(installation: Installation, tmp_path: Path) -> None:
     """A country that is not configured gets the default rules and a warning; a broken one fails alone."""
-    shutil.copytree(installation.parts("MLT"), installation.parts("USA"))
+    for country in ("DEU", "POL"):
+        shutil.rmtree(installation.parts(country))
+    installation.parts("AUT").rename(installation.parts("USA"))
     truncate(installation.parts("HUN"))
     out = tmp_path / "prices.parquet"
     before = sorted(tmp_path.rglob("*"))
@@ -303,7 +370,7 @@ def test_price_writes_one_file_and_nothing_else(installation: Installation, tmp_
     assert "HUN: " in ended.stderr
     table = pd.read_parquet(out)
     assert list(table.columns) == ROW_COLUMNS
-    assert table["country"].value_counts().to_dict() == {"AUT": 6, "DEU": 6, "MLT": 6, "POL": 6, "USA": 6}
+    assert table["country"].value_counts().to_dict() == {"MLT": 6, "USA": 6}
     assert sorted(tmp_path.rglob("*")) == sorted([*before, out])
 
 
@@ -334,15 +401,16 @@ def test_price_under_other_rules(installation: Installation, tmp_path: Path) -> 
     assert "lader" in refused.stderr
 
 
-def test_another_model_is_one_file_and_its_name(installation: Installation, tmp_path: Path) -> None:
+def test_another_model_is_one_file_and_its_name(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`gradient_boosting` and `log_linear` come with the package; package.module:Class is one from outside."""
     (tmp_path / "houses_own.py").write_text(
         "from markdown_pricing.demand.log_linear import LogLinear\nclass HousesOwn(LogLinear):\n    pass\n"
     )
+    monkeypatch.syspath_prepend(tmp_path)
 
-    ended = installation.run(
-        "run", "--countries", "MLT", MARKDOWN_PRICING_MODEL="houses_own:HousesOwn", PYTHONPATH=str(tmp_path)
-    )
+    ended = installation.run("run", "--countries", "MLT", MARKDOWN_PRICING_MODEL="houses_own:HousesOwn")
 
     assert ended.returncode == 0, ended.stderr
     with sqlite3.connect(installation.root / "erp.sqlite") as erp:

@@ -19,7 +19,7 @@ from markdown_pricing.sample.season import sample_market
 from markdown_pricing.settings import DATA
 
 WEEK, COUNTRY = date(2026, 2, 9), read_countries()["EST"]
-ARTICLES = 30
+ARTICLES = 16
 
 
 @pytest.fixture(scope="module")
@@ -42,19 +42,12 @@ def once(sales: pa.Table) -> Recommendations:
     return price(sales)
 
 
-def test_the_order_in_which_rows_come_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
+def test_the_order_in_which_rows_and_columns_come_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
     """Any part files, in any order, with the rows in them in any order: to the last bit, units and money included."""
-    mixed = sales.take(np.random.default_rng(5).permutation(sales.num_rows))
+    mixed = sales.take(np.random.default_rng(5).permutation(sales.num_rows)).select(sales.column_names[::-1])
     parts = [mixed.slice(start, 700) for start in range(0, sales.num_rows, 700)]
 
     again = price(pa.concat_tables(parts))
-
-    pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
-    pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
-
-
-def test_the_order_of_columns_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
-    again = price(sales.select(sales.column_names[::-1]))
 
     pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
     pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)

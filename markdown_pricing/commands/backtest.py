@@ -1,4 +1,8 @@
-"""`markdown-pricing backtest` shows what a model's prices earn in simulated seasons, or how it forecasts real weeks."""
+"""`markdown-pricing backtest` shows what a model's prices earn in simulated seasons, or how it forecasts real weeks.
+
+The pictures of a report take seconds to import. They are imported when a report is written, so that a usage error comes
+at once.
+"""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -10,7 +14,6 @@ import pandas as pd
 
 from markdown_pricing import __version__
 from markdown_pricing.backtest.replay import origins, replay
-from markdown_pricing.backtest.report import replay_page, seasons_page
 from markdown_pricing.backtest.scores import (
     OVER,
     by_family,
@@ -117,6 +120,8 @@ def _simulate(
     else:
         _print_seasons(scores, what)
     if out is not None:
+        from markdown_pricing.backtest.report import seasons_page
+
         _write(seasons_page(scores, first, what), out)
     return 1 if broken or scores["unpriced"].sum() else 0
 
@@ -195,6 +200,8 @@ def _replay(
         print(what)
         print_table("Forecasts of real weeks", ["", *scores.columns], _cells(scores, 3))
     if out is not None:
+        from markdown_pricing.backtest.report import replay_page
+
         _write(replay_page(rows, scores, what), out)
     return 1 if failed else 0
 

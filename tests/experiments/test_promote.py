@@ -10,21 +10,20 @@ from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
 from markdown_pricing.__main__ import cli
-from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.experiments.champion import Champion, champions, promote
 from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway
 from markdown_pricing.experiments.trial import Trial
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.names import JOB
-from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA, Settings
 from markdown_pricing.weeks import parse_week
 from tests.processes import free_port
+from tests.quick import STEADY, deliver
 
 WEEK = "2026-02-09"
 SHY = "tests.experiments.shy:Shy"
-SMALL = ["--families", "constant_elasticity", "--articles", "12", "--weeks", "14", "--seeds", "1"]
+SMALL = ["--families", "constant_elasticity", "--articles", "12", "--weeks", "14", "--seeds", "1", "--workers", "1"]
 
 
 class Place:
@@ -37,7 +36,6 @@ class Place:
         self.environ = {
             "MARKDOWN_PRICING_LAKE": self.lake.url,
             "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
-            "MARKDOWN_PRICING_EXPERIMENTS": self.experiments,
         }
 
     def promote(self, *arguments: str, **environ: str) -> Result:
@@ -66,33 +64,40 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     place = Place(tmp_path)
-    deliver_sample(place.lake, parse_week(WEEK), [read_countries()["AUT"]], articles=8, seed=5)
+    deliver(place.lake, parse_week(WEEK), ("AUT",), articles=8, seed=5)
     return place
 
 
+@pytest.fixture(scope="module")
+def won(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Result]:
+    """A place where a challenger has beaten a weak champion, with what the command said; to be looked at only."""
+    place = Place(tmp_path_factory.mktemp("won"))
+    promote(place.lake, champion(SHY))
+    return place, place.promote(STEADY, "--json", *SMALL, MARKDOWN_PRICING_EXPERIMENTS=place.experiments)
+
+
 def test_a_worse_challenger_is_refused(place: Place) -> None:
-    told = place.promote(SHY, *SMALL)
+    told = place.promote(SHY, *SMALL, MARKDOWN_PRICING_MODEL=STEADY)
 
     assert told.return_value == 1
-    assert "gradient_boosting stays." in told.stdout
+    assert f"{STEADY} stays." in told.stdout
     assert champions(place.lake) == []
 
 
-def test_a_better_one_is_promoted_the_next_round_uses_it_and_one_command_goes_back(place: Place) -> None:
-    promote(place.lake, champion(SHY))
-
-    told = place.promote("log_linear", "--json", *SMALL)
+def test_a_better_one_is_promoted(won: tuple[Place, Result]) -> None:
+    place, told = won
 
     assert told.return_value == 0
     verdict = json.loads(told.stdout)
     assert (verdict["champion"], verdict["promoted"]) == (SHY, True)
     assert verdict["lead_pct"] > 0.5
     newest = champions(place.lake)[-1]
-    assert (newest.model, newest.over, newest.backtest) == (
-        "log_linear",
-        SHY,
-        "constant_elasticity DEU 12x14 seeds 1",
-    )
+    assert (newest.model, newest.over, newest.backtest) == (STEADY, SHY, "constant_elasticity DEU 12x14 seeds 1")
+
+
+def test_the_next_round_uses_the_champion_and_one_command_goes_back(place: Place) -> None:
+    promote(place.lake, champion(SHY))
+    promote(place.lake, champion("log_linear"))
     assert place.prices_with() == "log_linear"
 
     assert place.promote("--back").stdout.splitlines()[1] == f"{SHY} prices from the next run on."
@@ -100,17 +105,17 @@ def test_a_better_one_is_promoted_the_next_round_uses_it_and_one_command_goes_ba
     assert place.prices_with() == "gradient_boosting"
 
 
-def test_both_stand_side_by_side_in_mlflow(place: Place) -> None:
+def test_both_stand_side_by_side_in_mlflow(won: tuple[Place, Result]) -> None:
     """One experiment for the back-test, a run for each model and country: parameters, metrics, rules."""
-    place.promote(SHY, *SMALL)
+    place, _ = won
 
     client = MlflowClient(place.experiments, place.experiments)
     [experiment] = [one for one in client.search_experiments() if one.name != "Default"]
     runs = {run.data.params["model"]: run for run in client.search_runs([experiment.experiment_id])}
 
     assert experiment.name == "constant_elasticity DEU 12x14 seeds 1"
-    assert runs.keys() == {SHY, "gradient_boosting"}
-    assert runs[SHY].data.metrics["revenue"] < runs["gradient_boosting"].data.metrics["revenue"]
+    assert runs.keys() == {SHY, STEADY}
+    assert runs[SHY].data.metrics["revenue"] < runs[STEADY].data.metrics["revenue"]
     assert runs[SHY].data.params["country"] == "DEU"
     kept = Path(client.download_artifacts(runs[SHY].info.run_id, "rules.toml"))
     assert kept.read_text() == (DATA / "rules.toml").read_text()

@@ -1,5 +1,6 @@
 """The flow through Dagster: what is kept, what is shown, what blocks a refresh and what is retried."""
 
+import shutil
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,10 +61,53 @@ class Installation:
             return list(erp.execute(query))
 
 
+Priced = tuple[Installation, dg.ExecuteInProcessResult]
+
+
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     for week in (WEEK_BEFORE, WEEK):
         deliver(Lake(str(tmp_path / "lake")), parse_week(week), ("AUT",), articles=8, seed=5)
+    return Installation(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("delivered")
+    for week in (WEEK_BEFORE, WEEK):
+        deliver(Lake(str(root / "lake")), parse_week(week), ("AUT",), articles=8, seed=5)
+    return root
+
+
+@pytest.fixture(scope="module")
+def priced(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Priced:
+    """Where the newest week has been priced, with its run; to be looked at only."""
+    return one_week_priced(delivered, tmp_path_factory.mktemp("priced"), WEEK)
+
+
+@pytest.fixture(scope="module")
+def priced_before(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Priced:
+    """Where the week before has been priced, and not yet the newest."""
+    return one_week_priced(delivered, tmp_path_factory.mktemp("priced_before"), WEEK_BEFORE)
+
+
+def one_week_priced(delivered: Path, root: Path, week: str) -> Priced:
+    shutil.copytree(delivered, root, dirs_exist_ok=True)
+    installation = Installation(root)
+    return installation, installation.run(week)
+
+
+@pytest.fixture
+def second_run(priced: Priced, tmp_path: Path) -> Installation:
+    """One of a test's own, where the newest week has been priced."""
+    shutil.copytree(priced[0].root, tmp_path, dirs_exist_ok=True)
+    return Installation(tmp_path)
+
+
+@pytest.fixture
+def second_week(priced_before: Priced, tmp_path: Path) -> Installation:
+    """One of a test's own, where the week before has been priced, and not yet the newest."""
+    shutil.copytree(priced_before[0].root, tmp_path, dirs_exist_ok=True)
     return Installation(tmp_path)
 
 
@@ -82,8 +126,8 @@ def materialized(result: dg.ExecuteInProcessResult) -> list[str]:
     return [event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key]
 
 
-def test_a_country_goes_from_the_lake_to_the_erp_in_order(installation: Installation) -> None:
-    result = installation.run()
+def test_a_country_goes_from_the_lake_to_the_erp_in_order(priced: Priced) -> None:
+    installation, result = priced
 
     assert result.success
     assert materialized(result) == FLOW
@@ -95,10 +139,8 @@ def test_a_country_goes_from_the_lake_to_the_erp_in_order(installation: Installa
 
 
 @pytest.mark.parametrize("asset", FLOW)
-def test_any_asset_can_be_materialized_alone(installation: Installation, asset: str) -> None:
-    installation.run()
-
-    result = installation.run(assets=[asset])
+def test_any_asset_can_be_materialized_alone(second_run: Installation, asset: str) -> None:
+    result = second_run.run(assets=[asset])
 
     assert result.success
     assert materialized(result) == [asset]
@@ -112,21 +154,20 @@ def test_an_asset_alone_without_the_one_before_it_says_what_to_materialize(insta
     assert "training_data" in failure.user_failure_data.description
 
 
-def test_the_same_week_again_gives_the_same_file(installation: Installation) -> None:
+def test_the_same_week_again_gives_the_same_file(second_run: Installation) -> None:
     """Times and run ids aside; what made it is written into the file."""
-    installation.run()
-    first = pd.read_parquet(installation.predictions())
+    first = pd.read_parquet(second_run.predictions())
 
-    installation.run()
-    second = pd.read_parquet(installation.predictions())
+    second_run.run()
+    second = pd.read_parquet(second_run.predictions())
 
     changing = ["run_id", "predicted_at"]
     pd.testing.assert_frame_equal(first.drop(columns=changing), second.drop(columns=changing))
     assert first["run_id"].iloc[0] != second["run_id"].iloc[0]
 
 
-def test_what_made_a_result_is_recorded_with_it(installation: Installation) -> None:
-    result = installation.run()
+def test_what_made_a_result_is_recorded_with_it(priced: Priced) -> None:
+    _, result = priced
 
     made_by = result.asset_materializations_for_node("markdown_predictions")[0].metadata["Made by"].value
     assert isinstance(made_by, dict)
@@ -136,8 +177,8 @@ def test_what_made_a_result_is_recorded_with_it(installation: Installation) -> N
     assert set(stamps.values()) == {made_by["snapshot"]}
 
 
-def test_key_figures_and_pictures_are_there_to_see(installation: Installation) -> None:
-    result = installation.run()
+def test_key_figures_and_pictures_are_there_to_see(priced: Priced) -> None:
+    _, result = priced
 
     labels = {node: result.asset_materializations_for_node(node)[0].metadata for node in FLOW}
     assert {"Articles to price", "Weeks of history", "Sold-out weeks"} <= labels["training_data"].keys()
@@ -148,8 +189,8 @@ def test_key_figures_and_pictures_are_there_to_see(installation: Installation) -
     assert {"Articles", "Articles before", "Content hash"} <= labels["erp_refresh"].keys()
 
 
-def test_half_the_rows_of_last_week_block_the_refresh_and_are_not_retried(installation: Installation) -> None:
-    installation.run(WEEK_BEFORE)
+def test_half_the_rows_of_last_week_block_the_refresh_and_are_not_retried(second_week: Installation) -> None:
+    installation = second_week
     before = installation.erp("SELECT * FROM markdown_recommendations")
     pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=2.1)
 
@@ -163,9 +204,9 @@ def test_half_the_rows_of_last_week_block_the_refresh_and_are_not_retried(instal
     assert installation.erp("SELECT * FROM markdown_recommendations") == before
 
 
-def test_the_refresh_alone_is_refused_as_well(installation: Installation) -> None:
+def test_the_refresh_alone_is_refused_as_well(second_week: Installation) -> None:
     """Nobody goes round a check by materializing the refresh from the page."""
-    installation.run(WEEK_BEFORE)
+    installation = second_week
     pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=2.1)
     installation.run(assets=FLOW[:3])
 
@@ -175,8 +216,8 @@ def test_the_refresh_alone_is_refused_as_well(installation: Installation) -> Non
     assert installation.erp("SELECT DISTINCT week FROM markdown_recommendations") == [(WEEK_BEFORE,)]
 
 
-def test_a_tenth_fewer_rows_only_warn(installation: Installation) -> None:
-    installation.run(WEEK_BEFORE)
+def test_a_tenth_fewer_rows_only_warn(second_week: Installation) -> None:
+    installation = second_week
     pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=1.25)
 
     result = installation.run()
@@ -185,12 +226,11 @@ def test_a_tenth_fewer_rows_only_warn(installation: Installation) -> None:
     assert checks_failed(result) == {"rows_not_down_a_tenth": "WARN"}
 
 
-def test_rows_are_compared_with_another_week_never_with_the_same(installation: Installation) -> None:
+def test_rows_are_compared_with_another_week_never_with_the_same(second_run: Installation) -> None:
     """A repeat of a week that lost rows would else find nothing wrong."""
-    installation.run()
-    pretend_there_were_more_rows(installation.predictions(), times=3)
+    pretend_there_were_more_rows(second_run.predictions(), times=3)
 
-    assert checks_failed(installation.run()) == {}
+    assert checks_failed(second_run.run()) == {}
 
 
 def test_a_price_off_the_ladder_blocks_the_refresh(installation: Installation) -> None:
@@ -221,11 +261,10 @@ def test_rows_of_one_run_with_the_price_paths_of_another_do_not_get_into_the_erp
     assert installation.erp("SELECT * FROM markdown_recommendations") == []
 
 
-def test_the_second_week_says_what_changed_since_the_first(installation: Installation) -> None:
+def test_the_second_week_says_what_changed_since_the_first(priced: Priced, second_week: Installation) -> None:
     """In a sentence per article that was there, and as a figure beside the predictions; prices are the same."""
-    alone = installation.run(assets=FLOW[:3])
-    without = pd.read_parquet(installation.predictions())
-    installation.run(WEEK_BEFORE)
+    first, alone = priced
+    without, installation = pd.read_parquet(first.predictions()), second_week
 
     beside = installation.run()
 
@@ -263,8 +302,8 @@ def test_an_earlier_week_that_is_broken_tells_nothing_and_stops_nothing(installa
     assert installation.run().success
 
 
-def test_an_older_week_leaves_the_erp_alone_and_its_partition_empty(installation: Installation) -> None:
-    installation.run()
+def test_an_older_week_leaves_the_erp_alone_and_its_partition_empty(second_run: Installation) -> None:
+    installation = second_run
     before = installation.erp("SELECT * FROM markdown_recommendations ORDER BY 1, 2")
 
     result = installation.run(WEEK_BEFORE)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.test_utils import create_test_daemon_workspace_context
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget, create_test_daemon_workspace_context
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import ModuleTarget
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster_k8s.job import DagsterK8sJobConfig, construct_dagster_k8s_job, get_user_defined_k8s_config
 
-from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.names import COUNTRY_TAG, MEASURED_TAG, SHARED, STAMP
@@ -35,12 +35,12 @@ from markdown_pricing.orchestration.needs import (
     uses,
 )
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.doubles.dcos import Dcos
 from tests.kubernetes.launching import on_metronome
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
+from tests.quick import deliver
 
 QUEUED = dg.DagsterRunStatus.QUEUED
 LIMITS = Limits(margin=1.5, min_cpus=1, max_cpus=4, min_mib=2048, max_mib=32768)
@@ -132,7 +132,7 @@ def test_a_run_that_repeats_another_is_not_held_to_what_that_one_had() -> None:
 
 
 class Site:
-    """An installation of one country whose runs are Metronome jobs: its code server, and what the daemon does."""
+    """An installation of one country whose runs are Metronome jobs: its code location, and what the daemon does."""
 
     def __init__(self, folder: Path, dcos: Dcos, daemon: WorkspaceProcessContext) -> None:
         self.dcos, self.daemon, self.instance = dcos, daemon, daemon.instance
@@ -142,7 +142,7 @@ class Site:
 
     def deliver(self, week: str) -> None:
         """And learn what countries share."""
-        deliver_sample(self.lake, parse_week(week), [read_countries()["AUT"]], articles=8, seed=5)
+        deliver(self.lake, parse_week(week), ("AUT",), articles=8, seed=5)
         shared = {STAMP: find_snapshot(self.lake, parse_week(week)).stamp}
         self.instance.report_runless_asset_event(dg.AssetMaterialization(SHARED, partition=week, metadata=shared))
 
@@ -185,7 +185,12 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             "MARKDOWN_PRICING_START_WEEK": WEEK_BEFORE,
         }.items():
             monkeypatch.setenv(name, value)
-        location = ModuleTarget("markdown_pricing.definitions", "defs", None, "markdown_pricing")
+        # In this process: through a code server it is in tests/system/test_three_processes.py. Dagster keeps what it
+        # loaded by the folder, too, so that each test's own settings are read.
+        here = LoadableTargetOrigin(
+            module_name="markdown_pricing.definitions", attribute="defs", working_directory=str(tmp_path)
+        )
+        location = InProcessTestWorkspaceLoadTarget([InProcessCodeLocationOrigin(here, "markdown_pricing")])
         with create_test_daemon_workspace_context(location, instance) as daemon:
             yield Site(tmp_path, dcos, daemon)
 

@@ -5,21 +5,20 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.names import CODE_TAG, JOB, OTHER_CODE_TAG
 from markdown_pricing.provenance import code_version
-from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
+from tests.quick import deliver
 
 WEEK = "2026-02-09"
 
 
 @pytest.mark.parametrize("code_of_location", ["0.9.0+0123abcd", code_version()])
 def test_a_worker_of_other_code_tags_its_run_and_warns(tmp_path: Path, code_of_location: str) -> None:
-    deliver_sample(Lake(str(tmp_path)), parse_week(WEEK), [read_countries()["AUT"]], articles=4)
+    deliver(Lake(str(tmp_path)), parse_week(WEEK), ("AUT",), articles=4)
     job = build(Settings.from_env({"MARKDOWN_PRICING_LAKE": str(tmp_path)})).resolve_job_def(JOB)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(

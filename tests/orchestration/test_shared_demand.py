@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from markdown_pricing import pricing
-from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.shared import SharedDemand
@@ -28,9 +27,9 @@ from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, SHARED_JO
 from markdown_pricing.orchestration.resources import SharedLearning
 from markdown_pricing.results import shared_demand_at_hand
 from markdown_pricing.sample.articles import CATEGORIES
-from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
+from tests.quick import STEADY, deliver
 
 WEEK = "2026-02-09"
 CODES = ("AUT", "CZE", "SVK")
@@ -51,7 +50,7 @@ class Installation:
                     "MARKDOWN_PRICING_LAKE": str(root / "lake"),
                     "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
                     "MARKDOWN_PRICING_COUNTRIES": str(configured),
-                    "MARKDOWN_PRICING_MODEL": "log_linear",
+                    "MARKDOWN_PRICING_MODEL": STEADY,
                 }
             )
         )
@@ -101,14 +100,28 @@ class Installation:
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("delivered")
-    countries = read_countries()
-    deliver_sample(Lake(str(root)), parse_week(WEEK), [countries[code] for code in CODES], articles=5, seed=5)
+    deliver(Lake(str(root)), parse_week(WEEK), CODES, articles=5, seed=5)
     return root
+
+
+@pytest.fixture(scope="module")
+def learnt(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """Where it has been learnt from all countries, with what that run told."""
+    root = tmp_path_factory.mktemp("learnt")
+    shutil.copytree(delivered, root / "lake")
+    return root, metadata(Installation(root).learn())
 
 
 @pytest.fixture
 def installation(delivered: Path, tmp_path: Path) -> Installation:
     shutil.copytree(delivered, tmp_path / "lake")
+    return Installation(tmp_path)
+
+
+@pytest.fixture
+def taught(learnt: tuple[Path, dict[str, object]], tmp_path: Path) -> Installation:
+    """One of a test's own, where it has been learnt."""
+    shutil.copytree(learnt[0], tmp_path, dirs_exist_ok=True)
     return Installation(tmp_path)
 
 
@@ -130,8 +143,10 @@ def redeliver(installation: Installation) -> None:
     (installation.root / f"lake/markdown_training_data/{WEEK}/_SUCCESS").write_text("again")
 
 
-def test_it_is_learnt_from_all_countries_and_kept_by_the_stamp_of_the_delivery(installation: Installation) -> None:
-    told = metadata(installation.learn())
+def test_it_is_learnt_from_all_countries_and_kept_by_the_stamp_of_the_delivery(
+    taught: Installation, learnt: tuple[Path, dict[str, object]]
+) -> None:
+    installation, told = taught, learnt[1]
     stamp = find_snapshot(installation.lake, parse_week(WEEK)).stamp
     assert (told["Countries"], told["Left out"]) == (3, "none")
     assert told[STAMP] == stamp
@@ -140,9 +155,11 @@ def test_it_is_learnt_from_all_countries_and_kept_by_the_stamp_of_the_delivery(i
     assert set(installation.at_hand().seen) == set(CODES)
 
 
-def test_the_page_shows_the_price_response_of_each_category(installation: Installation) -> None:
+def test_the_page_shows_the_price_response_of_each_category(
+    taught: Installation, learnt: tuple[Path, dict[str, object]]
+) -> None:
     """As it is told to the countries."""
-    told = metadata(installation.learn())
+    installation, told = taught, learnt[1]
     shown = dict(re.findall(r"\| (\w[\w -]*) \| (-?\d+\.\d\d) \|", str(told["Price response by category"])))
     shared = installation.at_hand()
     assert set(shown) <= {category.name for category in CATEGORIES}
@@ -235,15 +252,18 @@ def test_a_lake_that_goes_away_from_a_worker_leaves_nobody_out_either(workers: E
         pricing.learn_shared(parse_week(WEEK), CODES, never_answers, apply=workers.map)
 
 
-def test_learnt_again_from_the_same_delivery_it_is_the_same(installation: Installation) -> None:
-    first, second = (metadata(installation.learn())["Version"] for _ in range(2))
-    assert first == second
-    assert len(installation.kept()) == 1
+def test_learnt_again_from_the_same_delivery_it_is_the_same(
+    taught: Installation, learnt: tuple[Path, dict[str, object]]
+) -> None:
+    assert metadata(taught.learn())["Version"] == learnt[1]["Version"]
+    assert len(taught.kept()) == 1
 
 
-def test_a_country_uses_what_was_learnt_and_says_which(installation: Installation) -> None:
-    version = metadata(installation.learn())["Version"]
-    told = metadata(installation.fit("AUT"), "demand_model")
+def test_a_country_uses_what_was_learnt_and_says_which(
+    taught: Installation, learnt: tuple[Path, dict[str, object]]
+) -> None:
+    version = learnt[1]["Version"]
+    told = metadata(taught.fit("AUT"), "demand_model")
     assert told["Shared demand"] == version
     made_by = told["Made by"]
     assert isinstance(made_by, dict)
@@ -259,9 +279,9 @@ def test_a_country_prices_without_it_and_says_why(installation: Installation) ->
     )
 
 
-def test_what_another_delivery_taught_is_not_used(installation: Installation) -> None:
+def test_what_another_delivery_taught_is_not_used(taught: Installation, learnt: tuple[Path, dict[str, object]]) -> None:
     """Nor lost: it stays beside what the new delivery teaches."""
-    before = metadata(installation.learn())
+    installation, before = taught, learnt[1]
     redeliver(installation)
     assert "has not been learnt" in str(metadata(installation.fit("AUT"), "demand_model")["Shared demand"])
     after = metadata(installation.learn())
@@ -271,10 +291,9 @@ def test_what_another_delivery_taught_is_not_used(installation: Installation) ->
     assert metadata(installation.fit("AUT"), "demand_model")["Shared demand"] == after["Version"]
 
 
-def test_a_file_that_cannot_be_read_stops_no_country(installation: Installation) -> None:
-    installation.learn()
-    [file] = installation.kept()
+def test_a_file_that_cannot_be_read_stops_no_country(taught: Installation) -> None:
+    [file] = taught.kept()
     file.write_bytes(file.read_bytes()[:-40])
-    result = installation.fit("AUT")
+    result = taught.fit("AUT")
     assert result.success
     assert "materialize shared_demand again" in str(metadata(result, "demand_model")["Shared demand"])
