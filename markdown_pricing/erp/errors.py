@@ -105,7 +105,7 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
     original = (error.orig if isinstance(error, DBAPIError) else error) or error
     where, why = where_is(engine), " ".join(str(original).split()).rstrip(".")
     if isinstance(original, sqlite3.Error):
-        return _of_sqlite(where, why, original)
+        return _sqlite_error(where, why, original)
     code = str(getattr(original, "sqlstate", None) or "")
     if code == "42501":
         # Without a GRANT that helps it is something else, row-level security for example.
@@ -123,7 +123,7 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
     return ErpRefused(where, why)
 
 
-def _of_sqlite(where: str, why: str, error: sqlite3.Error) -> PricingError:
+def _sqlite_error(where: str, why: str, error: sqlite3.Error) -> PricingError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # extended codes keep the primary one in their last byte
     if code in _SQLITE_TRY_AGAIN:
         return ErpUnreachable(where, why)

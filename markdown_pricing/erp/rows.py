@@ -100,7 +100,7 @@ def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Ite
     """Rows of another country or week, keys that come twice, plans without article and articles without plan."""
     articles, planned = (set(rows["article_id"].unique().to_pylist()) for rows in (priced, plans))
     countries = pa.chunked_array([*priced["country"].chunks, *plans["country"].chunks])
-    found: Mapping[str, Sequence[object]] = {
+    examples_of: Mapping[str, Sequence[object]] = {
         f"rows of another country than {country}": countries.filter(pc.not_equal(countries, country)).to_pylist(),
         f"rows of another week than {week}": priced["week"].filter(pc.not_equal(priced["week"], week)).to_pylist(),
         f"plans before week {week}": plans["article_id"].filter(pc.less(plans["week"], week)).to_pylist(),
@@ -108,7 +108,7 @@ def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Ite
         "articles without a plan": sorted(articles - planned),
         "plans of articles that are not priced": sorted(planned - articles),
     }
-    return (Fault(what, len(examples), examples[0]) for what, examples in found.items() if examples)
+    return (Fault(what, len(examples), examples[0]) for what, examples in examples_of.items() if examples)
 
 
 def _twice(rows: pa.Table, *key: str) -> list[str]:

@@ -18,7 +18,7 @@ from markdown_pricing.errors import PricingError
 from markdown_pricing.logs import FAILURE, tell
 from markdown_pricing.messages import send
 from markdown_pricing.orchestration.digest import Digest, digest_of, why_failed
-from markdown_pricing.orchestration.event_lines import of_run
+from markdown_pricing.orchestration.event_lines import run_facts
 from markdown_pricing.orchestration.facts import is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
 from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
@@ -149,7 +149,7 @@ def _failed_for_good(record: dg.RunRecord) -> bool:
 
 
 def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
-    facts = of_run(run.run_id, run.job_name, run.tags)
+    facts = run_facts(run.run_id, run.job_name, run.tags)
     return Alert(f"failed {run.run_id}", "country_failed", why_failed(instance, run), facts=facts)
 
 
@@ -177,11 +177,13 @@ def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator
     week = max(due_weeks(start, now), default=None)
     if week is None or not ROUND_LATE_AFTER <= now - opens_at(week) <= LOOK_BACK:
         return
-    of_week = [run for run in runs if run.tags.get(WEEK_TAG) == week.isoformat()]
-    if any(run.status == DagsterRunStatus.SUCCESS for run in of_week):
+    runs_of_week = [run for run in runs if run.tags.get(WEEK_TAG) == week.isoformat()]
+    if any(run.status == DagsterRunStatus.SUCCESS for run in runs_of_week):
         return
     why = (
-        "its runs are under way, none is done" if of_week else "it has not begun: see whether its snapshot is delivered"
+        "its runs are under way, none is done"
+        if runs_of_week
+        else "it has not begun: see whether its snapshot is delivered"
     )
     title = f"Markdown pricing, week {week}: no country is done by Monday noon"
     yield Alert(f"late {week}", "round_late", f"{title}; {why}.", title, {"markdown.week": week.isoformat()})

@@ -36,15 +36,15 @@ class Digest:
 
     @property
     def title(self) -> str:
-        of_all = f"{len(self.done)} of {len(self.done) + len(self.not_done)}"
-        return f"Markdown pricing, week {self.week}: {of_all} countries done"
+        how_many = f"{len(self.done)} of {len(self.done) + len(self.not_done)}"
+        return f"Markdown pricing, week {self.week}: {how_many} countries done"
 
     @property
     def text(self) -> str:
         lines = [f"Done: {', '.join(self.done) or 'none'}."]
         for title, blocked in (("Failed", False), ("Blocked by a check", True)):
-            found = [one for one in self.not_done if one.blocked == blocked]
-            lines += [f"{title}:", *(f"- {one.country}: {one.why}" for one in found)] if found else []
+            countries = [one for one in self.not_done if one.blocked == blocked]
+            lines += [f"{title}:", *(f"- {one.country}: {one.why}" for one in countries)] if countries else []
         if self.not_done:
             lines.append(
                 f"At stake: {self._stakes()}. So much more do these countries' plans bring than today's prices."
@@ -58,8 +58,8 @@ class Digest:
             if one.stake is not None:
                 sums[one.currency] += round(one.stake)
         unknown = [one.country for one in self.not_done if one.stake is None]
-        told = [f"{amount:,} {currency}" for currency, amount in sums.items()]
-        return " and ".join(told + ([f"what is not known of {', '.join(unknown)}"] if unknown else []))
+        amounts = [f"{amount:,} {currency}" for currency, amount in sums.items()]
+        return " and ".join(amounts + ([f"what is not known of {', '.join(unknown)}"] if unknown else []))
 
 
 def digest_of(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> Digest:

@@ -68,11 +68,11 @@ def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDe
         """Two years of weekly sales of every article in every country, made from raw tables by Spark."""
         week = parse_week(context.partition_key)
         with final_faults_not_retried(context):
-            told = _run_job(context, [*submit, snapshot_job.__file__, raw, lake.url, str(week)], week)
-            if bad := told.get("bad"):
+            answer = _run_job(context, [*submit, snapshot_job.__file__, raw, lake.url, str(week)], week)
+            if bad := answer.get("bad"):
                 raise BadRawTables(str(week), [Fault(*fault) for fault in bad])
-            rows = sum(told["rows"].values())
-            return dg.MaterializeResult(metadata={**_of_delivery(lake, week), ROW_COUNT.label: rows})
+            rows = sum(answer["rows"].values())
+            return dg.MaterializeResult(metadata={**_delivery_figures(lake, week), ROW_COUNT.label: rows})
 
     return made_from_raw_tables
 
@@ -105,7 +105,7 @@ def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) 
     return dict(done.get_custom_messages()[-1])
 
 
-def _of_delivery(lake: Lake, week: date) -> Mapping[str, Any]:
+def _delivery_figures(lake: Lake, week: date) -> Mapping[str, Any]:
     snapshot = find_snapshot(lake, week)
     return of_snapshot(snapshot.stamp, snapshot.bytes_by_country)
 

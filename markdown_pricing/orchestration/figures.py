@@ -91,7 +91,7 @@ WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 
-def of_training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
+def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
     return {
         ARTICLES_TO_PRICE.label: len(sold.articles),
         "Articles with history": int(sold.history["article_id"].nunique()),
@@ -102,7 +102,7 @@ def of_training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadat
     }
 
 
-def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
+def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
     shared = learnt.shared
     return {
         COUNTRIES.label: len(learnt.articles),
@@ -110,7 +110,10 @@ def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Prov
         LEFT_OUT: _table(("Country", "Why"), [(code, _in_a_cell(why)) for code, why in learnt.left_out.items()]),
         SHARED_ELASTICITY: _table(
             ("Category", "Elasticity of 30 % off"),
-            [(name, f"{found:.2f}") for name, found in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)],
+            [
+                (name, f"{elasticity:.2f}")
+                for name, elasticity in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)
+            ],
         ),
         "Seconds": round(seconds, 1),
         "Version": version,
@@ -118,7 +121,7 @@ def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Prov
     }
 
 
-def of_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
+def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
     from markdown_pricing.charts import expected_and_actual_chart  # here: matplotlib is slow to load
 
     report = choice.report
@@ -147,7 +150,7 @@ def of_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -
     }
 
 
-def of_predictions(
+def predictions(
     priced: Recommendations, steady: Stability | None, currency: str, origin: Provenance, uri: str
 ) -> Metadata:
     from markdown_pricing.charts import PLANS_SHOWN, most_gain, price_paths_chart
@@ -171,7 +174,7 @@ def of_predictions(
     }
 
 
-def of_receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
+def receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
     return {
         ARTICLES.label: receipt.articles,
         ARTICLES_BEFORE.label: receipt.previous_articles,
@@ -184,7 +187,7 @@ def of_receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
     }
 
 
-def of_superseded(held: date, origin: Provenance) -> Metadata:
+def superseded(held: date, origin: Provenance) -> Metadata:
     return {**_origin(origin), NEWER_WEEK.label: held.isoformat()}
 
 
