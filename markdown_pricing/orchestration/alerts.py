@@ -25,7 +25,7 @@ from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.weeks import due_weeks, opens_at
 
 ROUND_LATE_AFTER = timedelta(hours=4)
-"""From Monday 08:00: noon."""
+"""A round is late at noon: so long after it opened on Monday at 08:00."""
 LOOK_BACK = timedelta(days=6)
 """What is older is told no more: a new installation is not flooded with old rounds."""
 LOG = "log"
@@ -43,7 +43,7 @@ class Alert:
 
 
 Receiver = Callable[[Alert], str]
-"""Takes an alert, or answers why not."""
+"""A function that sends an alert. It answers why it could not, and an empty text when it could."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
 
 
 def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Alert]:
-    """Everything there is to tell of the last days, told or not."""
+    """Every alert of the last days, whether it has been sent or not."""
     records = instance.get_run_records(RunsFilter(job_name=JOB, created_after=now - LOOK_BACK))
     rounds: dict[str, list[dg.RunRecord]] = defaultdict(list)
     for record in records:
@@ -173,7 +173,7 @@ def _end(name: str, digest: Digest) -> Alert:
 
 
 def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Alert]:
-    """The newest due week when nothing of it is done by noon."""
+    """An alert for the newest due week when no country of it is done by noon."""
     week = max(due_weeks(start, now), default=None)
     if week is None or not ROUND_LATE_AFTER <= now - opens_at(week) <= LOOK_BACK:
         return

@@ -230,7 +230,7 @@ def erp_refresh(
 
 
 FLOW = (training_data, demand_model, markdown_predictions, erp_refresh)
-"""One country's run, in order."""
+"""The assets of one country's run, in the order in which they are made."""
 
 
 def by_week_and_country(

@@ -32,7 +32,7 @@ from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 
 ERROR_UP = 1.5
-"""A model's error over that of an earlier week, from which it is said."""
+"""A model's error is reported from so many times the error of an earlier week on."""
 WEEKS_BACK = 8
 
 DESCRIPTIONS = {
@@ -58,7 +58,7 @@ def acceptance_of(
 
 
 def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    """The checks, each over one country of one week."""
+    """All checks of predictions and models. Each looks at one country of one week."""
     with warnings.catch_warnings():
         # Partitioned checks are a preview of this Dagster version; without them AUT's check would stand for DEU's.
         warnings.simplefilter("ignore", dg.PreviewWarning)

@@ -28,7 +28,7 @@ class NotDone:
 
 @dataclass(frozen=True)
 class Digest:
-    """A round that is over."""
+    """What a round that is over has done, and what it has left undone."""
 
     week: str
     done: Sequence[str]
@@ -52,7 +52,7 @@ class Digest:
         return "\n".join(lines)
 
     def _stakes(self) -> str:
-        """Each currency for itself: nobody here knows the day's rates."""
+        """The money at stake. Each currency is summed for itself, because the day's rates are not known here."""
         sums: Counter[str] = Counter()
         for one in self.not_done:
             if one.stake is not None:
@@ -73,7 +73,7 @@ def digest_of(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> 
 
 
 def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
-    """What a run that did not succeed leaves undone."""
+    """The country that this run did not bring into the ERP, why, and the money that this costs."""
     country, checks = run.tags.get(COUNTRY_TAG, "?"), run.tags.get(NOT_RETRIED_TAG, "").split(", ")
     blocked = any(check in DESCRIPTIONS for check in checks)
     stake = stake_of(_last_figures(instance, country))
@@ -82,7 +82,7 @@ def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
 
 
 def why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    """The first failed step's own words, or the run's."""
+    """Why the run failed: in the words of its first failed step, or else in the run's own."""
     if run.status == DagsterRunStatus.CANCELED:
         return "cancelled"
     for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
@@ -105,7 +105,7 @@ def stake_of(figures: Mapping[str, object]) -> tuple[float, str] | None:
 
 
 def _last_figures(instance: dg.DagsterInstance, country: str) -> dict[str, object]:
-    """Of the country's newest predictions, of whatever week."""
+    """The figures of the country's newest predictions, whatever their week."""
     page = instance.fetch_materializations(PREDICTIONS, limit=500).records
     for event in (record.asset_materialization for record in page):
         if event and str(event.partition).partition("|")[0] == country:

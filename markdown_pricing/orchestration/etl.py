@@ -41,7 +41,7 @@ def snapshot_from(raw: str | None, submit: tuple[str, ...], weeks: dg.TimeWindow
 
 
 def raw_tables() -> list[dg.AssetSpec]:
-    """What the snapshot is made from, as others deliver it."""
+    """The raw tables, which others deliver and from which the snapshot is made."""
     return [
         dg.AssetSpec(
             f"raw_{name}", group_name=GROUP, owners=["team:etl"], kinds={"parquet"}, description=", ".join(known)
@@ -97,7 +97,7 @@ def weekly_etl(job: Any) -> dg.ScheduleDefinition:
 
 
 def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) -> Mapping[str, Any]:
-    """The job's own words; raises SparkFailed when it ended without any."""
+    """Run the Spark job and return the message in which it reports. Raises SparkFailed when it ended without one."""
     try:
         done = dg.PipesSubprocessClient().run(context=context, command=command, env={"PYTHONPATH": _package_root()})
     except dg.DagsterPipesExecutionError as error:

@@ -82,7 +82,7 @@ class EventLines(logging.Handler):
 
 
 def run_facts(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Facts:
-    """What all lines of a run have in common."""
+    """The fields that all log lines of a run have."""
     return {
         "markdown.week": tags.get(WEEK_TAG) or tags.get(f"{PARTITION_TAG}/week") or tags.get(PARTITION_TAG),
         "markdown.country": tags.get(COUNTRY_TAG) or tags.get(f"{PARTITION_TAG}/country"),
@@ -101,7 +101,7 @@ def _step_facts(event: dg.DagsterEvent) -> Facts:
 
 
 def _error_facts(event: dg.DagsterEvent) -> Facts:
-    """The fault in its own words, without frames."""
+    """The error's type and its own words, without a stack trace; no field when the event has no error."""
     data = event.event_specific_data
     error = getattr(data, "error", None)
     if error is None:

@@ -21,7 +21,7 @@ from markdown_pricing.provenance import Provenance
 
 IMPORTANT_FEATURES = 12
 NO_BREAK = "\u00a0"
-"""A space at which no line ends."""
+"""A space at which no line is broken."""
 
 Metadata = dict[str, Any]
 
@@ -41,7 +41,7 @@ class Figure:
 
     @property
     def field(self) -> str:
-        """Its field in log lines."""
+        """The name of the figure's field in log lines."""
         return f"markdown.{self.key}"
 
     @property
@@ -49,7 +49,7 @@ class Figure:
         return self.unit != WORDS
 
     def of(self, metadata: Mapping[str, Any]) -> Any:
-        """Its value as it was recorded, None where it was not."""
+        """The figure's value as it was recorded in `metadata`; None where it was not recorded."""
         value = metadata.get(self.label)
         return value.value if isinstance(value, dg.MetadataValue) else value
 
@@ -92,6 +92,7 @@ LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 
 def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
+    """How much there is to learn from, and how many articles there are to price."""
     return {
         ARTICLES_TO_PRICE.label: len(sold.articles),
         "Articles with history": int(sold.history["article_id"].nunique()),
@@ -175,6 +176,7 @@ def predictions(
 
 
 def receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
+    """The figures of a refresh, as the ERP's receipt states them."""
     return {
         ARTICLES.label: receipt.articles,
         ARTICLES_BEFORE.label: receipt.previous_articles,
@@ -188,6 +190,7 @@ def receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
 
 
 def superseded(held: date, origin: Provenance) -> Metadata:
+    """The figures of a refresh that was not attempted, because the ERP holds the newer week `held`."""
     return {**_origin(origin), NEWER_WEEK.label: held.isoformat()}
 
 
@@ -204,7 +207,7 @@ def _revenue(rows: pd.DataFrame) -> Metadata:
 
 
 def _stability(steady: Stability | None) -> Metadata:
-    """Nothing where last week's plan is not known."""
+    """How steady the plans are; no figure where last week's plan is not known."""
     if steady is None:
         return {}
     return {
@@ -249,7 +252,7 @@ def _picture(png: bytes) -> dg.MarkdownMetadataValue:
 
 
 def _in_a_cell(text: str) -> str:
-    """One line, in which no bar ends the cell."""
+    """The text on one line, with its bars escaped, because a bar would end the table's cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

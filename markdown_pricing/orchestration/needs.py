@@ -25,7 +25,7 @@ STEPS = (TRAINING_DATA, MODEL, PREDICTIONS)
 PEAK, CPU, SECONDS = "Peak memory (MiB)", "CPU seconds", "Seconds"
 METRONOME_CPUS, KUBERNETES_CONFIG = "metronome/cpus", "dagster-k8s/config"
 CPUS_BY, MIB_BY = 0.5, 256
-"""Needs are rounded up to multiples of these."""
+"""Cpus and memory that are asked for are rounded up to multiples of these."""
 
 
 class Sizing(dg.Config):
@@ -45,7 +45,7 @@ class Sizing(dg.Config):
 
 @dataclass(frozen=True)
 class Use:
-    """What all steps of a country's week took."""
+    """What all steps of a country's week took together: the highest peak, and the sums of the times."""
 
     peak_mib: float
     cpu_s: float
