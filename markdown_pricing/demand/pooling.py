@@ -150,14 +150,13 @@ def fit_pooled(
     order, home, rows = _by_category(x, article, category, week)
     units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
     category = home[article]
-    level = _first_level(np.maximum(units, 0.0), article, articles)
+    level, dispersion = _first_level(np.maximum(units, 0.0), article, articles), np.full(categories, 0.5)
     prior = prior.with_mean_level(float(level.mean()))
     effects = _Effects(
         level - level.mean(),
         np.broadcast_to(prior.mean, (categories, terms + 1)),
         np.broadcast_to(calendar @ PRIORS[:, 0], (categories, len(calendar))),
     )
-    dispersion = np.full(categories, 0.5)
     for _ in range(MOST_STEPS):
         log_mean = effects.articles[article] + rows.times(effects)
         mu = np.exp(np.clip(log_mean, *LOG_RANGE))
