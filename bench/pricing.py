@@ -14,7 +14,7 @@
 import argparse
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -27,7 +27,6 @@ import pandas as pd
 from markdown_pricing.backtest.report import seasons_page
 from markdown_pricing.backtest.scores import (
     OVER,
-    as_markdown,
     by_family,
     forecast_quality,
     gap_closed,
@@ -53,6 +52,23 @@ SMALL, SHARING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")
 PLANNED_ARTICLES = 1_000
 HORIZONS = {"1": (0, 1), "2 to 4": (1, 4), "5 to 8": (4, 8), "9 to 12": (8, 12)}
 """The first and last week ahead of each column of the table."""
+
+
+def as_markdown(table: pd.DataFrame, digits: int = 2) -> str:
+    """A Markdown table for a terminal or a document, with numbers rounded to `digits` places."""
+
+    def text(value: object) -> str:
+        if isinstance(value, float):
+            return "" if np.isnan(value) else f"{value:.{digits}f}"
+        return str(value)
+
+    head = [" ".join(str(name or "") for name in table.index.names).strip(), *map(str, table.columns)]
+    lines: Iterable[list[str]] = (
+        [" ".join(map(str, at)) if isinstance(at, tuple) else str(at), *map(text, row)]
+        for at, row in zip(table.index, table.itertuples(index=False), strict=True)
+    )
+    rule = ["---", *["---:"] * len(table.columns)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *lines))
 
 
 def played(

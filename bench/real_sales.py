@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing import pricing
+from markdown_pricing.demand.model import make_model
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.grocery import COUNTRY, deliver_grocery, grocery_table, units_of_snapshot
 
@@ -55,7 +56,8 @@ def foretold(snapshot: int, models: Sequence[str], peer: str | None) -> pd.DataF
     ).loc[sold.articles["article_id"]]
     prices = sold.articles[["price"]].to_numpy(dtype=np.float64)
     for name in models:
-        model = pricing.fit(sold, name)
+        model = make_model(name)
+        model.fit(sold.history, sold.week, pricing.SEED)
         found[name] = model.forecast(sold.articles, sold.history, week).at(prices, 1).units[:, 0, 0]
     if peer:
         found[PEER_NAME] = _by_mlforecast(table.to_pandas(), peer).loc[found.index]

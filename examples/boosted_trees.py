@@ -74,7 +74,7 @@ class BoostedTrees(DemandModel):
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         """Demand falls with the price: the rate by LEAST_ELASTICITY, and the trees by their constraint."""
         if articles.empty:
-            return Forecast.of_no_articles("BoostedTrees")
+            return Forecast.for_no_articles("BoostedTrees")
         known = self.running.now(articles, history)
 
         def units(prices: FloatArray, weeks: int) -> FloatArray:

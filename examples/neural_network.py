@@ -124,7 +124,7 @@ class NeuralNetwork(DemandModel):
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         """The networks are asked once for each article and week. Its rungs differ by the elasticity alone."""
         if articles.empty:
-            return Forecast.of_no_articles("NeuralNetwork")
+            return Forecast.for_no_articles("NeuralNetwork")
         known = self.running.now(articles, history)
 
         def units(prices: FloatArray, weeks: int) -> FloatArray:

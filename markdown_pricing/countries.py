@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from markdown_pricing.declared import faults_of
-from markdown_pricing.errors import UsageError
+from markdown_pricing.errors import InputWarning, UsageError
 
 DEFAULT_FILE = Path(__file__).parent / "data" / "countries.csv"
 NO_LONGER_READ = "time_zone"
@@ -129,7 +130,7 @@ class Countries(Mapping[str, Country]):
 def read_countries(path: Path = DEFAULT_FILE) -> Countries:
     """The countries of a CSV file with a row for each. Raises BadCountries, which lists every fault with its line.
 
-    Warns of a column that earlier versions read.
+    Warns once in a process of a column that earlier versions read.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -139,7 +140,7 @@ def read_countries(path: Path = DEFAULT_FILE) -> Countries:
                 raise BadCountries(path, [f"the first line lacks {', '.join(missing)}"])
             rows = [(reader.line_num, row) for row in reader]
             if NO_LONGER_READ in (reader.fieldnames or ()):
-                warnings.warn(f"{path}: nobody reads the column {NO_LONGER_READ} any more. Delete it.", stacklevel=1)
+                _warn_of_a_column_that_nobody_reads(path)
     except (OSError, UnicodeDecodeError) as error:
         raise BadCountries(path, [str(error)]) from error
     by_code: dict[str, Country] = {}
@@ -160,6 +161,12 @@ def read_countries(path: Path = DEFAULT_FILE) -> Countries:
     if faults:
         raise BadCountries(path, faults)
     return Countries(by_code)
+
+
+@cache
+def _warn_of_a_column_that_nobody_reads(path: Path) -> None:
+    message = f"{path}: nobody reads the column {NO_LONGER_READ} any more. Delete it."
+    warnings.warn(message, InputWarning, stacklevel=1)
 
 
 def unconfigured(code: str) -> Country:

@@ -44,3 +44,7 @@ class FinalError(PricingError):
 
 class UsageError(FinalError):
     """What the user gave can't be used. The command line then ends with exit code 2."""
+
+
+class InputWarning(UserWarning):
+    """What the user gave can be used, but not all of it. It is said once by a command, and not by its workers."""

@@ -90,7 +90,7 @@ class Forecast:
         )
 
     @classmethod
-    def of_no_articles(cls, model: str) -> Self:
+    def for_no_articles(cls, model: str) -> Self:
         """The empty answer, with each part that a forecast may have."""
         nothing = np.zeros(0)
         return cls(

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from markdown_pricing.countries import Country
 from markdown_pricing.demand.log_linear import learn_country
-from markdown_pricing.demand.model import DemandModel, make_model
+from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
 from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
@@ -53,20 +53,6 @@ def make_training_data(snapshot_rows: pa.Table, week: date, country: str) -> pd.
     """The checked rows of one country's snapshot, with columns `country` and `censored`. Raises BadTrainingData."""
     checked = mark_stockouts(check_training_data(snapshot_rows, week, country))
     return checked.assign(country=pd.Categorical.from_codes(np.zeros(len(checked), np.int8), [country]))
-
-
-def fit(
-    country_week: CountryWeek,
-    model_name: str,
-    seed: int = SEED,
-    threads: int = 1,
-    shared: SharedDemand | None = None,
-) -> DemandModel:
-    """A model by its name, fitted on all weeks before the snapshot and on what is shared. Raises UnknownModel."""
-    model = make_model(model_name)
-    from_others = None if shared is None else shared.for_country(country_week.country)
-    model.fit(country_week.history, country_week.week, seed, threads, from_others)
-    return model
 
 
 @dataclass(frozen=True)

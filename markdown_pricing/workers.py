@@ -4,10 +4,12 @@ import multiprocessing
 import os
 import signal
 import time
+import warnings
 from concurrent.futures import ProcessPoolExecutor
 from threading import Thread
 from types import FrameType
 
+from markdown_pricing.errors import InputWarning
 from markdown_pricing.threads import limit_threads
 
 SECONDS_TO_END = 10
@@ -41,6 +43,7 @@ def _begin(side_by_side: int) -> None:
     Nobody would look after what it writes.
     """
     limit_threads(side_by_side)
+    warnings.filterwarnings("ignore", category=InputWarning)  # the command has said it
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     Thread(target=_watch_the_command, daemon=True).start()
 

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "threads": set(),
     "errors": set(),
     "finding": set(),
-    "workers": {"threads"},
+    "workers": {"errors", "threads"},
     "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"errors"},

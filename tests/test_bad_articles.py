@@ -196,11 +196,10 @@ def odd_articles(
     odd = [change(ordinary).assign(article_id=name) for name, (change, _) in ARTICLES.items()]
     rows = pd.concat([country, *odd], ignore_index=True)
     sold = country_week(rows)
-    if request.param == "nothing learnt":
-        name, model = "log_linear", make_model("log_linear")
-        model.fit(sold.history.iloc[:0], WEEK, pricing.SEED)
-    else:
-        name, model = request.param, pricing.fit(sold, request.param)
+    learns = request.param != "nothing learnt"
+    name = request.param if learns else "log_linear"
+    model = make_model(name)
+    model.fit(sold.history if learns else sold.history.iloc[:0], WEEK, pricing.SEED)
     records, paths = priced(sold, Choice(model, name, OWN, compare(model, sold.history, WEEK)))
     return rows[rows["week"] == NOW].set_index("article_id"), records, paths
 

@@ -82,7 +82,7 @@ def test_a_time_zone_which_nobody_reads_any_more_gives_one_warning(tmp_path: Pat
     file.write_text("country,name,currency,time_zone,price_endings\nDEU,Germany,EUR,Europe/Berlin,.99\n")
 
     with pytest.warns(UserWarning, match=r"countries\.csv: nobody reads the column time_zone") as warned:
-        assert list(read_countries(file)) == ["DEU"]
+        assert list(read_countries(file)) == list(read_countries(file)) == ["DEU"]
 
     assert len(warned) == 1
 

@@ -102,7 +102,7 @@ def test_any_other_part_that_breaks_the_contract_is_refused(fault: str, parts: d
 
 
 def test_a_forecast_of_no_articles_has_every_part() -> None:
-    nothing = Forecast.of_no_articles("Short")
+    nothing = Forecast.for_no_articles("Short")
     demand = nothing.at(np.zeros((0, 4)), WEEKS)
 
     assert demand.units.shape == (0, 4, WEEKS)

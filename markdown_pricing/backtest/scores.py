@@ -1,7 +1,5 @@
 """Tables of what policies earned and how well they forecast. Every comparison is paired, market by market."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 
@@ -139,20 +137,3 @@ def by_family(table: pd.DataFrame) -> pd.DataFrame:
     """The mean over the markets of each family, a row for each, and a last row for all markets."""
     families = table.groupby("family", sort=False).mean()
     return pd.concat([families, table.mean().to_frame("all").T])
-
-
-def as_markdown(table: pd.DataFrame, digits: int = 2) -> str:
-    """A Markdown table for a terminal or a document, with numbers rounded to `digits` places."""
-
-    def text(value: object) -> str:
-        if isinstance(value, float):
-            return "" if np.isnan(value) else f"{value:.{digits}f}"
-        return str(value)
-
-    head = [" ".join(str(name or "") for name in table.index.names).strip(), *map(str, table.columns)]
-    lines: Iterable[list[str]] = (
-        [" ".join(map(str, at)) if isinstance(at, tuple) else str(at), *map(text, row)]
-        for at, row in zip(table.index, table.itertuples(index=False), strict=True)
-    )
-    rule = ["---", *["---:"] * len(table.columns)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *lines))

@@ -1,4 +1,4 @@
-"""Progress on standard error and a result on standard output."""
+"""What commands print: their progress on standard error, their result on standard output."""
 
 import json
 from collections.abc import Iterator, Sequence

@@ -13,6 +13,7 @@ from markdown_pricing.settings import Settings
 
 
 def doctor(environ: Mapping[str, str], week: date | None, as_json: bool) -> int:
+    """Print what a round needs and whether it is there. Returns 1 when there is something to do."""
     lines = list(_findings(environ, week))
     if as_json:
         print_json([asdict(finding) for finding in lines])

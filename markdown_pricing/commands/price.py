@@ -68,13 +68,7 @@ def price(
     picture: Path | None,
     as_json: bool,
 ) -> int:
-    if with_standing and rules is None:
-        raise NothingToCompare()
-    if picture is not None and not with_standing:
-        raise NothingToDraw()
-    # The rows under the last rules are written. With --compare the standing rules come before them.
-    books = [read_rules(file) for file in ([settings.rules_file] if with_standing else [])]
-    books.append(read_rules(rules or settings.rules_file))
+    books = _read_books(settings, rules, with_standing, picture)
     source = Lake(lake)
     model = model or champion_or(source, settings.demand_model, settings.follow_champion)
     make_model(model)
@@ -107,17 +101,7 @@ def price(
     tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
     table = tables[-1][ROW_COLUMNS]
     _write(table, out)
-    summary: dict[str, Any] = {
-        "week": week,
-        "file": out,
-        "articles": len(table),
-        "countries": len(priced),
-        "failed": failed,
-    }
-    if stabilities:
-        summary["stability"] = {
-            code: {**asdict(steady), "unexplained_pct": steady.unexplained_pct} for code, steady in stabilities.items()
-        }
+    summary = _summary(week, out, table, len(priced), failed, stabilities)
     compared = compare(*tables) if with_standing else []
     if picture is not None:
         _draw(compared, week, rules, picture)
@@ -128,6 +112,30 @@ def price(
             _show(compared, rules.name)
         print(f"{len(table):,} articles of {len(priced)} countries in {out}.")
     return 1 if failed else 0
+
+
+def _read_books(settings: Settings, rules: Path | None, with_standing: bool, picture: Path | None) -> list[RuleBook]:
+    """The rules to price under. The rows under the last are written; to compare, the standing rules come before them.
+
+    Raises NothingToCompare and NothingToDraw.
+    """
+    if with_standing and rules is None:
+        raise NothingToCompare()
+    if picture is not None and not with_standing:
+        raise NothingToDraw()
+    files = ([settings.rules_file] if with_standing else []) + [rules or settings.rules_file]
+    return [read_rules(file) for file in files]
+
+
+def _summary(
+    week: date, out: Path, table: pd.DataFrame, countries: int, failed: dict[str, str], steady: dict[str, Stability]
+) -> dict[str, Any]:
+    """What was priced and what failed, and how steady the plans are where last week's are known."""
+    summary = {"week": week, "file": out, "articles": len(table), "countries": countries, "failed": failed}
+    if not steady:
+        return summary
+    by_country = {code: {**asdict(own), "unexplained_pct": own.unexplained_pct} for code, own in steady.items()}
+    return {**summary, "stability": by_country}
 
 
 def _country(code: str, configured: Countries) -> Country:

@@ -24,7 +24,7 @@ from markdown_pricing.settings import Settings
 
 ERP_SCHEMES = ("postgresql", "sqlite:")
 BY_NATURE = ("run_id", "predicted_at")
-"""Columns that differ between any two runs."""
+"""Columns that differ between any two runs, even of the same data and code."""
 ROW_KEY = ["country", "article_id"]
 PATH_KEY = [*ROW_KEY, "week"]
 MISSING = "no such row"

@@ -119,7 +119,7 @@ class GradientBoosting(DemandModel):
 
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         if articles.empty:
-            return Forecast.of_no_articles(type(self).__name__)
+            return Forecast.for_no_articles(type(self).__name__)
         state = self.base.state(articles, history, week)
         return state.forecast(type(self).__name__, lambda weeks: state.ahead(weeks) + self._correction(state, weeks))
 

@@ -246,7 +246,7 @@ class LogLinear(DemandModel):
 
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         if articles.empty:
-            return Forecast.of_no_articles(type(self).__name__)
+            return Forecast.for_no_articles(type(self).__name__)
         state = self.state(articles, history, week)
         return state.forecast(type(self).__name__, state.ahead)
 

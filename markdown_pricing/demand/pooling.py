@@ -162,23 +162,16 @@ def fit_pooled(
     An article that has changed its category counts in its last one.
     """
     articles, categories, terms = int(article.max()) + 1, int(category.max()) + 1, x.shape[1]
-    home = np.zeros(articles, dtype=np.int64)
-    home[article] = category
-    order = np.argsort(home[article], kind="stable")
+    order, home, rows = _by_category(x, article, category, week)
     units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
     category = home[article]
-    edges = np.searchsorted(category, np.arange(categories + 1))
-    parts = [slice(*ends) for ends in pairwise(edges)]
-    place = np.concatenate([np.unique(article[part], return_inverse=True)[1] for part in parts])
-    rows = _Rows(np.column_stack([x[order], np.ones(len(x))]), place, week[order], parts)
-    level = _first_level(np.maximum(units, 0.0), article, articles)
+    level, dispersion = _first_level(np.maximum(units, 0.0), article, articles), np.full(categories, 0.5)
     prior = prior.with_mean_level(float(level.mean()))
     effects = _Effects(
         level - level.mean(),
         np.broadcast_to(prior.mean, (categories, terms + 1)),
         np.broadcast_to(calendar @ PRIORS[:, 0], (categories, len(calendar))),
     )
-    dispersion = np.full(categories, 0.5)
     for _ in range(MOST_STEPS):
         log_mean = effects.articles[article] + rows.times(effects)
         mu = np.exp(np.clip(log_mean, *LOG_RANGE))
@@ -195,8 +188,7 @@ def fit_pooled(
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
         if effects.distance(before) < SMALL_STEP:
             break
-    calendar_effects = country[terms + 1 : -len(calendar)]
-    as_asked = np.argsort(order)
+    calendar_effects, as_asked = country[terms + 1 : -len(calendar)], np.argsort(order)
     return PooledFit(
         country=country[:terms],
         by_category=effects.terms[:, :terms],
@@ -211,6 +203,19 @@ def fit_pooled(
         demand=demand[as_asked],
         fitted=mu[as_asked],
     )
+
+
+def _by_category(
+    x: FloatArray, article: IntArray, category: IntArray, week: IntArray
+) -> tuple[IntArray, IntArray, _Rows]:
+    """The rows put together by category: (rows,) their order, (articles,) each one's last category, and the rows."""
+    home = np.zeros(int(article.max()) + 1, dtype=np.int64)
+    home[article] = category
+    order = np.argsort(home[article], kind="stable")
+    edges = np.searchsorted(home[article[order]], np.arange(int(category.max()) + 2))
+    parts = [slice(*ends) for ends in pairwise(edges)]
+    place = np.concatenate([np.unique(article[order][part], return_inverse=True)[1] for part in parts])
+    return order, home, _Rows(np.column_stack([x[order], np.ones(len(x))]), place, week[order], parts)
 
 
 def fill_sold_out(

@@ -106,7 +106,7 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
     original = (error.orig if isinstance(error, DBAPIError) else error) or error
     where, why = where_is(engine), " ".join(str(original).split()).rstrip(".")
     if isinstance(original, sqlite3.Error):
-        return _of_sqlite(where, why, original)
+        return _sqlite_error(where, why, original)
     code = str(getattr(original, "sqlstate", None) or "")
     if code == "42501":
         # If no GRANT is missing, the cause is something else, for example row-level security.
@@ -124,7 +124,7 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
     return ErpRefused(where, why)
 
 
-def _of_sqlite(where: str, why: str, error: sqlite3.Error) -> PricingError:
+def _sqlite_error(where: str, why: str, error: sqlite3.Error) -> PricingError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # extended codes keep the primary one in their last byte
     if code in _SQLITE_TRY_AGAIN:
         return ErpUnreachable(where, why)

@@ -20,11 +20,11 @@ def check_rights(engine: Engine) -> list[Finding]:
         return [_may_create(Path(where))]
     try:
         with erp_errors(engine), engine.connect() as connection:
-            found = [Finding(f"connection to {where}", True), _tables(connection), _rights(connection, where)]
+            findings = [Finding(f"connection to {where}", True), _tables(connection), _rights(connection, where)]
             return (
-                found
+                findings
                 if engine.dialect.name == "sqlite"
-                else [*found, _no_further_rights(connection), *_view(connection)]
+                else [*findings, _no_further_rights(connection), *_view(connection)]
             )
     except PricingError as error:
         return [Finding(f"connection to {where}", False, str(error))]

@@ -104,7 +104,7 @@ def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Ite
     """Faults of the set: another country or week, keys that come twice, plans or articles without the other."""
     articles, planned = (set(rows["article_id"].unique().to_pylist()) for rows in (priced, plans))
     countries = pa.chunked_array([*priced["country"].chunks, *plans["country"].chunks])
-    found: Mapping[str, Sequence[object]] = {
+    examples_of: Mapping[str, Sequence[object]] = {
         f"rows of another country than {country}": countries.filter(pc.not_equal(countries, country)).to_pylist(),
         f"rows of another week than {week}": priced["week"].filter(pc.not_equal(priced["week"], week)).to_pylist(),
         f"plans before week {week}": plans["article_id"].filter(pc.less(plans["week"], week)).to_pylist(),
@@ -113,7 +113,7 @@ def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Ite
         "plans of articles that are not priced": sorted(planned - articles),
         "plans that do not start at the recommended price": _other_starts(priced, plans),
     }
-    return (Fault(what, len(examples), examples[0]) for what, examples in found.items() if examples)
+    return (Fault(what, len(examples), examples[0]) for what, examples in examples_of.items() if examples)
 
 
 def _other_starts(priced: pa.Table, plans: pa.Table) -> list[str]:

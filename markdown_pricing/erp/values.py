@@ -26,20 +26,20 @@ class Kind:
 
     name: str
     arrow: pa.DataType
-    of_one: Callable[[Any], Any]
-    of_floats: Callable[[Floats], tuple[pa.Array, Bools]] | None = None
+    convert_one: Callable[[Any], Any]
+    convert_floats: Callable[[Floats], tuple[pa.Array, Bools]] | None = None
     """The same for a column of floats, which mostly differ, at once."""
 
     def values(self, series: "pd.Series[Any]") -> tuple[pa.Array, Bools]:
         """The column's values, NULL where they are missing or bad, and which are bad: such a column can't hold them."""
-        if self.of_floats and series.dtype == np.float64:
-            return self.of_floats(series.to_numpy())
+        if self.convert_floats and series.dtype == np.float64:
+            return self.convert_floats(series.to_numpy())
         codes, different = _different(series)
         converted: list[Any] = []
         bad: list[int] = []
         for code, value in enumerate(different):
             try:
-                converted.append(self.of_one(value))
+                converted.append(self.convert_one(value))
             except (ValueError, TypeError, ArithmeticError):
                 bad.append(code)
                 converted.append(None)

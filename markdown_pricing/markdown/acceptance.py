@@ -15,8 +15,8 @@ from markdown_pricing.markdown.season import BoolArray
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What is wrong, how many rows it holds for, and one of them."""
+class Objection:
+    """What stands against a refresh or gives it pause, for how many rows that holds, and one of them."""
 
     severity: Literal["block", "warn"]
     what: str
@@ -28,29 +28,29 @@ class Fault:
 
 
 class NotAcceptable(FinalError):
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
-        listed = "".join(f"\n  - {fault}" for fault in faults)
+    def __init__(self, objections: Sequence[Objection]) -> None:
+        self.objections = tuple(objections)
+        listed = "".join(f"\n  - {objection}" for objection in objections)
         super().__init__(
             f"These rows must not reach the ERP:{listed}\nIt keeps what it has. Correct the cause and run again."
         )
 
 
-def refuse_unless_acceptable(faults: Sequence[Fault]) -> None:
-    """Raises NotAcceptable, which lists all faults that block; warnings pass."""
-    if blocking := [fault for fault in faults if fault.severity == "block"]:
+def refuse_unless_acceptable(objections: Sequence[Objection]) -> None:
+    """Raises NotAcceptable, which lists all objections that block; warnings pass."""
+    if blocking := [objection for objection in objections if objection.severity == "block"]:
         raise NotAcceptable(blocking)
 
 
-def check_every_article_has_a_row(rows: pd.DataFrame, articles: pd.DataFrame) -> list[Fault]:
+def check_every_article_has_a_row(rows: pd.DataFrame, articles: pd.DataFrame) -> list[Objection]:
     """Blocks when an article of the snapshot has no row."""
     missing = articles.loc[~articles["article_id"].isin(rows["article_id"]), "article_id"]
     if missing.empty:
         return []
-    return [Fault("block", "articles of the snapshot without a row", len(missing), str(missing.iloc[0]))]
+    return [Objection("block", "articles of the snapshot without a row", len(missing), str(missing.iloc[0]))]
 
 
-def check_number_of_rows(rows: int, previous_rows: int | None) -> list[Fault]:
+def check_number_of_rows(rows: int, previous_rows: int | None) -> list[Objection]:
     """Blocks when more than half of the country's last other week is missing, warns from a tenth on.
 
     previous_rows : how many rows the last other week had; None when there is none
@@ -59,10 +59,10 @@ def check_number_of_rows(rows: int, previous_rows: int | None) -> list[Fault]:
         return []
     severity: Literal["block", "warn"] = "block" if 2 * rows < previous_rows else "warn"
     what = f"rows fewer than the last other week had ({100 * (1 - rows / previous_rows):.0f} % less)"
-    return [Fault(severity, what, previous_rows - rows, f"{rows} against {previous_rows}")]
+    return [Objection(severity, what, previous_rows - rows, f"{rows} against {previous_rows}")]
 
 
-def check_new_prices(rows: pd.DataFrame, articles: pd.DataFrame, country: Country, book: RuleBook) -> list[Fault]:
+def check_new_prices(rows: pd.DataFrame, articles: pd.DataFrame, country: Country, book: RuleBook) -> list[Objection]:
     """Blocks new prices that are off the ladder, above the current price or below salvage_price.
 
     Current price, list price, category and salvage_price are those of the snapshot (`articles`), not those of the rows.
@@ -79,14 +79,14 @@ def check_new_prices(rows: pd.DataFrame, articles: pd.DataFrame, country: Countr
         on_ladder[own] = (ladder == new[own, np.newaxis]).any(axis=1)
     changed = new != current
     salvage = both["salvage_price"].to_numpy(dtype=np.float64) * 100
-    found = {
+    broken_by_rule = {
         "new prices are above the current price": new > current,
         "new prices are below salvage_price": changed & (new < salvage - 1e-6),
         "new prices are on no rung of the ladder": changed & ~on_ladder,
     }
     return [
-        Fault("block", what, int(broken.sum()), _example(both, broken))
-        for what, broken in found.items()
+        Objection("block", what, int(broken.sum()), _example(both, broken))
+        for what, broken in broken_by_rule.items()
         if broken.any()
     ]
 

@@ -33,16 +33,16 @@ def change_reasons(
     last_rows : those of the nearest earlier week, with RULES_VERSION where it is known; None when there is none
     history   : article_id, week, units, the sales before this week
     """
-    told = np.full(len(rows), None, dtype=object)
+    sentences = np.full(len(rows), None, dtype=object)
     if last_rows is None or last_rows.empty:
-        return told
+        return sentences
     before, sold = _before(last_rows), _sold(history, last_rows)
     for place, row in enumerate(rows.to_dict("records")):
         last = before.get(row["article_id"])
         if last is not None:
             step = _Step(row, last, sold.get(row["article_id"]), currency, rules_version)
-            told[place] = step.sentence()
-    return told
+            sentences[place] = step.sentence()
+    return sentences
 
 
 @dataclass(frozen=True)

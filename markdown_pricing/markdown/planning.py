@@ -76,7 +76,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     affordable = _within_budget(task, worth_it, penalty)
     anyway, moves, pays, goes = (path.rungs[:, 0] > 0 for path in (best, with_target, worth_it, affordable))
     no = np.zeros(len(goes), dtype=np.bool_)
-    found = Plan(
+    planned = Plan(
         best=affordable,
         keep=task.keep,
         habit=task.habit,
@@ -89,21 +89,21 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
         in_group=no,
         group_apart=no,
     )
-    return found if groups is None else _of_members(found, alone, groups)
+    return planned if groups is None else _plan_of_members(planned, alone, groups)
 
 
-def _of_members(found: Plan, alone: Task, groups: PriceGroups) -> Plan:
+def _plan_of_members(planned: Plan, alone: Task, groups: PriceGroups) -> Plan:
     """A plan of groups and single articles, as one of articles."""
     flags = ("for_target", "too_little_gain", "over_budget", "out_of_reach")
     return Plan(
-        best=alone.value(groups.rungs_of_members(found.best.rungs)),
+        best=alone.value(groups.rungs_of_members(planned.best.rungs)),
         keep=alone.keep,
         habit=alone.habit,
         limits=alone.limits,
         demand=alone.demand,
         in_group=groups.joined,
         group_apart=groups.apart,
-        **{flag: getattr(found, flag)[groups.place] for flag in flags},
+        **{flag: getattr(planned, flag)[groups.place] for flag in flags},
     )
 
 
@@ -135,9 +135,11 @@ def _for_target(task: Task, best: PathValue) -> tuple[PathValue, FloatArray, Boo
     if not seeking.any():
         return best, penalty, none
     low, high = np.zeros(len(target)), HIGHEST_PENALTY * list_price * seeking
-    found, deepest = task.solve(high, rows=seeking), task.value(deepest_rungs(task.limits))
-    found = _chosen(seeking & (deepest.leftover < found.leftover) & (found.leftover > task.tolerated), deepest, found)
-    out_of_reach = seeking & (found.leftover > task.tolerated + REACHED)
+    closest, deepest = task.solve(high, rows=seeking), task.value(deepest_rungs(task.limits))
+    closest = _chosen(
+        seeking & (deepest.leftover < closest.leftover) & (closest.leftover > task.tolerated), deepest, closest
+    )
+    out_of_reach = seeking & (closest.leftover > task.tolerated + REACHED)
     for _ in range(BISECTIONS):
         open_rows = seeking & ~out_of_reach
         if not open_rows.any():
@@ -145,9 +147,9 @@ def _for_target(task: Task, best: PathValue) -> tuple[PathValue, FloatArray, Boo
         middle = (low + high) / 2
         tried = task.solve(middle * open_rows, rows=open_rows)
         reached = open_rows & (tried.leftover <= task.tolerated + REACHED)
-        found = _chosen(reached, tried, found)
+        closest = _chosen(reached, tried, closest)
         high, low = np.where(reached, middle, high), np.where(open_rows & ~reached, middle, low)
-    return _chosen(seeking, found, best), np.where(seeking, high, penalty), out_of_reach
+    return _chosen(seeking, closest, best), np.where(seeking, high, penalty), out_of_reach
 
 
 def _worth_it(task: Task, best: PathValue, penalty: FloatArray) -> PathValue:

@@ -61,9 +61,9 @@ def price_groups(alone: Task) -> PriceGroups:
             continue
         own = np.zeros((len(members), rungs), dtype=np.int64)
         for at, row in enumerate(members):
-            found = 1 + np.searchsorted(-ladders.cents[row, 1 : ladders.rungs[row]], -common)
-            own[at, 1 : len(found) + 1] = found
-            own[at, len(found) + 1 :] = found[-1] if len(found) else 0
+            common_rungs = 1 + np.searchsorted(-ladders.cents[row, 1 : ladders.rungs[row]], -common)
+            own[at, 1 : len(common_rungs) + 1] = common_rungs
+            own[at, len(common_rungs) + 1 :] = common_rungs[-1] if len(common_rungs) else 0
         rung_of[members], joined[members] = own, True
         groups.append((members, own))
     single = np.flatnonzero(~joined)
@@ -125,14 +125,14 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
         "moves": moves & ~repeated,
         "label_cost": limits.label_cost[members].sum(),
         "units": units.sum(axis=0),
-        "dispersion": _of_the_sum(demand.dispersion[members], now),
+        "dispersion": _dispersion_of_sum(demand.dispersion[members], now),
     }
     if demand.shelf is not None:
         shared["shelf"] = by_stock @ demand.shelf[members]
     if demand.level_sd is not None:
         shared["level_sd"] = by_stock @ demand.level_sd[members]
-    of_first = {name: value[first] for part in (season, ladders, limits) for name, value in arrays_of(part).items()}
-    return {name: np.asarray(value) for name, value in {**of_first, **shared}.items()}
+    first_member = {name: value[first] for part in (season, ladders, limits) for name, value in arrays_of(part).items()}
+    return {name: np.asarray(value) for name, value in {**first_member, **shared}.items()}
 
 
 def _held_longest_by_most(weeks: IntArray, stock: IntArray) -> int:
@@ -140,6 +140,6 @@ def _held_longest_by_most(weeks: IntArray, stock: IntArray) -> int:
     return max((int(week) for week in weeks if 2 * stock[weeks >= week].sum() > stock.sum()), default=0)
 
 
-def _of_the_sum(dispersion: FloatArray, mean: FloatArray) -> float:
+def _dispersion_of_sum(dispersion: FloatArray, mean: FloatArray) -> float:
     """Dispersion of a sum of independent demands: its variance less its mean, over the mean squared."""
     return float((dispersion * mean**2).sum() / mean.sum() ** 2)

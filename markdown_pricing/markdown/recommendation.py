@@ -68,14 +68,8 @@ def recommend(
     """
     articles, country = assortment.articles, assortment.country
     season, own_plan = ladders.season, plan(ladders, forecast)
-    best, keep, habit = own_plan.best, own_plan.keep, own_plan.habit
-    every = np.arange(len(articles))
-    prices, rung = ladders.prices, best.rungs[:, 0]
-    recommended, current, stock = prices[every, rung], prices[:, 0], season.stock
-    demand = np.where(season.weeks_left > 0, own_plan.demand.units[every, rung, 0], 0.0)
-    dispersion = own_plan.demand.dispersion_in(0)
-    low, high = (np.minimum(demand_quantile(share, demand, dispersion), stock) for share in (0.1, 0.9))
-    expected = best.units[:, 0]
+    rung, current = own_plan.best.rungs[:, 0], ladders.prices[:, 0]
+    recommended = ladders.prices[np.arange(len(articles)), rung]
     list_price = to_price(season.list_cents)
     next_week, next_price = _next_markdown(ladders, own_plan)
     codes = read_reason_codes()
@@ -91,19 +85,10 @@ def recommend(
         "recommended_price": recommended,
         "markdown_pct": np.round(np.clip(100 * (1 - recommended / list_price), 0, 100), 2),
         "action": np.where(rung > 0, "markdown", "keep"),
-        "stock": stock,
-        "expected_units": expected,
-        "expected_units_q10": low.astype(np.float64),
-        "expected_units_q90": high.astype(np.float64),
+        "stock": season.stock,
+        **_units_this_week(ladders, own_plan),
         "end_week": _dates(articles["end_week"]),
-        "cover_weeks": np.where(expected > NO_UNITS, stock / np.maximum(expected, NO_UNITS), np.nan),
-        "expected_sell_through": np.clip(1 - best.leftover / np.maximum(stock, 1), 0, 1),
-        "expected_leftover": best.leftover,
-        "expected_leftover_keep": keep.leftover,
-        "expected_leftover_habit": habit.leftover,
-        "expected_revenue": np.round(best.revenue, 2),
-        "expected_revenue_keep": np.round(keep.revenue, 2),
-        "expected_revenue_habit": np.round(habit.revenue, 2),
+        **_outcomes(own_plan, season.stock),
         "next_markdown_week": next_week,
         "next_markdown_price": next_price,
         "elasticity": elasticity,
@@ -121,6 +106,34 @@ def recommend(
     changes = change_reasons(rows, last_rows, assortment.history, country.currency, assortment.book.version)
     rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN
     return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan))
+
+
+def _units_this_week(ladders: Ladders, own_plan: Plan) -> dict[str, FloatArray]:
+    """Units that this week is expected to sell, the range around them, and the weeks that the stock lasts."""
+    season, rung = ladders.season, own_plan.best.rungs[:, 0]
+    demand = np.where(season.weeks_left > 0, own_plan.demand.units[np.arange(len(rung)), rung, 0], 0.0)
+    dispersion, stock, expected = own_plan.demand.dispersion_in(0), season.stock, own_plan.best.units[:, 0]
+    low, high = (np.minimum(demand_quantile(share, demand, dispersion), stock) for share in (0.1, 0.9))
+    return {
+        "expected_units": expected,
+        "expected_units_q10": low.astype(np.float64),
+        "expected_units_q90": high.astype(np.float64),
+        "cover_weeks": np.where(expected > NO_UNITS, stock / np.maximum(expected, NO_UNITS), np.nan),
+    }
+
+
+def _outcomes(own_plan: Plan, stock: IntArray) -> dict[str, FloatArray]:
+    """How the plan ends, beside keeping the price and the old habit: sell-through, left-over and revenue."""
+    best, keep, habit = own_plan.best, own_plan.keep, own_plan.habit
+    return {
+        "expected_sell_through": np.clip(1 - best.leftover / np.maximum(stock, 1), 0, 1),
+        "expected_leftover": best.leftover,
+        "expected_leftover_keep": keep.leftover,
+        "expected_leftover_habit": habit.leftover,
+        "expected_revenue": np.round(best.revenue, 2),
+        "expected_revenue_keep": np.round(keep.revenue, 2),
+        "expected_revenue_habit": np.round(habit.revenue, 2),
+    }
 
 
 def _dates(days: pd.Series) -> CodeArray:

@@ -92,5 +92,5 @@ def _at(values: FloatArray, share: FloatArray) -> FloatArray:
     below = np.minimum(point.astype(np.int64), len(SHELF_SHARES) - 2)
     every = np.arange(len(values))
     low, high = values[every, below], values[every, below + 1]
-    found: FloatArray = low + (point - below) * (high - low)
-    return found
+    between: FloatArray = low + (point - below) * (high - low)
+    return between

@@ -18,14 +18,14 @@ from markdown_pricing.errors import PricingError
 from markdown_pricing.logs import FAILURE, tell
 from markdown_pricing.messages import send
 from markdown_pricing.orchestration.digest import Digest, digest_of, why_failed
-from markdown_pricing.orchestration.event_lines import of_run
+from markdown_pricing.orchestration.event_lines import run_facts
 from markdown_pricing.orchestration.facts import is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
 from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.weeks import due_weeks, opens_at
 
 ROUND_LATE_AFTER = timedelta(hours=4)
-"""From Monday 08:00: noon."""
+"""A round is late at noon: so long after it opened on Monday at 08:00."""
 LOOK_BACK = timedelta(days=6)
 """What is older is told no more: a new installation is not flooded with old rounds."""
 LOG = "log"
@@ -43,7 +43,7 @@ class Alert:
 
 
 Receiver = Callable[[Alert], str]
-"""Takes an alert, or answers why not."""
+"""A function that sends an alert. It answers why it could not, and an empty text when it could."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
 
 
 def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Alert]:
-    """Everything there is to tell of the last days, told or not."""
+    """Every alert of the last days, whether it has been sent or not."""
     records = instance.get_run_records(RunsFilter(job_name=JOB, created_after=now - LOOK_BACK))
     rounds: dict[str, list[dg.RunRecord]] = defaultdict(list)
     for record in records:
@@ -149,7 +149,7 @@ def _failed_for_good(record: dg.RunRecord) -> bool:
 
 
 def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
-    facts = of_run(run.run_id, run.job_name, run.tags)
+    facts = run_facts(run.run_id, run.job_name, run.tags)
     return Alert(f"failed {run.run_id}", "country_failed", why_failed(instance, run), facts=facts)
 
 
@@ -173,15 +173,17 @@ def _end(name: str, digest: Digest) -> Alert:
 
 
 def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Alert]:
-    """The newest due week when nothing of it is done by noon."""
+    """An alert for the newest due week when no country of it is done by noon."""
     week = max(due_weeks(start, now), default=None)
     if week is None or not ROUND_LATE_AFTER <= now - opens_at(week) <= LOOK_BACK:
         return
-    of_week = [run for run in runs if run.tags.get(WEEK_TAG) == week.isoformat()]
-    if any(run.status == DagsterRunStatus.SUCCESS for run in of_week):
+    runs_of_week = [run for run in runs if run.tags.get(WEEK_TAG) == week.isoformat()]
+    if any(run.status == DagsterRunStatus.SUCCESS for run in runs_of_week):
         return
     why = (
-        "its runs are under way, none is done" if of_week else "it has not begun: see whether its snapshot is delivered"
+        "its runs are under way, none is done"
+        if runs_of_week
+        else "it has not begun: see whether its snapshot is delivered"
     )
     title = f"Markdown pricing, week {week}: no country is done by Monday noon"
     yield Alert(f"late {week}", "round_late", f"{title}; {why}.", title, {"markdown.week": week.isoformat()})

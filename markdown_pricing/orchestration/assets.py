@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import chain
 
 import dagster as dg
 
@@ -86,7 +87,7 @@ def shared_demand(
         origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)
         path, version = keep_shared_demand(lake, week, learnt.shared, origin)
         seconds = time.monotonic() - started
-        return dg.MaterializeResult(metadata=figures.of_shared(learnt, version, seconds, origin, lake.where(path)))
+        return dg.MaterializeResult(metadata=figures.shared_demand(learnt, version, seconds, origin, lake.where(path)))
 
 
 @dg.asset(
@@ -109,7 +110,7 @@ def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake
         sold = pricing.CountryWeek.of(pricing.make_training_data(rows, week, country), week, country)
         origin = provenance(week.isoformat(), country, snapshot.stamp)
         path = Results(lake, week, country).keep_training_data(sold, origin)
-        return dg.MaterializeResult(metadata=figures.of_training_data(sold, origin, lake.where(path)))
+        return dg.MaterializeResult(metadata=figures.training_data(sold, origin, lake.where(path)))
 
 
 @dg.asset(
@@ -137,7 +138,7 @@ def demand_model(
         choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
         origin = pricing.modelled_by(origin, choice, demand_training.seed, shared.version)
         path = results.keep_model(choice.model, origin)
-        return dg.MaterializeResult(metadata=figures.of_model(choice, str(shared), origin, lake.where(path)))
+        return dg.MaterializeResult(metadata=figures.demand_model(choice, str(shared), origin, lake.where(path)))
 
 
 @dg.asset(
@@ -170,7 +171,7 @@ def markdown_predictions(
         )
         path = results.keep_predictions(recommendations.rows, recommendations.path, origin)
         return dg.MaterializeResult(
-            metadata=figures.of_predictions(
+            metadata=figures.predictions(
                 recommendations,
                 stability(recommendations.rows, last_rows, sold.history),
                 countries[country].currency,
@@ -211,8 +212,8 @@ def erp_refresh(
         if held is not None and held > week:
             _say_superseded(context, held, origin)
             return
-        faults = acceptance_of(results, rules, countries[country], rows)
-        refuse_unless_acceptable([fault for found in faults.values() for fault in found])
+        objections = acceptance_of(results, rules, countries[country], rows)
+        refuse_unless_acceptable(list(chain.from_iterable(objections.values())))
         record = context.instance.get_run_record_by_id(context.run.run_id)
         try:
             receipt = replace_country(
@@ -227,19 +228,19 @@ def erp_refresh(
         except NewerWeekInErp as error:  # which another run has written since the question above
             _say_superseded(context, error.held.week, origin)
             return
-        yield dg.MaterializeResult(metadata=figures.of_receipt(receipt, origin, countries[country].currency))
+        yield dg.MaterializeResult(metadata=figures.receipt(receipt, origin, countries[country].currency))
 
 
 def _say_superseded(context: dg.AssetExecutionContext, held: date, origin: Provenance) -> None:
     """The refresh of an older week is not wanted, which is no failure: its predictions lie on the lake."""
     _, country = week_and_country_of(context)
-    metadata = figures.of_superseded(held, origin)
+    metadata = figures.superseded(held, origin)
     context.log_event(dg.AssetObservation(REFRESH, partition=context.partition_key, metadata=metadata))
     context.log.info(f"Archived only: the ERP already holds {held} for {country}.")
 
 
 FLOW = (training_data, demand_model, markdown_predictions, erp_refresh)
-"""One country's run, in order."""
+"""The assets of one country's run, in the order in which they are made."""
 
 
 def by_week_and_country(

@@ -1,7 +1,7 @@
 """What blocks a refresh and what only warns, shown beside the assets that it looks at."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -11,7 +11,7 @@ from markdown_pricing.countries import Countries, Country
 from markdown_pricing.demand.step_down import FAR_ABOVE_NAIVE, OWN
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.acceptance import (
-    Fault,
+    Objection,
     check_every_article_has_a_row,
     check_new_prices,
     check_number_of_rows,
@@ -32,7 +32,7 @@ from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 
 ERROR_UP = 1.5
-"""A model's error over that of an earlier week, from which it is said."""
+"""A model's error is reported from so many times the error of an earlier week on."""
 WEEKS_BACK = 8
 
 DESCRIPTIONS = {
@@ -43,20 +43,22 @@ DESCRIPTIONS = {
 }
 
 
-def acceptance_of(results: Results, rules: RuleBook, country: Country, rows: pd.DataFrame) -> dict[str, list[Fault]]:
-    """The faults of a country's rows by check; an empty list for each that passes."""
+def acceptance_of(
+    results: Results, rules: RuleBook, country: Country, rows: pd.DataFrame
+) -> dict[str, list[Objection]]:
+    """What each check objects to in a country's rows; an empty list for each that passes."""
     articles = results.articles()
     dropped = check_number_of_rows(len(rows), results.rows_of_last_other_week())
     return {
         EVERY_ARTICLE: check_every_article_has_a_row(rows, articles),
-        NOT_HALVED: [fault for fault in dropped if _blocks(fault)],
-        NOT_A_TENTH_LESS: [fault for fault in dropped if not _blocks(fault)],
+        NOT_HALVED: [objection for objection in dropped if _blocks(objection)],
+        NOT_A_TENTH_LESS: [objection for objection in dropped if not _blocks(objection)],
         RULES_KEPT: check_new_prices(rows, articles, country, rules),
     }
 
 
 def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    """The checks, each over one country of one week."""
+    """All checks of predictions and models. Each looks at one country of one week."""
     with warnings.catch_warnings():
         # Partitioned checks are a preview of this Dagster version; without them AUT's check would stand for DEU's.
         warnings.simplefilter("ignore", dg.PreviewWarning)
@@ -81,14 +83,12 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
             week, country = week_and_country_of(context.op_execution_context)
             results = Results(lake, week, country)
             rows, _, _ = results.predictions()
-            faults_by_check = acceptance_of(results, rules, countries[country], rows)
-            blocked = [
-                name for name, faults in faults_by_check.items() if any(fault.severity == "block" for fault in faults)
-            ]
+            objections_by_check = acceptance_of(results, rules, countries[country], rows)
+            blocked = [name for name, objections in objections_by_check.items() if any(map(_blocks, objections))]
             if blocked:
                 do_not_retry(context.op_execution_context, ", ".join(blocked))
-            for name, faults in faults_by_check.items():
-                yield _result(name, faults)
+            for name, objections in objections_by_check.items():
+                yield _result(name, objections)
 
         @dg.asset_check(asset=MODEL, partitions_def=partitions)
         def error_near_the_naive_forecast(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
@@ -117,18 +117,17 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
     return [predictions_are_acceptable, error_near_the_naive_forecast, error_not_up, the_countrys_own_model]
 
 
-def _blocks(fault: Fault) -> bool:
-    return fault.severity == "block"
+def _blocks(objection: Objection) -> bool:
+    return objection.severity == "block"
 
 
-def _result(name: str, faults: Iterable[Fault]) -> dg.AssetCheckResult:
-    found = list(faults)
+def _result(name: str, objections: Sequence[Objection]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=name,
-        passed=not found,
+        passed=not objections,
         severity=dg.AssetCheckSeverity.WARN if name == NOT_A_TENTH_LESS else dg.AssetCheckSeverity.ERROR,
-        description="; ".join(map(str, found)) or None,
-        metadata={fault.what: fault.count for fault in found},
+        description="; ".join(map(str, objections)) or None,
+        metadata={objection.what: objection.count for objection in objections},
     )
 
 
@@ -140,7 +139,7 @@ def _latest_figures(instance: dg.DagsterInstance, partition: str) -> dict[str, o
 
 
 def _error_of_last_other_week(instance: dg.DagsterInstance, week: date, country: str) -> float | None:
-    """Of the nearest earlier week that has figures; None when there is none within WEEKS_BACK."""
+    """The model's error in the nearest earlier week that has figures; None when no week within WEEKS_BACK has."""
     for ago in range(1, WEEKS_BACK + 1):
         figures = _latest_figures(instance, str(partition_key(week - ago * ONE_WEEK, country)))
         if figures:

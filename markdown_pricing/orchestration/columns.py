@@ -37,7 +37,7 @@ def _meanings(declared: Sequence[Column]) -> dict[str, str]:
 
 
 def _types_of(table: sa.Table) -> dict[str, str]:
-    """As PostgreSQL has them."""
+    """The type of each of the table's columns, as PostgreSQL calls it."""
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     return {column.name: column.type.compile(dialect).lower() for column in table.columns}
 

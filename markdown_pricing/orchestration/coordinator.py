@@ -17,7 +17,7 @@ from markdown_pricing.orchestration.names import (
     PARTITION_TAG,
     WEEK_TAG,
 )
-from markdown_pricing.orchestration.needs import KUBERNETES_CONFIG, Limits, Need, most, need_of, tags_of, uses
+from markdown_pricing.orchestration.needs import KUBERNETES_CONFIG, Need, Sizing, most, need_of, tags_of, uses
 from markdown_pricing.weeks import parse_week
 
 Tags = Mapping[str, Any]
@@ -31,7 +31,7 @@ class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
     A run that asks Kubernetes for more than cpus and memory fails here, unless its country's tags ask for it.
 
     tags_by_country  : country -> tags; a value that is no text is written as JSON, as `dagster-k8s/config` wants it
-    by_earlier_weeks : limits of the cpus and memory that a run gets by what its country took; None: the launcher's own
+    by_earlier_weeks : how a country's earlier runs decide cpus and memory; None leaves them to the launcher
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
     ) -> None:
         super().__init__(inst_data=inst_data, **queue)
         self._tags_by_country = tags_by_country or {}
-        self._limits = None if by_earlier_weeks is None else Limits(**by_earlier_weeks)
+        self._sizing = None if by_earlier_weeks is None else Sizing(**by_earlier_weeks)
 
     @classmethod
     def config_type(cls) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
         return {
             **dict(super().config_type()),  # type: ignore[arg-type]
             "tags_by_country": dg.Field(by_country, is_required=False, description="country -> tags of its runs"),
-            "by_earlier_weeks": dg.Field(Limits.to_fields_dict(), is_required=False, description=Limits.__doc__),
+            "by_earlier_weeks": dg.Field(Sizing.to_fields_dict(), is_required=False, description=Sizing.__doc__),
         }
 
     @classmethod
@@ -90,12 +90,12 @@ class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
 
     def _by_earlier_weeks(self, run: dg.DagsterRun, given: Tags) -> dict[str, str]:
         week, country = _partition_of(run.tags)
-        if self._limits is None or not week or not country:
+        if self._sizing is None or not week or not country:
             return {}
         if MEASURED_TAG in run.tags:  # it repeats a run, for which what was measured may have been too little
-            need: Need | None = most(self._limits)
+            need: Need | None = most(self._sizing)
         else:
-            need = need_of(uses(self._instance, parse_week(week), country, self._limits.weeks), self._limits)
+            need = need_of(uses(self._instance, parse_week(week), country, self._sizing.weeks), self._sizing)
         launcher = self._instance.get_ref().run_launcher_data
         return tags_of(need, launcher.class_name, run.tags, given) if need and launcher else {}
 

@@ -28,7 +28,7 @@ class NotDone:
 
 @dataclass(frozen=True)
 class Digest:
-    """A round that is over."""
+    """What a round that is over has done, and what it has left undone."""
 
     week: str
     done: Sequence[str]
@@ -36,15 +36,15 @@ class Digest:
 
     @property
     def title(self) -> str:
-        of_all = f"{len(self.done)} of {len(self.done) + len(self.not_done)}"
-        return f"Markdown pricing, week {self.week}: {of_all} countries done"
+        how_many = f"{len(self.done)} of {len(self.done) + len(self.not_done)}"
+        return f"Markdown pricing, week {self.week}: {how_many} countries done"
 
     @property
     def text(self) -> str:
         lines = [f"Done: {', '.join(self.done) or 'none'}."]
         for title, blocked in (("Failed", False), ("Blocked by a check", True)):
-            found = [one for one in self.not_done if one.blocked == blocked]
-            lines += [f"{title}:", *(f"- {one.country}: {one.why}" for one in found)] if found else []
+            countries = [one for one in self.not_done if one.blocked == blocked]
+            lines += [f"{title}:", *(f"- {one.country}: {one.why}" for one in countries)] if countries else []
         if self.not_done:
             lines.append(
                 f"At stake: {self._stakes()}. So much more do these countries' plans bring than today's prices."
@@ -52,14 +52,14 @@ class Digest:
         return "\n".join(lines)
 
     def _stakes(self) -> str:
-        """Each currency for itself: nobody here knows the day's rates."""
+        """The money at stake. Each currency is summed for itself, because the day's rates are not known here."""
         sums: Counter[str] = Counter()
         for one in self.not_done:
             if one.stake is not None:
                 sums[one.currency] += round(one.stake)
         unknown = [one.country for one in self.not_done if one.stake is None]
-        told = [f"{amount:,} {currency}" for currency, amount in sums.items()]
-        return " and ".join(told + ([f"what is not known of {', '.join(unknown)}"] if unknown else []))
+        amounts = [f"{amount:,} {currency}" for currency, amount in sums.items()]
+        return " and ".join(amounts + ([f"what is not known of {', '.join(unknown)}"] if unknown else []))
 
 
 def digest_of(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> Digest:
@@ -73,7 +73,7 @@ def digest_of(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> 
 
 
 def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
-    """What a run that did not succeed leaves undone."""
+    """The country that this run did not bring into the ERP, why, and the money that this costs."""
     country, checks = run.tags.get(COUNTRY_TAG, "?"), run.tags.get(NOT_RETRIED_TAG, "").split(", ")
     blocked = any(check in DESCRIPTIONS for check in checks)
     stake = stake_of(_last_figures(instance, country))
@@ -82,7 +82,7 @@ def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
 
 
 def why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    """The first failed step's own words, or the run's."""
+    """Why the run failed: in the words of its first failed step, or else in the run's own."""
     if run.status == DagsterRunStatus.CANCELED:
         return "cancelled"
     for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
@@ -105,7 +105,7 @@ def stake_of(figures: Mapping[str, object]) -> tuple[float, str] | None:
 
 
 def _last_figures(instance: dg.DagsterInstance, country: str) -> dict[str, object]:
-    """Of the country's newest predictions, of whatever week."""
+    """The figures of the country's newest predictions, whatever their week."""
     page = instance.fetch_materializations(PREDICTIONS, limit=500).records
     for event in (record.asset_materialization for record in page):
         if event and str(event.partition).partition("|")[0] == country:

@@ -41,7 +41,7 @@ def snapshot_from(raw: str | None, submit: tuple[str, ...], weeks: dg.TimeWindow
 
 
 def raw_tables() -> list[dg.AssetSpec]:
-    """What the snapshot is made from, as others deliver it."""
+    """The raw tables, which others deliver and from which the snapshot is made."""
     return [
         dg.AssetSpec(
             f"raw_{name}", group_name=GROUP, owners=["team:etl"], kinds={"parquet"}, description=", ".join(known)
@@ -68,11 +68,11 @@ def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDe
         """Two years of weekly sales of every article in every country, made from raw tables by Spark."""
         week = parse_week(context.partition_key)
         with final_faults_not_retried(context):
-            told = _run_job(context, [*submit, snapshot_job.__file__, raw, lake.url, str(week)], week)
-            if bad := told.get("bad"):
+            answer = _run_job(context, [*submit, snapshot_job.__file__, raw, lake.url, str(week)], week)
+            if bad := answer.get("bad"):
                 raise BadRawTables(str(week), [Fault(*fault) for fault in bad])
-            rows = sum(told["rows"].values())
-            return dg.MaterializeResult(metadata={**_of_delivery(lake, week), ROW_COUNT.label: rows})
+            rows = sum(answer["rows"].values())
+            return dg.MaterializeResult(metadata={**_delivery_figures(lake, week), ROW_COUNT.label: rows})
 
     return made_from_raw_tables
 
@@ -97,7 +97,7 @@ def weekly_etl(job: Any) -> dg.ScheduleDefinition:
 
 
 def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) -> Mapping[str, Any]:
-    """The job's own words; raises SparkFailed when it ended without any."""
+    """Run the Spark job and return the message in which it reports. Raises SparkFailed when it ended without one."""
     try:
         done = dg.PipesSubprocessClient().run(context=context, command=command, env={"PYTHONPATH": _package_root()})
     except dg.DagsterPipesExecutionError as error:
@@ -105,7 +105,7 @@ def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) 
     return dict(done.get_custom_messages()[-1])
 
 
-def _of_delivery(lake: Lake, week: date) -> Mapping[str, Any]:
+def _delivery_figures(lake: Lake, week: date) -> Mapping[str, Any]:
     snapshot = find_snapshot(lake, week)
     return of_snapshot(snapshot.stamp, snapshot.bytes_by_country)
 

@@ -60,7 +60,7 @@ class EventLines(logging.Handler):
 
     def _tell(self, level: int, logged: Mapping[str, Any]) -> None:
         event: dg.DagsterEvent | None = logged["dagster_event"]
-        bound = of_run(logged["run_id"], logged["job_name"], logged["job_tags"], logged["step_key"])
+        bound = run_facts(logged["run_id"], logged["job_name"], logged["job_tags"], logged["step_key"])
         if event is None:
             tell(logged["orig_message"], {**bound, "event.dataset": "markdown_pricing.message"}, level)
             return
@@ -68,7 +68,7 @@ class EventLines(logging.Handler):
         if kind in (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION):
             self._figures.setdefault(key, {}).update(_figures(_metadata(event)))
         elif kind in STEP_ENDS:
-            facts = {**bound, **self._figures.pop(key, {}), **_of_step(event), "event.outcome": STEP_ENDS[kind]}
+            facts = {**bound, **self._figures.pop(key, {}), **_step_facts(event), "event.outcome": STEP_ENDS[kind]}
             tell(event.message or kind.value, facts, logging.ERROR if STEP_ENDS[kind] == FAILURE else logging.INFO)
         elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
             _tell_check(event.asset_check_evaluation_data, bound)
@@ -78,11 +78,11 @@ class EventLines(logging.Handler):
                 "event.action": _action(event),
                 "event.outcome": RUN_ENDS.get(kind),
             }
-            tell(event.message or kind.value, {**bound, **dagster, **_of_error(event)}, level)
+            tell(event.message or kind.value, {**bound, **dagster, **_error_facts(event)}, level)
 
 
-def of_run(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Facts:
-    """What all lines of a run have in common."""
+def run_facts(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Facts:
+    """The fields that all log lines of a run have."""
     return {
         "markdown.week": tags.get(WEEK_TAG) or tags.get(f"{PARTITION_TAG}/week") or tags.get(PARTITION_TAG),
         "markdown.country": tags.get(COUNTRY_TAG) or tags.get(f"{PARTITION_TAG}/country"),
@@ -93,24 +93,24 @@ def of_run(run_id: str | None, job: str | None, tags: Mapping[str, str], step: s
     }
 
 
-def _of_step(event: dg.DagsterEvent) -> Facts:
+def _step_facts(event: dg.DagsterEvent) -> Facts:
     facts: Facts = {"event.dataset": "markdown_pricing.step", "event.action": event.step_key}
     if event.is_step_success:
         facts |= duration(event.step_success_data.duration_ms / 1000)
-    return {**facts, **_of_error(event)}
+    return {**facts, **_error_facts(event)}
 
 
-def _of_error(event: dg.DagsterEvent) -> Facts:
-    """The fault in its own words, without frames."""
+def _error_facts(event: dg.DagsterEvent) -> Facts:
+    """The error's type and its own words, without a stack trace; no field when the event has no error."""
     data = event.event_specific_data
     error = getattr(data, "error", None)
     if error is None:
         return {}
-    told = getattr(data, "user_failure_data", None)
+    failure = getattr(data, "user_failure_data", None)
     cause = error.cause or error
-    while told and cause.cause and cause.cls_name == "Failure":
+    while failure and cause.cause and cause.cls_name == "Failure":
         cause = cause.cause
-    message = told.description if told and told.description else cause.message.strip()
+    message = failure.description if failure and failure.description else cause.message.strip()
     return {"error.type": cause.cls_name, "error.message": message[:4000]}
 
 
@@ -128,7 +128,7 @@ def _tell_check(check: dg.AssetCheckEvaluation, bound: Facts) -> None:
 
 
 def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Facts:
-    """Those that have a field; a number's field gets numbers alone, whatever a page says in its place."""
+    """The figures that have a log field. A number's field gets numbers alone, whatever a page says in its place."""
     recorded = {figure: figure.of(metadata) for figure in LOGGED if figure.label in metadata}
     return {
         figure.field: value
@@ -139,10 +139,10 @@ def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Facts:
 
 def _metadata(event: dg.DagsterEvent) -> Mapping[str, dg.MetadataValue[Any]]:
     data: Any = event.event_specific_data
-    found: dg.AssetMaterialization | dg.AssetObservation = (
+    said: dg.AssetMaterialization | dg.AssetObservation = (
         getattr(data, "materialization", None) or data.asset_observation
     )
-    return found.metadata
+    return said.metadata
 
 
 def _action(event: dg.DagsterEvent) -> str:

@@ -1,4 +1,4 @@
-"""Faults as Dagster sees them: a final one is not retried, another version of the code is said."""
+"""What Dagster does about an error: it retries no final one, and says so when another version of the code worked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +22,7 @@ def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None
 
 
 def do_not_retry(context: dg.AssetExecutionContext | dg.OpExecutionContext, reason: str) -> None:
+    """Tag the run so that Dagster does not start it again; `reason` is shown beside it."""
     # Failure(allow_retries=False) stops only a step's retries; a run's are stopped by its tag.
     tags = {"dagster/retry_on_asset_or_op_failure": "false", NOT_RETRIED_TAG: reason}
     context.instance.add_run_tags(context.run.run_id, tags)

@@ -21,7 +21,7 @@ from markdown_pricing.provenance import Provenance
 
 IMPORTANT_FEATURES = 12
 NO_BREAK = "\u00a0"
-"""A space at which no line ends."""
+"""A space at which no line is broken."""
 
 Metadata = dict[str, Any]
 
@@ -41,7 +41,7 @@ class Figure:
 
     @property
     def field(self) -> str:
-        """Its field in log lines."""
+        """The name of the figure's field in log lines."""
         return f"markdown.{self.key}"
 
     @property
@@ -49,7 +49,7 @@ class Figure:
         return self.unit != WORDS
 
     def of(self, metadata: Mapping[str, Any]) -> Any:
-        """Its value as it was recorded, None where it was not."""
+        """The figure's value as it was recorded in `metadata`; None where it was not recorded."""
         value = metadata.get(self.label)
         return value.value if isinstance(value, dg.MetadataValue) else value
 
@@ -91,7 +91,8 @@ WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 
-def of_training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
+def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
+    """How much there is to learn from, and how many articles there are to price."""
     return {
         ARTICLES_TO_PRICE.label: len(sold.articles),
         "Articles with history": int(sold.history["article_id"].nunique()),
@@ -102,7 +103,7 @@ def of_training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadat
     }
 
 
-def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
+def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
     shared = learnt.shared
     return {
         COUNTRIES.label: len(learnt.articles),
@@ -110,7 +111,10 @@ def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Prov
         LEFT_OUT: _table(("Country", "Why"), [(code, _in_a_cell(why)) for code, why in learnt.left_out.items()]),
         SHARED_ELASTICITY: _table(
             ("Category", "Elasticity of 30 % off"),
-            [(name, f"{found:.2f}") for name, found in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)],
+            [
+                (name, f"{elasticity:.2f}")
+                for name, elasticity in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)
+            ],
         ),
         "Seconds": round(seconds, 1),
         "Version": version,
@@ -118,7 +122,7 @@ def of_shared(learnt: LearntTogether, version: str, seconds: float, origin: Prov
     }
 
 
-def of_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
+def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
     from markdown_pricing.charts import expected_and_actual_chart  # here: matplotlib is slow to load
 
     report = choice.report
@@ -147,7 +151,7 @@ def of_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -
     }
 
 
-def of_predictions(
+def predictions(
     priced: Recommendations, steady: Stability | None, currency: str, origin: Provenance, uri: str
 ) -> Metadata:
     from markdown_pricing.charts import PLANS_SHOWN, most_gain, price_paths_chart
@@ -171,7 +175,8 @@ def of_predictions(
     }
 
 
-def of_receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
+def receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
+    """The figures of a refresh, as the ERP's receipt states them."""
     return {
         ARTICLES.label: receipt.articles,
         ARTICLES_BEFORE.label: receipt.previous_articles,
@@ -184,7 +189,8 @@ def of_receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
     }
 
 
-def of_superseded(held: date, origin: Provenance) -> Metadata:
+def superseded(held: date, origin: Provenance) -> Metadata:
+    """The figures of a refresh that was not attempted, because the ERP holds the newer week `held`."""
     return {**_origin(origin), NEWER_WEEK.label: held.isoformat()}
 
 
@@ -201,7 +207,7 @@ def _revenue(rows: pd.DataFrame) -> Metadata:
 
 
 def _stability(steady: Stability | None) -> Metadata:
-    """Nothing where last week's plan is not known."""
+    """How steady the plans are; no figure where last week's plan is not known."""
     if steady is None:
         return {}
     return {
@@ -246,7 +252,7 @@ def _picture(png: bytes) -> dg.MarkdownMetadataValue:
 
 
 def _in_a_cell(text: str) -> str:
-    """One line, in which no bar ends the cell."""
+    """The text on one line, with its bars escaped, because a bar would end the table's cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

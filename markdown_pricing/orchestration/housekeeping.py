@@ -52,12 +52,14 @@ preflight_job = dg.define_asset_job(
     description="On the eve of a round; what is found is a warning of the check ready_for_the_round.",
 )
 def preflight_on_sunday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Start the look at the coming week on Sunday at 18:00."""
     week = this_week(context.scheduled_execution_time) + ONE_WEEK
     return dg.RunRequest(run_key=f"preflight:{week}", tags={WEEK_TAG: week.isoformat()})
 
 
 @dg.op
 def remove_what_killed_writers_left(context: dg.OpExecutionContext, lake: dg.ResourceParam[Lake]) -> None:
+    """Remove unfinished files that are older than a day, and log which they were."""
     removed = remove_leftovers(lake, datetime.now(UTC))
     context.log.info(f"Unfinished files older than a day, taken away: {len(removed)}. {', '.join(removed)}")
 

@@ -60,7 +60,7 @@ class Outcome:
 
 
 def learn_shared_demand(week: date, workers: int) -> str:
-    """One run of the job `shared_demand`; why it failed, empty when it did not.
+    """Run the job `shared_demand` in this process. Returns why it failed, an empty text when it did not.
 
     `workers` learn from one country each at a time: before they have, no country can be priced.
     """
@@ -72,7 +72,7 @@ def learn_shared_demand(week: date, workers: int) -> str:
 
 
 def make_snapshot(week: date) -> str:
-    """One run of the job `etl` in this process; why it failed, empty when it did not."""
+    """Run the job `etl` in this process. Returns why it failed, an empty text when it did not."""
     with dg.DagsterInstance.get() as instance:
         result = _run(instance, ETL_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
     return "" if result.success else _why_failed(result)
@@ -100,7 +100,7 @@ def price_countries(week: date, countries: Sequence[str], workers: int) -> Itera
 
 
 def price_country(week: date, country: str) -> Outcome:
-    """One run of the job `markdown_pricing` in this process."""
+    """Price one country by one run of the job `markdown_pricing` in this process."""
     started = time.monotonic()
     with dg.DagsterInstance.get() as instance:
         tags = {WEEK_TAG: week.isoformat(), COUNTRY_TAG: country}
@@ -178,7 +178,7 @@ def _was_told_to_stop() -> bool:
 
 
 def _was_stopped(result: dg.ExecuteInProcessResult) -> bool:
-    """Which Dagster keeps to itself."""
+    """Whether a stop ended the run, which Dagster records in its events and does not raise."""
     failures = (e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE)
     return any(f.failure_reason is not None and f.failure_reason.value == "UNEXPECTED_TERMINATION" for f in failures)
 
@@ -231,7 +231,7 @@ def _metadata(events: Sequence[dg.AssetMaterialization | dg.AssetObservation]) -
 
 
 def _why_failed(result: dg.ExecuteInProcessResult) -> str:
-    """The first failed step's own words."""
+    """Why the run failed, in the words of its first failed step."""
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data

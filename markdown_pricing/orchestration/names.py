@@ -7,16 +7,16 @@ found.
 import dagster as dg
 
 JOB = "markdown_pricing"
-"""One country of one week, through the whole flow."""
+"""The job that takes one country of one week through the whole flow."""
 SHARED_JOB = "shared_demand"
-"""What the countries of one week share."""
+"""The job that learns what the countries of one week share."""
 ETL_JOB = "etl"
-"""The snapshot of one week, where Dagster makes it."""
+"""The job that makes the snapshot of one week, where Dagster makes it."""
 
 GROUP = "markdown_pricing"
-"""Of all our assets."""
+"""The group that all our assets belong to."""
 POOL = "country_runs"
-"""Each country's run takes one of its slots."""
+"""The pool of which each country's run takes one slot."""
 
 SNAPSHOT = dg.AssetKey("markdown_training_data")
 SHARED = dg.AssetKey("shared_demand")
@@ -38,20 +38,20 @@ STAMP_TAG = "markdown/snapshot"
 WITHOUT_SHARED_TAG = "markdown/without_shared_demand"
 """Of a country's run: why it was started without what the countries share."""
 NOT_RETRIED_TAG = "markdown/not_retried"
-"""Of a run that failed for good: the error's name, or the checks that blocked it."""
+"""Why a run failed for good: the error's name, or the checks that blocked it."""
 REMINDED_TAG = "markdown/reminded_of_retry"
 """Of a failed run: its own id, once Dagster has been reminded of the retry that it promised."""
 CODE_TAG = "markdown/code"
-"""Of a run: the code of the location that it was started from."""
+"""The code of the location that a run was started from."""
 OTHER_CODE_TAG = "markdown/other_code"
-"""Of a run: the code that worked on it, if it was another."""
+"""The code that worked on a run, if it was other than its location's."""
 MEASURED_TAG = "markdown/measured"
-"""Of a run: its tags that are as earlier weeks were measured."""
+"""The names of those of a run's tags that were written by what earlier weeks took."""
 
 PARTITION_TAG = "dagster/partition"
 """Dagster's own tag of a run that is for one partition; `/week` and `/country` are added for the dimensions."""
 PRIORITY_TAG = "dagster/priority"
-"""Dagster's own tag: the queue takes the highest first."""
+"""Dagster's own tag of a run's priority: the queue starts the run with the highest first."""
 
 OPENED, LATE = "Opened", "Late"
 """Recorded of a week's snapshot: when the week was opened, and when it was reported as late."""

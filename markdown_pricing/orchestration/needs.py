@@ -21,27 +21,31 @@ from markdown_pricing.threads import is_limited, limit_threads
 from markdown_pricing.weeks import ONE_WEEK
 
 STEPS = (TRAINING_DATA, MODEL, PREDICTIONS)
-"""That are measured: they compute; the refresh after them takes less of everything."""
+"""The steps that are measured, because they compute; the refresh after them takes less of everything."""
 PEAK, CPU, SECONDS = "Peak memory (MiB)", "CPU seconds", "Seconds"
 METRONOME_CPUS, KUBERNETES_CONFIG = "metronome/cpus", "dagster-k8s/config"
 CPUS_BY, MIB_BY = 0.5, 256
-"""Needs are rounded up to multiples of these."""
+"""Cpus and memory that are asked for are rounded up to multiples of these."""
 
 
-class Limits(dg.Config):
-    """What a run is given by what was measured: the most of so many weeks, times a margin, within these limits."""
+class Sizing(dg.Config):
+    """How much a run is given by what was measured: the most of so many weeks, times a margin, within these bounds."""
 
-    weeks: int = Field(default=4, description="before the run's own that are looked at")
-    margin: float = Field(default=1.5, description="times what was measured")
-    min_cpus: float = 1.0
-    max_cpus: float = Field(default=4.0, description="what a run is given when one with less has failed")
-    min_mib: int = 2048
-    max_mib: int = Field(default=32768, description="what a run is given when one with less has failed")
+    weeks: int = Field(default=4, description="Weeks before the run's own that are looked at.")
+    margin: float = Field(default=1.5, description="The factor by which a run is given more than was measured.")
+    min_cpus: float = Field(default=1.0, description="The fewest cpus that a run is given.")
+    max_cpus: float = Field(
+        default=4.0, description="The most cpus; a run is given them when one with fewer has failed."
+    )
+    min_mib: int = Field(default=2048, description="The least memory in MiB that a run is given.")
+    max_mib: int = Field(
+        default=32768, description="The most memory in MiB; a run is given it when one with less has failed."
+    )
 
 
 @dataclass(frozen=True)
 class Use:
-    """What all steps of a country's week took."""
+    """What all steps of a country's week took together: the highest peak, and the sums of the times."""
 
     peak_mib: float
     cpu_s: float
@@ -50,6 +54,8 @@ class Use:
 
 @dataclass(frozen=True)
 class Need:
+    """What a run's container is asked for; memory in MiB."""
+
     cpus: float
     memory_mib: int
 
@@ -86,7 +92,7 @@ def cpus_given(tags: Mapping[str, str]) -> float | None:
 
 @contextmanager
 def measured(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Tells with what the step materializes how long it took, and the most memory that its process has had so far."""
+    """Add to what the step materializes how long it took, and the most memory that its process has had so far."""
     keep_to_own_cores(context)
     seconds, cpu_s = time.monotonic(), time.process_time()
     yield
@@ -101,7 +107,10 @@ def measured(context: dg.AssetExecutionContext) -> Iterator[None]:
 
 
 def uses(instance: dg.DagsterInstance, week: date, country: str, weeks: int) -> list[Use]:
-    """Of the week and so many before it, those in which every step was measured; of repeats the largest counts."""
+    """What the country took in the week and in so many before it, for each week in which every step was measured.
+
+    Where a step was repeated, its largest use counts.
+    """
     partitions = [partition_key(week - ago * ONE_WEEK, country) for ago in range(weeks + 1)]
     by_week: dict[str, dict[dg.AssetKey, Use]] = defaultdict(dict)
     for step in STEPS:
@@ -123,20 +132,21 @@ def uses(instance: dg.DagsterInstance, week: date, country: str, weeks: int) -> 
     ]
 
 
-def need_of(weeks: Sequence[Use], limits: Limits) -> Need | None:
+def need_of(weeks: Sequence[Use], sizing: Sizing) -> Need | None:
     """What the most demanding of these weeks took, and the margin; None when there is none."""
     if not weeks:
         return None
-    cpus = limits.margin * max(use.cpu_s / max(use.seconds, 0.001) for use in weeks)
-    mib = limits.margin * max(use.peak_mib for use in weeks)
+    cpus = sizing.margin * max(use.cpu_s / max(use.seconds, 0.001) for use in weeks)
+    mib = sizing.margin * max(use.peak_mib for use in weeks)
     return Need(
-        min(max(_up(cpus, CPUS_BY), limits.min_cpus), limits.max_cpus),
-        int(min(max(_up(mib, MIB_BY), limits.min_mib), limits.max_mib)),
+        min(max(_up(cpus, CPUS_BY), sizing.min_cpus), sizing.max_cpus),
+        int(min(max(_up(mib, MIB_BY), sizing.min_mib), sizing.max_mib)),
     )
 
 
-def most(limits: Limits) -> Need:
-    return Need(limits.max_cpus, limits.max_mib)
+def most(sizing: Sizing) -> Need:
+    """What a run is given that repeats one which may have had too little."""
+    return Need(sizing.max_cpus, sizing.max_mib)
 
 
 def tags_of(need: Need, launcher: str, run_tags: Mapping[str, str], given: Mapping[str, object]) -> dict[str, str]:

@@ -37,7 +37,7 @@ def partition_key(week: date, country: str) -> dg.MultiPartitionKey:
 
 
 def week_and_country_of(context: dg.AssetExecutionContext | dg.OpExecutionContext) -> tuple[date, str]:
-    """The week and the country that a run is for."""
+    """The week and the country that a run is for, by its partition key."""
     key = context.partition_key
     assert isinstance(key, dg.MultiPartitionKey), f"{key} is no week × country"
     return parse_week(key.keys_by_dimension["week"]), key.keys_by_dimension["country"]

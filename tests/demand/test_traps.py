@@ -46,7 +46,9 @@ def sample(request: pytest.FixtureRequest) -> Sample:
     """A sample country whose truth is known, and the log-linear model of it, on which gradient boosting stands."""
     twin = Twin(sample_market(DEU, WEEK, articles=120, seed=request.param))
     of_the_week = delivered(twin.market.table())
-    return twin, of_the_week, pricing.fit(of_the_week, "log_linear")
+    model = make_model("log_linear")
+    model.fit(of_the_week.history, of_the_week.week, pricing.SEED)
+    return twin, of_the_week, model
 
 
 def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample):

@@ -227,7 +227,7 @@ def test_a_view_that_the_account_may_not_make_is_the_owners_and_holds_no_refresh
     ensure_tables(erp.engine)
     assert erp.replace(make_rows(articles=2), run_id="run-2").articles == 2
 
-    [advice] = [finding.advice for finding in check_rights(erp.engine) if finding.what == "view markdown_status"]
+    [advice] = [finding.to_do for finding in check_rights(erp.engine) if finding.what == "view markdown_status"]
     postgres_erp.execute(advice.partition("\n")[2])
 
     assert "view markdown_status" not in [finding.what for finding in check_rights(erp.engine)]

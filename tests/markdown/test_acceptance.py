@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.markdown.acceptance import (
-    Fault,
     NotAcceptable,
+    Objection,
     check_every_article_has_a_row,
     check_new_prices,
     check_number_of_rows,
@@ -77,12 +77,12 @@ def test_the_ladder_is_that_of_the_article_s_own_rules() -> None:
 
 def test_faults_that_block_are_raised_together_and_warnings_pass() -> None:
     """With count and example of each."""
-    warning = Fault("warn", "rows fewer", 11, "89 against 100")
+    warning = Objection("warn", "rows fewer", 11, "89 against 100")
     refuse_unless_acceptable([warning])
 
     with pytest.raises(NotAcceptable) as caught:
         refuse_unless_acceptable(
-            [warning, Fault("block", "prices above", 3, "4711"), Fault("block", "rows missing", 2, "8")]
+            [warning, Objection("block", "prices above", 3, "4711"), Objection("block", "rows missing", 2, "8")]
         )
     assert "3 prices above, for example 4711" in str(caught.value)
     assert "2 rows missing, for example 8" in str(caught.value)

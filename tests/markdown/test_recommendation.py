@@ -219,7 +219,7 @@ def test_a_country_without_articles_gives_empty_tables() -> None:
     """With all their columns."""
     snapshot, history = (frame.iloc[:0] for frame in frames([article()]))
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
-    forecast = Forecast.of_no_articles("test")
+    forecast = Forecast.for_no_articles("test")
     found = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook()), ladders, forecast, STAMP)
 
     assert found.rows.empty

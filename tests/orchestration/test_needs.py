@@ -25,8 +25,8 @@ from markdown_pricing.orchestration.needs import (
     PEAK,
     SECONDS,
     STEPS,
-    Limits,
     Need,
+    Sizing,
     Use,
     cpus_given,
     need_of,
@@ -43,7 +43,7 @@ from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
 from tests.quick import deliver
 
 QUEUED = dg.DagsterRunStatus.QUEUED
-LIMITS = Limits(margin=1.5, min_cpus=1, max_cpus=4, min_mib=2048, max_mib=32768)
+SIZING = Sizing(margin=1.5, min_cpus=1, max_cpus=4, min_mib=2048, max_mib=32768)
 ON_METRONOME, ON_KUBERNETES = "MetronomeRunLauncher", "K8sRunLauncher"
 
 
@@ -65,7 +65,7 @@ def use(peak_mib: float = 4000, cpus: float = 1) -> Use:
 )
 def test_a_run_needs_the_most_of_its_countrys_weeks_and_a_margin(weeks: list[Use], need: Need | None) -> None:
     """Rounded up, to half a cpu and 256 MiB, and within the limits; what was never measured is the launcher's own."""
-    assert need_of(weeks, LIMITS) == need
+    assert need_of(weeks, SIZING) == need
 
 
 def test_weeks_count_in_which_every_step_was_measured() -> None:
