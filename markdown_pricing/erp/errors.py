@@ -2,10 +2,11 @@
 
 PricingError
 ├── TransientError
+│   ├── ErpLoginRefused  the password is another, as while it is being rotated
 │   └── ErpUnreachable   no answer, lock not had in time, database full
 │       └── ErpInterrupted   connection lost, deadlock, serialization failure: may be repeated at once
 └── FinalError
-    ├── ErpDenied        wrong credentials, wrong database, a missing right
+    ├── ErpDenied        no such account, wrong database, a missing right
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
     ├── BadErpUrl, MissingDriver
     └── NewerWeekInErp, LaterRunInErp, EmptySet, BadRows, MissingColumns: beside the code that raises them
@@ -30,8 +31,8 @@ _DENIED = ("28", "3D", "3F", "42501")
 
 # A refused log-in comes without its code: libpq keeps it to itself. A server that speaks another language
 # than English is read as unreachable; then its own words are in the message all the same.
+_WRONG_PASSWORD = "authentication failed"
 _REFUSED_LOGIN = (
-    "authentication failed",
     "no password supplied",
     "no pg_hba.conf entry",
     "does not exist",
@@ -53,6 +54,16 @@ class ErpUnreachable(TransientError):
 
 class ErpInterrupted(ErpUnreachable):
     """What was under way broke off, perhaps after its commit: who repeats it looks first whether it is done."""
+
+
+class ErpLoginRefused(TransientError):
+    """A process has the password that it was started with; the retry is another, which may have the new one."""
+
+    def __init__(self, where: str, why: str, user: str | None) -> None:
+        super().__init__(
+            f"The ERP at {where} refuses the log-in: {why}. A retry succeeds when the password was just changed and is "
+            f"in the secret store by then; else check DB_USER ({user}), DB_PASSWORD and MARKDOWN_PRICING_ERP."
+        )
 
 
 class ErpDenied(FinalError):
@@ -88,7 +99,7 @@ class MissingDriver(FinalError):
 
 @contextmanager
 def erp_errors(engine: Engine) -> Iterator[None]:
-    """The one place where the database's errors become ErpUnreachable, ErpDenied or ErpRefused."""
+    """The one place where the database's errors become ErpUnreachable, ErpLoginRefused, ErpDenied or ErpRefused."""
     try:
         yield
     except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
@@ -111,6 +122,8 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
         # Without a GRANT that helps it is something else, row-level security for example.
         grants = _grants(engine)
         return ErpDenied(where, why, f"Have the owner of the database {'run:' if grants else 'look at it.'}", grants)
+    if code == "28P01" or (not code and _WRONG_PASSWORD in why):
+        return ErpLoginRefused(where, why, engine.url.username)
     login_refused = not code and any(words in why for words in _REFUSED_LOGIN)
     if code.startswith(_DENIED) or login_refused:
         return ErpDenied(where, why, f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.")

@@ -82,7 +82,7 @@ def replace_country(
     pause        waits so many seconds before a refresh that was interrupted is tried again
     returns the receipt; a run that has refreshed this country and week before gets the one it got then
     raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, ErpRefused, ErpDenied: nothing was changed;
-    ErpUnreachable: it may be tried again, under the same run_id, whatever became of the first attempt
+    ErpUnreachable, ErpLoginRefused: it may be tried again, under the same run_id, whatever became of the first attempt
     """
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")
