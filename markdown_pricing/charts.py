@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 matplotlib.use("Agg")
+# The names of articles and categories are no formulas, whatever dollar signs they have.
+matplotlib.rcParams["text.parse_math"] = False
 
 INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
 INCHES, DOTS_PER_INCH = (8.0, 2.8), 90

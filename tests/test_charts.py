@@ -1,9 +1,11 @@
 """Pictures that Dagster shows of a country are drawn of any country."""
 
+from datetime import date
+
 import pandas as pd
 import pytest
 
-from markdown_pricing.charts import expected_and_actual_chart
+from markdown_pricing.charts import comparison_chart, expected_and_actual_chart, price_path_chart, price_paths_chart
 
 
 @pytest.mark.parametrize("weeks", [0, 4])
@@ -13,3 +15,16 @@ def test_weeks_in_which_nothing_was_sold_can_be_drawn(weeks: int) -> None:
     picture = expected_and_actual_chart(pd.DataFrame({"week": mondays, "actual": 0.0, "expected": 0.0, "naive": 0.0}))
 
     assert picture.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", [r"A$\frac$B", "$", "$$", "a_b^{", "\\alpha"])
+def test_a_name_that_looks_like_a_formula_is_a_name(name: str) -> None:
+    week = date(2026, 2, 9)
+    path = pd.DataFrame([{"article_id": name, "week": week, "price": 9.99, "expected_units": 1, "expected_stock": 2}])
+    row = {"article_id": name, "list_price": 19.99, "current_price": 19.99, "stock": 2, "expected_leftover": 1}
+    row |= {"expected_revenue": 20.0, "expected_revenue_keep": 10.0, "country": "DEU", "week": week}
+    group = {"label": name, "whole": True, "revenue_pct": 1.0, "leftover_pct": 1.0, "markdowns": 1}
+
+    assert price_paths_chart(path, pd.DataFrame([row])).startswith(b"\x89PNG")
+    assert price_path_chart(path, row, name).startswith(b"\x89PNG")
+    assert comparison_chart(pd.DataFrame([group]), name).startswith(b"\x89PNG")

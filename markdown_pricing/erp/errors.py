@@ -2,10 +2,11 @@
 
 PricingError
 ├── TransientError
+│   ├── ErpLoginRefused  the password is another, as while it is being rotated
 │   └── ErpUnreachable   no answer, lock not had in time, database full
 │       └── ErpInterrupted   connection lost, deadlock, serialization failure: may be repeated at once
 └── FinalError
-    ├── ErpDenied        wrong credentials, wrong database, a missing right
+    ├── ErpDenied        no such account, wrong database, a missing right
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
     ├── BadErpUrl, MissingDriver
     └── NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, EmptySet, BadRows, MissingColumns: beside the code that
@@ -31,8 +32,8 @@ _DENIED = ("28", "3D", "3F", "42501")
 
 # A refused log-in comes without its code, because libpq does not pass it on. A server that speaks another language
 # than English is taken for unreachable; its own words are in the message all the same.
+_WRONG_PASSWORD = "authentication failed"
 _REFUSED_LOGIN = (
-    "authentication failed",
     "no password supplied",
     "no pg_hba.conf entry",
     "does not exist",
@@ -54,6 +55,16 @@ class ErpUnreachable(TransientError):
 
 class ErpInterrupted(ErpUnreachable):
     """The work broke off, perhaps after its commit. Whoever repeats it has to look first whether it is done."""
+
+
+class ErpLoginRefused(TransientError):
+    """A process has the password that it was started with; the retry is another, which may have the new one."""
+
+    def __init__(self, where: str, why: str, user: str | None) -> None:
+        super().__init__(
+            f"The ERP at {where} refuses the log-in: {why}. A retry succeeds when the password was just changed and is "
+            f"in the secret store by then; else check DB_USER ({user}), DB_PASSWORD and MARKDOWN_PRICING_ERP."
+        )
 
 
 class ErpDenied(FinalError):
@@ -89,7 +100,7 @@ class MissingDriver(FinalError):
 
 @contextmanager
 def erp_errors(engine: Engine) -> Iterator[None]:
-    """Turn what the database raises into ErpUnreachable, ErpInterrupted, ErpDenied or ErpRefused."""
+    """Turn what the database raises into ErpUnreachable, ErpInterrupted, ErpLoginRefused, ErpDenied or ErpRefused."""
     try:
         yield
     except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
@@ -112,6 +123,8 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
         # If no GRANT is missing, the cause is something else, for example row-level security.
         grants = _grants(engine)
         return ErpDenied(where, why, f"Have the owner of the database {'run:' if grants else 'look at it.'}", grants)
+    if code == "28P01" or (not code and _WRONG_PASSWORD in why):
+        return ErpLoginRefused(where, why, engine.url.username)
     login_refused = not code and any(words in why for words in _REFUSED_LOGIN)
     if code.startswith(_DENIED) or login_refused:
         return ErpDenied(where, why, f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.")

@@ -120,7 +120,7 @@ def replace_country(
     returns the receipt; a run that has refreshed this country and week before gets the one it got then
     raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, ErpRefused, ErpDenied: nothing was
     changed;
-    ErpUnreachable: it may be tried again, under the same run_id, whatever became of the first attempt
+    ErpUnreachable, ErpLoginRefused: it may be tried again, under the same run_id, whatever became of the first attempt
     """
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")

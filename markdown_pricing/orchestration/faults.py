@@ -6,19 +6,30 @@ from contextlib import contextmanager
 import dagster as dg
 
 from markdown_pricing.errors import FinalError
-from markdown_pricing.orchestration.names import CODE_TAG, NOT_RETRIED_TAG, OTHER_CODE_TAG
+from markdown_pricing.orchestration.names import CODE_TAG, NOT_RETRIED_TAG, OTHER_CODE_TAG, OUT_OF_MEMORY_TAG
 from markdown_pricing.provenance import code_version
 
 
 @contextmanager
 def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Ends the run with the error's own words; a transient or unknown fault passes through and is retried."""
+    """Ends the run with the error's own words; a transient or unknown fault passes through and is retried.
+
+    A retry is given the largest container, so that one that runs out of memory, too, is the last.
+    """
     _say_other_code(context)
     try:
         yield
     except FinalError as error:
         do_not_retry(context, type(error).__name__)
         raise dg.Failure(description=str(error), allow_retries=False) from error
+    except MemoryError as error:
+        if OUT_OF_MEMORY_TAG not in context.run.tags:
+            context.instance.add_run_tags(context.run.run_id, {OUT_OF_MEMORY_TAG: "true"})  # its retry inherits it
+            raise
+        do_not_retry(context, type(error).__name__)
+        told = "The memory was not enough, and was not enough for the run before either. Raise `max_mib` of "
+        told += "`by_earlier_weeks` in dagster.yaml, or the country's memory in `tags_by_country`, and materialize it."
+        raise dg.Failure(description=told, allow_retries=False) from error
 
 
 def do_not_retry(context: dg.AssetExecutionContext | dg.OpExecutionContext, reason: str) -> None:

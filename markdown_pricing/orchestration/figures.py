@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -142,7 +142,7 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
                 for row in report.by_week.itertuples()
             ],
         ),
-        "Expected and actual units": _picture(expected_and_actual_chart(report.by_week)),
+        "Expected and actual units": _picture(lambda: expected_and_actual_chart(report.by_week)),
         "Feature importance": _table(("Feature", "Share"), [(name, f"{share:.1%}") for name, share in importance]),
         ROWS.label: report.rows,
         ARTICLES.label: report.articles,
@@ -168,7 +168,7 @@ def predictions(
             ("Article", "Today", "This week", "Next", "More than keeping"),
             [_plan(row) for row in most_gain(rows, PLANS_SHOWN).itertuples()],
         ),
-        "Price paths": _picture(price_paths_chart(priced.path, rows)),
+        "Price paths": _picture(lambda: price_paths_chart(priced.path, rows)),
         "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
         ROW_COUNT.label: len(rows),
         **_origin(origin, uri),
@@ -247,7 +247,14 @@ def _figure(value: float) -> float | str:
     return round(value, 4) if value == value else "not known"
 
 
-def _picture(png: bytes) -> dg.MarkdownMetadataValue:
+def _picture(draw: Callable[[], bytes]) -> dg.MarkdownMetadataValue | dg.TextMetadataValue:
+    """The picture, or why there is none: no country is lost because it can't be drawn."""
+    try:
+        png = draw()
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever the library finds odd about the data
+        return dg.MetadataValue.text(f"It could not be drawn: {error}")
     return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 

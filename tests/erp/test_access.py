@@ -6,9 +6,11 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import create_engine
 
-from markdown_pricing.erp.errors import ErpDenied, ErpUnreachable
+from markdown_pricing.erp.errors import ErpDenied, ErpLoginRefused, ErpUnreachable, erp_errors
 from markdown_pricing.erp.refresh import last_receipt
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for, ensure_tables
@@ -67,15 +69,37 @@ def test_a_host_that_is_unknown_is_transient() -> None:
         last_receipt(engine_for("postgresql://erp.invalid/erp", "erp", PASSWORD), "DEU")
 
 
-def test_a_wrong_password_is_final(role: Callable[..., Erp]) -> None:
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ('connection failed: FATAL:  password authentication failed for user "pricing"', ErpLoginRefused),
+        ('connection failed: FATAL:  SCRAM authentication failed for user "pricing"', ErpLoginRefused),
+        ("connection failed: fe_sendauth: no password supplied", ErpDenied),
+        ('connection failed: FATAL:  role "pricing" does not exist', ErpDenied),
+        ('connection failed: FATAL:  role "pricing" is not permitted to log in', ErpDenied),
+        ('connection failed: FATAL:  no pg_hba.conf entry for host "10.0.0.1"', ErpDenied),
+        ("connection failed: Connection refused", ErpUnreachable),
+    ],
+)
+def test_a_password_that_is_refused_may_be_rotated_and_the_rest_of_a_refused_login_stays(
+    said: str, kind: type[Exception]
+) -> None:
+    """A run that starts while the password is changed has the old one; its retry reads the secret store anew."""
+    engine = create_engine("postgresql+psycopg://pricing@erp.invalid/erp")
+    with pytest.raises(kind) as error, erp_errors(engine):
+        raise psycopg.OperationalError(said)
+
+    assert isinstance(error.value, FinalError if kind is ErpDenied else TransientError)
+
+
+def test_a_wrong_password_is_told(role: Callable[..., Erp]) -> None:
     """The message names the setting to check, and no password."""
     erp = role()
     engine = engine_for(erp.url, erp.user, "wrong-" + PASSWORD)
 
-    with pytest.raises(ErpDenied, match=r"password authentication failed.*DB_PASSWORD") as error:
+    with pytest.raises(ErpLoginRefused, match=r"password authentication failed.*DB_PASSWORD") as error:
         last_receipt(engine, "DEU")
 
-    assert isinstance(error.value, FinalError)
     assert PASSWORD not in f"{error.value} {error.value.__cause__}"
 
 
@@ -227,7 +251,7 @@ def test_a_view_that_the_account_may_not_make_is_the_owners_and_holds_no_refresh
     ensure_tables(erp.engine)
     assert erp.replace(make_rows(articles=2), run_id="run-2").articles == 2
 
-    [advice] = [finding.to_do for finding in check_rights(erp.engine) if finding.what == "view markdown_status"]
+    [advice] = [finding.says for finding in check_rights(erp.engine) if finding.what == "view markdown_status"]
     postgres_erp.execute(advice.partition("\n")[2])
 
     assert "view markdown_status" not in [finding.what for finding in check_rights(erp.engine)]

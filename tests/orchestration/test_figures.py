@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.digest import stake_of
 from markdown_pricing.orchestration.figures import CURRENCY, ERROR, EXPECTED_REVENUE, LEAD_OVER_KEEP, LOGGED
 
@@ -35,3 +36,11 @@ def test_the_stake_is_what_the_plan_brings_over_todays_prices() -> None:
 
     assert stake_of(figures) == (pytest.approx(10.0), "EUR")
     assert stake_of({**figures, LEAD_OVER_KEEP.label: "not known"}) is None
+
+
+def test_a_picture_that_cannot_be_drawn_costs_the_picture() -> None:
+    def draw() -> bytes:
+        raise ValueError("an odd name")
+
+    assert figures._picture(draw) == dg.MetadataValue.text("It could not be drawn: an odd name")
+    assert isinstance(figures._picture(lambda: b""), dg.MarkdownMetadataValue)

@@ -1,0 +1,28 @@
+"""Which faults of a run are retried."""
+
+import dagster as dg
+import pytest
+
+from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.names import NOT_RETRIED_TAG, OUT_OF_MEMORY_TAG
+
+
+@dg.asset
+def too_large(context: dg.AssetExecutionContext) -> None:
+    with final_faults_not_retried(context):
+        raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("inherited", "not_retried"),
+    [({}, None), ({OUT_OF_MEMORY_TAG: "true"}, "MemoryError")],
+    ids=["the first is retried, with the largest container", "the second is final"],
+)
+def test_running_out_of_memory(inherited: dict[str, str], not_retried: str | None) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([too_large], instance=instance, tags=inherited, raise_on_error=False)
+        run = instance.get_run_by_id(result.run_id)
+
+    assert run is not None
+    assert run.tags[OUT_OF_MEMORY_TAG] == "true"
+    assert run.tags.get(NOT_RETRIED_TAG) == not_retried
