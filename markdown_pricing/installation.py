@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from markdown_pricing.countries import Countries
+from markdown_pricing.demand.model import allow_models
 from markdown_pricing.device import choose_device
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.logs import write_to
@@ -15,18 +16,19 @@ from markdown_pricing.settings import Settings
 
 
 def set_up_process(settings: Settings) -> None:
-    """What holds for a whole process: where its log lines go, and on what device demand models compute.
+    """What holds for a whole process: where its log lines go, what models it loads, and on what device they compute.
 
     Called once, where a code server, a run worker or a command loads what it works with.
     """
     choose_device(settings.device)
+    allow_models(settings.allowed_models)
     write_to(settings.log, settings.environment, settings.secrets)
 
 
 def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
     """By the names that assets ask for."""
     return {
-        "lake": Lake(settings.lake_url),
+        "lake": Lake(settings.lake_url, settings.results_key),
         "demand_training": DemandTraining(
             model=settings.demand_model, follow_champion=settings.follow_champion, seed=SEED, threads=1
         ),

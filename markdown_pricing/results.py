@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.columns import ROW_COLUMNS
-from markdown_pricing.demand.model import DemandModel, make_model
+from markdown_pricing.demand.model import DemandModel, check_allowed, model_class
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
 from markdown_pricing.errors import TransientError
@@ -16,9 +16,9 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
-    publish_bytes,
+    publish_sealed,
     publish_table,
-    read_bytes,
+    read_sealed,
     read_table,
     read_tables,
     row_count,
@@ -95,15 +95,16 @@ class Results:
         return [week for week in reversed(weeks_with_predictions(self.lake, self.country)) if week < self.week]
 
     def keep_model(self, model: DemandModel, origin: Provenance) -> str:
-        """One file, so that it is replaced whole: a line of JSON, then the model's own bytes."""
+        """One file, so that it is replaced whole: its seal, a line of JSON, then the model's own bytes."""
         path = paths.model_file(self.week, self.country)
-        publish_bytes(self.lake, path, origin.to_json().encode() + b"\n" + model.to_bytes())
+        publish_sealed(self.lake, path, origin.to_json().encode() + b"\n" + model.to_bytes())
         return path
 
     def model(self) -> tuple[DemandModel, Provenance]:
-        header, _, data = read_bytes(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
+        """Raises ResultChanged and ModelNotAllowed before anything of the model is parsed, imported or called."""
+        header, _, data = read_sealed(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
         origin = Provenance.from_json(header.decode())
-        return type(make_model(origin.demand_model)).from_bytes(data), origin
+        return model_class(check_allowed(origin.demand_model)).from_bytes(data), origin
 
     def last_good_model(self) -> KeptModel | None:
         """The country's own model of the nearest earlier week that kept one which can still be read; see step_down."""
@@ -153,7 +154,7 @@ class SharedAtHand:
 def keep_shared_demand(lake: Lake, week: date, shared: SharedDemand, origin: Provenance) -> tuple[str, str]:
     """Its path and its version. One file, as a model is kept."""
     path, data = paths.shared_demand_file(week, origin.snapshot), shared.to_bytes()
-    publish_bytes(lake, path, origin.to_json().encode() + b"\n" + data)
+    publish_sealed(lake, path, origin.to_json().encode() + b"\n" + data)
     return path, version_of(data)
 
 
@@ -163,7 +164,7 @@ def shared_demand_at_hand(lake: Lake, week: date, stamp: str, why_none: str | No
     Raises a TransientError when it cannot tell.
     """
     try:
-        _, _, data = read_bytes(lake, paths.shared_demand_file(week, stamp)).partition(b"\n")
+        _, _, data = read_sealed(lake, paths.shared_demand_file(week, stamp)).partition(b"\n")
         return SharedAtHand(SharedDemand.from_bytes(data), version_of(data))
     except ResultMissing:
         return SharedAtHand(None, "none", why_none or "it has not been learnt from this delivery")

@@ -19,7 +19,7 @@ from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
-from markdown_pricing.demand.model import make_model
+from markdown_pricing.demand.model import allow_models, check_allowed, make_model
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
@@ -76,7 +76,8 @@ def price(
     books = [read_rules(file) for file in ([settings.rules_file] if with_standing else [])]
     books.append(read_rules(rules or settings.rules_file))
     source = Lake(lake)
-    model = model or champion_or(source, settings.demand_model, settings.follow_champion)
+    allow_models(settings.allowed_models)
+    model = model or check_allowed(champion_or(source, settings.demand_model, settings.follow_champion))
     make_model(model)
     choose_device(settings.device)
     limit_threads()
