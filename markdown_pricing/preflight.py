@@ -7,14 +7,14 @@ from datetime import date
 from functools import partial
 
 from markdown_pricing.countries import Countries, read_countries
-from markdown_pricing.demand.model import make_model
+from markdown_pricing.demand.model import allow_models, make_model
 from markdown_pricing.erp.refresh import newest_week
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError, PricingError
 from markdown_pricing.finding import Finding
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.publish import ResultMissing, countries_with_predictions, publish_bytes
+from markdown_pricing.lake.publish import countries_with_predictions, publish_bytes
 from markdown_pricing.lake.snapshot import delivered_weeks, find_snapshot
 from markdown_pricing.lake.space import check_room
 from markdown_pricing.markdown.rules import read_rules
@@ -44,7 +44,9 @@ class Preflight:
         That is last week's data, results and rows, a right to write and room in the lake: all that can be known before
         the week's own snapshot is delivered.
         """
-        settings, lake = self.settings, Lake(self.settings.lake_url)
+        settings = self.settings
+        allow_models(settings.allowed_models)
+        lake = Lake(settings.lake_url, settings.results_key)
         yield look("Countries", lambda: f"{len(read_countries(settings.countries_file))} in {settings.countries_file}")
         yield look("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
         yield look("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
@@ -129,7 +131,7 @@ def _probe(lake: Lake) -> str:
 def _with_models(lake: Lake, week: date, countries: Countries) -> Iterator[str]:
     """The countries whose model can be loaded by this version, as a step down to it would need."""
     for country in countries:
-        with suppress(ResultMissing, ValueError, KeyError, AttributeError, ImportError):
+        with suppress(FinalError, ValueError, KeyError, AttributeError, ImportError):
             Results(lake, week, country).model()
             yield country
 

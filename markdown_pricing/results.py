@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.columns import ROW_COLUMNS
-from markdown_pricing.demand.model import DemandModel, make_model
+from markdown_pricing.demand.model import DemandModel, check_allowed, model_class
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
 from markdown_pricing.errors import FinalError, TransientError
@@ -17,9 +17,9 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
     notes_of,
-    publish_bytes,
+    publish_sealed,
     publish_table,
-    read_bytes,
+    read_sealed,
     read_table,
     read_tables,
     row_count,
@@ -129,17 +129,21 @@ class Results:
     def keep_model(self, model: DemandModel, origin: Provenance) -> str:
         """Keep the model and return its path.
 
-        It is one file, so that it is replaced as a whole: a line of JSON, then the model's own bytes.
+        It is one file, so that it is replaced as a whole: its seal, a line of JSON, then the model's own bytes.
         """
         path = paths.model_file(self.week, self.country)
-        publish_bytes(self.lake, path, origin.to_json().encode() + b"\n" + model.to_bytes())
+        publish_sealed(self.lake, path, origin.to_json().encode() + b"\n" + model.to_bytes())
         return path
 
     def model(self) -> tuple[DemandModel, Provenance]:
-        """The country's model and its origin. Raises ResultMissing."""
-        header, _, data = read_bytes(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
+        """The country's model and its origin.
+
+        Raises ResultMissing, and ResultChanged and ModelNotAllowed before anything of the model is parsed, imported or
+        called.
+        """
+        header, _, data = read_sealed(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
         origin = Provenance.from_json(header.decode())
-        return type(make_model(origin.demand_model)).from_bytes(data), origin
+        return model_class(check_allowed(origin.demand_model)).from_bytes(data), origin
 
     def last_good_model(self) -> KeptModel | None:
         """The country's own model of the nearest earlier week that has one which can still be read; see step_down."""
@@ -189,7 +193,7 @@ class SharedAtHand:
 def keep_shared_demand(lake: Lake, week: date, shared: SharedDemand, origin: Provenance) -> tuple[str, str]:
     """Keep what the countries share in one file, as a model is kept, and return its path and its version."""
     path, data = paths.shared_demand_file(week, origin.snapshot), shared.to_bytes()
-    publish_bytes(lake, path, origin.to_json().encode() + b"\n" + data)
+    publish_sealed(lake, path, origin.to_json().encode() + b"\n" + data)
     return path, version_of(data)
 
 
@@ -200,7 +204,7 @@ def shared_demand_at_hand(lake: Lake, week: date, stamp: str, why_none: str | No
     Raises a TransientError when the lake cannot be asked.
     """
     try:
-        _, _, data = read_bytes(lake, paths.shared_demand_file(week, stamp)).partition(b"\n")
+        _, _, data = read_sealed(lake, paths.shared_demand_file(week, stamp)).partition(b"\n")
         return SharedAtHand(SharedDemand.from_bytes(data), version_of(data))
     except ResultMissing:
         return SharedAtHand(None, "none", why_none or "it has not been learnt from this delivery")

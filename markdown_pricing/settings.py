@@ -52,6 +52,10 @@ VARIABLES = {
         Variable("DAGSTER_PG_PASSWORD", "the password of Dagster's account there, a secret", secret=True),
         Variable("COUNTRY_GROUP", "the countries that one container works through, with commas between"),
         Variable(f"{_OWN}MODEL", "the demand model; the champion when not set, else gradient_boosting"),
+        Variable(
+            f"{_OWN}ALLOWED_MODELS", "models that may be loaded beside the package's own and MODEL, commas between"
+        ),
+        Variable(f"{_OWN}RESULTS_KEY", "the key that models on the lake are signed with, a secret", secret=True),
         Variable(f"{_OWN}EXPERIMENTS", "MLflow's URI for trials; none are kept when not set"),
         Variable(f"{_OWN}DEVICE", "where models compute that can use a GPU", "auto", DEVICES),
         Variable(
@@ -114,6 +118,10 @@ class Settings:
     demand_model: str
     follow_champion: bool
     """Whether a promoted champion takes the place of `demand_model`: unless the model is set."""
+    allowed_models: tuple[str, ...]
+    """That are loaded by their name on the lake or on Dagster's page, beside the package's own."""
+    results_key: str | None = field(repr=False)
+    """Models on the lake are signed with it; None signs none."""
     experiments: str | None = field(repr=False)
     """MLflow's URI for trials; None keeps none."""
     device: str
@@ -158,6 +166,8 @@ class Settings:
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=given[f"{_OWN}MODEL"] or "gradient_boosting",
             follow_champion=not given[f"{_OWN}MODEL"],
+            allowed_models=_allowed_models(given),
+            results_key=given[f"{_OWN}RESULTS_KEY"] or None,
             experiments=given[f"{_OWN}EXPERIMENTS"] or None,
             device=given[f"{_OWN}DEVICE"],
             log=given[f"{_OWN}LOG"] or None,
@@ -184,6 +194,11 @@ def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
     found |= {secret for secret in named | inside if len(secret) >= LEAST_SECRET}
     found |= {form for secret in found for form in (unquote(secret), quote_plus(secret))}
     return tuple(sorted(found, key=lambda secret: (-len(secret), secret)))
+
+
+def _allowed_models(given: Mapping[str, str]) -> tuple[str, ...]:
+    listed = given[f"{_OWN}ALLOWED_MODELS"].split(",")
+    return tuple(name for each in (*listed, given[f"{_OWN}MODEL"]) if (name := each.strip()))
 
 
 def in_container(environ: Mapping[str, str]) -> bool:

@@ -43,7 +43,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     chosen = _choose(read_countries(settings.countries_file), countries or settings.country_group)
     read_rules(settings.rules_file)
     make_model(settings.demand_model)
-    lake = Lake(settings.lake_url)
+    lake = Lake(settings.lake_url, settings.results_key)
     week = week or newest_week(lake)
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)

@@ -1,8 +1,9 @@
 """The base class of all demand models, models by their names, and the error that one would have had on past weeks."""
 
 import importlib
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
@@ -63,8 +64,44 @@ class UnknownModel(UsageError):
         )
 
 
+class ModelNotAllowed(UsageError):
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No operator has allowed the demand model {name!r}, so it is not loaded. Allowed are "
+            f"{', '.join(sorted(_allowed))}; MARKDOWN_PRICING_ALLOWED_MODELS lists others, with commas between."
+        )
+
+
+_allowed = set(MODELS)
+
+
+def allow_models(names: Iterable[str]) -> None:
+    """The models that this process loads by a name from the lake or from Dagster's page, beside the package's own.
+
+    Said once, where a process is set up: who may write to the lake, or reach the page, must not choose what is called.
+    """
+    global _allowed
+    _allowed = {*MODELS, *names}
+
+
+def check_allowed(name: str) -> str:
+    """The name, when an operator has allowed its model; raises ModelNotAllowed before anything is imported."""
+    if name not in _allowed:
+        raise ModelNotAllowed(name)
+    return name
+
+
 def make_model(name: str) -> DemandModel:
-    """A new model by its name. Raises UnknownModel.
+    """A new model by its name. Raises UnknownModel."""
+    made = model_class(name)
+    try:
+        return made()
+    except TypeError as error:
+        raise UnknownModel(name, str(error)) from error
+
+
+def model_class(name: str) -> type[DemandModel]:
+    """The class of a model by its name, of which nothing has been called. Raises UnknownModel.
 
     "gradient_boosting" names the class GradientBoosting of markdown_pricing/demand/gradient_boosting.py, and
     "package.module:Class" names a model from outside of this package.
@@ -75,12 +112,14 @@ def make_model(name: str) -> DemandModel:
             raise UnknownModel(name, "it is none of the package's")
         module_name, class_name = f"{demand.__name__}.{name}", name.title().replace("_", "")
     try:
-        made = getattr(importlib.import_module(module_name), class_name)()
+        found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UnknownModel(name, str(error)) from error
-    if not isinstance(made, DemandModel):
+    if not (inspect.isclass(found) and issubclass(found, DemandModel)):
         raise UnknownModel(name, f"{class_name} is no subclass of DemandModel")
-    return made
+    if lacking := sorted(found.__abstractmethods__):
+        raise UnknownModel(name, f"{class_name} lacks {', '.join(lacking)}")
+    return found
 
 
 @dataclass(frozen=True)

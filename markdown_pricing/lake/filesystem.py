@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from queue import Empty, SimpleQueue
 from threading import BoundedSemaphore, Thread
@@ -54,12 +54,14 @@ class Lake:
     """A lake on HDFS or in a local folder. It is a value: another process opens the file system for itself.
 
     url : hdfs://host:port/path, hdfs://nameservice/path, file:///path or a local path
+    key : of the secret store, with which what is kept as bytes is signed; None signs nothing
 
     Paths given to its methods are relative to its root. The methods raise LakeUnreachable when the lake cannot tell,
     and LakeDenied. That something does not exist is an answer, not an error, unless a method says otherwise.
     """
 
     url: str
+    key: str | None = field(default=None, repr=False)
 
     @property
     def filesystem(self) -> AbstractFileSystem:

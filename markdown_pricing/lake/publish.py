@@ -9,6 +9,7 @@ from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import FileMissing
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.seal import ResultChanged, sealed, unsealed
 from markdown_pricing.lake.snapshot import reading_parquet
 
 
@@ -65,6 +66,20 @@ def read_bytes(lake: Lake, path: str) -> bytes:
             return file.read()
     except FileMissing as error:
         raise ResultMissing(error.where, paths.made_by(path)) from error
+
+
+def publish_sealed(lake: Lake, path: str, data: bytes) -> None:
+    """Replace the file at `path` by the data with its seal; raises as `publish_bytes` does."""
+    publish_bytes(lake, path, sealed(data, lake.key))
+
+
+def read_sealed(lake: Lake, path: str) -> bytes:
+    """The data of the file at `path`. Raises ResultChanged before anything is parsed, and ResultMissing."""
+    content = read_bytes(lake, path)
+    try:
+        return unsealed(content, lake.key)
+    except ValueError as error:
+        raise ResultChanged(lake.where(path), str(error), paths.made_by(path)) from None
 
 
 def row_count(lake: Lake, path: str) -> int | None:

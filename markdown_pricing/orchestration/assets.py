@@ -15,6 +15,7 @@ import dagster as dg
 
 from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
+from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.erp.refresh import NewerWeekInErp, newest_week, replace_country
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
@@ -133,7 +134,7 @@ def demand_model(
         results = Results(lake, week, country)
         sold, origin = results.training_data()
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
-        name = champion_or(lake, demand_training.model, demand_training.follow_champion)
+        name = check_allowed(champion_or(lake, demand_training.model, demand_training.follow_champion))
         how = name, demand_training.seed, demand_training.threads
         choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
         origin = pricing.modelled_by(origin, choice, demand_training.seed, shared.version)

@@ -39,7 +39,11 @@ class Half(DemandModel):
     def fit(self, history, week, seed, threads=1, shared=None): ...
 
 
-class Stranger: ...
+class Stranger:
+    def __init__(self): raise AssertionError("called before it was looked at")
+
+
+def fall(): raise AssertionError("called before it was looked at")
 '''
 
 
@@ -67,7 +71,11 @@ def test_an_unknown_model_is_refused_with_the_known_ones(name):
 
 @pytest.mark.parametrize(
     ("name", "why"),
-    [("Half", "abstract methods '?forecast'?, '?from_bytes'?, '?to_bytes"), ("Stranger", "no subclass of DemandModel")],
+    [
+        ("Half", "Half lacks forecast, from_bytes, to_bytes"),
+        ("Stranger", "no subclass of DemandModel"),
+        ("fall", "fall is no subclass of DemandModel"),
+    ],
 )
 def test_a_model_that_is_not_whole_is_refused_with_what_it_lacks(own_module, name, why):
     with pytest.raises(UnknownModel, match=why):

@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 
 from markdown_pricing.__main__ import cli
 from markdown_pricing.definitions import build
+from markdown_pricing.demand.model import ModelNotAllowed
 from markdown_pricing.experiments.champion import Champion, champions, promote
 from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway
 from markdown_pricing.experiments.trial import Trial
@@ -36,6 +37,7 @@ class Place:
         self.environ = {
             "MARKDOWN_PRICING_LAKE": self.lake.url,
             "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
+            "MARKDOWN_PRICING_ALLOWED_MODELS": f"{SHY},{STEADY}",
         }
 
     def promote(self, *arguments: str, **environ: str) -> Result:
@@ -154,3 +156,12 @@ def test_a_snapshot_is_priced_with_the_champion_unless_another_model_is_named(pl
 
 def champion(model: str) -> Champion:
     return Champion(model, "gradient_boosting", 1.0, "by hand", "", "", "2026-01-01T00:00:00+00:00")
+
+
+def test_a_model_that_no_operator_has_allowed_is_neither_promoted_nor_loaded(place: Place) -> None:
+    refused = place.promote("os:abort", *SMALL)
+    assert isinstance(refused.exception, ModelNotAllowed)
+
+    promote(place.lake, Champion("os:abort", "log_linear", 9.9, "by hand", "rules", "code", "2026-02-09"))
+    with pytest.raises(ModelNotAllowed, match="No operator has allowed the demand model 'os:abort'"):
+        place.priced_into(Path(place.lake.url) / "prices.parquet")
