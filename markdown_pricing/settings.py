@@ -185,15 +185,15 @@ def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
     Longest first, so that a whole URL is masked before the password in it.
     """
     of_ours = [environ.get(name) or "" for name in VARIABLES]
-    found = {environ.get(name) or "" for name in SECRETS} - {""}
-    found |= {part for text in found for part in text.split()}  # of several URLs each
-    found |= {secret for text in of_ours for secret in secrets_in(text)}
+    secrets = {environ.get(name) or "" for name in SECRETS} - {""}
+    secrets |= {part for text in secrets for part in text.split()}  # of several URLs each
+    secrets |= {secret for text in of_ours for secret in secrets_in(text)}
     others = {name: text for name, text in environ.items() if name != "PWD"}  # a shell's working folder
     named = {text for name, text in others.items() if names_a_secret(name)}
     inside = {secret for text in others.values() for secret in secrets_in(text)}
-    found |= {secret for secret in named | inside if len(secret) >= LEAST_SECRET}
-    found |= {form for secret in found for form in (unquote(secret), quote_plus(secret))}
-    return tuple(sorted(found, key=lambda secret: (-len(secret), secret)))
+    secrets |= {secret for secret in named | inside if len(secret) >= LEAST_SECRET}
+    secrets |= {form for secret in secrets for form in (unquote(secret), quote_plus(secret))}
+    return tuple(sorted(secrets, key=lambda secret: (-len(secret), secret)))
 
 
 def _allowed_models(given: Mapping[str, str]) -> tuple[str, ...]:

@@ -112,14 +112,14 @@ def model_class(name: str) -> type[DemandModel]:
             raise UnknownModel(name, "it is none of the package's")
         module_name, class_name = f"{demand.__name__}.{name}", name.title().replace("_", "")
     try:
-        found = getattr(importlib.import_module(module_name), class_name)
+        named = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UnknownModel(name, str(error)) from error
-    if not (inspect.isclass(found) and issubclass(found, DemandModel)):
+    if not (inspect.isclass(named) and issubclass(named, DemandModel)):
         raise UnknownModel(name, f"{class_name} is no subclass of DemandModel")
-    if lacking := sorted(found.__abstractmethods__):
+    if lacking := sorted(named.__abstractmethods__):
         raise UnknownModel(name, f"{class_name} lacks {', '.join(lacking)}")
-    return found
+    return named
 
 
 @dataclass(frozen=True)

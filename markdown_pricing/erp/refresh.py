@@ -227,13 +227,13 @@ def _refuse_late_writer(connection: Connection, week: date, country: str, run_id
 
 def _held(connection: Connection, country: str) -> Held | None:
     """Of receipts and rows the newer: a backup may have brought back one without the other."""
-    found = []
+    newest_of_each = []
     for table in (refreshes, recommendations):
         newest_first = (table.c.week.desc(), table.c.run_id)
         newest = select(table.c.week, table.c.run_id).where(table.c.country == country).order_by(*newest_first).limit(1)
         if row := connection.execute(newest).one_or_none():
-            found.append(Held(*row))
-    return max(found, key=lambda held: held.week, default=None)
+            newest_of_each.append(Held(*row))
+    return max(newest_of_each, key=lambda held: held.week, default=None)
 
 
 def database_time(connection: Connection) -> datetime:
@@ -256,5 +256,5 @@ def _receipt(connection: Connection, query: Select[Any]) -> Receipt | None:
 
 
 def _read(connection: Connection, table: Table, country: str) -> pa.Table:
-    found = connection.execute(select(table).where(table.c.country == country))
-    return pa.Table.from_pylist([dict(row) for row in found.mappings()], arrow_schema(table))
+    rows = connection.execute(select(table).where(table.c.country == country)).mappings()
+    return pa.Table.from_pylist([dict(row) for row in rows], arrow_schema(table))

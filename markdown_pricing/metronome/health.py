@@ -75,7 +75,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True)
-class Limits:
+class Patience:
     """How long to wait, in seconds; chosen to be far above what a healthy cluster needs.
 
     queue_s  : the longest wait in Metronome's queue
@@ -90,7 +90,7 @@ class Limits:
 
 
 def verdict(
-    status: str, seen: Seen, launched_s: float, still_s: float, over_s: float, limits: Limits
+    status: str, seen: Seen, launched_s: float, still_s: float, over_s: float, patience: Patience
 ) -> tuple[Action, str]:
     """What to do about a job, and why, in words for the reader of the Dagster run.
 
@@ -100,17 +100,17 @@ def verdict(
     over_s : seconds since the Dagster run was over, 0 while it is not
     """
     lives = seen.state in (State.QUEUED, State.ACTIVE)
-    lost = seen.state is State.UNSEEN and still_s >= limits.unseen_s
+    lost = seen.state is State.UNSEEN and still_s >= patience.unseen_s
     ended = seen.state in (State.SUCCEEDED, State.FAILED)
     if status in ("SUCCESS", "FAILURE", "CANCELED"):
-        if seen.state is State.QUEUED or (lives and over_s >= limits.exit_s):
+        if seen.state is State.QUEUED or (lives and over_s >= patience.exit_s):
             return Action.STOP, f"{seen} although the Dagster run is over"
         # A run that is not seen may still come: a start whose answer was lost may be on its way.
         return (Action.REMOVE, f"{seen}") if ended or lost else (Action.WAIT, "")
     if status == "CANCELING":
         if seen.state is State.ACTIVE:
             return Action.STOP, f"{seen} although the Dagster run is to be canceled"
-        if seen.state is State.QUEUED or lost or (ended and still_s >= limits.exit_s):
+        if seen.state is State.QUEUED or lost or (ended and still_s >= patience.exit_s):
             return Action.CANCEL, f"{seen}"
     if status == "STARTING":
         if ended:
@@ -118,9 +118,9 @@ def verdict(
                 Action.FAIL,
                 f"{seen} before the Dagster run began: look at its image and at the first lines it wrote",
             )
-        if seen.state is State.QUEUED and launched_s >= limits.queue_s:
+        if seen.state is State.QUEUED and launched_s >= patience.queue_s:
             wanted = "Give the cluster room, ask for less by the run's tags, or raise `queue_timeout_s`."
-            return Action.FAIL, f"{seen} for {launched_s:.0f} s, longer than {limits.queue_s:.0f} s. {wanted}"
+            return Action.FAIL, f"{seen} for {launched_s:.0f} s, longer than {patience.queue_s:.0f} s. {wanted}"
         if lost:
             return Action.FAIL, f"{seen} for {still_s:.0f} s: it was never started, or it is lost"
     return Action.WAIT, ""

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from .client import Metronome
 from .errors import Final
-from .health import Limits
+from .health import Patience
 from .iam import DcosAuth, Password, ServiceAccount
 
 
@@ -31,11 +31,11 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     timeout_s: float = Field(default=30.0, description="Seconds that one call may take.")
     retry_s: float = Field(default=30.0, description="Seconds that one call and its repetitions may take.")
     queue_timeout_s: float = Field(
-        default=Limits.queue_s, description="Seconds that a run may wait for the cluster to answer, and for room."
+        default=Patience.queue_s, description="Seconds that a run may wait for the cluster to answer, and for room."
     )
-    unseen_timeout_s: float = Field(default=Limits.unseen_s, description="Seconds after which an unseen run is lost.")
+    unseen_timeout_s: float = Field(default=Patience.unseen_s, description="Seconds after which an unseen run is lost.")
     exit_timeout_s: float = Field(
-        default=Limits.exit_s, description="Seconds for a worker to exit when its run is over."
+        default=Patience.exit_s, description="Seconds for a worker to exit when its run is over."
     )
 
     @cached_property
@@ -44,8 +44,8 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Metronome(self.url, self._auth(), self._verify(), timeout_s=self.timeout_s, retry_s=self.retry_s)
 
     @property
-    def limits(self) -> Limits:
-        return Limits(self.queue_timeout_s, self.unseen_timeout_s, self.exit_timeout_s)
+    def patience(self) -> Patience:
+        return Patience(self.queue_timeout_s, self.unseen_timeout_s, self.exit_timeout_s)
 
     def _auth(self) -> DcosAuth | None:
         if self.uid is None:

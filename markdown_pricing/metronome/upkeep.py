@@ -153,7 +153,7 @@ class _Judge:
             launched_s=now_s - (launched or now_s),
             still_s=now_s - since,
             over_s=now_s - (record.end_time or now_s),
-            limits=self.cluster.limits,
+            patience=self.cluster.patience,
         )
         self._act(record.dagster_run, seen, action, why)
         says = f": {why}. Done: {action.value}." if action is not Action.WAIT else ""

@@ -71,13 +71,13 @@ class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
         if tags:
             self._instance.add_run_tags(run.run_id, tags)
         if refused:
-            told = self._instance.get_run_by_id(run.run_id) or run
+            tagged = self._instance.get_run_by_id(run.run_id) or run
             self._instance.report_run_failed(
-                told,
+                tagged,
                 f"{KUBERNETES_CONFIG} may set {ALLOWED_FIELD} of a run, and not {', '.join(refused)}. "
                 "An operator can give them to a country in `tags_by_country` of dagster.yaml.",
             )
-            return self._instance.get_run_by_id(run.run_id) or told
+            return self._instance.get_run_by_id(run.run_id) or tagged
         return super().submit_run(context)
 
     def tags_given(self, run_tags: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,11 @@ from markdown_pricing.errors import FinalError
 from markdown_pricing.orchestration.names import CODE_TAG, NOT_RETRIED_TAG, OTHER_CODE_TAG, OUT_OF_MEMORY_TAG
 from markdown_pricing.provenance import code_version
 
+TWICE_OUT_OF_MEMORY = (
+    "The memory was not enough, and was not enough for the run before either. Raise `max_mib` of `by_earlier_weeks` in "
+    "dagster.yaml, or the country's memory in `tags_by_country`, and materialize it."
+)
+
 
 @contextmanager
 def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None]:
@@ -27,9 +32,7 @@ def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None
             context.instance.add_run_tags(context.run.run_id, {OUT_OF_MEMORY_TAG: "true"})  # its retry inherits it
             raise
         do_not_retry(context, type(error).__name__)
-        told = "The memory was not enough, and was not enough for the run before either. Raise `max_mib` of "
-        told += "`by_earlier_weeks` in dagster.yaml, or the country's memory in `tags_by_country`, and materialize it."
-        raise dg.Failure(description=told, allow_retries=False) from error
+        raise dg.Failure(description=TWICE_OUT_OF_MEMORY, allow_retries=False) from error
 
 
 def do_not_retry(context: dg.AssetExecutionContext | dg.OpExecutionContext, reason: str) -> None:

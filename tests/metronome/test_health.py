@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from markdown_pricing.metronome.health import Action, Limits, Seen, State, look, verdict
+from markdown_pricing.metronome.health import Action, Patience, Seen, State, look, verdict
 
-LIMITS = Limits(queue_s=3600, unseen_s=120, exit_s=60)
+PATIENCE = Patience(queue_s=3600, unseen_s=120, exit_s=60)
 
 
 def run(id: str, status: str, tasks: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def test_a_job_is_looked_at(job: dict[str, Any], seen: Seen) -> None:
 def test_a_run_without_a_worker_that_answers_for_it_is_judged(
     status: str, state: State, launched_s: float, still_s: float, over_s: float, action: Action
 ) -> None:
-    done, why = verdict(status, Seen(state, "1"), launched_s, still_s, over_s, LIMITS)
+    done, why = verdict(status, Seen(state, "1"), launched_s, still_s, over_s, PATIENCE)
 
     assert done is action
     assert bool(why) is (action is not Action.WAIT)

@@ -10,7 +10,7 @@ from dagster._core.instance import InstanceRef
 
 from markdown_pricing.metronome import upkeep_sensor
 from markdown_pricing.metronome.errors import Final, OutOfTime, Transient
-from markdown_pricing.metronome.health import Limits
+from markdown_pricing.metronome.health import Patience
 from markdown_pricing.metronome.resource import MetronomeResource, cluster_of
 from markdown_pricing.metronome.upkeep import LOOK_S, SIDE_BY_SIDE, Known, look_after
 from tests.doubles.dcos import Dcos, Fault
@@ -51,7 +51,7 @@ def test_every_limit_that_dagster_yaml_sets_reaches_the_upkeep(tmp_path: Path, m
 
     assert cluster is not None
     assert {name: getattr(cluster, name) for name in limits} == limits
-    assert cluster.limits == Limits(queue_s=9.0, unseen_s=10.0, exit_s=11.0)
+    assert cluster.patience == Patience(queue_s=9.0, unseen_s=10.0, exit_s=11.0)
 
 
 def test_a_variable_of_the_cluster_that_is_missing_is_named(tmp_path: Path) -> None:
