@@ -6,8 +6,6 @@ model foretells, Austria has been refreshed by a later run, Poland is not in the
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +19,7 @@ import pyarrow.compute as pc
 from markdown_pricing.erp.tables import engine_for, refreshes
 from markdown_pricing.lake import Lake
 from markdown_pricing.weeks import ONE_WEEK
+from tests.command import command
 from tests.lake import spark
 from tests.quick import STEADY
 from tests.quick import sold as sales
@@ -70,19 +69,9 @@ def play(folder: Path) -> Iterator[Round]:
             sold = {"DEU": _unforeseen(_fewer(sold["DEU"], week), week), "AUT": sold["AUT"]}
             _refreshed_by_a_later_run(f"sqlite:///{folder}/erp.sqlite", "AUT", week)
         spark.deliver(lake, {code: [table] for code, table in sold.items()}, week)
-        command = [
-            sys.executable,
-            "-m",
-            "markdown_pricing",
-            "run",
-            "--week",
-            str(week),
-            "--countries",
-            ",".join(COUNTRIES),
-            "--workers",
-            "2" if week == GOOD else "1",  # each worker takes seconds to begin
-        ]
-        told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+        # One worker, which is this process: others would take seconds to begin, and say the same.
+        arguments = ["--week", str(week), "--countries", ",".join(COUNTRIES), "--workers", "1"]
+        told = command("run", *arguments, environ=environment)
         said = told.stdout.splitlines()
         lines = [json.loads(line) for line in said if line.startswith("{")]
         yield Round(week, lines, [line for line in said if not line.startswith("{")], told.returncode)

@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page
 
 from markdown_pricing.settings import DATA
 from tests.processes import answers, end_groups, free_port, wait_until
+from tests.quick import STEADY
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -52,6 +53,7 @@ class Shop:
             "MARKDOWN_PRICING_ERP": f"sqlite:///{self.folder}/erp.sqlite",
             "MARKDOWN_PRICING_COUNTRIES": str(self._countries_file()),
             "MARKDOWN_PRICING_START_WEEK": self.first_week.isoformat(),
+            "MARKDOWN_PRICING_MODEL": STEADY,
             "DAGSTER_HOME": str(self.folder / "dagster"),
         }
 
