@@ -3,7 +3,6 @@
 from typing import Any
 
 from markdown_pricing.countries import Countries
-from markdown_pricing.demand.model import allow_models
 from markdown_pricing.device import choose_device
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.logs import write_to
@@ -15,19 +14,18 @@ from markdown_pricing.settings import Settings
 
 
 def set_up_process(settings: Settings) -> None:
-    """Decide for a whole process where its log lines go, which models it loads, and on which device they compute.
+    """Decide for a whole process where its log lines go, and on which device demand models compute.
 
     It is called once, where a code server, a run worker or a command loads what it works with.
     """
     choose_device(settings.device)
-    allow_models(settings.allowed_models)
     write_to(settings.log, settings.environment, settings.secrets)
 
 
 def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
     """The resources of one installation, each under the name by which assets ask for it."""
     return {
-        "lake": fixed(Lake(settings.lake_url, settings.results_key)),
+        "lake": fixed(Lake(settings.lake_url, settings.results_key, settings.allowed_models)),
         "demand_training": DemandTraining(
             model=settings.demand_model, follow_champion=settings.follow_champion, seed=SEED, threads=1
         ),

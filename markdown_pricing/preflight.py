@@ -7,7 +7,7 @@ from datetime import date
 from functools import partial
 
 from markdown_pricing.countries import Countries, read_countries
-from markdown_pricing.demand.model import allow_models, make_model
+from markdown_pricing.demand.model import make_model
 from markdown_pricing.erp.refresh import newest_week
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for
@@ -45,8 +45,7 @@ class Preflight:
         the week's own snapshot is delivered.
         """
         settings = self.settings
-        allow_models(settings.allowed_models)
-        lake = Lake(settings.lake_url, settings.results_key)
+        lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
         yield look("Countries", lambda: f"{len(read_countries(settings.countries_file))} in {settings.countries_file}")
         yield look("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
         yield look("Demand model", lambda: type(make_model(settings.demand_model)).__name__)

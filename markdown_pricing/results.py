@@ -143,7 +143,7 @@ class Results:
         """
         header, _, data = read_sealed(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
         origin = Provenance.from_json(header.decode())
-        return model_class(check_allowed(origin.demand_model)).from_bytes(data), origin
+        return model_class(check_allowed(origin.demand_model, self.lake.models)).from_bytes(data), origin
 
     def last_good_model(self) -> KeptModel | None:
         """The country's own model of the nearest earlier week that has one which can still be read; see step_down."""

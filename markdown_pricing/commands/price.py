@@ -19,7 +19,7 @@ from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
-from markdown_pricing.demand.model import allow_models, check_allowed, make_model
+from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
@@ -69,9 +69,8 @@ def price(
     as_json: bool,
 ) -> int:
     books = _read_books(settings, rules, with_standing, picture)
-    source = Lake(lake)
-    allow_models(settings.allowed_models)
-    model = model or check_allowed(champion_or(source, settings.demand_model, settings.follow_champion))
+    source = Lake(lake, settings.results_key, settings.allowed_models)
+    model = model or check_allowed(champion_or(source, settings.demand_model, settings.follow_champion), source.models)
     make_model(model)
     choose_device(settings.device)
     limit_threads()

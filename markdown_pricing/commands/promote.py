@@ -12,7 +12,7 @@ from markdown_pricing.backtest.twin import Setting, policy_named
 from markdown_pricing.commands.backtest import SEASON_WEEKS, SIMULATED_COUNTRIES, played_in
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.countries import UnknownCountries, read_countries
-from markdown_pricing.demand.model import allow_models, check_allowed
+from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, TransientError, UsageError
 from markdown_pricing.experiments.champion import Champion, champion_or, champions, go_back
@@ -50,8 +50,7 @@ def promote(
     show: bool,
     as_json: bool,
 ) -> int:
-    lake = Lake(settings.lake_url, settings.results_key)
-    allow_models(settings.allowed_models)
+    lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
     if show or back:
         return _show_promotions(lake, settings, go_back(lake) if back else None, as_json)
     champion = champion_or(lake, settings.demand_model)
@@ -59,7 +58,7 @@ def promote(
         raise NoChallenger()
     choose_device(settings.device)
     for name in (champion, challenger):
-        policy_named(check_allowed(name))
+        policy_named(check_allowed(name, lake.models))
     known = read_countries(settings.countries_file)
     codes = countries or SIMULATED_COUNTRIES
     if unknown := [code for code in codes if code not in known]:

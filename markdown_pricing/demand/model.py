@@ -65,29 +65,20 @@ class UnknownModel(UsageError):
 
 
 class ModelNotAllowed(UsageError):
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, allowed: Iterable[str]) -> None:
         super().__init__(
             f"No operator has allowed the demand model {name!r}, so it is not loaded. Allowed are "
-            f"{', '.join(sorted(_allowed))}; MARKDOWN_PRICING_ALLOWED_MODELS lists others, with commas between."
+            f"{', '.join(sorted(allowed))}; MARKDOWN_PRICING_ALLOWED_MODELS lists others, with commas between."
         )
 
 
-_allowed = set(MODELS)
+def check_allowed(name: str, beside_own: Iterable[str]) -> str:
+    """The name, when it is of the package's own models or of those beside them that an operator has allowed.
 
-
-def allow_models(names: Iterable[str]) -> None:
-    """The models that this process loads by a name from the lake or from Dagster's page, beside the package's own.
-
-    Said once, where a process is set up: who may write to the lake, or reach the page, must not choose what is called.
+    Raises ModelNotAllowed before anything is imported.
     """
-    global _allowed
-    _allowed = {*MODELS, *names}
-
-
-def check_allowed(name: str) -> str:
-    """The name, when an operator has allowed its model; raises ModelNotAllowed before anything is imported."""
-    if name not in _allowed:
-        raise ModelNotAllowed(name)
+    if name not in (allowed := {*MODELS, *beside_own}):
+        raise ModelNotAllowed(name, allowed)
     return name
 
 

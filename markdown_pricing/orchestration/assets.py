@@ -134,7 +134,7 @@ def demand_model(
         results = Results(lake, week, country)
         sold, origin = results.training_data()
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
-        name = check_allowed(champion_or(lake, demand_training.model, demand_training.follow_champion))
+        name = check_allowed(champion_or(lake, demand_training.model, demand_training.follow_champion), lake.models)
         how = name, demand_training.seed, demand_training.threads
         choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
         origin = pricing.modelled_by(origin, choice, demand_training.seed, shared.version)

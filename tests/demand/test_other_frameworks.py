@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from markdown_pricing import pricing
-from markdown_pricing.demand.model import allow_models, make_model
+from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN, Choice, choose
 from markdown_pricing.device import choose_device
 from markdown_pricing.lake.filesystem import Lake
@@ -67,10 +67,9 @@ def test_comparing_an_article_with_itself_finds_most_of_the_price_response(choic
 def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_path):
     """As the assets do: one run fits, keeps and forgets it, the next reads it by its name."""
     history, articles = sales
-    results = Results(Lake(str(tmp_path)), WEEK, "DEU")
+    results = Results(Lake(str(tmp_path), models=(choice.name,)), WEEK, "DEU")
     made_by = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, seed=1, shared_demand="none")
     results.keep_model(choice.model, made_by)
-    allow_models([choice.name])
     model, origin = results.model()
     assert type(model) is type(choice.model)
     week = pricing.CountryWeek(WEEK, "DEU", history, articles)

@@ -1,6 +1,5 @@
 """What is kept as bytes is believed only as it was written, by who holds the key where there is one."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import ClassVar, Self
@@ -8,7 +7,7 @@ from typing import ClassVar, Self
 import pandas as pd
 import pytest
 
-from markdown_pricing.demand.model import DemandModel, ModelNotAllowed, allow_models
+from markdown_pricing.demand.model import DemandModel, ModelNotAllowed
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.lake import Lake, paths
@@ -45,16 +44,13 @@ class Believing(DemandModel):
 
 
 @pytest.fixture(autouse=True)
-def allowed() -> Iterator[None]:
-    allow_models([NAME])
+def nothing_read() -> None:
     Believing.read.clear()
-    yield
-    allow_models([])
 
 
 def kept(folder: Path, key: str | None = None, model: str = NAME) -> Results:
     folder.mkdir(exist_ok=True)
-    results = Results(Lake(str(folder), key), WEEK, "DEU")
+    results = Results(Lake(str(folder), key, (NAME,)), WEEK, "DEU")
     results.keep_model(Believing(), Provenance(str(WEEK), "DEU", "0", "code", "libraries", model))
     return results
 
