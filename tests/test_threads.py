@@ -41,7 +41,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_worker_of_a_round_computes_on_cores_divided_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    with nothing_set(monkeypatch), worker_processes(1, workers=2) as pool:
+    with nothing_set(monkeypatch), worker_processes(1, side_by_side=2) as pool:
         assert pool.submit(threads_of_this_process).result() == [max(cores() // 2, 1)]
 
 

@@ -55,8 +55,8 @@ class Lake:
 
     url : hdfs://host:port/path, hdfs://nameservice/path, file:///path or a local path
     key : of the secret store, with which what is kept as bytes is signed; None signs nothing
-    models : the demand models that are loaded by a name from the lake, beside the package's own, because who may write to
-        the lake must not choose what is called
+    models : the demand models that are loaded by a name from the lake, beside the package's own; who may write to the
+        lake must not choose what is called
 
     Paths given to its methods are relative to its root. The methods raise LakeUnreachable when the lake cannot tell,
     and LakeDenied. That something does not exist is an answer, not an error, unless a method says otherwise.

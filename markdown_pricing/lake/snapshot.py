@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
-from markdown_pricing.lake.errors import FileMissing
+from markdown_pricing.lake.errors import FileMissing, LakeUnreachable
 from markdown_pricing.lake.filesystem import Entry, Lake
 
 
@@ -161,7 +161,7 @@ def _unchanged(lake: Lake, snapshot: Snapshot, country: str) -> Iterator[None]:
 
     try:
         yield
-    except FinalError:  # a file that is overwritten while it is read looks corrupt, or is gone
+    except (FinalError, LakeUnreachable):  # a file that is overwritten looks corrupt, is gone, or has lost its blocks
         check()
         raise
     check()
