@@ -8,6 +8,6 @@ from dagster._core.storage.defs_state.base import set_defs_state_storage
 
 @pytest.fixture(autouse=True, scope="module")
 def no_instance_of_another_file() -> Iterator[None]:
-    """Of two instances that overlap Dagster keeps the first one's storage for what is defined later, though it is gone."""
+    """Of two instances that overlap Dagster keeps the first one's storage for later definitions, though it is gone."""
     with set_defs_state_storage(None):
         yield
