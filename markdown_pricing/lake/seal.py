@@ -14,7 +14,7 @@ from markdown_pricing.errors import FinalError
 class ResultChanged(FinalError):
     def __init__(self, where: str, why: str, made_by: str | None) -> None:
         super().__init__(
-            f"{where} is not read: {why}. Materialise {made_by or 'the asset that makes it'} of that week and country "
+            f"{where} is not read: {why}. Materialize {made_by or 'the asset that makes it'} of that week and country "
             "again; if you did not change the file, find out who did."
         )
 

@@ -70,7 +70,7 @@ def test_a_model_with_one_changed_byte_is_refused_before_it_is_parsed(tmp_path: 
     for place in range(len(content)):
         changed = bytes([*content[:place], content[place] ^ 1, *content[place + 1 :]])
         publish_bytes(results.lake, FILE, changed)
-        with pytest.raises(ResultChanged, match="Materialise demand_model"):
+        with pytest.raises(ResultChanged, match="Materialize demand_model"):
             results.model()
     assert Believing.read == []
 
