@@ -1,10 +1,12 @@
 """Week × country: one partition is one country of one week, and a run reads the week that it is for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import dagster as dg
 
+from markdown_pricing.orchestration.names import SHARED
+from markdown_pricing.provenance import code_version
 from markdown_pricing.weeks import HEAD_OFFICE, parse_week
 
 
@@ -41,3 +43,23 @@ def week_and_country_of(context: dg.AssetExecutionContext | dg.OpExecutionContex
     key = context.partition_key
     assert isinstance(key, dg.MultiPartitionKey), f"{key} is no week × country"
     return parse_week(key.keys_by_dimension["week"]), key.keys_by_dimension["country"]
+
+
+def by_week_and_country(
+    assets: Sequence[dg.AssetsDefinition],
+    weeks: dg.TimeWindowPartitionsDefinition,
+    partitions: dg.MultiPartitionsDefinition,
+) -> list[dg.AssetsDefinition]:
+    """The assets for the weeks and countries of one installation, with the version of the code that makes them.
+
+    What the countries share has a partition for each week. Every other asset has one for each week and country.
+    """
+    code = code_version()
+    return list(
+        dg.map_asset_specs(
+            lambda spec: spec.replace_attributes(
+                partitions_def=weeks if spec.key == SHARED else partitions, code_version=code
+            ),
+            assets,
+        )
+    )
