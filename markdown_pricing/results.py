@@ -82,9 +82,9 @@ class Results:
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
         """The rows, their price paths and the origin of both. Raises MixedPredictions when they have not the same."""
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
-        path, of_path = self._read(paths.price_paths_file(self.week, self.country))
-        if origin != of_path:
-            raise MixedPredictions(self.week, self.country, origin, of_path)
+        path, path_origin = self._read(paths.price_paths_file(self.week, self.country))
+        if origin != path_origin:
+            raise MixedPredictions(self.week, self.country, origin, path_origin)
         return rows, path, origin
 
     def predicted_from(self) -> str | None:

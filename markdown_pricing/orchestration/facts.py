@@ -37,10 +37,10 @@ from markdown_pricing.orchestration.situation import (
     Duration,
     Facts,
     Progress,
-    Receipt,
     Refresh,
     Run,
-    State,
+    RunState,
+    Settled,
 )
 from markdown_pricing.results import Results
 
@@ -91,7 +91,7 @@ def gather(
 
 def _with_delivery(facts: Facts, delivery: Delivery, instance: dg.DagsterInstance, lake: Lake) -> Facts:
     """The facts and what was recorded, and lies on the lake, for one more delivery."""
-    receipts = _receipts(instance, delivery, facts.countries)
+    receipts = _settled(instance, delivery, facts.countries)
     known = replace(facts, receipts=receipts)
     is_newest = delivery.week == max(facts.delivered)
     return replace(
@@ -140,13 +140,13 @@ def run_of(record: dg.RunRecord) -> Run:
     )
 
 
-def _state(run: dg.DagsterRun) -> State:
+def _state(run: dg.DagsterRun) -> RunState:
     if run.status in UNFINISHED:
-        return State.UNDER_WAY
+        return RunState.UNDER_WAY
     if run.status == DagsterRunStatus.SUCCESS:
-        return State.SUCCEEDED
+        return RunState.SUCCEEDED
     is_promised = run.tags.get(WILL_RETRY_TAG) == "true" and AUTO_RETRY_RUN_ID_TAG not in run.tags
-    return State.AWAITS_RETRY if run.status == DagsterRunStatus.FAILURE and is_promised else State.OVER
+    return RunState.AWAITS_RETRY if run.status == DagsterRunStatus.FAILURE and is_promised else RunState.OVER
 
 
 def _delivery(lake: Lake, week: date, written_ms: int) -> Delivery | None:
@@ -192,17 +192,17 @@ def _recorded_refreshes(instance: dg.DagsterInstance, week: date, countries: Ite
             )
 
 
-def _receipts(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterable[str]) -> frozenset[Receipt]:
+def _settled(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterable[str]) -> frozenset[Settled]:
     keys = {str(partition_key(delivery.week, country)): country for country in countries}
     settled = _settled_partitions(instance, REFRESH, set(keys), delivery.stamp)
-    return frozenset(Receipt(delivery.week, keys[key], delivery.stamp) for key in settled)
+    return frozenset(Settled(delivery.week, keys[key], delivery.stamp) for key in settled)
 
 
-def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Receipt]:
+def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Settled]:
     """Those of the countries whose predictions lie on the lake; which delivery they are of stands in their footers."""
     kept = set(countries_with_predictions(lake, delivery.week)) & set(countries)
     stamps = {country: Results(lake, delivery.week, country).predicted_from() for country in sorted(kept)}
-    return frozenset(Receipt(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)
+    return frozenset(Settled(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)
 
 
 def _is_learnt(instance: dg.DagsterInstance, delivery: Delivery) -> bool:

@@ -91,6 +91,15 @@ WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 
+def snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> Metadata:
+    """Which delivery of a week it is, how many countries it holds, and its size."""
+    return {
+        SNAPSHOT_STAMP.label: stamp,
+        COUNTRIES.label: len(bytes_by_country),
+        "MiB": round(sum(bytes_by_country.values()) / 2**20, 1),
+    }
+
+
 def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
     """How much there is to learn from, and how many articles there are to price."""
     return {
