@@ -36,7 +36,10 @@ HISTORY, TO_PRICE = slice(None, -1), slice(-1, None)
 
 
 class MixedPredictions(FinalError):
-    """As when a writer died between the two files, or one of them was put back from a backup."""
+    """The rows and the price paths on the lake have different origins.
+
+    This happens when a writer dies between the two files, or when one of them is put back from a backup.
+    """
 
     def __init__(self, week: date, country: str, rows: Provenance, path: Provenance) -> None:
         self.differs = tuple(

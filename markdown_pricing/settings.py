@@ -119,7 +119,7 @@ class Settings:
     follow_champion: bool
     """Whether a promoted champion takes the place of `demand_model`: unless the model is set."""
     allowed_models: tuple[str, ...]
-    """That are loaded by their name on the lake or on Dagster's page, beside the package's own."""
+    """Models that may be loaded, beside the package's own, when the lake or Dagster's page names them."""
     results_key: str | None = field(repr=False)
     """Models on the lake are signed with it; None signs none."""
     experiments: str | None = field(repr=False)

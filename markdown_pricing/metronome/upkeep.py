@@ -46,7 +46,10 @@ class Known:
         return json.dumps({"still_since": dict(self.still_since), "unanswered": sorted(self.unanswered)})
 
     def in_order(self, run_ids: Iterable[str]) -> list[str]:
-        """Those first that could be judged, or were not reached, so that others that hang keep none from its turn."""
+        """The runs in the order in which to ask.
+
+        Runs whose jobs did not answer last time come last, so that they delay no other.
+        """
         return sorted(run_ids, key=lambda run_id: (run_id in self.unanswered, run_id))
 
 

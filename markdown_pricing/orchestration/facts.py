@@ -65,7 +65,10 @@ def gather(
     progress: Progress,
     now: datetime,
 ) -> Facts:
-    """Raises LakeUnreachable when it cannot tell what is delivered; that the ERP does not answer is a fact."""
+    """Gather all that the next decision rests on.
+
+    Raises LakeUnreachable when the lake does not say what is delivered. When the ERP does not answer, the facts say so.
+    """
     recorded = recorded_weeks(instance, OPENED, LATE)
     first_week = start_week_of(partitions)
     opened = open_weeks(recorded[OPENED], first_week, now)
@@ -119,7 +122,7 @@ def recorded_weeks(instance: dg.DagsterInstance, *labels: str) -> dict[str, dict
 
 
 def is_unfinished(record: dg.RunRecord) -> bool:
-    """Under way, or failed and about to be retried."""
+    """Whether the run, or a promised retry of it, may still write."""
     return run_of(record).unfinished
 
 
@@ -150,7 +153,7 @@ def _state(run: dg.DagsterRun) -> RunState:
 
 
 def _delivery(lake: Lake, week: date, written_ms: int) -> Delivery | None:
-    """None while the week is being delivered anew: a later look sees it whole."""
+    """The delivery of the week. It is None while the week is being delivered anew; a later look then sees it whole."""
     try:
         snapshot = find_snapshot(lake, week)
     except (SnapshotNotDelivered, SnapshotReplaced):
@@ -199,7 +202,7 @@ def _settled(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterab
 
 
 def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Settled]:
-    """Those of the countries whose predictions lie on the lake; which delivery they are of stands in their footers."""
+    """The countries whose predictions lie on the lake, with the stamp of the delivery that the files' footers name."""
     kept = set(countries_with_predictions(lake, delivery.week)) & set(countries)
     stamps = {country: Results(lake, delivery.week, country).predicted_from() for country in sorted(kept)}
     return frozenset(Settled(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)

@@ -29,10 +29,9 @@ DELIVERY_LATE_AFTER = timedelta(hours=24)
 ROUND_LIMIT = timedelta(hours=24)
 """A round has one day, counted from its first run."""
 SHARED_LIMIT = timedelta(minutes=60)
-"""So long the countries wait for what they share, its retries included."""
+"""How long the countries wait for what they share, its retries included."""
 WEEKS_PER_LOOK = 10
-"""So many deliveries a look lists the files of: after years without a record the next looks go on, each within its
-minute."""
+"""A look lists the files of at most this many deliveries, so that it ends within its minute. The next look goes on."""
 PRIORITIES_PER_WEEK = 1000
 """More than there are countries, so that every run of a newer week goes before all of an older one."""
 RETRY_DUE_AFTER = timedelta(minutes=5)

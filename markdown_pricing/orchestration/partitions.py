@@ -11,7 +11,7 @@ from markdown_pricing.weeks import HEAD_OFFICE, parse_week
 
 
 def weeks_from(start: date) -> dg.WeeklyPartitionsDefinition:
-    """Mondays from `start` on, each there from its own Monday 00:00."""
+    """One partition for each Monday from `start` on. Each exists from 00:00 on its own Monday."""
     # Without end_offset a week would exist only when it is over, and every round would be a week late.
     return dg.WeeklyPartitionsDefinition(
         start_date=start.isoformat(), day_offset=1, timezone=str(HEAD_OFFICE), end_offset=1
@@ -19,22 +19,26 @@ def weeks_from(start: date) -> dg.WeeklyPartitionsDefinition:
 
 
 def week_and_country(start: date, countries: Iterable[str]) -> dg.MultiPartitionsDefinition:
+    """One partition for each Monday from `start` on and each country."""
     return dg.MultiPartitionsDefinition(
         {"week": weeks_from(start), "country": dg.StaticPartitionsDefinition(list(countries))}
     )
 
 
 def start_week_of(partitions: dg.MultiPartitionsDefinition) -> date:
+    """The first week of the partitions, which is a Monday."""
     weeks = partitions.get_partitions_def_for_dimension("week")
     assert isinstance(weeks, dg.TimeWindowPartitionsDefinition)
     return weeks.start.date()
 
 
 def countries_of(partitions: dg.MultiPartitionsDefinition) -> list[str]:
+    """The codes of the countries in the partitions, in their order."""
     return list(partitions.get_partitions_def_for_dimension("country").get_partition_keys())
 
 
 def partition_key(week: date, country: str) -> dg.MultiPartitionKey:
+    """The key of the partition of one country of one week. `week` is a Monday."""
     return dg.MultiPartitionKey({"week": week.isoformat(), "country": country})
 
 
