@@ -7,12 +7,12 @@ import dagster as dg
 from markdown_pricing.countries import read_countries
 from markdown_pricing.installation import resources_of, set_up_process
 from markdown_pricing.orchestration.alerts import alerting
-from markdown_pricing.orchestration.assets import FLOW, by_week_and_country
+from markdown_pricing.orchestration.assets import FLOW, shared_demand
 from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.etl import snapshot_from
 from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
-from markdown_pricing.orchestration.partitions import week_and_country, weeks_from
+from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
 from markdown_pricing.settings import Settings, in_container
 
 
@@ -31,7 +31,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
     ours = dg.Definitions(
-        assets=by_week_and_country(weeks, partitions),
+        assets=by_week_and_country([shared_demand, *FLOW], weeks, partitions),
         asset_checks=[*checks_for(partitions), ready_for_the_round],
         jobs=[*jobs, preflight_job, tidy_lake],
         schedules=[schedule, *SCHEDULES],

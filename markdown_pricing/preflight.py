@@ -46,11 +46,13 @@ class Preflight:
         """
         settings = self.settings
         lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
-        yield look("Countries", lambda: f"{len(read_countries(settings.countries_file))} in {settings.countries_file}")
-        yield look("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
-        yield look("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
-        yield look("Lake", lambda: f"{lake.url}: {len(delivered_weeks(lake))} delivered weeks")
-        yield look("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
+        yield inspect(
+            "Countries", lambda: f"{len(read_countries(settings.countries_file))} in {settings.countries_file}"
+        )
+        yield inspect("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
+        yield inspect("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
+        yield inspect("Lake", lambda: f"{lake.url}: {len(delivered_weeks(lake))} delivered weeks")
+        yield inspect("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
         yield from _erp(settings)
         if settings.metronome:
             yield _metronome(settings.metronome)
@@ -58,7 +60,7 @@ class Preflight:
             yield from _last_week(lake, settings, week - ONE_WEEK)
 
 
-def look(what: str, find: Callable[[], str]) -> Finding:
+def inspect(what: str, find: Callable[[], str]) -> Finding:
     """What `find` says; one of our errors is a finding that is not ok."""
     try:
         return Finding(what, ok=True, says=find())
@@ -101,15 +103,15 @@ def _metronome(cluster: Mapping[str, str]) -> Finding:
 
 def _last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[Finding]:
     """What the coming round stands on: a right to write, room, and what last week's round left behind."""
-    yield look("Writing to the lake", lambda: _probe(lake))
-    yield look("Room in the lake", lambda: check_room(lake, last_week))
+    yield inspect("Writing to the lake", lambda: _probe(lake))
+    yield inspect("Room in the lake", lambda: check_room(lake, last_week))
     parts: dict[str, Callable[[Countries], Iterable[str]]] = {
         "predictions": lambda countries: countries_with_predictions(lake, last_week),
         "models": lambda countries: _with_models(lake, last_week, countries),
         "rows in the ERP": lambda countries: _with_rows(settings, last_week, countries),
     }
     for part, there in parts.items():
-        yield look(f"Last week's {part}", partial(_all_countries, settings, last_week, there))
+        yield inspect(f"Last week's {part}", partial(_all_countries, settings, last_week, there))
 
 
 def _all_countries(settings: Settings, last_week: date, there: Callable[[Countries], Iterable[str]]) -> str:

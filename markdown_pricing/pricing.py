@@ -22,7 +22,7 @@ from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
-from markdown_pricing.markdown.recommendation import Recommendations, Stamp, recommend
+from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.training_data.schema import check_training_data
@@ -167,5 +167,5 @@ def price_articles(
     assortment = Assortment(country_week.week, country, country_week.articles, country_week.history, book)
     ladders = candidate_prices(assortment.articles, assortment.history, country, book, assortment.week)
     forecast = model.forecast(assortment.articles, assortment.history, assortment.week)
-    stamp = Stamp(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
-    return recommend(assortment, ladders, forecast, stamp, last_rows)
+    made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
+    return recommend(assortment, ladders, forecast, made_by, last_rows)

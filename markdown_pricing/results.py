@@ -36,7 +36,10 @@ HISTORY, TO_PRICE = slice(None, -1), slice(-1, None)
 
 
 class MixedPredictions(FinalError):
-    """As when a writer died between the two files, or one of them was put back from a backup."""
+    """The rows and the price paths on the lake have different origins.
+
+    This happens when a writer dies between the two files, or when one of them is put back from a backup.
+    """
 
     def __init__(self, week: date, country: str, rows: Provenance, path: Provenance) -> None:
         self.differs = tuple(
@@ -82,9 +85,9 @@ class Results:
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
         """The rows, their price paths and the origin of both. Raises MixedPredictions when they have not the same."""
         rows, origin = self._read(paths.predictions_file(self.week, self.country))
-        path, of_path = self._read(paths.price_paths_file(self.week, self.country))
-        if origin != of_path:
-            raise MixedPredictions(self.week, self.country, origin, of_path)
+        path, path_origin = self._read(paths.price_paths_file(self.week, self.country))
+        if origin != path_origin:
+            raise MixedPredictions(self.week, self.country, origin, path_origin)
         return rows, path, origin
 
     def predicted_from(self) -> str | None:

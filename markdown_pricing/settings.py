@@ -119,7 +119,7 @@ class Settings:
     follow_champion: bool
     """Whether a promoted champion takes the place of `demand_model`: unless the model is set."""
     allowed_models: tuple[str, ...]
-    """That are loaded by their name on the lake or on Dagster's page, beside the package's own."""
+    """Models that may be loaded, beside the package's own, when the lake or Dagster's page names them."""
     results_key: str | None = field(repr=False)
     """Models on the lake are signed with it; None signs none."""
     experiments: str | None = field(repr=False)
@@ -184,10 +184,10 @@ def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
 
     Longest first, so that a whole URL is masked before the password in it.
     """
-    of_ours = [environ.get(name) or "" for name in VARIABLES]
+    ours = [environ.get(name) or "" for name in VARIABLES]
     secrets = {environ.get(name) or "" for name in SECRETS} - {""}
     secrets |= {part for text in secrets for part in text.split()}  # of several URLs each
-    secrets |= {secret for text in of_ours for secret in secrets_in(text)}
+    secrets |= {secret for text in ours for secret in secrets_in(text)}
     others = {name: text for name, text in environ.items() if name != "PWD"}  # a shell's working folder
     named = {text for name, text in others.items() if names_a_secret(name)}
     inside = {secret for text in others.values() for secret in secrets_in(text)}

@@ -13,7 +13,7 @@ from markdown_pricing.errors import InputWarning
 from markdown_pricing.threads import limit_threads
 
 SECONDS_TO_END = 10
-"""Given to a worker to end its run when its command is gone; chosen on 2026-11-23."""
+"""How long a worker may take to end its run after its command is gone; chosen on 2026-11-23."""
 
 
 def worker_processes(number: int, side_by_side: int | None = None) -> ProcessPoolExecutor:

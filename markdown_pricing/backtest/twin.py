@@ -23,10 +23,10 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import demand_quantile, expected_sales
 from markdown_pricing.markdown.simulation import (
     TUNED_RULE,
-    Decision,
     Played,
     Policy,
     Situation,
+    WeekPrices,
     fixed_ladder,
     hold,
     play,
@@ -106,21 +106,21 @@ class Lent:
 NOTHING = Lent()
 
 
-def planner(situation: Situation) -> Decision:
+def planner(situation: Situation) -> WeekPrices:
     """The plan on the true mean demand: what a perfect model would earn."""
-    return decision(situation.ladders(), _truth(situation))
+    return week_prices(situation.ladders(), _truth(situation))
 
 
 def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = None) -> Policy:
     """A demand model by name, fitted anew each week, and the plan on what it answers; UnknownModel when played."""
 
-    def priced(situation: Situation) -> Decision:
+    def priced(situation: Situation) -> WeekPrices:
         model = make_model(name)
         model.fit(situation.history, situation.week, SEED, shared=shared)
         forecast = model.forecast(situation.articles, situation.history, situation.week)
         if lent != NOTHING:
             forecast = _lend(forecast, _truth(situation), lent, len(situation.articles))
-        return decision(situation.ladders(), forecast)
+        return week_prices(situation.ladders(), forecast)
 
     return priced
 
@@ -144,14 +144,14 @@ def _lend(own: Forecast, truth: Forecast, lent: Lent, articles: int) -> Forecast
     return replace(own, units=units, shelf=truth.shelf, level_sd=lambda weeks: np.zeros((articles, weeks)))
 
 
-def decision(ladders: Ladders, forecast: Forecast) -> Decision:
+def week_prices(ladders: Ladders, forecast: Forecast) -> WeekPrices:
     """This week of the best path, with what it is expected to sell; raises BrokenModel."""
     own_plan = plan(ladders, forecast)
     rung, demand = own_plan.best.rungs[:, 0], own_plan.demand
     every, stock = np.arange(len(rung)), ladders.season.stock
     mean = np.where(ladders.season.weeks_left > 0, demand.units[every, rung, 0], 0.0)
     low, high = (np.minimum(demand_quantile(share, mean, demand.dispersion_in(0)), stock) for share in (0.1, 0.9))
-    return Decision(
+    return WeekPrices(
         prices=ladders.prices[every, rung],
         units=expected_sales(stock.astype(np.float64), mean, demand.dispersion),
         q10=low.astype(np.float64),

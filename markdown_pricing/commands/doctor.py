@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.finding import Finding
-from markdown_pricing.preflight import Preflight, look
+from markdown_pricing.preflight import Preflight, inspect
 from markdown_pricing.settings import Settings
 
 
@@ -31,10 +31,10 @@ def _findings(environ: Mapping[str, str], week: date | None) -> Iterator[Finding
         settings = Settings.from_env(environ)
         return f"{settings.environment}, weeks from {settings.start_week}"
 
-    yield look("Settings", read_settings)
+    yield inspect("Settings", read_settings)
     if settings is not None:
         yield from Preflight(settings).findings(week)
-        yield look("Dagster", partial(_dagster, settings.dagster_home))
+        yield inspect("Dagster", partial(_dagster, settings.dagster_home))
 
 
 def _dagster(home: Path) -> str:

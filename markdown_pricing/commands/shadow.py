@@ -31,7 +31,7 @@ MISSING = "no such row"
 SHOWN = 20
 
 
-class NothingToCompare(UsageError):
+class RoundMissing(UsageError):
     def __init__(self, place: str, week: date) -> None:
         super().__init__(f"Nothing of week {week} is in {place}. Name what both rounds priced: --week, --countries.")
 
@@ -68,9 +68,9 @@ def shadow(
     rounds = [read_round(place, week, settings, countries) for place in (first, second)]
     for place, each in zip((first, second), rounds, strict=True):
         if each.rows.empty:
-            raise NothingToCompare(place, week)
+            raise RoundMissing(place, week)
     if absent := set(countries or ()).difference(*(each.rows["country"] for each in rounds)):
-        raise NothingToCompare(f"either round for {', '.join(sorted(absent))}", week)
+        raise RoundMissing(f"either round for {', '.join(sorted(absent))}", week)
     cells_that_differ = differences(rounds[0], rounds[1], tolerance)
     compared = {
         "week": week,

@@ -60,7 +60,10 @@ PARAMETERS: dict[str, Any] = {
 
 @dataclass
 class GradientBoosting(DemandModel):
-    """See the module. `trees` is None when there was too little to learn from; then the log-linear forecast stands."""
+    """The log-linear model and the trees that correct its forecast.
+
+    `trees` is None when there was too little to learn from. The log-linear forecast then stands as it is.
+    """
 
     base: LogLinear = field(default_factory=LogLinear)
     trees: lgb.Booster | None = None

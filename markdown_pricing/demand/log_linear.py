@@ -83,7 +83,9 @@ def _default_beta() -> FloatArray:
 
 @dataclass
 class LogLinear(DemandModel):
-    """See the module. Arrays by category end with the country's own row, for categories that were never seen.
+    """The log-linear demand model of one country.
+
+    Arrays by category end with the country's own row, which stands for categories that were never seen.
 
     beta          : (categories + 1, terms), the coefficients of the terms
     elasticity_sd : (categories + 1,), standard error of the elasticity at a cut of 30 %

@@ -63,7 +63,9 @@ LEAST_DISPERSION, MOST_DISPERSION, USUAL_DISPERSION = 0.02, 3.0, 0.3
 
 @dataclass
 class PlainBoosting(DemandModel):
-    """See the module. `trees` is None when there was too little to learn from; the answer is then the mean sale.
+    """Trees that answer the demand, with the running rate as offset.
+
+    `trees` is None when there was too little to learn from. The answer is then the mean sale.
 
     features : the names of the trees' inputs, in their order
     values   : the known values of `category` and of each attribute that is text

@@ -183,8 +183,7 @@ def fit_pooled(
         solution = _Effects(effects.articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
         information = np.bincount(article, w, articles).astype(np.float64)
         left = np.bincount(article, w * (z - rows.times(solution)), articles)
-        solution = replace(solution, articles=left / (information + ARTICLE_WEIGHT))
-        before, effects = effects, effects.toward(solution)
+        before, effects = effects, effects.toward(replace(solution, articles=left / (information + ARTICLE_WEIGHT)))
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
         if effects.distance(before) < SMALL_STEP:
             break

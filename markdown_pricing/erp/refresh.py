@@ -21,9 +21,9 @@ from markdown_pricing.erp.values import arrow_schema
 from markdown_pricing.errors import FinalError
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=2)
-"""So far ahead of the ERP's clock a run may have been created."""
+"""How far ahead of the ERP's clock a run may have been created."""
 LOOK_TIMEOUT_MS = 10_000
-"""Who looks in each minute waits no longer for an answer."""
+"""How long the sensor's question may take in the ERP; it asks each minute."""
 PAUSES_S = (1.0, 4.0, 15.0)
 """The pauses between attempts of an interrupted refresh. A deadlock is over at once, and a failover takes seconds."""
 
@@ -226,7 +226,7 @@ def _refuse_late_writer(connection: Connection, week: date, country: str, run_id
 
 
 def _held(connection: Connection, country: str) -> Held | None:
-    """Of receipts and rows the newer: a backup may have brought back one without the other."""
+    """The newer of the week in the receipts and the week in the rows. They can differ after a restore."""
     newest_of_each = []
     for table in (refreshes, recommendations):
         newest_first = (table.c.week.desc(), table.c.run_id)

@@ -212,7 +212,7 @@ class _Reader:
 def _within(limit_s: float, call: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer:
     """The answer of `call`. Raises TimeoutError when it takes longer, and leaves the call to a thread of its own.
 
-    hdfs-native's asynchronous client could be cancelled instead, but in 0.14 it panics when it has to try again.
+    hdfs-native's asynchronous client could be canceled instead, but in 0.14 it panics when it has to try again.
     """
     if not WAITING_CALLS.acquire(timeout=limit_s):
         raise TimeoutError("too many calls are still waiting for an answer")

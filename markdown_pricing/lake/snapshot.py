@@ -102,6 +102,12 @@ def find_snapshot(lake: Lake, week: date) -> Snapshot:
     return Snapshot(week, success, files)
 
 
+def check_unchanged(lake: Lake, snapshot: Snapshot) -> None:
+    """Raises SnapshotReplaced when the week holds another delivery by now, and otherwise as `find_snapshot` does."""
+    if find_snapshot(lake, snapshot.week).stamp != snapshot.stamp:
+        raise SnapshotReplaced(lake, snapshot.week)
+
+
 def deliveries(lake: Lake) -> dict[date, int]:
     """The weeks that hold `_SUCCESS`, oldest first, with the time at which it was written, in milliseconds.
 

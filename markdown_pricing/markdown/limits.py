@@ -16,7 +16,7 @@ from markdown_pricing.markdown.season import BoolArray
 
 
 @dataclass(frozen=True)
-class State:
+class Standing:
     """Where each article stands under the rules at the start of a week. Every array has the shape (articles,).
 
     rung : the rung in force ; left : how many markdowns are left
@@ -73,9 +73,9 @@ class Limits:
         return len(self.touchable.T)
 
     @property
-    def start(self) -> State:
+    def start(self) -> Standing:
         """The state today, in which the current price is in force."""
-        return State(np.zeros_like(self.left), self.left, self.wait)
+        return Standing(np.zeros_like(self.left), self.left, self.wait)
 
     @property
     def open(self) -> BoolArray:
@@ -90,7 +90,7 @@ class Limits:
         first = np.where(allowed.any(axis=1), allowed.argmax(axis=1), self.weeks)
         return np.maximum(first, self.wait)
 
-    def holds(self, state: State, week: int) -> dict[str, BoolArray]:
+    def holds(self, state: Standing, week: int) -> dict[str, BoolArray]:
         """What forbids any markdown `week` weeks from now: a flag for each article, (articles,), by the rule's word."""
         return {
             "past_end": week >= self.weeks_left,
@@ -100,17 +100,17 @@ class Limits:
             "no_touch_week": ~self.touchable[:, week],
         }
 
-    def may_move(self, state: State, week: int) -> BoolArray:
+    def may_move(self, state: Standing, week: int) -> BoolArray:
         """The rungs to which a markdown may go `week` weeks from now, (articles, rungs)."""
         held = np.logical_or.reduce(list(self.holds(state, week).values()))
         allowed: BoolArray = self.moves[np.arange(len(held)), state.rung] & ~held[:, np.newaxis]
         return allowed
 
-    def after(self, state: State, rung: IntArray) -> State:
+    def after(self, state: Standing, rung: IntArray) -> Standing:
         """The state one week later, after the week was sold on `rung`, (articles,)."""
         moved = rung != state.rung
         wait = np.where(moved, self.between - 1, np.maximum(state.wait - 1, 0))
-        return State(rung, state.left - moved, wait)
+        return Standing(rung, state.left - moved, wait)
 
     def without_this_week(self) -> "Limits":
         """The same limits, except that no markdown may fall into this week."""

@@ -38,7 +38,7 @@ class Recommendations:
 
 
 @dataclass(frozen=True)
-class Stamp:
+class MadeBy:
     """What each row says about how it was made.
 
     model_version : name and version of the demand model ; predicted_at : a time with its time zone
@@ -54,7 +54,7 @@ def recommend(
     assortment: Assortment,
     ladders: Ladders,
     forecast: Forecast,
-    stamp: Stamp,
+    made_by: MadeBy,
     last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
     """What to do with each article this week, and the path that is planned for it. Raises BrokenModel.
@@ -96,10 +96,10 @@ def recommend(
         "reason_code": reason_code,
         "change_reason": None,
         "exception_code": exception_code,
-        "model_grade": stamp.model_grade,
-        "model_version": stamp.model_version,
-        "run_id": stamp.run_id,
-        "predicted_at": stamp.predicted_at,
+        "model_grade": made_by.model_grade,
+        "model_version": made_by.model_version,
+        "run_id": made_by.run_id,
+        "predicted_at": made_by.predicted_at,
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)

@@ -60,7 +60,7 @@ class Situation:
 
 
 @dataclass(frozen=True)
-class Decision:
+class WeekPrices:
     """The prices of a week, and what the policy expects to sell at them. Every array has the shape (articles,).
 
     prices          : in local currency; NaN where the policy gives none
@@ -74,7 +74,7 @@ class Decision:
     q90: FloatArray | None = None
 
 
-Policy = Callable[[Situation], Decision]
+Policy = Callable[[Situation], WeekPrices]
 
 
 @dataclass(frozen=True)
@@ -120,17 +120,17 @@ def play(policy_name: str, market: SimulatedMarket, policy: Policy, book: RuleBo
         articles, history = market.frames()
         situation = Situation(market.week, market.country, articles, history, book, market)
         started = time.perf_counter()
-        decision = policy(situation)
+        chosen = policy(situation)
         seconds.append(time.perf_counter() - started)
         current = articles["price"].to_numpy(dtype=np.float64)
-        missing = ~np.isfinite(decision.prices)
-        asked = np.where(missing, current, decision.prices)
+        missing = ~np.isfinite(chosen.prices)
+        asked = np.where(missing, current, chosen.prices)
         unpriced += int(missing.sum())
         broken += _broken_rules(situation, asked)
         market, units = market.sell(asked)
         row = articles.assign(price=asked, cut=asked < current - 1e-9, units=units)
         sold.append(row)
-        forecasts.append(_forecast(row, decision))
+        forecasts.append(_forecast(row, chosen))
     last = first + pd.Timedelta(weeks=weeks - 1)
     return Played(
         policy_name,
@@ -142,14 +142,14 @@ def play(policy_name: str, market: SimulatedMarket, policy: Policy, book: RuleBo
     )
 
 
-def _forecast(row: pd.DataFrame, decision: Decision) -> pd.DataFrame:
-    if decision.units is None:
+def _forecast(row: pd.DataFrame, chosen: WeekPrices) -> pd.DataFrame:
+    if chosen.units is None:
         return pd.DataFrame(columns=["week", "article_id", "price", "cut", "stock", "actual", "expected", "q10", "q90"])
     known = row[["week", "article_id", "price", "cut", "stock"]].assign(
         actual=row["units"],
-        expected=decision.units,
-        q10=np.nan if decision.q10 is None else decision.q10,
-        q90=np.nan if decision.q90 is None else decision.q90,
+        expected=chosen.units,
+        q10=np.nan if chosen.q10 is None else chosen.q10,
+        q90=np.nan if chosen.q90 is None else chosen.q90,
     )
     return known[((row["stock"] > 0) & (row["end_week"] >= row["week"])).to_numpy()]
 
@@ -198,12 +198,12 @@ def _broken_rules(situation: Situation, asked: FloatArray) -> list[str]:
     ]
 
 
-def hold(situation: Situation) -> Decision:
+def hold(situation: Situation) -> WeekPrices:
     """Never mark down."""
-    return Decision(situation.articles["price"].to_numpy(dtype=np.float64))
+    return WeekPrices(situation.articles["price"].to_numpy(dtype=np.float64))
 
 
-def fixed_ladder(situation: Situation) -> Decision:
+def fixed_ladder(situation: Situation) -> WeekPrices:
     """The old habit: 30 % off from 60 % of the season on and 50 % off from 80 % on, when the rules first allow it."""
     ladders = situation.ladders()
     season = ladders.season
@@ -212,7 +212,7 @@ def fixed_ladder(situation: Situation) -> Decision:
     for (share, _), cents in zip(HABIT, ladders.habit_cents.T, strict=True):
         at = ladders.cents == cents[:, np.newaxis]
         rung = np.where((lived >= share) & at.any(axis=1), at.argmax(axis=1), rung)
-    return Decision(_prices(ladders, rung))
+    return WeekPrices(_prices(ladders, rung))
 
 
 @dataclass(frozen=True)
@@ -230,14 +230,14 @@ class SellThroughRule:
     slowing: float = 0.102
     slow: float = 2.21
 
-    def __call__(self, situation: Situation) -> Decision:
+    def __call__(self, situation: Situation) -> WeekPrices:
         ladders = situation.ladders()
         season = ladders.season
         rate = _recent_rate(situation, self.rate_weeks)
         coming = rate * (1 - (1 - self.slowing) ** season.weeks_left) / self.slowing
         slow = season.stock >= self.slow * np.maximum(coming, 0.1)
         due = slow & (season.age_weeks >= self.youngest_weeks)
-        return Decision(_prices(ladders, due.astype(np.int64)))
+        return WeekPrices(_prices(ladders, due.astype(np.int64)))
 
 
 TUNED_RULE = SellThroughRule()

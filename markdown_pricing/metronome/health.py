@@ -8,7 +8,7 @@ from typing import Any
 QUEUED_WORDS = ("INITIAL", "STARTING")
 
 
-class State(Enum):
+class JobState(Enum):
     """The states of the one Metronome run that a job has."""
 
     QUEUED = "waits for room in the cluster"
@@ -26,7 +26,7 @@ class Seen:
     others : ids of further runs of the same job, which should not exist
     """
 
-    state: State
+    state: JobState
     run_id: str = ""
     tasks: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Seen:
         return f"{run} {self.state.value}"
 
 
-def look(job: Mapping[str, Any]) -> Seen:
+def read_job(job: Mapping[str, Any]) -> Seen:
     """Read `job`, as GET /v1/jobs/{id} returns it with activeRuns and history.
 
     A run that is not over wins over those that are. Of several such runs the eldest counts, and the rest are `others`.
@@ -48,16 +48,19 @@ def look(job: Mapping[str, Any]) -> Seen:
         first = live[0]
         queued = first["status"] in QUEUED_WORDS and not first.get("tasks")
         return Seen(
-            State.QUEUED if queued else State.ACTIVE, first["id"], _tasks(first), tuple(run["id"] for run in live[1:])
+            JobState.QUEUED if queued else JobState.ACTIVE,
+            first["id"],
+            _tasks(first),
+            tuple(run["id"] for run in live[1:]),
         )
     if active:
-        over = State.SUCCEEDED if active[-1]["status"] == "SUCCESS" else State.FAILED
+        over = JobState.SUCCEEDED if active[-1]["status"] == "SUCCESS" else JobState.FAILED
         return Seen(over, active[-1]["id"], _tasks(active[-1]))
     history = job.get("history") or {}
-    for key, over in (("successfulFinishedRuns", State.SUCCEEDED), ("failedFinishedRuns", State.FAILED)):
+    for key, over in (("successfulFinishedRuns", JobState.SUCCEEDED), ("failedFinishedRuns", JobState.FAILED)):
         for run in history.get(key) or []:
             return Seen(over, run["id"], tuple(run.get("tasks") or ()))
-    return Seen(State.UNSEEN)
+    return Seen(JobState.UNSEEN)
 
 
 def _tasks(run: Mapping[str, Any]) -> tuple[str, ...]:
@@ -99,18 +102,18 @@ def verdict(
     still_s : seconds since the job was first seen without a live run, 0 while it has one
     over_s : seconds since the Dagster run was over, 0 while it is not
     """
-    lives = seen.state in (State.QUEUED, State.ACTIVE)
-    lost = seen.state is State.UNSEEN and still_s >= patience.unseen_s
-    ended = seen.state in (State.SUCCEEDED, State.FAILED)
+    lives = seen.state in (JobState.QUEUED, JobState.ACTIVE)
+    lost = seen.state is JobState.UNSEEN and still_s >= patience.unseen_s
+    ended = seen.state in (JobState.SUCCEEDED, JobState.FAILED)
     if status in ("SUCCESS", "FAILURE", "CANCELED"):
-        if seen.state is State.QUEUED or (lives and over_s >= patience.exit_s):
+        if seen.state is JobState.QUEUED or (lives and over_s >= patience.exit_s):
             return Action.STOP, f"{seen} although the Dagster run is over"
         # A run that is not seen may still come: a start whose answer was lost may be on its way.
         return (Action.REMOVE, f"{seen}") if ended or lost else (Action.WAIT, "")
     if status == "CANCELING":
-        if seen.state is State.ACTIVE:
+        if seen.state is JobState.ACTIVE:
             return Action.STOP, f"{seen} although the Dagster run is to be canceled"
-        if seen.state is State.QUEUED or lost or (ended and still_s >= patience.exit_s):
+        if seen.state is JobState.QUEUED or lost or (ended and still_s >= patience.exit_s):
             return Action.CANCEL, f"{seen}"
     if status == "STARTING":
         if ended:
@@ -118,7 +121,7 @@ def verdict(
                 Action.FAIL,
                 f"{seen} before the Dagster run began: look at its image and at the first lines it wrote",
             )
-        if seen.state is State.QUEUED and launched_s >= patience.queue_s:
+        if seen.state is JobState.QUEUED and launched_s >= patience.queue_s:
             wanted = "Give the cluster room, ask for less by the run's tags, or raise `queue_timeout_s`."
             return Action.FAIL, f"{seen} for {launched_s:.0f} s, longer than {patience.queue_s:.0f} s. {wanted}"
         if lost:

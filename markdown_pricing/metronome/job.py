@@ -99,7 +99,7 @@ class JobDefinition:
 
 
 def constraints(rows: Any) -> tuple[Constraint, ...]:
-    """Of rows [attribute, operator, value]; raises ValueError when a row is anything else."""
+    """The constraints of rows [attribute, operator, value]. Raises ValueError when a row is anything else."""
     match rows:
         case list() if all(
             isinstance(row, list)

@@ -20,7 +20,7 @@ from .allowed import IMAGE_TAG, JOB_TAG, LEFT_TAG, AllowLists, given_to
 from .client import Metronome
 from .container import Container, refuse_secrets_as_text
 from .errors import Conflict, Final, MetronomeError, NotFound, NotStarted, Transient
-from .health import Seen, State, look
+from .health import JobState, Seen, read_job
 from .job import JobDefinition, check, job_id
 from .outage import Next, after
 from .resource import MetronomeResource
@@ -169,12 +169,12 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
                 raise NotStarted(str(error)) from None
             lost = str(error)
         looks = Retrying(
-            retry=retry_if_result(lambda seen: seen.state is State.UNSEEN),
+            retry=retry_if_result(lambda seen: seen.state is JobState.UNSEEN),
             wait=wait_fixed(min(1.0, self._settle_s / 5)),
             stop=stop_after_delay(self._settle_s),
         )
         try:
-            return f"{looks(lambda: look(metronome.job(id)))}; the answer to its start was lost.\n{lost}"
+            return f"{looks(lambda: read_job(metronome.job(id)))}; the answer to its start was lost.\n{lost}"
         except Transient:
             # Nothing is known. If a worker was started, it goes on; if not, the upkeep fails the run.
             return f"Whether {id} was started is not known yet.\n{lost}"
@@ -195,7 +195,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         try:
             metronome = self._cluster.metronome
             seen = self._look(metronome, run)
-            if seen.state is State.ACTIVE:
+            if seen.state is JobState.ACTIVE:
                 metronome.stop_run(self._id(run), seen.run_id)
             else:
                 metronome.delete_job(self._id(run))
@@ -218,12 +218,12 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             for other in seen.others:
                 metronome.stop_run(self._id(run), other)
         since = self._unseen_since.pop(run.run_id, time.monotonic())
-        if seen.state in (State.QUEUED, State.ACTIVE):
+        if seen.state in (JobState.QUEUED, JobState.ACTIVE):
             return CheckRunHealthResult(WorkerStatus.RUNNING, str(seen), run_worker_id=seen.run_id)
         now = self._instance.get_run_by_id(run.run_id)
         if now is not None and now.is_finished:
             return CheckRunHealthResult(WorkerStatus.SUCCESS, str(seen), run_worker_id=seen.run_id)
-        if seen.state is State.UNSEEN and time.monotonic() - since < self._cluster.unseen_timeout_s:
+        if seen.state is JobState.UNSEEN and time.monotonic() - since < self._cluster.unseen_timeout_s:
             self._unseen_since[run.run_id] = since
             return CheckRunHealthResult(WorkerStatus.RUNNING, f"{seen}; it may be on its way from one to the other")
         return CheckRunHealthResult(
@@ -237,9 +237,9 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     def _look(self, metronome: Metronome, run: dg.DagsterRun) -> Seen:
         try:
-            return look(metronome.job(self._id(run)))
+            return read_job(metronome.job(self._id(run)))
         except NotFound:
-            return Seen(State.UNSEEN)
+            return Seen(JobState.UNSEEN)
 
     def _id(self, run: dg.DagsterRun) -> str:
         return job_id(self._cluster.job_prefix, run.run_id)

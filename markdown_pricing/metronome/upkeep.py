@@ -12,7 +12,7 @@ from dagster._core.events import EngineEventData
 
 from .client import Metronome
 from .errors import MetronomeError, NotFound, OutOfTime
-from .health import Action, Seen, State, look, verdict
+from .health import Action, JobState, Seen, read_job, verdict
 from .job import job_id
 from .launcher import RUN_LABEL
 from .resource import MetronomeResource, cluster_of
@@ -46,7 +46,10 @@ class Known:
         return json.dumps({"still_since": dict(self.still_since), "unanswered": sorted(self.unanswered)})
 
     def in_order(self, run_ids: Iterable[str]) -> list[str]:
-        """Those first that could be judged, or were not reached, so that others that hang keep none from its turn."""
+        """The runs in the order in which to ask.
+
+        Runs whose jobs did not answer last time come last, so that they delay no other.
+        """
         return sorted(run_ids, key=lambda run_id: (run_id in self.unanswered, run_id))
 
 
@@ -144,7 +147,7 @@ class _Judge:
         if record is None:
             return " belongs to no run of this Dagster. It is left alone.", None
         launched = self._launched(record)
-        since = now_s if still_since is None or seen.state in (State.QUEUED, State.ACTIVE) else still_since
+        since = now_s if still_since is None or seen.state in (JobState.QUEUED, JobState.ACTIVE) else still_since
         # A run that an outage put back into the queue is launched anew, and what was seen before counts no more.
         since = max(since, launched or since)
         action, why = verdict(
@@ -192,6 +195,6 @@ def _is_ours(job: Mapping[str, Any], prefix: str) -> bool:
 
 def _look(metronome: Metronome, id: str) -> Seen:
     try:
-        return look(metronome.job(id))
+        return read_job(metronome.job(id))
     except NotFound:
-        return Seen(State.UNSEEN)
+        return Seen(JobState.UNSEEN)

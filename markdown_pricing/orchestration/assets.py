@@ -6,31 +6,31 @@ all countries, before them; a country that finds none does without, and says so.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from itertools import chain
 
 import dagster as dg
+import pandas as pd
+from sqlalchemy import Engine
 
 from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
 from markdown_pricing.demand.model import check_allowed
-from markdown_pricing.erp.refresh import NewerWeekInErp, newest_week, replace_country
+from markdown_pricing.erp.refresh import NewerWeekInErp, Receipt, newest_week, replace_country
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import SnapshotReplaced, find_snapshot, read_country
-from markdown_pricing.markdown.acceptance import refuse_unless_acceptable
+from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot, read_country
 from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
-from markdown_pricing.orchestration.checks import acceptance_of
+from markdown_pricing.orchestration.checks import refuse_unless_accepted
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
-from markdown_pricing.provenance import Provenance, code_version, provenance
+from markdown_pricing.provenance import Provenance, provenance
 from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import parse_week
@@ -83,8 +83,7 @@ def shared_demand(
         read = partial(read_country, lake, snapshot, columns=columns_to_read)
         with shared_learning.apply() as apply:
             learnt = pricing.learn_shared(week, countries, read, demand_training.seed, apply)
-        if find_snapshot(lake, week).stamp != snapshot.stamp:
-            raise SnapshotReplaced(lake, week)
+        check_unchanged(lake, snapshot)
         origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)
         path, version = keep_shared_demand(lake, week, learnt.shared, origin)
         seconds = time.monotonic() - started
@@ -134,8 +133,7 @@ def demand_model(
         results = Results(lake, week, country)
         sold, origin = results.training_data()
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
-        name = check_allowed(champion_or(lake, demand_training.model, demand_training.follow_champion), lake.models)
-        how = name, demand_training.seed, demand_training.threads
+        how = _how_to_fit(lake, demand_training)
         choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
         origin = pricing.modelled_by(origin, choice, demand_training.seed, shared.version)
         path = results.keep_model(choice.model, origin)
@@ -160,26 +158,19 @@ def markdown_predictions(
 
     Every price obeys the country's rules; revenue is set beside keeping today's price and beside the old habit.
     """
-    week, country = week_and_country_of(context)
+    week, code = week_and_country_of(context)
+    country = countries[code]
     with final_faults_not_retried(context), measured(context):
-        results = Results(lake, week, country)
+        results = Results(lake, week, code)
         sold, _ = results.training_data()
         model, origin = results.model()
-        origin = pricing.priced_under(origin, rules, countries[country])
-        last_rows = results.last_rows()
-        recommendations = pricing.price_articles(
-            sold, model, countries[country], rules, origin, context.run.run_id, datetime.now(UTC), last_rows
-        )
-        path = results.keep_predictions(recommendations.rows, recommendations.path, origin)
-        return dg.MaterializeResult(
-            metadata=figures.predictions(
-                recommendations,
-                stability(recommendations.rows, last_rows, sold.history),
-                countries[country].currency,
-                origin,
-                lake.where(path),
-            )
-        )
+        origin, last_rows = pricing.priced_under(origin, rules, country), results.last_rows()
+        made_by = context.run.run_id, datetime.now(UTC)
+        priced = pricing.price_articles(sold, model, country, rules, origin, *made_by, last_rows)
+        steady = stability(priced.rows, last_rows, sold.history)
+        path = results.keep_predictions(priced.rows, priced.path, origin)
+        shown = figures.predictions(priced, steady, country.currency, origin, lake.where(path))
+        return dg.MaterializeResult(metadata=shown)
 
 
 @dg.asset(
@@ -209,27 +200,39 @@ def erp_refresh(
     with final_faults_not_retried(context), erp.engine() as engine:
         results = Results(lake, week, country)
         rows, path, origin = results.predictions()
-        held = newest_week(engine, country)
-        if held is not None and held > week:
-            _say_superseded(context, held, origin)
-            return
-        objections = acceptance_of(results, rules, countries[country], rows)
-        refuse_unless_acceptable(list(chain.from_iterable(objections.values())))
-        record = context.instance.get_run_record_by_id(context.run.run_id)
-        try:
-            receipt = replace_country(
-                engine,
-                week=week,
-                country=country,
-                run_id=context.run.run_id,
-                launched_at=record.create_timestamp,
-                rows=rows,
-                path=path,
-            )
-        except NewerWeekInErp as error:  # which another run has written since the question above
-            _say_superseded(context, error.held.week, origin)
-            return
-        yield dg.MaterializeResult(metadata=figures.receipt(receipt, origin, countries[country].currency))
+        check = partial(refuse_unless_accepted, results, rules, countries[country], rows)
+        receipt = _receipt_or_newer_week(context, engine, rows, path, check)
+        if isinstance(receipt, date):
+            _say_superseded(context, receipt, origin)
+        else:
+            yield dg.MaterializeResult(metadata=figures.receipt(receipt, origin, countries[country].currency))
+
+
+def _how_to_fit(lake: Lake, training: DemandTraining) -> tuple[str, int, int]:
+    """The name of the demand model, which is the champion's where that is followed, the seed and the threads."""
+    name = check_allowed(champion_or(lake, training.model, training.follow_champion), lake.models)
+    return name, training.seed, training.threads
+
+
+def _receipt_or_newer_week(
+    context: dg.AssetExecutionContext,
+    engine: Engine,
+    rows: pd.DataFrame,
+    path: pd.DataFrame,
+    check: Callable[[], None],
+) -> Receipt | date:
+    """Refresh the country once `check` has passed. When the ERP holds a newer week, nothing is done but to name it."""
+    week, country = week_and_country_of(context)
+    held = newest_week(engine, country)
+    if held is not None and held > week:
+        return held
+    check()
+    launched_at = context.instance.get_run_record_by_id(context.run.run_id).create_timestamp
+    made_by = {"run_id": context.run.run_id, "launched_at": launched_at}
+    try:
+        return replace_country(engine, week=week, country=country, **made_by, rows=rows, path=path)
+    except NewerWeekInErp as error:  # which another run has written since the question above
+        return error.held.week
 
 
 def _say_superseded(context: dg.AssetExecutionContext, held: date, origin: Provenance) -> None:
@@ -242,18 +245,3 @@ def _say_superseded(context: dg.AssetExecutionContext, held: date, origin: Prove
 
 FLOW = (training_data, demand_model, markdown_predictions, erp_refresh)
 """The assets of one country's run, in the order in which they are made."""
-
-
-def by_week_and_country(
-    weeks: dg.TimeWindowPartitionsDefinition, partitions: dg.MultiPartitionsDefinition
-) -> list[dg.AssetsDefinition]:
-    """What is shared and the flow, for the weeks and countries of one installation, with the code that makes them."""
-    code = code_version()
-    return list(
-        dg.map_asset_specs(
-            lambda spec: spec.replace_attributes(
-                partitions_def=weeks if spec.key == SHARED else partitions, code_version=code
-            ),
-            [shared_demand, *FLOW],
-        )
-    )

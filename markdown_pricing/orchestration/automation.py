@@ -18,8 +18,8 @@ from dagster._core.events import JobFailureData
 from dagster._core.storage.tags import MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.facts import gather, recorded_weeks
-from markdown_pricing.orchestration.figures import COUNTRIES, SNAPSHOT_STAMP
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     JOB,
@@ -49,10 +49,10 @@ Job = UnresolvedAssetJobDefinition
 def jobs_of_a_round(flow: Sequence[str]) -> tuple[Job, Job]:
     """One country's run through `flow`, and the run before them all that learns what the countries share."""
     one_country = dg.define_asset_job(JOB, dg.AssetSelection.assets(*flow), description="One country of one week.")
-    of_all = dg.define_asset_job(
+    shared = dg.define_asset_job(
         SHARED_JOB, dg.AssetSelection.assets(SHARED), description="What the countries of one week share."
     )
-    return one_country, of_all
+    return one_country, shared
 
 
 def weekly_round(
@@ -133,20 +133,11 @@ def carry_out(instance: dg.DagsterInstance, decision: Decision, now: datetime) -
             dg.AssetMaterialization(
                 SNAPSHOT,
                 partition=delivery.week.isoformat(),
-                metadata=of_snapshot(delivery.stamp, delivery.bytes_by_country),
+                metadata=figures.snapshot(delivery.stamp, delivery.bytes_by_country),
             )
             for delivery in decision.arrived
         ],
     )
-
-
-def of_snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> dict[str, Any]:
-    """What people see of a delivery."""
-    return {
-        SNAPSHOT_STAMP.label: stamp,
-        COUNTRIES.label: len(bytes_by_country),
-        "MiB": round(sum(bytes_by_country.values()) / 2**20, 1),
-    }
 
 
 def _request(start: Start) -> dg.RunRequest:
@@ -229,7 +220,7 @@ def _cancel(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
     try:
         instance.run_coordinator.cancel_run(run.run_id)
     except Exception as error:
-        # The others are cancelled all the same; this one's worker is ended by Dagster's own run monitoring.
+        # The others are canceled all the same; this one's worker is ended by Dagster's own run monitoring.
         instance.report_engine_event(f"Its worker did not take the cancellation: {error}", run)
 
 

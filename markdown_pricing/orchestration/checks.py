@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import chain
 
 import dagster as dg
 import pandas as pd
@@ -15,6 +16,7 @@ from markdown_pricing.markdown.acceptance import (
     check_every_article_has_a_row,
     check_new_prices,
     check_number_of_rows,
+    refuse_unless_acceptable,
 )
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.faults import do_not_retry
@@ -55,6 +57,12 @@ def acceptance_of(
         NOT_A_TENTH_LESS: [objection for objection in dropped if not _blocks(objection)],
         RULES_KEPT: check_new_prices(rows, articles, country, rules),
     }
+
+
+def refuse_unless_accepted(results: Results, rules: RuleBook, country: Country, rows: pd.DataFrame) -> None:
+    """Raises NotAcceptable when a check objects to the country's rows in a way that blocks the refresh."""
+    objections = acceptance_of(results, rules, country, rows)
+    refuse_unless_acceptable(list(chain.from_iterable(objections.values())))
 
 
 def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:

@@ -22,7 +22,7 @@ from markdown_pricing.weeks import parse_week
 
 Tags = Mapping[str, Any]
 ALLOWED_FIELD = "container_config.resources"
-"""Of `dagster-k8s/config`: what whoever starts a run may set."""
+"""The parts of `dagster-k8s/config` that whoever starts a run may set."""
 
 
 class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):

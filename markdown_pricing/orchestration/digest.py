@@ -63,7 +63,7 @@ class Digest:
 
 
 def digest_of(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> Digest:
-    """Of a round's runs, newest first: each country's newest run counts."""
+    """The digest of a round. Of several runs of a country the newest counts. `records` come newest first."""
     newest: dict[str, dg.DagsterRun] = {}
     for record in records:
         newest.setdefault(record.dagster_run.tags.get(COUNTRY_TAG, "?"), record.dagster_run)

@@ -13,9 +13,8 @@ from markdown_pricing.etl import snapshot_job
 from markdown_pricing.etl.raw import RAW, BadRawTables
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
-from markdown_pricing.orchestration import columns
+from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.assets import markdown_training_data
-from markdown_pricing.orchestration.automation import of_snapshot
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import ROW_COUNT
 from markdown_pricing.orchestration.names import ETL_JOB, GROUP, SNAPSHOT, WEEK_TAG
@@ -107,7 +106,7 @@ def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) 
 
 def _delivery_figures(lake: Lake, week: date) -> Mapping[str, Any]:
     snapshot = find_snapshot(lake, week)
-    return of_snapshot(snapshot.stamp, snapshot.bytes_by_country)
+    return figures.snapshot(snapshot.stamp, snapshot.bytes_by_country)
 
 
 def _package_root() -> str:

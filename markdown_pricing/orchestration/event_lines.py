@@ -49,7 +49,7 @@ class EventLines(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
         self._figures: dict[tuple[str, str], Facts] = {}
-        """Of the steps under way: what they materialized comes before their end."""
+        """The figures of each step under way, by run and step. A step materializes before its end is logged."""
         self._once = OnceOnly()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -128,7 +128,7 @@ def _tell_check(check: dg.AssetCheckEvaluation, bound: Facts) -> None:
 
 
 def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Facts:
-    """The figures that have a log field. A number's field gets numbers alone, whatever a page says in its place."""
+    """The figures that have a log field. Words in place of a number are left out."""
     recorded = {figure: figure.of(metadata) for figure in LOGGED if figure.label in metadata}
     return {
         figure.field: value

@@ -37,10 +37,10 @@ from markdown_pricing.orchestration.situation import (
     Duration,
     Facts,
     Progress,
-    Receipt,
     Refresh,
     Run,
-    State,
+    RunState,
+    Settled,
 )
 from markdown_pricing.results import Results
 
@@ -65,7 +65,10 @@ def gather(
     progress: Progress,
     now: datetime,
 ) -> Facts:
-    """Raises LakeUnreachable when it cannot tell what is delivered; that the ERP does not answer is a fact."""
+    """Gather all that the next decision rests on.
+
+    Raises LakeUnreachable when the lake does not say what is delivered. When the ERP does not answer, the facts say so.
+    """
     recorded = recorded_weeks(instance, OPENED, LATE)
     first_week = start_week_of(partitions)
     opened = open_weeks(recorded[OPENED], first_week, now)
@@ -91,7 +94,7 @@ def gather(
 
 def _with_delivery(facts: Facts, delivery: Delivery, instance: dg.DagsterInstance, lake: Lake) -> Facts:
     """The facts and what was recorded, and lies on the lake, for one more delivery."""
-    receipts = _receipts(instance, delivery, facts.countries)
+    receipts = _settled(instance, delivery, facts.countries)
     known = replace(facts, receipts=receipts)
     is_newest = delivery.week == max(facts.delivered)
     return replace(
@@ -119,7 +122,7 @@ def recorded_weeks(instance: dg.DagsterInstance, *labels: str) -> dict[str, dict
 
 
 def is_unfinished(record: dg.RunRecord) -> bool:
-    """Under way, or failed and about to be retried."""
+    """Whether the run, or a promised retry of it, may still write."""
     return run_of(record).unfinished
 
 
@@ -140,17 +143,17 @@ def run_of(record: dg.RunRecord) -> Run:
     )
 
 
-def _state(run: dg.DagsterRun) -> State:
+def _state(run: dg.DagsterRun) -> RunState:
     if run.status in UNFINISHED:
-        return State.UNDER_WAY
+        return RunState.UNDER_WAY
     if run.status == DagsterRunStatus.SUCCESS:
-        return State.SUCCEEDED
+        return RunState.SUCCEEDED
     is_promised = run.tags.get(WILL_RETRY_TAG) == "true" and AUTO_RETRY_RUN_ID_TAG not in run.tags
-    return State.AWAITS_RETRY if run.status == DagsterRunStatus.FAILURE and is_promised else State.OVER
+    return RunState.AWAITS_RETRY if run.status == DagsterRunStatus.FAILURE and is_promised else RunState.OVER
 
 
 def _delivery(lake: Lake, week: date, written_ms: int) -> Delivery | None:
-    """None while the week is being delivered anew: a later look sees it whole."""
+    """The delivery of the week. It is None while the week is being delivered anew; a later look then sees it whole."""
     try:
         snapshot = find_snapshot(lake, week)
     except (SnapshotNotDelivered, SnapshotReplaced):
@@ -192,17 +195,17 @@ def _recorded_refreshes(instance: dg.DagsterInstance, week: date, countries: Ite
             )
 
 
-def _receipts(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterable[str]) -> frozenset[Receipt]:
+def _settled(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterable[str]) -> frozenset[Settled]:
     keys = {str(partition_key(delivery.week, country)): country for country in countries}
     settled = _settled_partitions(instance, REFRESH, set(keys), delivery.stamp)
-    return frozenset(Receipt(delivery.week, keys[key], delivery.stamp) for key in settled)
+    return frozenset(Settled(delivery.week, keys[key], delivery.stamp) for key in settled)
 
 
-def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Receipt]:
-    """Those of the countries whose predictions lie on the lake; which delivery they are of stands in their footers."""
+def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Settled]:
+    """The countries whose predictions lie on the lake, with the stamp of the delivery that the files' footers name."""
     kept = set(countries_with_predictions(lake, delivery.week)) & set(countries)
     stamps = {country: Results(lake, delivery.week, country).predicted_from() for country in sorted(kept)}
-    return frozenset(Receipt(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)
+    return frozenset(Settled(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)
 
 
 def _is_learnt(instance: dg.DagsterInstance, delivery: Delivery) -> bool:

@@ -54,7 +54,10 @@ class Figure:
         return value.value if isinstance(value, dg.MetadataValue) else value
 
     def number(self, metadata: Mapping[str, Any]) -> float | None:
-        """None also where a page says in words that the number is not known."""
+        """The figure as a number.
+
+        It is None when it was not recorded, or was recorded as words such as "not known".
+        """
         value = self.of(metadata)
         return float(value) if isinstance(value, int | float) else None
 
@@ -91,6 +94,15 @@ WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 
+def snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> Metadata:
+    """Which delivery of a week it is, how many countries it holds, and its size."""
+    return {
+        SNAPSHOT_STAMP.label: stamp,
+        COUNTRIES.label: len(bytes_by_country),
+        "MiB": round(sum(bytes_by_country.values()) / 2**20, 1),
+    }
+
+
 def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
     """How much there is to learn from, and how many articles there are to price."""
     return {
@@ -104,6 +116,7 @@ def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
 
 
 def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
+    """What the countries share: which of them took part, the price response by category, and how long it took."""
     shared = learnt.shared
     return {
         COUNTRIES.label: len(learnt.articles),
@@ -123,6 +136,7 @@ def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: 
 
 
 def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
+    """Which model was chosen and why, and how well it foretold the last weeks before the week to price."""
     from markdown_pricing.charts import expected_and_actual_chart  # here: matplotlib is slow to load
 
     report = choice.report
@@ -154,6 +168,7 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
 def predictions(
     priced: Recommendations, steady: Stability | None, currency: str, origin: Provenance, uri: str
 ) -> Metadata:
+    """How many articles are marked down, what that is expected to earn, and how the plans compare with last week's."""
     from markdown_pricing.charts import PLANS_SHOWN, most_gain, price_paths_chart
 
     rows = priced.rows

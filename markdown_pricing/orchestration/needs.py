@@ -145,7 +145,7 @@ def need_of(weeks: Sequence[Use], sizing: Sizing) -> Need | None:
 
 
 def most(sizing: Sizing) -> Need:
-    """What a run is given that repeats one which may have had too little."""
+    """The most that a run may get. A run gets it when the run that it repeats may have had too little."""
     return Need(sizing.max_cpus, sizing.max_mib)
 
 

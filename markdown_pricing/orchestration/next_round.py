@@ -15,12 +15,12 @@ from markdown_pricing.orchestration.situation import (
     Ending,
     Facts,
     Progress,
-    Receipt,
     Refresh,
     Repeat,
     Run,
+    RunState,
+    Settled,
     Start,
-    State,
 )
 from markdown_pricing.weeks import due_weeks, weeks_between
 
@@ -29,10 +29,9 @@ DELIVERY_LATE_AFTER = timedelta(hours=24)
 ROUND_LIMIT = timedelta(hours=24)
 """A round has one day, counted from its first run."""
 SHARED_LIMIT = timedelta(minutes=60)
-"""So long the countries wait for what they share, its retries included."""
+"""How long the countries wait for what they share, its retries included."""
 WEEKS_PER_LOOK = 10
-"""So many deliveries a look lists the files of: after years without a record the next looks go on, each within its
-minute."""
+"""A look lists the files of at most this many deliveries, so that it ends within its minute. The next look goes on."""
 PRIORITIES_PER_WEEK = 1000
 """More than there are countries, so that every run of a newer week goes before all of an older one."""
 RETRY_DUE_AFTER = timedelta(minutes=5)
@@ -47,7 +46,9 @@ def next_round(facts: Facts, progress: Progress) -> Decision:
         week for week in waiting if week not in facts.reported_late and facts.now - opened[week] > DELIVERY_LATE_AFTER
     ]
     remind, not_retried = broken_promises(facts.runs, facts.now)
-    facts = replace(facts, runs=[replace(run, state=State.OVER) if run in not_retried else run for run in facts.runs])
+    facts = replace(
+        facts, runs=[replace(run, state=RunState.OVER) if run in not_retried else run for run in facts.runs]
+    )
     decision = Decision(
         progress,
         open=sorted(opened.keys() - facts.opened.keys()),
@@ -85,7 +86,7 @@ def to_price(delivery: Delivery, facts: Facts) -> list[str]:
     """
     is_newest = delivery.week == max(facts.delivered)
     settled = facts.receipts if is_newest else facts.receipts | facts.archived
-    return [code for code in facts.countries if Receipt(delivery.week, code, delivery.stamp) not in settled]
+    return [code for code in facts.countries if Settled(delivery.week, code, delivery.stamp) not in settled]
 
 
 def lost_by_erp(facts: Facts) -> list[Refresh]:
@@ -124,7 +125,9 @@ def broken_promises(runs: Iterable[Run], now: datetime) -> tuple[list[Run], list
     Dagster 1.13 stores a failure before it stores the promise; its daemon, when it reads in between, goes on to the
     next event and never begins the retry. One reminder is enough for that; a promise that outlives it is kept no more.
     """
-    late = [run for run in runs if run.state == State.AWAITS_RETRY and run.ended and now - run.ended > RETRY_DUE_AFTER]
+    late = [
+        run for run in runs if run.state == RunState.AWAITS_RETRY and run.ended and now - run.ended > RETRY_DUE_AFTER
+    ]
     return [run for run in late if not run.reminded_of_it], [run for run in late if run.reminded_of_it]
 
 
@@ -145,7 +148,7 @@ def _began(runs: Sequence[Run]) -> datetime:
 
 def _says(under_way: Mapping[str, Sequence[Run]], now: datetime) -> str:
     return " ".join(
-        f"The round {name} has had its day and is being cancelled."
+        f"The round {name} has had its day and is being canceled."
         if now - _began(runs) > ROUND_LIMIT
         else f"The round {name} is under way: {sum(run.unfinished for run in runs)} runs unfinished."
         for name, runs in under_way.items()
@@ -162,14 +165,14 @@ def _ending(runs: Sequence[Run], now: datetime) -> Ending | None:
     return Ending(
         week=date.fromisoformat(week_of_round(name)),
         runs=left,
-        why=f"Cancelled: the round {name} has had its {ROUND_LIMIT}.",
-        remark=f"{began.isoformat()}: cancelled {_countries(left)}",
+        why=f"Canceled: the round {name} has had its {ROUND_LIMIT}.",
+        remark=f"{began.isoformat()}: canceled {_countries(left)}",
     )
 
 
 def _end(decision: Decision, ending: Ending) -> Decision:
     says = (
-        f"The round {ending.runs[0].round} has had its day: cancelled {_countries(ending.runs)}. They are not retried."
+        f"The round {ending.runs[0].round} has had its day: canceled {_countries(ending.runs)}. They are not retried."
     )
     remind = [run for run in decision.remind if run not in ending.runs]
     return replace(decision, end=ending, remind=remind, says=says)
@@ -206,7 +209,7 @@ def _start(decision: Decision, facts: Facts, delivery: Delivery) -> Decision:
     runs = [run for run in facts.runs if run.shared and run.round == delivery.round]
     unfinished = [run for run in runs if run.unfinished]
     without = ""
-    if delivery.round not in facts.learnt and all(run.state != State.SUCCEEDED for run in runs):
+    if delivery.round not in facts.learnt and all(run.state != RunState.SUCCEEDED for run in runs):
         if not runs:
             # First in the queue: all countries wait for it.
             first = _least_priority(delivery.week, facts) + PRIORITIES_PER_WEEK - 1
@@ -246,7 +249,7 @@ def _ending_of_shared(delivery: Delivery, unfinished: Sequence[Run], why: str) -
     return Ending(
         week=delivery.week,
         runs=left,
-        why=f"Cancelled: {why}. The countries start without it.",
+        why=f"Canceled: {why}. The countries start without it.",
         remark=f"{delivery.round}: {why}",
         shared=True,
     )

@@ -10,10 +10,10 @@ from datetime import date, datetime
 from enum import Enum
 
 
-class State(Enum):
+class RunState(Enum):
     """How far a run is."""
 
-    UNDER_WAY = "queued, starting, running or being cancelled"
+    UNDER_WAY = "queued, starting, running or being canceled"
     AWAITS_RETRY = "failed, and a retry of it is promised that has not begun"
     SUCCEEDED = "succeeded"
     OVER = "ended without success, for good"
@@ -26,14 +26,14 @@ class Run:
     round          : name of the round that it belongs to; empty when no sensor started it
     country        : empty for a run of no single country
     shared         : whether it learns what the countries share
-    given_up       : whether it has been cancelled for good before
+    given_up       : whether it has been canceled for good before
     ended          : None while it is under way
     reminded_of_it : whether Dagster has been reminded of the retry that it promised
     """
 
     id: str
     created: datetime
-    state: State
+    state: RunState
     round: str = ""
     week: str = ""
     country: str = ""
@@ -45,7 +45,7 @@ class Run:
     @property
     def unfinished(self) -> bool:
         """Whether it, or a retry of it, may still write."""
-        return self.state in (State.UNDER_WAY, State.AWAITS_RETRY)
+        return self.state in (RunState.UNDER_WAY, RunState.AWAITS_RETRY)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Settled:
     """A recorded refresh of the ERP, or the record that a newer week made it needless, whatever started it."""
 
     week: date
@@ -127,8 +127,8 @@ class Facts:
     reported_late: frozenset[date] = frozenset()
     delivered: Mapping[date, int] = field(default_factory=dict)
     deliveries: Sequence[Delivery] = ()
-    receipts: frozenset[Receipt] = frozenset()
-    archived: frozenset[Receipt] = frozenset()
+    receipts: frozenset[Settled] = frozenset()
+    archived: frozenset[Settled] = frozenset()
     learnt: frozenset[str] = frozenset()
     runs: Sequence[Run] = ()
     durations: Sequence[Duration] = ()
@@ -198,7 +198,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Ending:
-    """Runs that are cancelled and not retried, and why; `remark` is recorded beside the week's data."""
+    """Runs that are canceled and not retried, and why; `remark` is recorded beside the week's data."""
 
     week: date
     runs: Sequence[Run]

@@ -104,7 +104,7 @@ def test_nothing_beside_nothing_is_not_equal(places: dict[str, str], week: str, 
 
     done = shadow(places["lake one"], places["lake other"], "--countries", countries, week=week)
 
-    assert type(done.exception).__name__ == "NothingToCompare"
+    assert type(done.exception).__name__ == "RoundMissing"
     assert "--week" in str(done.exception)
 
 

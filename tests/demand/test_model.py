@@ -111,12 +111,14 @@ def test_what_is_compared_was_not_known_to_the_model(history):
 
 def test_of_a_large_country_some_articles_are_compared(history, monkeypatch):
     """They say about the same of the model; what is counted is all that it learnt from."""
-    of_all = evaluate("log_linear", history, WEEK, seed=1)
+    all_articles = evaluate("log_linear", history, WEEK, seed=1)
     monkeypatch.setattr("markdown_pricing.demand.model.EVALUATED_ARTICLES", 40)
-    of_some = evaluate("log_linear", history, WEEK, seed=1)
-    assert 0.2 < of_some.by_week["actual"].sum() / of_all.by_week["actual"].sum() < 0.6
-    assert of_some.wape / of_some.naive_wape == pytest.approx(of_all.wape / of_all.naive_wape, rel=0.15)
-    assert (of_some.rows, of_some.articles) == (of_all.rows, of_all.articles)
+    some_articles = evaluate("log_linear", history, WEEK, seed=1)
+    assert 0.2 < some_articles.by_week["actual"].sum() / all_articles.by_week["actual"].sum() < 0.6
+    assert some_articles.wape / some_articles.naive_wape == pytest.approx(
+        all_articles.wape / all_articles.naive_wape, rel=0.15
+    )
+    assert (some_articles.rows, some_articles.articles) == (all_articles.rows, all_articles.articles)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 20])

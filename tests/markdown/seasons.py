@@ -12,14 +12,14 @@ from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.recommendation import Recommendations, Stamp, recommend
+from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 
 WEEK = date(2026, 2, 9)
 DEU = Country("DEU", price_endings=CENT_ENDINGS)
 RULES = Rules()
 PREDICTED_AT = datetime(2026, 2, 9, 8, tzinfo=UTC)
-STAMP = Stamp("A", "test", "run", PREDICTED_AT)
+MADE_BY = MadeBy("A", "test", "run", PREDICTED_AT)
 
 
 def monday(ahead: int) -> date:
@@ -128,4 +128,4 @@ def recommend_for(
     assortment = Assortment(WEEK, country, snapshot, history, RuleBook(rules))
     ladders = candidate_prices(snapshot, history, country, assortment.book, WEEK)
     expected = demand(ladders, weekly, elasticity) if units is None else units
-    return recommend(assortment, ladders, foreseen(expected, np.full(len(articles), dispersion)), STAMP, last_rows)
+    return recommend(assortment, ladders, foreseen(expected, np.full(len(articles), dispersion)), MADE_BY, last_rows)

@@ -9,7 +9,7 @@ import pytest
 from markdown_pricing.arrays import rows_of
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.habit import habit_rungs
-from markdown_pricing.markdown.limits import Limits, State, deepest_rungs
+from markdown_pricing.markdown.limits import Limits, Standing, deepest_rungs
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.price_groups import _held_longest_by_most
 from markdown_pricing.markdown.rules import Rules
@@ -61,7 +61,7 @@ def one(limits: Limits, row: int) -> Limits:
     return rows_of(limits, np.array([row]))
 
 
-def allowed_paths(limits: Limits, state: State | None = None, week: int = 0) -> Iterator[tuple[int, ...]]:
+def allowed_paths(limits: Limits, state: Standing | None = None, week: int = 0) -> Iterator[tuple[int, ...]]:
     """Every path of one article that its limits allow, found by stepping through them."""
     state = state or limits.start
     if week == limits.weeks:

@@ -18,7 +18,7 @@ from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.task import Task
 from tests.markdown.rule_checker import broken_rules
-from tests.markdown.seasons import STAMP, WEEK, article, foreseen, frames
+from tests.markdown.seasons import MADE_BY, WEEK, article, foreseen, frames
 
 MANY = 300
 RANDOM = np.random.default_rng(7)
@@ -211,7 +211,7 @@ class TestPriceGroups:
         asked = candidate_prices(snapshot, history, Country("DEU"), RuleBook(cls.RULES), WEEK)
         plain = candidate_prices(snapshot, history, Country("DEU"), RuleBook(), WEEK)
         assortment = Assortment(WEEK, Country("DEU"), snapshot, history, RuleBook())
-        found, free = (recommend(assortment, one, foreseen(units(one), DISPERSION), STAMP) for one in (asked, plain))
+        found, free = (recommend(assortment, one, foreseen(units(one), DISPERSION), MADE_BY) for one in (asked, plain))
         return made, snapshot, found, free
 
     def test_members_have_one_price_from_their_next_markdown_on(self, rows_and_paths):
@@ -274,4 +274,4 @@ def test_an_option_that_is_off_changes_nothing(standing: Plan, off: dict[str, fl
 def rows_under(rules: Rules):
     asked = ladders(rules)
     assortment = Assortment(WEEK, Country("DEU"), SNAPSHOT, HISTORY, RuleBook(rules))
-    return recommend(assortment, asked, foreseen(units(asked), DISPERSION), STAMP).rows
+    return recommend(assortment, asked, foreseen(units(asked), DISPERSION), MADE_BY).rows

@@ -53,7 +53,7 @@ from markdown_pricing.orchestration.names import (
 from markdown_pricing.orchestration.next_round import SHARED_LIMIT, WEEKS_PER_LOOK
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
 from markdown_pricing.orchestration.resources import Erp
-from markdown_pricing.orchestration.situation import Progress, State
+from markdown_pricing.orchestration.situation import Progress, RunState
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at
@@ -523,8 +523,8 @@ def test_every_delivery_is_recorded_with_its_stamp(sensor: Sensor) -> None:
     assert [event.metadata[STAMP].value for event in events if event] == stamps
 
 
-def test_a_round_that_has_had_its_day_is_cancelled_and_not_retried(sensor: Sensor) -> None:
-    """Counted from its first run: what is left is cancelled, one that waits for its retry gets none; reported once."""
+def test_a_round_that_has_had_its_day_is_canceled_and_not_retried(sensor: Sensor) -> None:
+    """Counted from its first run: what is left is canceled, one that waits for its retry gets none; reported once."""
     now = datetime.now(UTC)
     week_before, week = _last_two_weeks(sensor, now)
     sensor.looks(now)
@@ -535,7 +535,7 @@ def test_a_round_that_has_had_its_day_is_cancelled_and_not_retried(sensor: Senso
     sensor.end(lost, DagsterRunStatus.FAILURE)
     assert sensor.run_of("AUT").status == DagsterRunStatus.QUEUED
     assert sensor.looks(now + 25 * HOUR) == []
-    assert "cancelled AUT, POL" in sensor.said
+    assert "canceled AUT, POL" in sensor.said
     assert sensor.run_of("AUT").status == DagsterRunStatus.CANCELED
     for country in ("AUT", "POL"):
         tags = sensor.run_of(country).tags
@@ -547,7 +547,7 @@ def test_a_round_that_has_had_its_day_is_cancelled_and_not_retried(sensor: Senso
 def test_a_worker_that_takes_no_cancellation_does_not_save_the_others(
     sensor: Sensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The look does not fail; the runs behind it are cancelled, too, and the end of the day is reported once."""
+    """The look does not fail; the runs behind it are canceled, too, and the end of the day is reported once."""
     now = datetime.now(UTC)
     _, week = _last_two_weeks(sensor, now)
     sensor.looks(now)
@@ -618,7 +618,7 @@ def test_the_countries_start_without_it_when_it_failed_for_good(sensor: Sensor) 
 
 
 def test_the_countries_start_without_it_when_it_takes_too_long(sensor: Sensor) -> None:
-    """Counted from its first run, which is cancelled and not retried; the asset says so once."""
+    """Counted from its first run, which is canceled and not retried; the asset says so once."""
     sensor.shares = False
     now = datetime.now(UTC)
     _, week = _last_two_weeks(sensor, now)
@@ -683,9 +683,9 @@ def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) 
     runs = gather(sensor.instance, sensor.lake, sensor.erp, PARTITIONS, Progress(), MONDAY + MINUTE).runs
 
     assert sorted((run.week, run.country, bool(run.round), run.state.name) for run in runs if not run.shared) == [
-        (str(WEEK), "DEU", False, State.AWAITS_RETRY.name),
-        (str(WEEK), "DEU", False, State.UNDER_WAY.name),
-        (str(WEEK), "POL", True, State.UNDER_WAY.name),
+        (str(WEEK), "DEU", False, RunState.AWAITS_RETRY.name),
+        (str(WEEK), "DEU", False, RunState.UNDER_WAY.name),
+        (str(WEEK), "POL", True, RunState.UNDER_WAY.name),
     ]
 
 

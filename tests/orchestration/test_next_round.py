@@ -14,7 +14,16 @@ from markdown_pricing.orchestration.next_round import (
     to_price,
     week_of_round,
 )
-from markdown_pricing.orchestration.situation import Delivery, Duration, Facts, Progress, Receipt, Refresh, Run, State
+from markdown_pricing.orchestration.situation import (
+    Delivery,
+    Duration,
+    Facts,
+    Progress,
+    Refresh,
+    Run,
+    RunState,
+    Settled,
+)
 from markdown_pricing.weeks import ONE_WEEK, opens_at
 
 WEEK = date(2026, 2, 9)
@@ -23,22 +32,22 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 COUNTRIES = ("DEU", "AUT")
 DELIVERY = Delivery(WEEK, 5, "ab", {"DEU": 20, "AUT": 10})
 ROUND = DELIVERY.round
-RECEIPTS = frozenset(Receipt(WEEK, country, "ab") for country in COUNTRIES)
+RECEIPTS = frozenset(Settled(WEEK, country, "ab") for country in COUNTRIES)
 NOTHING_STARTED = Progress()
 STARTED = Progress({str(WEEK): 5}, (ROUND,), {str(WEEK): 5})
 
 
-def shared(state: State, given_up: bool = False) -> Run:
+def shared(state: RunState, given_up: bool = False) -> Run:
     return Run("s", MONDAY, state, ROUND, str(WEEK), shared=True, given_up=given_up)
 
 
-def country(code: str, state: State, given_up: bool = False) -> Run:
+def country(code: str, state: RunState, given_up: bool = False) -> Run:
     return Run(code, MONDAY, state, ROUND, str(WEEK), code, given_up=given_up)
 
 
 def promised(ago: timedelta, reminded: bool = False) -> Run:
     """The round's run of DEU, which failed so long ago and is to be retried."""
-    return replace(country("DEU", State.AWAITS_RETRY), ended=MONDAY - ago, reminded_of_it=reminded)
+    return replace(country("DEU", RunState.AWAITS_RETRY), ended=MONDAY - ago, reminded_of_it=reminded)
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Situation:
     """Facts of a Monday on which the week is open and delivered, and what is then decided.
 
     starts : country -> why without what is shared; "shared" stands for the run that learns it
-    ends   : the runs that are cancelled
+    ends   : the runs that are canceled
     """
 
     name: str
@@ -56,7 +65,7 @@ class Situation:
     after: timedelta = timedelta()
     progress: Progress = NOTHING_STARTED
     deliveries: tuple[Delivery, ...] = (DELIVERY,)
-    receipts: frozenset[Receipt] = frozenset()
+    receipts: frozenset[Settled] = frozenset()
     learnt: frozenset[str] = frozenset()
     runs: tuple[Run, ...] = ()
 
@@ -82,74 +91,76 @@ SITUATIONS = [
     Situation("nothing is delivered: it waits", says="Waiting for 2026-02-09", deliveries=()),
     Situation("what the countries share comes first", {"shared": ""}),
     Situation("what is shared was learnt by whatever run: the countries start", BOTH, learnt=frozenset({ROUND})),
-    Situation("its run has succeeded", BOTH, runs=(shared(State.SUCCEEDED),)),
-    Situation("its run is under way", says="waits for what the countries share", runs=(shared(State.UNDER_WAY),)),
-    Situation("its retry is promised", says="waits for what", runs=(shared(State.AWAITS_RETRY),)),
-    Situation("its run failed for good", dict.fromkeys(COUNTRIES, FAILED), runs=(shared(State.OVER),)),
-    Situation("its run has had its hour to the minute", says="waits for", after=HOUR, runs=(shared(State.UNDER_WAY),)),
+    Situation("its run has succeeded", BOTH, runs=(shared(RunState.SUCCEEDED),)),
+    Situation("its run is under way", says="waits for what the countries share", runs=(shared(RunState.UNDER_WAY),)),
+    Situation("its retry is promised", says="waits for what", runs=(shared(RunState.AWAITS_RETRY),)),
+    Situation("its run failed for good", dict.fromkeys(COUNTRIES, FAILED), runs=(shared(RunState.OVER),)),
     Situation(
-        "its run takes too long: it is cancelled, the countries start",
+        "its run has had its hour to the minute", says="waits for", after=HOUR, runs=(shared(RunState.UNDER_WAY),)
+    ),
+    Situation(
+        "its run takes too long: it is canceled, the countries start",
         dict.fromkeys(COUNTRIES, SLOW),
         ends=("s",),
         after=HOUR + MINUTE,
-        runs=(shared(State.UNDER_WAY),),
+        runs=(shared(RunState.UNDER_WAY),),
     ),
     Situation(
-        "it was cancelled by a look before: it is not cancelled twice",
+        "it was canceled by a look before: it is not canceled twice",
         dict.fromkeys(COUNTRIES, SLOW),
         after=HOUR + MINUTE,
-        runs=(shared(State.UNDER_WAY, given_up=True),),
+        runs=(shared(RunState.UNDER_WAY, given_up=True),),
     ),
     Situation("every country is settled, by whatever run", says="has been started", receipts=RECEIPTS),
     Situation(
         "one country is settled: the other starts",
         {"AUT": ""},
-        receipts=frozenset({Receipt(WEEK, "DEU", "ab")}),
+        receipts=frozenset({Settled(WEEK, "DEU", "ab")}),
         learnt=frozenset({ROUND}),
     ),
     Situation(
         "a receipt of an earlier delivery settles nothing",
         BOTH,
-        receipts=frozenset({Receipt(WEEK, "DEU", "an earlier one")}),
+        receipts=frozenset({Settled(WEEK, "DEU", "an earlier one")}),
         learnt=frozenset({ROUND}),
     ),
     Situation(
         "the round is under way",
         says="1 runs unfinished",
         progress=STARTED,
-        runs=(country("DEU", State.UNDER_WAY), country("AUT", State.SUCCEEDED)),
+        runs=(country("DEU", RunState.UNDER_WAY), country("AUT", RunState.SUCCEEDED)),
     ),
     Situation(
         "a retry of the round is promised",
         says="1 runs unfinished",
         progress=STARTED,
-        runs=(country("DEU", State.AWAITS_RETRY), country("AUT", State.OVER)),
+        runs=(country("DEU", RunState.AWAITS_RETRY), country("AUT", RunState.OVER)),
     ),
     Situation(
-        "the round has had its day: what is left is cancelled",
-        says="cancelled AUT, DEU. They are not retried",
+        "the round has had its day: what is left is canceled",
+        says="canceled AUT, DEU. They are not retried",
         ends=("DEU", "AUT"),
         after=24 * HOUR + MINUTE,
         progress=STARTED,
-        runs=(country("DEU", State.UNDER_WAY), country("AUT", State.AWAITS_RETRY)),
+        runs=(country("DEU", RunState.UNDER_WAY), country("AUT", RunState.AWAITS_RETRY)),
     ),
     Situation(
-        "and is cancelled once",
-        says="is being cancelled",
+        "and is canceled once",
+        says="is being canceled",
         after=24 * HOUR + MINUTE,
         progress=STARTED,
-        runs=(country("DEU", State.UNDER_WAY, given_up=True),),
+        runs=(country("DEU", RunState.UNDER_WAY, given_up=True),),
     ),
     Situation(
         "a country that failed for good is not started again",
         says="Every delivered week has been started.",
         progress=STARTED,
-        runs=(country("DEU", State.OVER), country("AUT", State.SUCCEEDED)),
+        runs=(country("DEU", RunState.OVER), country("AUT", RunState.SUCCEEDED)),
     ),
     Situation(
         "somebody's own run beside the round holds nothing up",
         {"shared": ""},
-        runs=(Run("by hand", MONDAY, State.UNDER_WAY, week=str(WEEK), country="DEU"),),
+        runs=(Run("by hand", MONDAY, RunState.UNDER_WAY, week=str(WEEK), country="DEU"),),
     ),
 ]
 
@@ -171,8 +182,8 @@ def test_a_situation_has_one_answer(situation: Situation) -> None:
         (promised(RETRY_DUE_AFTER + MINUTE), True, False, "1 runs unfinished"),
         (promised(RETRY_DUE_AFTER, reminded=True), False, False, "1 runs unfinished"),
         (promised(RETRY_DUE_AFTER + MINUTE, reminded=True), False, True, "Every delivered week has been started"),
-        (replace(promised(HOUR), state=State.OVER), False, False, "Every delivered week has been started"),
-        (replace(promised(HOUR), state=State.UNDER_WAY, ended=None), False, False, "1 runs unfinished"),
+        (replace(promised(HOUR), state=RunState.OVER), False, False, "Every delivered week has been started"),
+        (replace(promised(HOUR), state=RunState.UNDER_WAY, ended=None), False, False, "1 runs unfinished"),
     ],
     ids=["just failed", "overdue", "just reminded", "reminded in vain", "failed for good", "under way"],
 )
@@ -191,7 +202,7 @@ def test_a_promised_retry_that_does_not_begin_is_asked_for_once_and_then_given_u
 
 def test_the_retry_of_a_run_that_no_sensor_started_is_asked_for_too() -> None:
     """As of a backfill's run whose launch timed out: the backfill would wait for it for ever."""
-    of_backfill = Run("b", MONDAY, State.AWAITS_RETRY, week=str(WEEK), country="DEU", ended=MONDAY - HOUR)
+    of_backfill = Run("b", MONDAY, RunState.AWAITS_RETRY, week=str(WEEK), country="DEU", ended=MONDAY - HOUR)
 
     assert next_round(Facts(MONDAY, COUNTRIES, WEEK, runs=[of_backfill]), Progress()).remind == [of_backfill]
 
@@ -251,13 +262,13 @@ def facts_of(deliveries: Sequence[Delivery], **more: Any) -> Facts:
 def under_way(delivery: Delivery, code: str = "DEU") -> Run:
     """A country's run of the week's round, created on its Monday."""
     began = opens_at(delivery.week)
-    return Run(code, began, State.UNDER_WAY, delivery.round, str(delivery.week), code)
+    return Run(code, began, RunState.UNDER_WAY, delivery.round, str(delivery.week), code)
 
 
 def test_the_newest_delivery_with_a_country_to_price_is_started() -> None:
     """The current week comes first, however many are missed; what is settled counts as started; older ones wait."""
     settled, next_one, last = weeks_delivered(3)
-    receipts = frozenset(Receipt(settled.week, country, "ab") for country in COUNTRIES)
+    receipts = frozenset(Settled(settled.week, country, "ab") for country in COUNTRIES)
 
     first = next_round(facts_of([settled, next_one, last]), Progress())
     second = next_round(facts_of([settled, next_one, last], receipts=receipts), Progress())
@@ -270,8 +281,8 @@ def test_the_newest_delivery_with_a_country_to_price_is_started() -> None:
 def test_of_an_older_week_it_is_enough_that_its_predictions_lie_on_the_lake() -> None:
     """As with an empty Dagster database; of the newest week the ERP has to hold the rows."""
     newest, older, oldest = weeks_delivered(3)
-    archived = frozenset(Receipt(each.week, country, "ab") for each in (newest, older) for country in COUNTRIES)
-    receipts = frozenset(Receipt(newest.week, country, "ab") for country in COUNTRIES)
+    archived = frozenset(Settled(each.week, country, "ab") for each in (newest, older) for country in COUNTRIES)
+    receipts = frozenset(Settled(newest.week, country, "ab") for country in COUNTRIES)
     facts = facts_of([newest, older, oldest], archived=archived)
 
     assert {start.delivery.week for start in next_round(facts, Progress()).start} == {newest.week}
@@ -281,7 +292,7 @@ def test_of_an_older_week_it_is_enough_that_its_predictions_lie_on_the_lake() ->
 
 def test_predictions_of_an_earlier_delivery_of_an_older_week_are_not_enough() -> None:
     _, older = weeks_delivered(2)
-    archived = frozenset(Receipt(older.week, country, "an earlier one") for country in COUNTRIES)
+    archived = frozenset(Settled(older.week, country, "an earlier one") for country in COUNTRIES)
 
     assert to_price(older, facts_of(weeks_delivered(2), archived=archived)) == list(COUNTRIES)
 
@@ -338,7 +349,7 @@ def test_two_rounds_have_a_day_each() -> None:
 def test_a_look_that_leaves_weeks_for_the_next_one_says_so() -> None:
     """After years without a record their predictions are found by and by."""
     newest, older, oldest = weeks_delivered(3)
-    settled = frozenset(Receipt(each.week, country, "ab") for each in (newest, older) for country in COUNTRIES)
+    settled = frozenset(Settled(each.week, country, "ab") for each in (newest, older) for country in COUNTRIES)
     delivered = {each.week: 5 for each in (newest, older, oldest)}
 
     decision = next_round(facts_of([newest, older], receipts=settled, delivered=delivered), Progress())
@@ -396,7 +407,7 @@ def test_a_lost_refresh_is_asked_for_once_and_its_round_has_a_day_of_its_own() -
 
 def test_a_country_that_is_being_refreshed_has_lost_nothing() -> None:
     """Whatever started its run."""
-    by_page = Run("by hand", MONDAY, State.UNDER_WAY, week=str(WEEK), country="DEU")
+    by_page = Run("by hand", MONDAY, RunState.UNDER_WAY, week=str(WEEK), country="DEU")
 
     assert lost_by_erp(facts_of([DELIVERY], recorded={"DEU": DONE}, runs=[by_page])) == []
 
