@@ -17,6 +17,8 @@ STDOUT, STDERR, OFF = "stdout", "stderr", "off"
 DESTINATIONS = (STDOUT, STDERR, OFF)
 SUCCESS, FAILURE, UNKNOWN = "success", "failure", "unknown"
 """The values of the ECS field event.outcome."""
+ALERTS = "markdown_pricing.alert"
+"""The value of the ECS field event.dataset of a line that somebody should know of."""
 
 LONGEST_TEXT = 4000
 """Characters of a message; with them a line stays well below the 16 KiB at which Docker splits it."""

@@ -47,6 +47,16 @@ def opens_at(week: date) -> datetime:
     return datetime.combine(week, OPENING_TIME, HEAD_OFFICE)
 
 
+def cron_of_opening(later: timedelta = timedelta()) -> str:
+    """The cron line of every week's opening, or of a time so much later, for a clock at head office.
+
+    >>> cron_of_opening()
+    '0 8 * * 1'
+    """
+    at = datetime.combine(date(2020, 1, 6), OPENING_TIME) + later  # any Monday
+    return f"{at.minute} {at.hour} * * {at.isoweekday()}"
+
+
 def due_weeks(start: date, now: datetime) -> Iterator[date]:
     """Every week from `start` on whose round should be open by `now`, oldest first."""
     week = start

@@ -1,10 +1,19 @@
 """A week is its Monday, and it is due on that Monday at 08:00 in Berlin."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from markdown_pricing.weeks import NotAWeek, due_weeks, monday_of, parse_week, this_week, weeks_between
+from markdown_pricing.weeks import (
+    HEAD_OFFICE,
+    NotAWeek,
+    cron_of_opening,
+    due_weeks,
+    monday_of,
+    parse_week,
+    this_week,
+    weeks_between,
+)
 
 MONDAY = date(2026, 2, 9)
 
@@ -39,3 +48,8 @@ def test_eight_in_the_morning_stays_eight_in_summer() -> None:
 def test_weeks_between_counts_backwards_too() -> None:
     assert weeks_between(MONDAY, date(2026, 3, 2)) == 3
     assert weeks_between(date(2026, 3, 2), MONDAY) == -3
+
+
+def test_schedules_follow_the_opening() -> None:
+    assert (cron_of_opening(), cron_of_opening(timedelta(hours=12))) == ("0 8 * * 1", "0 20 * * 1")
+    assert HEAD_OFFICE.key == "Europe/Berlin"

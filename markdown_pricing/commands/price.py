@@ -28,7 +28,7 @@ from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
 from markdown_pricing.markdown.changes import Stability, stability
-from markdown_pricing.markdown.comparison import Compared, compare
+from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure, compare
 from markdown_pricing.markdown.rules import RuleBook, read_rules
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, version_of
@@ -187,9 +187,6 @@ def _price_country(
     return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
 
 
-MEASURES = {"revenue": "Revenue", "leftover": "Left-over", "markdowns": "Markdowns"}
-
-
 CAVEAT = (
     "Revenue is that of each plan as it stands today. A plan that waits until a fresh article has sold for longer "
     "is worth more than that: rules under which it can't wait may look better here than they are."
@@ -198,7 +195,7 @@ CAVEAT = (
 
 def _show(compared: Sequence[Compared], rules: str) -> None:
     """Print one table, or one table for each measure where the screen is too narrow."""
-    whole = _table(compared, list(MEASURES))
+    whole = _table(compared, MEASURES)
     needed = Measurement.get(Console(width=1_000), standard_output.options.update(width=1_000), whole).maximum
     tables = [whole]
     if standard_output.is_terminal and standard_output.width < needed:
@@ -214,13 +211,13 @@ def _show(compared: Sequence[Compared], rules: str) -> None:
     console.print(f"\n{CAVEAT}\n")
 
 
-def _table(compared: Sequence[Compared], measures: Sequence[str]) -> Table:
+def _table(compared: Sequence[Compared], measures: Sequence[Measure]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("Articles", justify="right")
     table.add_column("Repriced", justify="right")
     for measure in measures:
-        for name in (f"{MEASURES[measure]}\nstanding", "\nother", "\n+/-", "\n%"):
+        for name in (f"{measure.heading}\nstanding", "\nother", "\n+/-", "\n%"):
             table.add_column(name, justify="right")
     for place, group in enumerate(compared):
         if group.category is None and place:
@@ -230,7 +227,7 @@ def _table(compared: Sequence[Compared], measures: Sequence[str]) -> Table:
     return table
 
 
-def _cells(group: Compared, measures: Sequence[str]) -> Iterator[str]:
+def _cells(group: Compared, measures: Sequence[Measure]) -> Iterator[str]:
     if group.category is not None:
         yield f"  {group.category}"
     else:
@@ -239,15 +236,15 @@ def _cells(group: Compared, measures: Sequence[str]) -> Iterator[str]:
     yield f"{group.repriced:,}"
     for measure in measures:
         share = group.difference_pct(measure)
-        yield f"{getattr(group.standing, measure):,.0f}"
-        yield f"{getattr(group.other, measure):,.0f}"
+        yield f"{measure.of(group.standing):,.0f}"
+        yield f"{measure.of(group.other):,.0f}"
         yield f"{group.difference(measure):+,.0f}"
         yield "" if share is None else f"{share:+.1f}"
 
 
 def _machine_readable(group: Compared) -> dict[str, Any]:
     differences = {
-        measure: {"difference": group.difference(measure), "difference_pct": group.difference_pct(measure)}
+        measure.name: {"difference": group.difference(measure), "difference_pct": group.difference_pct(measure)}
         for measure in MEASURES
     }
     return {**asdict(group), **differences}
@@ -260,8 +257,8 @@ def _draw(compared: Sequence[Compared], week: date, rules: Path | None, picture:
         {
             "label": next(_cells(group, ())).rstrip(),
             "whole": group.category is None,
-            **{f"{measure}_pct": group.difference_pct(measure) for measure in ("revenue", "leftover")},
-            "markdowns": group.difference("markdowns"),
+            **{f"{measure.name}_pct": group.difference_pct(measure) for measure in (REVENUE, LEFTOVER)},
+            MARKDOWNS.name: group.difference(MARKDOWNS),
         }
         for group in compared
     )

@@ -20,7 +20,7 @@ from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, newest_week
-from markdown_pricing.logs import FAILURE, STDERR, tell, write_to
+from markdown_pricing.logs import ALERTS, FAILURE, STDERR, tell, write_to
 from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.settings import DATA, Settings
 from markdown_pricing.workers import end_on_a_stop
@@ -88,7 +88,7 @@ def _make_snapshot(week: date) -> None:
 def _tell_failed(week: date, outcome: "Outcome") -> None:
     """Log that the country failed for good, because no daemon starts it again."""
     facts = {
-        "event.dataset": "markdown_pricing.alert",
+        "event.dataset": ALERTS,
         "event.action": "country_failed",
         "event.outcome": FAILURE,
         "markdown.week": week.isoformat(),

@@ -23,6 +23,7 @@ from scipy.special import betaincc
 
 from markdown_pricing.arrays import arrays_of
 from markdown_pricing.demand.calendar import LUCK_SD, PRIORS
+from markdown_pricing.forecast import USUAL_DISPERSION
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -165,7 +166,7 @@ def fit_pooled(
     order, home, rows = _by_category(x, article, category, week)
     units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
     category = home[article]
-    level, dispersion = _first_level(np.maximum(units, 0.0), article, articles), np.full(categories, 0.5)
+    level, dispersion = _first_level(np.maximum(units, 0.0), article, articles), np.full(categories, USUAL_DISPERSION)
     prior = prior.with_mean_level(float(level.mean()))
     effects = _Effects(
         level - level.mean(),

@@ -3,9 +3,10 @@
 from sqlalchemy import Connection, inspect, text
 
 from markdown_pricing.erp.grants import STATUS, schema_of
+from markdown_pricing.weeks import HEAD_OFFICE
 
 _THIS_MONDAY = {
-    "postgresql": "CAST(date_trunc('week', now() AT TIME ZONE 'Europe/Berlin') AS date)",
+    "postgresql": f"CAST(date_trunc('week', now() AT TIME ZONE '{HEAD_OFFICE.key}') AS date)",
     # SQLite knows no time zones: its Monday is that of UTC. 'weekday 0' is the Sunday to come, or today.
     "sqlite": "date('now', 'weekday 0', '-6 days')",
 }

@@ -1,6 +1,6 @@
 """Show what other rules would bring, by pricing the same articles under two sets of rules."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,6 +21,21 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """One of the totals: its name in a machine's answer, its heading in a table, and how it is taken."""
+
+    name: str
+    heading: str
+    of: Callable[[Totals], float]
+
+
+REVENUE = Measure("revenue", "Revenue", lambda totals: totals.revenue)
+LEFTOVER = Measure("leftover", "Left-over", lambda totals: totals.leftover)
+MARKDOWNS = Measure("markdowns", "Markdowns", lambda totals: totals.markdowns)
+MEASURES = (REVENUE, LEFTOVER, MARKDOWNS)
+
+
+@dataclass(frozen=True)
 class Compared:
     """A group of articles under the standing rules and under the other rules.
 
@@ -36,13 +51,13 @@ class Compared:
     standing: Totals
     other: Totals
 
-    def difference(self, measure: str) -> float:
-        """The other rules' value less the standing rules' value of "revenue", "leftover" or "markdowns"."""
-        return float(getattr(self.other, measure) - getattr(self.standing, measure))
+    def difference(self, measure: Measure) -> float:
+        """The other rules' value less the standing rules' value."""
+        return float(measure.of(self.other) - measure.of(self.standing))
 
-    def difference_pct(self, measure: str) -> float | None:
+    def difference_pct(self, measure: Measure) -> float | None:
         """The difference in percent of the standing rules' value; None when that is 0."""
-        standing = getattr(self.standing, measure)
+        standing = measure.of(self.standing)
         return 100 * self.difference(measure) / standing if standing else None
 
 

@@ -32,6 +32,7 @@ class Standing:
 class Limits:
     """What the rules allow for each article's price, from this week on.
 
+    most       : (articles,), markdowns that the rules allow in all
     left, wait : (articles,), markdowns left, and weeks until the interval allows the next one
     between    : (articles,), weeks from one markdown to the next
     weeks_left : (articles,), selling weeks from this one to end_week
@@ -41,6 +42,7 @@ class Limits:
     label_cost : (articles,), cost of new labels for one markdown, in local currency
     """
 
+    most: IntArray
     left: IntArray
     wait: IntArray
     between: IntArray
@@ -57,6 +59,7 @@ class Limits:
         between = ladders.per_article([own.weeks_between_markdowns for own in rules]).astype(np.int64)
         most = ladders.per_article([own.max_markdowns for own in rules]).astype(np.int64)
         return cls(
+            most=most,
             left=np.maximum(most - season.markdowns_taken, 0),
             wait=np.maximum(between - season.weeks_since_markdown, 0),
             between=between,
@@ -65,6 +68,30 @@ class Limits:
             touchable=_touchable(ladders),
             moves=_allowed_moves(ladders),
             label_cost=ladders.per_article([own.relabel_cost_per_store for own in rules]) * season.stores,
+        )
+
+    def of_group(self, members: IntArray, rungs: IntArray, stock: IntArray) -> "Limits":
+        """The limits of articles that are planned as one, which has a single row: those of the strictest member.
+
+        members : (members,), the rows of the articles ; stock : (members,), their units
+        rungs   : (members, rungs of the group), each member's own rung for the group's rungs
+        Every field is given here by name, so that nobody can add a rule and forget how a group keeps it.
+        """
+        repeated = np.r_[False, rungs[0, 1:] == rungs[0, :-1]]
+        moves = np.logical_and.reduce(
+            [self.moves[row][np.ix_(own, own)] for row, own in zip(members, rungs, strict=True)]
+        )
+        return Limits(
+            most=self.most[members].min(keepdims=True),
+            left=self.left[members].min(keepdims=True),
+            wait=self.wait[members].max(keepdims=True),
+            # A group's articles are under the same rules, so that their intervals are equal.
+            between=self.between[members[:1]],
+            weeks_left=self.weeks_left[members].max(keepdims=True),
+            full_price=np.array([_held_longest_by_most(self.full_price[members], stock)]),
+            touchable=np.logical_and.reduce(self.touchable[members])[np.newaxis],
+            moves=(moves & ~repeated)[np.newaxis],
+            label_cost=self.label_cost[members].sum(keepdims=True),
         )
 
     @property
@@ -135,6 +162,11 @@ def deepest_of(allowed: BoolArray, otherwise: IntArray) -> IntArray:
     """
     lowest = allowed.shape[1] - 1 - allowed[:, ::-1].argmax(axis=1)
     return np.where(allowed.any(axis=1), lowest, otherwise)
+
+
+def _held_longest_by_most(weeks: IntArray, stock: IntArray) -> int:
+    """The number of weeks for which the full price is still held for more than half of the stock."""
+    return max((int(week) for week in weeks if 2 * stock[weeks >= week].sum() > stock.sum()), default=0)
 
 
 def _full_price(ladders: Ladders) -> IntArray:

@@ -69,7 +69,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     """
     alone = Task(ladders, Limits.of(ladders), forecast.at(ladders.prices, ladders.weeks))
     groups = price_groups(alone) if (ladders.group >= 0).any() else None
-    task = alone if groups is None else Task(**groups.planned_as)
+    task = alone if groups is None else groups.planned
     best = task.solve()
     with_target, penalty, out_of_reach = _for_target(task, best)
     worth_it = _worth_it(task, with_target, penalty)
@@ -94,16 +94,18 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
 
 def _plan_of_members(planned: Plan, alone: Task, groups: PriceGroups) -> Plan:
     """A plan of groups and single articles, as one of articles."""
-    flags = ("for_target", "too_little_gain", "over_budget", "out_of_reach")
     return Plan(
         best=alone.value(groups.rungs_of_members(planned.best.rungs)),
         keep=alone.keep,
         habit=alone.habit,
         limits=alone.limits,
         demand=alone.demand,
+        for_target=planned.for_target[groups.place],
+        too_little_gain=planned.too_little_gain[groups.place],
+        over_budget=planned.over_budget[groups.place],
+        out_of_reach=planned.out_of_reach[groups.place],
         in_group=groups.joined,
         group_apart=groups.apart,
-        **{flag: getattr(planned, flag)[groups.place] for flag in flags},
     )
 
 

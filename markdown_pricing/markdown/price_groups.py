@@ -5,17 +5,14 @@ members have. A member that has nothing to sell stays out. Each member takes the
 own end.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
 
 import numpy as np
 
-from markdown_pricing.arrays import arrays_of
+from markdown_pricing.arrays import each_array, rows_of
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
-from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
 
@@ -24,21 +21,21 @@ from markdown_pricing.markdown.task import Task
 class PriceGroups:
     """How articles and their price groups are planned.
 
-    planned_as : the arguments of the Task in which each group is one article, after the single articles
-    place      : (articles,), the row of each article, or of its group, in that Task
-    rung_of    : (articles, planned rungs), the article's own rung for each planned rung
-    joined     : (articles,), whether the article is planned with its group
-    apart      : (articles,), whether it is in a group whose articles have no rung in common
+    planned : what is planned instead: each group is one article, after the single articles
+    place   : (articles,), the row of each article, or of its group, in it
+    rung_of : (articles, planned rungs), the article's own rung for each planned rung
+    joined  : (articles,), whether the article is planned with its group
+    apart   : (articles,), whether it is in a group whose articles have no rung in common
     """
 
-    planned_as: Mapping[str, Any]
+    planned: Task
     place: IntArray
     rung_of: IntArray
     joined: BoolArray
     apart: BoolArray
 
     def rungs_of_members(self, rungs: IntArray) -> IntArray:
-        """The rungs of each article, (articles, weeks), from the planned ones, (rows of the Task, weeks)."""
+        """The rungs of each article, (articles, weeks), from the planned ones, (rows of `planned`, weeks)."""
         return np.take_along_axis(self.rung_of, rungs[self.place], axis=1)
 
 
@@ -70,74 +67,51 @@ def price_groups(alone: Task) -> PriceGroups:
     place[single] = np.arange(len(single))
     for at, (members, _) in enumerate(groups):
         place[members] = len(single) + at
-    return PriceGroups(_planned_as(alone, single, groups), place, rung_of, joined, apart)
+    return PriceGroups(_planned(alone, single, groups), place, rung_of, joined, apart)
 
 
-def _planned_as(alone: Task, single: IntArray, groups: list[tuple[IntArray, IntArray]]) -> dict[str, Any]:
-    ladders = alone.ladders
+def _planned(alone: Task, single: IntArray, groups: list[tuple[IntArray, IntArray]]) -> Task:
     one = [_as_one(alone, members, own) for members, own in groups]
-
-    def rows(name: str, values: Any) -> Any:
-        """The single articles' rows of an array, then the groups'."""
-        return np.concatenate([values[single], *[group[name][np.newaxis] for group in one]])
-
-    def parts(of: Any) -> dict[str, Any]:
-        return {name: rows(name, value) for name, value in arrays_of(of).items()}
-
-    season = replace(ladders.season, **parts(ladders.season))
-    return {
-        "ladders": replace(ladders, season=season, **parts(ladders)),
-        "limits": Limits(**parts(alone.limits)),
-        "demand": Demand(**parts(alone.demand)),
-    }
+    return each_array(lambda *rows: np.concatenate(rows), rows_of(alone, single), *one)
 
 
-def _as_one(alone: Task, members: IntArray, own: IntArray) -> dict[str, Any]:
-    """The values of a group as one article, by the names of the fields of its parts.
+def _as_one(alone: Task, members: IntArray, own: IntArray) -> Task:
+    """A group as a single article.
 
     members : (members,), rows of the articles ; own : (members, rungs), each member's rung for the group's rungs
     """
-    ladders, limits, season, demand = alone.ladders, alone.limits, alone.ladders.season, alone.demand
-    first, stock = members[0], season.stock[members]
+    season, demand = alone.ladders.season, alone.demand
+    stock, first = season.stock[members], members[:1]
     by_stock = stock / stock.sum()
+    # Until their first markdown together members may have different prices; their mean stands for them.
+    cents = alone.ladders.cents[members[0], own[0]].copy()
+    cents[0] = max(round(float(by_stock @ alone.ladders.cents[members, 0])), cents[1] if own.any() else 0)
+    joined_season = replace(
+        rows_of(season, first),
+        current_cents=cents[:1].copy(),
+        stock=stock.sum(keepdims=True),
+        stores=season.stores[members].sum(keepdims=True),
+        salvage_price=np.array([by_stock @ season.salvage_price[members]]),
+        weeks_left=season.weeks_left[members].max(keepdims=True),
+    )
+    ladders = replace(
+        rows_of(alone.ladders, first),
+        season=joined_season,
+        cents=np.minimum.accumulate(cents)[np.newaxis],
+        rungs=np.array([1 + np.count_nonzero(own[0, 1:] != own[0, :-1])]),
+        habit_cents=np.full_like(alone.ladders.habit_cents[first], -1),
+    )
     each = np.arange(len(members))[:, np.newaxis]
     selling = np.arange(demand.units.shape[2]) < season.weeks_left[members, np.newaxis]
     units = demand.units[members][each, own] * selling[:, np.newaxis]
     now = np.maximum(units[:, 0].sum(axis=1), 1e-9)
-    cents = ladders.cents[first, own[0]].copy()
-    # Until their first markdown together members may have different prices; their mean stands for them.
-    cents[0] = max(round(float(by_stock @ ladders.cents[members, 0])), cents[1] if own.any() else 0)
-    repeated = np.r_[False, own[0, 1:] == own[0, :-1]]
-    moves = np.logical_and.reduce([limits.moves[row][np.ix_(at, at)] for row, at in zip(members, own, strict=True)])
-    shared = {
-        "current_cents": cents[0],
-        "stock": stock.sum(),
-        "stores": season.stores[members].sum(),
-        "salvage_price": by_stock @ season.salvage_price[members],
-        "weeks_left": season.weeks_left[members].max(),
-        "cents": np.minimum.accumulate(cents),
-        "rungs": np.int64((~repeated).sum()),
-        "habit_cents": np.full_like(ladders.habit_cents[first], -1),
-        "left": limits.left[members].min(),
-        "wait": limits.wait[members].max(),
-        "full_price": _held_longest_by_most(limits.full_price[members], stock),
-        "touchable": limits.touchable[members].all(axis=0),
-        "moves": moves & ~repeated,
-        "label_cost": limits.label_cost[members].sum(),
-        "units": units.sum(axis=0),
-        "dispersion": _dispersion_of_sum(demand.dispersion[members], now),
-    }
-    if demand.shelf is not None:
-        shared["shelf"] = by_stock @ demand.shelf[members]
-    if demand.level_sd is not None:
-        shared["level_sd"] = by_stock @ demand.level_sd[members]
-    first_member = {name: value[first] for part in (season, ladders, limits) for name, value in arrays_of(part).items()}
-    return {name: np.asarray(value) for name, value in {**first_member, **shared}.items()}
-
-
-def _held_longest_by_most(weeks: IntArray, stock: IntArray) -> int:
-    """The number of weeks for which the full price is still held for more than half of the stock."""
-    return max((int(week) for week in weeks if 2 * stock[weeks >= week].sum() > stock.sum()), default=0)
+    joined_demand = Demand(
+        units=units.sum(axis=0, keepdims=True),
+        dispersion=np.array([_dispersion_of_sum(demand.dispersion[members], now)]),
+        shelf=None if demand.shelf is None else (by_stock @ demand.shelf[members])[np.newaxis],
+        level_sd=None if demand.level_sd is None else (by_stock @ demand.level_sd[members])[np.newaxis],
+    )
+    return Task(ladders, alone.limits.of_group(members, own, stock), joined_demand)
 
 
 def _dispersion_of_sum(dispersion: FloatArray, mean: FloatArray) -> float:

@@ -193,7 +193,7 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
         "sold_out": season.stock == 0,
         "past_end": season.weeks_left == 0,
         "bad_margin": season.floor_cents >= season.current_cents,
-        "infeasible_rules": (season.markdowns_taken > _most_markdowns(ladders)) | ladders.whole_ladder_below_salvage,
+        "infeasible_rules": (season.markdowns_taken > own_plan.limits.most) | ladders.whole_ladder_below_salvage,
         "target_out_of_reach": own_plan.out_of_reach,
         "group_apart": own_plan.group_apart,
         "unknown_category": unknown.to_numpy(dtype=np.bool_),
@@ -202,10 +202,6 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
         "certain_leftover": stock - deepest_sales(ladders, own_plan.limits, own_plan.demand)
         >= CERTAIN_LEFTOVER_SHARE * stock,
     }
-
-
-def _most_markdowns(ladders: Ladders) -> IntArray:
-    return ladders.per_article([own.max_markdowns for own in ladders.rules]).astype(np.int64)
 
 
 def _sentences(
@@ -218,14 +214,13 @@ def _sentences(
 ) -> list[str]:
     season = ladders.season
     allowed = own_plan.limits.first_allowed
-    between = ladders.per_article([own.weeks_between_markdowns for own in ladders.rules]).astype(np.int64)
     others = zip(
         rows.itertuples(index=False),
         season.salvage_price,
         allowed,
         season.markdowns_taken,
-        _most_markdowns(ladders),
-        between,
+        own_plan.limits.most,
+        own_plan.limits.between,
         100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
         ladders.per_article([own.least_gain_pct for own in ladders.rules]),
         articles["category"],

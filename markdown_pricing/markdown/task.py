@@ -1,6 +1,7 @@
 """What is to be planned, and the best paths when left-over units and markdowns are given a price."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,20 +19,21 @@ from markdown_pricing.markdown.valuation import PathValue, evaluate_path
 
 @dataclass(frozen=True)
 class Task:
-    """What `plan` is asked for, with the two paths that it is always compared with.
-
-    keep : today's price to the end ; habit : the fixed ladder of the old habit
-    """
+    """What `plan` is asked for, with the two paths that it is always compared with."""
 
     ladders: Ladders
     limits: Limits
     demand: Demand
-    keep: PathValue = field(init=False)
-    habit: PathValue = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "keep", self.value(np.zeros_like(self.limits.touchable, dtype=np.int64)))
-        object.__setattr__(self, "habit", self.value(habit_rungs(self.ladders, self.limits)))
+    @cached_property
+    def keep(self) -> PathValue:
+        """Today's price to the end."""
+        return self.value(np.zeros_like(self.limits.touchable, dtype=np.int64))
+
+    @cached_property
+    def habit(self) -> PathValue:
+        """The fixed ladder of the old habit."""
+        return self.value(habit_rungs(self.ladders, self.limits))
 
     def value(self, rungs: IntArray) -> PathValue:
         """What the path `rungs`, (articles, weeks), is expected to bring."""

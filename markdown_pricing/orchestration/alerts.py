@@ -15,11 +15,11 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from markdown_pricing.errors import PricingError
-from markdown_pricing.logs import FAILURE, tell
+from markdown_pricing.logs import ALERTS, FAILURE, tell
 from markdown_pricing.messages import send
-from markdown_pricing.orchestration.digest import Digest, digest_of, why_failed
+from markdown_pricing.orchestration.digest import Digest, digest_of, why_not_done
 from markdown_pricing.orchestration.event_lines import run_facts
-from markdown_pricing.orchestration.facts import is_unfinished
+from markdown_pricing.orchestration.facts import failed_for_good, is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
 from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.weeks import due_weeks, opens_at
@@ -87,7 +87,7 @@ def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iter
         if name := record.dagster_run.tags.get(ROUND_TAG):
             rounds[name].append(record)
     for name, runs in rounds.items():
-        failed = [record.dagster_run for record in runs if _failed_for_good(record)]
+        failed = [record.dagster_run for record in runs if failed_for_good(record)]
         yield from (_failure(instance, run) for run in failed)
         if not any(map(is_unfinished, runs)):
             yield _end(name, digest_of(instance, runs))
@@ -116,7 +116,7 @@ def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Re
             taken[name].append(alert.key)
     for name in faults.keys() - set(memory.down):
         facts = {
-            "event.dataset": "markdown_pricing.alert",
+            "event.dataset": ALERTS,
             "event.action": "message_not_sent",
             "event.outcome": FAILURE,
         }
@@ -125,7 +125,7 @@ def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Re
 
 
 def to_the_log(alert: Alert) -> str:
-    known = {"event.dataset": "markdown_pricing.alert", "event.action": alert.action, "event.outcome": FAILURE}
+    known = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE}
     tell(alert.title or alert.text, {**known, **alert.facts}, logging.ERROR)
     return ""
 
@@ -142,15 +142,9 @@ def _to(url: str) -> Receiver:
     return receive
 
 
-def _failed_for_good(record: dg.RunRecord) -> bool:
-    return record.dagster_run.status in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED) and not (
-        is_unfinished(record) or "dagster/auto_retry_run_id" in record.dagster_run.tags
-    )
-
-
 def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
     facts = run_facts(run.run_id, run.job_name, run.tags)
-    return Alert(f"failed {run.run_id}", "country_failed", why_failed(instance, run), facts=facts)
+    return Alert(f"failed {run.run_id}", "country_failed", why_not_done(instance, run), facts=facts)
 
 
 def _first_failures(name: str, so_far: Digest) -> Alert:

@@ -33,9 +33,11 @@ from markdown_pricing.orchestration.resources import DemandTraining, Erp, Shared
 from markdown_pricing.provenance import Provenance, provenance
 from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.training_data.schema import columns_to_read
-from markdown_pricing.weeks import parse_week
+from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week
 
 OWNERS = ["team:pricing"]
+REFRESHED_WITHIN = timedelta(hours=12)
+"""So long after the opening of its week Dagster's page shows a country that is not refreshed as overdue."""
 
 markdown_training_data = dg.AssetSpec(
     SNAPSHOT,
@@ -182,7 +184,7 @@ def markdown_predictions(
     output_required=False,
     metadata=columns.ERP_COLUMNS,
     freshness_policy=dg.FreshnessPolicy.cron(
-        deadline_cron="0 20 * * 1", lower_bound_delta=timedelta(hours=12), timezone="Europe/Berlin"
+        cron_of_opening(later=REFRESHED_WITHIN), lower_bound_delta=REFRESHED_WITHIN, timezone=HEAD_OFFICE.key
     ),
 )
 def erp_refresh(

@@ -42,6 +42,7 @@ from markdown_pricing.orchestration.next_round import listed, next_round, open_w
 from markdown_pricing.orchestration.partitions import partition_key, start_week_of
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.situation import Decision, Ending, Progress, Repeat, Run, Start
+from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening
 
 Job = UnresolvedAssetJobDefinition
 
@@ -62,8 +63,8 @@ def weekly_round(
 
     @dg.schedule(
         name="weekly_markdown_pricing",
-        cron_schedule="0 8 * * 1",
-        execution_timezone="Europe/Berlin",
+        cron_schedule=cron_of_opening(),
+        execution_timezone=HEAD_OFFICE.key,
         job_name=JOB,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Opens every week that is due and not yet opened; the sensor starts each when its data is there.",

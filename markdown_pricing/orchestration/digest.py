@@ -8,6 +8,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from markdown_pricing.orchestration.checks import DESCRIPTIONS
+from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
 
@@ -77,23 +78,16 @@ def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
     country, checks = run.tags.get(COUNTRY_TAG, "?"), run.tags.get(NOT_RETRIED_TAG, "").split(", ")
     blocked = any(check in DESCRIPTIONS for check in checks)
     stake = stake_of(_last_figures(instance, country))
-    why = "; ".join(DESCRIPTIONS.get(check, check) for check in checks) if blocked else why_failed(instance, run)
+    why = "; ".join(DESCRIPTIONS.get(check, check) for check in checks) if blocked else why_not_done(instance, run)
     return NotDone(country, run.run_id, why, blocked, *(stake or (None, "")))
 
 
-def why_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    """Why the run failed: in the words of its first failed step, or else in the run's own."""
+def why_not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    """Why the run ended without success, in a line for a message."""
     if run.status == DagsterRunStatus.CANCELED:
         return "cancelled"
-    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
-        data = entry.get_dagster_event().step_failure_data
-        if data.user_failure_data and data.user_failure_data.description:
-            return _short(data.user_failure_data.description)
-        if data.error:
-            return _short((data.error.cause or data.error).message)
-    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.RUN_FAILURE):
-        return _short(entry.get_dagster_event().message or "")
-    return "no reason given"
+    failures = instance.all_logs(run.run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE})
+    return _short(why_failed(entry.get_dagster_event() for entry in failures))
 
 
 def stake_of(figures: Mapping[str, object]) -> tuple[float, str] | None:

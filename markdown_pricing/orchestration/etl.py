@@ -18,7 +18,7 @@ from markdown_pricing.orchestration.assets import markdown_training_data
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import ROW_COUNT
 from markdown_pricing.orchestration.names import ETL_JOB, GROUP, SNAPSHOT, WEEK_TAG
-from markdown_pricing.weeks import monday_of, parse_week
+from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, monday_of, parse_week
 
 ON_THIS_MACHINE = (sys.executable,)
 
@@ -82,8 +82,8 @@ def weekly_etl(job: Any) -> dg.ScheduleDefinition:
     @dg.schedule(
         name="weekly_etl",
         job=job,
-        cron_schedule="0 8 * * 1",
-        execution_timezone="Europe/Berlin",
+        cron_schedule=cron_of_opening(),
+        execution_timezone=HEAD_OFFICE.key,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Makes the week's snapshot from the raw tables.",
     )

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.log_manager import LOG_RECORD_METADATA_ATTR
+from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
 from markdown_pricing.orchestration.figures import LOGGED
@@ -89,7 +90,7 @@ def run_facts(run_id: str | None, job: str | None, tags: Mapping[str, str], step
         "markdown.run_id": run_id,
         "markdown.job": job,
         "markdown.step": step,
-        "markdown.attempt": 1 + int(tags.get("dagster/retry_number", "0")),
+        "markdown.attempt": 1 + int(tags.get(RETRY_NUMBER_TAG, "0")),
     }
 
 

@@ -96,7 +96,7 @@ def _with_delivery(facts: Facts, delivery: Delivery, instance: dg.DagsterInstanc
     """The facts and what was recorded, and lies on the lake, for one more delivery."""
     receipts = _settled(instance, delivery, facts.countries)
     known = replace(facts, receipts=receipts)
-    is_newest = delivery.week == max(facts.delivered)
+    is_newest = delivery.week == facts.newest_delivered
     return replace(
         facts,
         deliveries=(*facts.deliveries, delivery),
@@ -126,6 +126,14 @@ def is_unfinished(record: dg.RunRecord) -> bool:
     return run_of(record).unfinished
 
 
+def failed_for_good(record: dg.RunRecord) -> bool:
+    """Ended without success, and neither repeated nor about to be."""
+    run = record.dagster_run
+    return run.status in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED) and not (
+        is_unfinished(record) or _is_repeated(run)
+    )
+
+
 def run_of(record: dg.RunRecord) -> Run:
     run = record.dagster_run
     return Run(
@@ -148,8 +156,13 @@ def _state(run: dg.DagsterRun) -> RunState:
         return RunState.UNDER_WAY
     if run.status == DagsterRunStatus.SUCCESS:
         return RunState.SUCCEEDED
-    is_promised = run.tags.get(WILL_RETRY_TAG) == "true" and AUTO_RETRY_RUN_ID_TAG not in run.tags
+    is_promised = run.tags.get(WILL_RETRY_TAG) == "true" and not _is_repeated(run)
     return RunState.AWAITS_RETRY if run.status == DagsterRunStatus.FAILURE and is_promised else RunState.OVER
+
+
+def _is_repeated(run: dg.DagsterRun) -> bool:
+    """Whether Dagster has begun the retry that it promised."""
+    return AUTO_RETRY_RUN_ID_TAG in run.tags
 
 
 def _delivery(lake: Lake, week: date, written_ms: int) -> Delivery | None:

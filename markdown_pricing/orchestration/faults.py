@@ -1,9 +1,11 @@
 """What Dagster does about an error: it retries no final one, and says so when another version of the code worked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster import DagsterEventType
+from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 
 from markdown_pricing.errors import FinalError
 from markdown_pricing.orchestration.names import CODE_TAG, NOT_RETRIED_TAG, OTHER_CODE_TAG, OUT_OF_MEMORY_TAG
@@ -38,8 +40,23 @@ def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None
 def do_not_retry(context: dg.AssetExecutionContext | dg.OpExecutionContext, reason: str) -> None:
     """Tag the run so that Dagster does not start it again; `reason` is shown beside it."""
     # Failure(allow_retries=False) stops only a step's retries; a run's are stopped by its tag.
-    tags = {"dagster/retry_on_asset_or_op_failure": "false", NOT_RETRIED_TAG: reason}
+    tags = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "false", NOT_RETRIED_TAG: reason}
     context.instance.add_run_tags(context.run.run_id, tags)
+
+
+def why_failed(events: Iterable[dg.DagsterEvent]) -> str:
+    """Why a run failed, from its events: in the words of its first failed step, or else in the run's own."""
+    of_run = ""
+    for event in events:
+        if event.event_type == DagsterEventType.STEP_FAILURE:
+            failure = event.step_failure_data
+            if failure.user_failure_data and failure.user_failure_data.description:
+                return failure.user_failure_data.description
+            if failure.error:
+                return (failure.error.cause or failure.error).message.strip()
+        elif event.event_type == DagsterEventType.RUN_FAILURE:
+            of_run = of_run or event.message or ""
+    return of_run or "no reason given"
 
 
 def _say_other_code(context: dg.AssetExecutionContext) -> None:

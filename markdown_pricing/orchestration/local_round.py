@@ -16,7 +16,9 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RETRIES_TAG, REPOSITORY_LABEL_TAG
 
+from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import ARTICLES, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, MARKDOWNS
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
@@ -68,14 +70,14 @@ def learn_shared_demand(week: date, workers: int) -> str:
     resources = {"shared_learning": SharedLearning(processes=workers)}
     with dg.DagsterInstance.get() as instance:
         result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()}, resources)
-    return "" if result.success else _why_failed(result)
+    return "" if result.success else why_failed(result.all_events)
 
 
 def make_snapshot(week: date) -> str:
     """Run the job `etl` in this process. Returns why it failed, an empty text when it did not."""
     with dg.DagsterInstance.get() as instance:
         result = _run(instance, ETL_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
-    return "" if result.success else _why_failed(result)
+    return "" if result.success else why_failed(result.all_events)
 
 
 def price_countries(week: date, countries: Sequence[str], workers: int) -> Iterator[Outcome]:
@@ -139,9 +141,9 @@ def _run(
             tags={
                 **tags,
                 # The Runs page of the job finds a run by this label.
-                ".dagster/repository": f"__repository__@{LOCATION}",
+                REPOSITORY_LABEL_TAG: f"__repository__@{LOCATION}",
                 # A daemon could not start this run again: it has no code location of its own.
-                "dagster/max_retries": "0",
+                MAX_RETRIES_TAG: "0",
             },
         )
     if _was_stopped(result) or _was_told_to_stop():
@@ -207,7 +209,7 @@ def _show_pool() -> None:
 
 def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) -> Outcome:
     if not result.success:
-        return Outcome(country, FAILED, result.run_id, seconds, _why_failed(result))
+        return Outcome(country, FAILED, result.run_id, seconds, why_failed(result.all_events))
     modelled, predicted = (
         _metadata(result.asset_materializations_for_node(asset.to_user_string())) for asset in (MODEL, PREDICTIONS)
     )
@@ -228,14 +230,3 @@ def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) ->
 
 def _metadata(events: Sequence[dg.AssetMaterialization | dg.AssetObservation]) -> dict[str, Any]:
     return {label: value.value for event in events for label, value in event.metadata.items()}
-
-
-def _why_failed(result: dg.ExecuteInProcessResult) -> str:
-    """Why the run failed, in the words of its first failed step."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            failure = event.step_failure_data
-            if failure.user_failure_data and failure.user_failure_data.description:
-                return failure.user_failure_data.description
-            return (failure.error.cause or failure.error).message.strip() if failure.error else "no reason given"
-    return "the run ended without a failed step; see its log in the Dagster UI"

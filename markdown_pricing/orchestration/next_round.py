@@ -84,7 +84,7 @@ def to_price(delivery: Delivery, facts: Facts) -> list[str]:
 
     The ERP is for the newest week; of an older one it is enough that its predictions lie on the lake.
     """
-    is_newest = delivery.week == max(facts.delivered)
+    is_newest = delivery.week == facts.newest_delivered
     settled = facts.receipts if is_newest else facts.receipts | facts.archived
     return [code for code in facts.countries if Settled(delivery.week, code, delivery.stamp) not in settled]
 

@@ -136,6 +136,11 @@ class Facts:
     in_erp: Mapping[str, Refresh] = field(default_factory=dict)
     erp_fault: str = ""
 
+    @property
+    def newest_delivered(self) -> date:
+        """The week that the ERP is for. Raises ValueError when no open week is delivered."""
+        return max(self.delivered)
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -6,10 +6,11 @@ article's category, life, colour, fabric and quality are those of the chain, the
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from markdown_pricing.arrays import rows_of
 from markdown_pricing.countries import Country, PriceEnding
 from markdown_pricing.markdown.ladder import round_to_ending
 from markdown_pricing.sample.dice import FloatArray, IntArray, integer, normal, uniform
@@ -137,7 +138,7 @@ class Articles:
 
     def take(self, rows: IntArray) -> "Articles":
         """The articles in these rows."""
-        return Articles(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return rows_of(self, rows)
 
     def interest(self, country: str, week: IntArray) -> FloatArray:
         """Weekly units at list price with full shelves, before weather and adverts.
@@ -252,5 +253,4 @@ def _with_stock(articles: Articles, country: str, guess: FloatArray) -> Articles
     alive = weeks <= articles.end[:, None]
     share_of_level = (articles.interest(country, weeks) * alive).sum(axis=1) / articles.level
     bought = np.maximum(np.round(guess * share_of_level), articles.stores).astype(np.int64)
-    values = {field.name: getattr(articles, field.name) for field in fields(articles)}
-    return Articles(**(values | {"bought": bought}))
+    return replace(articles, bought=bought)

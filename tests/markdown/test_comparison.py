@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from markdown_pricing.markdown.comparison import compare
+from markdown_pricing.markdown.comparison import MEASURES, compare
 
 
 def rows(*articles: dict[str, Any]) -> pd.DataFrame:
@@ -54,8 +54,8 @@ def test_the_difference_is_that_of_the_other_rules_less_the_standing_ones() -> N
     country = compare(standing, other)[0]
 
     assert (country.repriced, country.standing.revenue, country.other.revenue) == (1, 200.0, 230.0)
-    assert [country.difference(measure) for measure in ("revenue", "leftover", "markdowns")] == [30.0, -5.0, 1.0]
-    assert [country.difference_pct(measure) for measure in ("revenue", "leftover", "markdowns")] == [15.0, -25.0, None]
+    assert [country.difference(measure) for measure in MEASURES] == [30.0, -5.0, 1.0]
+    assert [country.difference_pct(measure) for measure in MEASURES] == [15.0, -25.0, None]
 
 
 def test_rows_of_other_articles_are_not_compared() -> None:

@@ -9,9 +9,8 @@ import pytest
 from markdown_pricing.arrays import rows_of
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.habit import habit_rungs
-from markdown_pricing.markdown.limits import Limits, Standing, deepest_rungs
+from markdown_pricing.markdown.limits import Limits, Standing, _held_longest_by_most, deepest_rungs
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.price_groups import _held_longest_by_most
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import evaluate_path

@@ -141,6 +141,8 @@ def test_the_first_failure_is_told_at_once_and_the_rest_in_the_digest(a_round: R
 def test_a_run_that_will_be_tried_again_is_no_failure_yet(a_round: Round, chat: Chat, lines: Lines) -> None:
     lines.start()
     a_round.run("FRA", FAILURE, **{"dagster/will_retry": "true"})
+    a_round.run("ITA", FAILURE, **{"dagster/will_retry": "true", "dagster/auto_retry_run_id": "its retry"})
+    a_round.run("ITA", STARTED)
 
     a_round.look(chat.url)
 

@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.faults import final_faults_not_retried, why_failed
 from markdown_pricing.orchestration.names import NOT_RETRIED_TAG, OUT_OF_MEMORY_TAG
 
 
@@ -26,3 +26,15 @@ def test_running_out_of_memory(inherited: dict[str, str], not_retried: str | Non
     assert run is not None
     assert run.tags[OUT_OF_MEMORY_TAG] == "true"
     assert run.tags.get(NOT_RETRIED_TAG) == not_retried
+
+
+@dg.asset
+def broken() -> None:
+    raise dg.Failure("The snapshot has no prices.")
+
+
+def test_a_failed_run_is_explained_in_the_words_of_its_first_failed_step() -> None:
+    result = dg.materialize([broken], raise_on_error=False)
+
+    assert why_failed(result.all_events) == "The snapshot has no prices."
+    assert why_failed([]) == "no reason given"
