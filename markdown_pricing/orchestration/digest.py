@@ -85,7 +85,7 @@ def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
 def why_not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     """Why the run ended without success, in a line for a message."""
     if run.status == DagsterRunStatus.CANCELED:
-        return "cancelled"
+        return "canceled"
     failures = instance.all_logs(run.run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE})
     return _short(why_failed(entry.get_dagster_event() for entry in failures))
 

@@ -114,7 +114,7 @@ def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Ro
         "Done: DEU.",
         "Failed:",
         "- FRA: no reason given",
-        "- POL: cancelled",
+        "- POL: canceled",
         "Blocked by a check:",
         "- HUN: At least half as many rows as in the country's last other week. Blocks the refresh.",
         "At stake: 2,500 EUR and 100,000 HUF and what is not known of POL. "

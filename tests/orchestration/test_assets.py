@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from markdown_pricing.definitions import build
-from markdown_pricing.demand.model import allow_models
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import assets
 from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
@@ -38,9 +37,7 @@ class Installation:
             "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
             "MARKDOWN_PRICING_MODEL": STEADY,
         }
-        settings = Settings.from_env({**given, **environ})
-        allow_models(settings.allowed_models)
-        self.job = build(settings).resolve_job_def(JOB)
+        self.job = build(Settings.from_env({**given, **environ})).resolve_job_def(JOB)
 
     def run(self, week: str = WEEK, assets: Sequence[str] | None = None) -> dg.ExecuteInProcessResult:
         return self.job.execute_in_process(
