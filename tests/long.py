@@ -3,6 +3,8 @@
 LONG = (
     # PyTorch is 2.5 GB; the scikit-learn example keeps the same contract.
     "neural_network",
+    "tests/demand/test_other_frameworks.py::test_without_a_gpu",
+    "tests/demand/test_other_frameworks.py::test_it_is_trained_on_the_gpu",
     # Hadoop 3 has the same bad days.
     "tests/lake/test_faults.py::*hdfs-jars-2",
     # A first round stays, of six countries. What a second one does is decided in test_next_round.py and
