@@ -21,7 +21,6 @@ from markdown_pricing.lake import Lake
 from markdown_pricing.weeks import ONE_WEEK
 from tests.command import command
 from tests.lake import spark
-from tests.quick import STEADY
 from tests.quick import sold as sales
 
 FIRST = date(2026, 1, 26)
@@ -58,7 +57,7 @@ def play(folder: Path) -> Iterator[Round]:
         **{name: value for name, value in os.environ.items() if not name.startswith(("MARKDOWN_PRICING_", "DAGSTER_"))},
         "MARKDOWN_PRICING_LAKE": lake.url,
         "MARKDOWN_PRICING_ERP": f"sqlite:///{folder}/erp.sqlite",
-        "MARKDOWN_PRICING_MODEL": STEADY,
+        "MARKDOWN_PRICING_MODEL": "log_linear",
         "MARKDOWN_PRICING_ALERTS": f"json://robot:{SECRET}@127.0.0.1:1/",
         "DAGSTER_HOME": str(folder / "dagster"),
         "DB_PASSWORD": SECRET,
