@@ -16,7 +16,7 @@ from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
-from markdown_pricing.erp.tables import price_path, recommendations, refreshes
+from markdown_pricing.erp.tables import NEWEST_FIRST, price_path, recommendations, refreshes
 from markdown_pricing.erp.values import arrow_schema
 from markdown_pricing.errors import FinalError
 
@@ -52,7 +52,7 @@ class Held:
 
 
 _RECEIPT_COLUMNS = [refreshes.c[field.name] for field in fields(Receipt)]
-_NEWEST_FIRST = (refreshes.c.week.desc(), refreshes.c.launched_at.desc(), refreshes.c.refreshed_at.desc())
+_NEWEST_FIRST = tuple(refreshes.c[column].desc() for column in NEWEST_FIRST)
 
 
 class NewerWeekInErp(FinalError):

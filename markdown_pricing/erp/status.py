@@ -1,5 +1,7 @@
 """The view `markdown_status`: which week each country's rows are for, and whether that is this week already."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, inspect, text
 
 from markdown_pricing.erp.grants import STATUS, schema_of
@@ -12,13 +14,17 @@ _THIS_MONDAY = {
 }
 
 
-def create_statement(dialect: str, view: str, refreshes: str) -> str:
-    """The statement that makes the view, of names that are quoted and have their schema."""
+def create_statement(dialect: str, view: str, refreshes: str, newest_first: Iterable[str]) -> str:
+    """The statement that makes the view of each country's newest receipt.
+
+    view, refreshes : names that are quoted and have their schema
+    newest_first    : the columns of the receipts by which the largest is the newest
+    """
+    columns = "country, week, run_id, content_hash, articles, refreshed_at"
+    order = ", ".join(f"{column} DESC" for column in newest_first)
     return (
-        f"CREATE VIEW {view} AS SELECT country, week, run_id, content_hash, articles, refreshed_at,"
-        f" week < {_THIS_MONDAY[dialect]} AS late"
-        " FROM (SELECT country, week, run_id, content_hash, articles, refreshed_at, row_number() OVER"
-        " (PARTITION BY country ORDER BY week DESC, launched_at DESC, refreshed_at DESC) AS place"
+        f"CREATE VIEW {view} AS SELECT {columns}, week < {_THIS_MONDAY[dialect]} AS late"
+        f" FROM (SELECT {columns}, row_number() OVER (PARTITION BY country ORDER BY {order}) AS place"
         f" FROM {refreshes}) AS ranked WHERE place = 1"
     )
 

@@ -98,6 +98,8 @@ def _table(name: str, columns: Sequence[declared.Column]) -> Table:
 recommendations = _table("markdown_recommendations", declared.RECOMMENDATIONS)
 price_path = _table("markdown_price_path", declared.PRICE_PATH)
 refreshes = _table("markdown_refreshes", declared.REFRESHES)
+NEWEST_FIRST = ("week", "launched_at", "refreshed_at")
+"""The columns by which of a country's receipts the largest is the newest."""
 
 # With these a silent network is noticed within a minute or so, and waiting for other writers has an end, too.
 _CONNECT: dict[str, Mapping[str, Any]] = {
@@ -184,7 +186,7 @@ def ensure_tables(engine: Engine) -> None:
 def status_statement(connection: Connection) -> str:
     """What makes the view `markdown_status` beside the tables."""
     view, of = (qualified_name(connection, name) for name in (STATUS, refreshes.name))
-    return status.create_statement(connection.dialect.name, view, of)
+    return status.create_statement(connection.dialect.name, view, of, NEWEST_FIRST)
 
 
 def qualified_name(connection: Connection, name: str) -> str:

@@ -19,18 +19,17 @@ import yaml  # type: ignore[import-untyped]
 from psycopg import sql
 from sqlalchemy import make_url
 
-from markdown_pricing.countries import read_countries
 from markdown_pricing.erp.refresh import content_hash, newest_week
 from markdown_pricing.lake import Lake
 from markdown_pricing.orchestration.automation import look
 from markdown_pricing.orchestration.partitions import week_and_country
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.situation import Progress
-from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import opens_at, parse_week
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
 from tests.postgres.server import PostgresServer
+from tests.quick import deliver
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 OLD, NEW = "the-old-one", "the-new-one"
@@ -134,7 +133,7 @@ def test_an_erp_restored_as_written_gets_what_it_has_lost(site: Site, tmp_path: 
         site.shell(commands.replace("--dbname=erp", f"--dbname={make_url(url).database}"))
 
     for week in (WEEK_BEFORE, WEEK):
-        deliver_sample(lake, parse_week(week), [read_countries()["AUT"]], articles=8, seed=5)
+        deliver(lake, parse_week(week), ("AUT",), articles=8, seed=5)
     assert shop.run(WEEK_BEFORE).success
     on_the_erp(block("Restore the ERP", "pg_dump"))
     assert shop.run(WEEK).success
