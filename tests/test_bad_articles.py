@@ -19,6 +19,7 @@ from markdown_pricing.demand.model import MODELS, compare, make_model
 from markdown_pricing.demand.shared import pool
 from markdown_pricing.demand.step_down import OWN, POOLED, RULE, Choice
 from markdown_pricing.erp.rows import country_rows
+from markdown_pricing.files import read_reason_codes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.training_data.schema import COLUMNS
@@ -27,7 +28,8 @@ from tests.markdown.rule_checker import cents, ladder
 
 NOW = pd.Timestamp(WEEK)
 DEU = Country("DEU", price_endings=CENT_ENDINGS)
-BOOK = RuleBook()
+BOOK, CODES = RuleBook(), read_reason_codes()
+MORNING = datetime(2026, 2, 9, 8, tzinfo=UTC)
 INT32 = 2**31 - 1
 
 Record = dict[str, Any]
@@ -160,7 +162,7 @@ def country_week(rows: pd.DataFrame) -> pricing.CountryWeek:
 def priced(sold: pricing.CountryWeek, choice: Choice) -> tuple[dict[str, Record], dict[str, list[Record]]]:
     """Each article's record and path, as the ERP takes them."""
     origin = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, pricing.SEED, "none")
-    found = pricing.price_articles(sold, choice.model, DEU, BOOK, origin, "run", datetime(2026, 2, 9, 8, tzinfo=UTC))
+    found = pricing.price_articles(sold, choice.model, DEU, BOOK, CODES, origin, "run", MORNING)
     kept = country_rows(found.rows, found.path, week=WEEK, country="DEU", run_id="run")
     paths: dict[str, list[Record]] = {}
     for step in kept.price_path.to_pylist():

@@ -19,8 +19,8 @@ from markdown_pricing.experiments.champion import Champion, champion_or, champio
 from markdown_pricing.experiments.champion import promote as keep
 from markdown_pricing.experiments.tracker import MlflowTracker, Tracker
 from markdown_pricing.experiments.trial import Verdict, compare, trials
+from markdown_pricing.files import read_rules
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.provenance import code_version
 from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.settings import Settings

@@ -15,6 +15,7 @@ from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from tests.markdown.seasons import (
+    CODES,
     DEU,
     MADE_BY,
     PREDICTED_AT,
@@ -67,7 +68,7 @@ def test_elasticity_is_shown_as_the_model_gives_it() -> None:
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
     elasticity = np.array([1.8, np.nan]), np.array([0.2, np.nan])
     forecast = replace(foreseen(demand(ladders), np.zeros(2)), elasticity=elasticity)
-    rows = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook()), ladders, forecast, MADE_BY).rows
+    rows = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook(), CODES), ladders, forecast, MADE_BY).rows
 
     assert rows["elasticity"].tolist()[0] == 1.8
     assert rows["elasticity_se"].isna().tolist() == [False, True]
@@ -220,7 +221,7 @@ def test_a_country_without_articles_gives_empty_tables() -> None:
     snapshot, history = (frame.iloc[:0] for frame in frames([article()]))
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
     forecast = Forecast.for_no_articles("test")
-    found = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook()), ladders, forecast, MADE_BY)
+    found = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook(), CODES), ladders, forecast, MADE_BY)
 
     assert found.rows.empty
     assert found.path.empty

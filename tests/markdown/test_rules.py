@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.declared import as_written
-from markdown_pricing.markdown.rules import DEFAULT_FILE, OPTIONS, RULES, BadRules, RuleBook, Rules, read_rules
+from markdown_pricing.files import RULES_FILE, read_rules
+from markdown_pricing.markdown.rules import OPTIONS, RULES, BadRules, RuleBook, Rules
 
 
 def read(tmp_path: Path, text: str) -> RuleBook:
@@ -41,7 +42,7 @@ def commented(option: str) -> str:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_the_packaged_file_describes_each_option_as_its_field_does(option: str) -> None:
     """Whoever adds an option declares its field, and copies what this test expects into the file."""
-    assert commented(option) in DEFAULT_FILE.read_text(encoding="utf-8")
+    assert commented(option) in RULES_FILE.read_text(encoding="utf-8")
 
 
 def test_the_last_override_that_fits_wins_word_by_word(tmp_path: Path) -> None:
