@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"arrays", "columns", "declared", "errors", "finding", "weeks", "countries", "holidays"}
+BASE = {"arrays", "columns", "declared", "errors", "finding", "loopback", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "threads": set(),
     "errors": set(),
     "finding": set(),
+    "loopback": set(),
     "workers": {"errors", "threads"},
     "arrays": set(),
     "weeks": {"errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "holidays": set(),
     "device": set(),
     "logs": set(),
-    "messages": {"errors"},
+    "messages": {"errors", "loopback"},
     "settings": BASE | {"device", "logs", "metronome"},
     "provenance": set(),
     "charts": set(),

@@ -11,7 +11,7 @@ from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing import logs
-from markdown_pricing.messages import BadMessageUrl, send
+from markdown_pricing.messages import BadMessageUrl, UnsafeMessageUrl, _service, send
 from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
 from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, ROUND_TAG, WEEK_TAG
@@ -246,3 +246,14 @@ def test_a_url_that_is_none_is_named_by_its_setting_without_itself() -> None:
         send("carrier-pigeon://s3cret", "title", "text")
 
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["json", "mailto", "ntfy"])
+def test_a_password_is_sent_in_clear_to_nobody_but_this_machine(kind: str) -> None:
+    """`jsons` and `mailtos` are encrypted, and so is every service that has no other kind."""
+    with pytest.raises(UnsafeMessageUrl, match=r"MARKDOWN_PRICING_ALERTS .* to mail\.example\.com") as caught:
+        _service(f"{kind}://robot:s3cret@mail.example.com/topic")
+
+    assert "s3cret" not in str(caught.value)
+    for url in ("jsons://robot:s3cret@mail.example.com", "json://mail.example.com", "json://robot:s3cret@127.0.0.1"):
+        assert _service(url)
