@@ -5,6 +5,7 @@ from typing import Any
 from markdown_pricing.countries import Countries
 from markdown_pricing.device import choose_device
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.old_results import KeptFor
 from markdown_pricing.logs import write_to
 from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning, fixed
@@ -32,6 +33,7 @@ def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
         "shared_learning": SharedLearning(processes=1),
         "rules": fixed(read_rules(settings.rules_file)),
         "countries": fixed(countries),
+        "kept_for": fixed(KeptFor(settings.keep_weeks)),
         "preflight": fixed(Preflight(settings)),
         "erp": fixed(Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)),
     }
