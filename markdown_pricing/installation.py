@@ -26,14 +26,22 @@ def set_up_process(settings: Settings) -> None:
 def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
     """The resources of one installation, each under the name by which assets ask for it."""
     return {
-        "lake": fixed(Lake(settings.lake_url, settings.results_key, settings.allowed_models)),
+        "lake": fixed(
+            Lake(settings.lake_url, settings.results_key, settings.allowed_models),
+            "The lake, on HDFS or in a folder, from which sales are read and on which results are kept.",
+        ),
         "demand_training": DemandTraining(
             model=settings.demand_model, follow_champion=settings.follow_champion, seed=SEED, threads=1
         ),
         "shared_learning": SharedLearning(processes=1),
-        "rules": fixed(read_rules(settings.rules_file)),
-        "countries": fixed(countries),
-        "kept_for": fixed(KeptFor(settings.keep_weeks)),
-        "preflight": fixed(Preflight(settings)),
-        "erp": fixed(Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)),
+        "rules": fixed(read_rules(settings.rules_file), "The rules that every price obeys, by country and category."),
+        "countries": fixed(countries, "The countries that are priced, with their currencies and price endings."),
+        "kept_for": fixed(
+            KeptFor(settings.keep_weeks), "How long old models and what they were trained on stay on the lake."
+        ),
+        "preflight": fixed(Preflight(settings), "What is asked before a round whether all is there that it needs."),
+        "erp": fixed(
+            Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
+            "The database in which the pricing department reads recommendations and decides.",
+        ),
     }

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, unquote
 from markdown_pricing.device import DEVICES
 from markdown_pricing.errors import UsageError
 from markdown_pricing.logs import DESTINATIONS
-from markdown_pricing.metronome.secret_texts import names_a_secret, secrets_in
+from markdown_pricing.secret_texts import names_a_secret, secrets_in
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DATA = Path(__file__).parent / "data"
