@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"arrays", "columns", "declared", "errors", "finding", "weeks", "countries", "holidays"}
+BASE = {"arrays", "columns", "declared", "errors", "finding", "loopback", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"markdown"},
     "finding": set(),
+    "loopback": set(),
     "workers": {"errors", "threads"},
     "arrays": set(),
     "weeks": {"errors"},
@@ -27,7 +28,7 @@ MAY_IMPORT = {
     "holidays": set(),
     "device": set(),
     "logs": set(),
-    "messages": {"errors"},
+    "messages": {"errors", "loopback"},
     "settings": BASE | {"device", "logs", "secret_texts"},
     "secret_texts": set(),
     "provenance": set(),
