@@ -4,6 +4,8 @@ A  is the country's own model, fitted this week.
 B  is its last good model, fitted in an earlier week.
 C  is what the countries share; of this country it uses only how fast each article sells.
 D  is no model: it takes each article's running rate, and the price response to expect where nothing is known.
+
+The limits below were chosen by judgement on 2026-11-23 and 2026-11-24. What other limits would bring was not measured.
 """
 
 from collections.abc import Callable
