@@ -222,12 +222,12 @@ def test_the_ordinary_articles_beside_them_are_priced_too(odd_articles):
 
 
 def few(count: int) -> Change:
-    """So many of the articles to price, and what they sold."""
+    """The training data of so many of the articles to price."""
     return lambda rows: rows[rows["article_id"].isin(rows.loc[rows["week"] == NOW, "article_id"].iloc[:count])]
 
 
 def list_prices_changed(share: float) -> Change:
-    """Of every article, twenty weeks ago, its price with it."""
+    """The list price of every article changed twenty weeks ago, and its price with it."""
 
     def changed(rows: pd.DataFrame) -> pd.DataFrame:
         factor = np.where(rows["week"] >= NOW - weeks_of(20), share, 1.0)
@@ -298,6 +298,6 @@ def test_five_articles_are_priced_by_what_the_countries_share(country):
 
 @pytest.mark.parametrize("name", ["none sold", "only returns"])
 def test_what_never_sold_is_marked_down_or_reported(odd_articles, name):
-    """Never kept as if all were well."""
+    """It is never kept at its price as if all were well."""
     record = odd_articles[1][name]
     assert record["action"] == "markdown" or record["exception_code"] == "certain_leftover", record["reason"]

@@ -1,7 +1,7 @@
 """How rows of training data become the numbers that log-linear demand works on.
 
-The priors of the coefficients were chosen by judgement from 2026-11-23 on; their signs are those that theory expects. The
-constant of the shelf was set by looking at the sample market, and docs/pricing.md names the figures that this flatters.
+The priors of the coefficients were chosen by judgement from 2026-11-23 on; their signs are those that theory expects.
+The constant of the shelf was set by looking at the sample market. docs/pricing.md names the figures that it flatters.
 """
 
 from dataclasses import dataclass, field

@@ -5,8 +5,8 @@ ahead. Its features are what that decision could know, and its offset is the log
 the target week was sold. That price is no feature, so that the answer moves with the price by the elasticity alone,
 however the manager chose his markdowns.
 
-The parameters of the trees and the limits below were chosen by judgement from 2026-11-23 to 2026-11-25, and none of them
-on the seeds that docs/pricing.md reports: shallow trees and few rounds, because little is left for them to learn.
+The parameters of the trees and the limits below were chosen by judgement from 2026-11-23 to 2026-11-25, and none of
+them on the seeds that docs/pricing.md reports: shallow trees and few rounds, because little is left for them to learn.
 """
 
 import json

@@ -118,7 +118,7 @@ def test_without_a_gpu_it_is_trained_on_the_cpu_and_says_so(sales):
 
 
 def test_it_is_trained_on_the_gpu_where_there_is_one(sales):
-    """And answers there as it does on a machine without."""
+    """What it has learnt there answers on a machine without a GPU, too."""
     needs_pytorch()
     import torch
 

@@ -112,7 +112,7 @@ def test_a_price_that_is_kept_says_what_keeps_it(own: dict[str, Any], rules: Rul
 
 
 def test_a_plan_to_mark_down_later_names_the_week_and_the_price() -> None:
-    """As in the path."""
+    """Both are those of the price path."""
     made = article(stock=400)
     ladders = candidate_prices(*frames([made]), DEU, RuleBook(), WEEK)
     units = demand(ladders)
@@ -217,7 +217,7 @@ def test_a_country_without_any_history_is_priced() -> None:
 
 
 def test_a_country_without_articles_gives_empty_tables() -> None:
-    """With all their columns."""
+    """The tables have all their columns."""
     snapshot, history = (frame.iloc[:0] for frame in frames([article()]))
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
     forecast = Forecast.for_no_articles("test")

@@ -137,12 +137,12 @@ def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, text: str, expected: str) -> None:
-    """Never a default in place of what was meant."""
+    """No default takes the place of what was meant."""
     assert expected in faults(tmp_path, text)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """With its whole path."""
+    """The message has the file's whole path."""
     with pytest.raises(BadRules, match=r"absent\.toml"):
         read_rules(tmp_path / "absent.toml")
 

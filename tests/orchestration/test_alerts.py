@@ -83,7 +83,7 @@ class Lines:
         logs.write_to(logs.STDOUT, "test")
 
     def actions(self) -> list[str]:
-        """Of the lines since the last look."""
+        """The actions of the lines that were written since the last look."""
         return [json.loads(line)["event"]["action"] for line in self._capsys.readouterr().out.splitlines()]
 
 
