@@ -15,7 +15,7 @@ import pytest
 from markdown_pricing import pricing
 from markdown_pricing.countries import CENT_ENDINGS, Country
 from markdown_pricing.demand.log_linear import learn_country
-from markdown_pricing.demand.model import MODELS, compare, make_model
+from markdown_pricing.demand.model import MODELS, make_model, measure_error
 from markdown_pricing.demand.shared import pool
 from markdown_pricing.demand.step_down import OWN, POOLED, RULE, Choice
 from markdown_pricing.erp.rows import country_rows
@@ -202,7 +202,7 @@ def odd_articles(
     name = request.param if learns else "log_linear"
     model = make_model(name)
     model.fit(sold.history if learns else sold.history.iloc[:0], WEEK, pricing.SEED)
-    records, paths = priced(sold, Choice(model, name, OWN, compare(model, sold.history, WEEK)))
+    records, paths = priced(sold, Choice(model, name, OWN, measure_error(model, sold.history, WEEK)))
     return rows[rows["week"] == NOW].set_index("article_id"), records, paths
 
 

@@ -139,7 +139,7 @@ class Design:
 
 
 @dataclass(frozen=True)
-class Rows:
+class DesignRows:
     """What a model sees of each row. Every array is (rows, …), in the order of the frame.
 
     category : codes ; week : week numbers ; country : that of all rows, empty when there are none

@@ -18,7 +18,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.design import PRICE, Rows, attribute_values, dates_of
+from markdown_pricing.demand.design import PRICE, DesignRows, attribute_values, dates_of
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.model import DemandModel, most_important
@@ -105,7 +105,7 @@ class GradientBoosting(DemandModel):
         )
         self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)
 
-    def _curve_at(self, rows: Rows, target: IntArray, ahead: IntArray) -> FloatArray:
+    def _curve_at(self, rows: DesignRows, target: IntArray, ahead: IntArray) -> FloatArray:
         """The base's log curve at the target's price and shelf, (targets,), without the attributes of weeks to come.
 
         It includes the luck of the target's week, because two years of luck look like a season and trees would learn
@@ -186,7 +186,7 @@ def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
 
 
 def known_at(
-    frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray, level: Level, at: IntArray
+    frame: pd.DataFrame, panel: Panel, rows: DesignRows, curve: FloatArray, level: Level, at: IntArray
 ) -> dict[str, FloatArray]:
     """The features of the decisions in the rows `at` of the frame, by name, each (decisions,).
 

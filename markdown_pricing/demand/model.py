@@ -140,10 +140,10 @@ def evaluate(name: str, history: pd.DataFrame, week: date, seed: int, threads: i
     first = week - timedelta(weeks=EVALUATED_WEEKS)
     model = make_model(name)
     model.fit(history[history["week"] < pd.Timestamp(first)], first, seed, threads)
-    return compare(model, history, week)
+    return measure_error(model, history, week)
 
 
-def compare(model: DemandModel, history: pd.DataFrame, week: date) -> FitReport:
+def measure_error(model: DemandModel, history: pd.DataFrame, week: date) -> FitReport:
     """The error of a fitted model on the last EVALUATED_WEEKS weeks before `week`, each forecast one week ahead.
 
     When there are more than EVALUATED_ARTICLES articles, every second, third, … in the order of their ids is compared.

@@ -88,7 +88,7 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
     )
     def round_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         due = list(alerts_due(context.instance, start, datetime.now(UTC)))
-        memory, said = tell_all(due, Memory.from_cursor(context.cursor), receivers)
+        memory, said = send_all(due, Memory.from_cursor(context.cursor), receivers)
         return dg.SensorResult(skip_reason=said, cursor=memory.to_cursor())
 
     return round_alerts
@@ -115,7 +115,7 @@ def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iter
     yield from _late([record.dagster_run for record in records], start, now)
 
 
-def tell_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
+def send_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
     """Tells each receiver what it has not taken yet; what is then remembered, and what the look has to say for itself.
 
     A receiver that does not take one alert is asked no more in this look, and is reported once until it takes one.
