@@ -4,6 +4,7 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import click
@@ -38,6 +39,24 @@ class CommaList(click.ParamType[tuple[str, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, ...]:
         return value if isinstance(value, tuple) else tuple(value.split(","))
+
+
+class Out(click.Path):
+    """A file or folder to write. What cannot be written is bad usage, found out before the work and not after it."""
+
+    def __init__(self, folder: bool = False) -> None:
+        super().__init__(file_okay=not folder, dir_okay=folder, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, context)))
+        folder = path if path.is_dir() else path.parent
+        if not folder.is_dir():
+            self.fail(f"There is no folder {folder}. Make it first, or name another place.", param, context)
+        try:
+            with TemporaryFile(dir=folder):
+                return path
+        except OSError as error:
+            self.fail(f"Nothing can be written to the folder {folder}: {error.strerror}.", param, context)
 
 
 week_option = click.option(
@@ -108,9 +127,7 @@ def run(**options: Any) -> int:
 @click.option(
     "--week", type=Week(), metavar="MONDAY", required=True, help="Price the snapshot of this week, named by its Monday."
 )
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write the rows to this Parquet file."
-)
+@click.option("--out", type=Out(), required=True, help="Write the rows to this Parquet file.")
 @countries_option
 @click.option(
     "--rules",
@@ -126,7 +143,7 @@ def run(**options: Any) -> int:
 )
 @click.option(
     "--picture",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Out(),
     help="Draw what --compare shows into this PNG file.",
 )
 @json_option
@@ -170,7 +187,7 @@ def price(**options: Any) -> int:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Play under the rules of this file instead of the standing rules.",
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this HTML file.")
+@click.option("--out", type=Out(), help="Write the report to this HTML file.")
 @json_option
 def backtest(**options: Any) -> int:
     """Show what a demand model's prices earn in simulated seasons, or with --lake how it forecasts real weeks.
@@ -226,7 +243,7 @@ def promote(**options: Any) -> int:
 @click.argument("article")
 @week_option
 @click.option("--lake", help="Read from this lake; the default is the setting MARKDOWN_PRICING_LAKE.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw the plan into this PNG file.")
+@click.option("--out", type=Out(), help="Draw the plan into this PNG file.")
 @json_option
 def explain(**options: Any) -> int:
     """Explain why an article has its price, by its reason, the money, the price response and the weekly plan.
@@ -257,9 +274,9 @@ def explain(**options: Any) -> int:
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Out(folder=True),
     required=True,
-    help="Write the definitions to this folder.",
+    help="Write the definitions to this folder, which is made when it is not there.",
 )
 @json_option
 def metronome_jobs(**options: Any) -> int:
@@ -281,7 +298,7 @@ def metronome_jobs(**options: Any) -> int:
 @countries_option
 @click.option(
     "--tolerance",
-    type=float,
+    type=click.FloatRange(min=0),
     default=0.0,
     show_default=True,
     help="Take numbers for equal that differ by at most this share of the larger one.",
@@ -306,7 +323,9 @@ def shadow(**options: Any) -> int:
     show_default=True,
     help="Listen on this address. Neither the page nor the code server asks anybody for a password.",
 )
-@click.option("--port", type=int, help="Let the web server listen on this port; the default is 3000.")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), help="Let the web server listen on this port; the default is 3000."
+)
 @click.option("--read-only", is_flag=True, help="Let the page only show: it starts, stops and switches nothing.")
 @click.option("--path-prefix", default="", help="Serve the page below this path, as a proxy in front of it may want.")
 def serve(**options: Any) -> int:

@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 from markdown_pricing.errors import UsageError
+from markdown_pricing.words import install
 
 WITHIN_S = 10.0
 """Seconds that one message may take; the sensor that sends them looks every minute."""
@@ -29,7 +30,7 @@ class BadMessageUrl(UsageError):
 
 class AppriseMissing(UsageError):
     def __init__(self) -> None:
-        super().__init__("MARKDOWN_PRICING_ALERTS needs apprise. Run: pip install 'markdown-pricing[alerts]'")
+        super().__init__(f"MARKDOWN_PRICING_ALERTS needs apprise. Run in the checkout: {install('alerts')}")
 
 
 def send(url: str, title: str, body: str, within_s: float = WITHIN_S) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"arrays", "columns", "declared", "errors", "finding", "weeks", "countries", "holidays"}
+BASE = {"arrays", "columns", "declared", "errors", "finding", "words", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "threads": set(),
     "errors": set(),
     "finding": set(),
+    "words": set(),
     "workers": {"errors", "threads"},
     "arrays": set(),
     "weeks": {"errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT = {
     "holidays": set(),
     "device": set(),
     "logs": set(),
-    "messages": {"errors"},
+    "messages": {"errors", "words"},
     "settings": BASE | {"device", "logs", "metronome"},
     "provenance": set(),
     "charts": set(),
@@ -129,7 +130,7 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
     names = set(imported(PACKAGE / "orchestration" / file))
 
     ours = {name for name in names if name.startswith("markdown_pricing")}
-    assert ours <= {"markdown_pricing.weeks", "markdown_pricing.orchestration.situation"}
+    assert ours <= {"markdown_pricing.weeks", "markdown_pricing.words", "markdown_pricing.orchestration.situation"}
     assert "dagster" not in {name.split(".")[0] for name in names}
 
 

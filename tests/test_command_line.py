@@ -198,16 +198,38 @@ def test_what_cannot_be_run_is_one_clear_error(
 
 
 USAGE_ERRORS: Sequence[Sequence[str]] = (
+    (),
+    ("prices",),
+    ("price", "--lake", "nope", "--week", WEEK, "--out", "out.parquet"),
+    ("price", "--lake", "s3://nope", "--week", WEEK, "--out", "out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "nope/out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "/proc/out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "."),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--rules", "nope.toml"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--countries", "DE"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--model", "nope"),
     ("run", "--countries", "USA"),
     ("run", "--week", "2026-02-10"),
     ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--compare"),
     ("backtest", "--families", "none_of_them"),
+    ("backtest", "--lake", "nope"),
+    ("backtest", "--lake", ".", "--countries", "DE"),
+    ("backtest", "--out", "nope/report.html"),
     ("backtest", "--countries", "USA"),
     ("backtest", "--models", "oracle"),
     ("promote", "log_linear", "--families", "none_of_them"),
     ("promote",),
+    ("explain", "DEU", "1", "--lake", "nope"),
+    ("explain", "DEU", "1", "--out", "nope/plan.png"),
+    ("metronome-jobs", "--groups", "2", "--image", "i", "--out", "nope/jobs"),
     ("sample", "--countries", "MLT"),
+    ("sample", "--lake", "lake", "--week", "1970-01-05"),
+    ("sample", "--lake", "lake", "--countries", "DEU,"),
     ("shadow", "a", "b"),
+    ("shadow", "a", "b", "--week", WEEK),
+    ("shadow", "mysql://a", "mysql://b", "--week", WEEK),
+    ("serve", "daemon"),
+    ("serve", "web-server", "--port", "0"),
 )
 HEAVY = ("dagster", "matplotlib", "mlflow")
 MISTAKES = """

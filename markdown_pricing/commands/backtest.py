@@ -25,11 +25,11 @@ from markdown_pricing.backtest.scores import (
 )
 from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, play_setting, policy_named
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.countries import Countries, Country, UnknownCountries, read_countries
+from markdown_pricing.commands.places import named_lake
+from markdown_pricing.countries import Countries, Country, UnknownCountries, read_countries, unconfigured
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
-from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_country
 from markdown_pricing.markdown.rules import RuleBook, read_rules
 from markdown_pricing.markdown.simulation import Played
@@ -38,6 +38,7 @@ from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.settings import Settings
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.words import counted
 
 SIMULATED_COUNTRIES = ("DEU",)
 SEASON_WEEKS, REPLAYED_WEEKS = 26, 8
@@ -109,9 +110,10 @@ def _simulate(
     for fault in broken[:20]:
         print_error(f"A rule was broken: {fault}")
     what = (
-        f"{len(plays)} simulated markets: {', '.join(dict.fromkeys(one.family for one in plays))}; "
-        f"{', '.join(dict.fromkeys(one.country.code for one in plays))}, {plays[0].articles} articles on sale, "
-        f"{plays[0].weeks} weeks from {' or '.join(dict.fromkeys(str(one.week) for one in plays))}, "
+        f"{counted(len(plays), 'simulated market')}: {', '.join(dict.fromkeys(one.family for one in plays))}; "
+        f"{', '.join(dict.fromkeys(one.country.code for one in plays))}, "
+        f"{counted(plays[0].articles, 'article')} on sale, "
+        f"{counted(plays[0].weeks, 'week')} from {' or '.join(dict.fromkeys(str(one.week) for one in plays))}, "
         f"seeds 0 to {max(one.seed for one in plays)}. "
         f"markdown-pricing {__version__}"
     )
@@ -168,12 +170,14 @@ def _replay(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    source = Lake(lake)
+    for code in countries or ():
+        unconfigured(code)
+    source = named_lake(lake)
     week = week or newest_week(source)
     snapshot = find_snapshot(source, week)
     chosen = list(countries or snapshot.bytes_by_country)
     compared, failed = [], {}
-    with progress(f"Replaying {weeks} weeks before {week}", len(chosen) * len(models)) as advance:
+    with progress(f"Replaying {counted(weeks, 'week')} before {week}", len(chosen) * len(models)) as advance:
         for code in chosen:
             try:
                 frame = make_training_data(read_country(source, snapshot, code, columns_to_read), week, code)
@@ -190,8 +194,8 @@ def _replay(
     rows = pd.concat(compared, ignore_index=True)
     scores = replay_scores(rows)
     what = (
-        f"{len(chosen) - len(failed)} countries of the snapshot of {week} in {lake}, each forecast from its last "
-        f"{weeks} Mondays at the prices that were asked. markdown-pricing {__version__}"
+        f"{counted(len(chosen) - len(failed), 'country')} of the snapshot of {week} in {lake}, each forecast from its "
+        f"last {counted(weeks, 'Monday')} at the prices that were asked. markdown-pricing {__version__}"
     )
     if as_json:
         records = scores.reset_index().to_dict("records")
@@ -207,6 +211,5 @@ def _replay(
 
 
 def _write(page: str, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
     print_error(f"The report is in {out}.")

@@ -18,6 +18,7 @@ from rich.table import Table
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
+from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.shared import SharedDemand
@@ -35,6 +36,7 @@ from markdown_pricing.results import Results, version_of
 from markdown_pricing.settings import Settings
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.words import counted
 
 
 class NothingPriced(FinalError):
@@ -69,7 +71,9 @@ def price(
     as_json: bool,
 ) -> int:
     books = _read_books(settings, rules, with_standing, picture)
-    source = Lake(lake, settings.results_key, settings.allowed_models)
+    for code in countries or ():
+        unconfigured(code)
+    source = named_lake(lake, settings.results_key, settings.allowed_models)
     model = model or check_allowed(champion_or(source, settings.demand_model, settings.follow_champion), source.models)
     make_model(model)
     choose_device(settings.device)
@@ -95,7 +99,9 @@ def price(
                 priced.append(rows)
                 if steady is not None:
                     stabilities[code] = steady
-                advance(f"{code} {len(rows[-1]):,} articles" + (f", model grade {grade}" if grade != OWN else ""))
+                advance(
+                    f"{code} {counted(len(rows[-1]), 'article')}" + (f", model grade {grade}" if grade != OWN else "")
+                )
     if not priced:
         raise NothingPriced(snapshot)
     tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
@@ -110,7 +116,7 @@ def price(
     else:
         if compared and rules is not None:
             _show(compared, rules.name)
-        print(f"{len(table):,} articles of {len(priced)} countries in {out}.")
+        print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
     return 1 if failed else 0
 
 
@@ -262,12 +268,10 @@ def _draw(compared: Sequence[Compared], week: date, rules: Path | None, picture:
         }
         for group in compared
     )
-    picture.parent.mkdir(parents=True, exist_ok=True)
     picture.write_bytes(comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules"))
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
     try:
         table.to_parquet(beside, index=False)

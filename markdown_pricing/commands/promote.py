@@ -141,14 +141,19 @@ def _show(verdict: Verdict, scores: pd.DataFrame, as_json: bool) -> None:
 
 
 def _show_promotions(lake: Lake, settings: Settings, taken_back: Champion | None, as_json: bool) -> int:
-    model, promoted = champion_or(lake, settings.demand_model), champions(lake)
+    model, promoted = champion_or(lake, settings.demand_model, settings.follow_champion), champions(lake)
     if as_json:
         gone = None if taken_back is None else taken_back.model
         print_json({"model": model, "taken_back": gone, "promoted": [asdict(one) for one in promoted]})
         return 0
     if taken_back is not None:
         print(f"{taken_back.model} is no longer the champion.")
-    print(f"{model} prices from the next run on.")
+    if not settings.follow_champion:
+        print(f"{model} prices, because MARKDOWN_PRICING_MODEL names it; no promotion changes that.")
+    elif promoted:
+        print(f"{model} prices from the next run on.")
+    else:
+        print(f"No model is promoted. {model}, the default, prices.")
     for one in promoted:
         print(f"  {one.promoted_at}: {one.model}, {one.lead_pct:+.2f} % over {one.over} in {one.backtest}")
     return 0

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from markdown_pricing.errors import TransientError, UsageError
 from markdown_pricing.experiments.trial import Trial
+from markdown_pricing.words import install
 
 IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 """MLflow itself would wait for 120 seconds, seven times."""
@@ -20,7 +21,7 @@ class Tracker(Protocol):
 
 class MlflowMissing(UsageError):
     def __init__(self) -> None:
-        super().__init__("MARKDOWN_PRICING_EXPERIMENTS needs MLflow. Run: pip install 'markdown-pricing[experiments]'")
+        super().__init__(f"MARKDOWN_PRICING_EXPERIMENTS needs MLflow. Run in the checkout: {install('experiments')}")
 
 
 class TrackerAway(TransientError):

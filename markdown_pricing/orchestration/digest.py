@@ -11,6 +11,7 @@ from markdown_pricing.orchestration.checks import DESCRIPTIONS
 from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
+from markdown_pricing.words import counted
 
 LONGEST_REASON = 300
 
@@ -37,8 +38,8 @@ class Digest:
 
     @property
     def title(self) -> str:
-        how_many = f"{len(self.done)} of {len(self.done) + len(self.not_done)}"
-        return f"Markdown pricing, week {self.week}: {how_many} countries done"
+        countries = counted(len(self.done) + len(self.not_done), "country")
+        return f"Markdown pricing, week {self.week}: {len(self.done)} of {countries} done"
 
     @property
     def text(self) -> str:

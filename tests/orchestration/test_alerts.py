@@ -185,7 +185,7 @@ def test_a_mail_has_the_digest(a_round: Round) -> None:
         a_round.look(mail.url)
 
     [message] = mail.taken
-    assert message["Subject"] == f"Markdown pricing, week {WEEK}: 1 of 1 countries done"
+    assert message["Subject"] == f"Markdown pricing, week {WEEK}: 1 of 1 country done"
     assert message["To"] == "team@example.com"
 
 
