@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from markdown_pricing.commands.console import print_json, standard_output
+from markdown_pricing.commands.console import print_fitting, print_json, standard_output
 from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import Country, read_countries, unconfigured
 from markdown_pricing.demand.step_down import GRADES
@@ -108,11 +108,19 @@ def explain(
     if as_json:
         print_json(_machine_readable(explained, out))
         return 0
-    for part in _page(explained, standard_output.width):
-        standard_output.print(part, highlight=False, markup=False)
+    show(explained)
     if out is not None:
-        standard_output.print(f"The picture is in {out}.", highlight=False, markup=False)
+        print(f"The picture is in {out}.")
     return 0
+
+
+def show(explained: Explained) -> None:
+    """Print the article's page, as wide as the terminal."""
+    for part in _page(explained, standard_output.width):
+        if isinstance(part, Table):
+            print_fitting(part)
+        else:
+            standard_output.print(part, highlight=False, markup=False, soft_wrap=not standard_output.is_terminal)
 
 
 def find(lake: Lake, country: Country, article: str, week: date | None, configured: bool = True) -> Explained:

@@ -11,13 +11,18 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
-from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
+from markdown_pricing.commands.console import (
+    print_error,
+    print_fitting,
+    print_json,
+    progress,
+    standard_output,
+    width_of,
+)
 from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.demand.model import check_allowed, make_model
@@ -202,29 +207,27 @@ CAVEAT = (
 def _show(compared: Sequence[Compared], rules: str) -> None:
     """Print one table, or one table for each measure where the screen is too narrow."""
     whole = _table(compared, MEASURES)
-    needed = Measurement.get(Console(width=1_000), standard_output.options.update(width=1_000), whole).maximum
     tables = [whole]
-    if standard_output.is_terminal and standard_output.width < needed:
+    if standard_output.is_terminal and standard_output.width < width_of(whole):
         tables = [_table(compared, [measure]) for measure in MEASURES]
-    console = standard_output if standard_output.is_terminal else Console(width=needed)
-    console.print(
-        f"What {rules} changes against the standing rules: revenue to the end of the season with salvage,", end=" "
+    print(
+        f"What {rules} changes against the standing rules: revenue to the end of the season with salvage, "
+        "units left over after it, articles marked down this week."
     )
-    console.print("units left over after it, articles marked down this week.")
     for table in tables:
-        console.print()
-        console.print(table)
-    console.print(f"\n{CAVEAT}\n")
+        print()
+        print_fitting(table)
+    print(f"\n{CAVEAT}\n")
 
 
 def _table(compared: Sequence[Compared], measures: Sequence[Measure]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
     table.add_column("", no_wrap=True)
-    table.add_column("Articles", justify="right")
-    table.add_column("Repriced", justify="right")
     for measure in measures:
         for name in (f"{measure.heading}\nstanding", "\nother", "\n+/-", "\n%"):
             table.add_column(name, justify="right")
+    table.add_column("Articles", justify="right")
+    table.add_column("Repriced", justify="right")
     for place, group in enumerate(compared):
         if group.category is None and place:
             table.add_section()
@@ -238,14 +241,14 @@ def _cells(group: Compared, measures: Sequence[Measure]) -> Iterator[str]:
         yield f"  {group.category}"
     else:
         yield f"{group.country}, {group.currency}" if group.country else f"all in {group.currency}"
-    yield f"{group.articles:,}"
-    yield f"{group.repriced:,}"
     for measure in measures:
         share = group.difference_pct(measure)
         yield f"{measure.of(group.standing):,.0f}"
         yield f"{measure.of(group.other):,.0f}"
         yield f"{group.difference(measure):+,.0f}"
         yield "" if share is None else f"{share:+.1f}"
+    yield f"{group.articles:,}"
+    yield f"{group.repriced:,}"
 
 
 def _machine_readable(group: Compared) -> dict[str, Any]:
