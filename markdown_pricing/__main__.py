@@ -78,7 +78,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Write a sample snapshot to try everything on.")
 @click.option("--lake", required=True, help="Write to the lake at this URL or in this folder.")
 @week_option
 @countries_option
@@ -106,7 +106,7 @@ def sample(**options: Any) -> int:
     return sample(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Price a week through Dagster and refresh the ERP.")
 @week_option
 @countries_option
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Work in so many processes.")
@@ -122,7 +122,7 @@ def run(**options: Any) -> int:
     return run(Settings.from_env(os.environ, needs_places=in_container(os.environ)), **options)
 
 
-@cli.command()
+@cli.command(short_help="Price a snapshot into one file, without ERP or Dagster.")
 @click.option("--lake", required=True, help="Read from the lake at this URL or in this folder.")
 @click.option(
     "--week", type=Week(), metavar="MONDAY", required=True, help="Price the snapshot of this week, named by its Monday."
@@ -158,7 +158,7 @@ def price(**options: Any) -> int:
     return price(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Show what a demand model's prices earn, or its errors.")
 @click.option("--lake", help="Replay real weeks of the snapshot on this lake instead of simulating seasons.")
 @week_option
 @countries_option
@@ -201,7 +201,7 @@ def backtest(**options: Any) -> int:
     return backtest(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Make a demand model that wins the champion.")
 @click.argument("challenger", required=False)
 @click.option(
     "--margin",
@@ -238,7 +238,7 @@ def promote(**options: Any) -> int:
     return promote(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Explain why an article has its price.")
 @click.argument("country")
 @click.argument("article")
 @week_option
@@ -255,7 +255,7 @@ def explain(**options: Any) -> int:
     return explain(Settings.from_env(os.environ), **options)
 
 
-@cli.command("metronome-jobs")
+@cli.command("metronome-jobs", short_help="Write DC/OS job definitions, by groups of countries.")
 @click.option(
     "--groups",
     type=click.IntRange(min=1),
@@ -289,7 +289,7 @@ def metronome_jobs(**options: Any) -> int:
     return metronome_jobs(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Compare two rounds of one week cell by cell.")
 @click.argument("first")
 @click.argument("second")
 @click.option(
@@ -315,7 +315,7 @@ def shadow(**options: Any) -> int:
     return shadow(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Start one of Dagster's servers on a cluster.")
 @click.argument("server", type=click.Choice(["code-server", "web-server", "daemon"]))
 @click.option(
     "--host",
@@ -339,7 +339,7 @@ def serve(**options: Any) -> int:
     return serve(os.environ, **options)
 
 
-@cli.command()
+@cli.command(short_help="Check what a round needs, and say what to do.")
 @week_option
 @json_option
 def doctor(**options: Any) -> int:

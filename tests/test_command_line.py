@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from markdown_pricing import __version__
+from markdown_pricing.__main__ import cli
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.countries import DEFAULT_FILE
 from markdown_pricing.lake.filesystem import Lake
@@ -231,6 +234,19 @@ USAGE_ERRORS: Sequence[Sequence[str]] = (
     ("serve", "daemon"),
     ("serve", "web-server", "--port", "0"),
 )
+
+
+def test_help_is_whole_on_80_columns_and_the_shell_can_complete_it() -> None:
+    """No short text ends in dots; `--version` says which version it is."""
+    page = CliRunner().invoke(cli, ["--help"], terminal_width=80).stdout.partition("Commands:")[2]
+
+    assert "..." not in page
+    assert all(f"  {name} " in page for name in cli.commands)
+    assert CliRunner().invoke(cli, ["--version"], prog_name="markdown-pricing").stdout.split()[-1] == __version__
+    asks = {"_MARKDOWN_PRICING_COMPLETE": "bash_complete", "COMP_WORDS": "markdown-pricing pr", "COMP_CWORD": "1"}
+    assert command(environ=asks).stdout.split() == ["plain,price", "plain,promote"]
+
+
 HEAVY = ("dagster", "matplotlib", "mlflow")
 MISTAKES = """
 import json, sys

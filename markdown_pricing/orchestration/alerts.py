@@ -15,7 +15,7 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from markdown_pricing.errors import PricingError
-from markdown_pricing.logs import ALERTS, FAILURE, tell
+from markdown_pricing.logs import ALERTS, FAILURE, SUCCESS, tell
 from markdown_pricing.messages import send
 from markdown_pricing.orchestration.digest import Digest, digest_of, why_not_done
 from markdown_pricing.orchestration.event_lines import run_facts
@@ -125,8 +125,8 @@ def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Re
 
 
 def to_the_log(alert: Alert) -> str:
-    known = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE}
-    tell(alert.title or alert.text, {**known, **alert.facts}, logging.ERROR)
+    facts = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE, **alert.facts}
+    tell(alert.title or alert.text, facts, logging.INFO if facts["event.outcome"] == SUCCESS else logging.ERROR)
     return ""
 
 
@@ -159,7 +159,7 @@ def _end(name: str, digest: Digest) -> Alert:
         "markdown.week": digest.week,
         COUNTRIES.field: len(digest.done),
         "markdown.countries_failed": len(digest.not_done),
-        "event.outcome": FAILURE if digest.not_done else "success",
+        "event.outcome": FAILURE if digest.not_done else SUCCESS,
     }
     # Its runs' number is part of the key: a country that is started again has a digest of its own.
     key = f"end {name} {len(digest.done)} {len(digest.not_done)}"
