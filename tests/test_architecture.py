@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"arrays", "columns", "declared", "errors", "finding", "words", "weeks", "countries", "holidays"}
+BASE = {"arrays", "columns", "declared", "errors", "finding", "loopback", "words", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "threads": set(),
     "errors": set(),
     "finding": set(),
+    "loopback": set(),
     "words": set(),
     "workers": {"errors", "threads"},
     "arrays": set(),
@@ -27,8 +28,9 @@ MAY_IMPORT = {
     "holidays": set(),
     "device": set(),
     "logs": set(),
-    "messages": {"errors", "words"},
-    "settings": BASE | {"device", "logs", "metronome"},
+    "messages": {"errors", "loopback", "words"},
+    "settings": BASE | {"device", "logs", "secret_texts"},
+    "secret_texts": set(),
     "provenance": set(),
     "charts": set(),
     "lake": BASE,
@@ -78,10 +80,11 @@ MAY_IMPORT = {
         "logs",
         "metronome",
         "preflight",
+        "secret_texts",
         "threads",
         "workers",
     },
-    "metronome": set(),
+    "metronome": {"secret_texts"},
     "installation": BASE | SCIENCE | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
     "definitions": BASE | {"installation", "orchestration", "settings", "metronome"},
     "__main__": BASE | {"settings", "commands"},

@@ -1,6 +1,7 @@
 """What the README says is so."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,13 @@ def test_every_decision_fits_a_page() -> None:
     for number, decision in enumerate(decisions, start=1):
         assert decision.name.startswith(f"{number:04d}-")
         assert len(decision.read_text().splitlines()) <= 35
+
+
+def test_the_changelog_tells_nothing_twice() -> None:
+    """A merge that keeps both sides of a rewritten entry would leave two that begin alike."""
+    entries = re.findall(r"^- (.+(?:\n  .+)*)", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+
+    beginnings = Counter(" ".join(entry.split()[:5]) for entry in entries)
+
+    assert len(entries) > 50
+    assert [beginning for beginning, times in beginnings.items() if times > 1] == []

@@ -3,7 +3,9 @@
 import os
 import ssl
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dagster as dg
 from dagster._config import process_config
@@ -50,6 +52,8 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _auth(self) -> DcosAuth | None:
         if self.uid is None:
             return None
+        if self.url.startswith("http://") and not is_loopback(urlsplit(self.url).hostname or ""):
+            raise Final(f"`url` {self.url} would send the account's login in clear over the network: give https://.")
         if self.private_key_file is not None:
             return DcosAuth(self.url, ServiceAccount(self.uid, _text(self.private_key_file, "private_key_file")))
         if self.password_env is None:
@@ -82,6 +86,14 @@ def cluster_of(launcher: ConfigurableClassData | None) -> MetronomeResource | No
         faults = "".join(f"\n  - {error.message}" for error in result.errors or [])
         raise Final(f"dagster.yaml, run_launcher: the cluster can't be read from this process:{faults}")
     return MetronomeResource.model_validate(result.value)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine itself, so that no network carries what is said."""
+    try:
+        return host.lower() == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _text(path: str, name: str) -> str:

@@ -13,7 +13,7 @@ from markdown_pricing.__main__ import cli
 from markdown_pricing.definitions import build
 from markdown_pricing.demand.model import ModelNotAllowed
 from markdown_pricing.experiments.champion import Champion, champions, promote
-from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway
+from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway, UnsafeTracker
 from markdown_pricing.experiments.trial import Trial
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.names import JOB
@@ -138,6 +138,22 @@ def test_a_tracking_server_that_is_away_is_said_once_and_stops_nothing(
 
     with pytest.raises(TrackerAway, match="MLflow did not take them"):
         MlflowTracker(f"http://127.0.0.1:{free_port()}").keep([trial] * 3)
+
+
+@pytest.mark.parametrize(
+    ("uri", "variable"),
+    [("http://robot:s3cret@mlflow.example.com", "UNUSED"), ("http://mlflow.example.com", "MLFLOW_TRACKING_PASSWORD")],
+)
+def test_a_password_is_not_sent_in_clear(monkeypatch: pytest.MonkeyPatch, uri: str, variable: str) -> None:
+    """Whether it stands in the address or in a variable of MLflow's own."""
+    monkeypatch.setenv(variable, "s3cret")
+
+    with pytest.raises(UnsafeTracker, match=r"to mlflow\.example\.com: give an https") as caught:
+        MlflowTracker(uri)
+
+    assert "s3cret" not in str(caught.value)
+    MlflowTracker(uri.replace("mlflow.example.com", "localhost"))
+    MlflowTracker(uri.replace("http:", "https:"))
 
 
 def test_going_back_further_than_there_is_says_so(place: Place) -> None:
