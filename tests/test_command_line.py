@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from markdown_pricing import __version__
+from markdown_pricing.__main__ import cli
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.countries import DEFAULT_FILE
 from markdown_pricing.lake.filesystem import Lake
@@ -201,17 +204,52 @@ def test_what_cannot_be_run_is_one_clear_error(
 
 
 USAGE_ERRORS: Sequence[Sequence[str]] = (
+    (),
+    ("prices",),
+    ("price", "--lake", "nope", "--week", WEEK, "--out", "out.parquet"),
+    ("price", "--lake", "s3://nope", "--week", WEEK, "--out", "out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "nope/out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "/proc/out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "."),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--rules", "nope.toml"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--countries", "DE"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--model", "nope"),
     ("run", "--countries", "USA"),
     ("run", "--week", "2026-02-10"),
     ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--compare"),
     ("backtest", "--families", "none_of_them"),
+    ("backtest", "--lake", "nope"),
+    ("backtest", "--lake", ".", "--countries", "DE"),
+    ("backtest", "--out", "nope/report.html"),
     ("backtest", "--countries", "USA"),
     ("backtest", "--models", "oracle"),
     ("promote", "log_linear", "--families", "none_of_them"),
     ("promote",),
+    ("explain", "DEU", "1", "--lake", "nope"),
+    ("explain", "DEU", "1", "--out", "nope/plan.png"),
+    ("metronome-jobs", "--groups", "2", "--image", "i", "--out", "nope/jobs"),
     ("sample", "--countries", "MLT"),
+    ("sample", "--lake", "lake", "--week", "1970-01-05"),
+    ("sample", "--lake", "lake", "--countries", "DEU,"),
     ("shadow", "a", "b"),
+    ("shadow", "a", "b", "--week", WEEK),
+    ("shadow", "mysql://a", "mysql://b", "--week", WEEK),
+    ("serve", "daemon"),
+    ("serve", "web-server", "--port", "0"),
 )
+
+
+def test_help_is_whole_on_80_columns_and_the_shell_can_complete_it() -> None:
+    """No short text ends in dots; `--version` says which version it is."""
+    page = CliRunner().invoke(cli, ["--help"], terminal_width=80).stdout.partition("Commands:")[2]
+
+    assert "..." not in page
+    assert all(f"  {name} " in page for name in cli.commands)
+    assert CliRunner().invoke(cli, ["--version"], prog_name="markdown-pricing").stdout.split()[-1] == __version__
+    asks = {"_MARKDOWN_PRICING_COMPLETE": "bash_complete", "COMP_WORDS": "markdown-pricing pr", "COMP_CWORD": "1"}
+    assert command(environ=asks).stdout.split() == ["plain,price", "plain,promote"]
+
+
 HEAVY = ("dagster", "matplotlib", "mlflow")
 MISTAKES = """
 import json, sys

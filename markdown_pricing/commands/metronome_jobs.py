@@ -7,6 +7,7 @@ from markdown_pricing.commands.console import print_json
 from markdown_pricing.countries import read_countries, split_countries
 from markdown_pricing.errors import UsageError
 from markdown_pricing.settings import Settings
+from markdown_pricing.words import install
 
 
 def metronome_jobs(
@@ -17,12 +18,12 @@ def metronome_jobs(
         from markdown_pricing.metronome.errors import BadJob
         from markdown_pricing.metronome.job import JobDefinition, check
     except ImportError as error:
-        raise UsageError(f"{error}. Install the extra `metronome`: pip install 'markdown-pricing[metronome]'") from None
+        raise UsageError(f"{error}. Run in the checkout: {install('metronome')}") from None
     places = {"MARKDOWN_PRICING_LAKE": settings.lake_url, "MARKDOWN_PRICING_ERP": settings.erp_url}
     if settings.erp_user:
         places["DB_USER"] = settings.erp_user
     parts = split_countries(list(read_countries(settings.countries_file)), groups)
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(exist_ok=True)
     written = []
     for number, countries in enumerate(parts, start=1):
         job = JobDefinition(

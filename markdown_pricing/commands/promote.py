@@ -9,9 +9,9 @@ import pandas as pd
 
 from markdown_pricing.backtest.scores import score
 from markdown_pricing.backtest.twin import Setting, policy_named
-from markdown_pricing.commands.backtest import SEASON_WEEKS, SIMULATED_COUNTRIES, played_in
+from markdown_pricing.commands.backtest import SEASON_WEEKS, first_of, no_season_ends, played_in
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.countries import UnknownCountries, read_countries
+from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, TransientError, UsageError
@@ -34,6 +34,11 @@ class NoChallenger(UsageError):
 class RuleBroken(FinalError):
     def __init__(self, broken: Sequence[str]) -> None:
         super().__init__(f"A rule was broken in the back-test, so nothing is promoted: {broken[0]}")
+
+
+class TooShort(UsageError):
+    def __init__(self, weeks: int) -> None:
+        super().__init__(no_season_ends(weeks))
 
 
 def promote(
@@ -60,9 +65,7 @@ def promote(
     for name in (champion, challenger):
         policy_named(check_allowed(name, lake.models))
     known = read_countries(settings.countries_file)
-    codes = countries or SIMULATED_COUNTRIES
-    if unknown := [code for code in codes if code not in known]:
-        raise UnknownCountries(unknown, list(known))
+    codes = known.choose(countries or first_of(known))
     plays = [
         Setting(family_named(family).name, known[code], articles, weeks or SEASON_WEEKS, seed)
         for family in families or FAMILIES
@@ -71,6 +74,8 @@ def promote(
     ]
     scores = _play(plays, (champion, challenger), settings, workers)
     first = plays[0]
+    if not scores["seasons"].sum():
+        raise TooShort(first.weeks)
     what = f"{','.join(families or FAMILIES)} {','.join(codes)} {first.articles}x{first.weeks} seeds {seeds}"
     _track(settings, scores, what)
     verdict = judge(scores, champion, challenger, margin)
@@ -141,14 +146,19 @@ def _show(verdict: Verdict, scores: pd.DataFrame, as_json: bool) -> None:
 
 
 def _show_promotions(lake: Lake, settings: Settings, taken_back: Champion | None, as_json: bool) -> int:
-    model, promoted = champion_or(lake, settings.demand_model), champions(lake)
+    model, promoted = champion_or(lake, settings.demand_model, settings.follow_champion), champions(lake)
     if as_json:
         gone = None if taken_back is None else taken_back.model
         print_json({"model": model, "taken_back": gone, "promoted": [asdict(one) for one in promoted]})
         return 0
     if taken_back is not None:
         print(f"{taken_back.model} is no longer the champion.")
-    print(f"{model} prices from the next run on.")
+    if not settings.follow_champion:
+        print(f"{model} prices, because MARKDOWN_PRICING_MODEL names it; no promotion changes that.")
+    elif promoted:
+        print(f"{model} prices from the next run on.")
+    else:
+        print(f"No model is promoted. {model}, the default, prices.")
     for one in promoted:
         print(f"  {one.promoted_at}: {one.model}, {one.lead_pct:+.2f} % over {one.over} in {one.backtest}")
     return 0

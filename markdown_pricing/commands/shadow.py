@@ -21,6 +21,7 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
+from markdown_pricing.words import counted
 
 ERP_SCHEMES = ("postgresql", "sqlite:")
 BY_NATURE = ("model_version", "run_id", "predicted_at")
@@ -203,7 +204,8 @@ def _show(compared: dict[str, Any], cells_that_differ: Sequence[Difference]) -> 
     for place, columns in (("first", compared["only_in_first"]), ("second", compared["only_in_second"])):
         if columns:
             print(f"Only the {place} round has {', '.join(columns)}, which nothing was compared with.")
-    size = "{countries} countries, {articles:,} articles, {cells:,} cells of week {week}".format(**compared)
+    counts = [counted(compared[many], one) for many, one in (("countries", "country"), ("articles", "article"))]
+    size = f"{', '.join(counts)}, {counted(compared['cells'], 'cell')} of week {compared['week']}"
     if not cells_that_differ:
         print(f"Equal: {size}.")
         return
@@ -211,7 +213,7 @@ def _show(compared: dict[str, Any], cells_that_differ: Sequence[Difference]) -> 
         (each.country, each.article_id, each.week or "", each.column, str(each.first), str(each.second))
         for each in cells_that_differ[:SHOWN]
     ]
-    title = f"{len(cells_that_differ):,} differ of {size}" + (
+    title = f"{counted(len(cells_that_differ), 'cell')} of {size} differ" + (
         f", the first {SHOWN}" if len(cells_that_differ) > SHOWN else ""
     )
     print_table(title, ("Country", "Article", "Path of", "Column", "First", "Second"), lines, numbers_from=4)

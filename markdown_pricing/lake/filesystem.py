@@ -21,6 +21,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import FileMissing, LakeMissing, UnusableLake, lake_errors
+from markdown_pricing.words import install
 
 ANSWERS_WITHIN_S = 20.0
 """A name node that takes longer counts as unreachable, because a sensor's tick must end within a minute.
@@ -168,7 +169,7 @@ def _open_filesystem(url: str, process: int) -> AbstractFileSystem:
         from hdfs_native import fsspec as hdfs
     except ImportError as error:
         raise UnusableLake(
-            f"{url} needs hdfs-native, which is not installed. Run: pip install 'markdown-pricing[hdfs]'"
+            f"{url} needs hdfs-native, which is not installed. Run in the checkout: {install('hdfs')}"
         ) from error
     filesystem_class: Any = hdfs.HdfsFileSystem if scheme == "hdfs" else hdfs.ViewfsFileSystem
     settings = {"dfs.client.failover.max.attempts": FAILOVER_ATTEMPTS}

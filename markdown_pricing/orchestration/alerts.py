@@ -18,7 +18,7 @@ import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from markdown_pricing.errors import PricingError
-from markdown_pricing.logs import ALERTS, FAILURE, tell
+from markdown_pricing.logs import ALERTS, FAILURE, SUCCESS, tell
 from markdown_pricing.messages import send
 from markdown_pricing.orchestration.digest import digest_of, newest_by_country, why_not_done
 from markdown_pricing.orchestration.event_lines import run_facts
@@ -144,8 +144,8 @@ def send_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Rece
 
 
 def to_the_log(alert: Alert) -> str:
-    known = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE}
-    tell(alert.title or alert.text, {**known, **alert.facts}, logging.ERROR)
+    facts = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE, **alert.facts}
+    tell(alert.title or alert.text, facts, logging.INFO if facts["event.outcome"] == SUCCESS else logging.ERROR)
     return ""
 
 
@@ -180,7 +180,7 @@ def _end(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun]) -> A
         "markdown.week": digest.week,
         COUNTRIES.field: len(digest.done),
         "markdown.countries_failed": len(digest.not_done),
-        "event.outcome": FAILURE if digest.not_done else "success",
+        "event.outcome": FAILURE if digest.not_done else SUCCESS,
     }
     return Alert("round_ended", digest.text, digest.title, facts)
 

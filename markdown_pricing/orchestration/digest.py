@@ -13,6 +13,7 @@ from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, L
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.weeks import ONE_WEEK, parse_week
+from markdown_pricing.words import counted
 
 LONGEST_REASON = 300
 """Characters of a reason that a message shows; chosen on 2026-11-24."""
@@ -40,8 +41,8 @@ class Digest:
 
     @property
     def title(self) -> str:
-        how_many = f"{len(self.done)} of {len(self.done) + len(self.not_done)}"
-        return f"Markdown pricing, week {self.week}: {how_many} countries done"
+        countries = counted(len(self.done) + len(self.not_done), "country")
+        return f"Markdown pricing, week {self.week}: {len(self.done)} of {countries} done"
 
     @property
     def text(self) -> str:

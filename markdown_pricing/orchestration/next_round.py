@@ -23,6 +23,7 @@ from markdown_pricing.orchestration.situation import (
     Start,
 )
 from markdown_pricing.weeks import due_weeks, weeks_between
+from markdown_pricing.words import counted
 
 DELIVERY_LATE_AFTER = timedelta(hours=24)
 """After its opening, a week whose snapshot is not there is reported as late; chosen with the round's own day."""
@@ -150,7 +151,7 @@ def _says(under_way: Mapping[str, Sequence[Run]], now: datetime) -> str:
     return " ".join(
         f"The round {name} has had its day and is being canceled."
         if now - _began(runs) > ROUND_LIMIT
-        else f"The round {name} is under way: {sum(run.unfinished for run in runs)} runs unfinished."
+        else f"The round {name} is under way: {counted(sum(run.unfinished for run in runs), 'run')} unfinished."
         for name, runs in under_way.items()
     )
 

@@ -72,7 +72,7 @@ def test_two_rounds_of_the_same_data_are_equal(places: dict[str, str], first: st
     done = shadow(places[first], places[second])
 
     assert done.return_value == 0, done.output
-    assert "Equal: 1 countries, 2 articles" in done.output
+    assert "Equal: 1 country, 2 articles" in done.output
 
 
 @pytest.mark.parametrize("kind", ["erp", "lake"])

@@ -24,6 +24,7 @@ from tests.quick import STEADY, deliver
 
 WEEK = "2026-02-09"
 SHY = "tests.experiments.shy:Shy"
+NOTHING_PROMOTED = "No model is promoted. gradient_boosting, the default, prices."
 SMALL = ["--families", "constant_elasticity", "--articles", "12", "--weeks", "14", "--seeds", "1", "--workers", "1"]
 
 
@@ -97,13 +98,20 @@ def test_a_better_one_is_promoted(won: tuple[Place, Result]) -> None:
     assert (newest.model, newest.over, newest.backtest) == (STEADY, SHY, "constant_elasticity DEU 12x14 seeds 1")
 
 
+def test_when_nothing_was_promoted_that_is_said(place: Place) -> None:
+    """With the model that prices all the same, and whether a setting names it."""
+    assert place.promote("--show").stdout.splitlines() == [NOTHING_PROMOTED]
+    told = place.promote("--show", MARKDOWN_PRICING_MODEL="log_linear").stdout
+    assert told == "log_linear prices, because MARKDOWN_PRICING_MODEL names it; no promotion changes that.\n"
+
+
 def test_the_next_round_uses_the_champion_and_one_command_goes_back(place: Place) -> None:
     promote(place.lake, champion(SHY))
     promote(place.lake, champion("log_linear"))
     assert place.prices_with() == "log_linear"
 
     assert place.promote("--back").stdout.splitlines()[1] == f"{SHY} prices from the next run on."
-    assert place.promote("--back").stdout.splitlines()[1] == "gradient_boosting prices from the next run on."
+    assert place.promote("--back").stdout.splitlines()[1] == NOTHING_PROMOTED
     assert place.prices_with() == "gradient_boosting"
 
 

@@ -304,7 +304,7 @@ def test_one_round_at_a_time_the_newest_delivered_week_first(sensor: Sensor) -> 
     assert {key[:10] for key in sensor.looks(NEXT_MONDAY)} == {str(NEXT_WEEK)}
     sensor.finish("DEU", "AUT")
     assert sensor.looks(NEXT_MONDAY + MINUTE) == []
-    assert "1 runs unfinished" in sensor.said
+    assert "1 run unfinished" in sensor.said
     sensor.finish("POL")
     assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(WEEK)}
 

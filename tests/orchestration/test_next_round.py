@@ -126,13 +126,13 @@ SITUATIONS = [
     ),
     Situation(
         "the round is under way",
-        says="1 runs unfinished",
+        says="1 run unfinished",
         progress=STARTED,
         runs=(country("DEU", RunState.UNDER_WAY), country("AUT", RunState.SUCCEEDED)),
     ),
     Situation(
         "a retry of the round is promised",
-        says="1 runs unfinished",
+        says="1 run unfinished",
         progress=STARTED,
         runs=(country("DEU", RunState.AWAITS_RETRY), country("AUT", RunState.OVER)),
     ),
@@ -178,12 +178,12 @@ def test_a_situation_has_one_answer(situation: Situation) -> None:
 @pytest.mark.parametrize(
     ("run", "reminded", "given_up", "says"),
     [
-        (promised(RETRY_DUE_AFTER), False, False, "1 runs unfinished"),
-        (promised(RETRY_DUE_AFTER + MINUTE), True, False, "1 runs unfinished"),
-        (promised(RETRY_DUE_AFTER, reminded=True), False, False, "1 runs unfinished"),
+        (promised(RETRY_DUE_AFTER), False, False, "1 run unfinished"),
+        (promised(RETRY_DUE_AFTER + MINUTE), True, False, "1 run unfinished"),
+        (promised(RETRY_DUE_AFTER, reminded=True), False, False, "1 run unfinished"),
         (promised(RETRY_DUE_AFTER + MINUTE, reminded=True), False, True, "Every delivered week has been started"),
         (replace(promised(HOUR), state=RunState.OVER), False, False, "Every delivered week has been started"),
-        (replace(promised(HOUR), state=RunState.UNDER_WAY, ended=None), False, False, "1 runs unfinished"),
+        (replace(promised(HOUR), state=RunState.UNDER_WAY, ended=None), False, False, "1 run unfinished"),
     ],
     ids=["just failed", "overdue", "just reminded", "reminded in vain", "failed for good", "under way"],
 )
@@ -329,7 +329,7 @@ def test_a_missed_week_waits_for_the_round_under_way() -> None:
     for delivery in (older, again):
         facts = replace(facts_of([delivery], runs=[under_way(current)]), now=opens_at(current.week))
         decision = next_round(facts, Progress(rounds=(current.round,)))
-        assert (decision.start, "1 runs unfinished" in decision.says) == ((), True)
+        assert (decision.start, "1 run unfinished" in decision.says) == ((), True)
 
 
 def test_two_rounds_have_a_day_each() -> None:
