@@ -395,6 +395,21 @@ def test_the_country_group_is_what_one_container_works_through(installation: Ins
     assert [each["country"] for each in json.loads(ended.stdout)["countries"]] == ["HUN", "MLT"]
 
 
+def test_only_the_countries_that_were_delivered_are_priced(installation: Installation) -> None:
+    """One that was there the week before is named, and one that never was is not."""
+    shutil.rmtree(installation.parts("HUN"))
+
+    ended = installation.run("run", "--json", COUNTRY_GROUP="HUN,FRA,MLT")
+
+    told = json.loads(ended.stdout)
+    assert ended.returncode == 0, ended.stderr
+    assert [each["country"] for each in told["countries"]] == ["MLT"]
+    assert told["gone"] == ["HUN"]
+    assert f"Incomplete: the delivery of {WEEK} lacks HUN, which the delivered week before it held" in ended.stderr
+    none = installation.run("run", COUNTRY_GROUP="HUN,FRA")
+    assert (none.returncode, "holds none of HUN, FRA, only AUT, DEU, MLT, POL" in none.stderr) == (1, True)
+
+
 def test_price_writes_one_file_and_nothing_else(installation: Installation, tmp_path: Path) -> None:
     """A country that is not configured gets the default rules and a warning; a broken one fails alone."""
     for country in ("DEU", "POL"):
