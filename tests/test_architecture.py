@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"arrays", "columns", "declared", "errors", "finding", "loopback", "weeks", "countries", "holidays"}
+BASE = {"arrays", "columns", "declared", "errors", "finding", "loopback", "shown", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -19,6 +19,8 @@ MAY_IMPORT = {
     "errors": set(),
     "finding": set(),
     "loopback": set(),
+    "private": set(),
+    "shown": set(),
     "workers": {"errors", "threads"},
     "arrays": set(),
     "weeks": {"errors"},
@@ -78,6 +80,7 @@ MAY_IMPORT = {
         "logs",
         "metronome",
         "preflight",
+        "private",
         "threads",
         "workers",
     },

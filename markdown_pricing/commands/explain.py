@@ -21,6 +21,7 @@ from markdown_pricing.lake.publish import countries_with_predictions, weeks_with
 from markdown_pricing.markdown.reasons import read_reason_codes, response_in_words
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
+from markdown_pricing.shown import cell, plain
 
 NEAREST = 5
 """How many existing names a message offers in place of one that does not exist. Chosen to fit on a line."""
@@ -146,8 +147,10 @@ def _machine_readable(explained: Explained, out: Path | None) -> dict[str, Any]:
 
 def _page(explained: Explained, width: int) -> Iterator[Any]:
     row = explained.row
-    yield Text(f"\n{row['country']} {row['article_id']}, week of {row['week']}, prices in {explained.currency}", "bold")
-    yield Text(row["reason"])
+    yield Text(
+        f"\n{row['country']} {cell(row['article_id'])}, week of {row['week']}, prices in {explained.currency}", "bold"
+    )
+    yield Text(plain(row["reason"]))
     if row["exception_code"]:
         yield Text(f"To look at: {row['exception_code']}", "yellow")
     yield Text(row["change_reason"] or "Nothing is known of an earlier week.")

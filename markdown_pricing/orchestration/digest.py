@@ -11,6 +11,7 @@ from markdown_pricing.orchestration.checks import DESCRIPTIONS
 from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
+from markdown_pricing.shown import plain
 
 LONGEST_REASON = 300
 
@@ -108,5 +109,5 @@ def _last_figures(instance: dg.DagsterInstance, country: str) -> dict[str, objec
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(plain(text).split())
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]} …"

@@ -108,6 +108,25 @@ def test_nothing_beside_nothing_is_not_equal(places: dict[str, str], week: str, 
     assert "--week" in str(done.exception)
 
 
+def test_an_erp_is_read_with_an_account_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The runs' account is given to no host that stands on a command line."""
+    seen: list[object] = []
+    monkeypatch.setattr("markdown_pricing.commands.shadow.engine_for", lambda *given: seen.append(given) or stop())
+    environ = {"DB_USER": "pricing", "DB_PASSWORD": "s3cret", "MARKDOWN_PRICING_LAKE": str(tmp_path)}
+    own = {"MARKDOWN_PRICING_SHADOW_USER": "reader", "MARKDOWN_PRICING_SHADOW_PASSWORD": "to read"}
+    places = ["shadow", "postgresql://erp/prices", "postgresql://elsewhere/prices", "--week", WEEK.isoformat()]
+
+    refused = CliRunner().invoke(cli, places, env=environ, standalone_mode=False)
+    CliRunner().invoke(cli, places, env=environ | own, standalone_mode=False)
+
+    assert "set MARKDOWN_PRICING_SHADOW_USER" in str(refused.exception)
+    assert seen == [("postgresql://erp/prices", "reader", "to read", None)]
+
+
+def stop() -> None:
+    raise RuntimeError("far enough")
+
+
 def a_round(**columns: object) -> Round:
     rows = pd.DataFrame({"country": ["DEU"], "article_id": ["1"], **{name: [value] for name, value in columns.items()}})
     return Round(rows, pd.DataFrame({"country": [], "article_id": [], "week": []}))

@@ -22,6 +22,7 @@ from markdown_pricing.lake import (
     read_table,
     row_count,
 )
+from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.publish import weeks_with_predictions
 from tests.lake.spark import LATER, WEEK, names, put, read_raw, sales
 
@@ -52,6 +53,21 @@ def test_the_second_time_replaces_the_first(lake: Lake) -> None:
 
     assert row_count(lake, PREDICTIONS) == 3
     assert names(lake, FOLDER) == ["part-0.parquet"]
+
+
+def test_of_two_who_want_to_be_alone_one_is(lake: Lake) -> None:
+    """The other is told at once; afterwards it is its turn."""
+    with lake.alone("markdown_pricing/champions.lock"):
+        with (
+            pytest.raises(FileTaken, match=r"champions\.lock is there already"),
+            lake.alone("markdown_pricing/champions.lock"),
+        ):
+            pass
+        assert lake.entry("markdown_pricing/champions.lock")
+
+    with lake.alone("markdown_pricing/champions.lock"):
+        pass
+    assert lake.entry("markdown_pricing/champions.lock") is None
 
 
 def test_the_same_table_gives_the_same_bytes(lake: Lake) -> None:
