@@ -290,8 +290,9 @@ def metronome_jobs(**options: Any) -> int:
 def shadow(**options: Any) -> int:
     """Compare two rounds of one week cell by cell, in the ERP's rows or in the predictions kept on the lake.
 
-    FIRST and SECOND are each an ERP (a SQLAlchemy URL without a password) or a lake (a URL or a folder). Run ids and
-    times, which always differ, are left out. The exit code is 1 when another cell differs.
+    FIRST and SECOND are each an ERP (a SQLAlchemy URL without a password) or a lake (a URL or a folder). Run ids, times
+    and the models' versions, which hold the code's hash, are left out; columns that only one round has are named. The
+    exit code is 1 when a cell differs.
     """
     from markdown_pricing.commands.shadow import shadow
 

@@ -1,5 +1,6 @@
 """Keep each asset's result on the lake with its provenance, so that a retry goes on where the run stopped."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from hashlib import sha256
@@ -33,6 +34,9 @@ from markdown_pricing.provenance import Provenance
 PROVENANCE_KEY = b"markdown_pricing.provenance"
 HISTORY, TO_PRICE = slice(None, -1), slice(-1, None)
 """The row groups of a training data file that hold the history, and those that hold the articles to price."""
+
+LONGEST_HEADER = 2**16
+"""More bytes than the seal and the origin of a kept model take, which is about a thousand."""
 
 
 class MixedPredictions(FinalError):
@@ -105,11 +109,11 @@ class Results:
 
         It is None when there are none or when they cannot be read, because no price depends on them.
         """
-        earlier = self._earlier_weeks()
-        if not earlier:
+        nearest = next(self._earlier_weeks(), None)
+        if nearest is None:
             return None
         try:
-            rows, origin = self._read(paths.predictions_file(earlier[0], self.country))
+            rows, origin = self._read(paths.predictions_file(nearest, self.country))
             return rows[ROW_COLUMNS].assign(**{RULES_VERSION: origin.rules})
         except TransientError:
             raise
@@ -125,9 +129,9 @@ class Results:
                 continue
         return None
 
-    def _earlier_weeks(self) -> list[date]:
-        """The earlier weeks that have predictions of the country, the nearest first."""
-        return [week for week in reversed(weeks_with_predictions(self.lake, self.country)) if week < self.week]
+    def _earlier_weeks(self) -> Iterator[date]:
+        """The earlier weeks that have predictions of the country, the nearest first; each is looked up in its turn."""
+        return weeks_with_predictions(self.lake, self.country, before=self.week)
 
     def keep_model(self, model: DemandModel, origin: Provenance) -> str:
         """Keep the model and return its path.
@@ -147,6 +151,20 @@ class Results:
         header, _, data = read_sealed(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
         origin = Provenance.from_json(header.decode())
         return model_class(check_allowed(origin.demand_model, self.lake.models)).from_bytes(data), origin
+
+    def made_by(self) -> str | None:
+        """The name of the demand model that made the country's kept model, by the file's first lines, unchecked.
+
+        It is None when there is no such file, or none that can be read: nothing but its keeping may depend on this.
+        """
+        try:
+            with self.lake.reading(paths.model_file(self.week, self.country)) as file:
+                _, origin, *_ = file.read(LONGEST_HEADER).split(b"\n", 2)
+            return Provenance.from_json(origin.decode()).demand_model
+        except TransientError:
+            raise
+        except Exception:  # it is gone or broken, or another version has kept it
+            return None
 
     def last_good_model(self) -> KeptModel | None:
         """The country's own model of the nearest earlier week that has one which can still be read; see step_down."""

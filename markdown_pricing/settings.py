@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, unquote
 from markdown_pricing.device import DEVICES
 from markdown_pricing.errors import UsageError
 from markdown_pricing.logs import DESTINATIONS
-from markdown_pricing.metronome.secret_texts import names_a_secret, secrets_in
+from markdown_pricing.secret_texts import names_a_secret, secrets_in
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DATA = Path(__file__).parent / "data"
@@ -18,6 +18,9 @@ ENVIRONMENTS = ("production", "test")
 TEST_SCHEMA = "markdown_pricing_test"
 TEST_DATABASE = "_test"
 """How the name of a Dagster database ends that a test may write to."""
+
+MOST_WEEKS = 5200
+"""A century, which stands for ever and is still a date."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ VARIABLES = {
         Variable(f"{_OWN}COUNTRIES", "the countries file", str(DATA / "countries.csv")),
         Variable(f"{_OWN}RULES", "the rules file", str(DATA / "rules.toml")),
         Variable(f"{_OWN}START_WEEK", "first week that is due, a Monday", "2020-01-06"),
+        Variable(
+            f"{_OWN}KEEP_WEEKS", "weeks that models and training data stay on the lake after they were written", "104"
+        ),
         Variable("DAGSTER_HOME", "folder of Dagster's storage; .local/dagster when not set"),
         Variable("DAGSTER_PG_DB", "Dagster's database, whose name ends in _test for a test"),
         Variable("DAGSTER_PG_PASSWORD", "the password of Dagster's account there, a secret", secret=True),
@@ -119,6 +125,8 @@ class Settings:
     countries_file: Path
     rules_file: Path
     start_week: date
+    keep_weeks: int
+    """How many weeks models, training data and what the countries share stay on the lake after they were written."""
     dagster_home: Path
     country_group: tuple[str, ...] | None
     demand_model: str
@@ -170,6 +178,7 @@ class Settings:
             countries_file=Path(given[f"{_OWN}COUNTRIES"]),
             rules_file=Path(given[f"{_OWN}RULES"]),
             start_week=parse_week(given[f"{_OWN}START_WEEK"]),
+            keep_weeks=int(given[f"{_OWN}KEEP_WEEKS"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=given[f"{_OWN}MODEL"] or "gradient_boosting",
@@ -232,6 +241,9 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES"):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
+    keep = given[f"{_OWN}KEEP_WEEKS"]
+    if not (keep.isascii() and keep.isdecimal() and 1 <= int(keep) <= MOST_WEEKS):
+        yield f"{_OWN}KEEP_WEEKS={keep}: a whole number of weeks from 1 to {MOST_WEEKS}"
     try:
         parse_week(given[f"{_OWN}START_WEEK"])
     except NotAWeek as error:

@@ -27,6 +27,7 @@ from tests.command import command
 from tests.doubles.dcos import Dcos
 from tests.processes import wait_until
 from tests.quick import STEADY, deliver
+from tests.storage import make_storage
 
 WEEK, WEEK_BEFORE = "2026-02-09", "2026-02-02"
 COUNTRIES = ("DEU", "AUT", "HUN", "POL", "MLT")
@@ -91,6 +92,7 @@ def share_demand(lake: Lake) -> None:
 @pytest.fixture
 def installation(tmp_path: Path, delivered: Path) -> Installation:
     shutil.copytree(delivered, tmp_path / "lake")
+    make_storage(tmp_path / "dagster")
     return Installation(tmp_path)
 
 
@@ -134,6 +136,7 @@ def test_logs_are_private_and_prices_are_as_the_umask_has_it(installation: Insta
 def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(installation: Installation) -> None:
     """Each country is a run; an own dagster.yaml is never overwritten."""
     home = installation.root / "dagster"
+    shutil.rmtree(home)  # as on a new machine
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
 

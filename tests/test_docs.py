@@ -1,6 +1,7 @@
 """What the README says is so."""
 
 import re
+from collections import Counter
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -78,3 +79,13 @@ def test_every_package_under_the_lgpl_is_listed_with_its_licence() -> None:
 
     assert {"psycopg", "psycopg2-binary"} <= found
     assert {name for name in found if f"`{name}`" not in page} == set()
+
+
+def test_the_changelog_tells_nothing_twice() -> None:
+    """A merge that keeps both sides of a rewritten entry would leave two that begin alike."""
+    entries = re.findall(r"^- (.+(?:\n  .+)*)", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+
+    beginnings = Counter(" ".join(entry.split()[:5]) for entry in entries)
+
+    assert len(entries) > 50
+    assert [beginning for beginning, times in beginnings.items() if times > 1] == []

@@ -17,6 +17,7 @@ from markdown_pricing.countries import Country, read_countries, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
 from markdown_pricing.markdown.reasons import read_reason_codes, response_in_words
 from markdown_pricing.results import Results
@@ -108,15 +109,15 @@ def find(lake: Lake, country: Country, article: str, week: date | None) -> Expla
 
     Raises NothingKept, CountryNotPriced, WeekNotPriced and ArticleNotPriced. Each names what the lake holds instead.
     """
-    weeks = weeks_with_predictions(lake, country.code)
-    if not weeks:
-        others = weeks_with_predictions(lake)
-        if not others:
+    newest = next(weeks_with_predictions(lake, country.code), None)
+    if newest is None:
+        other = next(weeks_with_predictions(lake), None)
+        if other is None:
             raise NothingKept(lake)
-        raise CountryNotPriced(country.code, others[-1], countries_with_predictions(lake, others[-1]))
-    week = week or weeks[-1]
-    if week not in weeks:
-        raise WeekNotPriced(country.code, week, weeks)
+        raise CountryNotPriced(country.code, other, countries_with_predictions(lake, other))
+    week = week or newest
+    if week != newest and not lake.entry(predictions_file(week, country.code)):
+        raise WeekNotPriced(country.code, week, list(weeks_with_predictions(lake, country.code)))
     rows, path, _ = Results(lake, week, country.code).predictions()
     mine = rows[rows["article_id"] == article]
     if mine.empty:

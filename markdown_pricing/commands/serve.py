@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import yaml  # type: ignore[import-untyped]
 
 from markdown_pricing.errors import UsageError
-from markdown_pricing.metronome.secret_texts import secrets_as_text
+from markdown_pricing.secret_texts import secrets_as_text
 from markdown_pricing.settings import CODE_SERVER, CODE_SERVER_PORT, DATA, SECRETS, VARIABLES, BadSettings, Settings
 
 LOCATION = "markdown_pricing"

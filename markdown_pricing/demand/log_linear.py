@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import arrays_of
 from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_terms
 from markdown_pricing.demand.design import (
     NOVELTY,
@@ -259,9 +260,9 @@ class LogLinear(DemandModel):
         return json.dumps(self.to_dict()).encode()
 
     def to_dict(self) -> dict[str, Any]:
-        plain = {name: getattr(self, name).tolist() for name in _ARRAYS}
         parts = {"design": self.design.to_dict(), "own": asdict(self.own), "quality": self.quality.to_dict()}
-        return {**parts, "first_week": self.first_week, **plain}
+        arrays = {name: array.tolist() for name, array in arrays_of(self).items()}
+        return {**parts, "first_week": self.first_week, **arrays}
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -269,14 +270,18 @@ class LogLinear(DemandModel):
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Self:
-        arrays: dict[str, Any] = {name: np.array(saved[name]) for name in _ARRAYS}
-        own, quality = OwnEffects(**saved["own"]), Quality.from_dict(saved["quality"])
         return cls(
-            Design.from_dict(saved["design"]), first_week=saved["first_week"], own=own, quality=quality, **arrays
+            design=Design.from_dict(saved["design"]),
+            beta=np.array(saved["beta"]),
+            elasticity_sd=np.array(saved["elasticity_sd"]),
+            calendar=np.array(saved["calendar"]),
+            week=np.array(saved["week"]),
+            first_week=saved["first_week"],
+            guess=np.array(saved["guess"]),
+            dispersion=np.array(saved["dispersion"]),
+            own=OwnEffects(**saved["own"]),
+            quality=Quality.from_dict(saved["quality"]),
         )
-
-
-_ARRAYS = ("beta", "elasticity_sd", "calendar", "week", "guess", "dispersion")
 
 
 def thinned(history: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -157,6 +157,14 @@ class Lake:
         with self._asking(path):
             self.filesystem.rm_file(self._full(path))
 
+    def remove_empty(self, folder: str) -> bool:
+        """Remove the folder when nothing is in it, and say whether it was. Raises FileMissing."""
+        if self.entries(folder):
+            return False
+        with self._asking(folder):
+            self.filesystem.rmdir(self._full(folder))
+        return True
+
     def _full(self, path: str) -> str:
         return f"{self.root.rstrip('/')}/{path}".rstrip("/") or "/"
 

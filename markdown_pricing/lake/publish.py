@@ -1,5 +1,6 @@
 """Write and read the results in the lake. A file appears complete or not at all, and a second run replaces it."""
 
+from collections.abc import Iterator
 from datetime import date
 
 import pyarrow as pa
@@ -103,14 +104,22 @@ def notes_of(lake: Lake, path: str) -> dict[bytes, bytes]:
         raise ResultMissing(error.where, paths.made_by(path)) from error
 
 
-def weeks_with_predictions(lake: Lake, country: str | None = None) -> list[date]:
-    """The weeks that have predictions of `country`, or of any country when it is None, oldest first."""
+def weeks_with_predictions(lake: Lake, country: str | None = None, before: date | None = None) -> Iterator[date]:
+    """The weeks that have predictions of `country`, or of any country when it is None, the newest first.
+
+    It lists the weeks once, and asks for the country's file of a week only when the caller gets to it: whoever stops at
+    the first one pays for one, however many weeks are kept.
+
+    before : only weeks that are earlier than this one
+    """
     try:
         entries = lake.entries(paths.PREDICTIONS)
     except FileMissing:
-        return []
-    weeks = sorted(week for entry in entries if (week := paths.week_of_folder(entry.name)))
-    return [week for week in weeks if country is None or lake.entry(paths.predictions_file(week, country))]
+        return
+    weeks = (week for entry in entries if (week := paths.week_of_folder(entry.name)))
+    for week in sorted((week for week in weeks if before is None or week < before), reverse=True):
+        if country is None or lake.entry(paths.predictions_file(week, country)):
+            yield week
 
 
 def countries_with_predictions(lake: Lake, week: date) -> list[str]:

@@ -114,13 +114,7 @@ def deliveries(lake: Lake) -> dict[date, int]:
     It asks once for each week and looks at no country's files. It raises LakeMissing, and LakeUnreachable rather than
     answer that there are none.
     """
-    try:
-        entries = lake.entries(paths.SNAPSHOTS)
-    except FileMissing:
-        lake.check_exists()
-        return {}
-    weeks = sorted(week for entry in entries if entry.is_folder and (week := paths.week_of_folder(entry.name)))
-    successes = {week: lake.entry(paths.success_file(week)) for week in weeks}
+    successes = {week: lake.entry(paths.success_file(week)) for week in _weeks_begun(lake)}
     return {week: success.modified_ms for week, success in successes.items() if success}
 
 
@@ -130,11 +124,21 @@ def delivered_weeks(lake: Lake) -> list[date]:
 
 
 def newest_week(lake: Lake) -> date:
-    """The latest week that holds `_SUCCESS`. Raises NothingDelivered, and as `deliveries` does."""
-    weeks = delivered_weeks(lake)
-    if not weeks:
-        raise NothingDelivered(lake)
-    return weeks[-1]
+    """The latest week that holds `_SUCCESS`; older ones are not asked. Raises NothingDelivered, and as `deliveries`."""
+    for week in reversed(_weeks_begun(lake)):
+        if lake.entry(paths.success_file(week)):
+            return week
+    raise NothingDelivered(lake)
+
+
+def _weeks_begun(lake: Lake) -> list[date]:
+    """The weeks that have a folder, oldest first, whether or not they are delivered."""
+    try:
+        entries = lake.entries(paths.SNAPSHOTS)
+    except FileMissing:
+        lake.check_exists()
+        return []
+    return sorted(week for entry in entries if entry.is_folder and (week := paths.week_of_folder(entry.name)))
 
 
 def read_country(

@@ -1,7 +1,8 @@
 """Tells people what went wrong in a round: countries that failed for good, a round that is late, the digest at its end.
 
 What is to be told is computed anew at each look from what Dagster has recorded; the cursor only remembers who has been
-told what. So a mail server that is down for hours loses no message, and nothing piles up.
+told what. So a mail server that is down for hours loses no message, and nothing piles up. Events are read only for what
+somebody has not been told yet: a round that is over costs a look nothing but the list of its runs.
 """
 
 import json
@@ -10,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache, partial
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
@@ -17,7 +20,7 @@ from dagster import DagsterRunStatus, RunsFilter
 from markdown_pricing.errors import PricingError
 from markdown_pricing.logs import ALERTS, FAILURE, tell
 from markdown_pricing.messages import send
-from markdown_pricing.orchestration.digest import Digest, digest_of, why_not_done
+from markdown_pricing.orchestration.digest import digest_of, newest_by_country, why_not_done
 from markdown_pricing.orchestration.event_lines import run_facts
 from markdown_pricing.orchestration.facts import failed_for_good, is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
@@ -33,13 +36,25 @@ LOG = "log"
 
 @dataclass(frozen=True)
 class Alert:
-    """`key` is the same at each look; without a title it is for the log alone."""
+    """What people are told; without a title it is for the log alone."""
 
-    key: str
     action: str
     text: str
     title: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Due:
+    """An alert that is due. `key` is the same at each look; what it says is put together when it is first told."""
+
+    key: str
+    alert: Callable[[], Alert]
+
+    @classmethod
+    def of(cls, key: str, put_together: Callable[..., Alert], *known: Any) -> "Due":
+        """An alert that `put_together` makes from what is known, once for all who are told it."""
+        return cls(key, cache(partial(put_together, *known)))
 
 
 Receiver = Callable[[Alert], str]
@@ -79,7 +94,7 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
     return round_alerts
 
 
-def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Alert]:
+def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Due]:
     """Every alert of the last days, whether it has been sent or not."""
     records = instance.get_run_records(RunsFilter(job_name=JOB, created_after=now - LOOK_BACK))
     rounds: dict[str, list[dg.RunRecord]] = defaultdict(list)
@@ -88,15 +103,19 @@ def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iter
             rounds[name].append(record)
     for name, runs in rounds.items():
         failed = [record.dagster_run for record in runs if failed_for_good(record)]
-        yield from (_failure(instance, run) for run in failed)
+        yield from (Due.of(f"failed {run.run_id}", _failure, instance, run) for run in failed)
         if not any(map(is_unfinished, runs)):
-            yield _end(name, digest_of(instance, runs))
+            newest = newest_by_country(runs)
+            done = sum(run.is_success for run in newest.values())
+            # Its runs' number is part of the key: a country that is started again has a digest of its own.
+            yield Due.of(f"end {name} {done} {len(newest) - done}", _end, instance, newest)
         elif failed:
-            yield _first_failures(name, digest_of(instance, [run for run in runs if not is_unfinished(run)]))
+            over = newest_by_country(run for run in runs if not is_unfinished(run))
+            yield Due.of(f"failing {name}", _first_failures, instance, over)
     yield from _late([record.dagster_run for record in records], start, now)
 
 
-def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
+def tell_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
     """Tells each receiver what it has not taken yet; what is then remembered, and what the look has to say for itself.
 
     A receiver that does not take one alert is asked no more in this look, and is reported once until it takes one.
@@ -106,14 +125,14 @@ def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Re
     for name, receive in receivers.items():
         before = set(memory.taken.get(name, ()))
         taken[name] = []
-        for alert in alerts:
-            if alert.key not in before:
+        for due in alerts:
+            if due.key not in before:
                 if name in faults:
                     continue
-                if fault := receive(alert):
+                if fault := receive(due.alert()):
                     faults[name] = fault
                     continue
-            taken[name].append(alert.key)
+            taken[name].append(due.key)
     for name in faults.keys() - set(memory.down):
         facts = {
             "event.dataset": ALERTS,
@@ -144,29 +163,29 @@ def _to(url: str) -> Receiver:
 
 def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
     facts = run_facts(run.run_id, run.job_name, run.tags)
-    return Alert(f"failed {run.run_id}", "country_failed", why_not_done(instance, run), facts=facts)
+    return Alert("country_failed", why_not_done(instance, run), facts=facts)
 
 
-def _first_failures(name: str, so_far: Digest) -> Alert:
+def _first_failures(instance: dg.DagsterInstance, over: Mapping[str, dg.DagsterRun]) -> Alert:
     """One message as soon as one country is lost; the rest stands in the digest."""
+    so_far = digest_of(instance, over)
     text = f"{so_far.text}\nThe round goes on with the other countries; a digest follows at its end."
     failed = ", ".join(one.country for one in so_far.not_done)
-    return Alert(f"failing {name}", "round_failing", text, f"Markdown pricing, week {so_far.week}: {failed} failed")
+    return Alert("round_failing", text, f"Markdown pricing, week {so_far.week}: {failed} failed")
 
 
-def _end(name: str, digest: Digest) -> Alert:
+def _end(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun]) -> Alert:
+    digest = digest_of(instance, newest)
     facts = {
         "markdown.week": digest.week,
         COUNTRIES.field: len(digest.done),
         "markdown.countries_failed": len(digest.not_done),
         "event.outcome": FAILURE if digest.not_done else "success",
     }
-    # Its runs' number is part of the key: a country that is started again has a digest of its own.
-    key = f"end {name} {len(digest.done)} {len(digest.not_done)}"
-    return Alert(key, "round_ended", digest.text, digest.title, facts)
+    return Alert("round_ended", digest.text, digest.title, facts)
 
 
-def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Alert]:
+def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Due]:
     """An alert for the newest due week when no country of it is done by noon."""
     week = max(due_weeks(start, now), default=None)
     if week is None or not ROUND_LATE_AFTER <= now - opens_at(week) <= LOOK_BACK:
@@ -180,4 +199,5 @@ def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator
         else "it has not begun: see whether its snapshot is delivered"
     )
     title = f"Markdown pricing, week {week}: no country is done by Monday noon"
-    yield Alert(f"late {week}", "round_late", f"{title}; {why}.", title, {"markdown.week": week.isoformat()})
+    alert = Alert("round_late", f"{title}; {why}.", title, {"markdown.week": week.isoformat()})
+    yield Due(f"late {week}", lambda: alert)

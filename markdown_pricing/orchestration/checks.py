@@ -36,6 +36,7 @@ from markdown_pricing.weeks import ONE_WEEK
 ERROR_UP = 1.5
 """A model's error is reported from so many times the error of an earlier week on."""
 WEEKS_BACK = 8
+"""In so many weeks before a week its country's last figures are looked for."""
 
 DESCRIPTIONS = {
     EVERY_ARTICLE: "Each article of the snapshot has a row. Blocks the refresh.",

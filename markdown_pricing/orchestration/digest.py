@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from markdown_pricing.orchestration.checks import DESCRIPTIONS
+from markdown_pricing.orchestration.checks import DESCRIPTIONS, WEEKS_BACK
 from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
+from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.shown import plain
+from markdown_pricing.weeks import ONE_WEEK, parse_week
 
 LONGEST_REASON = 300
 
@@ -64,11 +66,16 @@ class Digest:
         return " and ".join(amounts + ([f"what is not known of {', '.join(unknown)}"] if unknown else []))
 
 
-def digest_of(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> Digest:
-    """The digest of a round. Of several runs of a country the newest counts. `records` come newest first."""
+def newest_by_country(records: Iterable[dg.RunRecord]) -> dict[str, dg.DagsterRun]:
+    """Of several runs of a country the newest, which counts. `records` come newest first."""
     newest: dict[str, dg.DagsterRun] = {}
     for record in records:
         newest.setdefault(record.dagster_run.tags.get(COUNTRY_TAG, "?"), record.dagster_run)
+    return newest
+
+
+def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun]) -> Digest:
+    """The digest of a round, from the newest run of each country."""
     done = sorted(code for code, run in newest.items() if run.status == DagsterRunStatus.SUCCESS)
     week = next((run.tags.get(WEEK_TAG, "?") for run in newest.values()), "?")
     return Digest(week, done, [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))])
@@ -78,7 +85,7 @@ def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
     """The country that this run did not bring into the ERP, why, and the money that this costs."""
     country, checks = run.tags.get(COUNTRY_TAG, "?"), run.tags.get(NOT_RETRIED_TAG, "").split(", ")
     blocked = any(check in DESCRIPTIONS for check in checks)
-    stake = stake_of(_last_figures(instance, country))
+    stake = stake_of(_last_figures(instance, run.tags.get(WEEK_TAG), country))
     why = "; ".join(DESCRIPTIONS.get(check, check) for check in checks) if blocked else why_not_done(instance, run)
     return NotDone(country, run.run_id, why, blocked, *(stake or (None, "")))
 
@@ -99,13 +106,14 @@ def stake_of(figures: Mapping[str, object]) -> tuple[float, str] | None:
     return revenue - revenue / (1 + lead / 100), str(CURRENCY.of(figures) or "")
 
 
-def _last_figures(instance: dg.DagsterInstance, country: str) -> dict[str, object]:
-    """The figures of the country's newest predictions, whatever their week."""
-    page = instance.fetch_materializations(PREDICTIONS, limit=500).records
-    for event in (record.asset_materialization for record in page):
-        if event and str(event.partition).partition("|")[0] == country:
-            return {label: value.value for label, value in event.metadata.items()}
-    return {}
+def _last_figures(instance: dg.DagsterInstance, week: str | None, country: str) -> dict[str, object]:
+    """The figures of the country's predictions of that week, or of those that were made last in the weeks before it."""
+    if not week:
+        return {}
+    keys = [partition_key(parse_week(week) - ago * ONE_WEEK, country) for ago in range(WEEKS_BACK + 1)]
+    found = instance.fetch_materializations(dg.AssetRecordsFilter(PREDICTIONS, asset_partitions=keys), limit=1).records
+    event = found[0].asset_materialization if found else None
+    return {label: value.value for label, value in event.metadata.items()} if event else {}
 
 
 def _short(text: str) -> str:

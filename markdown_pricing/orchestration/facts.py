@@ -121,6 +121,18 @@ def recorded_weeks(instance: dg.DagsterInstance, *labels: str) -> dict[str, dict
     return weeks
 
 
+def is_under_way(instance: dg.DagsterInstance, week: date, asking: str, now: datetime) -> bool:
+    """Whether a run may still read or write what is kept of that week.
+
+    A run of which it is not known for what week it is may do so with any.
+
+    asking : the id of the run that asks, which does not count
+    """
+    records = [record for filters in _unfinished(now) for record in instance.get_run_records(filters)]
+    runs = [run for run in map(run_of, records) if run.unfinished and run.id != asking]
+    return any(run.week in ("", week.isoformat()) for run in runs)
+
+
 def is_unfinished(record: dg.RunRecord) -> bool:
     """Whether the run, or a promised retry of it, may still write."""
     return run_of(record).unfinished
@@ -141,7 +153,7 @@ def run_of(record: dg.RunRecord) -> Run:
         created=record.create_timestamp,
         state=_state(run),
         round=run.tags.get(ROUND_TAG, ""),
-        week=run.tags.get(WEEK_TAG) or run.tags.get(f"{PARTITION_TAG}/week") or "",
+        week=run.tags.get(WEEK_TAG) or run.tags.get(f"{PARTITION_TAG}/week") or run.tags.get(PARTITION_TAG, ""),
         country=run.tags.get(COUNTRY_TAG) or run.tags.get(f"{PARTITION_TAG}/country") or "",
         shared=run.job_name == SHARED_JOB,
         given_up=run.tags.get(MAX_RETRIES_TAG) == "0",
@@ -256,9 +268,7 @@ def _runs(
 ) -> tuple[Run, ...]:
     """All that are unfinished, whatever started them; and all of the rounds under way and of these deliveries."""
     wanted = [
-        RunsFilter(statuses=UNFINISHED),
-        # Of any job: a backfill waits for such a run, too. What failed more than a round's day ago is told no more.
-        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, updated_after=now - ROUND_LIMIT),
+        *_unfinished(now),
         *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
     ]
     wanted += [RunsFilter(job_name=JOB, tags={ROUND_TAG: name}) for name in progress.rounds]
@@ -266,6 +276,15 @@ def _runs(
         record.dagster_run.run_id: record for filters in wanted for record in instance.get_run_records(filters)
     }
     return tuple(run_of(record) for record in records.values())
+
+
+def _unfinished(now: datetime) -> list[RunsFilter]:
+    """What finds the runs of any job that may still write: those under way, and those of which a retry is promised."""
+    return [
+        RunsFilter(statuses=UNFINISHED),
+        # Of any job: a backfill waits for such a run, too. What failed more than a round's day ago is told no more.
+        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, updated_after=now - ROUND_LIMIT),
+    ]
 
 
 def _durations(instance: dg.DagsterInstance) -> tuple[Duration, ...]:

@@ -184,9 +184,10 @@ class Market:
         unsold = SoldWeek(self.week, now, self.price[now], nothing, self.stock[now], nothing)
         weeks = [*(sales for sales in self.sold if sales.week > self.week - WEEKS_OF_HISTORY), unsold]
         week = np.repeat([sales.week for sales in weeks], [len(sales.rows) for sales in weeks])
-        rows, price, units, stock = (
-            np.concatenate([getattr(sales, field) for sales in weeks]) for field in ("rows", "price", "units", "stock")
-        )
+        rows = np.concatenate([sales.rows for sales in weeks])
+        price = np.concatenate([sales.price for sales in weeks])
+        units = np.concatenate([sales.units for sales in weeks])
+        stock = np.concatenate([sales.stock for sales in weeks])
         kept = self._reached_the_lake(rows, week)
         return self._as_table(rows[kept], week[kept], price[kept], units[kept], stock[kept])
 

@@ -20,6 +20,7 @@ from tests.doubles.dcos import Dcos
 from tests.kubernetes.cluster import Cluster, documents
 from tests.kubernetes.conftest import MANIFESTS, NAMESPACE, SECRETS
 from tests.postgres.server import WITHOUT_TLS, PostgresServer
+from tests.storage import make_storage
 
 IMAGE = "registry.example.com/markdown-pricing:0.1.0"
 PREFIX = "dagster.markdown-pricing"
@@ -120,6 +121,7 @@ def _instance(
         to_storage |= {"port": storage.port, "params": to_storage["params"] | WITHOUT_TLS}
     else:
         config["storage"] = {"sqlite": {"base_dir": str(home.parent / "storage")}}
+        make_storage(home.parent / "storage")
     config["run_launcher"]["config"] |= launcher
     config["run_coordinator"]["config"]["by_earlier_weeks"] |= limits
     home.mkdir()

@@ -235,12 +235,13 @@ def test_rows_are_counted_or_known_to_be_absent(lake: Lake) -> None:
 
 
 def test_the_weeks_with_predictions_are_the_countrys_own(lake: Lake) -> None:
-    """Oldest first, and without junk."""
-    assert weeks_with_predictions(lake, "DEU") == []
+    """Newest first, and without junk."""
+    assert list(weeks_with_predictions(lake, "DEU")) == []
     for week in (LATER, WEEK):
         publish_table(lake, paths.predictions_file(week, "DEU"), sales())
     publish_table(lake, paths.predictions_file(LATER, "AUT"), sales())
     put(lake, "markdown_predictions/_temporary/x")
 
-    assert weeks_with_predictions(lake, "DEU") == [WEEK, LATER]
-    assert weeks_with_predictions(lake, "AUT") == [LATER]
+    assert list(weeks_with_predictions(lake, "DEU")) == [LATER, WEEK]
+    assert list(weeks_with_predictions(lake, "DEU", before=LATER)) == [WEEK]
+    assert list(weeks_with_predictions(lake, "AUT")) == [LATER]

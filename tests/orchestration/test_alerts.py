@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
@@ -164,7 +165,7 @@ def test_each_lost_country_has_one_line_in_the_log_with_no_url_set(a_round: Roun
 def test_a_week_with_nothing_done_by_noon_is_late(a_round: Round) -> None:
     def late(after: timedelta) -> list[Alert]:
         due = alerts_due(a_round.instance, LONG_AGO, opens_at(WEEK) + after)
-        return [alert for alert in due if alert.action == "round_late"]
+        return [alert for alert in (each.alert() for each in due) if alert.action == "round_late"]
 
     assert late(timedelta(hours=4) - MINUTE) == []
     [alert] = late(timedelta(hours=4))
@@ -176,6 +177,27 @@ def test_a_week_with_nothing_done_by_noon_is_late(a_round: Round) -> None:
 
     a_round.run("AUT", SUCCESS)
     assert late(timedelta(hours=5)) == []
+
+
+def test_what_has_been_told_is_not_looked_up_again(a_round: Round, chat: Chat) -> None:
+    """A look each minute for six days reads no event of what has been told; before it, one for each failed country."""
+    for country in ("FRA", "ITA", "POL"):
+        a_round.run(country, FAILURE)
+        a_round.predicted(country, revenue=1_050, lead_pct=5)
+    instance = a_round.instance
+
+    with (
+        patch.object(instance, "fetch_materializations", wraps=instance.fetch_materializations) as figures,
+        patch.object(instance, "all_logs", wraps=instance.all_logs) as events,
+    ):
+        looks = []
+        for _ in range(3):
+            a_round.look(chat.url)
+            looks.append((figures.call_count, events.call_count))
+
+    assert [call.kwargs["limit"] for call in figures.call_args_list] == [1, 1, 1]
+    assert looks[0] == looks[2] == (3, 6)  # of each country its line in the log and its line in the digest
+    assert "At stake: 150 EUR." in chat.taken[0]["message"]
 
 
 def test_a_mail_has_the_digest(a_round: Round) -> None:

@@ -36,6 +36,7 @@ from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.results import Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
+from tests.storage import make_storage
 from tests.system.moments import BOUNDARIES, ENDS_WITHIN_S, AfterEvent, Moment
 
 WEEK = date(2026, 2, 9)
@@ -239,6 +240,7 @@ def shop(
 ) -> Iterator[Shop]:
     """A shop whose week is delivered and whose countries have what they share; nothing else was ever run in it."""
     home = folder / "dagster"
+    make_storage(home)
     make_dagster_home(home)
     environ = {
         "DAGSTER_HOME": str(home),
