@@ -64,7 +64,7 @@ VARIABLES = {
         Variable(
             f"{_OWN}ALLOWED_MODELS", "models that may be loaded beside the package's own and MODEL, commas between"
         ),
-        Variable(f"{_OWN}RESULTS_KEY", "the key that models on the lake are signed with, a secret", secret=True),
+        Variable(f"{_OWN}RESULTS_KEY", "the key that what is kept on the lake is signed with, a secret", secret=True),
         Variable(f"{_OWN}EXPERIMENTS", "MLflow's URI for trials; none are kept when not set"),
         Variable(f"{_OWN}DEVICE", "where models compute that can use a GPU", "auto", DEVICES),
         Variable(
@@ -135,7 +135,7 @@ class Settings:
     allowed_models: tuple[str, ...]
     """Models that may be loaded, beside the package's own, when the lake or Dagster's page names them."""
     results_key: str | None = field(repr=False)
-    """Models on the lake are signed with it; None signs none."""
+    """What is kept on the lake is signed with it; None signs nothing."""
     experiments: str | None = field(repr=False)
     """MLflow's URI for trials; None keeps none."""
     device: str

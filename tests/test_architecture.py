@@ -86,7 +86,7 @@ MAY_IMPORT = {
         "threads",
         "workers",
     },
-    "metronome": {"secret_texts"},
+    "metronome": {"loopback", "secret_texts"},
     "installation": BASE | SCIENCE | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
     "definitions": BASE | {"installation", "orchestration", "settings", "metronome"},
     "__main__": BASE | {"settings", "commands"},

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.publish import ResultMissing, publish_bytes, read_bytes
+from markdown_pricing.lake.publish import ResultMissing, publish_sealed, read_sealed
 
 CHAMPIONS = "markdown_pricing/champions.json"
+REMEDY = "Remove it, and promote the champion again"
 UNDER_WAY = "markdown_pricing/champions.lock"
 
 
@@ -53,10 +54,10 @@ class NoWayBack(FinalError):
 def champions(lake: Lake) -> list[Champion]:
     """Every promotion that was not taken back, oldest first; the last one is the champion.
 
-    Raises the errors of the lake, which are TransientErrors when it cannot be asked.
+    Raises ResultChanged, and the errors of the lake, which are TransientErrors when it cannot be asked.
     """
     try:
-        return [Champion(**one) for one in json.loads(read_bytes(lake, CHAMPIONS))]
+        return [Champion(**one) for one in json.loads(read_sealed(lake, CHAMPIONS, REMEDY))]
     except ResultMissing:
         return []
 
@@ -101,4 +102,4 @@ def _alone(lake: Lake) -> Iterator[None]:
 
 
 def _keep(lake: Lake, promoted: Sequence[Champion]) -> None:
-    publish_bytes(lake, CHAMPIONS, json.dumps([asdict(one) for one in promoted], indent=1).encode())
+    publish_sealed(lake, CHAMPIONS, json.dumps([asdict(one) for one in promoted], indent=1).encode())
