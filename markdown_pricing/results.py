@@ -19,6 +19,7 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
+    make_again,
     parquet_of,
     publish_bytes,
     publish_parts,
@@ -144,8 +145,10 @@ class Results:
         Raises ResultMissing, and ResultChanged and ModelNotAllowed before anything of the model is parsed, imported or
         called.
         """
-        header, _, data = read_sealed(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
+        path = paths.model_file(self.week, self.country)
+        header, _, data = read_sealed(self.lake, path).partition(b"\n")
         origin = Provenance.from_json(header.decode())
+        self._check_place(path, origin)
         return model_class(check_allowed(origin.demand_model, self.lake.models)).from_bytes(data), origin
 
     def made_by(self) -> str | None:
@@ -182,8 +185,15 @@ class Results:
         """The notes and the named parts of one of the country's files, checked before they are parsed."""
         path = of(self.week, self.country)
         notes, parts = read_parts(self.lake, path, *names)
+        self._check_place(path, Provenance.from_json(notes[ORIGIN]))
         with reading_parquet(self.lake, path):
             return notes, [pq.read_table(pa.BufferReader(part)).to_pandas() for part in parts]
+
+    def _check_place(self, path: str, origin: Provenance) -> None:
+        """Raises ResultChanged for a file of another week or country, which has a right seal wherever it is put."""
+        if (origin.week, origin.country) != (str(self.week), self.country):
+            why = f"it is of {origin.country}, week {origin.week}"
+            raise ResultChanged(self.lake.where(path), why, make_again(path))
 
 
 def _tables(origin: Provenance, *frames: pd.DataFrame) -> list[pa.Table]:

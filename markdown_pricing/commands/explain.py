@@ -88,7 +88,8 @@ def explain(
     as_json: bool,
 ) -> int:
     configured = read_countries(settings.countries_file)
-    explained = find(Lake(lake or settings.lake_url), configured.get(country) or unconfigured(country), article, week)
+    place = Lake(lake) if lake else Lake(settings.lake_url, settings.results_key)
+    explained = find(place, configured.get(country) or unconfigured(country), article, week)
     if out is not None:
         from markdown_pricing.charts import price_path_chart  # here: matplotlib is slow to load
 

@@ -74,7 +74,7 @@ def read_parts(lake: Lake, path: str, *names: str) -> tuple[Mapping[str, Any], l
     except FileMissing as error:
         raise ResultMissing(error.where, paths.made_by(path)) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ResultChanged(lake.where(path), str(error), _make_again(path)) from None
+        raise ResultChanged(lake.where(path), str(error), make_again(path)) from None
     return contents.notes, found
 
 
@@ -92,10 +92,11 @@ def read_sealed(lake: Lake, path: str, remedy: str = "") -> bytes:
     try:
         return unsealed(content, lake.key)
     except ValueError as error:
-        raise ResultChanged(lake.where(path), str(error), remedy or _make_again(path)) from None
+        raise ResultChanged(lake.where(path), str(error), remedy or make_again(path)) from None
 
 
-def _make_again(path: str) -> str:
+def make_again(path: str) -> str:
+    """What somebody may do about a file that is not to be believed."""
     return f"Materialize {paths.made_by(path) or 'the asset that makes it'} of that week and country again"
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -156,8 +155,9 @@ def test_a_column_that_one_round_lacks_is_named_and_not_compared(places: dict[st
     keep_both(places, lambda rows: rows.assign(model_version="of the version before"))
     with engine_for(places["erp one"], None, None).begin() as erp:
         erp.exec_driver_sql("ALTER TABLE markdown_recommendations DROP COLUMN change_reason")
-    [file] = Path(places["lake one"]).rglob("markdown_predictions/**/*.parquet")
-    pq.write_table(pq.ParquetFile(file).read().drop_columns(["change_reason"]), file)
+    kept = Results(Lake(places["lake one"]), WEEK, "DEU")
+    rows, path, origin = kept.predictions()
+    kept.keep_predictions(rows.drop(columns="change_reason"), path, origin)
 
     done = shadow(places[f"{kind} one"], places[f"{kind} other"])
 

@@ -135,12 +135,12 @@ def kept_frames(folder: Path, key: str | None) -> dict[str, tuple[Results, Calla
 def test_a_table_with_one_changed_byte_is_refused_before_it_is_parsed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None
 ) -> None:
-    """Wherever the byte lies, in the seal, the notes or a table; one of 13 is tried."""
+    """Wherever the byte lies, in the seal, the notes or a table; one of 37 is tried."""
     for file, (results, read) in kept_frames(tmp_path, key).items():
         read(results)
         content = read_bytes(results.lake, file)
         monkeypatch.setattr("pyarrow.parquet.read_table", parsed)
-        for place in range(0, len(content), 13):
+        for place in range(0, len(content), 37):
             changed = bytearray(content)
             changed[place] ^= 1
             (tmp_path / file).write_bytes(changed)
@@ -159,6 +159,17 @@ def test_with_a_key_a_table_of_somebody_without_it_is_refused(tmp_path: Path) ->
     for file, (_, read) in kept_frames(tmp_path, "guessed").items():
         with pytest.raises(ResultChanged, match=f"{file} .*does not hold MARKDOWN_PRICING_RESULTS_KEY"):
             read(Results(Lake(str(tmp_path), KEY), WEEK, "DEU"))
+
+
+def test_what_was_kept_for_another_week_or_country_is_refused(tmp_path: Path) -> None:
+    """Its seal is right wherever somebody copies it to."""
+    for file, (results, read) in kept_frames(tmp_path, KEY).items():
+        for other in (Results(results.lake, WEEK, "AUT"), Results(results.lake, date(2026, 2, 16), "DEU")):
+            moved = file.replace("country=DEU", f"country={other.country}").replace(str(WEEK), str(other.week))
+            publish_bytes(results.lake, moved, read_bytes(results.lake, file))
+
+            with pytest.raises(ResultChanged, match=f"it is of DEU, week {WEEK}"):
+                read(other)
 
 
 def test_one_part_is_read_without_the_others(lake: Lake) -> None:
