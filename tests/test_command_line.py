@@ -118,6 +118,24 @@ def prices_as_text(parts: Path) -> None:
     table.to_parquet(file, index=False)
 
 
+def test_logs_are_private_and_prices_are_as_the_umask_has_it(installation: Installation) -> None:
+    before = os.umask(0o022)
+    try:
+        done = installation.run("run", "--countries", "MLT")
+    finally:
+        os.umask(before)
+    root = installation.root
+
+    assert done.returncode == 0, done.stderr
+    kept = list((root / "dagster").rglob("*"))
+    assert len(kept) > 5
+    assert {path.name for path in kept if path.stat().st_mode & 0o077} == set()
+    assert (root / "dagster").stat().st_mode & 0o777 == 0o700
+    [predictions] = (root / "lake" / "markdown_predictions" / WEEK).rglob("*.parquet")
+    assert predictions.stat().st_mode & 0o777 == 0o644
+    assert (root / "erp.sqlite").stat().st_mode & 0o777 == 0o644
+
+
 def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(installation: Installation) -> None:
     """Each country is a run; an own dagster.yaml is never overwritten."""
     home = installation.root / "dagster"

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
@@ -41,6 +42,7 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, version_of
 from markdown_pricing.settings import Settings
+from markdown_pricing.shown import cell
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.words import counted
@@ -236,13 +238,13 @@ def _table(compared: Sequence[Compared], measures: Sequence[Measure]) -> Table:
         if group.category is None and place:
             table.add_section()
         style = "bold" if group.category is None else ""
-        table.add_row(*_cells(group, measures), style=style)
+        table.add_row(*map(Text, _cells(group, measures)), style=style)
     return table
 
 
 def _cells(group: Compared, measures: Sequence[Measure]) -> Iterator[str]:
     if group.category is not None:
-        yield f"  {group.category}"
+        yield f"  {cell(group.category)}"
     else:
         yield f"{group.country}, {group.currency}" if group.country else f"all in {group.currency}"
     for measure in measures:

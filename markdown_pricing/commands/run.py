@@ -6,7 +6,6 @@ once.
 
 import logging
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date
@@ -22,8 +21,12 @@ from markdown_pricing.files import read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, gone_from, newest_week
 from markdown_pricing.logs import ALERTS, FAILURE, STDERR, tell, write_to
+from markdown_pricing.private import FOLDER, keep_private, write_private
 from markdown_pricing.settings import DATA, Settings
 from markdown_pricing.workers import end_on_a_stop
+
+OF_DAGSTER = ("history", "logs", "schedules", "storage", ".logs_queue", ".nux", ".telemetry")
+"""The folders that Dagster makes in its home, where an operator may keep other things, too."""
 
 if TYPE_CHECKING:
     from markdown_pricing.orchestration.local_round import Outcome
@@ -84,6 +87,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
                 _tell_failed(snapshot.week, outcome)
             grade = f", model grade {outcome.grade}" if outcome.grade not in (None, OWN) else ""
             advance(f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s{grade}")
+    keep_dagster_private(settings.dagster_home)
     outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
     _show(snapshot.week, outcomes, gone, as_json)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
@@ -132,10 +136,16 @@ def _share_demand(lake: Lake, snapshot: Snapshot, workers: int) -> None:
 
 
 def make_dagster_home(home: Path) -> None:
-    """Make the folder and its dagster.yaml where they are missing. An existing file is left as it is."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Make the folder, for its owner alone, and its dagster.yaml where they are missing; what is there stays."""
+    home.mkdir(mode=FOLDER, parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        shutil.copyfile(DATA / "dagster.yaml", home / "dagster.yaml")
+        write_private(home / "dagster.yaml", (DATA / "dagster.yaml").read_text(encoding="utf-8"))
+
+
+def keep_dagster_private(home: Path) -> None:
+    """Logs, and what runs have recorded, are for nobody but their owner, whatever the umask is and was."""
+    for name in OF_DAGSTER:
+        keep_private(home / name)
 
 
 def _largest_first(countries: Sequence[str], snapshot: Snapshot) -> list[str]:

@@ -12,6 +12,7 @@ from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.shown import plain
 from markdown_pricing.weeks import ONE_WEEK, parse_week
 from markdown_pricing.words import counted
 
@@ -125,5 +126,5 @@ def _last_figures(instance: dg.DagsterInstance, week: str | None, country: str) 
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(plain(text).split())
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]} …"
