@@ -44,7 +44,7 @@ def progress(what: str, total: int) -> Iterator[Advance]:
 
 
 def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
-    """Print the rows as they read, as `print_fitting` does. What comes from the data is given as `shown.cell` has it."""
+    """Print the rows as they read, as wide as `print_fitting` has it. What comes from the data is a `shown.cell`."""
     table = Table(header_style="bold")
     for place, name in enumerate(head):
         table.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
