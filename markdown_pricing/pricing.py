@@ -5,7 +5,7 @@ row.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -22,10 +22,11 @@ from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
-from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, recommend
+from markdown_pricing.markdown.horizons import by_horizon
+from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, in_order_of, recommend
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.training_data.schema import check_training_data
+from markdown_pricing.training_data.intake import Intake, take_in
 from markdown_pricing.training_data.stockouts import mark_stockouts
 
 SEED = 20200106
@@ -49,10 +50,16 @@ class CountryWeek:
         return cls(week, country, history, training_data[is_now].reset_index(drop=True))
 
 
+def take_in_country(snapshot_rows: pa.Table, week: date, country: str) -> Intake:
+    """One country's snapshot, taken in; its rows have the columns `country` and `censored`. Raises BadTrainingData."""
+    taken = take_in(snapshot_rows, week, country)
+    rows = mark_stockouts(taken.rows)
+    return replace(taken, rows=rows.assign(country=pd.Categorical.from_codes(np.zeros(len(rows), np.int8), [country])))
+
+
 def make_training_data(snapshot_rows: pa.Table, week: date, country: str) -> pd.DataFrame:
-    """The checked rows of one country's snapshot, with columns `country` and `censored`. Raises BadTrainingData."""
-    checked = mark_stockouts(check_training_data(snapshot_rows, week, country))
-    return checked.assign(country=pd.Categorical.from_codes(np.zeros(len(checked), np.int8), [country]))
+    """The rows of `take_in_country` alone, for whoever has nobody to tell what was set aside."""
+    return take_in_country(snapshot_rows, week, country).rows
 
 
 @dataclass(frozen=True)
@@ -164,8 +171,12 @@ def price_articles(
 
     last_rows : the rows of an earlier week, from which change_reason is made; prices are the same without them
     """
-    assortment = Assortment(country_week.week, country, country_week.articles, country_week.history, book)
-    ladders = candidate_prices(assortment.articles, assortment.history, country, book, assortment.week)
-    forecast = model.forecast(assortment.articles, assortment.history, assortment.week)
     made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
-    return recommend(assortment, ladders, forecast, made_by, last_rows)
+    parts = []
+    for rows in by_horizon(country_week.articles, country_week.week, country.code, book):
+        articles = country_week.articles.iloc[rows].reset_index(drop=True)
+        assortment = Assortment(country_week.week, country, articles, country_week.history, book)
+        ladders = candidate_prices(articles, assortment.history, country, book, assortment.week)
+        forecast = model.forecast(articles, assortment.history, assortment.week)
+        parts.append(recommend(assortment, ladders, forecast, made_by, last_rows))
+    return in_order_of(parts, country_week.articles["article_id"])
