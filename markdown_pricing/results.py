@@ -125,6 +125,14 @@ class Results:
                 continue
         return None
 
+    def rows_of_last_training_data(self) -> int | None:
+        """How many rows the training data of the week before had; None when it is not there or cannot be read."""
+        before = paths.training_data_file(self.week - timedelta(weeks=1), self.country)
+        try:
+            return row_count(self.lake, before)
+        except (ResultMissing, CorruptFile):
+            return None
+
     def _earlier_weeks(self) -> list[date]:
         """The earlier weeks that have predictions of the country, the nearest first."""
         return [week for week in reversed(weeks_with_predictions(self.lake, self.country)) if week < self.week]

@@ -46,6 +46,7 @@ VARIABLES = {
         Variable("DB_PASSWORD", "its password, a secret", secret=True),
         Variable(f"{_OWN}COUNTRIES", "the countries file", str(DATA / "countries.csv")),
         Variable(f"{_OWN}RULES", "the rules file", str(DATA / "rules.toml")),
+        Variable(f"{_OWN}CURRENCIES", "the file of changes of currency", str(DATA / "currencies.csv")),
         Variable(f"{_OWN}START_WEEK", "first week that is due, a Monday", "2020-01-06"),
         Variable("DAGSTER_HOME", "folder of Dagster's storage; .local/dagster when not set"),
         Variable("DAGSTER_PG_DB", "Dagster's database, whose name ends in _test for a test"),
@@ -112,6 +113,7 @@ class Settings:
     erp_password: str | None = field(repr=False)
     countries_file: Path
     rules_file: Path
+    currencies_file: Path
     start_week: date
     dagster_home: Path
     country_group: tuple[str, ...] | None
@@ -161,6 +163,7 @@ class Settings:
             erp_password=given["DB_PASSWORD"] or None,
             countries_file=Path(given[f"{_OWN}COUNTRIES"]),
             rules_file=Path(given[f"{_OWN}RULES"]),
+            currencies_file=Path(given[f"{_OWN}CURRENCIES"]),
             start_week=parse_week(given[f"{_OWN}START_WEEK"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
             country_group=None if group is None else tuple(group.split(",")),
@@ -221,7 +224,7 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     for name, place in _PASSWORD_OF.items():
         if any(secrets_in(given[name])):
             yield f"{name} holds a password: give it as {place}, never in the URL"
-    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES"):
+    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES", f"{_OWN}CURRENCIES"):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"arrays", "columns", "declared", "errors", "finding", "weeks", "countries", "holidays"}
+BASE = {"arrays", "columns", "currencies", "declared", "errors", "finding", "weeks", "countries", "holidays"}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"errors"},
-    "countries": {"declared", "errors"},
+    "countries": {"currencies", "declared", "errors"},
+    "currencies": {"errors", "weeks"},
     "holidays": set(),
     "device": set(),
     "logs": set(),

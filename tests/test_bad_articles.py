@@ -252,8 +252,8 @@ COUNTRIES: dict[str, tuple[Change, str, str]] = {
         OWN,
         "",
     ),
-    "all list prices cut midway": (list_prices_changed(0.7), OWN, ""),
-    "all list prices raised midway": (list_prices_changed(1.4), OWN, ""),
+    "all list prices cut midway": (list_prices_changed(0.85), OWN, ""),
+    "all list prices raised midway": (list_prices_changed(1.2), OWN, ""),
     "a season of new categories": (
         lambda rows: rows.assign(category=rows["category"].where(rows["week"] < NOW, "new " + rows["category"])),
         OWN,

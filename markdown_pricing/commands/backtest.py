@@ -75,7 +75,7 @@ def backtest(
     for name in chosen:
         policy_named(name)
     book = read_rules(rules or settings.rules_file)
-    known = read_countries(settings.countries_file)
+    known = read_countries(settings.countries_file, settings.currencies_file)
     plays = [
         Setting(family_named(family).name, country, articles, weeks or SEASON_WEEKS, seed)
         for family in families or FAMILIES

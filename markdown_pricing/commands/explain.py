@@ -85,7 +85,7 @@ def explain(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    configured = read_countries(settings.countries_file)
+    configured = read_countries(settings.countries_file, settings.currencies_file)
     explained = find(Lake(lake or settings.lake_url), configured.get(country) or unconfigured(country), article, week)
     if out is not None:
         from markdown_pricing.charts import price_path_chart  # here: matplotlib is slow to load

@@ -59,7 +59,7 @@ def promote(
     choose_device(settings.device)
     for name in (champion, challenger):
         policy_named(check_allowed(name, lake.models))
-    known = read_countries(settings.countries_file)
+    known = read_countries(settings.countries_file, settings.currencies_file)
     codes = countries or SIMULATED_COUNTRIES
     if unknown := [code for code in codes if code not in known]:
         raise UnknownCountries(unknown, list(known))

@@ -40,7 +40,9 @@ class NoSnapshot(FinalError):
 
 def run(settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, as_json: bool) -> int:
     """Price a week and refresh the ERP. Returns 1 when a country failed; raises a UsageError before anything starts."""
-    chosen = _choose(read_countries(settings.countries_file), countries or settings.country_group)
+    chosen = _choose(
+        read_countries(settings.countries_file, settings.currencies_file), countries or settings.country_group
+    )
     read_rules(settings.rules_file)
     make_model(settings.demand_model)
     lake = Lake(settings.lake_url, settings.results_key)

@@ -6,7 +6,7 @@ in the snapshot week. A fault that more articles have is one of the delivery, wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -16,9 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault, FinalError
 from markdown_pricing.training_data.attributes import usable_columns
 from markdown_pricing.training_data.bounds import RowFault, key_of, row_faults
+from markdown_pricing.training_data.currency import in_one_currency
 from markdown_pricing.training_data.schema import (
     COLUMNS,
     PRICE_UNTIL,
@@ -69,11 +71,13 @@ class Intake:
     rows      : sorted by article_id and week; see `take_in`
     set_aside : the articles with faults that were in the snapshot week, or would have been
     left_out  : the optional columns that can't be used, and why
+    remarks   : what is worth knowing and no fault
     """
 
     rows: pd.DataFrame
     set_aside: tuple[SetAside, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
@@ -82,10 +86,11 @@ class Intake:
         return [*columns, *(f"Set aside: {article}." for article in self.set_aside)]
 
 
-def take_in(table: pa.Table, week: date, country: str) -> Intake:
+def take_in(table: pa.Table, week: date, country: str, changeovers: Sequence[Changeover] = ()) -> Intake:
     """The country's rows as a frame, with what was set aside; or every fault of the delivery in one BadTrainingData.
 
     table : the contract's columns (section 1) in any order; optional ones are kept, other columns are dropped
+    changeovers : the country's changes of currency; all prices come in the currency of `week`
     The frame has article_id, category, season as str; week, launch_week, end_week (and price_until, where it was
     delivered) as datetime64[s]; prices and units as float64; stock and stores as int64; and the categorical column
     `set_aside`. The snapshot week's units are NaN whatever was delivered, because that week has not been sold yet.
@@ -102,10 +107,26 @@ def take_in(table: pa.Table, week: date, country: str) -> Intake:
         faults += _nothing_to_price(columns["week"], snapshot)
     if faults or _is_of_the_delivery(in_rows, columns):
         raise BadTrainingData(country, week, [*faults, *(_counted(fault, columns) for fault in in_rows)])
-    if not in_rows:
-        rows = _frame(columns, optional, np.ones(table.num_rows, dtype=np.bool_), snapshot)
-        return Intake(rows.assign(**{SET_ASIDE: _texts({}, rows["article_id"])}), (), left_out)
-    return _without_faults(columns, optional, in_rows, snapshot, left_out, (country, week))
+    taken, article = _usable(columns, optional, in_rows, snapshot, left_out, (country, week))
+    rows, remarks, untold = in_one_currency(taken.rows, article, week, changeovers)
+    if untold:
+        raise BadTrainingData(country, week, untold)
+    return replace(taken, rows=rows, remarks=tuple(remarks))
+
+
+def _usable(
+    columns: dict[str, Column],
+    optional: dict[str, pa.ChunkedArray],
+    faults: Sequence[RowFault],
+    snapshot: int,
+    left_out: dict[str, str],
+    where: tuple[str, date],
+) -> tuple[Intake, NDArray[np.int64]]:
+    """What can be used of a delivery that has a few faults or none, and a number for the article of each row."""
+    if not faults:
+        rows, article = _frame(columns, optional, np.ones(len(columns["week"].values), dtype=np.bool_), snapshot)
+        return Intake(rows.assign(**{SET_ASIDE: _texts({}, rows["article_id"])}), (), left_out), article
+    return _without_faults(columns, optional, faults, snapshot, left_out, where)
 
 
 def _nothing_to_price(week: Column, snapshot: int) -> list[Fault]:
@@ -153,7 +174,7 @@ def _without_faults(
     snapshot: int,
     left_out: dict[str, str],
     where: tuple[str, date],
-) -> Intake:
+) -> tuple[Intake, NDArray[np.int64]]:
     """The rows without those that have faults; the snapshot's are mended where their article has a row all the same."""
     article, now = columns["article_id"], columns["week"].values == snapshot
     nameless = _nameless(faults)
@@ -165,7 +186,7 @@ def _without_faults(
     to_price = np.unique(article.values[now & keep])
     if not len(to_price):
         raise BadTrainingData(*where, [_counted(fault, columns) for fault in faults])
-    rows = _frame(columns, optional, keep, snapshot)
+    rows, of_row = _frame(columns, optional, keep, snapshot)
     said = _first_faults(columns, faults, bad & ~nameless)
     with_row = {_id(article, rank): what for rank, what in said.items() if rank in set(to_price.tolist())}
     _mend(rows, with_row, _bad_cells(columns, faults, now & keep & bad), snapshot)
@@ -174,7 +195,7 @@ def _without_faults(
     set_aside += [SetAside(printable(name), what, False) for name, what in without_row.items()]
     set_aside += _without_a_name(columns, faults, now)
     rows[SET_ASIDE] = _texts(with_row, rows["article_id"])
-    return Intake(rows, tuple(set_aside), left_out)
+    return Intake(rows, tuple(set_aside), left_out), of_row
 
 
 def _id(article: Column, rank: int) -> str:
@@ -239,8 +260,10 @@ def _texts(named: dict[str, str], articles: "pd.Series[str]") -> Any:
     return pd.Categorical.from_codes(codes, said)
 
 
-def _frame(columns: dict[str, Column], optional: dict[str, pa.ChunkedArray], keep: Mask, snapshot: int) -> pd.DataFrame:
-    """The rows to keep, sorted by article and week."""
+def _frame(
+    columns: dict[str, Column], optional: dict[str, pa.ChunkedArray], keep: Mask, snapshot: int
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """The rows to keep, sorted by article and week, and a number for the article of each."""
     order = np.argsort(key_of(columns["article_id"], columns["week"]), kind="stable")
     order = order if keep.all() else order[keep[order]]
     data: dict[str, Any] = {}
@@ -256,4 +279,5 @@ def _frame(columns: dict[str, Column], optional: dict[str, pa.ChunkedArray], kee
         else:
             data[name] = values
     data |= {name: pc.take(values.combine_chunks(), pa.array(order)).to_pandas() for name, values in optional.items()}
-    return pd.DataFrame(data, copy=False)  # otherwise pandas copies all columns once more
+    # Without copy=False pandas copies all columns once more.
+    return pd.DataFrame(data, copy=False), columns["article_id"].values[order]
