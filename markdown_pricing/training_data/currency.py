@@ -83,19 +83,21 @@ def in_one_currency(
                 f"History before {change.since} is taken as converted to {change.currency} already, because prices do "
                 f"not show the factor {change.factor:g}."
             )
-    untold = [_untold(step) for step in steps.values() if step.is_common and step.week not in told]
+    untold = [_untold(step, rows) for step in steps.values() if step.is_common and step.week not in told]
     if untold or not snapped:
         return rows, remarks, untold
     return _converted(rows, article, weeks, divisor, snapped), remarks, []
 
 
-def _untold(step: Step) -> Fault:
+def _untold(step: Step, rows: pd.DataFrame) -> Fault:
     moved, count = step.factor - 1, int(np.count_nonzero(step.alike))
     how = f"fell by {-100 * moved:.0f} %" if moved < 0 else f"rose by {100 * moved:.0f} %"
-    what = f"prices {how} with their list prices in week {step.week}: another currency?"
-    return Fault(
-        what, count, f"a line of currencies.csv says so, with since {step.week} and factor {1 / step.factor:.5g}"
-    )
+    what = f"articles whose prices {how} with their list prices in week {step.week}: another currency?"
+    row = int(step.later[step.alike][0])
+    before, after = rows["list_price"].iloc[row - 1], rows["list_price"].iloc[row]
+    example = f"article {rows['article_id'].iloc[row]}, list_price {before:g}, then {after:g}"
+    remedy = f"a line in currencies.csv with since {step.week} and factor {1 / step.factor:.5g} converts history"
+    return Fault(what, count, f"{example}; {remedy}, and one with factor 1 says that prices really moved")
 
 
 def _steps(
