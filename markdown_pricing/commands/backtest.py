@@ -69,9 +69,9 @@ def backtest(
     if lake is not None:
         for name in chosen:
             make_model(name)
-        return _replay(
-            lake, week, countries, tuple(dict.fromkeys((*chosen, PEER))), weeks or REPLAYED_WEEKS, out, as_json
-        )
+        known = read_countries(settings.countries_file, settings.currencies_file)
+        compared = tuple(dict.fromkeys((*chosen, PEER)))
+        return _replay(lake, week, countries, known, compared, weeks or REPLAYED_WEEKS, out, as_json)
     for name in chosen:
         policy_named(name)
     book = read_rules(rules or settings.rules_file)
@@ -163,6 +163,7 @@ def _replay(
     lake: str,
     week: date | None,
     countries: Sequence[str] | None,
+    known: Countries,
     models: Sequence[str],
     weeks: int,
     out: Path | None,
@@ -176,7 +177,8 @@ def _replay(
     with progress(f"Replaying {weeks} weeks before {week}", len(chosen) * len(models)) as advance:
         for code in chosen:
             try:
-                frame = make_training_data(read_country(source, snapshot, code, columns_to_read), week, code)
+                table, changes = read_country(source, snapshot, code, columns_to_read), known.changeovers.get(code, ())
+                frame = make_training_data(table, week, code, changes)
                 sold = CountryWeek.of(frame, week, code)
                 for model in models:
                     frames = list(replay(sold, model, weeks))
