@@ -8,6 +8,7 @@ in the snapshot week. A fault that more articles have is one of the delivery, wh
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from numpy.typing import NDArray
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault, FinalError
 from markdown_pricing.training_data.attributes import usable_columns
-from markdown_pricing.training_data.bounds import RowFault, key_of, row_faults
+from markdown_pricing.training_data.bounds import MOST_AN_AMOUNT, RowFault, key_of, row_faults
 from markdown_pricing.training_data.currency import in_one_currency
 from markdown_pricing.training_data.schema import (
     COLUMNS,
+    MONEY,
     PRICE_UNTIL,
     TEXTS,
     WEEKS,
@@ -51,17 +53,24 @@ class BadTrainingData(FinalError):
         )
 
 
+class Outcome(Enum):
+    """What becomes of an article with a fault; one that is no longer sold only loses rows of its history."""
+
+    KEEPS_ITS_PRICE = "it keeps its price"
+    NO_ROW = "it gets no row"
+    NOT_LEARNT = "its rows with faults are not learnt from"
+
+
 @dataclass(frozen=True)
 class SetAside:
-    """An article that is set aside: what is wrong, with the value, and whether it has a row, at the price it has."""
+    """An article that is set aside: what is wrong, with the week and the value, and what becomes of it."""
 
     article_id: str
     what: str
-    has_row: bool
+    outcome: Outcome
 
     def __str__(self) -> str:
-        outcome = "it keeps its price" if self.has_row else "it gets no row"
-        return f"article {self.article_id}: {self.what}; {outcome}"
+        return f"article {self.article_id}: {self.what}; {self.outcome.value}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Intake:
     """A country's training data that can be used, and what could not be.
 
     rows      : sorted by article_id and week; see `take_in`
-    set_aside : the articles with faults that were in the snapshot week, or would have been
+    set_aside : the articles with faults
     left_out  : the optional columns that can't be used, and why
     remarks   : what is worth knowing and no fault
     """
@@ -190,9 +199,12 @@ def _without_faults(
     said = _first_faults(columns, faults, bad & ~nameless)
     with_row = {_id(article, rank): what for rank, what in said.items() if rank in set(to_price.tolist())}
     _mend(rows, with_row, _bad_cells(columns, faults, now & keep & bad), snapshot)
-    set_aside = [SetAside(printable(name), what, True) for name, what in with_row.items()]
-    without_row = {_id(article, rank): what for rank, what in said.items() if _id(article, rank) not in with_row}
-    set_aside += [SetAside(printable(name), what, False) for name, what in without_row.items()]
+    sold_now = set(article.values[now].tolist())
+    set_aside = [SetAside(printable(name), what, Outcome.KEEPS_ITS_PRICE) for name, what in with_row.items()]
+    for rank, what in said.items():
+        if _id(article, rank) not in with_row:
+            outcome = Outcome.NO_ROW if rank in sold_now else Outcome.NOT_LEARNT
+            set_aside.append(SetAside(printable(_id(article, rank)), what, outcome))
     set_aside += _without_a_name(columns, faults, now)
     rows[SET_ASIDE] = _texts(with_row, rows["article_id"])
     return Intake(rows, tuple(set_aside), left_out), of_row
@@ -207,8 +219,9 @@ def _without_a_name(columns: dict[str, Column], faults: Sequence[RowFault], now:
     aside = []
     for fault in faults:
         if fault.column == "article_id":
-            rows = [*np.flatnonzero(fault.rows & now), *np.flatnonzero(fault.rows & ~now)[:1]]
-            aside += [SetAside("without a usable id", _said(columns, fault, int(row)), False) for row in rows]
+            for row in (*np.flatnonzero(fault.rows & now), *np.flatnonzero(fault.rows & ~now)[:1]):
+                outcome = Outcome.NO_ROW if now[row] else Outcome.NOT_LEARNT
+                aside.append(SetAside("without a usable id", _said(columns, fault, int(row)), outcome))
     return aside
 
 
@@ -248,6 +261,9 @@ def _mend(rows: pd.DataFrame, named: dict[str, str], cells: Sequence[tuple[str, 
         before = lines[lines["week"] < now]
         last = harmless[column] if before.empty or column == PRICE_UNTIL else before[column].iloc[-1]
         rows.loc[lines.index[-1], column] = last
+    for at in {own.index[own["article_id"] == article_id][-1] for article_id, _ in cells}:
+        if rows.loc[at, list(MONEY)].max() * rows.loc[at, "stock"] >= MOST_AN_AMOUNT:
+            rows.loc[at, "stock"] = 0
 
 
 def _texts(named: dict[str, str], articles: "pd.Series[str]") -> Any:

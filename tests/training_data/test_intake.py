@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from markdown_pricing.training_data.intake import BadTrainingData, Intake, take_in
+from markdown_pricing.training_data.intake import BadTrainingData, Intake, Outcome, take_in
 from markdown_pricing.training_data.schema import COLUMNS, columns_to_read
 
 WEEK = date(2026, 2, 9)
@@ -169,7 +169,7 @@ def test_a_bad_row_of_history_is_left_out_and_its_article_keeps_its_price(column
     rows = taken.rows
     assert len(rows) == (4 if what == "the same article and week twice" else 5)
     if column != "article_id":  # else nobody knows whose row it is
-        assert [(own.article_id, own.has_row) for own in taken.set_aside] == [("b", True)]
+        assert [(own.article_id, own.outcome) for own in taken.set_aside] == [("b", Outcome.KEEPS_ITS_PRICE)]
         assert set(rows.loc[rows["set_aside"] != "", "article_id"]) == {"b"}
     assert what in taken.set_aside[0].what
 
@@ -199,6 +199,20 @@ def test_a_stock_that_stands_for_unlimited_is_set_aside():
     table = delivered(stock=replaced("stock", 2, 2**31 - 1), price=replaced("price", 2, 600.0))
     (aside,) = take_in(table, WEEK, "DEU").set_aside
     assert "stock 2147483647" in aside.what
+
+
+def test_an_article_whose_price_and_stock_are_both_beyond_reason_has_no_stock():
+    """Its last stock would be worth too much, too."""
+    table = delivered(stock=pa.array([5_000] * 6, pa.int32()), list_price=replaced("list_price", 2, 9e8))
+    rows = take_in(table, WEEK, "DEU").rows
+    assert rows.loc[rows["set_aside"] != "", "stock"].tolist()[-1] == 0
+
+
+def test_an_article_that_is_no_longer_sold_only_loses_rows():
+    taken = take_in(
+        delivered()[:5].append_column("x", pa.nulls(5)).set_column(9, "stock", pa.array([9, 6, 7, -1, 5])), WEEK, "DEU"
+    )
+    assert [own.outcome for own in taken.set_aside] == [Outcome.NOT_LEARNT]
 
 
 def test_one_in_a_hundred_articles_may_be_set_aside():
