@@ -52,6 +52,7 @@ VARIABLES = {
         Variable(SHADOW_PASSWORD, "its password, a secret", secret=True),
         Variable(f"{_OWN}COUNTRIES", "the countries file", str(DATA / "countries.csv")),
         Variable(f"{_OWN}RULES", "the rules file", str(DATA / "rules.toml")),
+        Variable(f"{_OWN}CURRENCIES", "the file of changes of currency", str(DATA / "currencies.csv")),
         Variable(f"{_OWN}START_WEEK", "first week that is due, a Monday", "2020-01-06"),
         Variable(
             f"{_OWN}KEEP_WEEKS", "weeks that models and training data stay on the lake after they were written", "104"
@@ -124,6 +125,7 @@ class Settings:
     shadow_password: str | None = field(repr=False)
     countries_file: Path
     rules_file: Path
+    currencies_file: Path
     start_week: date
     keep_weeks: int
     """How many weeks models, training data and what the countries share stay on the lake after they were written."""
@@ -177,6 +179,7 @@ class Settings:
             shadow_password=given[SHADOW_PASSWORD] or None,
             countries_file=Path(given[f"{_OWN}COUNTRIES"]),
             rules_file=Path(given[f"{_OWN}RULES"]),
+            currencies_file=Path(given[f"{_OWN}CURRENCIES"]),
             start_week=parse_week(given[f"{_OWN}START_WEEK"]),
             keep_weeks=int(given[f"{_OWN}KEEP_WEEKS"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
@@ -238,7 +241,7 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     for name, place in _PASSWORD_OF.items():
         if any(secrets_in(given[name])):
             yield f"{name} holds a password: give it as {place}, never in the URL"
-    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES"):
+    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES", f"{_OWN}CURRENCIES"):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
     keep = given[f"{_OWN}KEEP_WEEKS"]
