@@ -1,4 +1,4 @@
-# make run    price the 45 countries of a sample lake into SQLite, from a fresh checkout
+# make run    price the 45 countries of a sample lake into SQLite, from a fresh checkout; COUNTRIES=DEU,AUT only these
 # make ui     look at it in the Dagster UI
 # make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
 # make test   the tests, within eight minutes;  make test-long  those that take longer
@@ -22,11 +22,12 @@ run: .venv/run
 price-sample ui: export MARKDOWN_PRICING_START_WEEK := $(or $(MARKDOWN_PRICING_START_WEEK),$(first_week))
 
 price-sample:
-	@$(BIN)/markdown-pricing run --workers $(WORKERS)
+	@$(BIN)/markdown-pricing run --workers $(WORKERS) $(if $(COUNTRIES),--countries '$(COUNTRIES)')
 
 ui: export DAGSTER_HOME := $(or $(DAGSTER_HOME),$(CURDIR)/.local/dagster)
+# `dg dev` serves as well. It is not taken here, because what it needs would have to be installed for `make run`, too.
 ui: .venv/run
-	@mkdir -p $(DAGSTER_HOME) && test -f $(DAGSTER_HOME)/dagster.yaml || cp markdown_pricing/data/dagster.yaml $(DAGSTER_HOME)/
+	@umask 077 && mkdir -p "$$DAGSTER_HOME" && test -f "$$DAGSTER_HOME/dagster.yaml" || cp markdown_pricing/data/dagster.yaml "$$DAGSTER_HOME/"
 	@$(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000)
 
 test: .venv/dev

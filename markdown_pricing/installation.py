@@ -4,9 +4,10 @@ from typing import Any
 
 from markdown_pricing.countries import Countries
 from markdown_pricing.device import choose_device
+from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.old_results import KeptFor
 from markdown_pricing.logs import write_to
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning, fixed
 from markdown_pricing.preflight import Preflight
 from markdown_pricing.pricing import SEED
@@ -25,13 +26,23 @@ def set_up_process(settings: Settings) -> None:
 def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
     """The resources of one installation, each under the name by which assets ask for it."""
     return {
-        "lake": fixed(Lake(settings.lake_url, settings.results_key, settings.allowed_models)),
+        "lake": fixed(
+            Lake(settings.lake_url, settings.results_key, settings.allowed_models),
+            "The lake, on HDFS or in a folder, from which sales are read and on which results are kept.",
+        ),
         "demand_training": DemandTraining(
             model=settings.demand_model, follow_champion=settings.follow_champion, seed=SEED, threads=1
         ),
         "shared_learning": SharedLearning(processes=1),
-        "rules": fixed(read_rules(settings.rules_file)),
-        "countries": fixed(countries),
-        "preflight": fixed(Preflight(settings)),
-        "erp": fixed(Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)),
+        "rules": fixed(read_rules(settings.rules_file), "The rules that every price obeys, by country and category."),
+        "reason_codes": fixed(read_reason_codes(), "The sentences that tell buyers why a price is what it is."),
+        "countries": fixed(countries, "The countries that are priced, with their currencies and price endings."),
+        "kept_for": fixed(
+            KeptFor(settings.keep_weeks), "How long old models and what they were trained on stay on the lake."
+        ),
+        "preflight": fixed(Preflight(settings), "What is asked before a round whether all is there that it needs."),
+        "erp": fixed(
+            Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
+            "The database in which the pricing department reads recommendations and decides.",
+        ),
     }

@@ -68,6 +68,17 @@ class OnceOnly:
             print(f"Log lines are lost: {type(error).__name__}: {error}. The round goes on without.", file=sys.stderr)
 
 
+class _TextAsBytes:
+    """A stream that takes only text, such as the one with which `dg` captures standard output, for lines in bytes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: memoryview) -> int:
+        self._stream.write(str(line, "utf-8"))
+        return len(line)
+
+
 class _Lines(logging.Handler):
     """Writes lines straight to the file behind a stream, without a buffer.
 
@@ -78,9 +89,9 @@ class _Lines(logging.Handler):
     def __init__(self, stream: TextIO, environment: str, secrets: tuple[str, ...]) -> None:
         super().__init__()
         try:
-            self._file: BinaryIO = open(os.dup(stream.fileno()), "wb", buffering=0)  # noqa: SIM115
-        except OSError:  # the stream has no file
-            self._file = stream.buffer
+            self._file: BinaryIO | _TextAsBytes = open(os.dup(stream.fileno()), "wb", buffering=0)  # noqa: SIM115
+        except OSError:  # the stream has no file, because something captures what is printed
+            self._file = getattr(stream, "buffer", None) or _TextAsBytes(stream)
         self._formatter: logging.Formatter | None = None
         self._environment, self._secrets = environment, secrets
         self._once = OnceOnly()

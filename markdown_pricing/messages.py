@@ -9,6 +9,8 @@ from threading import Thread
 from typing import Any
 
 from markdown_pricing.errors import UsageError
+from markdown_pricing.loopback import is_loopback
+from markdown_pricing.words import install
 
 WITHIN_S = 10.0
 """Seconds that one message may take; the sensor that sends them looks every minute."""
@@ -27,15 +29,25 @@ class BadMessageUrl(UsageError):
         )
 
 
+class UnsafeMessageUrl(UsageError):
+    """The password in the URL would be sent in clear. The message never holds the URL."""
+
+    def __init__(self, service: str, host: str) -> None:
+        super().__init__(
+            f"MARKDOWN_PRICING_ALERTS would send a password in clear to {host} ({service}): give the URL of the kind "
+            "that is encrypted, such as jsons:// in place of json://, and mailtos:// in place of mailto://."
+        )
+
+
 class AppriseMissing(UsageError):
     def __init__(self) -> None:
-        super().__init__("MARKDOWN_PRICING_ALERTS needs apprise. Run: pip install 'markdown-pricing[alerts]'")
+        super().__init__(f"MARKDOWN_PRICING_ALERTS needs apprise. Run in the checkout: {install('alerts')}")
 
 
 def send(url: str, title: str, body: str, within_s: float = WITHIN_S) -> str:
     """Send a message. Returns why it did not arrive in that time, or an empty text when it did.
 
-    Raises BadMessageUrl and AppriseMissing.
+    Raises BadMessageUrl, UnsafeMessageUrl and AppriseMissing.
     """
     service = _service(url)
     name = str(service.service_name)  # the kind of service, without its address
@@ -45,7 +57,9 @@ def send(url: str, title: str, body: str, within_s: float = WITHIN_S) -> str:
 
     def attempt() -> None:
         try:
-            said[0] = "" if service.notify(body=body, title=title) else f"{name} did not take the message"
+            said[0] = (
+                "" if service.notify(body=body, title=title, body_format="text") else f"{name} did not take the message"
+            )
         except Exception as error:
             said[0] = f"{name} did not take the message: {type(error).__name__}"
 
@@ -64,4 +78,8 @@ def _service(url: str) -> Any:
     service = Apprise.instantiate(url, suppress_exceptions=True)
     if service is None:
         raise BadMessageUrl()
+    # A kind of service with one scheme alone, which is then `secure_protocol`, is always encrypted.
+    in_clear = bool(service.protocol) and not service.secure
+    if service.password and in_clear and not is_loopback(service.host or ""):
+        raise UnsafeMessageUrl(str(service.service_name), str(service.host))
     return service

@@ -12,15 +12,16 @@ from markdown_pricing.erp.refresh import newest_week
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError, PricingError
+from markdown_pricing.files import read_rules
 from markdown_pricing.finding import Finding
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, publish_bytes
 from markdown_pricing.lake.snapshot import UnreadFiles, delivered_weeks, find_snapshot
 from markdown_pricing.lake.space import check_room
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import ONE_WEEK
+from markdown_pricing.words import counted
 
 PROBE = "markdown_pricing/preflight"
 
@@ -54,7 +55,7 @@ class Preflight:
         )
         yield inspect("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
         yield inspect("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
-        yield inspect("Lake", lambda: f"{lake.url}: {len(delivered_weeks(lake))} delivered weeks")
+        yield inspect("Lake", lambda: f"{lake.url}: {counted(len(delivered_weeks(lake)), 'delivered week')}")
         yield inspect("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
         yield from _erp(settings)
         if settings.metronome:
@@ -85,7 +86,7 @@ def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
     lacking = f", but none for {', '.join(missing)}" if missing else ""
     for country, names in snapshot.unread.items():
         raise UnreadFiles(lake, snapshot.week, country, names)
-    return f"{snapshot.week}: {len(snapshot.bytes_by_country)} countries{lacking}"
+    return f"{snapshot.week}: {counted(len(snapshot.bytes_by_country), 'country')}{lacking}"
 
 
 def _erp(settings: Settings) -> Iterator[Finding]:
@@ -107,7 +108,9 @@ def _metronome(cluster: Mapping[str, str]) -> Finding:
         ours = [job for job in resource.metronome.jobs() if job["id"].startswith(f"{resource.job_prefix}.")]
     except MetronomeError as error:
         return Finding("Metronome", ok=False, says=str(error))
-    return Finding("Metronome", ok=True, says=f"{version} at {resource.url}: {len(ours)} jobs of {resource.job_prefix}")
+    return Finding(
+        "Metronome", ok=True, says=f"{version} at {resource.url}: {counted(len(ours), 'job')} of {resource.job_prefix}"
+    )
 
 
 def _last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[Finding]:
@@ -129,7 +132,7 @@ def _all_countries(settings: Settings, last_week: date, there: Callable[[Countri
     lacking = countries.keys() - set(there(countries))
     if lacking:
         raise CountriesLack(last_week, sorted(lacking))
-    return f"{last_week}: all {len(countries)} countries"
+    return f"{last_week}: all of {counted(len(countries), 'country')}"
 
 
 def _probe(lake: Lake) -> str:

@@ -25,6 +25,7 @@ from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.horizons import by_horizon
+from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, in_order_of, recommend
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import Provenance
@@ -181,6 +182,7 @@ def price_articles(
     model: DemandModel,
     country: Country,
     book: RuleBook,
+    codes: ReasonCodes,
     origin: Provenance,
     run_id: str,
     predicted_at: datetime,
@@ -194,7 +196,7 @@ def price_articles(
     parts = []
     for rows in by_horizon(country_week.articles, country_week.week, country.code, book):
         articles = country_week.articles.iloc[rows].reset_index(drop=True)
-        assortment = Assortment(country_week.week, country, articles, country_week.history, book)
+        assortment = Assortment(country_week.week, country, articles, country_week.history, book, codes)
         ladders = candidate_prices(articles, assortment.history, country, book, assortment.week)
         forecast = model.forecast(articles, assortment.history, assortment.week)
         parts.append(recommend(assortment, ladders, forecast, made_by, last_rows))

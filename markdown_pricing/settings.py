@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, unquote
 from markdown_pricing.device import DEVICES
 from markdown_pricing.errors import UsageError
 from markdown_pricing.logs import DESTINATIONS
-from markdown_pricing.metronome.secret_texts import names_a_secret, secrets_in
+from markdown_pricing.secret_texts import names_a_secret, secrets_in
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DATA = Path(__file__).parent / "data"
@@ -18,6 +18,9 @@ ENVIRONMENTS = ("production", "test")
 TEST_SCHEMA = "markdown_pricing_test"
 TEST_DATABASE = "_test"
 """How the name of a Dagster database ends that a test may write to."""
+
+MOST_WEEKS = 5200
+"""A century, which stands for ever and is still a date."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Variable:
 _OWN = "MARKDOWN_PRICING_"
 CODE_SERVER, CODE_SERVER_PORT = f"{_OWN}CODE_SERVER", f"{_OWN}CODE_SERVER_PORT"
 CONTAINER = f"{_OWN}CONTAINER"
+SHADOW_USER, SHADOW_PASSWORD = f"{_OWN}SHADOW_USER", f"{_OWN}SHADOW_PASSWORD"
 METRONOME, METRONOME_PASSWORD = "METRONOME_", "METRONOME_PASSWORD"
 VARIABLES = {
     variable.name: variable
@@ -44,10 +48,15 @@ VARIABLES = {
         Variable(f"{_OWN}ERP", "SQLAlchemy URL without password; a SQLite file in .local when not set"),
         Variable("DB_USER", "the ERP's account"),
         Variable("DB_PASSWORD", "its password, a secret", secret=True),
+        Variable(SHADOW_USER, "the account that `shadow` reads ERPs with, which may only read"),
+        Variable(SHADOW_PASSWORD, "its password, a secret", secret=True),
         Variable(f"{_OWN}COUNTRIES", "the countries file", str(DATA / "countries.csv")),
         Variable(f"{_OWN}RULES", "the rules file", str(DATA / "rules.toml")),
         Variable(f"{_OWN}CURRENCIES", "the file of changes of currency", str(DATA / "currencies.csv")),
         Variable(f"{_OWN}START_WEEK", "first week that is due, a Monday", "2020-01-06"),
+        Variable(
+            f"{_OWN}KEEP_WEEKS", "weeks that models and training data stay on the lake after they were written", "104"
+        ),
         Variable("DAGSTER_HOME", "folder of Dagster's storage; .local/dagster when not set"),
         Variable("DAGSTER_PG_DB", "Dagster's database, whose name ends in _test for a test"),
         Variable("DAGSTER_PG_PASSWORD", "the password of Dagster's account there, a secret", secret=True),
@@ -56,7 +65,7 @@ VARIABLES = {
         Variable(
             f"{_OWN}ALLOWED_MODELS", "models that may be loaded beside the package's own and MODEL, commas between"
         ),
-        Variable(f"{_OWN}RESULTS_KEY", "the key that models on the lake are signed with, a secret", secret=True),
+        Variable(f"{_OWN}RESULTS_KEY", "the key that what is kept on the lake is signed with, a secret", secret=True),
         Variable(f"{_OWN}EXPERIMENTS", "MLflow's URI for trials; none are kept when not set"),
         Variable(f"{_OWN}DEVICE", "where models compute that can use a GPU", "auto", DEVICES),
         Variable(
@@ -111,10 +120,15 @@ class Settings:
     erp_schema: str | None
     erp_user: str | None
     erp_password: str | None = field(repr=False)
+    shadow_user: str | None
+    """The account that `shadow` reads ERPs with."""
+    shadow_password: str | None = field(repr=False)
     countries_file: Path
     rules_file: Path
     currencies_file: Path
     start_week: date
+    keep_weeks: int
+    """How many weeks models, training data and what the countries share stay on the lake after they were written."""
     dagster_home: Path
     country_group: tuple[str, ...] | None
     demand_model: str
@@ -123,7 +137,7 @@ class Settings:
     allowed_models: tuple[str, ...]
     """Models that may be loaded, beside the package's own, when the lake or Dagster's page names them."""
     results_key: str | None = field(repr=False)
-    """Models on the lake are signed with it; None signs none."""
+    """What is kept on the lake is signed with it; None signs nothing."""
     experiments: str | None = field(repr=False)
     """MLflow's URI for trials; None keeps none."""
     device: str
@@ -161,10 +175,13 @@ class Settings:
             erp_schema=TEST_SCHEMA if is_test and erp_url.startswith("postgresql") else None,
             erp_user=given["DB_USER"] or None,
             erp_password=given["DB_PASSWORD"] or None,
+            shadow_user=given[SHADOW_USER] or None,
+            shadow_password=given[SHADOW_PASSWORD] or None,
             countries_file=Path(given[f"{_OWN}COUNTRIES"]),
             rules_file=Path(given[f"{_OWN}RULES"]),
             currencies_file=Path(given[f"{_OWN}CURRENCIES"]),
             start_week=parse_week(given[f"{_OWN}START_WEEK"]),
+            keep_weeks=int(given[f"{_OWN}KEEP_WEEKS"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
             country_group=None if group is None else tuple(group.split(",")),
             demand_model=given[f"{_OWN}MODEL"] or "gradient_boosting",
@@ -227,6 +244,9 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES", f"{_OWN}CURRENCIES"):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
+    keep = given[f"{_OWN}KEEP_WEEKS"]
+    if not (keep.isascii() and keep.isdecimal() and 1 <= int(keep) <= MOST_WEEKS):
+        yield f"{_OWN}KEEP_WEEKS={keep}: a whole number of weeks from 1 to {MOST_WEEKS}"
     try:
         parse_week(given[f"{_OWN}START_WEEK"])
     except NotAWeek as error:

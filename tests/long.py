@@ -20,6 +20,8 @@ LONG = (
     "tests/system/test_three_processes.py::test_the_round_equals",
     "tests/system/test_three_processes.py::test_the_probes",
     "tests/system/test_three_processes.py::test_no_secret",
+    # The lock, its launcher and the end of a process with its parent are tried in test_local_launcher.py.
+    "tests/system/test_lost_workers.py::",
     # Single weeks are waited for in test_weekly_round.py; which week is next is decided in test_automation.py.
     "tests/system/test_catch_up.py::",
     # Its commands are those that test_command_line.py runs, without an installation of its own.
@@ -29,6 +31,15 @@ LONG = (
     "tests/deploy/test_image.py::test_it_is_a_component",
     # The launcher's tests run beside it; that it imports nothing of ours is in test_architecture.py.
     "tests/metronome/test_alone.py::test_it_and_its_tests",
+    # What the look decides in each of these is in test_health.py and test_job.py; the calls are those that stay.
+    "tests/metronome/test_launcher.py::test_the_cluster_cannot_tell",
+    "tests/metronome/test_launcher.py::test_a_worker_that_exits_0",
+    "tests/metronome/test_launcher.py::test_the_agent_is_lost",
+    "tests/metronome/test_launcher.py::test_a_run_between_the_runs",
+    "tests/metronome/test_launcher.py::test_a_container_that_is_late",
+    "tests/metronome/test_launcher.py::test_a_later_metronome",
+    # The launcher is told to stop a run in test_launcher.py, without Dagster's servers.
+    "tests/metronome/test_survival.py::test_canceled_while_it_runs",
     # Of the long list of faults a lost answer, a killed daemon and a stop stay. All others have their decision in
     # test_health.py, test_outage.py and test_job.py, and most their call in test_launcher.py.
     "tests/metronome/test_survival.py::test_45_launches",

@@ -18,6 +18,7 @@ def test_without_any_setting_everything_lives_in_the_project() -> None:
     assert settings.erp_url == f"sqlite:///{project}/.local/erp.sqlite"
     assert settings.dagster_home == project / ".local/dagster"
     assert settings.start_week == date(2020, 1, 6)
+    assert settings.keep_weeks == 104
     assert settings.country_group is None
 
 
@@ -35,15 +36,22 @@ def test_every_fault_is_told_at_once_with_its_variable() -> None:
                 "MARKDOWN_PRICING_ENV": "staging",
                 "MARKDOWN_PRICING_DEVICE": "tpu",
                 "MARKDOWN_PRICING_START_WEEK": "2026-02-10",
+                "MARKDOWN_PRICING_KEEP_WEEKS": "0",
                 "MARKDOWN_PRICING_COUNTRIES": "/nowhere/countries.csv",
                 "MARKDOWN_PRICING_RULES": "/nowhere/rules.toml",
                 "MARKDOWN_PRICING_ERP": "postgresql://pricing:hunter2@erp/prices",
             }
         )
 
-    for variable in ("ENV", "DEVICE", "START_WEEK", "COUNTRIES", "RULES", "ERP"):
+    for variable in ("ENV", "DEVICE", "START_WEEK", "KEEP_WEEKS", "COUNTRIES", "RULES", "ERP"):
         assert f"MARKDOWN_PRICING_{variable}" in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("weeks", ["-1", "8.5", "two", "²", "99999"])
+def test_how_long_results_are_kept_is_a_number_of_weeks(weeks: str) -> None:
+    with pytest.raises(BadSettings, match=f"KEEP_WEEKS={weeks}: a whole number of weeks"):
+        Settings.from_env({"MARKDOWN_PRICING_KEEP_WEEKS": weeks})
 
 
 @pytest.mark.parametrize(

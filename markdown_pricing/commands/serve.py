@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import yaml  # type: ignore[import-untyped]
 
 from markdown_pricing.errors import UsageError
-from markdown_pricing.metronome.secret_texts import secrets_as_text
+from markdown_pricing.secret_texts import secrets_as_text
 from markdown_pricing.settings import CODE_SERVER, CODE_SERVER_PORT, DATA, SECRETS, VARIABLES, BadSettings, Settings
 
 LOCATION = "markdown_pricing"
@@ -24,6 +24,8 @@ def serve(
     if faults := list(faults_of(environ, server)):
         raise BadSettings(faults)
     arguments = arguments_of(environ, server, host, port, read_only, path_prefix)
+    if server != "code-server":  # it has the runs below it, whose predictions others may read
+        os.umask(0o077)
     os.execve(sys.executable, [sys.executable, "-m", *arguments], dict(environ))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, Table, inspect, select
 
 from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.erp.errors import erp_errors
@@ -20,11 +20,13 @@ from markdown_pricing.errors import UsageError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.results import Results
-from markdown_pricing.settings import Settings
+from markdown_pricing.settings import SHADOW_PASSWORD, SHADOW_USER, Settings
+from markdown_pricing.shown import cell
+from markdown_pricing.words import counted
 
 ERP_SCHEMES = ("postgresql", "sqlite:")
-BY_NATURE = ("run_id", "predicted_at")
-"""Columns that differ between any two runs, even of the same data and code."""
+BY_NATURE = ("model_version", "run_id", "predicted_at")
+"""Columns that differ between any two runs, or, as they hold the code's hash, between any two versions."""
 ROW_KEY = ["country", "article_id"]
 PATH_KEY = [*ROW_KEY, "week"]
 MISSING = "no such row"
@@ -34,6 +36,16 @@ SHOWN = 20
 class RoundMissing(UsageError):
     def __init__(self, place: str, week: date) -> None:
         super().__init__(f"Nothing of week {week} is in {place}. Name what both rounds priced: --week, --countries.")
+
+
+class NoAccount(UsageError):
+    """The runs' own account is given to no host that stands on a command line."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"shadow reads an ERP with an account of its own, which may only read: set {SHADOW_USER} and "
+            f"{SHADOW_PASSWORD} (docs/security.md)."
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,8 @@ def shadow(
         "articles": len(rounds[0].rows),
         "cells": sum(each.size for each in (rounds[0].rows, rounds[0].path)),
         "differences": len(cells_that_differ),
+        "only_in_first": _columns_only_in(*rounds),
+        "only_in_second": _columns_only_in(*reversed(rounds)),
     }
     if as_json:
         print_json({**compared, "cells_that_differ": [asdict(each) for each in cells_that_differ]})
@@ -101,7 +115,7 @@ def read_round(place: str, week: date, settings: Settings, countries: Sequence[s
 
 
 def differences(first: Round, second: Round, tolerance: float = 0.0) -> list[Difference]:
-    """Every cell that differs, by country, article and week.
+    """Every cell that differs, by country, article and week, in the columns that both rounds have.
 
     tolerance : numbers that differ by at most this share of the larger one count as equal, because processors may
         round the last digit differently
@@ -112,6 +126,12 @@ def differences(first: Round, second: Round, tolerance: float = 0.0) -> list[Dif
     ]
 
 
+def _columns_only_in(first: Round, second: Round) -> list[str]:
+    """Columns that no cell of the other round is compared with, as one of the two is of another version."""
+    pairs = ((first.rows, second.rows), (first.path, second.path))
+    return [str(column) for here, there in pairs for column in here.columns.difference(there.columns, sort=False)]
+
+
 def _differing_cells(first: pd.DataFrame, second: pd.DataFrame, key: list[str], tolerance: float) -> list[Difference]:
     first, second = (_comparable(frame, key) for frame in (first, second))
     index = first.index.union(second.index)
@@ -120,10 +140,7 @@ def _differing_cells(first: pd.DataFrame, second: pd.DataFrame, key: list[str], 
         (row, "row", "there", MISSING) for row in index.difference(second.index)
     ]
     differing += [(row, "row", MISSING, "there") for row in index.difference(first.index)]
-    for column in first.columns.union(second.columns, sort=False):
-        if column not in first or column not in second:
-            differing.append(((("all",) * len(key)), f"column {column}", column in first, column in second))
-            continue
+    for column in first.columns.intersection(second.columns, sort=False):
         one, other = first.loc[both, column].to_numpy(), second.loc[both, column].to_numpy()
         differs = ~_equal(one, other, tolerance)
         differing += [
@@ -159,16 +176,24 @@ def _near(a: Any, b: Any, tolerance: float) -> bool:
 
 
 def _erp_round(url: str, week: date, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    engine = engine_for(url, settings.erp_user, settings.erp_password, settings.erp_schema)
-    rows_query = select(recommendations).where(recommendations.c.week == week)
+    if not url.startswith("sqlite:") and not settings.shadow_user:
+        raise NoAccount()
+    engine = engine_for(url, settings.shadow_user, settings.shadow_password, settings.erp_schema)
     countries = select(recommendations.c.country).where(recommendations.c.week == week).distinct()
-    path_query = select(price_path).where(price_path.c.country.in_(countries))
     with erp_errors(engine), engine.connect() as connection:
-        rows, path = (connection.execute(query).mappings().all() for query in (rows_query, path_query))
-    return (
-        pd.DataFrame(rows, columns=list(recommendations.columns.keys())),
-        pd.DataFrame(path, columns=list(price_path.columns.keys())),
-    )
+        return (
+            _frame(connection, recommendations, recommendations.c.week == week),
+            _frame(connection, price_path, price_path.c.country.in_(countries)),
+        )
+
+
+def _frame(connection: Connection, table: Table, where: ColumnElement[bool]) -> pd.DataFrame:
+    """Those columns of the table that are there: another version may have made it."""
+    there = [
+        table.c[column["name"]] for column in inspect(connection).get_columns(table.name) if column["name"] in table.c
+    ]
+    rows = connection.execute(select(*there).where(where)).mappings().all()
+    return pd.DataFrame(rows, columns=[column.name for column in there])
 
 
 def _lake_round(lake: Lake, week: date) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -177,26 +202,36 @@ def _lake_round(lake: Lake, week: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     countries = [country for name in names if (country := paths.country_of_folder(name))]
     kept = [Results(lake, week, country).predictions() for country in countries]
     return (
-        _joined(list(recommendations.columns.keys()), [rows for rows, _, _ in kept]),
-        _joined(list(price_path.columns.keys()), [path for _, path, _ in kept]),
+        _joined(recommendations, [rows for rows, _, _ in kept]),
+        _joined(price_path, [path for _, path, _ in kept]),
     )
 
 
-def _joined(columns: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
-    empty = pd.DataFrame(columns=columns, dtype=object)
-    return pd.concat([empty, *(frame.astype(object) for frame in frames)], ignore_index=True)
+def _joined(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    if not frames:
+        return pd.DataFrame(columns=list(table.columns.keys()), dtype=object)
+    return pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
+
+
+def _shown(value: Any) -> str:
+    """The value; only a text can be a formula."""
+    return cell(value) if isinstance(value, str) else str(value)
 
 
 def _show(compared: dict[str, Any], cells_that_differ: Sequence[Difference]) -> None:
-    size = "{countries} countries, {articles:,} articles, {cells:,} cells of week {week}".format(**compared)
+    for place, columns in (("first", compared["only_in_first"]), ("second", compared["only_in_second"])):
+        if columns:
+            print(f"Only the {place} round has {', '.join(columns)}, which nothing was compared with.")
+    counts = [counted(compared[many], one) for many, one in (("countries", "country"), ("articles", "article"))]
+    size = f"{', '.join(counts)}, {counted(compared['cells'], 'cell')} of week {compared['week']}"
     if not cells_that_differ:
         print(f"Equal: {size}.")
         return
     lines = [
-        (each.country, each.article_id, each.week or "", each.column, str(each.first), str(each.second))
+        (each.country, cell(each.article_id), each.week or "", each.column, _shown(each.first), _shown(each.second))
         for each in cells_that_differ[:SHOWN]
     ]
-    title = f"{len(cells_that_differ):,} differ of {size}" + (
+    title = f"{counted(len(cells_that_differ), 'cell')} of {size} differ" + (
         f", the first {SHOWN}" if len(cells_that_differ) > SHOWN else ""
     )
     print_table(title, ("Country", "Article", "Path of", "Column", "First", "Second"), lines, numbers_from=4)

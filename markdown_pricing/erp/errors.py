@@ -8,7 +8,8 @@ PricingError
 └── FinalError
     ├── ErpDenied        no such account, wrong database, a missing right
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
-    ├── BadErpUrl, MissingDriver
+    ├── ErpNotTrusted    no TLS with a server that shows who it is
+    ├── BadErpUrl, MissingDriver: UsageErrors
     └── NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, EmptySet, BadRows, MissingColumns: beside the code that
         raises them
 """
@@ -21,7 +22,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from markdown_pricing.erp.grants import missing_grants
-from markdown_pricing.errors import FinalError, PricingError, TransientError
+from markdown_pricing.erp.tls import PARAMETERS, ErpNotTrusted, is_distrust
+from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
+from markdown_pricing.words import install
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html lists the codes; two letters stand for a whole class.
 # 25006: the server is a standby, as it may be for a while after a failover.
@@ -40,6 +43,7 @@ _REFUSED_LOGIN = (
     "permission denied",
     "not permitted to log in",
 )
+_WITHOUT_TLS = "no encryption"
 
 _SQLITE_TRY_AGAIN = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _SQLITE_DENIED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_CANTOPEN}
@@ -81,7 +85,7 @@ class ErpRefused(FinalError):
         )
 
 
-class BadErpUrl(FinalError):
+class BadErpUrl(UsageError):
     """MARKDOWN_PRICING_ERP cannot be used. The message never holds the URL, because it may contain a password."""
 
     def __init__(self, why: str) -> None:
@@ -91,16 +95,16 @@ class BadErpUrl(FinalError):
         )
 
 
-class MissingDriver(FinalError):
+class MissingDriver(UsageError):
     def __init__(self, driver: str) -> None:
         super().__init__(
-            f"PostgreSQL needs the package {driver}, which is not installed: pip install 'markdown-pricing[postgres]'"
+            f"PostgreSQL needs the package {driver}, which is not installed. Run in the checkout: {install('postgres')}"
         )
 
 
 @contextmanager
 def erp_errors(engine: Engine) -> Iterator[None]:
-    """Turn what the database raises into ErpUnreachable, ErpInterrupted, ErpLoginRefused, ErpDenied or ErpRefused."""
+    """Turn what the database raises into ErpUnreachable, ErpInterrupted, ErpLoginRefused and so on."""
     try:
         yield
     except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
@@ -119,6 +123,8 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
     if isinstance(original, sqlite3.Error):
         return _sqlite_error(where, why, original)
     code = str(getattr(original, "sqlstate", None) or "")
+    if not code and is_distrust(why):
+        return ErpNotTrusted(where, why)
     if code == "42501":
         # If no GRANT is missing, the cause is something else, for example row-level security.
         grants = _grants(engine)
@@ -127,7 +133,9 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
         return ErpLoginRefused(where, why, engine.url.username)
     login_refused = not code and any(words in why for words in _REFUSED_LOGIN)
     if code.startswith(_DENIED) or login_refused:
-        return ErpDenied(where, why, f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.")
+        wants_tls = f" It may want TLS: see {PARAMETERS}." if _WITHOUT_TLS in why else ""
+        advice = f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.{wants_tls}"
+        return ErpDenied(where, why, advice)
     driver = engine.dialect.loaded_dbapi
     lost = isinstance(original, (driver.OperationalError, driver.InterfaceError)) and not code
     if lost or code.startswith(_INTERRUPTED):

@@ -75,7 +75,8 @@ def rights_beyond_ours(connection: Connection) -> list[str]:
         f"REVOKE ALL ON {table.name} FROM {'PUBLIC' if table.everybody else role.name};"
         for table in connection.execute(_OTHER_TABLES, ours)
     ]
-    attributes = [word for word in ("CREATEROLE", "CREATEDB", "BYPASSRLS") if getattr(role, f"rol{word.lower()}")]
+    may = {"CREATEROLE": role.rolcreaterole, "CREATEDB": role.rolcreatedb, "BYPASSRLS": role.rolbypassrls}
+    attributes = [attribute for attribute, held in may.items() if held]
     if attributes:
         revokes.append(f"ALTER ROLE {role.name} {' '.join(f'NO{word}' for word in attributes)};")
     return revokes

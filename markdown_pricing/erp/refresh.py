@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, Select, Table, delete, func, select, text
+from sqlalchemy import Connection, Engine, Select, Table, delete, func, inspect, select, text
 
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors
+from markdown_pricing.erp.grants import schema_of
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.rows import CountryRows, country_rows
@@ -164,13 +165,18 @@ def last_receipt(engine: Engine, country: str) -> Receipt | None:
 
 
 def last_receipts(engine: Engine) -> dict[str, Receipt]:
-    """The newest receipt of each country that was ever refreshed; a table that is locked is waited for some seconds."""
+    """The newest receipt of each country that was ever refreshed; a table that is locked is waited for some seconds.
+
+    Before the first refresh there is no table, and no receipt.
+    """
     place = func.row_number().over(partition_by=refreshes.c.country, order_by=_NEWEST_FIRST).label("place")
     ranked = select(*_RECEIPT_COLUMNS, place).subquery()
     newest = select(*(ranked.c[column.name] for column in _RECEIPT_COLUMNS)).where(ranked.c.place == 1)
     with erp_errors(engine), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SET LOCAL statement_timeout = {LOOK_TIMEOUT_MS}"))
+        if not inspect(connection).has_table(refreshes.name, schema_of(connection)):
+            return {}
         return {row.country: Receipt(*row) for row in connection.execute(newest)}
 
 

@@ -36,6 +36,7 @@ from markdown_pricing.erp import status
 from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, MissingDriver, erp_errors
 from markdown_pricing.erp.grants import STATUS, schema_of
 from markdown_pricing.erp.locks import lock
+from markdown_pricing.erp.tls import tls_of
 from markdown_pricing.errors import FinalError
 
 CENT = Decimal("0.01")
@@ -125,7 +126,8 @@ class MissingColumns(FinalError):
 def engine_for(url: str, user: str | None, password: str | None, schema: str | None = None) -> Engine:
     """The engine of the ERP's database, which connects to nothing yet.
 
-    url    : SQLAlchemy URL without password; `postgresql://` is read as `postgresql+psycopg://`
+    url    : SQLAlchemy URL without password; `postgresql://` is read as `postgresql+psycopg://`. What its query does
+             not say of TLS is asked as `tls` has it
     schema : the schema of the tables, on PostgreSQL only; None stands for the default search path
     Each use opens a connection of its own, so that an engine survives a fork and a restart of the server.
     Raises BadErpUrl and MissingDriver.
@@ -147,7 +149,8 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
         raise BadErpUrl("names no file: the processes of a round share one SQLite file")
     elif schema is not None:
         raise BadErpUrl(f"is SQLite, which has no schema {schema}: give it a file of its own")
-    settings = {name: value for name, value in _CONNECT[backend].items() if name not in parsed.query}
+    given = {**_CONNECT[backend], **(tls_of(parsed) if backend == "postgresql" else {})}
+    settings = {name: value for name, value in given.items() if name not in parsed.query}
     # Under REPEATABLE READ, which a database may have as its default, the check for newer weeks would read what was
     # there before the lock was taken. SQLite knows no such level.
     options = {} if backend == "sqlite" else {"isolation_level": "READ COMMITTED"}

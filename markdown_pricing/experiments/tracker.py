@@ -3,12 +3,18 @@
 import os
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from markdown_pricing.errors import TransientError, UsageError
 from markdown_pricing.experiments.trial import Trial
+from markdown_pricing.loopback import is_loopback
+from markdown_pricing.words import install
 
 IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 """MLflow itself would wait for 120 seconds, seven times."""
+
+PASSWORDS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+"""Variables that MLflow itself sends with each request."""
 
 
 class Tracker(Protocol):
@@ -20,7 +26,14 @@ class Tracker(Protocol):
 
 class MlflowMissing(UsageError):
     def __init__(self) -> None:
-        super().__init__("MARKDOWN_PRICING_EXPERIMENTS needs MLflow. Run: pip install 'markdown-pricing[experiments]'")
+        super().__init__(f"MARKDOWN_PRICING_EXPERIMENTS needs MLflow. Run in the checkout: {install('experiments')}")
+
+
+class UnsafeTracker(UsageError):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"MARKDOWN_PRICING_EXPERIMENTS would send a password in clear to {host}: give an https:// address."
+        )
 
 
 class TrackerAway(TransientError):
@@ -32,11 +45,15 @@ class MlflowTracker:
     """Keeps trials in MLflow, where an experiment is a back-test and a run is one model in one country of it."""
 
     def __init__(self, uri: str, artifacts: str | None = None) -> None:
-        """Raises MlflowMissing.
+        """Raises MlflowMissing and UnsafeTracker.
 
         uri       : sqlite:////path/experiments.sqlite, or the http(s):// address of a tracking server
         artifacts : the folder for files when the store at `uri` has none of its own
         """
+        address = urlsplit(uri)
+        has_password = address.password or any(os.environ.get(name) for name in PASSWORDS)
+        if address.scheme == "http" and has_password and not is_loopback(address.hostname or ""):
+            raise UnsafeTracker(str(address.hostname))
         for name, value in IMPATIENCE.items():
             os.environ.setdefault(name, value)
         try:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from markdown_pricing.words import counted
+
 MARKET = ["family", "country", "seed"]
 MEASURES = ("revenue", "sell_through", "wape", "bias", "wape_after_cut", "seconds_a_week")
 
@@ -58,11 +60,11 @@ class Verdict:
         ahead = int((self.leads > 0).sum())
         return (
             f"{self.challenger} earns {self.lead_pct:+.2f} % against {self.champion}, ahead in {ahead} of "
-            f"{len(self.leads)} markets; {self.margin_pct:g} % are asked for."
+            f"{counted(len(self.leads), 'market')}; {self.margin_pct:g} % are asked for."
         )
 
 
-def compare(scores: pd.DataFrame, champion: str, challenger: str, margin_pct: float) -> Verdict:
+def judge(scores: pd.DataFrame, champion: str, challenger: str, margin_pct: float) -> Verdict:
     """Compare the two models market by market."""
     revenue = scores.pivot(index=MARKET, columns="policy", values="revenue")
     return Verdict(champion, challenger, 100 * (revenue[challenger] / revenue[champion] - 1), margin_pct)

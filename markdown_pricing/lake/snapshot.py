@@ -100,8 +100,8 @@ class Snapshot:
 
     @property
     def bytes_by_country(self) -> dict[str, int]:
-        """The size of each country's part files in bytes."""
-        return {country: sum(file.bytes for file in files) for country, files in self.files.items()}
+        """The size of each delivered country's part files in bytes; a folder without any is no delivery."""
+        return {country: sum(file.bytes for file in files) for country, files in self.files.items() if files}
 
 
 def find_snapshot(lake: Lake, week: date) -> Snapshot:
@@ -133,13 +133,7 @@ def deliveries(lake: Lake) -> dict[date, int]:
     It asks once for each week and looks at no country's files. It raises LakeMissing, and LakeUnreachable rather than
     answer that there are none.
     """
-    try:
-        entries = lake.entries(paths.SNAPSHOTS)
-    except FileMissing:
-        lake.check_exists()
-        return {}
-    weeks = sorted(week for entry in entries if entry.is_folder and (week := paths.week_of_folder(entry.name)))
-    successes = {week: lake.entry(paths.success_file(week)) for week in weeks}
+    successes = {week: lake.entry(paths.success_file(week)) for week in _weeks_begun(lake)}
     return {week: success.modified_ms for week, success in successes.items() if success}
 
 
@@ -149,11 +143,32 @@ def delivered_weeks(lake: Lake) -> list[date]:
 
 
 def newest_week(lake: Lake) -> date:
-    """The latest week that holds `_SUCCESS`. Raises NothingDelivered, and as `deliveries` does."""
-    weeks = delivered_weeks(lake)
-    if not weeks:
-        raise NothingDelivered(lake)
-    return weeks[-1]
+    """The latest week that holds `_SUCCESS`; older ones are not asked. Raises NothingDelivered, and as `deliveries`."""
+    for week in reversed(_weeks_begun(lake)):
+        if lake.entry(paths.success_file(week)):
+            return week
+    raise NothingDelivered(lake)
+
+
+def gone_from(lake: Lake, snapshot: Snapshot, countries: Iterable[str]) -> list[str]:
+    """Those of these countries that the snapshot lacks, and that the delivered week before it held.
+
+    Nothing is asked when it lacks none, and no week but that one. Raises LakeUnreachable.
+    """
+    lacking = [country for country in countries if country not in snapshot.bytes_by_country]
+    earlier = (week for week in reversed(_weeks_begun(lake)) if lacking and week < snapshot.week)
+    before = next((week for week in earlier if lake.entry(paths.success_file(week))), None)
+    return [country for country in lacking if before and any(map(_is_read, _data_in(lake, before, country)))]
+
+
+def _weeks_begun(lake: Lake) -> list[date]:
+    """The weeks that have a folder, oldest first, whether or not they are delivered."""
+    try:
+        entries = lake.entries(paths.SNAPSHOTS)
+    except FileMissing:
+        lake.check_exists()
+        return []
+    return sorted(week for entry in entries if entry.is_folder and (week := paths.week_of_folder(entry.name)))
 
 
 def read_country(

@@ -4,6 +4,7 @@ Whoever reaches Dagster's page can give a run tags, and its container holds the 
 """
 
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import dagster as dg
 from pydantic import Field
@@ -12,10 +13,18 @@ from .errors import BadJob
 from .job import TAG
 
 JOB_TAG, LEFT_TAG = f"{TAG}job", f"{TAG}left"
-"""The launcher's own, which shape nothing: a run's job, which a retry inherits, and the last launch of it that surely
-started nothing but may have left its job."""
+"""Tags that the launcher gives a run itself, and that shape no container. The first names the run's job, and a retry
+inherits it. The second names the last launch that surely started nothing but may have left its job behind."""
 OWN = {JOB_TAG, LEFT_TAG}
 IMAGE_TAG = f"{TAG}image"
+
+
+@runtime_checkable
+class GivesTags(Protocol):
+    """A queue whose own configuration gives runs tags, and which can say afterwards what it gave."""
+
+    def tags_given(self, run_tags: Mapping[str, str]) -> Mapping[str, str]:
+        """What the configuration gives a run that has these tags."""
 
 
 class AllowLists(dg.Config):
@@ -56,6 +65,5 @@ class AllowLists(dg.Config):
 
 def given_to(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Mapping[str, str]:
     """The tags that the queue's own configuration gives a run, where the queue can tell; users set all others."""
-    tell = getattr(instance.run_coordinator, "tags_given", None)
-    given: Mapping[str, str] = tell(run.tags) if tell else {}
-    return given
+    queue = instance.run_coordinator
+    return queue.tags_given(run.tags) if isinstance(queue, GivesTags) else {}

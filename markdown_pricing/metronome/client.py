@@ -26,6 +26,7 @@ class Metronome:
     verify : trusts the cluster's CA; there is no way to switch verification off
     timeout_s : seconds that one call may take
     retry_s : seconds for which a call that may be repeated is repeated
+    ends_s : the monotonic clock's time after which no call begins; a call then raises OutOfTime
     """
 
     def __init__(
@@ -36,15 +37,13 @@ class Metronome:
         *,
         timeout_s: float = 30.0,
         retry_s: float = 30.0,
+        ends_s: float = math.inf,
     ) -> None:
         self.url = url.rstrip("/")
         self._auth, self._verify, self._timeout_s, self._retry_s = auth, verify, timeout_s, retry_s
-        self._http = self._client(math.inf)
-
-    def _client(self, ends_s: float) -> httpx.Client:
         # The environment's proxies and CA bundles would win over what is configured here.
-        transport = _Punctual(httpx.HTTPTransport(verify=self._verify, trust_env=False), self._timeout_s, ends_s)
-        return httpx.Client(base_url=self.url, auth=self._auth, transport=transport, trust_env=False)
+        transport = _Punctual(httpx.HTTPTransport(verify=verify, trust_env=False), timeout_s, ends_s)
+        self._http = httpx.Client(base_url=self.url, auth=auth, transport=transport, trust_env=False)
 
     @contextmanager
     def for_one_look(self, seconds: float) -> Iterator["Metronome"]:
@@ -53,8 +52,8 @@ class Metronome:
         A call for which no time is left raises OutOfTime. One that has begun ends at the latest when the `seconds`
         are over thrice: it may first wait for a connection, then send, then read for what was left of them.
         """
-        look = Metronome.__new__(Metronome)
-        look.__dict__ |= self.__dict__ | {"_retry_s": 0.0, "_http": self._client(time.monotonic() + seconds)}
+        ends_s = time.monotonic() + seconds
+        look = Metronome(self.url, self._auth, self._verify, timeout_s=self._timeout_s, retry_s=0.0, ends_s=ends_s)
         try:
             yield look
         finally:

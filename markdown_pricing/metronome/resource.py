@@ -4,11 +4,14 @@ import os
 import ssl
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dagster as dg
 from dagster._config import process_config
 from dagster._serdes import ConfigurableClassData
 from pydantic import Field
+
+from markdown_pricing.loopback import is_loopback
 
 from .client import Metronome
 from .errors import Final
@@ -50,6 +53,8 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def _auth(self) -> DcosAuth | None:
         if self.uid is None:
             return None
+        if self.url.startswith("http://") and not is_loopback(urlsplit(self.url).hostname or ""):
+            raise Final(f"`url` {self.url} would send the account's login in clear over the network: give https://.")
         if self.private_key_file is not None:
             return DcosAuth(self.url, ServiceAccount(self.uid, _text(self.private_key_file, "private_key_file")))
         if self.password_env is None:

@@ -1,7 +1,8 @@
-"""Tells people what went wrong in a round: countries that failed for good, a round that is late, the digest at its end.
+"""Tells people what went wrong in a round: countries that failed for good or are gone, a late round, and its digest.
 
 What is to be told is computed anew at each look from what Dagster has recorded; the cursor only remembers who has been
-told what. So a mail server that is down for hours loses no message, and nothing piles up.
+told what. So a mail server that is down for hours loses no message, and nothing piles up. Events are read only for what
+somebody has not been told yet: a round that is over costs a look nothing but the list of its runs.
 """
 
 import json
@@ -10,36 +11,51 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache, partial
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
 from markdown_pricing.errors import PricingError
-from markdown_pricing.logs import ALERTS, FAILURE, tell
+from markdown_pricing.logs import ALERTS, FAILURE, SUCCESS, tell
 from markdown_pricing.messages import send
-from markdown_pricing.orchestration.digest import Digest, digest_of, why_not_done
+from markdown_pricing.orchestration.digest import digest_of, newest_by_country, why_not_done
 from markdown_pricing.orchestration.event_lines import run_facts
 from markdown_pricing.orchestration.facts import failed_for_good, is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
-from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
+from markdown_pricing.orchestration.names import GONE, JOB, ROUND, ROUND_TAG, SNAPSHOT, WEEK_TAG
+from markdown_pricing.orchestration.next_round import week_of_round
 from markdown_pricing.weeks import due_weeks, opens_at
 
 ROUND_LATE_AFTER = timedelta(hours=4)
 """A round is late at noon: so long after it opened on Monday at 08:00."""
 LOOK_BACK = timedelta(days=6)
-"""What is older is told no more: a new installation is not flooded with old rounds."""
+"""A round that is older is reported no more, so that a new installation is not flooded with old rounds."""
 LOG = "log"
 
 
 @dataclass(frozen=True)
 class Alert:
-    """`key` is the same at each look; without a title it is for the log alone."""
+    """A message for people; one without a title goes to the log alone."""
 
-    key: str
     action: str
     text: str
     title: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Due:
+    """An alert that is due. `key` is the same at each look; what it says is put together when it is first told."""
+
+    key: str
+    alert: Callable[[], Alert]
+
+    @classmethod
+    def of(cls, key: str, put_together: Callable[..., Alert], *known: Any) -> "Due":
+        """An alert that `put_together` makes from what is known, once for all who are told it."""
+        return cls(key, cache(partial(put_together, *known)))
 
 
 Receiver = Callable[[Alert], str]
@@ -62,7 +78,7 @@ class Memory:
 
 
 def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDefinition:
-    """The sensor that tells; `urls` are secrets and stand in nothing that Dagster keeps."""
+    """The sensor that sends the messages; `urls` are secrets and stand in nothing that Dagster keeps."""
     receivers = {LOG: to_the_log} | {f"message {n}": _to(url) for n, url in enumerate(urls, start=1)}
 
     @dg.sensor(
@@ -73,14 +89,16 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
     )
     def round_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         due = list(alerts_due(context.instance, start, datetime.now(UTC)))
-        memory, said = tell_all(due, Memory.from_cursor(context.cursor), receivers)
+        memory, said = send_all(due, Memory.from_cursor(context.cursor), receivers)
         return dg.SensorResult(skip_reason=said, cursor=memory.to_cursor())
 
     return round_alerts
 
 
-def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Alert]:
+def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Due]:
     """Every alert of the last days, whether it has been sent or not."""
+    gone = _gone_by_round(instance, now)
+    yield from (Due.of(f"gone {name}", _incomplete, name, codes) for name, codes in gone.items())
     records = instance.get_run_records(RunsFilter(job_name=JOB, created_after=now - LOOK_BACK))
     rounds: dict[str, list[dg.RunRecord]] = defaultdict(list)
     for record in records:
@@ -88,15 +106,19 @@ def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iter
             rounds[name].append(record)
     for name, runs in rounds.items():
         failed = [record.dagster_run for record in runs if failed_for_good(record)]
-        yield from (_failure(instance, run) for run in failed)
+        yield from (Due.of(f"failed {run.run_id}", _failure, instance, run) for run in failed)
         if not any(map(is_unfinished, runs)):
-            yield _end(name, digest_of(instance, runs))
+            newest = newest_by_country(runs)
+            done = sum(run.is_success for run in newest.values())
+            # Its runs' number is part of the key: a country that is started again has a digest of its own.
+            yield Due.of(f"end {name} {done} {len(newest) - done}", _end, instance, newest, gone.get(name, ()))
         elif failed:
-            yield _first_failures(name, digest_of(instance, [run for run in runs if not is_unfinished(run)]))
+            over = newest_by_country(run for run in runs if not is_unfinished(run))
+            yield Due.of(f"failing {name}", _first_failures, instance, over)
     yield from _late([record.dagster_run for record in records], start, now)
 
 
-def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
+def send_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
     """Tells each receiver what it has not taken yet; what is then remembered, and what the look has to say for itself.
 
     A receiver that does not take one alert is asked no more in this look, and is reported once until it takes one.
@@ -106,14 +128,14 @@ def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Re
     for name, receive in receivers.items():
         before = set(memory.taken.get(name, ()))
         taken[name] = []
-        for alert in alerts:
-            if alert.key not in before:
+        for due in alerts:
+            if due.key not in before:
                 if name in faults:
                     continue
-                if fault := receive(alert):
+                if fault := receive(due.alert()):
                     faults[name] = fault
                     continue
-            taken[name].append(alert.key)
+            taken[name].append(due.key)
     for name in faults.keys() - set(memory.down):
         facts = {
             "event.dataset": ALERTS,
@@ -125,8 +147,8 @@ def tell_all(alerts: Sequence[Alert], memory: Memory, receivers: Mapping[str, Re
 
 
 def to_the_log(alert: Alert) -> str:
-    known = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE}
-    tell(alert.title or alert.text, {**known, **alert.facts}, logging.ERROR)
+    facts = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE, **alert.facts}
+    tell(alert.title or alert.text, facts, logging.INFO if facts["event.outcome"] == SUCCESS else logging.ERROR)
     return ""
 
 
@@ -144,29 +166,49 @@ def _to(url: str) -> Receiver:
 
 def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Alert:
     facts = run_facts(run.run_id, run.job_name, run.tags)
-    return Alert(f"failed {run.run_id}", "country_failed", why_not_done(instance, run), facts=facts)
+    return Alert("country_failed", why_not_done(instance, run), facts=facts)
 
 
-def _first_failures(name: str, so_far: Digest) -> Alert:
+def _first_failures(instance: dg.DagsterInstance, over: Mapping[str, dg.DagsterRun]) -> Alert:
     """One message as soon as one country is lost; the rest stands in the digest."""
+    so_far = digest_of(instance, over)
     text = f"{so_far.text}\nThe round goes on with the other countries; a digest follows at its end."
     failed = ", ".join(one.country for one in so_far.not_done)
-    return Alert(f"failing {name}", "round_failing", text, f"Markdown pricing, week {so_far.week}: {failed} failed")
+    return Alert("round_failing", text, f"Markdown pricing, week {so_far.week}: {failed} failed")
 
 
-def _end(name: str, digest: Digest) -> Alert:
+def _gone_by_round(instance: dg.DagsterInstance, now: datetime) -> dict[str, list[str]]:
+    """The countries that a delivery of the last days lacks although the one before held them, by the round's name."""
+    lately = dg.AssetRecordsFilter(SNAPSHOT, after_timestamp=(now - LOOK_BACK).timestamp())
+    events = [record.asset_observation for record in instance.fetch_observations(lately, limit=1000).records]
+    told = [event.metadata for event in events if event and {GONE, ROUND} <= event.metadata.keys()]
+    return {str(labels[ROUND].value): str(labels[GONE].value).split(", ") for labels in told}
+
+
+def _incomplete(name: str, gone: Sequence[str]) -> Alert:
+    week = week_of_round(name)
+    text = (
+        f"The delivery of {week} lacks {', '.join(gone)}, which the delivered week before it held. The other countries "
+        "are priced. Nothing is started for these, and the ERP keeps their last rows. Have the ETL deliver the week "
+        "with them, or take them out of the countries file."
+    )
+    facts = {"markdown.week": week, "markdown.countries_gone": len(gone)}
+    return Alert("round_incomplete", text, f"Markdown pricing, week {week}: not delivered: {', '.join(gone)}", facts)
+
+
+def _end(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun], gone: Sequence[str]) -> Alert:
+    digest = digest_of(instance, newest, gone)
     facts = {
         "markdown.week": digest.week,
         COUNTRIES.field: len(digest.done),
         "markdown.countries_failed": len(digest.not_done),
-        "event.outcome": FAILURE if digest.not_done else "success",
+        "markdown.countries_gone": len(digest.gone),
+        "event.outcome": FAILURE if digest.not_done or digest.gone else SUCCESS,
     }
-    # Its runs' number is part of the key: a country that is started again has a digest of its own.
-    key = f"end {name} {len(digest.done)} {len(digest.not_done)}"
-    return Alert(key, "round_ended", digest.text, digest.title, facts)
+    return Alert("round_ended", digest.text, digest.title, facts)
 
 
-def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Alert]:
+def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Due]:
     """An alert for the newest due week when no country of it is done by noon."""
     week = max(due_weeks(start, now), default=None)
     if week is None or not ROUND_LATE_AFTER <= now - opens_at(week) <= LOOK_BACK:
@@ -180,4 +222,5 @@ def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator
         else "it has not begun: see whether its snapshot is delivered"
     )
     title = f"Markdown pricing, week {week}: no country is done by Monday noon"
-    yield Alert(f"late {week}", "round_late", f"{title}; {why}.", title, {"markdown.week": week.isoformat()})
+    alert = Alert("round_late", f"{title}; {why}.", title, {"markdown.week": week.isoformat()})
+    yield Due(f"late {week}", lambda: alert)

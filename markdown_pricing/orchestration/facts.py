@@ -11,7 +11,13 @@ from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, W
 from markdown_pricing.errors import PricingError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions
-from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
+from markdown_pricing.lake.snapshot import (
+    SnapshotNotDelivered,
+    SnapshotReplaced,
+    deliveries,
+    find_snapshot,
+    gone_from,
+)
 from markdown_pricing.orchestration.names import (
     CONTENT_HASH,
     COUNTRY_TAG,
@@ -81,7 +87,10 @@ def gather(
         {week: written_ms for week, written_ms in deliveries(lake).items() if week in opened},
     )
     for week, written_ms in sorted(facts.delivered.items(), reverse=True):
-        if progress.has_started(week, written_ms) or not (delivery := _delivery(lake, week, written_ms)):
+        if progress.has_started(week, written_ms):
+            continue
+        to_miss = () if progress.has_arrived(week, written_ms) else facts.countries
+        if not (delivery := _delivery(lake, week, written_ms, to_miss)):
             continue
         facts = _with_delivery(facts, delivery, instance, lake)
         if to_price(delivery, facts):
@@ -93,7 +102,7 @@ def gather(
 
 
 def _with_delivery(facts: Facts, delivery: Delivery, instance: dg.DagsterInstance, lake: Lake) -> Facts:
-    """The facts and what was recorded, and lies on the lake, for one more delivery."""
+    """The facts, to which is added what was recorded, and what lies on the lake, for one more delivery."""
     receipts = _settled(instance, delivery, facts.countries)
     known = replace(facts, receipts=receipts)
     is_newest = delivery.week == facts.newest_delivered
@@ -121,6 +130,18 @@ def recorded_weeks(instance: dg.DagsterInstance, *labels: str) -> dict[str, dict
     return weeks
 
 
+def is_under_way(instance: dg.DagsterInstance, week: date, asking: str, now: datetime) -> bool:
+    """Whether a run may still read or write what is kept of that week.
+
+    A run of which it is not known for what week it is may do so with any.
+
+    asking : the id of the run that asks, which does not count
+    """
+    records = [record for filters in _unfinished(now) for record in instance.get_run_records(filters)]
+    runs = [run for run in map(run_of, records) if run.unfinished and run.id != asking]
+    return any(run.week in ("", week.isoformat()) for run in runs)
+
+
 def is_unfinished(record: dg.RunRecord) -> bool:
     """Whether the run, or a promised retry of it, may still write."""
     return run_of(record).unfinished
@@ -141,7 +162,7 @@ def run_of(record: dg.RunRecord) -> Run:
         created=record.create_timestamp,
         state=_state(run),
         round=run.tags.get(ROUND_TAG, ""),
-        week=run.tags.get(WEEK_TAG) or run.tags.get(f"{PARTITION_TAG}/week") or "",
+        week=run.tags.get(WEEK_TAG) or run.tags.get(f"{PARTITION_TAG}/week") or run.tags.get(PARTITION_TAG, ""),
         country=run.tags.get(COUNTRY_TAG) or run.tags.get(f"{PARTITION_TAG}/country") or "",
         shared=run.job_name == SHARED_JOB,
         given_up=run.tags.get(MAX_RETRIES_TAG) == "0",
@@ -165,13 +186,17 @@ def _is_repeated(run: dg.DagsterRun) -> bool:
     return AUTO_RETRY_RUN_ID_TAG in run.tags
 
 
-def _delivery(lake: Lake, week: date, written_ms: int) -> Delivery | None:
-    """The delivery of the week. It is None while the week is being delivered anew; a later look then sees it whole."""
+def _delivery(lake: Lake, week: date, written_ms: int, to_miss: Sequence[str]) -> Delivery | None:
+    """The delivery of the week. It is None while the week is being delivered anew; a later look then sees it whole.
+
+    to_miss : countries of which it is to be known whether they are gone
+    """
     try:
         snapshot = find_snapshot(lake, week)
     except (SnapshotNotDelivered, SnapshotReplaced):
         return None
-    return Delivery(week, written_ms, snapshot.stamp, snapshot.bytes_by_country)
+    gone = gone_from(lake, snapshot, to_miss)
+    return Delivery(week, written_ms, snapshot.stamp, snapshot.bytes_by_country, gone)
 
 
 def _with_refreshes(facts: Facts, instance: dg.DagsterInstance, erp: Erp) -> Facts:
@@ -256,9 +281,7 @@ def _runs(
 ) -> tuple[Run, ...]:
     """All that are unfinished, whatever started them; and all of the rounds under way and of these deliveries."""
     wanted = [
-        RunsFilter(statuses=UNFINISHED),
-        # Of any job: a backfill waits for such a run, too. What failed more than a round's day ago is told no more.
-        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, updated_after=now - ROUND_LIMIT),
+        *_unfinished(now),
         *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
     ]
     wanted += [RunsFilter(job_name=JOB, tags={ROUND_TAG: name}) for name in progress.rounds]
@@ -266,6 +289,15 @@ def _runs(
         record.dagster_run.run_id: record for filters in wanted for record in instance.get_run_records(filters)
     }
     return tuple(run_of(record) for record in records.values())
+
+
+def _unfinished(now: datetime) -> list[RunsFilter]:
+    """What finds the runs of any job that may still write: those under way, and those of which a retry is promised."""
+    return [
+        RunsFilter(statuses=UNFINISHED),
+        # Of any job: a backfill waits for such a run, too. What failed more than a round's day ago is told no more.
+        RunsFilter(statuses=[DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"}, updated_after=now - ROUND_LIMIT),
+    ]
 
 
 def _durations(instance: dg.DagsterInstance) -> tuple[Duration, ...]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
-from dagster._core.launcher import DefaultRunLauncher
 from pydantic import Field
 
+from markdown_pricing.orchestration.local_launcher import runs_share_a_machine
 from markdown_pricing.orchestration.names import MEASURED_TAG, MODEL, PREDICTIONS, TRAINING_DATA
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.threads import is_limited, limit_threads
@@ -25,11 +25,12 @@ STEPS = (TRAINING_DATA, MODEL, PREDICTIONS)
 PEAK, CPU, SECONDS = "Peak memory (MiB)", "CPU seconds", "Seconds"
 METRONOME_CPUS, KUBERNETES_CONFIG = "metronome/cpus", "dagster-k8s/config"
 CPUS_BY, MIB_BY = 0.5, 256
-"""Cpus and memory that are asked for are rounded up to multiples of these."""
+"""Cpus and MiB that are asked for are rounded up to multiples of these, so that a small change of what was measured
+changes no job. Chosen on 2026-11-25."""
 
 
 class Sizing(dg.Config):
-    """How much a run is given by what was measured: the most of so many weeks, times a margin, within these bounds."""
+    """How much a run is given: the most that was measured in some earlier weeks, times a margin, within bounds."""
 
     weeks: int = Field(default=4, description="Weeks before the run's own that are looked at.")
     margin: float = Field(default=1.5, description="The factor by which a run is given more than was measured.")
@@ -71,9 +72,7 @@ def runs_side_by_side(instance: dg.DagsterInstance) -> int:
 
     The pool's limit is the one that somebody has set on Dagster's page, or that of `dagster.yaml`.
     """
-    # By its name, as it is not made here: a run's own container lacks the variables that its configuration names.
-    launcher = instance.get_ref().run_launcher_data if instance.is_persistent else None
-    if launcher is None or launcher.class_name != DefaultRunLauncher.__name__:
+    if not runs_share_a_machine(instance):
         return 1
     standing = instance.get_concurrency_config().pool_config.default_pool_limit or 1
     return max((pool.limit for pool in instance.event_log_storage.get_pool_limits()), default=standing) or 1

@@ -1,6 +1,5 @@
 """What the assets are given: resources that a run may configure anew, and values that it may not."""
 
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,9 +34,15 @@ class Erp:
             engine.dispose()
 
     def last_receipts(self) -> dict[str, Receipt]:
-        """Each country's newest receipt. Raises PricingError, within a minute, when the ERP does not tell."""
-        with self.engine() as engine:
+        """Each country's newest receipt. Raises PricingError, within a minute, when the ERP does not tell.
+
+        Nothing is made there, so that an account is enough which may only read.
+        """
+        engine = engine_for(self.url, self.user, self.password, self.schema)
+        try:
             return last_receipts(engine)
+        finally:
+            engine.dispose()
 
 
 class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -66,15 +71,13 @@ class SharedLearning(dg.ConfigurableResource):  # type: ignore[type-arg]
             yield pool.map
 
 
-def fixed(value: object) -> dg.ResourceDefinition:
-    """`value` as a resource that no run can configure anew; Dagster's page shows its type and that type's docstring.
+def fixed(value: object, description: str) -> dg.ResourceDefinition:
+    """`value` as a resource that no run can configure anew; Dagster's page shows the description.
 
     So are all that say where an installation reads and writes: who may start a run can't send it elsewhere.
     """
 
-    def hand_over(_context: dg.InitResourceContext) -> object:
+    def given_by_the_installation(_context: dg.InitResourceContext) -> object:
         return value
 
-    # By these two names Dagster calls the resource's type on its page.
-    hand_over.__module__, hand_over.__name__ = type(value).__module__, type(value).__name__
-    return dg.ResourceDefinition(hand_over, description=inspect.getdoc(type(value)))
+    return dg.ResourceDefinition(given_by_the_installation, description=description)

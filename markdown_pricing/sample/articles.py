@@ -3,9 +3,12 @@
 The range is a set of lanes. In each lane one article follows another: it is launched, stays for its 12 to 30 weeks,
 and the next one takes its place. A country that carries N lanes has N articles on sale in every week. An
 article's category, life, colour, fabric and quality are those of the chain, the same in every country.
+
+Numbers that name no source, those inside the formulas too, are made up (2026-11-23): they give a plausible chain.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,10 +28,7 @@ OVERBUYING = 2.05
 and a full one is not. Chosen on seeds 0 to 4 (docs/adr/0015)."""
 
 HIDDEN_QUALITY_SD, LOCAL_QUALITY_SD = 0.75, 0.30
-"""How far articles differ in the log of their demand, in all countries and in one.
-
-They are made up, as are the numbers below that name no source.
-"""
+"""How far articles differ in the log of their demand, in all countries and in one."""
 BUYER_SEES = 0.15
 """The share of an article's hidden quality that the buyer foresees."""
 
@@ -146,7 +146,8 @@ class Articles:
         week : week numbers, shape (weeks,) or (articles, weeks)
         returns (articles, weeks)
         """
-        peak_day, strength = (category_values(field)[self.category, None] for field in ("peak_day", "season_strength"))
+        peak_day = category_values(lambda each: each.peak_day)[self.category, None]
+        strength = category_values(lambda each: each.season_strength)[self.category, None]
         age_effect = age_curve(week - self.launch[:, None], self.decay[:, None])
         units: FloatArray = (
             self.level[:, None] * age_effect * season_curve(week, peak_day, strength) * holidays(country, week)
@@ -154,9 +155,9 @@ class Articles:
         return units
 
 
-def category_values(field: str) -> FloatArray:
-    """The values of a field of all categories, shape (categories,)."""
-    return np.array([getattr(category, field) for category in CATEGORIES], float)
+def category_values(value: Callable[[Category], float]) -> FloatArray:
+    """The `value` of each category, shape (categories,)."""
+    return np.array([value(category) for category in CATEGORIES], float)
 
 
 def size_of(country: str) -> float:
@@ -183,17 +184,19 @@ def articles_of(country: Country, lanes: int, first: int, last: int, seed: int) 
     taste = 0.20 * normal(seed, "taste", country.code, category)
     price_level = PRICE_LEVELS.get(country.currency, 1.0) * np.exp(0.06 * normal(seed, "prices", country.code))
     dearness = 0.35 * normal(seed, "dearness", number)
-    price_list_eur = category_values("list_price_eur")[category] * np.exp(dearness)
+    price_list_eur = category_values(lambda each: each.list_price_eur)[category] * np.exp(dearness)
     price_list = round_to_ending(np.rint(100 * price_list_eur * price_level), country.price_endings)
     all_stores = max(STORES_AT_SIZE_1 * size_of(country.code), 3)
     stores = np.maximum(np.round(all_stores * (0.45 + 0.55 * uniform(seed, "stores", number))), 2).astype(np.int64)
-    rate = category_values("units_per_store")[category] * np.exp(taste - 0.5 * dearness)
+    rate = category_values(lambda each: each.units_per_store)[category] * np.exp(taste - 0.5 * dearness)
     life = end - launch + 1
     decay = np.exp(0.3 * normal(seed, "decay", number)) * DECAY_OVER_LIFE / life
-    elasticity = category_values("elasticity")[category] * np.exp(
+    elasticity = category_values(lambda each: each.elasticity)[category] * np.exp(
         0.05 * normal(seed, "sensitivity", country.code)
     ) + 0.15 * normal(seed, "elasticity", number)
-    dispersion = category_values("dispersion")[category] * np.exp(0.2 * normal(seed, "dispersion", number))
+    dispersion = category_values(lambda each: each.dispersion)[category] * np.exp(
+        0.2 * normal(seed, "dispersion", number)
+    )
     truth = Articles(
         number, category, launch, end, end + gap, colour, fabric, price_list,
         salvage=_salvage(price_list, country.price_endings, uniform(seed, "salvage", number)),
@@ -231,8 +234,12 @@ def _schedule(lanes: int, first: int, last: int, seed: int) -> tuple[IntArray, I
 
 def _category_for(launch: IntArray, seed: int, number: IntArray) -> IntArray:
     """The category of each article, by the season eight weeks later: knitwear is launched before winter."""
-    wave = np.cos(2 * np.pi * (day_of_year(launch)[:, None] + 56 - category_values("peak_day")) / 365.25)
-    weights = category_values("share") * np.exp(2.5 * category_values("season_strength") * wave)
+    wave = np.cos(
+        2 * np.pi * (day_of_year(launch)[:, None] + 56 - category_values(lambda each: each.peak_day)) / 365.25
+    )
+    weights = category_values(lambda each: each.share) * np.exp(
+        2.5 * category_values(lambda each: each.season_strength) * wave
+    )
     up_to = np.cumsum(weights, axis=1) / weights.sum(axis=1, keepdims=True)
     return np.asarray((uniform(seed, "category", number)[:, None] > up_to[:, :-1]).sum(axis=1), np.int64)
 

@@ -71,7 +71,7 @@ def test_two_rounds_of_the_same_data_are_equal(places: dict[str, str], first: st
     done = shadow(places[first], places[second])
 
     assert done.return_value == 0, done.output
-    assert "Equal: 1 countries, 2 articles" in done.output
+    assert "Equal: 1 country, 2 articles" in done.output
 
 
 @pytest.mark.parametrize("kind", ["erp", "lake"])
@@ -108,6 +108,25 @@ def test_nothing_beside_nothing_is_not_equal(places: dict[str, str], week: str, 
     assert "--week" in str(done.exception)
 
 
+def test_an_erp_is_read_with_an_account_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The runs' account is given to no host that stands on a command line."""
+    seen: list[object] = []
+    monkeypatch.setattr("markdown_pricing.commands.shadow.engine_for", lambda *given: seen.append(given) or stop())
+    environ = {"DB_USER": "pricing", "DB_PASSWORD": "s3cret", "MARKDOWN_PRICING_LAKE": str(tmp_path)}
+    own = {"MARKDOWN_PRICING_SHADOW_USER": "reader", "MARKDOWN_PRICING_SHADOW_PASSWORD": "to read"}
+    places = ["shadow", "postgresql://erp/prices", "postgresql://elsewhere/prices", "--week", WEEK.isoformat()]
+
+    refused = CliRunner().invoke(cli, places, env=environ, standalone_mode=False)
+    CliRunner().invoke(cli, places, env=environ | own, standalone_mode=False)
+
+    assert "set MARKDOWN_PRICING_SHADOW_USER" in str(refused.exception)
+    assert seen == [("postgresql://erp/prices", "reader", "to read", None)]
+
+
+def stop() -> None:
+    raise RuntimeError("far enough")
+
+
 def a_round(**columns: object) -> Round:
     rows = pd.DataFrame({"country": ["DEU"], "article_id": ["1"], **{name: [value] for name, value in columns.items()}})
     return Round(rows, pd.DataFrame({"country": [], "article_id": [], "week": []}))
@@ -130,7 +149,19 @@ def test_a_tolerance_lets_the_last_digits_go_and_nothing_else() -> None:
     assert differences(one, far, tolerance=1e-9) == [Difference("DEU", "1", None, "elasticity", -1.5, -1.6)]
 
 
-def test_a_column_that_one_round_lacks_is_named() -> None:
-    [found] = differences(a_round(elasticity=1.0, reason="x"), a_round(elasticity=1.0))
+@pytest.mark.parametrize("kind", ["erp", "lake"])
+def test_a_column_that_one_round_lacks_is_named_and_not_compared(places: dict[str, str], kind: str) -> None:
+    """As in a round of the version before. Its models, whose version is that of the code, are others by nature."""
+    keep_both(places, lambda rows: rows.assign(model_version="of the version before"))
+    with engine_for(places["erp one"], None, None).begin() as erp:
+        erp.exec_driver_sql("ALTER TABLE markdown_recommendations DROP COLUMN change_reason")
+    kept = Results(Lake(places["lake one"]), WEEK, "DEU")
+    rows, path, origin = kept.predictions()
+    kept.keep_predictions(rows.drop(columns="change_reason"), path, origin)
 
-    assert found.column == "column reason"
+    done = shadow(places[f"{kind} one"], places[f"{kind} other"])
+
+    assert done.return_value == 0, done.output
+    assert "Only the second round has change_reason" in done.output
+    answer = json.loads(shadow(places[f"{kind} other"], places[f"{kind} one"], "--json").output)
+    assert (answer["only_in_first"], answer["only_in_second"]) == (["change_reason"], [])

@@ -53,7 +53,8 @@ def on_kubernetes() -> Iterator[Server]:
             [container] = document["spec"]["template"]["spec"]["containers"]
             own = {entry["name"]: entry["value"] for entry in container.get("env", [])}
             environment = {"DAGSTER_HOME": "of the image", **settings["data"], **own}
-            secrets = {"DB_PASSWORD", "DAGSTER_PG_PASSWORD"}
+            named = {source["secretRef"]["name"] for source in container["envFrom"] if "secretRef" in source}
+            secrets = {"DAGSTER_PG_PASSWORD"} | ({"DB_PASSWORD"} if "markdown-pricing-reader" in named else set())
             yield Server("kubernetes", container["args"], environment, secrets, DATA / "dagster.kubernetes.yaml")
 
 
@@ -127,6 +128,42 @@ def test_a_secret_as_text_in_dagster_yaml_is_refused(
 def test_secrets_come_by_reference_only(server: Server) -> None:
     assert server.secrets <= SECRETS
     assert not SECRETS & set(server.environment)
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=str)
+def test_only_who_asks_the_erp_has_its_password(server: Server) -> None:
+    """On a cluster the code server's account there may only read; compose's code server holds the runs, too."""
+    is_code_server = server.args[2] == "code-server"
+
+    assert ("DB_PASSWORD" in server.secrets) == is_code_server
+    if is_code_server and server.where != "compose":
+        assert server.environment["DB_USER"] == "pricing_reader"
+
+
+@pytest.mark.parametrize("file", sorted(DATA.glob("dagster.*.yaml")), ids=lambda file: file.name)
+def test_dagsters_storage_has_to_show_who_it_is(file: Path) -> None:
+    """By TLS with a certificate for its host. Only compose, whose network lies on one machine, does without."""
+    params = yaml.safe_load(file.read_text())["storage"]["postgres"]["postgres_db"]["params"]
+    tried = yaml.safe_load((PROJECT / "docker/dagster.yaml").read_text())["storage"]["postgres"]["postgres_db"][
+        "params"
+    ]
+
+    assert params["sslmode"] == "verify-full"
+    assert Path(params["sslrootcert"]).is_absolute()
+    assert tried["sslmode"] == "disable"
+
+
+def test_the_databases_that_we_start_are_of_one_current_minor() -> None:
+    """PostgreSQL 15.20 of November 2026, which mends what earlier ones let in."""
+    text = (PROJECT / "docker/compose.yaml").read_text() + (PROJECT / "deploy/dcos/postgres.json").read_text()
+
+    assert set(re.findall(r"postgres:\d+\.[\w.-]+", text)) == {"postgres:15.20-bookworm"}
+
+
+def test_runs_on_dcos_have_a_user_that_its_agents_know() -> None:
+    launcher = yaml.safe_load((DATA / "dagster.metronome.yaml").read_text())["run_launcher"]["config"]
+
+    assert launcher["user"] == "nobody"
 
 
 def test_nobody_reaches_a_server_but_who_has_to() -> None:

@@ -163,7 +163,7 @@ def test_it_runs_as_nobody_in_particular_and_hands_a_stop_on() -> None:
     assert instructions["USER"] == "10001"
     assert yaml.safe_load(instructions["ENTRYPOINT"]) == ["tini", "--"]
     [base] = re.findall(r"FROM (python\S*)", DOCKERFILE.read_text())
-    assert re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+", base)
+    assert re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)
 
 
 def test_hadolint_has_nothing_to_say() -> None:
@@ -196,8 +196,7 @@ def test_its_accounts_log_in_with_their_passwords(postgres: PostgresServer, tmp_
 
     for account, password in (("dagster", "DAGSTER_PG_PASSWORD"), ("erp", "DB_PASSWORD")):
         name = f"{account}_of_compose"
-        url = f"{postgres.url.rpartition('/')[0]}/{name}"
-        with psycopg.connect(url, user=name, password=SECRETS[password]) as connection:
+        with psycopg.connect(postgres.database(name), user=name, password=SECRETS[password]) as connection:
             connection.execute("CREATE TABLE mine (id int)")
 
 

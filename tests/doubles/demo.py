@@ -26,7 +26,7 @@ from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import this_week
 from tests.doubles.dcos import Dcos
-from tests.postgres.server import PostgresServer, postgres_server
+from tests.postgres.server import WITHOUT_TLS, PostgresServer, postgres_server
 from tests.processes import end_groups
 
 PROJECT = Path(__file__).parents[2]
@@ -83,7 +83,8 @@ def settle(folder: Path, server: PostgresServer, dcos: Dcos, countries: Sequence
         "DAGSTER_PG_DB": str(storage.database),
     }
     config = yaml.safe_load((DATA / "dagster.metronome.yaml").read_text())
-    config["storage"]["postgres"]["postgres_db"]["port"] = storage.port or 5432
+    to_storage = config["storage"]["postgres"]["postgres_db"]
+    to_storage |= {"port": storage.port or 5432, "params": to_storage["params"] | WITHOUT_TLS}
     config["run_launcher"]["config"]["env"] = {name: {"env": name} for name in for_workers}
     config["run_coordinator"]["config"]["dequeue_interval_seconds"] = 1
     config["run_monitoring"]["poll_interval_seconds"] = 5

@@ -22,6 +22,7 @@ from markdown_pricing.weeks import ONE_WEEK
 from tests.command import command
 from tests.lake import spark
 from tests.quick import sold as sales
+from tests.storage import make_storage
 
 FIRST = date(2026, 1, 26)
 GOOD, BAD = FIRST + ONE_WEEK, FIRST + 2 * ONE_WEEK
@@ -53,6 +54,7 @@ class Round:
 def play(folder: Path) -> Iterator[Round]:
     """The three rounds, one after the other, in an installation of their own."""
     lake = Lake(str(folder / "lake"))
+    make_storage(folder / "dagster")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("MARKDOWN_PRICING_", "DAGSTER_"))},
         "MARKDOWN_PRICING_LAKE": lake.url,
@@ -86,7 +88,7 @@ def moved_to_its_monday(one: Round) -> list[Line]:
 
 
 def _fewer(sold: pa.Table, week: date) -> pa.Table:
-    """Without the snapshot rows of three of the twenty articles."""
+    """The table without the snapshot rows of three of its twenty articles."""
     now = pc.equal(sold["week"], pa.scalar(week, pa.date32()))
     gone = pc.unique(sold.filter(now)["article_id"])[:3]
     return sold.filter(pc.invert(pc.and_(now, pc.is_in(sold["article_id"], gone))))

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, make_url
 
 from markdown_pricing.erp.errors import ErpDenied, ErpLoginRefused, ErpUnreachable, erp_errors
 from markdown_pricing.erp.refresh import last_receipt
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.errors import FinalError, PricingError, TransientError
+from markdown_pricing.orchestration import resources
 from tests.erp.conftest import Erp
 from tests.erp.samples import make_rows
 
@@ -25,7 +26,7 @@ PROJECT = Path(__file__).parents[2]
 @pytest.fixture
 def role(postgres_erp: Erp) -> Iterator[Callable[..., Erp]]:
     """Makes a role with a password and the rights given, and the ERP as that role sees it."""
-    name = f"role_{postgres_erp.url.rpartition('/')[2]}"
+    name = f"role_{make_url(postgres_erp.url).database}"
     ensure_tables(postgres_erp.engine)
     postgres_erp.replace()
 
@@ -113,7 +114,8 @@ def test_no_password_is_final(role: Callable[..., Erp]) -> None:
 
 def test_a_wrong_database_is_final(postgres_erp: Erp) -> None:
     """The message names it."""
-    engine = engine_for(f"{postgres_erp.url}_typo", postgres_erp.user, postgres_erp.password)
+    typo = make_url(postgres_erp.url).set(database="erp_typo").render_as_string()
+    engine = engine_for(typo, postgres_erp.user, postgres_erp.password)
 
     with pytest.raises(ErpDenied, match=r"_typo.*does not exist"):
         ensure_tables(engine)
@@ -141,11 +143,23 @@ def test_a_role_that_may_only_read_is_told_which_grants_lack(role: Callable[...,
     assert erp.replace(make_rows(articles=2), run_id="run-2").articles == 2
 
 
+def test_who_may_only_read_the_receipts_can_look_them_up(role: Callable[..., Erp], postgres_erp: Erp) -> None:
+    """The code server's account; nothing is made for it, and before the first refresh there is nothing to read."""
+    reader = role("SELECT ON markdown_refreshes")
+    looks = resources.Erp(reader.url, reader.user, reader.password)
+
+    assert looks.last_receipts()["DEU"].run_id == "run-1"
+
+    tables = "markdown_recommendations, markdown_price_path, markdown_refreshes"
+    postgres_erp.execute(f"DROP TABLE {tables} CASCADE")
+    assert looks.last_receipts() == {}
+
+
 def test_a_role_that_may_not_create_is_told_so(role: Callable[..., Erp], postgres_erp: Erp) -> None:
     """Tables or schema: the one GRANT that it takes."""
     erp = role()
     postgres_erp.execute("DROP TABLE markdown_recommendations, markdown_price_path, markdown_refreshes CASCADE")
-    database = erp.url.rpartition("/")[2]
+    database = make_url(erp.url).database
 
     with pytest.raises(ErpDenied) as error:
         ensure_tables(erp.engine)
@@ -157,7 +171,7 @@ def test_a_role_that_may_not_create_is_told_so(role: Callable[..., Erp], postgre
 
 
 def test_a_schema_that_may_not_be_used_is_named(role: Callable[..., Erp], postgres_erp: Erp) -> None:
-    """With the rights on the tables in it."""
+    """The statements that help grant the rights on the tables in it, too."""
     erp = role()
     owner = engine_for(postgres_erp.url, postgres_erp.user, postgres_erp.password, schema="priced")
     ensure_tables(owner)
@@ -285,7 +299,7 @@ def test_a_file_that_the_first_run_will_make_is_well(sqlite_erp: Erp) -> None:
 
 
 def test_columns_that_lack_are_a_finding(erp: Erp) -> None:
-    """With the ALTER TABLE that helps."""
+    """The finding has the ALTER TABLE statement that adds them."""
     erp.execute("ALTER TABLE markdown_price_path DROP COLUMN price")
 
     tables = check_rights(erp.engine)[1]

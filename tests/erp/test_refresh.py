@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
+from sqlalchemy import make_url
 
 from markdown_pricing.erp import refresh
 from markdown_pricing.erp.errors import ErpRefused
@@ -75,7 +76,7 @@ def test_the_same_run_is_answered_with_its_receipt(erp: Erp) -> None:
 
 
 def test_the_same_run_is_answered_even_after_a_later_one(erp: Erp, at: Callable[[int], datetime]) -> None:
-    """Its receipt is a fact, no wish to write."""
+    """Its receipt says what it has done; asking for it writes nothing."""
     first = erp.replace(run_id="run-1")
     erp.replace(run_id="run-2", launched_at=at(5))
     erp.replace(make_rows(NEXT_WEEK), run_id="run-3", launched_at=at(9))
@@ -312,7 +313,7 @@ def test_a_big_country_is_written_whole(erp: Erp) -> None:
 def test_the_fence_reads_what_is_there_after_the_lock(postgres_erp: Erp) -> None:
     """A database that defaults to REPEATABLE READ does not make the fence read the past."""
     erp = postgres_erp
-    name = erp.url.rpartition("/")[2]
+    name = make_url(erp.url).database
     erp.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
 
     with erp.engine.connect() as connection:

@@ -14,6 +14,11 @@ MANIFESTS = PROJECT / "deploy" / "kubernetes"
 NAMESPACE = "markdown-pricing"
 ORDER = ("access.yaml", "settings.yaml", "servers.yaml", "network.yaml")
 SECRETS = {"DB_PASSWORD": "of-the-erp", "DAGSTER_PG_PASSWORD": "of-the-storage"}
+SECRETS_BY_NAME = {
+    "markdown-pricing": SECRETS,
+    "markdown-pricing-reader": {"DB_PASSWORD": "of-the-erp-to-read"},
+    "dagster": {"DAGSTER_PG_PASSWORD": "of-the-storage"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +47,7 @@ def apply_everything(cluster: Cluster) -> None:
     dagster_yaml = (DATA / "dagster.kubernetes.yaml").read_text()
     for kind, name, content in (
         ("ConfigMap", "dagster", {"data": {"dagster.yaml": dagster_yaml}}),
-        ("Secret", "markdown-pricing", {"stringData": SECRETS}),
+        *(("Secret", name, {"stringData": content}) for name, content in SECRETS_BY_NAME.items()),
     ):
         manifest = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **content}
         cluster.create(manifest, NAMESPACE).raise_for_status()

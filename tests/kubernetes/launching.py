@@ -19,7 +19,8 @@ from markdown_pricing.settings import DATA
 from tests.doubles.dcos import Dcos
 from tests.kubernetes.cluster import Cluster, documents
 from tests.kubernetes.conftest import MANIFESTS, NAMESPACE, SECRETS
-from tests.postgres.server import PostgresServer
+from tests.postgres.server import WITHOUT_TLS, PostgresServer
+from tests.storage import make_storage
 
 IMAGE = "registry.example.com/markdown-pricing:0.1.0"
 PREFIX = "dagster.markdown-pricing"
@@ -35,7 +36,7 @@ def settings() -> dict[str, str]:
 def new_run(
     instance: dg.DagsterInstance, tags: Mapping[str, str] | None = None, run_id: str | None = None
 ) -> dg.DagsterRun:
-    """As the code server of the manifests hands it to the queue."""
+    """A run as the manifests' code server hands it to the queue."""
 
     @dg.job(name=JOB)
     def pricing() -> None: ...
@@ -116,9 +117,11 @@ def _instance(
     """Without `storage` it is SQLite beside `home`, so that two launchers see the same run."""
     config = yaml.safe_load((DATA / f"dagster.{which}.yaml").read_text())
     if storage:
-        config["storage"]["postgres"]["postgres_db"]["port"] = storage.port
+        to_storage = config["storage"]["postgres"]["postgres_db"]
+        to_storage |= {"port": storage.port, "params": to_storage["params"] | WITHOUT_TLS}
     else:
         config["storage"] = {"sqlite": {"base_dir": str(home.parent / "storage")}}
+        make_storage(home.parent / "storage")
     config["run_launcher"]["config"] |= launcher
     config["run_coordinator"]["config"]["by_earlier_weeks"] |= limits
     home.mkdir()

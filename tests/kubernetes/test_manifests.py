@@ -63,8 +63,21 @@ def test_no_manifest_holds_a_secret() -> None:
     assert not [document for _, document in EVERYTHING if document["kind"] == "Secret"]
     for server in SERVERS:
         [container] = server["spec"]["template"]["spec"]["containers"]
-        assert {"secretRef": {"name": "markdown-pricing"}} in container["envFrom"]
         assert not {entry["name"] for entry in container.get("env", [])} & set(SECRETS)
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=lambda server: server["metadata"]["name"])
+def test_only_runs_have_an_account_that_may_write_to_the_erp(server: dict[str, Any]) -> None:
+    """Who looks receipts up has one that may read, and who does neither has none."""
+    [container] = server["spec"]["template"]["spec"]["containers"]
+    is_code_server = server["metadata"]["name"] == "code-server"
+
+    given = {source["secretRef"]["name"] for source in container["envFrom"] if "secretRef" in source}
+
+    assert given == {"dagster"} | ({"markdown-pricing-reader"} if is_code_server else set())
+    assert ({"name": "DB_USER", "value": "pricing_reader"} in container.get("env", [])) == is_code_server
+    launcher = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())["run_launcher"]["config"]
+    assert launcher["env_secrets"] == ["markdown-pricing"]
 
 
 def test_every_variable_that_dagster_yaml_names_is_given_by_settings_or_secret() -> None:

@@ -15,6 +15,7 @@ from dagster_graphql import DagsterGraphQLClient
 from tests.doubles.dcos import Dcos
 from tests.metronome import work
 from tests.processes import answers, end_groups, free_port, wait_until
+from tests.storage import make_storage
 
 PREFIX = "dagster.test"
 PROJECT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def cluster_settings(dcos: Dcos) -> dict[str, Any]:
 
 def install(home: Path, cluster: Mapping[str, Any], container: Mapping[str, Any] | None = None, **more: Any) -> None:
     """A dagster.yaml whose launcher is ours; `more` is further parts of it."""
-    home.mkdir(exist_ok=True)
+    make_storage(home)
     config = {
         **cluster,
         "image": "pricing:1",
@@ -52,7 +53,7 @@ def install(home: Path, cluster: Mapping[str, Any], container: Mapping[str, Any]
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Of every process of Dagster's."""
+    """The environment of each of Dagster's processes."""
     return {
         "DAGSTER_HOME": str(home),
         work.MARKS: str(home),
@@ -101,10 +102,7 @@ class Servers:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "Servers":
-        # Two processes that make the same new storage would be in each other's way.
         self._instance = dg.DagsterInstance.from_config(str(self.home))
-        self._instance.get_runs_count()
-        self._instance.all_instigator_state()
         self.daemon = self.start_daemon()
         self._start("dagster_webserver", "-h", "127.0.0.1", "-p", str(self._port))
         until(lambda: answers(self._port), "the web server answers", (self.home / "dagster_webserver.log").read_text)

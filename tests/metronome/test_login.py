@@ -66,6 +66,17 @@ def test_what_is_missing_is_named(dcos: Dcos, missing: dict[str, str | None], to
         _ = MetronomeResource.model_validate(cluster_settings(dcos) | missing).metronome
 
 
+@pytest.mark.parametrize("host", ["dcos.example.com", "127.0.0.1.example.com"])
+def test_the_login_is_not_sent_in_clear_over_a_network(dcos: Dcos, host: str) -> None:
+    """A service account's token is not sent in clear either: with it anybody could start jobs."""
+    given = cluster_settings(dcos) | {"url": f"http://{host}"}
+
+    with pytest.raises(Final, match=rf"http://{host} would send the account's login in clear.*https://"):
+        _ = MetronomeResource.model_validate(given).metronome
+    for safe in ({"url": f"https://{host}"}, {"url": "http://localhost:1"}, {"uid": None}):
+        assert MetronomeResource.model_validate(given | safe).metronome
+
+
 def test_the_password_is_in_no_text_of_the_resource(cluster: MetronomeResource) -> None:
     cluster.metronome.jobs()
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from time import monotonic
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
@@ -11,7 +12,7 @@ from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing import logs
-from markdown_pricing.messages import BadMessageUrl, send
+from markdown_pricing.messages import BadMessageUrl, UnsafeMessageUrl, _service, send
 from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
 from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, ROUND_TAG, WEEK_TAG
@@ -82,8 +83,13 @@ class Lines:
         logs.write_to(logs.STDOUT, "test")
 
     def actions(self) -> list[str]:
-        """Of the lines since the last look."""
-        return [json.loads(line)["event"]["action"] for line in self._capsys.readouterr().out.splitlines()]
+        """The actions of the lines that were written since the last look."""
+        return [action for action, _ in self.levels()]
+
+    def levels(self) -> list[tuple[str, str]]:
+        """The action and the level of each line since the last look."""
+        told = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
+        return [(line["event"]["action"], line["log.level"]) for line in told]
 
 
 def test_a_round_that_is_over_has_one_digest(a_round: Round, chat: Chat) -> None:
@@ -96,6 +102,19 @@ def test_a_round_that_is_over_has_one_digest(a_round: Round, chat: Chat) -> None
     [digest] = chat.taken
     assert digest["title"] == f"Markdown pricing, week {WEEK}: 2 of 2 countries done"
     assert digest["message"] == "Done: AUT, DEU."
+
+
+def test_good_news_is_no_error(a_round: Round, lines: "Lines") -> None:
+    """The end of a round is an error in the log only when a country was lost in it."""
+    lines.start()
+    a_round.run("DEU", SUCCESS)
+    a_round.look()
+    good = lines.levels()
+    a_round.run("AUT", FAILURE)
+    a_round.look()
+
+    assert good == [("round_ended", "info")]
+    assert sorted(lines.levels()) == [("country_failed", "error"), ("round_ended", "error")]
 
 
 def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Round, chat: Chat) -> None:
@@ -164,7 +183,7 @@ def test_each_lost_country_has_one_line_in_the_log_with_no_url_set(a_round: Roun
 def test_a_week_with_nothing_done_by_noon_is_late(a_round: Round) -> None:
     def late(after: timedelta) -> list[Alert]:
         due = alerts_due(a_round.instance, LONG_AGO, opens_at(WEEK) + after)
-        return [alert for alert in due if alert.action == "round_late"]
+        return [alert for alert in (each.alert() for each in due) if alert.action == "round_late"]
 
     assert late(timedelta(hours=4) - MINUTE) == []
     [alert] = late(timedelta(hours=4))
@@ -178,6 +197,27 @@ def test_a_week_with_nothing_done_by_noon_is_late(a_round: Round) -> None:
     assert late(timedelta(hours=5)) == []
 
 
+def test_what_has_been_told_is_not_looked_up_again(a_round: Round, chat: Chat) -> None:
+    """A look each minute for six days reads no event of what has been told; before it, one for each failed country."""
+    for country in ("FRA", "ITA", "POL"):
+        a_round.run(country, FAILURE)
+        a_round.predicted(country, revenue=1_050, lead_pct=5)
+    instance = a_round.instance
+
+    with (
+        patch.object(instance, "fetch_materializations", wraps=instance.fetch_materializations) as figures,
+        patch.object(instance, "all_logs", wraps=instance.all_logs) as events,
+    ):
+        looks = []
+        for _ in range(3):
+            a_round.look(chat.url)
+            looks.append((figures.call_count, events.call_count))
+
+    assert [call.kwargs["limit"] for call in figures.call_args_list] == [1, 1, 1]
+    assert looks[0] == looks[2] == (3, 6)  # of each country its line in the log and its line in the digest
+    assert "At stake: 150 EUR." in chat.taken[0]["message"]
+
+
 def test_a_mail_has_the_digest(a_round: Round) -> None:
     a_round.run("DEU", SUCCESS)
 
@@ -185,8 +225,18 @@ def test_a_mail_has_the_digest(a_round: Round) -> None:
         a_round.look(mail.url)
 
     [message] = mail.taken
-    assert message["Subject"] == f"Markdown pricing, week {WEEK}: 1 of 1 countries done"
+    assert message["Subject"] == f"Markdown pricing, week {WEEK}: 1 of 1 country done"
     assert message["To"] == "team@example.com"
+
+
+def test_a_text_from_the_data_is_no_html_of_a_mail() -> None:
+    """As a fault's example may be, which names an article."""
+    with mail_server() as mail:
+        assert send(mail.url, "Markdown pricing", "- DEU: <img src=x onerror=y> & more") == ""
+
+    [message] = mail.taken
+    assert message.get_content_type() == "text/plain"
+    assert "<img src=x onerror=y> & more" in message.get_content()
 
 
 def test_a_server_that_is_down_is_said_once_and_told_when_it_is_back(a_round: Round, lines: Lines) -> None:
@@ -246,3 +296,14 @@ def test_a_url_that_is_none_is_named_by_its_setting_without_itself() -> None:
         send("carrier-pigeon://s3cret", "title", "text")
 
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["json", "mailto", "ntfy"])
+def test_a_password_is_sent_in_clear_to_nobody_but_this_machine(kind: str) -> None:
+    """`jsons` and `mailtos` are encrypted, and so is every service that has no other kind."""
+    with pytest.raises(UnsafeMessageUrl, match=r"MARKDOWN_PRICING_ALERTS .* to mail\.example\.com") as caught:
+        _service(f"{kind}://robot:s3cret@mail.example.com/topic")
+
+    assert "s3cret" not in str(caught.value)
+    for url in ("jsons://robot:s3cret@mail.example.com", "json://mail.example.com", "json://robot:s3cret@127.0.0.1"):
+        assert _service(url)

@@ -6,23 +6,32 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from time import time
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster import DagsterRunStatus
+from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing.definitions import build
+from markdown_pricing.experiments.champion import Champion, promote
 from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.space import LittleRoom, check_room
 from markdown_pricing.orchestration.housekeeping import preflight_on_sunday
 from markdown_pricing.orchestration.names import JOB, READY, WEEK_TAG
 from markdown_pricing.preflight import Preflight
+from markdown_pricing.provenance import Provenance
+from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from tests.lake.spark import put
 from tests.quick import STEADY, deliver
 
 LAST_WEEK, WEEK = date(2026, 2, 9), date(2026, 2, 16)
+OLDER, OLDEST = date(2023, 11, 20), date(2023, 11, 13)
+THREE_YEARS_AGO = time() - 3 * 365 * 86_400
 
 
 class Installation:
@@ -46,6 +55,18 @@ class Installation:
     def run(self, job: str, **given: Any) -> dg.ExecuteInProcessResult:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         return self.defs.resolve_job_def(job).execute_in_process(instance=self.instance, run_config=quiet, **given)
+
+    def keep_model(self, week: date, made_by: str) -> Path:
+        """A model of EST, kept three years ago."""
+        results = Results(self.lake, week, "EST")
+        results.keep_model(Mock(to_bytes=lambda: b"coefficients"), Provenance(str(week), "EST", "0", "", "", made_by))
+        return self.aged(paths.model_file(week, "EST"))
+
+    def aged(self, path: str) -> Path:
+        """The file, as if it had been written three years ago."""
+        file = Path(self.lake.root) / path
+        os.utime(file, (THREE_YEARS_AGO, THREE_YEARS_AGO))
+        return file
 
     def look(self) -> dg.AssetCheckEvaluation:
         [evaluation] = self.run("preflight", tags={WEEK_TAG: str(WEEK)}).get_asset_check_evaluations()
@@ -114,7 +135,7 @@ def test_what_lacks_is_a_warning_that_says_what_to_do(installation: Installation
 
 
 def test_a_model_that_cannot_be_loaded_is_found(installation: Installation) -> None:
-    """By this version, on this machine: a step down to it would fail on Monday."""
+    """This version can't load it on this machine, so that a step down to it would fail on Monday."""
     put(installation.lake, paths.model_file(LAST_WEEK, "EST"), b"no model")
 
     assert "Last week's models: 2026-02-09: none that can be used for EST" in str(installation.look().description)
@@ -164,3 +185,58 @@ def test_each_night_the_lake_is_tidied(installation: Installation) -> None:
     assert installation.run("tidy_lake").success
 
     assert not left.exists()
+
+
+def test_each_night_what_is_older_than_two_years_goes(installation: Installation) -> None:
+    """Models and training data; predictions, and whatever is the newest that is kept, stay."""
+    model = installation.keep_model(OLDEST, "log_linear")
+    newest = installation.aged(paths.model_file(LAST_WEEK, "EST"))
+    predictions = installation.aged(paths.predictions_file(LAST_WEEK, "EST"))
+
+    assert installation.run("tidy_lake").success
+
+    assert (model.exists(), model.parent.parent.exists()) == (False, False)
+    assert newest.exists()
+    assert predictions.exists()
+
+
+def test_the_champions_newest_model_stays_when_another_has_priced_since(installation: Installation) -> None:
+    """As when MARKDOWN_PRICING_MODEL names another: who goes back to the champion finds a model to step down to."""
+    promote(installation.lake, Champion("log_linear", "", 1.0, "", "", "", ""))
+    before, newest = installation.keep_model(OLDEST, "log_linear"), installation.keep_model(OLDER, "log_linear")
+
+    assert installation.run("tidy_lake").success
+
+    assert (before.exists(), newest.exists()) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("tags", "status", "stays"),
+    [
+        ({WEEK_TAG: str(OLDEST)}, DagsterRunStatus.STARTING, True),
+        ({"dagster/partition": f"EST|{OLDEST}", "dagster/partition/week": str(OLDEST)}, DagsterRunStatus.STARTED, True),
+        ({"dagster/partition": str(OLDEST)}, DagsterRunStatus.STARTED, True),
+        ({WEEK_TAG: str(OLDEST), "dagster/will_retry": "true"}, DagsterRunStatus.FAILURE, True),
+        ({}, DagsterRunStatus.STARTED, True),
+        ({WEEK_TAG: str(LAST_WEEK)}, DagsterRunStatus.STARTED, False),
+        ({WEEK_TAG: str(OLDEST)}, DagsterRunStatus.SUCCESS, False),
+    ],
+    ids=[
+        "by the sensor",
+        "from the page",
+        "for all countries",
+        "awaits its retry",
+        "of no week",
+        "of another week",
+        "over",
+    ],
+)
+def test_nothing_of_a_week_goes_while_a_run_may_read_it(
+    installation: Installation, tags: dict[str, str], status: DagsterRunStatus, stays: bool
+) -> None:
+    model = installation.keep_model(OLDEST, "log_linear")
+    create_run_for_test(installation.instance, JOB, status=status, tags=tags)
+
+    assert installation.run("tidy_lake").success
+
+    assert model.exists() == stays

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from sqlalchemy import make_url
 
 from tests.processes import free_port
 
@@ -27,6 +29,8 @@ _SETTINGS = {
     # Far from UTC, so that a time written without its zone shows.
     "timezone": "America/New_York",
 }
+WITHOUT_TLS = {"sslmode": "disable"}
+"""For a storage of Dagster's there: the server has no certificate, and no network lies between it and its tests."""
 # Roles that a test makes need their password; the owner does not.
 _LOGINS = "host all {owner} 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
@@ -47,7 +51,11 @@ class PostgresServer:
         """The URL of a new, empty database."""
         name = f"test_{uuid4().hex}"
         self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return self.url.rpartition("/")[0] + f"/{name}"
+        return self.database(name)
+
+    def database(self, name: str) -> str:
+        """The URL of the database of that name."""
+        return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
     def execute(self, statement: sql.Composable | str, database: str | None = None) -> None:
         """Run one statement as the owner, in the database of that URL."""
@@ -65,14 +73,17 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(data_dir: Path | None = None) -> Iterator[PostgresServer]:
+def postgres_server(
+    data_dir: Path | None = None, certificate: tuple[Path, Path] | None = None
+) -> Iterator[PostgresServer]:
     """Start a server on a free port of 127.0.0.1, about two seconds, and stop it at the end.
 
-    data_dir  where its files go; by default a temporary folder, as root one that its own user can reach
+    data_dir     where its files go; by default a temporary folder, as root one that its own user can reach
+    certificate  the files of a certificate and of its key, with which the server speaks TLS
     With ERP_TEST_URL (and DB_USER, DB_PASSWORD) set, that server is used; its user must be able to create databases.
     raises PostgresMissing
     """
-    if url := os.environ.get("ERP_TEST_URL"):
+    if (url := os.environ.get("ERP_TEST_URL")) and certificate is None:
         yield PostgresServer(url, os.environ.get("DB_USER", "postgres"), os.environ.get("DB_PASSWORD"))
         return
     programs = _programs()
@@ -86,15 +97,27 @@ def postgres_server(data_dir: Path | None = None) -> Iterator[PostgresServer]:
         _run([programs / "initdb", "-D", folder / "data", "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"], owner)
         (folder / "data" / "pg_hba.conf").write_text(_LOGINS.format(owner=user))
         port = free_port()
-        options = " ".join(f"-c {name}={value}" for name, value in {**_SETTINGS, "port": port}.items())
+        settings = {**_SETTINGS, "port": port, **(_tls(certificate, folder / "data", owner) if certificate else {})}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         control = [programs / "pg_ctl", "-D", folder / "data", "-w"]
         try:
             _run([*control, "-l", folder / "log", "-o", f"{options} -k {folder}", "start"], owner)
-            yield PostgresServer(f"postgresql://{user}@127.0.0.1:{port}/postgres", user)
+            query = urlencode(WITHOUT_TLS)
+            yield PostgresServer(f"postgresql://{user}@127.0.0.1:{port}/postgres?{query}", user)
         finally:
             _run([*control, "-m", "immediate", "stop"], owner)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tls(certificate: tuple[Path, Path], folder: Path, owner: str | None) -> dict[str, str]:
+    """The settings for TLS; PostgreSQL takes a key that its own user alone can read."""
+    mine = [Path(shutil.copy(file, folder)) for file in certificate]
+    for file in mine:
+        file.chmod(0o600)
+        if owner:
+            shutil.chown(file, owner)
+    return {"ssl": "on", "ssl_cert_file": str(mine[0]), "ssl_key_file": str(mine[1])}
 
 
 def _programs() -> Path:

@@ -27,7 +27,7 @@ from markdown_pricing.lake.paths import snapshot_folder, success_file
 from markdown_pricing.orchestration.names import JOB, WEEK_TAG
 from markdown_pricing.settings import DATA
 from tests.lake import spark
-from tests.postgres.server import PostgresServer
+from tests.postgres.server import WITHOUT_TLS, PostgresServer
 from tests.processes import end_groups, wait_until
 from tests.quick import STEADY, sold
 
@@ -76,7 +76,7 @@ class Installation:
         return self.folder / "daemon.log"
 
     def log_tail(self) -> str:
-        """Its last lines, without each run's own events."""
+        """The last lines of the log, without those of level DEBUG."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else ["no daemon has run"]
         return "\n".join([line for line in lines if " - DEBUG - " not in line][-60:])
 
@@ -251,7 +251,7 @@ def _dagster_yaml(storage: Any, user: str) -> dict[str, Any]:
                 # SQLAlchemy's own choice, psycopg 3, does not know the way dagster-postgres notifies.
                 "scheme": "postgresql+psycopg2",
                 # Dagster takes the server's local time for UTC; five hours off, each new run would be overdue.
-                "params": {"options": "-c timezone=utc"},
+                "params": {"options": "-c timezone=utc", **WITHOUT_TLS},
             }
         }
     }

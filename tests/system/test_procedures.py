@@ -28,7 +28,7 @@ from markdown_pricing.orchestration.situation import Progress
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import opens_at, parse_week
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
-from tests.postgres.server import PostgresServer
+from tests.postgres.server import WITHOUT_TLS, PostgresServer
 from tests.quick import deliver
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
@@ -71,7 +71,7 @@ class Site:
         }
 
     def runs(self, password: str = OLD) -> list[str]:
-        """As a server sees them that starts now."""
+        """The runs that a server sees when it starts now."""
         with patch.dict(os.environ, self.environment(password)), dg.DagsterInstance.get() as instance:
             return [run.run_id for run in instance.get_runs()]
 
@@ -85,14 +85,15 @@ def block(heading: str, holding: str) -> str:
 
 @pytest.fixture
 def site(tmp_path: Path, postgres: PostgresServer) -> Iterator[Site]:
-    """With one run in it."""
+    """An installation that has one run."""
     name = f"dagster_{uuid4().hex[:8]}"
     role = sql.Identifier(name)
     postgres.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(OLD)))
     postgres.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
     config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
     del config["run_launcher"]
-    config["storage"]["postgres"]["postgres_db"]["port"] = make_url(postgres.url).port
+    storage = config["storage"]["postgres"]["postgres_db"]
+    storage |= {"port": make_url(postgres.url).port, "params": storage["params"] | WITHOUT_TLS}
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
     here = Site(name, tmp_path, postgres)
     with patch.dict(os.environ, here.environment()), dg.DagsterInstance.get() as instance:
@@ -157,7 +158,7 @@ def test_a_rotated_password_is_taken_by_servers_that_start_anew(site: Site) -> N
 
     assert len(site.runs(NEW)) == 1
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(site.postgres.url.rpartition("/")[0] + f"/{site.name}", user=site.name, password=OLD)
+        psycopg.connect(site.postgres.database(site.name), user=site.name, password=OLD)
 
 
 def test_the_pool_is_closed_and_the_database_brought_up_to_date_as_written(site: Site) -> None:

@@ -1,0 +1,75 @@
+"""Every target of the Makefile works where the project's path has a space in it, and leaves nothing beside it."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+MAKEFILE = (PROJECT / "Makefile").read_text()
+TARGETS = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
+PROGRAMS = set(re.findall(r"\$\(BIN\)/([\w-]+)", MAKEFILE))
+RECORDER = '#!/bin/sh\nprintf "%s|" "$0" "$@" "DAGSTER_HOME=$DAGSTER_HOME" >> "$TOLD"; echo >> "$TOLD"\n'
+"""Stands in for each program of the environment: writes down what it was called with."""
+MADE = {".local", ".venv"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A checkout in a path with a space, whose environment holds only recorders."""
+    project = tmp_path / "two words" / "markdown pricing"
+    for file in (
+        "Makefile",
+        "pyproject.toml",
+        "constraints.txt",
+        "workspace.yaml",
+        "markdown_pricing/data/dagster.yaml",
+    ):
+        (project / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / file, project / file)
+    for program in (*(f".venv/bin/{name}" for name in PROGRAMS), "tests/install"):
+        (project / program).parent.mkdir(parents=True, exist_ok=True)
+        (project / program).write_text(RECORDER)
+        (project / program).chmod(0o755)
+    return project
+
+
+def make(project: Path, *arguments: str) -> list[str]:
+    """What was called, a line for each program; the target must have succeeded."""
+    told = project.parent / "told"
+    told.write_text("")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    ended = subprocess.run(
+        ["make", *arguments], cwd=project, env={**kept, "TOLD": str(told)}, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert not ended.stderr
+    return told.read_text().splitlines()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_works_in_a_path_with_a_space(project: Path, target: str) -> None:
+    before = {path.name for path in project.iterdir()}
+
+    called = make(project, target)
+
+    assert called or target == "clean"
+    assert {path.name for path in project.iterdir()} <= before | MADE
+    assert {path.name for path in project.parent.iterdir()} == {project.name, "told"}
+    assert {path.name for path in project.parent.parent.iterdir()} == {project.parent.name}
+
+
+def test_the_page_keeps_its_storage_in_the_project(project: Path) -> None:
+    called = make(project, "ui")
+
+    assert called[-1].endswith(f"|DAGSTER_HOME={project}/.local/dagster|")
+    assert (project / ".local/dagster/dagster.yaml").is_file()
+
+
+def test_the_countries_to_price_are_handed_on(project: Path) -> None:
+    """`make run COUNTRIES=DEU,AUT` prices these two, and `make run` prices all."""
+    assert "|--countries|DEU,AUT|" in make(project, "run", "COUNTRIES=DEU,AUT")[-1]
+    assert "--countries" not in make(project, "run")[-1]
