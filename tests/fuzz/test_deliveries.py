@@ -17,6 +17,7 @@ from markdown_pricing.countries import CENT_ENDINGS, Country
 from markdown_pricing.demand.model import DemandModel, make_model
 from markdown_pricing.erp.rows import country_rows
 from markdown_pricing.errors import PricingError
+from markdown_pricing.files import read_reason_codes
 from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, check_new_prices
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
@@ -189,7 +190,7 @@ def prices_or_one_of_our_errors(changes: list[Change], learn: Callable[[pd.DataF
 
 def priced(sold: pricing.CountryWeek, model: DemandModel) -> None:
     origin, at = provenance(str(WEEK), "DEU", "0"), datetime(2026, 2, 9, 8, tzinfo=UTC)
-    found = pricing.price_articles(sold, model, DEU, RuleBook(), origin, "run", at)
+    found = pricing.price_articles(sold, model, DEU, RuleBook(), read_reason_codes(), origin, "run", at)
     assert not check_every_article_has_a_row(found.rows, sold.articles)
     assert not check_new_prices(found.rows, sold.articles, DEU, RuleBook())
     kept = country_rows(found.rows, found.path, week=WEEK, country="DEU", run_id="run")
