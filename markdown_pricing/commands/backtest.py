@@ -25,7 +25,7 @@ from markdown_pricing.backtest.scores import (
 )
 from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, play_setting, policy_named
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.countries import Countries, Country, UnknownCountries, read_countries
+from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
@@ -78,18 +78,12 @@ def backtest(
     book = read_rules(rules or settings.rules_file)
     known = read_countries(settings.countries_file)
     plays = [
-        Setting(family_named(family).name, country, articles, weeks or SEASON_WEEKS, seed)
+        Setting(family_named(family).name, known[country], articles, weeks or SEASON_WEEKS, seed)
         for family in families or FAMILIES
-        for country in _known(countries or SIMULATED_COUNTRIES, known)
+        for country in known.choose(countries or SIMULATED_COUNTRIES)
         for seed in range(seeds)
     ]
     return _simulate(plays, tuple(dict.fromkeys((*OVER, *chosen, PLANNER))), book, workers, out, as_json)
-
-
-def _known(codes: Sequence[str], countries: Countries) -> Sequence[Country]:
-    if unknown := [code for code in codes if code not in countries]:
-        raise UnknownCountries(unknown, list(countries))
-    return [countries[code] for code in codes]
 
 
 def _simulate(

@@ -11,7 +11,7 @@ from markdown_pricing.backtest.scores import score
 from markdown_pricing.backtest.twin import Setting, policy_named
 from markdown_pricing.commands.backtest import SEASON_WEEKS, SIMULATED_COUNTRIES, played_in
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.countries import UnknownCountries, read_countries
+from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, TransientError, UsageError
@@ -60,9 +60,7 @@ def promote(
     for name in (champion, challenger):
         policy_named(check_allowed(name, lake.models))
     known = read_countries(settings.countries_file)
-    codes = countries or SIMULATED_COUNTRIES
-    if unknown := [code for code in codes if code not in known]:
-        raise UnknownCountries(unknown, list(known))
+    codes = known.choose(countries or SIMULATED_COUNTRIES)
     plays = [
         Setting(family_named(family).name, known[code], articles, weeks or SEASON_WEEKS, seed)
         for family in families or FAMILIES
