@@ -4,6 +4,7 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import click
@@ -40,6 +41,24 @@ class CommaList(click.ParamType[tuple[str, ...]]):
         return value if isinstance(value, tuple) else tuple(value.split(","))
 
 
+class Out(click.Path):
+    """A file or folder to write. What cannot be written is bad usage, found out before the work and not after it."""
+
+    def __init__(self, folder: bool = False) -> None:
+        super().__init__(file_okay=not folder, dir_okay=folder, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, context)))
+        folder = path if path.is_dir() else path.parent
+        if not folder.is_dir():
+            self.fail(f"There is no folder {folder}. Make it first, or name another place.", param, context)
+        try:
+            with TemporaryFile(dir=folder):
+                return path
+        except OSError as error:
+            self.fail(f"Nothing can be written to the folder {folder}: {error.strerror}.", param, context)
+
+
 week_option = click.option(
     "--week", type=Week(), metavar="MONDAY", help="Take this week, named by its Monday's ISO date."
 )
@@ -59,7 +78,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Write a sample snapshot to try everything on.")
 @click.option("--lake", required=True, help="Write to the lake at this URL or in this folder.")
 @week_option
 @countries_option
@@ -87,7 +106,7 @@ def sample(**options: Any) -> int:
     return sample(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Price a week through Dagster and refresh the ERP.")
 @week_option
 @countries_option
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Work in so many processes.")
@@ -95,7 +114,8 @@ def sample(**options: Any) -> int:
 def run(**options: Any) -> int:
     """Price a week through Dagster and refresh the ERP. The default is the newest week that was delivered.
 
-    Without --countries the countries of the setting COUNTRY_GROUP are priced, and without that setting all of them.
+    Without --countries the countries of the setting COUNTRY_GROUP are priced, and without that setting all of them, as
+    far as the snapshot holds them.
     Each country is a run of its own in Dagster. The exit code is 1 when a country failed; the others are then done.
     """
     from markdown_pricing.commands.run import run
@@ -103,14 +123,12 @@ def run(**options: Any) -> int:
     return run(Settings.from_env(os.environ, needs_places=in_container(os.environ)), **options)
 
 
-@cli.command()
+@cli.command(short_help="Price a snapshot into one file, without ERP or Dagster.")
 @click.option("--lake", required=True, help="Read from the lake at this URL or in this folder.")
 @click.option(
     "--week", type=Week(), metavar="MONDAY", required=True, help="Price the snapshot of this week, named by its Monday."
 )
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Write the rows to this Parquet file."
-)
+@click.option("--out", type=Out(), required=True, help="Write the rows to this Parquet file.")
 @countries_option
 @click.option(
     "--rules",
@@ -126,7 +144,7 @@ def run(**options: Any) -> int:
 )
 @click.option(
     "--picture",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Out(),
     help="Draw what --compare shows into this PNG file.",
 )
 @json_option
@@ -141,7 +159,7 @@ def price(**options: Any) -> int:
     return price(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Show what a demand model's prices earn, or its errors.")
 @click.option("--lake", help="Replay real weeks of the snapshot on this lake instead of simulating seasons.")
 @week_option
 @countries_option
@@ -170,7 +188,7 @@ def price(**options: Any) -> int:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Play under the rules of this file instead of the standing rules.",
 )
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this HTML file.")
+@click.option("--out", type=Out(), help="Write the report to this HTML file.")
 @json_option
 def backtest(**options: Any) -> int:
     """Show what a demand model's prices earn in simulated seasons, or with --lake how it forecasts real weeks.
@@ -184,7 +202,7 @@ def backtest(**options: Any) -> int:
     return backtest(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Make a demand model that wins the champion.")
 @click.argument("challenger", required=False)
 @click.option(
     "--margin",
@@ -221,12 +239,12 @@ def promote(**options: Any) -> int:
     return promote(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Explain why an article has its price.")
 @click.argument("country")
 @click.argument("article")
 @week_option
 @click.option("--lake", help="Read from this lake; the default is the setting MARKDOWN_PRICING_LAKE.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Draw the plan into this PNG file.")
+@click.option("--out", type=Out(), help="Draw the plan into this PNG file.")
 @json_option
 def explain(**options: Any) -> int:
     """Explain why an article has its price, by its reason, the money, the price response and the weekly plan.
@@ -238,7 +256,7 @@ def explain(**options: Any) -> int:
     return explain(Settings.from_env(os.environ), **options)
 
 
-@cli.command("metronome-jobs")
+@cli.command("metronome-jobs", short_help="Write DC/OS job definitions, by groups of countries.")
 @click.option(
     "--groups",
     type=click.IntRange(min=1),
@@ -257,9 +275,9 @@ def explain(**options: Any) -> int:
 )
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Out(folder=True),
     required=True,
-    help="Write the definitions to this folder.",
+    help="Write the definitions to this folder, which is made when it is not there.",
 )
 @json_option
 def metronome_jobs(**options: Any) -> int:
@@ -272,7 +290,7 @@ def metronome_jobs(**options: Any) -> int:
     return metronome_jobs(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Compare two rounds of one week cell by cell.")
 @click.argument("first")
 @click.argument("second")
 @click.option(
@@ -281,7 +299,7 @@ def metronome_jobs(**options: Any) -> int:
 @countries_option
 @click.option(
     "--tolerance",
-    type=float,
+    type=click.FloatRange(min=0),
     default=0.0,
     show_default=True,
     help="Take numbers for equal that differ by at most this share of the larger one.",
@@ -299,7 +317,7 @@ def shadow(**options: Any) -> int:
     return shadow(Settings.from_env(os.environ), **options)
 
 
-@cli.command()
+@cli.command(short_help="Start one of Dagster's servers on a cluster.")
 @click.argument("server", type=click.Choice(["code-server", "web-server", "daemon"]))
 @click.option(
     "--host",
@@ -307,7 +325,9 @@ def shadow(**options: Any) -> int:
     show_default=True,
     help="Listen on this address. Neither the page nor the code server asks anybody for a password.",
 )
-@click.option("--port", type=int, help="Let the web server listen on this port; the default is 3000.")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), help="Let the web server listen on this port; the default is 3000."
+)
 @click.option("--read-only", is_flag=True, help="Let the page only show: it starts, stops and switches nothing.")
 @click.option("--path-prefix", default="", help="Serve the page below this path, as a proxy in front of it may want.")
 def serve(**options: Any) -> int:
@@ -321,7 +341,7 @@ def serve(**options: Any) -> int:
     return serve(os.environ, **options)
 
 
-@cli.command()
+@cli.command(short_help="Check what a round needs, and say what to do.")
 @week_option
 @json_option
 def doctor(**options: Any) -> int:

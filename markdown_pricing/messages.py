@@ -10,6 +10,7 @@ from typing import Any
 
 from markdown_pricing.errors import UsageError
 from markdown_pricing.loopback import is_loopback
+from markdown_pricing.words import install
 
 WITHIN_S = 10.0
 """Seconds that one message may take; the sensor that sends them looks every minute."""
@@ -40,7 +41,7 @@ class UnsafeMessageUrl(UsageError):
 
 class AppriseMissing(UsageError):
     def __init__(self) -> None:
-        super().__init__("MARKDOWN_PRICING_ALERTS needs apprise. Run: pip install 'markdown-pricing[alerts]'")
+        super().__init__(f"MARKDOWN_PRICING_ALERTS needs apprise. Run in the checkout: {install('alerts')}")
 
 
 def send(url: str, title: str, body: str, within_s: float = WITHIN_S) -> str:
@@ -56,7 +57,9 @@ def send(url: str, title: str, body: str, within_s: float = WITHIN_S) -> str:
 
     def attempt() -> None:
         try:
-            said[0] = "" if service.notify(body=body, title=title) else f"{name} did not take the message"
+            said[0] = (
+                "" if service.notify(body=body, title=title, body_format="text") else f"{name} did not take the message"
+            )
         except Exception as error:
             said[0] = f"{name} did not take the message: {type(error).__name__}"
 

@@ -21,6 +21,7 @@ from markdown_pricing.lake.space import check_room
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import ONE_WEEK
+from markdown_pricing.words import counted
 
 PROBE = "markdown_pricing/preflight"
 
@@ -51,7 +52,7 @@ class Preflight:
         )
         yield inspect("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
         yield inspect("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
-        yield inspect("Lake", lambda: f"{lake.url}: {len(delivered_weeks(lake))} delivered weeks")
+        yield inspect("Lake", lambda: f"{lake.url}: {counted(len(delivered_weeks(lake)), 'delivered week')}")
         yield inspect("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
         yield from _erp(settings)
         if settings.metronome:
@@ -76,7 +77,7 @@ def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
     snapshot = find_snapshot(lake, week or max(weeks))
     missing = [code for code in read_countries(settings.countries_file) if code not in snapshot.bytes_by_country]
     lacking = f", but none for {', '.join(missing)}" if missing else ""
-    return f"{snapshot.week}: {len(snapshot.bytes_by_country)} countries{lacking}"
+    return f"{snapshot.week}: {counted(len(snapshot.bytes_by_country), 'country')}{lacking}"
 
 
 def _erp(settings: Settings) -> Iterator[Finding]:
@@ -98,7 +99,9 @@ def _metronome(cluster: Mapping[str, str]) -> Finding:
         ours = [job for job in resource.metronome.jobs() if job["id"].startswith(f"{resource.job_prefix}.")]
     except MetronomeError as error:
         return Finding("Metronome", ok=False, says=str(error))
-    return Finding("Metronome", ok=True, says=f"{version} at {resource.url}: {len(ours)} jobs of {resource.job_prefix}")
+    return Finding(
+        "Metronome", ok=True, says=f"{version} at {resource.url}: {counted(len(ours), 'job')} of {resource.job_prefix}"
+    )
 
 
 def _last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[Finding]:
@@ -120,7 +123,7 @@ def _all_countries(settings: Settings, last_week: date, there: Callable[[Countri
     lacking = countries.keys() - set(there(countries))
     if lacking:
         raise CountriesLack(last_week, sorted(lacking))
-    return f"{last_week}: all {len(countries)} countries"
+    return f"{last_week}: all of {counted(len(countries), 'country')}"
 
 
 def _probe(lake: Lake) -> str:

@@ -22,6 +22,8 @@ LONG = (
     "tests/system/test_three_processes.py::test_the_round_equals",
     "tests/system/test_three_processes.py::test_the_probes",
     "tests/system/test_three_processes.py::test_no_secret",
+    # The lock, its launcher and the end of a process with its parent are tried in test_local_launcher.py.
+    "tests/system/test_lost_workers.py::",
     # Single weeks are waited for in test_weekly_round.py; which week is next is decided in test_automation.py.
     "tests/system/test_catch_up.py::",
     # Its commands are those that test_command_line.py runs, without an installation of its own.

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from markdown_pricing import __version__
+from markdown_pricing.__main__ import cli
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.countries import DEFAULT_FILE
 from markdown_pricing.lake.filesystem import Lake
@@ -116,6 +119,24 @@ def prices_as_text(parts: Path) -> None:
     table.to_parquet(file, index=False)
 
 
+def test_logs_are_private_and_prices_are_as_the_umask_has_it(installation: Installation) -> None:
+    before = os.umask(0o022)
+    try:
+        done = installation.run("run", "--countries", "MLT")
+    finally:
+        os.umask(before)
+    root = installation.root
+
+    assert done.returncode == 0, done.stderr
+    kept = list((root / "dagster").rglob("*"))
+    assert len(kept) > 5
+    assert {path.name for path in kept if path.stat().st_mode & 0o077} == set()
+    assert (root / "dagster").stat().st_mode & 0o777 == 0o700
+    [predictions] = (root / "lake" / "markdown_predictions" / WEEK).rglob("*.parquet")
+    assert predictions.stat().st_mode & 0o777 == 0o644
+    assert (root / "erp.sqlite").stat().st_mode & 0o777 == 0o644
+
+
 def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(installation: Installation) -> None:
     """Each country is a run; an own dagster.yaml is never overwritten."""
     home = installation.root / "dagster"
@@ -203,17 +224,52 @@ def test_what_cannot_be_run_is_one_clear_error(
 
 
 USAGE_ERRORS: Sequence[Sequence[str]] = (
+    (),
+    ("prices",),
+    ("price", "--lake", "nope", "--week", WEEK, "--out", "out.parquet"),
+    ("price", "--lake", "s3://nope", "--week", WEEK, "--out", "out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "nope/out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "/proc/out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "."),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--rules", "nope.toml"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--countries", "DE"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--model", "nope"),
     ("run", "--countries", "USA"),
     ("run", "--week", "2026-02-10"),
     ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--compare"),
     ("backtest", "--families", "none_of_them"),
+    ("backtest", "--lake", "nope"),
+    ("backtest", "--lake", ".", "--countries", "DE"),
+    ("backtest", "--out", "nope/report.html"),
     ("backtest", "--countries", "USA"),
     ("backtest", "--models", "oracle"),
     ("promote", "log_linear", "--families", "none_of_them"),
     ("promote",),
+    ("explain", "DEU", "1", "--lake", "nope"),
+    ("explain", "DEU", "1", "--out", "nope/plan.png"),
+    ("metronome-jobs", "--groups", "2", "--image", "i", "--out", "nope/jobs"),
     ("sample", "--countries", "MLT"),
+    ("sample", "--lake", "lake", "--week", "1970-01-05"),
+    ("sample", "--lake", "lake", "--countries", "DEU,"),
     ("shadow", "a", "b"),
+    ("shadow", "a", "b", "--week", WEEK),
+    ("shadow", "mysql://a", "mysql://b", "--week", WEEK),
+    ("serve", "daemon"),
+    ("serve", "web-server", "--port", "0"),
 )
+
+
+def test_help_is_whole_on_80_columns_and_the_shell_can_complete_it() -> None:
+    """No short text ends in dots; `--version` says which version it is."""
+    page = CliRunner().invoke(cli, ["--help"], terminal_width=80).stdout.partition("Commands:")[2]
+
+    assert "..." not in page
+    assert all(f"  {name} " in page for name in cli.commands)
+    assert CliRunner().invoke(cli, ["--version"], prog_name="markdown-pricing").stdout.split()[-1] == __version__
+    asks = {"_MARKDOWN_PRICING_COMPLETE": "bash_complete", "COMP_WORDS": "markdown-pricing pr", "COMP_CWORD": "1"}
+    assert command(environ=asks).stdout.split() == ["plain,price", "plain,promote"]
+
+
 HEAVY = ("dagster", "matplotlib", "mlflow")
 MISTAKES = """
 import json, sys
@@ -357,6 +413,21 @@ def test_the_country_group_is_what_one_container_works_through(installation: Ins
     ended = installation.run("run", "--json", COUNTRY_GROUP="HUN,MLT")
 
     assert [each["country"] for each in json.loads(ended.stdout)["countries"]] == ["HUN", "MLT"]
+
+
+def test_only_the_countries_that_were_delivered_are_priced(installation: Installation) -> None:
+    """One that was there the week before is named, and one that never was is not."""
+    shutil.rmtree(installation.parts("HUN"))
+
+    ended = installation.run("run", "--json", COUNTRY_GROUP="HUN,FRA,MLT")
+
+    told = json.loads(ended.stdout)
+    assert ended.returncode == 0, ended.stderr
+    assert [each["country"] for each in told["countries"]] == ["MLT"]
+    assert told["gone"] == ["HUN"]
+    assert f"Incomplete: the delivery of {WEEK} lacks HUN, which the delivered week before it held" in ended.stderr
+    none = installation.run("run", COUNTRY_GROUP="HUN,FRA")
+    assert (none.returncode, "holds none of HUN, FRA, only AUT, DEU, MLT, POL" in none.stderr) == (1, True)
 
 
 def test_price_writes_one_file_and_nothing_else(installation: Installation, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from markdown_pricing import __version__
-from markdown_pricing.backtest.replay import origins, replay
+from markdown_pricing.backtest.replay import LEAST_WEEKS_BEFORE, origins, replay
 from markdown_pricing.backtest.scores import (
     OVER,
     by_family,
@@ -25,12 +25,12 @@ from markdown_pricing.backtest.scores import (
 )
 from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, play_setting, policy_named
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.countries import read_countries
+from markdown_pricing.commands.places import named_lake
+from markdown_pricing.countries import Countries, read_countries, unconfigured
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
 from markdown_pricing.files import read_rules
-from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_country
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import Played
@@ -39,10 +39,18 @@ from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.settings import Settings
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.words import counted
 
-SIMULATED_COUNTRIES = ("DEU",)
 SEASON_WEEKS, REPLAYED_WEEKS = 26, 8
 """Weeks that are played or replayed unless --weeks says otherwise: half a year, and two months."""
+
+
+class TooLittleHistory(FinalError):
+    def __init__(self, code: str, week: date) -> None:
+        super().__init__(
+            f"There is too little history before {week} to replay a week of {code}: a model needs "
+            f"{counted(LEAST_WEEKS_BEFORE, 'week')} before its first forecast."
+        )
 
 
 class NothingReplayed(FinalError):
@@ -78,12 +86,17 @@ def backtest(
     book = read_rules(rules or settings.rules_file)
     known = read_countries(settings.countries_file)
     plays = [
-        Setting(family_named(family).name, known[country], articles, weeks or SEASON_WEEKS, seed)
+        Setting(family_named(family).name, country, articles, weeks or SEASON_WEEKS, seed)
         for family in families or FAMILIES
-        for country in known.choose(countries or SIMULATED_COUNTRIES)
+        for country in (known[code] for code in known.choose(countries or first_of(known)))
         for seed in range(seeds)
     ]
     return _simulate(plays, tuple(dict.fromkeys((*OVER, *chosen, PLANNER))), book, workers, out, as_json)
+
+
+def first_of(configured: Countries) -> list[str]:
+    """The country whose seasons are played when none is named: the first one that is configured."""
+    return [next(iter(configured))]
 
 
 def _simulate(
@@ -104,16 +117,19 @@ def _simulate(
     for fault in broken[:20]:
         print_error(f"A rule was broken: {fault}")
     what = (
-        f"{len(plays)} simulated markets: {', '.join(dict.fromkeys(one.family for one in plays))}; "
-        f"{', '.join(dict.fromkeys(one.country.code for one in plays))}, {plays[0].articles} articles on sale, "
-        f"{plays[0].weeks} weeks from {' or '.join(dict.fromkeys(str(one.week) for one in plays))}, "
+        f"{counted(len(plays), 'simulated market')}: {', '.join(dict.fromkeys(one.family for one in plays))}; "
+        f"{', '.join(dict.fromkeys(one.country.code for one in plays))}, "
+        f"{counted(plays[0].articles, 'article')} on sale, "
+        f"{counted(plays[0].weeks, 'week')} from {' or '.join(dict.fromkeys(str(one.week) for one in plays))}, "
         f"seeds 0 to {max(one.seed for one in plays)}. "
         f"markdown-pricing {__version__}"
     )
+    if not scores["seasons"].sum():
+        out = None  # there is nothing to draw
     if as_json:
         print_json({"what": what, "report": out, "scores": scores.to_dict("records")})
     else:
-        _print_seasons(scores, what)
+        _print_seasons(scores, what, plays[0].weeks)
     if out is not None:
         from markdown_pricing.backtest.report import seasons_page
 
@@ -134,17 +150,31 @@ def played_in(
             yield running[done], done.result()
 
 
-def _print_seasons(scores: pd.DataFrame, what: str) -> None:
+def _print_seasons(scores: pd.DataFrame, what: str, weeks: int) -> None:
     print(what)
+    if scores["seasons"].sum():
+        _print_revenue(scores)
+    else:
+        print(no_season_ends(weeks))
+    quality = forecast_quality(scores)
+    print_table("Next week's sales", ["", *quality.columns], _cells(quality, 3))
+    print(f"Rules broken: {scores['broken'].sum()}. Articles without a price: {scores['unpriced'].sum()}.")
+
+
+def no_season_ends(weeks: int) -> str:
+    return (
+        f"No article's season begins and ends within {counted(weeks, 'week')}, so that no revenue can be compared. "
+        "Play more weeks (--weeks)."
+    )
+
+
+def _print_revenue(scores: pd.DataFrame) -> None:
     shares = by_family(share_of_planner(scores)).T
     print_table("Revenue in % of the planner who knows the true mean demand", ["", *shares.columns], _cells(shares, 2))
     ahead = leads(scores)
     wide = ahead.pivot(index="policy", columns="over", values="mean").reindex(list(dict.fromkeys(ahead["policy"])))
     wide = wide[[over for over in OVER if over in wide]]
     print_table("Lead in revenue, % over", ["", *wide.columns], _cells(wide, 2))
-    quality = forecast_quality(scores)
-    print_table("Next week's sales", ["", *quality.columns], _cells(quality, 3))
-    print(f"Rules broken: {scores['broken'].sum()}. Articles without a price: {scores['unpriced'].sum()}.")
 
 
 def _cells(table: pd.DataFrame, digits: int) -> list[list[str]]:
@@ -163,16 +193,20 @@ def _replay(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    source = Lake(lake)
+    for code in countries or ():
+        unconfigured(code)
+    source = named_lake(lake)
     week = week or newest_week(source)
     snapshot = find_snapshot(source, week)
     chosen = list(countries or snapshot.bytes_by_country)
     compared, failed = [], {}
-    with progress(f"Replaying {weeks} weeks before {week}", len(chosen) * len(models)) as advance:
+    with progress(f"Replaying {counted(weeks, 'week')} before {week}", len(chosen) * len(models)) as advance:
         for code in chosen:
             try:
                 frame = make_training_data(read_country(source, snapshot, code, columns_to_read), week, code)
                 sold = CountryWeek.of(frame, week, code)
+                if not origins(sold, weeks):
+                    raise TooLittleHistory(code, week)
                 for model in models:
                     frames = list(replay(sold, model, weeks))
                     compared += [rows.assign(country=code, model=model) for rows in frames]
@@ -185,8 +219,8 @@ def _replay(
     rows = pd.concat(compared, ignore_index=True)
     scores = replay_scores(rows)
     what = (
-        f"{len(chosen) - len(failed)} countries of the snapshot of {week} in {lake}, each forecast from its last "
-        f"{weeks} Mondays at the prices that were asked. markdown-pricing {__version__}"
+        f"{counted(len(chosen) - len(failed), 'country')} of the snapshot of {week} in {lake}, each forecast from its "
+        f"last {counted(weeks, 'Monday')} at the prices that were asked. markdown-pricing {__version__}"
     )
     if as_json:
         records = scores.reset_index().to_dict("records")
@@ -202,6 +236,5 @@ def _replay(
 
 
 def _write(page: str, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8")
     print_error(f"The report is in {out}.")

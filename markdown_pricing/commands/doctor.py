@@ -10,6 +10,7 @@ from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.finding import Finding
 from markdown_pricing.preflight import Preflight, inspect
 from markdown_pricing.settings import Settings
+from markdown_pricing.words import counted
 
 
 def doctor(environ: Mapping[str, str], week: date | None, as_json: bool) -> int:
@@ -42,4 +43,4 @@ def _dagster(home: Path) -> str:
     state = f"{yaml}" if yaml.exists() else f"{yaml} will be made by the first run"
     from markdown_pricing.definitions import defs
 
-    return f"{state}; {len(list(defs().resolve_all_asset_keys()))} assets load"
+    return f"{state}; {counted(len(list(defs().resolve_all_asset_keys())), 'asset')} can be loaded"

@@ -12,7 +12,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from markdown_pricing.commands.console import print_json, standard_output
+from markdown_pricing.commands.console import print_fitting, print_json, standard_output
+from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import Country, read_countries, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
@@ -23,6 +24,8 @@ from markdown_pricing.lake.publish import countries_with_predictions, weeks_with
 from markdown_pricing.markdown.reasons import response_in_words
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
+from markdown_pricing.shown import cell, plain
+from markdown_pricing.words import counted
 
 NEAREST = 5
 """How many existing names a message offers in place of one that does not exist. Chosen to fit on a line."""
@@ -39,19 +42,23 @@ class NothingKept(FinalError):
 
 
 class CountryNotPriced(UsageError):
-    def __init__(self, country: str, week: date, countries: Sequence[str]) -> None:
+    def __init__(self, country: str, week: date, countries: Sequence[str], configured: bool) -> None:
         super().__init__(
             f"{country} has no priced week on the lake. The newest week, {week}, holds {', '.join(countries)}. "
-            f"Price it: markdown-pricing run --countries {country}"
+            + (f"Price it: markdown-pricing run --countries {country}" if configured else _not_configured(country))
         )
 
 
 class WeekNotPriced(UsageError):
-    def __init__(self, country: str, week: date, weeks: Sequence[date]) -> None:
+    def __init__(self, country: str, week: date, weeks: Sequence[date], configured: bool) -> None:
         near = sorted(sorted(weeks, key=lambda other: abs((other - week).days))[:NEAREST])
         super().__init__(
             f"{country} has no prices of {week} on the lake. Nearest are {', '.join(map(str, near))}. "
-            f"Price it: markdown-pricing run --week {week} --countries {country}"
+            + (
+                f"Price it: markdown-pricing run --week {week} --countries {country}"
+                if configured
+                else _not_configured(country)
+            )
         )
 
 
@@ -59,9 +66,16 @@ class ArticleNotPriced(UsageError):
     def __init__(self, country: str, week: date, article: str, articles: Sequence[str]) -> None:
         near = get_close_matches(article, articles, NEAREST, cutoff=0.4) or sorted(articles)[:NEAREST]
         super().__init__(
-            f"{country} has no article {article} in the week of {week}. Nearest of {len(articles):,} are "
-            f"{', '.join(near)}."
+            f"{country} has no article {article} in the week of {week}. The nearest names among its "
+            f"{counted(len(articles), 'article')}: {', '.join(near)}."
         )
+
+
+def _not_configured(country: str) -> str:
+    return (
+        f"{country} is not configured, and `run` prices only what is: add its row to the countries file "
+        "(MARKDOWN_PRICING_COUNTRIES) first."
+    )
 
 
 @dataclass(frozen=True)
@@ -88,24 +102,34 @@ def explain(
     as_json: bool,
 ) -> int:
     configured = read_countries(settings.countries_file)
-    explained = find(Lake(lake or settings.lake_url), configured.get(country) or unconfigured(country), article, week)
+    place = named_lake(lake) if lake else Lake(settings.lake_url, settings.results_key)
+    explained = find(place, configured.get(country) or unconfigured(country), article, week, country in configured)
     if out is not None:
         from markdown_pricing.charts import price_path_chart  # here: matplotlib is slow to load
 
-        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(price_path_chart(explained.path, explained.row, explained.currency))
     if as_json:
         print_json(_machine_readable(explained, out))
         return 0
-    for part in _page(explained, standard_output.width):
-        standard_output.print(part, highlight=False, markup=False)
+    show(explained)
     if out is not None:
-        standard_output.print(f"The picture is in {out}.", highlight=False, markup=False)
+        print(f"The picture is in {out}.")
     return 0
 
 
-def find(lake: Lake, country: Country, article: str, week: date | None) -> Explained:
+def show(explained: Explained) -> None:
+    """Print the article's page, as wide as the terminal."""
+    for part in _page(explained, standard_output.width):
+        if isinstance(part, Table):
+            print_fitting(part)
+        else:
+            standard_output.print(part, highlight=False, markup=False, soft_wrap=not standard_output.is_terminal)
+
+
+def find(lake: Lake, country: Country, article: str, week: date | None, configured: bool = True) -> Explained:
     """The article's row and price path in the round of `week`, or in the newest round when it is None.
+
+    configured : whether `run` prices this country, so that an error may advise it
 
     Raises NothingKept, CountryNotPriced, WeekNotPriced and ArticleNotPriced. Each names what the lake holds instead.
     """
@@ -114,10 +138,10 @@ def find(lake: Lake, country: Country, article: str, week: date | None) -> Expla
         other = next(weeks_with_predictions(lake), None)
         if other is None:
             raise NothingKept(lake)
-        raise CountryNotPriced(country.code, other, countries_with_predictions(lake, other))
+        raise CountryNotPriced(country.code, other, countries_with_predictions(lake, other), configured)
     week = week or newest
     if week != newest and not lake.entry(predictions_file(week, country.code)):
-        raise WeekNotPriced(country.code, week, list(weeks_with_predictions(lake, country.code)))
+        raise WeekNotPriced(country.code, week, list(weeks_with_predictions(lake, country.code)), configured)
     rows, path, _ = Results(lake, week, country.code).predictions()
     mine = rows[rows["article_id"] == article]
     if mine.empty:
@@ -148,8 +172,10 @@ def _machine_readable(explained: Explained, out: Path | None) -> dict[str, Any]:
 
 def _page(explained: Explained, width: int) -> Iterator[Any]:
     row = explained.row
-    yield Text(f"\n{row['country']} {row['article_id']}, week of {row['week']}, prices in {explained.currency}", "bold")
-    yield Text(row["reason"])
+    yield Text(
+        f"\n{row['country']} {cell(row['article_id'])}, week of {row['week']}, prices in {explained.currency}", "bold"
+    )
+    yield Text(plain(row["reason"]))
     if row["exception_code"]:
         yield Text(f"To look at: {row['exception_code']}", "yellow")
     yield Text(row["change_reason"] or "Nothing is known of an earlier week.")

@@ -6,7 +6,9 @@ from pathlib import Path
 from markdown_pricing.commands.console import print_json
 from markdown_pricing.countries import read_countries, split_countries
 from markdown_pricing.errors import UsageError
+from markdown_pricing.private import FOLDER, write_private
 from markdown_pricing.settings import Settings
+from markdown_pricing.words import install
 
 
 def metronome_jobs(
@@ -17,12 +19,12 @@ def metronome_jobs(
         from markdown_pricing.metronome.errors import BadJob
         from markdown_pricing.metronome.job import JobDefinition, check
     except ImportError as error:
-        raise UsageError(f"{error}. Install the extra `metronome`: pip install 'markdown-pricing[metronome]'") from None
+        raise UsageError(f"{error}. Run in the checkout: {install('metronome')}") from None
     places = {"MARKDOWN_PRICING_LAKE": settings.lake_url, "MARKDOWN_PRICING_ERP": settings.erp_url}
     if settings.erp_user:
         places["DB_USER"] = settings.erp_user
     parts = split_countries(list(read_countries(settings.countries_file)), groups)
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(mode=FOLDER, exist_ok=True)
     written = []
     for number, countries in enumerate(parts, start=1):
         job = JobDefinition(
@@ -40,7 +42,7 @@ def metronome_jobs(
         except BadJob as error:
             raise UsageError(str(error)) from None
         file = out / f"{job.id}.json"
-        file.write_text(json.dumps(body, indent=2) + "\n")
+        write_private(file, json.dumps(body, indent=2) + "\n")
         written.append({"file": str(file), "countries": countries})
     if as_json:
         print_json({"jobs": written})

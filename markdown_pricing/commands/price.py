@@ -11,13 +11,20 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
-from markdown_pricing.commands.console import print_error, print_json, progress, standard_output
+from markdown_pricing.commands.console import (
+    print_error,
+    print_fitting,
+    print_json,
+    progress,
+    standard_output,
+    width_of,
+)
+from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.shared import SharedDemand
@@ -35,8 +42,10 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, version_of
 from markdown_pricing.settings import Settings
+from markdown_pricing.shown import cell
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.words import counted
 
 
 class NothingPriced(FinalError):
@@ -72,7 +81,9 @@ def price(
 ) -> int:
     books = _read_books(settings, rules, with_standing, picture)
     codes = read_reason_codes()
-    source = Lake(lake, settings.results_key, settings.allowed_models)
+    for code in countries or ():
+        unconfigured(code)
+    source = named_lake(lake, settings.results_key, settings.allowed_models)
     model = model or check_allowed(champion_or(source, settings.demand_model, settings.follow_champion), source.models)
     make_model(model)
     choose_device(settings.device)
@@ -98,7 +109,9 @@ def price(
                 priced.append(rows)
                 if steady is not None:
                     stabilities[code] = steady
-                advance(f"{code} {len(rows[-1]):,} articles" + (f", model grade {grade}" if grade != OWN else ""))
+                advance(
+                    f"{code} {counted(len(rows[-1]), 'article')}" + (f", model grade {grade}" if grade != OWN else "")
+                )
     if not priced:
         raise NothingPriced(snapshot)
     tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
@@ -113,7 +126,7 @@ def price(
     else:
         if compared and rules is not None:
             _show(compared, rules.name)
-        print(f"{len(table):,} articles of {len(priced)} countries in {out}.")
+        print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
     return 1 if failed else 0
 
 
@@ -200,50 +213,48 @@ CAVEAT = (
 def _show(compared: Sequence[Compared], rules: str) -> None:
     """Print one table, or one table for each measure where the screen is too narrow."""
     whole = _table(compared, MEASURES)
-    needed = Measurement.get(Console(width=1_000), standard_output.options.update(width=1_000), whole).maximum
     tables = [whole]
-    if standard_output.is_terminal and standard_output.width < needed:
+    if standard_output.is_terminal and standard_output.width < width_of(whole):
         tables = [_table(compared, [measure]) for measure in MEASURES]
-    console = standard_output if standard_output.is_terminal else Console(width=needed)
-    console.print(
-        f"What {rules} changes against the standing rules: revenue to the end of the season with salvage,", end=" "
+    print(
+        f"What {rules} changes against the standing rules: revenue to the end of the season with salvage, "
+        "units left over after it, articles marked down this week."
     )
-    console.print("units left over after it, articles marked down this week.")
     for table in tables:
-        console.print()
-        console.print(table)
-    console.print(f"\n{CAVEAT}\n")
+        print()
+        print_fitting(table)
+    print(f"\n{CAVEAT}\n")
 
 
 def _table(compared: Sequence[Compared], measures: Sequence[Measure]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
     table.add_column("", no_wrap=True)
-    table.add_column("Articles", justify="right")
-    table.add_column("Repriced", justify="right")
     for measure in measures:
         for name in (f"{measure.heading}\nstanding", "\nother", "\n+/-", "\n%"):
             table.add_column(name, justify="right")
+    table.add_column("Articles", justify="right")
+    table.add_column("Repriced", justify="right")
     for place, group in enumerate(compared):
         if group.category is None and place:
             table.add_section()
         style = "bold" if group.category is None else ""
-        table.add_row(*_cells(group, measures), style=style)
+        table.add_row(*map(Text, _cells(group, measures)), style=style)
     return table
 
 
 def _cells(group: Compared, measures: Sequence[Measure]) -> Iterator[str]:
     if group.category is not None:
-        yield f"  {group.category}"
+        yield f"  {cell(group.category)}"
     else:
         yield f"{group.country}, {group.currency}" if group.country else f"all in {group.currency}"
-    yield f"{group.articles:,}"
-    yield f"{group.repriced:,}"
     for measure in measures:
         share = group.difference_pct(measure)
         yield f"{measure.of(group.standing):,.0f}"
         yield f"{measure.of(group.other):,.0f}"
         yield f"{group.difference(measure):+,.0f}"
         yield "" if share is None else f"{share:+.1f}"
+    yield f"{group.articles:,}"
+    yield f"{group.repriced:,}"
 
 
 def _machine_readable(group: Compared) -> dict[str, Any]:
@@ -266,12 +277,10 @@ def _draw(compared: Sequence[Compared], week: date, rules: Path | None, picture:
         }
         for group in compared
     )
-    picture.parent.mkdir(parents=True, exist_ok=True)
     picture.write_bytes(comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules"))
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
     try:
         table.to_parquet(beside, index=False)

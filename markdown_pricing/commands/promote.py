@@ -9,7 +9,7 @@ import pandas as pd
 
 from markdown_pricing.backtest.scores import score
 from markdown_pricing.backtest.twin import Setting, policy_named
-from markdown_pricing.commands.backtest import SEASON_WEEKS, SIMULATED_COUNTRIES, played_in
+from markdown_pricing.commands.backtest import SEASON_WEEKS, first_of, no_season_ends, played_in
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import check_allowed
@@ -36,6 +36,11 @@ class RuleBroken(FinalError):
         super().__init__(f"A rule was broken in the back-test, so nothing is promoted: {broken[0]}")
 
 
+class TooShort(UsageError):
+    def __init__(self, weeks: int) -> None:
+        super().__init__(no_season_ends(weeks))
+
+
 def promote(
     settings: Settings,
     challenger: str | None,
@@ -53,14 +58,15 @@ def promote(
     lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
     if show or back:
         return _show_promotions(lake, settings, go_back(lake) if back else None, as_json)
-    champion = champion_or(lake, settings.demand_model)
+    seen = champions(lake)
+    champion = seen[-1].model if seen else settings.demand_model
     if challenger is None or challenger == champion:
         raise NoChallenger()
     choose_device(settings.device)
     for name in (champion, challenger):
         policy_named(check_allowed(name, lake.models))
     known = read_countries(settings.countries_file)
-    codes = known.choose(countries or SIMULATED_COUNTRIES)
+    codes = known.choose(countries or first_of(known))
     plays = [
         Setting(family_named(family).name, known[code], articles, weeks or SEASON_WEEKS, seed)
         for family in families or FAMILIES
@@ -69,13 +75,16 @@ def promote(
     ]
     scores = _play(plays, (champion, challenger), settings, workers)
     first = plays[0]
+    if not scores["seasons"].sum():
+        raise TooShort(first.weeks)
     what = f"{','.join(families or FAMILIES)} {','.join(codes)} {first.articles}x{first.weeks} seeds {seeds}"
     _track(settings, scores, what)
     verdict = judge(scores, champion, challenger, margin)
     if verdict.won:
         rules = read_rules(settings.rules_file).version
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        keep(lake, Champion(challenger, champion, round(verdict.lead_pct, 3), what, rules, code_version(), now))
+        won = Champion(challenger, champion, round(verdict.lead_pct, 3), what, rules, code_version(), now)
+        keep(lake, won, seen)
     _show(verdict, scores, as_json)
     return 0 if verdict.won else 1
 
@@ -139,14 +148,19 @@ def _show(verdict: Verdict, scores: pd.DataFrame, as_json: bool) -> None:
 
 
 def _show_promotions(lake: Lake, settings: Settings, taken_back: Champion | None, as_json: bool) -> int:
-    model, promoted = champion_or(lake, settings.demand_model), champions(lake)
+    model, promoted = champion_or(lake, settings.demand_model, settings.follow_champion), champions(lake)
     if as_json:
         gone = None if taken_back is None else taken_back.model
         print_json({"model": model, "taken_back": gone, "promoted": [asdict(one) for one in promoted]})
         return 0
     if taken_back is not None:
         print(f"{taken_back.model} is no longer the champion.")
-    print(f"{model} prices from the next run on.")
+    if not settings.follow_champion:
+        print(f"{model} prices, because MARKDOWN_PRICING_MODEL names it; no promotion changes that.")
+    elif promoted:
+        print(f"{model} prices from the next run on.")
+    else:
+        print(f"No model is promoted. {model}, the default, prices.")
     for one in promoted:
         print(f"  {one.promoted_at}: {one.model}, {one.lead_pct:+.2f} % over {one.over} in {one.backtest}")
     return 0

@@ -8,6 +8,7 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import this_week
+from markdown_pricing.words import counted
 
 
 def sample(
@@ -39,5 +40,5 @@ def sample(
     if as_json:
         print_json({"lake": lake, "week": week, "countries": chosen})
     else:
-        print(f"{lake} holds a snapshot of {week} for {len(chosen)} countries.")
+        print(f"{lake} holds a snapshot of {week} for {counted(len(chosen), 'country')}.")
     return 0

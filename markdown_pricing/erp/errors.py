@@ -9,7 +9,7 @@ PricingError
     ├── ErpDenied        no such account, wrong database, a missing right
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
     ├── ErpNotTrusted    no TLS with a server that shows who it is
-    ├── BadErpUrl, MissingDriver
+    ├── BadErpUrl, MissingDriver: UsageErrors
     └── NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, EmptySet, BadRows, MissingColumns: beside the code that
         raises them
 """
@@ -23,7 +23,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from markdown_pricing.erp.grants import missing_grants
 from markdown_pricing.erp.tls import PARAMETERS, ErpNotTrusted, is_distrust
-from markdown_pricing.errors import FinalError, PricingError, TransientError
+from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
+from markdown_pricing.words import install
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html lists the codes; two letters stand for a whole class.
 # 25006: the server is a standby, as it may be for a while after a failover.
@@ -84,7 +85,7 @@ class ErpRefused(FinalError):
         )
 
 
-class BadErpUrl(FinalError):
+class BadErpUrl(UsageError):
     """MARKDOWN_PRICING_ERP cannot be used. The message never holds the URL, because it may contain a password."""
 
     def __init__(self, why: str) -> None:
@@ -94,10 +95,10 @@ class BadErpUrl(FinalError):
         )
 
 
-class MissingDriver(FinalError):
+class MissingDriver(UsageError):
     def __init__(self, driver: str) -> None:
         super().__init__(
-            f"PostgreSQL needs the package {driver}, which is not installed: pip install 'markdown-pricing[postgres]'"
+            f"PostgreSQL needs the package {driver}, which is not installed. Run in the checkout: {install('postgres')}"
         )
 
 

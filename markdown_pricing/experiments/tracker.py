@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from markdown_pricing.errors import TransientError, UsageError
 from markdown_pricing.experiments.trial import Trial
 from markdown_pricing.loopback import is_loopback
+from markdown_pricing.words import install
 
 IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 """MLflow itself would wait for 120 seconds, seven times."""
@@ -25,7 +26,7 @@ class Tracker(Protocol):
 
 class MlflowMissing(UsageError):
     def __init__(self) -> None:
-        super().__init__("MARKDOWN_PRICING_EXPERIMENTS needs MLflow. Run: pip install 'markdown-pricing[experiments]'")
+        super().__init__(f"MARKDOWN_PRICING_EXPERIMENTS needs MLflow. Run in the checkout: {install('experiments')}")
 
 
 class UnsafeTracker(UsageError):

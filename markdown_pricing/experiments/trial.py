@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from markdown_pricing.words import counted
+
 MARKET = ["family", "country", "seed"]
 MEASURES = ("revenue", "sell_through", "wape", "bias", "wape_after_cut", "seconds_a_week")
 
@@ -58,7 +60,7 @@ class Verdict:
         ahead = int((self.leads > 0).sum())
         return (
             f"{self.challenger} earns {self.lead_pct:+.2f} % against {self.champion}, ahead in {ahead} of "
-            f"{len(self.leads)} markets; {self.margin_pct:g} % are asked for."
+            f"{counted(len(self.leads), 'market')}; {self.margin_pct:g} % are asked for."
         )
 
 

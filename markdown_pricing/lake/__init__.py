@@ -5,10 +5,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
     publish_bytes,
-    publish_table,
     read_bytes,
-    read_table,
-    row_count,
 )
 from markdown_pricing.lake.snapshot import (
     CorruptFile,
@@ -40,9 +37,6 @@ __all__ = [
     "delivered_weeks",
     "find_snapshot",
     "publish_bytes",
-    "publish_table",
     "read_bytes",
     "read_country",
-    "read_table",
-    "row_count",
 ]

@@ -8,7 +8,7 @@ PricingError
 └── FinalError            a repeat would fail again
     ├── LakeDenied        a right is missing
     ├── LakeMissing       the root of the lake does not exist
-    ├── UnusableLake      the URL cannot be used on this machine
+    ├── UnusableLake      the URL cannot be used on this machine; a UsageError
     └── FileMissing       a file does not exist
 """
 
@@ -16,7 +16,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from markdown_pricing.errors import FinalError, PricingError, TransientError
+from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
 
 # hdfs-native distinguishes many faults only by their text.
 _DENIED = (
@@ -76,7 +76,7 @@ class LakeMissing(FinalError):
         super().__init__(f"There is no lake at {where}. Correct MARKDOWN_PRICING_LAKE, or create the folder.")
 
 
-class UnusableLake(FinalError):
+class UnusableLake(UsageError):
     """The URL cannot be used on this machine, whatever lies there."""
 
 
@@ -84,6 +84,12 @@ class FileMissing(FinalError):
     def __init__(self, where: str) -> None:
         self.where = where
         super().__init__(f"{where} is not there.")
+
+
+class FileTaken(FinalError):
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(f"{where} is there already.")
 
 
 @contextmanager

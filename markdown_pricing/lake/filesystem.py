@@ -20,7 +20,8 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from markdown_pricing.lake import paths
-from markdown_pricing.lake.errors import FileMissing, LakeMissing, UnusableLake, lake_errors
+from markdown_pricing.lake.errors import FileMissing, FileTaken, LakeMissing, UnusableLake, lake_errors
+from markdown_pricing.words import install
 
 ANSWERS_WITHIN_S = 20.0
 """A name node that takes longer counts as unreachable, because a sensor's tick must end within a minute.
@@ -131,6 +132,27 @@ class Lake:
                     filesystem.rm_file(unfinished)
                 raise
 
+    @contextmanager
+    def alone(self, path: str) -> Iterator[None]:
+        """Hold a file at `path`, which no two can hold at once, and remove it at the end. Raises FileTaken."""
+        full = self._full(path)
+        # Both make the file only if there is none, in one step; each has its own way of saying so.
+        new: dict[str, Any] = {"mode": "xb"} if self._is_local else {"mode": "wb", "overwrite": False}
+        with self._asking(path):
+            self.filesystem.makedirs(full.rpartition("/")[0], exist_ok=True)
+            try:
+                self.filesystem.open(full, **new).close()
+            except FileExistsError as error:
+                raise FileTaken(self.where(path)) from error
+        try:
+            yield
+        finally:
+            self.remove(path)
+
+    @property
+    def _is_local(self) -> bool:
+        return isinstance(self.filesystem, LocalFileSystem)
+
     def remove(self, path: str) -> None:
         """Remove a file. Raises FileMissing."""
         with self._asking(path):
@@ -168,7 +190,7 @@ def _open_filesystem(url: str, process: int) -> AbstractFileSystem:
         from hdfs_native import fsspec as hdfs
     except ImportError as error:
         raise UnusableLake(
-            f"{url} needs hdfs-native, which is not installed. Run: pip install 'markdown-pricing[hdfs]'"
+            f"{url} needs hdfs-native, which is not installed. Run in the checkout: {install('hdfs')}"
         ) from error
     filesystem_class: Any = hdfs.HdfsFileSystem if scheme == "hdfs" else hdfs.ViewfsFileSystem
     settings = {"dfs.client.failover.max.attempts": FAILOVER_ATTEMPTS}

@@ -83,8 +83,8 @@ class Snapshot:
 
     @property
     def bytes_by_country(self) -> dict[str, int]:
-        """The size of each country's part files in bytes."""
-        return {country: sum(file.bytes for file in files) for country, files in self.files.items()}
+        """The size of each delivered country's part files in bytes; a folder without any is no delivery."""
+        return {country: sum(file.bytes for file in files) for country, files in self.files.items() if files}
 
 
 def find_snapshot(lake: Lake, week: date) -> Snapshot:
@@ -129,6 +129,17 @@ def newest_week(lake: Lake) -> date:
         if lake.entry(paths.success_file(week)):
             return week
     raise NothingDelivered(lake)
+
+
+def gone_from(lake: Lake, snapshot: Snapshot, countries: Iterable[str]) -> list[str]:
+    """Those of these countries that the snapshot lacks, and that the delivered week before it held.
+
+    Nothing is asked when it lacks none, and no week but that one. Raises LakeUnreachable.
+    """
+    lacking = [country for country in countries if country not in snapshot.bytes_by_country]
+    earlier = (week for week in reversed(_weeks_begun(lake)) if lacking and week < snapshot.week)
+    before = next((week for week in earlier if lake.entry(paths.success_file(week))), None)
+    return [country for country in lacking if before and _part_files(lake, before, country)]
 
 
 def _weeks_begun(lake: Lake) -> list[date]:

@@ -30,6 +30,14 @@ RUN_ENDS = {
     DagsterEventType.RUN_FAILURE: FAILURE,
     DagsterEventType.RUN_CANCELED: UNKNOWN,
 }
+LEVELS = {
+    DagsterEventType.RUN_SUCCESS: logging.INFO,
+    DagsterEventType.RUN_CANCELED: logging.WARNING,
+    DagsterEventType.RUN_FAILURE: logging.ERROR,
+    DagsterEventType.STEP_UP_FOR_RETRY: logging.WARNING,
+    DagsterEventType.STEP_FAILURE: logging.ERROR,
+}
+"""How much an event means to whoever reads the lines: an error is what is lost, a warning what somebody may look at."""
 NOT_LOGGED = {
     DagsterEventType.STEP_INPUT,
     DagsterEventType.STEP_OUTPUT,
@@ -70,7 +78,7 @@ class EventLines(logging.Handler):
             self._figures.setdefault(key, {}).update(_figures(_metadata(event)))
         elif kind in STEP_ENDS:
             facts = {**bound, **self._figures.pop(key, {}), **_step_facts(event), "event.outcome": STEP_ENDS[kind]}
-            tell(event.message or kind.value, facts, logging.ERROR if STEP_ENDS[kind] == FAILURE else logging.INFO)
+            tell(event.message or kind.value, facts, LEVELS.get(kind, logging.INFO))
         elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
             _tell_check(event.asset_check_evaluation_data, bound)
         elif kind not in NOT_LOGGED:
@@ -79,7 +87,7 @@ class EventLines(logging.Handler):
                 "event.action": _action(event),
                 "event.outcome": RUN_ENDS.get(kind),
             }
-            tell(event.message or kind.value, {**bound, **dagster, **_error_facts(event)}, level)
+            tell(event.message or kind.value, {**bound, **dagster, **_error_facts(event)}, LEVELS.get(kind, level))
 
 
 def run_facts(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Fields:
@@ -126,7 +134,8 @@ def _tell_check(check: dg.AssetCheckEvaluation, bound: Fields) -> None:
         "markdown.blocks": bool(check.blocking and not check.passed),
     }
     message = check.description or f"{check.check_name}: {outcome}"
-    tell(message, facts, logging.INFO if check.passed else logging.WARNING)
+    level = logging.ERROR if facts["markdown.blocks"] else logging.WARNING
+    tell(message, facts, logging.INFO if check.passed else level)
 
 
 def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Fields:

@@ -18,6 +18,7 @@ from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STAMP, SUPERSEDED_BY
 from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
+from markdown_pricing.shown import cell, in_markdown
 
 IMPORTANT_FEATURES = 12
 """So many of a model's inputs are drawn; chosen on 2026-11-23 so that their names stay readable."""
@@ -122,11 +123,11 @@ def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: 
     return {
         COUNTRIES.label: len(learnt.articles),
         ARTICLES.label: sum(learnt.articles.values()),
-        LEFT_OUT: _table(("Country", "Why"), [(code, _in_a_cell(why)) for code, why in learnt.left_out.items()]),
+        LEFT_OUT: _table(("Country", "Why"), [(code, cell(why)) for code, why in learnt.left_out.items()]),
         SHARED_ELASTICITY: _table(
             ("Category", "Elasticity of 30 % off"),
             [
-                (name, f"{elasticity:.2f}")
+                (cell(name), f"{elasticity:.2f}")
                 for name, elasticity in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)
             ],
         ),
@@ -158,7 +159,9 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
             ],
         ),
         "Expected and actual units": _picture(lambda: expected_and_actual_chart(report.by_week)),
-        "Feature importance": _table(("Feature", "Share"), [(name, f"{share:.1%}") for name, share in importance]),
+        "Feature importance": _table(
+            ("Feature", "Share"), [(cell(name), f"{share:.1%}") for name, share in importance]
+        ),
         ROWS.label: report.rows,
         ARTICLES.label: report.articles,
         "Weeks of history": report.weeks_of_history,
@@ -241,7 +244,7 @@ def _plan(row: Any) -> tuple[str, ...]:
     later = f"{row.next_markdown_price:,.2f} from {row.next_markdown_week:%d %b}" if row.next_markdown_week else ""
     gain = float(row.expected_revenue) - float(row.expected_revenue_keep)
     return (
-        row.article_id,
+        cell(row.article_id),
         f"{row.current_price:,.2f}",
         f"{row.recommended_price:,.2f}",
         later.replace(" ", NO_BREAK),
@@ -274,11 +277,6 @@ def _picture(draw: Callable[[], bytes]) -> dg.MarkdownMetadataValue | dg.TextMet
     return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
-def _in_a_cell(text: str) -> str:
-    """The text on one line, with its bars escaped, because a bar would end the table's cell."""
-    return " ".join(text.split()).replace("|", "\\|")
-
-
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.MarkdownMetadataValue:
-    lines = [head, ["---"] * len(head), *rows]
+    lines = [head, ["---"] * len(head), *(map(in_markdown, row) for row in rows)]
     return dg.MetadataValue.md("\n".join("| " + " | ".join(line) + " |" for line in lines) if rows else "none")

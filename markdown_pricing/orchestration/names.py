@@ -59,6 +59,8 @@ PRIORITY_TAG = "dagster/priority"
 
 OPENED, LATE = "Opened", "Late"
 """The labels, on a week's snapshot, of when the week was opened and of when it was reported as late."""
+GONE, ROUND = "Gone since the week before", "Round"
+"""The labels, on a week's snapshot, of the countries that it lacks and the week before held, and of its round."""
 LIMIT_REACHED = "Round limit reached"
 """The label, on a week's snapshot, of the countries that were canceled at the end of the round's day."""
 WITHOUT_IT = "Countries start without it"

@@ -32,10 +32,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.deliver import deliver
 from markdown_pricing.sample.market import SCHEMA as SEASON_SCHEMA
+from markdown_pricing.words import install
 
 COUNTRY = "USA"
 FIRST_WEEK, LAST_WEEK = 2, 53
@@ -59,9 +60,9 @@ SCHEMA = pa.schema(
 )
 
 
-class RealSalesMissing(FinalError):
+class RealSalesMissing(UsageError):
     def __init__(self) -> None:
-        super().__init__("The real sales are not installed. Run: pip install 'markdown-pricing[real-sales]'")
+        super().__init__(f"The real sales are not installed. Run in the checkout: {install('real-sales')}")
 
 
 def deliver_grocery(lake: Lake, week: date, articles: int = 400, progress: Callable[[str], None] | None = None) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 
 from markdown_pricing.countries import Country
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import UsageError
 from markdown_pricing.markdown.ladder import ladder_cents
 from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of, usual_articles
 from markdown_pricing.sample.dice import FloatArray, IntArray, normal
@@ -26,7 +26,7 @@ SLOW = np.array([1.3, 1.8, 2.5, 3.6])
 """Cover ÷ weeks left from which on the manager goes one, two, three or four rungs down. Made up."""
 
 
-class SampleTooEarly(FinalError):
+class SampleTooEarly(UsageError):
     def __init__(self, week: date) -> None:
         earliest = dates_of(np.array(WEEKS_IN_SNAPSHOT + LONGEST_LIFE_WEEKS)).item()
         super().__init__(f"No sample for {week}: its history would begin too early. Choose {earliest} or later.")

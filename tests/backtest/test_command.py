@@ -7,9 +7,18 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner, Result
 
-from markdown_pricing.countries import Country
+from markdown_pricing.__main__ import cli
+from markdown_pricing.backtest.twin import Setting
+from markdown_pricing.commands import backtest as seasons
+from markdown_pricing.commands import promote
+from markdown_pricing.countries import DEFAULT_FILE, Country
+from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.deliver import deliver_sample
 
@@ -95,3 +104,72 @@ def test_an_empty_lake_says_what_to_do(tmp_path: Path):
     done = backtest("--lake", str(tmp_path / "lake"))
     assert done.returncode == 1
     assert "markdown-pricing sample" in done.stderr
+
+
+class Stopped(UsageError):
+    """Raised before anything is played."""
+
+
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Setting]:
+    """The seasons that a command would play where NLD is the first of two countries."""
+    head, *rows = DEFAULT_FILE.read_text().splitlines()
+    own = [row for row in rows if row.startswith(("NLD", "FRA"))]
+    (tmp_path / "countries.csv").write_text("\n".join([head, *own]))
+    monkeypatch.setenv("MARKDOWN_PRICING_COUNTRIES", str(tmp_path / "countries.csv"))
+    monkeypatch.setenv("MARKDOWN_PRICING_LAKE", str(tmp_path))
+    asked: list[Setting] = []
+
+    def stop(plays: list[Setting], *told: object) -> None:
+        asked.extend(plays)
+        raise Stopped("stop")
+
+    monkeypatch.setattr(seasons, "played_in", stop)
+    monkeypatch.setattr(promote, "played_in", stop)
+    return asked
+
+
+def called(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments, standalone_mode=False)
+
+
+@pytest.mark.parametrize("command", [("backtest",), ("promote", "log_linear")])
+def test_the_first_configured_country_is_played(asked_for: list[Setting], command: tuple[str, ...]) -> None:
+    assert isinstance(called(*command, "--seeds", "1").exception, Stopped)
+    assert {play.country.code for play in asked_for} == {"NLD"}
+
+
+def test_no_table_is_empty_when_no_season_ends(
+    asked_for: list[Setting], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Three weeks are too short for an article to begin and to end in them. Forecasts can still be compared."""
+    columns = ("wape", "bias", "wape_after_cut", "bias_after_cut", "below_q10", "at_q10", "below_q90", "at_q90")
+    scored = dict.fromkeys(columns, 0.5) | {"policy": "log_linear", "seasons": 0, "revenue": 0.0, "seconds_a_week": 1.0}
+    scores = pd.DataFrame([{"family": "one", "country": "NLD", "seed": 0, "broken": 0, "unpriced": 0, **scored}])
+    monkeypatch.setattr(promote, "_play", lambda *told: scores)
+
+    refused = called("promote", "log_linear", "--weeks", "3").exception
+    with pytest.MonkeyPatch.context() as patched:
+        lines: list[str] = []
+        patched.setattr("builtins.print", lines.append)
+        patched.setattr(seasons, "print_table", lambda title, *told: lines.append(title))
+        seasons._print_seasons(scores, "what was played", 3)
+
+    sentence = "No article's season begins and ends within 3 weeks, so that no revenue can be compared. Play more weeks"
+    assert isinstance(refused, UsageError)
+    assert str(refused).startswith(sentence)
+    assert lines[1].startswith(sentence)
+    assert [line for line in lines if "Revenue" in line or "Lead" in line] == []
+    assert "Next week's sales" in lines
+
+
+def test_a_history_that_is_too_short_to_replay_is_said(tmp_path: Path) -> None:
+    week = date(2025, 3, 3)
+    deliver_sample(Lake(str(tmp_path)), week, [Country("MLT", "EUR")], articles=4, seed=1)
+    file = next((tmp_path / f"markdown_training_data/{week}/country=MLT").glob("part-*.parquet"))
+    pq.write_table(pq.read_table(file).filter(pc.field("week") > date(2025, 1, 20)), file)
+
+    done = CliRunner().invoke(cli, ["backtest", "--lake", str(tmp_path)], standalone_mode=False)
+
+    assert "too little history before 2025-03-03 to replay a week of MLT" in done.stderr
+    assert isinstance(done.exception, seasons.NothingReplayed)

@@ -62,7 +62,7 @@ def price(lake: Path, tmp_path: Path) -> Price:
 
 def test_both_sets_of_rules_are_shown_by_country_and_category(price: Price, tmp_path: Path) -> None:
     """The numbers are those of the two runs alone; the file holds the prices under the other rules."""
-    rules, picture = ["--rules", str(tmp_path / "none.toml")], tmp_path / "pictures" / "compared.png"
+    rules, picture = ["--rules", str(tmp_path / "none.toml")], tmp_path / "compared.png"
 
     told = json.loads(price(*rules, "--compare", "--picture", str(picture), "--json").stdout)
 

@@ -89,7 +89,7 @@ def test_the_newest_week_is_explained_unless_another_is_named(explain: Explain) 
 
 def test_the_plan_can_be_drawn(explain: Explain, tmp_path: Path) -> None:
     for name in (MARKED_DOWN, SOLD_OUT, PAST):
-        picture = tmp_path / "plans" / f"{name}.png"
+        picture = tmp_path / f"{name}.png"
         page = explain("DEU", name, "--out", str(picture))
 
         assert page.return_value == 0, page.exception
@@ -99,9 +99,14 @@ def test_the_plan_can_be_drawn(explain: Explain, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "lake", "code", "says"),
     [
-        (["DEU", "00011"], "", 2, "Nearest of 4 are 0001"),
+        (["DEU", "00011"], "", 2, "The nearest names among its 4 articles: 0001"),
         (["DEU", "socks"], "", 2, "0000, 0001, 0002, 0003"),
         (["AUT", "0000"], "", 2, f"The newest week, {WEEK}, holds DEU"),
+        (["AUT", "0000"], "", 2, "Price it: markdown-pricing run --countries AUT"),
+        (["XXX", "0000"], "", 2, "XXX is not configured, and `run` prices only what is"),
+        (["XX", "0000"], "", 2, "'XX' is not a country"),
+        (["DEU", "0000", "--out", "plans/plan.png"], "", 2, "There is no folder plans"),
+        (["DEU", "0000"], "nope", 2, "Give --lake the folder"),
         (["DEU", "0000", "--week", "2026-02-16"], "", 2, f"Nearest are {monday(-2)}, {WEEK}"),
         (["DEU", "0000", "--week", "2026-02-10"], "", 2, "named by its Monday"),
         (["DEU", "0000"], "markdown_pricing", 1, "Price one first: markdown-pricing run"),

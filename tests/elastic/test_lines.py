@@ -122,6 +122,27 @@ def test_a_fault_stands_in_its_steps_line_without_frames(bad: Round) -> None:
     assert "stack_trace" not in missing["error"]
 
 
+def test_a_good_round_has_no_line_above_info(good: Round) -> None:
+    assert [line["message"] for line in good.lines if line["log.level"] not in ("debug", "info")] == []
+    assert {line["log.level"] for line in good.of("markdown_pricing.step")} == {"info"}
+    assert {line["log.level"] for line in good.of("dagster.event") if line["event"]["action"] == "run_success"} == {
+        "info"
+    }
+
+
+def test_in_a_bad_round_an_error_is_what_is_lost_and_a_warning_what_is_not(bad: Round) -> None:
+    """Germany is priced, with warnings of its checks."""
+    levels = {
+        country: {line["log.level"] for line in bad.lines if line.get("markdown", {}).get("country") == country}
+        for country in COUNTRIES
+    }
+
+    assert "error" in levels["AUT"] & levels["POL"]
+    assert levels["DEU"] == {"debug", "info", "warning"}
+    errors = [line for line in bad.lines if line["log.level"] == "error"]
+    assert [line["message"] for line in errors if line["event"].get("outcome") == "success"] == []
+
+
 def test_a_country_that_is_lost_is_said_once(bad: Round) -> None:
     failed = [line for line in bad.of("markdown_pricing.alert") if line["event"]["action"] == "country_failed"]
 

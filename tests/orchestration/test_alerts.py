@@ -84,7 +84,12 @@ class Lines:
 
     def actions(self) -> list[str]:
         """The actions of the lines that were written since the last look."""
-        return [json.loads(line)["event"]["action"] for line in self._capsys.readouterr().out.splitlines()]
+        return [action for action, _ in self.levels()]
+
+    def levels(self) -> list[tuple[str, str]]:
+        """The action and the level of each line since the last look."""
+        told = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
+        return [(line["event"]["action"], line["log.level"]) for line in told]
 
 
 def test_a_round_that_is_over_has_one_digest(a_round: Round, chat: Chat) -> None:
@@ -97,6 +102,19 @@ def test_a_round_that_is_over_has_one_digest(a_round: Round, chat: Chat) -> None
     [digest] = chat.taken
     assert digest["title"] == f"Markdown pricing, week {WEEK}: 2 of 2 countries done"
     assert digest["message"] == "Done: AUT, DEU."
+
+
+def test_good_news_is_no_error(a_round: Round, lines: "Lines") -> None:
+    """The end of a round is an error in the log only when a country was lost in it."""
+    lines.start()
+    a_round.run("DEU", SUCCESS)
+    a_round.look()
+    good = lines.levels()
+    a_round.run("AUT", FAILURE)
+    a_round.look()
+
+    assert good == [("round_ended", "info")]
+    assert sorted(lines.levels()) == [("country_failed", "error"), ("round_ended", "error")]
 
 
 def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Round, chat: Chat) -> None:
@@ -207,8 +225,18 @@ def test_a_mail_has_the_digest(a_round: Round) -> None:
         a_round.look(mail.url)
 
     [message] = mail.taken
-    assert message["Subject"] == f"Markdown pricing, week {WEEK}: 1 of 1 countries done"
+    assert message["Subject"] == f"Markdown pricing, week {WEEK}: 1 of 1 country done"
     assert message["To"] == "team@example.com"
+
+
+def test_a_text_from_the_data_is_no_html_of_a_mail() -> None:
+    """As a fault's example may be, which names an article."""
+    with mail_server() as mail:
+        assert send(mail.url, "Markdown pricing", "- DEU: <img src=x onerror=y> & more") == ""
+
+    [message] = mail.taken
+    assert message.get_content_type() == "text/plain"
+    assert "<img src=x onerror=y> & more" in message.get_content()
 
 
 def test_a_server_that_is_down_is_said_once_and_told_when_it_is_back(a_round: Round, lines: Lines) -> None:

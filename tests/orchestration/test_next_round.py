@@ -119,6 +119,17 @@ SITUATIONS = [
         learnt=frozenset({ROUND}),
     ),
     Situation(
+        "the delivery holds one country: only that one starts",
+        {"AUT": ""},
+        deliveries=(replace(DELIVERY, bytes_by_country={"AUT": 10, "XXX": 5}),),
+        learnt=frozenset({ROUND}),
+    ),
+    Situation(
+        "the delivery holds no country of the installation: nothing starts",
+        says="has been started",
+        deliveries=(replace(DELIVERY, bytes_by_country={}),),
+    ),
+    Situation(
         "a receipt of an earlier delivery settles nothing",
         BOTH,
         receipts=frozenset({Settled(WEEK, "DEU", "an earlier one")}),
@@ -126,13 +137,13 @@ SITUATIONS = [
     ),
     Situation(
         "the round is under way",
-        says="1 runs unfinished",
+        says="1 run unfinished",
         progress=STARTED,
         runs=(country("DEU", RunState.UNDER_WAY), country("AUT", RunState.SUCCEEDED)),
     ),
     Situation(
         "a retry of the round is promised",
-        says="1 runs unfinished",
+        says="1 run unfinished",
         progress=STARTED,
         runs=(country("DEU", RunState.AWAITS_RETRY), country("AUT", RunState.OVER)),
     ),
@@ -178,12 +189,12 @@ def test_a_situation_has_one_answer(situation: Situation) -> None:
 @pytest.mark.parametrize(
     ("run", "reminded", "given_up", "says"),
     [
-        (promised(RETRY_DUE_AFTER), False, False, "1 runs unfinished"),
-        (promised(RETRY_DUE_AFTER + MINUTE), True, False, "1 runs unfinished"),
-        (promised(RETRY_DUE_AFTER, reminded=True), False, False, "1 runs unfinished"),
+        (promised(RETRY_DUE_AFTER), False, False, "1 run unfinished"),
+        (promised(RETRY_DUE_AFTER + MINUTE), True, False, "1 run unfinished"),
+        (promised(RETRY_DUE_AFTER, reminded=True), False, False, "1 run unfinished"),
         (promised(RETRY_DUE_AFTER + MINUTE, reminded=True), False, True, "Every delivered week has been started"),
         (replace(promised(HOUR), state=RunState.OVER), False, False, "Every delivered week has been started"),
-        (replace(promised(HOUR), state=RunState.UNDER_WAY, ended=None), False, False, "1 runs unfinished"),
+        (replace(promised(HOUR), state=RunState.UNDER_WAY, ended=None), False, False, "1 run unfinished"),
     ],
     ids=["just failed", "overdue", "just reminded", "reminded in vain", "failed for good", "under way"],
 )
@@ -223,6 +234,20 @@ def test_once_carried_out_it_is_not_decided_again() -> None:
     assert decision.arrived == (DELIVERY,)
     assert decision.progress == STARTED
     assert next_round(facts, STARTED).arrived == ()
+
+
+def test_a_country_that_is_gone_is_recorded_once_with_its_delivery_and_not_started() -> None:
+    """Not at the looks after that, and again with another delivery that lacks it."""
+    lacking = replace(DELIVERY, bytes_by_country={"AUT": 10}, gone=("DEU",))
+    facts = facts_of([lacking])
+
+    first = next_round(facts, Progress())
+
+    assert [delivery.gone for delivery in first.arrived] == [("DEU",)]
+    assert [start.country for start in first.start] == ["AUT"]
+    assert next_round(facts, first.progress).arrived == ()
+    again = replace(lacking, written_ms=6, stamp="cd")
+    assert next_round(facts_of([again]), first.progress).arrived == (again,)
 
 
 def test_while_the_countries_wait_the_delivery_has_arrived_and_not_started() -> None:
@@ -329,7 +354,7 @@ def test_a_missed_week_waits_for_the_round_under_way() -> None:
     for delivery in (older, again):
         facts = replace(facts_of([delivery], runs=[under_way(current)]), now=opens_at(current.week))
         decision = next_round(facts, Progress(rounds=(current.round,)))
-        assert (decision.start, "1 runs unfinished" in decision.says) == ((), True)
+        assert (decision.start, "1 run unfinished" in decision.says) == ((), True)
 
 
 def test_two_rounds_have_a_day_each() -> None:
