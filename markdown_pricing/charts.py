@@ -5,17 +5,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
-matplotlib.use("Agg")
 # The names of articles and categories are no formulas, whatever dollar signs they have.
-matplotlib.rcParams["text.parse_math"] = False
+names_as_they_are = rc_context({"text.parse_math": False})
 
 INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
 INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
@@ -25,6 +24,7 @@ PLANS_SHOWN, WEEKS_NAMED, MOST_GROUPS = 5, 12, 60
 """The most panels, dates on an axis and lines of a picture, chosen so that their texts can be read."""
 
 
+@names_as_they_are
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
     """Planned price and the stock left, week by week, of the articles whose plan gains most over keeping the price.
 
@@ -61,6 +61,7 @@ def _draw_plan(panel: Axes, plan: pd.DataFrame, row: Any) -> None:
     _plain(panel)
 
 
+@names_as_they_are
 def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
     """The units that the model forecast one week ahead, those that were sold, and the naive forecast.
 
@@ -80,6 +81,7 @@ def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
     return _png(figure)
 
 
+@names_as_they_are
 def price_path_chart(path: pd.DataFrame, row: Mapping[str, Any], currency: str) -> bytes:
     """One article's plan: price steps above the stock at the start of each week and the units expected in it.
 
@@ -116,6 +118,7 @@ def price_path_chart(path: pd.DataFrame, row: Mapping[str, Any], currency: str) 
     return _png(figure)
 
 
+@names_as_they_are
 def comparison_chart(groups: pd.DataFrame, title: str) -> bytes:
     """What other rules change: a line per country and per category within it, a panel per measure.
 

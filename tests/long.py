@@ -1,6 +1,8 @@
 """What `make test` leaves to `make test-long`: parts of test ids, each with what still proves it in `make test`."""
 
 LONG = (
+    # The heading that README shows is compared with a round of two countries in test_command_line.py.
+    "tests/system/test_sample_round.py::",
     # PyTorch is 2.5 GB; the scikit-learn example keeps the same contract.
     "neural_network",
     "tests/demand/test_other_frameworks.py::test_without_a_gpu",

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import matplotlib
 import pandas as pd
 import pytest
 
@@ -28,3 +29,13 @@ def test_a_name_that_looks_like_a_formula_is_a_name(name: str) -> None:
     assert price_paths_chart(path, pd.DataFrame([row])).startswith(b"\x89PNG")
     assert price_path_chart(path, row, name).startswith(b"\x89PNG")
     assert comparison_chart(pd.DataFrame([group]), name).startswith(b"\x89PNG")
+
+
+def test_a_picture_leaves_the_process_as_it_was() -> None:
+    """What other pictures of the process take for a formula stays one."""
+    before = dict(matplotlib.rcParams)
+
+    expected_and_actual_chart(pd.DataFrame({"week": [], "actual": [], "expected": [], "naive": []}))
+
+    assert dict(matplotlib.rcParams) == before
+    assert before["text.parse_math"]

@@ -30,6 +30,7 @@ from tests.command import command
 from tests.doubles.dcos import Dcos
 from tests.processes import wait_until
 from tests.quick import STEADY, deliver
+from tests.readme import README, heading
 from tests.storage import make_storage
 
 WEEK, WEEK_BEFORE = "2026-02-09", "2026-02-02"
@@ -154,6 +155,7 @@ def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(ins
     assert len(before) == 12
     assert installation.prices() == before
     assert "2 of 2 countries" in second.stdout
+    assert heading(second.stdout) == heading(README)
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.__main__ import cli
+from tests.readme import README
 
 PROJECT = Path(__file__).parent.parent
-README = (PROJECT / "README.md").read_text()
 
 
 def tree_of_the_readme() -> set[str]:
@@ -41,6 +41,21 @@ def test_the_tree_names_every_module_and_no_other() -> None:
 @pytest.mark.parametrize("command", sorted(cli.commands))
 def test_every_command_is_documented(command: str) -> None:
     assert f"`markdown-pricing {command}" in README
+
+
+def command_rows() -> list[tuple[str, set[str]]]:
+    """Each command of the README's table with the options that its row names."""
+    rows = re.findall(r"^\| `markdown-pricing ([\w-]+)(.*)\|$", README, flags=re.MULTILINE)
+    return [(command, set(re.findall(r"(?<![\w-])--[a-z-]+", row))) for command, row in rows]
+
+
+@pytest.mark.parametrize(
+    ("command", "named"), command_rows(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_option_that_the_table_of_commands_names_is_one(command: str, named: set[str]) -> None:
+    options = {option for parameter in cli.commands[command].params for option in parameter.opts}
+
+    assert named <= options
 
 
 def test_every_link_to_a_file_leads_somewhere() -> None:

@@ -3,15 +3,13 @@
 import io
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 
 from markdown_pricing.backtest.twin import PEER, PLANNER
-
-matplotlib.use("Agg")
 
 INK, PALE = "#1f2937", "#9ca3af"
 COLOURS = ("#c2410c", "#0f766e", "#6d28d9", "#b45309", "#be185d", "#1d4ed8")
@@ -98,9 +96,7 @@ def _plain(axes: Axes) -> None:
 
 def _svg(figure: Figure) -> str:
     drawn = io.StringIO()
-    with matplotlib.rc_context(
-        {"svg.hashsalt": "markdown-pricing", "svg.fonttype": "none", "font.family": "sans-serif"}
-    ):
+    with rc_context({"svg.hashsalt": "markdown-pricing", "svg.fonttype": "none", "font.family": "sans-serif"}):
         figure.savefig(drawn, format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": None})
     drawing = drawn.getvalue()
     return f"<figure>{drawing[drawing.index('<svg') :]}</figure>"

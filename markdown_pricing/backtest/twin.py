@@ -20,7 +20,7 @@ from markdown_pricing.forecast import SHELF_SHARES, Demand, FloatArray, Forecast
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.sales import demand_quantile, expected_sales
+from markdown_pricing.markdown.sales import expected_sales
 from markdown_pricing.markdown.simulation import (
     TUNED_RULE,
     MarketView,
@@ -147,15 +147,13 @@ def _lend(own: Forecast, truth: Forecast, lent: Lent, articles: int) -> Forecast
 def week_prices(ladders: Ladders, forecast: Forecast) -> WeekPrices:
     """This week of the best path, with what it is expected to sell; raises BrokenModel."""
     own_plan = plan(ladders, forecast)
-    rung, demand = own_plan.best.rungs[:, 0], own_plan.demand
-    every, stock = np.arange(len(rung)), ladders.season.stock
-    mean = np.where(ladders.season.weeks_left > 0, demand.units[every, rung, 0], 0.0)
-    low, high = (np.minimum(demand_quantile(share, mean, demand.dispersion_in(0)), stock) for share in (0.1, 0.9))
+    mean, low, high = own_plan.this_week(ladders.season)
+    rung = own_plan.best.rungs[:, 0]
     return WeekPrices(
-        prices=ladders.prices[every, rung],
-        units=expected_sales(stock.astype(np.float64), mean, demand.dispersion),
-        q10=low.astype(np.float64),
-        q90=high.astype(np.float64),
+        prices=ladders.prices[np.arange(len(rung)), rung],
+        units=expected_sales(ladders.season.stock.astype(np.float64), mean, own_plan.demand.dispersion),
+        q10=low,
+        q90=high,
     )
 
 

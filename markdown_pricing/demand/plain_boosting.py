@@ -18,6 +18,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.demand.design import MOST_VALUES
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.forecast import SHELF_SHARES, Forecast
@@ -45,8 +46,6 @@ LAGS = 4
 """The units of so many last weeks are features."""
 ROUNDS = 150
 """How many trees there are."""
-MOST_VALUES = 60
-"""A text attribute with more values than this is left out."""
 PRICE, CHANGE, LAST_PRICE = "log_price_ratio", "log_price_change", "log_ratio_4"
 LEAST_RATE = 0.3
 """Units a week: an article's running rate counts as at least this, so that its log stays finite."""

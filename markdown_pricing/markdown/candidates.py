@@ -63,6 +63,11 @@ class Ladders:
         """The number of weeks for which the demand model is asked: to the latest end_week, and at least 1."""
         return max(int(self.season.weeks_left.max(initial=1)), 1)
 
+    @property
+    def label_cost(self) -> FloatArray:
+        """What the labels of one markdown cost in all stores, (articles,), in currency units."""
+        return self.per_article([own.relabel_cost_per_store for own in self.rules]) * self.season.stores
+
     def per_article(self, values: Sequence[float]) -> FloatArray:
         """The value of each article's rules, (articles,), from one value for each entry of `rules`."""
         spread: FloatArray = np.asarray(values, dtype=np.float64)[self.rule_of]

@@ -74,7 +74,7 @@ class Limits:
             temporary=season.temporary_weeks,
             touchable=_touchable(ladders),
             moves=_allowed_moves(ladders),
-            label_cost=ladders.per_article([own.relabel_cost_per_store for own in rules]) * season.stores,
+            label_cost=ladders.label_cost,
         )
 
     def of_group(self, members: IntArray, rungs: IntArray, stock: IntArray) -> "Limits":

@@ -21,7 +21,8 @@ from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN
 from markdown_pricing.markdown.ladder import FloatArray, to_price
 from markdown_pricing.markdown.limits import Limits, deepest_rungs
 from markdown_pricing.markdown.price_groups import PriceGroups, price_groups
-from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.markdown.sales import demand_quantile
+from markdown_pricing.markdown.season import BoolArray, Season
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue
 
@@ -58,6 +59,17 @@ class Plan:
     out_of_reach: BoolArray
     in_group: BoolArray
     group_apart: BoolArray
+
+    def this_week(self, season: Season) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """This week's mean demand at the planned price, and the 10 % and 90 % quantiles of its sales, (articles,) each.
+
+        Nothing is sold of an article whose end week is past; no more is sold than the stock.
+        """
+        rung = self.best.rungs[:, 0]
+        mean = np.where(season.weeks_left > 0, self.demand.units[np.arange(len(rung)), rung, 0], 0.0)
+        dispersion = self.demand.dispersion_in(0)
+        low, high = (np.minimum(demand_quantile(share, mean, dispersion), season.stock) for share in (0.1, 0.9))
+        return mean, low.astype(np.float64), high.astype(np.float64)
 
 
 def plan(ladders: Ladders, forecast: Forecast) -> Plan:

@@ -17,7 +17,6 @@ from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import only_small_steps
 from markdown_pricing.markdown.planning import Plan, plan
 from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, response_in_words
-from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.valuation import deepest_sales
 
@@ -128,14 +127,12 @@ def recommend(
 
 def _units_this_week(ladders: Ladders, own_plan: Plan) -> dict[str, FloatArray]:
     """Units that this week is expected to sell, the range around them, and the weeks that the stock lasts."""
-    season, rung = ladders.season, own_plan.best.rungs[:, 0]
-    demand = np.where(season.weeks_left > 0, own_plan.demand.units[np.arange(len(rung)), rung, 0], 0.0)
-    dispersion, stock, expected = own_plan.demand.dispersion_in(0), season.stock, own_plan.best.units[:, 0]
-    low, high = (np.minimum(demand_quantile(share, demand, dispersion), stock) for share in (0.1, 0.9))
+    stock, expected = ladders.season.stock, own_plan.best.units[:, 0]
+    _, low, high = own_plan.this_week(ladders.season)
     return {
         "expected_units": expected,
-        "expected_units_q10": low.astype(np.float64),
-        "expected_units_q90": high.astype(np.float64),
+        "expected_units_q10": low,
+        "expected_units_q90": high,
         "cover_weeks": np.where(expected > NO_UNITS, stock / np.maximum(expected, NO_UNITS), np.nan),
     }
 

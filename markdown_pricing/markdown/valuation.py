@@ -56,9 +56,8 @@ def evaluate_path(ladders: Ladders, rungs: IntArray, demand: Demand) -> PathValu
         remaining = remaining - sold[:, week]
     leftover = np.maximum(remaining, 0.0)
     markdowns = ((np.diff(rungs, axis=1, prepend=0) != 0) & selling).sum(axis=1)
-    cost = ladders.per_article([own.relabel_cost_per_store for own in ladders.rules]) * season.stores
     revenue = (price * sold).sum(axis=1) + season.salvage_price * leftover
-    return PathValue(rungs, sold, stock, leftover, revenue, markdowns * cost)
+    return PathValue(rungs, sold, stock, leftover, revenue, markdowns * ladders.label_cost)
 
 
 def deepest_sales(ladders: Ladders, limits: Limits, demand: Demand) -> FloatArray:

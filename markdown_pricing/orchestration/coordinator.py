@@ -11,11 +11,9 @@ from dagster._serdes import ConfigurableClassData
 
 from markdown_pricing.orchestration.names import (
     CODE_TAG,
-    COUNTRY_TAG,
     MEASURED_TAG,
     NOT_RETRIED_TAG,
-    PARTITION_TAG,
-    WEEK_TAG,
+    week_and_country_in,
 )
 from markdown_pricing.orchestration.needs import KUBERNETES_CONFIG, Need, Sizing, most, need_of, tags_of, uses
 from markdown_pricing.weeks import parse_week
@@ -89,7 +87,7 @@ class PricingRunCoordinator(dg.QueuedRunCoordinator[dg.DagsterInstance]):
         return measured | tags_for(run_tags, self._tags_by_country, also_said=True)
 
     def _by_earlier_weeks(self, run: dg.DagsterRun, given: Tags) -> dict[str, str]:
-        week, country = _partition_of(run.tags)
+        week, country = week_and_country_in(run.tags)
         if self._sizing is None or not week or not country:
             return {}
         if MEASURED_TAG in run.tags:  # it repeats a run, for which what was measured may have been too little
@@ -107,7 +105,7 @@ def tags_for(
 
     also_said : with the tags that the run says itself
     """
-    _, country = _partition_of(run_tags)
+    _, country = week_and_country_in(run_tags)
     return {
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in tags_by_country.get(country, {}).items()
@@ -133,15 +131,6 @@ def forbidden_fields(run_tags: Mapping[str, str], tags_by_country: Mapping[str, 
     for part, inner in asked.items():
         fields |= {f"{part}.{field}" for field in inner} if isinstance(inner, dict) else {part}
     return sorted(fields - {ALLOWED_FIELD})
-
-
-def _partition_of(run_tags: Mapping[str, str]) -> tuple[str, str]:
-    """Week and country, as the sensor or the page names them; empty where the run is for none."""
-    week, country = (
-        run_tags.get(ours) or run_tags.get(f"{PARTITION_TAG}/{dimension}") or ""
-        for ours, dimension in ((WEEK_TAG, "week"), (COUNTRY_TAG, "country"))
-    )
-    return week, country
 
 
 def _code_of(context: SubmitRunContext) -> dict[str, str]:

@@ -15,7 +15,7 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
 from markdown_pricing.orchestration.figures import LOGGED
-from markdown_pricing.orchestration.names import COUNTRY_TAG, PARTITION_TAG, WEEK_TAG
+from markdown_pricing.orchestration.names import week_and_country_in
 
 Fields = dict[str, object]
 
@@ -92,9 +92,10 @@ class EventLines(logging.Handler):
 
 def run_facts(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Fields:
     """The fields that all log lines of a run have."""
+    week, country = week_and_country_in(tags)
     return {
-        "markdown.week": tags.get(WEEK_TAG) or tags.get(f"{PARTITION_TAG}/week") or tags.get(PARTITION_TAG),
-        "markdown.country": tags.get(COUNTRY_TAG) or tags.get(f"{PARTITION_TAG}/country"),
+        "markdown.week": week or None,
+        "markdown.country": country or None,
         "markdown.run_id": run_id,
         "markdown.job": job,
         "markdown.step": step,

@@ -24,7 +24,6 @@ from markdown_pricing.orchestration.names import (
     JOB,
     LATE,
     OPENED,
-    PARTITION_TAG,
     REFRESH,
     REFRESHED_AT,
     REMINDED_TAG,
@@ -34,6 +33,7 @@ from markdown_pricing.orchestration.names import (
     SNAPSHOT,
     STAMP,
     WEEK_TAG,
+    week_and_country_in,
 )
 from markdown_pricing.orchestration.next_round import ROUND_LIMIT, WEEKS_PER_LOOK, open_weeks, to_price
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
@@ -157,13 +157,14 @@ def failed_for_good(record: dg.RunRecord) -> bool:
 
 def run_of(record: dg.RunRecord) -> Run:
     run = record.dagster_run
+    week, country = week_and_country_in(run.tags)
     return Run(
         id=run.run_id,
         created=record.create_timestamp,
         state=_state(run),
         round=run.tags.get(ROUND_TAG, ""),
-        week=run.tags.get(WEEK_TAG) or run.tags.get(f"{PARTITION_TAG}/week") or run.tags.get(PARTITION_TAG, ""),
-        country=run.tags.get(COUNTRY_TAG) or run.tags.get(f"{PARTITION_TAG}/country") or "",
+        week=week,
+        country=country,
         shared=run.job_name == SHARED_JOB,
         given_up=run.tags.get(MAX_RETRIES_TAG) == "0",
         ended=datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None,

@@ -4,6 +4,8 @@ A name that is changed here is changed for all who write and read it; what was r
 found.
 """
 
+from collections.abc import Mapping
+
 import dagster as dg
 
 JOB = "markdown_pricing"
@@ -70,3 +72,9 @@ CONTENT_HASH, REFRESHED_AT = "Content hash", "Refreshed at"
 """The labels, on a refresh, of what the ERP's receipt says."""
 SUPERSEDED_BY = "Superseded by week"
 """The label, on a refresh that was not attempted, of the newer week that the ERP already held."""
+
+
+def week_and_country_in(tags: Mapping[str, str]) -> tuple[str, str]:
+    """The week and the country in a run's tags, as we or Dagster wrote them; empty where the run is for none."""
+    week = tags.get(WEEK_TAG) or tags.get(f"{PARTITION_TAG}/week") or tags.get(PARTITION_TAG) or ""
+    return week, tags.get(COUNTRY_TAG) or tags.get(f"{PARTITION_TAG}/country") or ""

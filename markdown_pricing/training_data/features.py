@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Cells = tuple[IntArray, IntArray]
@@ -134,7 +136,7 @@ def stock_per_store(stock: FloatArray, stores: FloatArray) -> FloatArray:
 
 def attribute_columns(frame: pd.DataFrame) -> Sequence[str]:
     """The names of the optional attributes among the frame's columns."""
-    return [column for column in frame.columns if column.startswith("attr_")]
+    return [column for column in frame.columns if column.startswith(ATTRIBUTE_PREFIX)]
 
 
 def week_of(week: date) -> int:
