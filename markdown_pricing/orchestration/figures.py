@@ -18,6 +18,7 @@ from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STAMP, SUPERSEDED_BY
 from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
+from markdown_pricing.words import counted
 
 IMPORTANT_FEATURES = 12
 NO_BREAK = "\u00a0"
@@ -89,6 +90,11 @@ LOGGED = (
 )
 """Those that stand in a step's log line; all other figures are for the pages of the Dagster UI alone."""
 
+IN_SHORT = "In short"
+"""The label of the sentence that stands first, with its numbers as people write them.
+
+The figures below it stay plain numbers, because Dagster plots them, and log lines and messages take them from there.
+"""
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
@@ -97,18 +103,23 @@ LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 def snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> Metadata:
     """Which delivery of a week it is, how many countries it holds, and its size."""
     return {
-        SNAPSHOT_STAMP.label: stamp,
         COUNTRIES.label: len(bytes_by_country),
         "MiB": round(sum(bytes_by_country.values()) / 2**20, 1),
+        SNAPSHOT_STAMP.label: stamp,
     }
 
 
 def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
     """How much there is to learn from, and how many articles there are to price."""
+    articles, weeks = int(sold.history["article_id"].nunique()), int(sold.history["week"].nunique())
     return {
+        IN_SHORT: (
+            f"{counted(len(sold.articles), 'article')} to price. {counted(articles, 'article')} have a history, "
+            f"which is {counted(weeks, 'week')} long."
+        ),
         ARTICLES_TO_PRICE.label: len(sold.articles),
-        "Articles with history": int(sold.history["article_id"].nunique()),
-        "Weeks of history": int(sold.history["week"].nunique()),
+        "Articles with history": articles,
+        "Weeks of history": weeks,
         SOLD_OUT_WEEKS.label: int(sold.history["censored"].sum() + sold.articles["censored"].sum()),
         ROW_COUNT.label: len(sold.history) + len(sold.articles),
         **_origin(origin, uri),
@@ -142,6 +153,10 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
     report = choice.report
     importance = list(choice.model.importance().items())[:IMPORTANT_FEATURES]
     return {
+        IN_SHORT: (
+            f"{origin.demand_model}, grade {choice.grade}. In the last weeks its error was {_percent(report.wape)} of "
+            f"the units sold; that of last week's value was {_percent(report.naive_wape)}."
+        ),
         MODEL_NAME.label: origin.demand_model,
         GRADE.label: choice.grade,
         WHY_THIS_GRADE: choice.why,
@@ -173,10 +188,16 @@ def predictions(
 
     rows = priced.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
+    markdowns, revenue = int((rows["action"] == "markdown").sum()), _revenue(rows)
     return {
+        IN_SHORT: (
+            f"{markdowns:,} of {counted(len(rows), 'article')} marked down. Expected revenue "
+            f"{revenue[EXPECTED_REVENUE.label]:,.0f} {currency}: {revenue[LEAD_OVER_KEEP.label]:+.1f} % against "
+            f"keeping today's prices, {revenue[LEAD_OVER_HABIT.label]:+.1f} % against the old habit."
+        ),
         ARTICLES.label: len(rows),
-        MARKDOWNS.label: int((rows["action"] == "markdown").sum()),
-        **_revenue(rows),
+        MARKDOWNS.label: markdowns,
+        **revenue,
         CURRENCY.label: currency,
         **_stability(steady),
         "Plans that gain most": _table(
@@ -193,6 +214,10 @@ def predictions(
 def receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
     """The figures of a refresh, as the ERP's receipt states them."""
     return {
+        IN_SHORT: (
+            f"{counted(receipt.articles, 'article')} in the ERP, {receipt.previous_articles:,} before. Expected "
+            f"revenue {receipt.total_expected_revenue:,.0f} {currency}."
+        ),
         ARTICLES.label: receipt.articles,
         ARTICLES_BEFORE.label: receipt.previous_articles,
         EXPECTED_REVENUE.label: float(receipt.total_expected_revenue),
@@ -256,6 +281,10 @@ def _origin(origin: Provenance, uri: str | None = None) -> Metadata:
         "Made by": dg.MetadataValue.json({**known, "libraries": origin.libraries.split()}),
     }
     return {**made_by, "dagster/uri": uri} if uri else made_by
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}".replace("%", " %") if share == share else "what is not known"
 
 
 def _figure(value: float) -> float | str:
