@@ -17,10 +17,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from markdown_pricing.countries import read_countries
+from markdown_pricing.files import read_rules
 from markdown_pricing.forecast import SHELF_SHARES, Demand, Forecast
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.rules import read_rules
 from tests.markdown.seasons import WEEK, article, frames
 
 

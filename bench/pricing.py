@@ -40,10 +40,10 @@ from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.model import make_model
+from markdown_pricing.files import read_rules
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.pricing import SEED
 from markdown_pricing.sample.families import FAMILIES
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from markdown_pricing.countries import Countries
 from markdown_pricing.device import choose_device
+from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.old_results import KeptFor
 from markdown_pricing.logs import write_to
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning, fixed
 from markdown_pricing.preflight import Preflight
 from markdown_pricing.pricing import SEED
@@ -35,6 +35,7 @@ def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
         ),
         "shared_learning": SharedLearning(processes=1),
         "rules": fixed(read_rules(settings.rules_file), "The rules that every price obeys, by country and category."),
+        "reason_codes": fixed(read_reason_codes(), "The sentences that tell buyers why a price is what it is."),
         "countries": fixed(countries, "The countries that are priced, with their currencies and price endings."),
         "kept_for": fixed(
             KeptFor(settings.keep_weeks), "How long old models and what they were trained on stay on the lake."

@@ -12,12 +12,12 @@ from markdown_pricing.erp.refresh import newest_week
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError, PricingError
+from markdown_pricing.files import read_rules
 from markdown_pricing.finding import Finding
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, publish_bytes
 from markdown_pricing.lake.snapshot import delivered_weeks, find_snapshot
 from markdown_pricing.lake.space import check_room
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import ONE_WEEK

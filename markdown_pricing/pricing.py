@@ -22,6 +22,7 @@ from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
+from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import Provenance
@@ -155,6 +156,7 @@ def price_articles(
     model: DemandModel,
     country: Country,
     book: RuleBook,
+    codes: ReasonCodes,
     origin: Provenance,
     run_id: str,
     predicted_at: datetime,
@@ -164,7 +166,7 @@ def price_articles(
 
     last_rows : the rows of an earlier week, from which change_reason is made; prices are the same without them
     """
-    assortment = Assortment(country_week.week, country, country_week.articles, country_week.history, book)
+    assortment = Assortment(country_week.week, country, country_week.articles, country_week.history, book, codes)
     ladders = candidate_prices(assortment.articles, assortment.history, country, book, assortment.week)
     forecast = model.forecast(assortment.articles, assortment.history, assortment.week)
     made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "declared": set(),
     "threads": set(),
     "errors": set(),
+    "files": {"markdown"},
     "finding": set(),
     "loopback": set(),
     "words": set(),
@@ -61,7 +62,7 @@ MAY_IMPORT = {
         "threads",
         "workers",
     },
-    "preflight": BASE | SCIENCE | {"lake", "erp", "results", "settings", "metronome"},
+    "preflight": BASE | SCIENCE | {"files", "lake", "erp", "results", "settings", "metronome"},
     "commands": BASE
     | SCIENCE
     | {
@@ -77,6 +78,7 @@ MAY_IMPORT = {
         "orchestration",
         "settings",
         "device",
+        "files",
         "logs",
         "metronome",
         "preflight",
@@ -85,7 +87,9 @@ MAY_IMPORT = {
         "workers",
     },
     "metronome": {"secret_texts"},
-    "installation": BASE | SCIENCE | {"lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
+    "installation": BASE
+    | SCIENCE
+    | {"files", "lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
     "definitions": BASE | {"installation", "orchestration", "settings", "metronome"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
@@ -137,7 +141,7 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
     assert "dagster" not in {name.split(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("library", ["sqlalchemy", "fsspec", "hdfs_native"])
+@pytest.mark.parametrize("library", ["fsspec", "hdfs_native", "io", "os", "pathlib", "sqlalchemy"])
 def test_the_science_does_no_io(library: str) -> None:
     for part, path in modules():
         if part in SCIENCE:

@@ -15,10 +15,11 @@ import pytest
 from markdown_pricing import pricing
 from markdown_pricing.countries import CENT_ENDINGS, Country
 from markdown_pricing.demand.log_linear import learn_country
-from markdown_pricing.demand.model import MODELS, compare, make_model
+from markdown_pricing.demand.model import MODELS, make_model, measure_error
 from markdown_pricing.demand.shared import pool
 from markdown_pricing.demand.step_down import OWN, POOLED, RULE, Choice
 from markdown_pricing.erp.rows import country_rows
+from markdown_pricing.files import read_reason_codes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.training_data.schema import COLUMNS
@@ -27,7 +28,8 @@ from tests.markdown.rule_checker import cents, ladder
 
 NOW = pd.Timestamp(WEEK)
 DEU = Country("DEU", price_endings=CENT_ENDINGS)
-BOOK = RuleBook()
+BOOK, CODES = RuleBook(), read_reason_codes()
+MORNING = datetime(2026, 2, 9, 8, tzinfo=UTC)
 INT32 = 2**31 - 1
 
 Record = dict[str, Any]
@@ -160,7 +162,7 @@ def country_week(rows: pd.DataFrame) -> pricing.CountryWeek:
 def priced(sold: pricing.CountryWeek, choice: Choice) -> tuple[dict[str, Record], dict[str, list[Record]]]:
     """Each article's record and path, as the ERP takes them."""
     origin = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, pricing.SEED, "none")
-    found = pricing.price_articles(sold, choice.model, DEU, BOOK, origin, "run", datetime(2026, 2, 9, 8, tzinfo=UTC))
+    found = pricing.price_articles(sold, choice.model, DEU, BOOK, CODES, origin, "run", MORNING)
     kept = country_rows(found.rows, found.path, week=WEEK, country="DEU", run_id="run")
     paths: dict[str, list[Record]] = {}
     for step in kept.price_path.to_pylist():
@@ -200,7 +202,7 @@ def odd_articles(
     name = request.param if learns else "log_linear"
     model = make_model(name)
     model.fit(sold.history if learns else sold.history.iloc[:0], WEEK, pricing.SEED)
-    records, paths = priced(sold, Choice(model, name, OWN, compare(model, sold.history, WEEK)))
+    records, paths = priced(sold, Choice(model, name, OWN, measure_error(model, sold.history, WEEK)))
     return rows[rows["week"] == NOW].set_index("article_id"), records, paths
 
 
@@ -220,12 +222,12 @@ def test_the_ordinary_articles_beside_them_are_priced_too(odd_articles):
 
 
 def few(count: int) -> Change:
-    """So many of the articles to price, and what they sold."""
+    """The training data of so many of the articles to price."""
     return lambda rows: rows[rows["article_id"].isin(rows.loc[rows["week"] == NOW, "article_id"].iloc[:count])]
 
 
 def list_prices_changed(share: float) -> Change:
-    """Of every article, twenty weeks ago, its price with it."""
+    """The list price of every article changed twenty weeks ago, and its price with it."""
 
     def changed(rows: pd.DataFrame) -> pd.DataFrame:
         factor = np.where(rows["week"] >= NOW - weeks_of(20), share, 1.0)
@@ -296,6 +298,6 @@ def test_five_articles_are_priced_by_what_the_countries_share(country):
 
 @pytest.mark.parametrize("name", ["none sold", "only returns"])
 def test_what_never_sold_is_marked_down_or_reported(odd_articles, name):
-    """Never kept as if all were well."""
+    """It is never kept at its price as if all were well."""
     record = odd_articles[1][name]
     assert record["action"] == "markdown" or record["exception_code"] == "certain_leftover", record["reason"]

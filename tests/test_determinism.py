@@ -12,8 +12,8 @@ import pytest
 
 from markdown_pricing import pricing
 from markdown_pricing.countries import read_countries
+from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.markdown.recommendation import Recommendations
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.provenance import provenance
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.settings import DATA
@@ -34,7 +34,7 @@ def price(sales: pa.Table, threads: int = 1) -> Recommendations:
     choice = pricing.fit_or_step_down(sold, "gradient_boosting", threads=threads, shared=learnt.shared)
     origin = pricing.modelled_by(provenance(str(WEEK), COUNTRY.code, "stamp"), choice, pricing.SEED, "none")
     book, at = read_rules(DATA / "rules.toml"), datetime(2026, 2, 9, tzinfo=UTC)
-    return pricing.price_articles(sold, choice.model, COUNTRY, book, origin, "run", at)
+    return pricing.price_articles(sold, choice.model, COUNTRY, book, read_reason_codes(), origin, "run", at)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ def test_longest_first_beats_the_static_split_where_the_large_stand_together() -
 
 
 def test_runs_take_the_slot_that_is_free_first() -> None:
-    """In the order given."""
+    """They begin in the order in which they are given."""
     assert makespan([3, 1, 1, 1, 5], slots=2) == 8
 
 

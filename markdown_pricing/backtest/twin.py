@@ -23,9 +23,9 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import demand_quantile, expected_sales
 from markdown_pricing.markdown.simulation import (
     TUNED_RULE,
+    MarketView,
     Played,
     Policy,
-    Situation,
     WeekPrices,
     fixed_ladder,
     hold,
@@ -106,29 +106,29 @@ class Lent:
 NOTHING = Lent()
 
 
-def planner(situation: Situation) -> WeekPrices:
+def planner(view: MarketView) -> WeekPrices:
     """The plan on the true mean demand: what a perfect model would earn."""
-    return week_prices(situation.ladders(), _truth(situation))
+    return week_prices(view.ladders(), _truth(view))
 
 
 def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = None) -> Policy:
     """A demand model by name, fitted anew each week, and the plan on what it answers; UnknownModel when played."""
 
-    def priced(situation: Situation) -> WeekPrices:
+    def priced(view: MarketView) -> WeekPrices:
         model = make_model(name)
-        model.fit(situation.history, situation.week, SEED, shared=shared)
-        forecast = model.forecast(situation.articles, situation.history, situation.week)
+        model.fit(view.history, view.week, SEED, shared=shared)
+        forecast = model.forecast(view.articles, view.history, view.week)
         if lent != NOTHING:
-            forecast = _lend(forecast, _truth(situation), lent, len(situation.articles))
-        return week_prices(situation.ladders(), forecast)
+            forecast = _lend(forecast, _truth(view), lent, len(view.articles))
+        return week_prices(view.ladders(), forecast)
 
     return priced
 
 
-def _truth(situation: Situation) -> Forecast:
+def _truth(view: MarketView) -> Forecast:
     """What a perfect model would answer."""
-    twin = _twin(situation)
-    known = Demand(twin.true_units(situation.ladders()), twin.true_dispersion(), twin.true_shelf())
+    twin = _twin(view)
+    known = Demand(twin.true_units(view.ladders()), twin.true_dispersion(), twin.true_shelf())
     return Forecast.fixed(PLANNER, known)
 
 
@@ -159,10 +159,10 @@ def week_prices(ladders: Ladders, forecast: Forecast) -> WeekPrices:
     )
 
 
-def _twin(situation: Situation) -> Twin:
-    if not isinstance(situation.market, Twin):
+def _twin(view: MarketView) -> Twin:
+    if not isinstance(view.market, Twin):
         raise TypeError("only a market whose truth is known can lend it")
-    return situation.market
+    return view.market
 
 
 def policy_named(name: str, shared: SharedDemand | None = None) -> Policy:

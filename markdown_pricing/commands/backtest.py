@@ -30,8 +30,9 @@ from markdown_pricing.countries import Countries, read_countries, unconfigured
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
+from markdown_pricing.files import read_rules
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_country
-from markdown_pricing.markdown.rules import RuleBook, read_rules
+from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import Played
 from markdown_pricing.pricing import CountryWeek, make_training_data
 from markdown_pricing.sample.families import FAMILIES, family_named

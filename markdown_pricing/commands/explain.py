@@ -17,10 +17,11 @@ from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import Country, read_countries, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
+from markdown_pricing.files import read_reason_codes
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
-from markdown_pricing.markdown.reasons import read_reason_codes, response_in_words
+from markdown_pricing.markdown.reasons import response_in_words
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.words import counted

@@ -31,11 +31,13 @@ from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError, UsageError
 from markdown_pricing.experiments.champion import champion_or
+from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
 from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure, compare
-from markdown_pricing.markdown.rules import RuleBook, read_rules
+from markdown_pricing.markdown.reasons import ReasonCodes
+from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, version_of
 from markdown_pricing.settings import Settings
@@ -76,6 +78,7 @@ def price(
     as_json: bool,
 ) -> int:
     books = _read_books(settings, rules, with_standing, picture)
+    codes = read_reason_codes()
     for code in countries or ():
         unconfigured(code)
     source = named_lake(lake, settings.results_key, settings.allowed_models)
@@ -95,7 +98,7 @@ def price(
         for code in chosen:
             try:
                 country = _country(code, configured)
-                rows, grade, steady = _price_country(source, snapshot, country, books, model, shared, run_id)
+                rows, grade, steady = _price_country(source, snapshot, country, books, codes, model, shared, run_id)
             except PricingError as error:
                 failed[code] = str(error)
                 print_error(f"{code}: {error}")
@@ -173,6 +176,7 @@ def _price_country(
     snapshot: Snapshot,
     country: Country,
     books: Sequence[RuleBook],
+    codes: ReasonCodes,
     model_name: str,
     shared: SharedDemand | None,
     run_id: str,
@@ -193,7 +197,7 @@ def _price_country(
     tables = []
     for book in books:
         priced_by = pricing.priced_under(origin, book, country)
-        rows = pricing.price_articles(sold, choice.model, country, book, priced_by, run_id, now, last_rows).rows
+        rows = pricing.price_articles(sold, choice.model, country, book, codes, priced_by, run_id, now, last_rows).rows
         tables.append(rows.assign(**beside))
     return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
 

@@ -18,9 +18,9 @@ from markdown_pricing.errors import FinalError, TransientError, UsageError
 from markdown_pricing.experiments.champion import Champion, champion_or, champions, go_back
 from markdown_pricing.experiments.champion import promote as keep
 from markdown_pricing.experiments.tracker import MlflowTracker, Tracker
-from markdown_pricing.experiments.trial import Verdict, compare, trials
+from markdown_pricing.experiments.trial import Verdict, judge, trials
+from markdown_pricing.files import read_rules
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.provenance import code_version
 from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.settings import Settings
@@ -78,7 +78,7 @@ def promote(
         raise TooShort(first.weeks)
     what = f"{','.join(families or FAMILIES)} {','.join(codes)} {first.articles}x{first.weeks} seeds {seeds}"
     _track(settings, scores, what)
-    verdict = compare(scores, champion, challenger, margin)
+    verdict = judge(scores, champion, challenger, margin)
     if verdict.won:
         rules = read_rules(settings.rules_file).version
         now = datetime.now(UTC).isoformat(timespec="seconds")

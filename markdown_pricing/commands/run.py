@@ -18,10 +18,10 @@ from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
+from markdown_pricing.files import read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, newest_week
 from markdown_pricing.logs import ALERTS, FAILURE, STDERR, tell, write_to
-from markdown_pricing.markdown.rules import read_rules
 from markdown_pricing.settings import DATA, Settings
 from markdown_pricing.workers import end_on_a_stop
 

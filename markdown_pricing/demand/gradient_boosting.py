@@ -4,6 +4,9 @@ One ensemble of trees serves all horizons. A training row is an article, the wee
 ahead. Its features are what that decision could know, and its offset is the log-linear forecast at the price at which
 the target week was sold. That price is no feature, so that the answer moves with the price by the elasticity alone,
 however the manager chose his markdowns.
+
+The parameters of the trees and the limits below were chosen by judgement from 2026-11-23 to 2026-11-25, and none of
+them on the seeds that docs/pricing.md reports: shallow trees and few rounds, because little is left for them to learn.
 """
 
 import json
@@ -15,7 +18,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.design import PRICE, Rows, attribute_values, dates_of
+from markdown_pricing.demand.design import PRICE, DesignRows, attribute_values, dates_of
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.model import DemandModel, most_important
@@ -102,7 +105,7 @@ class GradientBoosting(DemandModel):
         )
         self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)
 
-    def _curve_at(self, rows: Rows, target: IntArray, ahead: IntArray) -> FloatArray:
+    def _curve_at(self, rows: DesignRows, target: IntArray, ahead: IntArray) -> FloatArray:
         """The base's log curve at the target's price and shelf, (targets,), without the attributes of weeks to come.
 
         It includes the luck of the target's week, because two years of luck look like a season and trees would learn
@@ -183,7 +186,7 @@ def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
 
 
 def known_at(
-    frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray, level: Level, at: IntArray
+    frame: pd.DataFrame, panel: Panel, rows: DesignRows, curve: FloatArray, level: Level, at: IntArray
 ) -> dict[str, FloatArray]:
     """The features of the decisions in the rows `at` of the frame, by name, each (decisions,).
 

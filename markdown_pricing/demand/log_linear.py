@@ -24,7 +24,7 @@ from markdown_pricing.demand.design import (
     TERMS,
     TO_A_CUT,
     Design,
-    Rows,
+    DesignRows,
     dates_of,
 )
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
@@ -68,7 +68,7 @@ class Learnt:
 
     history: pd.DataFrame
     panel: Panel
-    rows: Rows
+    rows: DesignRows
     demand: FloatArray
     curve: FloatArray
     guess: FloatArray
@@ -124,7 +124,7 @@ class LogLinear(DemandModel):
             self.quality = shared.quality
         panel = Panel.of(history)
         self.design = Design.of(history)
-        rows = Rows.of(history, panel, self.design)
+        rows = DesignRows.of(history, panel, self.design)
         fit = fit_pooled(
             rows.units,
             rows.censored,
@@ -176,7 +176,7 @@ class LogLinear(DemandModel):
         self.dispersion = np.tile(self.dispersion[-1], count)
         self.week = np.zeros((count, 0))
 
-    def _learn_guess(self, panel: Panel, rows: Rows, fit: PooledFit) -> float:
+    def _learn_guess(self, panel: Panel, rows: DesignRows, fit: PooledFit) -> float:
         """Fit a ridge regression of articles' levels on what was known at launch, with an intercept per category.
 
         returns the standard deviation of what it leaves unexplained, in logs
@@ -211,7 +211,7 @@ class LogLinear(DemandModel):
         effect: FloatArray = padded[category, np.where(seen, column, -1)]
         return effect
 
-    def _sales(self, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray) -> Sales:
+    def _sales(self, frame: pd.DataFrame, panel: Panel, rows: DesignRows, curve: FloatArray) -> Sales:
         week, launch, end = dates_of(frame)
         return Sales(
             units=panel.grid(rows.units),
@@ -223,7 +223,7 @@ class LogLinear(DemandModel):
             dispersion=self.dispersion[panel.first(rows.category)],
         )
 
-    def _guess(self, panel: Panel, rows: Rows) -> FloatArray:
+    def _guess(self, panel: Panel, rows: DesignRows) -> FloatArray:
         """The log of each article's level by what was known at its launch, (articles,)."""
         guess: FloatArray = np.clip((rows.launch * self.guess[rows.category]).sum(axis=1), -6.0, 12.0)
         return np.asarray(panel.first(guess), dtype=np.float64)
@@ -234,13 +234,13 @@ class LogLinear(DemandModel):
         asked = articles.assign(units=np.nan)
         frame = (pd.concat([past, asked]) if len(past) else asked).reset_index(drop=True)
         panel = Panel.of(frame)
-        rows = Rows.of(frame, panel, self.design)
+        rows = DesignRows.of(frame, panel, self.design)
         curve = self.curve(rows.terms, rows.category, rows.country, rows.week)
         level = self.levels(frame, panel, rows, curve)
         now = np.arange(len(frame) - len(articles), len(frame))
         return State(self, articles, week, frame, panel, rows, curve, level, now)
 
-    def levels(self, frame: pd.DataFrame, panel: Panel, rows: Rows, curve: FloatArray) -> Level:
+    def levels(self, frame: pd.DataFrame, panel: Panel, rows: DesignRows, curve: FloatArray) -> Level:
         """Each article's level before each week; it begins with what attributes and other countries say of it."""
         seen_abroad, precision = self.quality.look_up(panel.article_ids)
         alone = self.own.level_sd**-2.0
@@ -306,7 +306,7 @@ def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
     # The posterior without the prior is what the sales alone say.
     precision = np.maximum(1.0 / variance - prior, 0.0)
     guess = learnt.guess
-    said = np.where(precision > 0, (mean - guess) / (variance * np.maximum(precision, 1e-9)), 0.0)
+    alone = np.where(precision > 0, (mean - guess) / (variance * np.maximum(precision, 1e-9)), 0.0)
     last = learnt.panel.last(learnt.panel.column)
     use = (precision > 0) & (last >= learnt.panel.weeks - FORGOTTEN_WEEKS)
     ids = tuple(str(article) for article in learnt.panel.article_ids[use])
@@ -315,5 +315,5 @@ def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
         learnt.gram[:, terms, terms],
         learnt.rhs[:, terms],
         model.own,
-        Quality(ids, said[use], precision[use]),
+        Quality(ids, alone[use], precision[use]),
     )

@@ -1,6 +1,7 @@
 """The peer to beat: LightGBM as a good data scientist sets it up in a day, with the same plan on top.
 
 Its trees are the best of five settings, chosen on the seeds on which the rule to beat was tuned, too (docs/adr/0015).
+The other numbers below were chosen by judgement on 2026-11-24, as defaults that a good data scientist would begin with.
 
 Its features are lags and rolling means of units, age, calendar, weeks to the end, stock, attributes and weeks ahead,
 with the running rate as offset. The logs of price over list price and over the price of the last weeks each have a
@@ -35,14 +36,20 @@ from markdown_pricing.training_data.features import (
 )
 
 LARGEST_TRAINING_ROWS = 30_000
+"""About so many training rows are drawn at most."""
 HORIZONS_A_TARGET = 4
+"""Each target is forecast from its own week and from up to three earlier ones."""
 LONGEST_HORIZON = 24
+"""The trees see no more weeks ahead than this; a longer horizon counts as this one."""
 LAGS = 4
+"""The units of so many last weeks are features."""
 ROUNDS = 150
+"""How many trees there are."""
 MOST_VALUES = 60
 """A text attribute with more values than this is left out."""
 PRICE, CHANGE, LAST_PRICE = "log_price_ratio", "log_price_change", "log_ratio_4"
 LEAST_RATE = 0.3
+"""Units a week: an article's running rate counts as at least this, so that its log stays finite."""
 PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.2,
@@ -58,7 +65,8 @@ PARAMETERS: dict[str, Any] = {
     "force_row_wise": True,
     "verbosity": -1,
 }
-LEAST_DISPERSION, MOST_DISPERSION, USUAL_DISPERSION = 0.02, 3.0, 0.3
+LEAST_DISPERSION, MOST_DISPERSION, UNTRAINED_DISPERSION = 0.02, 3.0, 0.3
+"""The bounds of an estimated dispersion, and the dispersion of a model that has learnt from no sales."""
 
 
 @dataclass
@@ -75,13 +83,13 @@ class PlainBoosting(DemandModel):
     trees: lgb.Booster | None = None
     features: list[str] = field(default_factory=list)
     values: dict[str, list[str]] = field(default_factory=dict)
-    dispersion: float = USUAL_DISPERSION
+    dispersion: float = UNTRAINED_DISPERSION
     usual: float = 0.0
 
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
     ) -> None:
-        self.trees, self.features, self.dispersion = None, [], USUAL_DISPERSION
+        self.trees, self.features, self.dispersion = None, [], UNTRAINED_DISPERSION
         self.values = _known_values(history)
         offered = history["stock"].to_numpy(dtype=np.float64) > 0
         units = np.maximum(history["units"].to_numpy(dtype=np.float64), 0.0)

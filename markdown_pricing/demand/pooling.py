@@ -10,6 +10,9 @@ The fit maximises the quasi-likelihood of the negative binomial, so that best se
 (Wooldridge 1999). The shrinkage is the empirical Bayes of Hua et al. 2021, arXiv 2105.08313, section 4. Newton's steps
 find all effects at once: articles are eliminated first, then what each category has of its own, so that the country's
 effects are left (absorption: Henderson 1984, "Applications of linear models in animal breeding").
+
+Numbers below that name no source were chosen by judgement from 2026-11-23 to 2026-11-27, and none of them on the seeds
+that docs/pricing.md reports. What others would bring was not measured.
 """
 
 from dataclasses import dataclass, replace
@@ -46,6 +49,12 @@ LOG_RANGE = (-12.0, 14.0)
 """The log of mean demand is held within this range, so that its exponential stays finite."""
 DISPERSION_BOUNDS = (0.02, 4.0)
 """An estimated dispersion is held within these bounds."""
+DISPERSION_ROWS = 200.0
+"""A category's dispersion is shrunk towards the country's as if so many of its rows had the country's."""
+LEAST_ROWS_OF_DISPERSION = 5.0
+"""With a smaller weight of rows a country has no dispersion of its own, and USUAL_DISPERSION is taken."""
+LEAST_FREE_SHARE = 0.2
+"""The articles' effects take degrees of freedom from the rows, of which at least this share counts as left."""
 
 
 @dataclass(frozen=True)
@@ -317,12 +326,15 @@ def _shrunk(
 def _dispersion(
     demand: FloatArray, mu: FloatArray, used: NDArray[np.bool_], category: IntArray, categories: int, articles: int
 ) -> FloatArray:
-    """The moment estimate of each category's dispersion, (categories,), shrunk towards the country's as by 200 rows."""
-    free = max(1.0 - articles / max(int(used.sum()), 1), 0.2)
+    """The moment estimate of each category's dispersion, (categories,), shrunk towards the country's."""
+    free = max(1.0 - articles / max(int(used.sum()), 1), LEAST_FREE_SHARE)
     pull = mu / (1.0 + mu)  # a weight, because weeks with a mean far below 1 say little about dispersion
     excess = np.where(used, pull * ((demand - mu) ** 2 / free - mu) / np.maximum(mu, 1e-6) ** 2, 0.0)
     share = np.where(used, pull, 0.0)
-    overall = float(np.clip(excess.sum() / max(share.sum(), 1e-9), *DISPERSION_BOUNDS)) if share.sum() > 5 else 0.5
-    summed = np.bincount(category, excess, categories) + 200.0 * overall
-    shrunk: FloatArray = np.clip(summed / (np.bincount(category, share, categories) + 200.0), *DISPERSION_BOUNDS)
+    overall = USUAL_DISPERSION
+    if share.sum() > LEAST_ROWS_OF_DISPERSION:
+        overall = float(np.clip(excess.sum() / max(share.sum(), 1e-9), *DISPERSION_BOUNDS))
+    summed = np.bincount(category, excess, categories) + DISPERSION_ROWS * overall
+    rows = np.bincount(category, share, categories) + DISPERSION_ROWS
+    shrunk: FloatArray = np.clip(summed / rows, *DISPERSION_BOUNDS)
     return shrunk

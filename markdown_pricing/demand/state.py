@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.design import NOVELTY, PRICE, SHAPE, SHELF, Rows, dates_of, shelf, terms_of
+from markdown_pricing.demand.design import NOVELTY, PRICE, SHAPE, SHELF, DesignRows, dates_of, shelf, terms_of
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
@@ -44,7 +44,7 @@ class State:
     week: date
     frame: pd.DataFrame
     panel: Panel
-    rows: Rows
+    rows: DesignRows
     curve: FloatArray
     level: Level
     now: IntArray

@@ -4,6 +4,8 @@ A  is the country's own model, fitted this week.
 B  is its last good model, fitted in an earlier week.
 C  is what the countries share; of this country it uses only how fast each article sells.
 D  is no model: it takes each article's running rate, and the price response to expect where nothing is known.
+
+The limits below were chosen by judgement on 2026-11-23 and 2026-11-24. What other limits would bring was not measured.
 """
 
 from collections.abc import Callable
@@ -14,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.demand.log_linear import ELASTICITY_BOUNDS
-from markdown_pricing.demand.model import DemandModel, FitReport, compare, evaluate, make_model
+from markdown_pricing.demand.model import DemandModel, FitReport, evaluate, make_model, measure_error
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import TransientError, UsageError
 from markdown_pricing.forecast import FloatArray
@@ -117,7 +119,7 @@ def choose(
             return replace(chosen, refused=refused)
     model = _with_nothing_learnt(history, week, seed, threads, None)
     _probe(model, articles, history, week)
-    return Choice(model, SIMPLE_MODEL, RULE, compare(model, history, week), refused)
+    return Choice(model, SIMPLE_MODEL, RULE, measure_error(model, history, week), refused)
 
 
 def _own(
@@ -147,7 +149,7 @@ def _last_good(kept: KeptModel | None, history: pd.DataFrame, articles: pd.DataF
     if kept is None:
         raise NotGoodEnough(f"the last {LAST_GOOD_WITHIN} weeks have none")
     _check_response(kept.model, articles, history, week)
-    report = compare(kept.model, history, week)
+    report = measure_error(kept.model, history, week)
     _check_error(report)
     return Choice(kept.model, kept.name, LAST_GOOD, report, model_of=f"{kept.week} {kept.version}")
 
@@ -159,7 +161,7 @@ def _pooled(
         raise NotGoodEnough("nothing shared is at hand")
     model = _with_nothing_learnt(history, week, seed, threads, shared)
     _check_response(model, articles, history, week)
-    report = compare(model, history, week)
+    report = measure_error(model, history, week)
     _check_error(report)
     return Choice(model, SIMPLE_MODEL, POOLED, report)
 

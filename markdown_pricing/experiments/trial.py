@@ -64,7 +64,7 @@ class Verdict:
         )
 
 
-def compare(scores: pd.DataFrame, champion: str, challenger: str, margin_pct: float) -> Verdict:
+def judge(scores: pd.DataFrame, champion: str, challenger: str, margin_pct: float) -> Verdict:
     """Compare the two models market by market."""
     revenue = scores.pivot(index=MARKET, columns="policy", values="revenue")
     return Verdict(champion, challenger, 100 * (revenue[challenger] / revenue[champion] - 1), margin_pct)

@@ -9,7 +9,8 @@ from markdown_pricing.lake.errors import FileMissing, lake_errors
 from markdown_pricing.lake.filesystem import Lake
 
 MARGIN = 3
-"""So many rounds of last week's size must have room, because countries grow and HDFS keeps each block three times."""
+"""So many rounds of last week's size must have room, because countries grow and HDFS keeps each block three times;
+chosen on 2026-11-24."""
 
 
 class LittleRoom(TransientError):

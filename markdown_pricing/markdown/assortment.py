@@ -6,12 +6,13 @@ from datetime import date
 import pandas as pd
 
 from markdown_pricing.countries import Country
+from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 
 
 @dataclass(frozen=True)
 class Assortment:
-    """The articles to price in `week`, what was sold before it, and the rules that their prices keep.
+    """The articles to price in `week`, what was sold before it, the rules that their prices keep, and their sentences.
 
     articles, history : checked training frames of this week and of the weeks before, sorted by article and week
     """
@@ -21,3 +22,4 @@ class Assortment:
     articles: pd.DataFrame
     history: pd.DataFrame
     book: RuleBook
+    codes: ReasonCodes

@@ -110,7 +110,7 @@ def _plan_of_members(planned: Plan, alone: Task, groups: PriceGroups) -> Plan:
 
 
 def _chosen(where: BoolArray, yes: PathValue, no: PathValue) -> PathValue:
-    """For each article the one value or the other."""
+    """The rows of `yes` for the articles for which `where` holds, and the rows of `no` for the others."""
 
     def pick(left: FloatArray, right: FloatArray) -> FloatArray:
         picked: FloatArray = np.where(where[:, np.newaxis] if left.ndim > 1 else where, left, right)

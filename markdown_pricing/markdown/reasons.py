@@ -5,7 +5,6 @@ import string
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,6 @@ import numpy.typing as npt
 from markdown_pricing.errors import FinalError
 from markdown_pricing.markdown.season import BoolArray
 
-DEFAULT_FILE = Path(__file__).parent.parent / "data" / "reason_codes.toml"
 WORDS = frozenset(
     (
         "current",
@@ -77,10 +75,10 @@ CodeArray = npt.NDArray[np.object_]
 
 
 class BadReasonCodes(FinalError):
-    def __init__(self, path: Path, faults: Sequence[str]) -> None:
-        self.path, self.faults = path, tuple(faults)
+    def __init__(self, file: str, faults: Sequence[str]) -> None:
+        self.file, self.faults = file, tuple(faults)
         listed = "".join(f"\n  - {fault}" for fault in faults)
-        super().__init__(f"{path} is not a usable list of reason codes:{listed}\nCorrect the file and start again.")
+        super().__init__(f"{file} is not a usable list of reason codes:{listed}\nCorrect the file and start again.")
 
 
 @dataclass(frozen=True)
@@ -124,16 +122,16 @@ def response_in_words(elasticity: float | None, error: float | None) -> str:
     return f"customers buy about {elasticity:.1f} % more per percent off{sure}"
 
 
-def read_reason_codes(path: Path = DEFAULT_FILE) -> ReasonCodes:
-    """The codes of a TOML file. Raises BadReasonCodes, which lists every fault."""
+def reason_codes_in(text: str, file: str) -> ReasonCodes:
+    """The codes in the text of a TOML `file`. Raises BadReasonCodes, which names the file and lists every fault."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadReasonCodes(path, [str(error)]) from error
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadReasonCodes(file, [str(error)]) from error
     faults = [fault for code, entry in content.items() for fault in _faults(code, entry)]
     faults += [f"{code}: missing" for code in sorted((REASONS | EXCEPTIONS) - content.keys())]
     if faults:
-        raise BadReasonCodes(path, faults)
+        raise BadReasonCodes(file, faults)
     return ReasonCodes(
         reasons={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "exception"},
         exceptions={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "reason"},

@@ -14,7 +14,7 @@ from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.changes import change_reasons
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, read_reason_codes, response_in_words
+from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, response_in_words
 from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.valuation import deepest_sales
@@ -72,7 +72,7 @@ def recommend(
     recommended = ladders.prices[np.arange(len(articles)), rung]
     list_price = to_price(season.list_cents)
     next_week, next_price = _next_markdown(ladders, own_plan)
-    codes = read_reason_codes()
+    codes = assortment.codes
     reason_code = codes.choose_reason(_reasons_that_hold(ladders, own_plan))
     exception_code = codes.choose_exception(_exceptions_that_hold(assortment, ladders, own_plan))
     elasticity, elasticity_se = forecast.elasticity or (np.nan, np.nan)

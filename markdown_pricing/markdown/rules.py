@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
@@ -18,14 +17,12 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from markdown_pricing.declared import as_written, faults_of
 from markdown_pricing.errors import UsageError
 
-DEFAULT_FILE = Path(__file__).parent.parent / "data" / "rules.toml"
-
 
 class BadRules(UsageError):
-    def __init__(self, path: Path, faults: Sequence[str]) -> None:
-        self.path, self.faults = path, tuple(faults)
+    def __init__(self, file: str, faults: Sequence[str]) -> None:
+        self.file, self.faults = file, tuple(faults)
         listed = "".join(f"\n  - {fault}" for fault in faults)
-        super().__init__(f"{path} is not a usable set of pricing rules:{listed}\nCorrect the file and start again.")
+        super().__init__(f"{file} is not a usable set of pricing rules:{listed}\nCorrect the file and start again.")
 
 
 def _ascending(discounts: tuple[float, ...]) -> tuple[float, ...]:
@@ -186,24 +183,24 @@ class RuleBook:
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def read_rules(path: Path = DEFAULT_FILE) -> RuleBook:
-    """The rules of a TOML file. Raises BadRules, which lists every fault."""
+def rules_in(text: str, file: str) -> RuleBook:
+    """The rules in the text of a TOML `file`. Raises BadRules, which names the file and lists every fault."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadRules(path, [str(error)]) from error
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadRules(file, [str(error)]) from error
     faults = [
         f"{key}: unknown; the file has [default] and [[override]]" for key in content.keys() - {"default", "override"}
     ]
     default, overrides = content.get("default", {}), content.get("override", [])
     if not isinstance(default, dict):
-        raise BadRules(path, [*sorted(faults), "default: write it as a table, [default]"])
+        raise BadRules(file, [*sorted(faults), "default: write it as a table, [default]"])
     if not isinstance(overrides, list) or not all(isinstance(override, dict) for override in overrides):
-        raise BadRules(path, [*sorted(faults), "override: write each as a table, [[override]]"])
+        raise BadRules(file, [*sorted(faults), "override: write each as a table, [[override]]"])
     rules = Rules(**_values("default", default, faults))
     book = RuleBook(rules, tuple(_override(number, table, faults) for number, table in enumerate(overrides, start=1)))
     if faults:
-        raise BadRules(path, sorted(faults))
+        raise BadRules(file, sorted(faults))
     return book
 
 

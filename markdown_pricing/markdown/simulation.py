@@ -44,8 +44,8 @@ class SimulatedMarket(Protocol):
 
 
 @dataclass(frozen=True)
-class Situation:
-    """What a policy decides from. Only the planner who knows the truth looks at the market itself."""
+class MarketView:
+    """What a policy sees of its market in one week. Only the planner who knows the truth looks at the market itself."""
 
     week: date
     country: Country
@@ -74,7 +74,7 @@ class WeekPrices:
     q90: FloatArray | None = None
 
 
-Policy = Callable[[Situation], WeekPrices]
+Policy = Callable[[MarketView], WeekPrices]
 
 
 @dataclass(frozen=True)
@@ -118,15 +118,15 @@ def play(policy_name: str, market: SimulatedMarket, policy: Policy, book: RuleBo
     broken, sold, forecasts, seconds, unpriced = list[str](), [], [], [], 0
     for _ in range(weeks):
         articles, history = market.frames()
-        situation = Situation(market.week, market.country, articles, history, book, market)
+        view = MarketView(market.week, market.country, articles, history, book, market)
         started = time.perf_counter()
-        chosen = policy(situation)
+        chosen = policy(view)
         seconds.append(time.perf_counter() - started)
         current = articles["price"].to_numpy(dtype=np.float64)
         missing = ~np.isfinite(chosen.prices)
         asked = np.where(missing, current, chosen.prices)
         unpriced += int(missing.sum())
-        broken += _broken_rules(situation, asked)
+        broken += _broken_rules(view, asked)
         market, units = market.sell(asked)
         row = articles.assign(price=asked, cut=asked < current - 1e-9, units=units)
         sold.append(row)
@@ -173,13 +173,13 @@ def _by_article(rows: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> 
     return by_article.assign(ended=ended, launched=launched).reset_index()
 
 
-def _broken_rules(situation: Situation, asked: FloatArray) -> list[str]:
+def _broken_rules(view: MarketView, asked: FloatArray) -> list[str]:
     """A line for each rule that one of this week's prices breaks."""
-    before, after = to_cents(situation.articles["price"]), to_cents(asked)
+    before, after = to_cents(view.articles["price"]), to_cents(asked)
     changed = before != after
     if not changed.any():
         return []
-    ladders = situation.ladders()
+    ladders = view.ladders()
     limits = Limits.of(ladders)
     at_rung = ladders.cents == after[:, np.newaxis]
     flags = {
@@ -189,7 +189,7 @@ def _broken_rules(situation: Situation, asked: FloatArray) -> list[str]:
         "max_step": at_rung.any(axis=1) & ~(at_rung & limits.moves[:, 0]).any(axis=1),
         **limits.holds(limits.start, 0),
     }
-    where, articles = f"{situation.country.code} in {situation.week}", situation.articles["article_id"].tolist()
+    where, articles = f"{view.country.code} in {view.week}", view.articles["article_id"].tolist()
     return [
         f"{where}: {articles[row]} from {before[row]} to {after[row]} cents, against the rule {rule}"
         for row in np.flatnonzero(changed)
@@ -198,14 +198,14 @@ def _broken_rules(situation: Situation, asked: FloatArray) -> list[str]:
     ]
 
 
-def hold(situation: Situation) -> WeekPrices:
+def hold(view: MarketView) -> WeekPrices:
     """Never mark down."""
-    return WeekPrices(situation.articles["price"].to_numpy(dtype=np.float64))
+    return WeekPrices(view.articles["price"].to_numpy(dtype=np.float64))
 
 
-def fixed_ladder(situation: Situation) -> WeekPrices:
+def fixed_ladder(view: MarketView) -> WeekPrices:
     """The old habit: 30 % off from 60 % of the season on and 50 % off from 80 % on, when the rules first allow it."""
-    ladders = situation.ladders()
+    ladders = view.ladders()
     season = ladders.season
     lived = season.age_weeks / season.life_weeks
     rung = np.zeros(len(lived), dtype=np.int64)
@@ -230,10 +230,10 @@ class SellThroughRule:
     slowing: float = 0.102
     slow: float = 2.21
 
-    def __call__(self, situation: Situation) -> WeekPrices:
-        ladders = situation.ladders()
+    def __call__(self, view: MarketView) -> WeekPrices:
+        ladders = view.ladders()
         season = ladders.season
-        rate = _recent_rate(situation, self.rate_weeks)
+        rate = _recent_rate(view, self.rate_weeks)
         coming = rate * (1 - (1 - self.slowing) ** season.weeks_left) / self.slowing
         slow = season.stock >= self.slow * np.maximum(coming, 0.1)
         due = slow & (season.age_weeks >= self.youngest_weeks)
@@ -246,11 +246,11 @@ families on seeds 100 to 104. The peer was chosen on these seeds, too, and nothi
 settings went down several rungs at once and earned less."""
 
 
-def _recent_rate(situation: Situation, weeks: int) -> FloatArray:
+def _recent_rate(view: MarketView, weeks: int) -> FloatArray:
     """The mean weekly units of the last `weeks` weeks with stock, (articles,); 0 when there are none."""
-    history = situation.history[situation.history["stock"] > 0]
+    history = view.history[view.history["stock"] > 0]
     last = history.groupby("article_id").tail(weeks).groupby("article_id")["units"].mean()
-    rate: FloatArray = situation.articles["article_id"].map(last).fillna(0.0).to_numpy(dtype=np.float64)
+    rate: FloatArray = view.articles["article_id"].map(last).fillna(0.0).to_numpy(dtype=np.float64)
     return np.maximum(rate, 0.0)
 
 

@@ -13,8 +13,8 @@ from .errors import BadJob
 from .job import TAG
 
 JOB_TAG, LEFT_TAG = f"{TAG}job", f"{TAG}left"
-"""The launcher's own, which shape nothing: a run's job, which a retry inherits, and the last launch of it that surely
-started nothing but may have left its job."""
+"""Tags that the launcher gives a run itself, and that shape no container. The first names the run's job, and a retry
+inherits it. The second names the last launch that surely started nothing but may have left its job behind."""
 OWN = {JOB_TAG, LEFT_TAG}
 IMAGE_TAG = f"{TAG}image"
 

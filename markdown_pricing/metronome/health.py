@@ -1,4 +1,4 @@
-"""What Metronome's answer about a job means for its Dagster run: states and seconds in, verdicts out, no I/O."""
+"""Decide what Metronome's answer about a job means for its Dagster run, by states and seconds, without I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

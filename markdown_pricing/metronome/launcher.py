@@ -23,8 +23,8 @@ from .errors import Conflict, Final, MetronomeError, NotFound, NotStarted, Trans
 from .health import JobState, Seen, read_job
 from .job import JobDefinition, check, job_id
 from .outage import Next, after
+from .report import describe, page
 from .resource import MetronomeResource
-from .telling import describe, page
 
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
 HEALTH_S = 20.0  # for one health check: Dagster's monitoring asks for all runs, one after the other

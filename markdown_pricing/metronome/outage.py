@@ -1,4 +1,4 @@
-"""What becomes of a launch that did not succeed: an error and seconds in, a decision out, no I/O."""
+"""Decide what becomes of a launch that did not succeed, by its error and the seconds that have passed, without I/O."""
 
 from enum import Enum
 

@@ -15,8 +15,8 @@ from .errors import MetronomeError, NotFound, OutOfTime
 from .health import Action, JobState, Seen, read_job, verdict
 from .job import job_id
 from .launcher import RUN_LABEL
+from .report import describe, page
 from .resource import MetronomeResource, cluster_of
-from .telling import describe, page
 
 OPEN = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING)
 LOOK_S = 20.0

@@ -30,13 +30,13 @@ from markdown_pricing.weeks import due_weeks, opens_at
 ROUND_LATE_AFTER = timedelta(hours=4)
 """A round is late at noon: so long after it opened on Monday at 08:00."""
 LOOK_BACK = timedelta(days=6)
-"""What is older is told no more: a new installation is not flooded with old rounds."""
+"""A round that is older is reported no more, so that a new installation is not flooded with old rounds."""
 LOG = "log"
 
 
 @dataclass(frozen=True)
 class Alert:
-    """What people are told; without a title it is for the log alone."""
+    """A message for people; one without a title goes to the log alone."""
 
     action: str
     text: str
@@ -77,7 +77,7 @@ class Memory:
 
 
 def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDefinition:
-    """The sensor that tells; `urls` are secrets and stand in nothing that Dagster keeps."""
+    """The sensor that sends the messages; `urls` are secrets and stand in nothing that Dagster keeps."""
     receivers = {LOG: to_the_log} | {f"message {n}": _to(url) for n, url in enumerate(urls, start=1)}
 
     @dg.sensor(
@@ -88,7 +88,7 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
     )
     def round_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         due = list(alerts_due(context.instance, start, datetime.now(UTC)))
-        memory, said = tell_all(due, Memory.from_cursor(context.cursor), receivers)
+        memory, said = send_all(due, Memory.from_cursor(context.cursor), receivers)
         return dg.SensorResult(skip_reason=said, cursor=memory.to_cursor())
 
     return round_alerts
@@ -115,7 +115,7 @@ def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iter
     yield from _late([record.dagster_run for record in records], start, now)
 
 
-def tell_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
+def send_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
     """Tells each receiver what it has not taken yet; what is then remembered, and what the look has to say for itself.
 
     A receiver that does not take one alert is asked no more in this look, and is reported once until it takes one.

@@ -22,6 +22,7 @@ from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot, read_country
 from markdown_pricing.markdown.changes import stability
+from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
@@ -154,6 +155,7 @@ def markdown_predictions(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
     rules: dg.ResourceParam[RuleBook],
+    reason_codes: dg.ResourceParam[ReasonCodes],
     countries: dg.ResourceParam[Countries],
 ) -> dg.MaterializeResult[None]:
     """When and by how much to mark each article down: a row per article to price, and its price path to the end week.
@@ -168,7 +170,7 @@ def markdown_predictions(
         model, origin = results.model()
         origin, last_rows = pricing.priced_under(origin, rules, country), results.last_rows()
         made_by = context.run.run_id, datetime.now(UTC)
-        priced = pricing.price_articles(sold, model, country, rules, origin, *made_by, last_rows)
+        priced = pricing.price_articles(sold, model, country, rules, reason_codes, origin, *made_by, last_rows)
         steady = stability(priced.rows, last_rows, sold.history)
         path = results.keep_predictions(priced.rows, priced.path, origin)
         shown = figures.predictions(priced, steady, country.currency, origin, lake.where(path))

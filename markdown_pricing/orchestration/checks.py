@@ -34,9 +34,9 @@ from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 
 ERROR_UP = 1.5
-"""A model's error is reported from so many times the error of an earlier week on."""
+"""A model's error is reported from so many times the error of an earlier week on; chosen on 2026-11-25."""
 WEEKS_BACK = 8
-"""In so many weeks before a week its country's last figures are looked for."""
+"""In so many weeks before a week its country's last figures are looked for; chosen on 2026-11-24."""
 
 DESCRIPTIONS = {
     EVERY_ARTICLE: "Each article of the snapshot has a row. Blocks the refresh.",

@@ -1,4 +1,4 @@
-"""Dagster's queue, with what every run is told when it is submitted, whatever started it: sensor, page or retry."""
+"""Dagster's queue, which tags each run when it is submitted, whether a sensor, the page or a retry has started it."""
 
 import json
 from collections.abc import Mapping

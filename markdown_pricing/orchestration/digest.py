@@ -16,6 +16,7 @@ from markdown_pricing.weeks import ONE_WEEK, parse_week
 from markdown_pricing.words import counted
 
 LONGEST_REASON = 300
+"""Characters of a reason that a message shows; chosen on 2026-11-24."""
 
 
 @dataclass(frozen=True)

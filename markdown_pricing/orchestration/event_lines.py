@@ -17,7 +17,7 @@ from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration,
 from markdown_pricing.orchestration.figures import LOGGED
 from markdown_pricing.orchestration.names import COUNTRY_TAG, ERROR_NAME, PARTITION_TAG, WEEK_TAG
 
-Facts = dict[str, object]
+Fields = dict[str, object]
 
 STEP_ENDS = {
     DagsterEventType.STEP_SUCCESS: SUCCESS,
@@ -38,7 +38,7 @@ LEVELS = {
     DagsterEventType.STEP_FAILURE: logging.ERROR,
 }
 """How much an event means to whoever reads the lines: an error is what is lost, a warning what somebody may look at."""
-UNTOLD = {
+NOT_LOGGED = {
     DagsterEventType.STEP_INPUT,
     DagsterEventType.STEP_OUTPUT,
     DagsterEventType.LOADED_INPUT,
@@ -57,7 +57,7 @@ class EventLines(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self._figures: dict[tuple[str, str], Facts] = {}
+        self._figures: dict[tuple[str, str], Fields] = {}
         """The figures of each step under way, by run and step. A step materializes before its end is logged."""
         self._once = OnceOnly()
 
@@ -81,7 +81,7 @@ class EventLines(logging.Handler):
             tell(event.message or kind.value, facts, LEVELS.get(kind, logging.INFO))
         elif kind == DagsterEventType.ASSET_CHECK_EVALUATION:
             _tell_check(event.asset_check_evaluation_data, bound)
-        elif kind not in UNTOLD:
+        elif kind not in NOT_LOGGED:
             dagster = {
                 "event.dataset": "dagster.event",
                 "event.action": _action(event),
@@ -90,7 +90,7 @@ class EventLines(logging.Handler):
             tell(event.message or kind.value, {**bound, **dagster, **_error_facts(event)}, LEVELS.get(kind, level))
 
 
-def run_facts(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Facts:
+def run_facts(run_id: str | None, job: str | None, tags: Mapping[str, str], step: str | None = None) -> Fields:
     """The fields that all log lines of a run have."""
     return {
         "markdown.week": tags.get(WEEK_TAG) or tags.get(f"{PARTITION_TAG}/week") or tags.get(PARTITION_TAG),
@@ -102,14 +102,14 @@ def run_facts(run_id: str | None, job: str | None, tags: Mapping[str, str], step
     }
 
 
-def _step_facts(event: dg.DagsterEvent) -> Facts:
-    facts: Facts = {"event.dataset": "markdown_pricing.step", "event.action": event.step_key}
+def _step_facts(event: dg.DagsterEvent) -> Fields:
+    facts: Fields = {"event.dataset": "markdown_pricing.step", "event.action": event.step_key}
     if event.is_step_success:
         facts |= duration(event.step_success_data.duration_ms / 1000)
     return {**facts, **_error_facts(event)}
 
 
-def _error_facts(event: dg.DagsterEvent) -> Facts:
+def _error_facts(event: dg.DagsterEvent) -> Fields:
     """The error's type and its own words, without a stack trace; no field when the event has no error."""
     data = event.event_specific_data
     error = getattr(data, "error", None)
@@ -122,7 +122,7 @@ def _error_facts(event: dg.DagsterEvent) -> Facts:
     return {"error.type": named.value if named else cause.cls_name, "error.message": message[:4000]}
 
 
-def _tell_check(check: dg.AssetCheckEvaluation, bound: Facts) -> None:
+def _tell_check(check: dg.AssetCheckEvaluation, bound: Fields) -> None:
     outcome = SUCCESS if check.passed else FAILURE
     facts = {
         **bound,
@@ -136,7 +136,7 @@ def _tell_check(check: dg.AssetCheckEvaluation, bound: Facts) -> None:
     tell(message, facts, logging.INFO if check.passed else level)
 
 
-def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Facts:
+def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Fields:
     """The figures that have a log field. Words in place of a number are left out."""
     recorded = {figure: figure.of(metadata) for figure in LOGGED if figure.label in metadata}
     return {

@@ -96,7 +96,7 @@ def gather(
 
 
 def _with_delivery(facts: Facts, delivery: Delivery, instance: dg.DagsterInstance, lake: Lake) -> Facts:
-    """The facts and what was recorded, and lies on the lake, for one more delivery."""
+    """The facts, to which is added what was recorded, and what lies on the lake, for one more delivery."""
     receipts = _settled(instance, delivery, facts.countries)
     known = replace(facts, receipts=receipts)
     is_newest = delivery.week == facts.newest_delivered

@@ -3,6 +3,8 @@
 The range is a set of lanes. In each lane one article follows another: it is launched, stays for its 12 to 30 weeks,
 and the next one takes its place. A country that carries N lanes has N articles on sale in every week. An
 article's category, life, colour, fabric and quality are those of the chain, the same in every country.
+
+Numbers that name no source, those inside the formulas too, are made up (2026-11-23): they give a plausible chain.
 """
 
 import math
@@ -26,10 +28,7 @@ OVERBUYING = 2.05
 and a full one is not. Chosen on seeds 0 to 4 (docs/adr/0015)."""
 
 HIDDEN_QUALITY_SD, LOCAL_QUALITY_SD = 0.75, 0.30
-"""How far articles differ in the log of their demand, in all countries and in one.
-
-They are made up, as are the numbers below that name no source.
-"""
+"""How far articles differ in the log of their demand, in all countries and in one."""
 BUYER_SEES = 0.15
 """The share of an article's hidden quality that the buyer foresees."""
 

@@ -26,7 +26,7 @@ from markdown_pricing.sample.dice import FloatArray, IntArray, gamma_quantile, n
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.seasonality import dates_of, day_of_year
 
-WEEKS_OF_HISTORY = 104
+WEEKS_IN_SNAPSHOT = 104
 """Two years of weeks, the snapshot week included, as the contract has it."""
 
 RETURN_RATE = 0.04
@@ -182,7 +182,7 @@ class Market:
         now = self.on_sale
         nothing = np.zeros_like(now)
         unsold = SoldWeek(self.week, now, self.price[now], nothing, self.stock[now], nothing)
-        weeks = [*(sales for sales in self.sold if sales.week > self.week - WEEKS_OF_HISTORY), unsold]
+        weeks = [*(sales for sales in self.sold if sales.week > self.week - WEEKS_IN_SNAPSHOT), unsold]
         week = np.repeat([sales.week for sales in weeks], [len(sales.rows) for sales in weeks])
         rows = np.concatenate([sales.rows for sales in weeks])
         price = np.concatenate([sales.price for sales in weeks])

@@ -14,7 +14,7 @@ from markdown_pricing.markdown.ladder import ladder_cents
 from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of, usual_articles
 from markdown_pricing.sample.dice import FloatArray, IntArray, normal
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
-from markdown_pricing.sample.market import WEEKS_OF_HISTORY, Market
+from markdown_pricing.sample.market import WEEKS_IN_SNAPSHOT, Market
 from markdown_pricing.sample.seasonality import dates_of, number_of
 
 DISCOUNTS_PCT = (10, 20, 30, 40, 50, 60, 70)
@@ -28,7 +28,7 @@ SLOW = np.array([1.3, 1.8, 2.5, 3.6])
 
 class SampleTooEarly(UsageError):
     def __init__(self, week: date) -> None:
-        earliest = dates_of(np.array(WEEKS_OF_HISTORY + LONGEST_LIFE_WEEKS)).item()
+        earliest = dates_of(np.array(WEEKS_IN_SNAPSHOT + LONGEST_LIFE_WEEKS)).item()
         super().__init__(f"No sample for {week}: its history would begin too early. Choose {earliest} or later.")
 
 
@@ -52,7 +52,7 @@ def sample_market(
     True
     """
     now = number_of(week)
-    opening = now - WEEKS_OF_HISTORY - LONGEST_LIFE_WEEKS
+    opening = now - WEEKS_IN_SNAPSHOT - LONGEST_LIFE_WEEKS
     if opening < 0:
         raise SampleTooEarly(week)
     lanes = usual_articles(country.code) if articles is None else articles

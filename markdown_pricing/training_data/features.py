@@ -15,7 +15,7 @@ Cells = tuple[IntArray, IntArray]
 """The rows and the columns of cells in a panel's grid, each of shape (cells,)."""
 
 DAYS_A_YEAR = 365.25
-LONGEST_LIFE_WEEKS = 260
+MOST_WEEKS_COUNTED = 260
 """Ages are cut at five years, so that an end week of a far year does no harm. Chosen freely."""
 
 
@@ -62,8 +62,8 @@ class Age:
     @classmethod
     def of(cls, week: IntArray, launch_week: IntArray, end_week: IntArray) -> "Age":
         """The age in `week`, from week numbers whose shapes broadcast. Before its launch an article has age 0."""
-        age = np.clip(week - launch_week, 0, LONGEST_LIFE_WEEKS).astype(np.float64)
-        to_end = np.clip(end_week - week, 0, LONGEST_LIFE_WEEKS).astype(np.float64)
+        age = np.clip(week - launch_week, 0, MOST_WEEKS_COUNTED).astype(np.float64)
+        to_end = np.clip(end_week - week, 0, MOST_WEEKS_COUNTED).astype(np.float64)
         life = np.maximum(end_week - launch_week + 1, 1)
         return cls(age, to_end, np.clip((week - launch_week) / life, 0.0, 1.0))
 

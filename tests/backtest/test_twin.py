@@ -9,7 +9,7 @@ import pytest
 from markdown_pricing.backtest.twin import PLANNER, RULES, Setting, Twin, play_setting, twin_of
 from markdown_pricing.countries import read_countries
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.simulation import Played, Situation, WeekPrices, hold, play
+from markdown_pricing.markdown.simulation import MarketView, Played, WeekPrices, hold, play
 from markdown_pricing.sample.families import FAMILIES
 
 BOOK = RuleBook()
@@ -76,12 +76,12 @@ def test_the_same_policy_again_earns_the_same() -> None:
     assert first.articles.equals(second.articles)
 
 
-def lowest_rung_at_once(situation: Situation) -> WeekPrices:
-    return WeekPrices(np.round(situation.articles["price"].to_numpy() / 2, 2))
+def lowest_rung_at_once(view: MarketView) -> WeekPrices:
+    return WeekPrices(np.round(view.articles["price"].to_numpy() / 2, 2))
 
 
-def raise_by_a_cent(situation: Situation) -> WeekPrices:
-    return WeekPrices(situation.articles["price"].to_numpy() + 0.01)
+def raise_by_a_cent(view: MarketView) -> WeekPrices:
+    return WeekPrices(view.articles["price"].to_numpy() + 0.01)
 
 
 @pytest.mark.parametrize(
@@ -94,15 +94,15 @@ def raise_by_a_cent(situation: Situation) -> WeekPrices:
         (raise_by_a_cent, "raised"),
     ],
 )
-def test_a_broken_rule_is_counted(policy: Callable[[Situation], WeekPrices], rule: str) -> None:
+def test_a_broken_rule_is_counted(policy: Callable[[MarketView], WeekPrices], rule: str) -> None:
     assert any(
         line.endswith(f"against the rule {rule}") for line in play("bad", twin_of(setting()), policy, BOOK, 6).broken
     )
 
 
 def test_an_article_without_a_price_keeps_its_own_and_is_counted() -> None:
-    def no_price(situation: Situation) -> WeekPrices:
-        return WeekPrices(np.full(len(situation.articles), np.nan))
+    def no_price(view: MarketView) -> WeekPrices:
+        return WeekPrices(np.full(len(view.articles), np.nan))
 
     twin = twin_of(setting())
     silent, held = (play("p", twin, policy, BOOK, 4) for policy in (no_price, hold))

@@ -9,7 +9,7 @@ from markdown_pricing.errors import TransientError
 
 
 class WithOtherUnits(LogLinear):
-    """Its units are made of what the log-linear model answers."""
+    """A log-linear model whose units are changed after it has answered."""
 
     def made_of(self, units, prices):
         raise NotImplementedError

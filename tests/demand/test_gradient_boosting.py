@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from markdown_pricing.demand.design import Rows
+from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.gradient_boosting import GradientBoosting, known_at
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.training_data.features import FloatArray, Panel
@@ -16,7 +16,7 @@ from tests.demand.market import WEEK, market
 def features(model: LogLinear, history: pd.DataFrame, weeks_before: int) -> dict[str, FloatArray]:
     """Features of all articles on sale at the decision that many weeks before the snapshot."""
     panel = Panel.of(history)
-    rows = Rows.of(history, panel, model.design)
+    rows = DesignRows.of(history, panel, model.design)
     curve = model.curve(rows.terms, rows.category, rows.country, rows.week)
     level = model.levels(history, panel, rows, curve)
     at = np.flatnonzero(panel.column == panel.weeks - weeks_before)

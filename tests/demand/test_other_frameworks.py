@@ -15,6 +15,7 @@ from markdown_pricing import pricing
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN, Choice, choose
 from markdown_pricing.device import choose_device
+from markdown_pricing.files import read_reason_codes
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
@@ -73,7 +74,8 @@ def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_pa
     model, origin = results.model()
     assert type(model) is type(choice.model)
     week = pricing.CountryWeek(WEEK, "DEU", history, articles)
-    rows = pricing.price_articles(week, model, DEU, RuleBook(), origin, "run", datetime(2026, 2, 9, tzinfo=UTC)).rows
+    at = datetime(2026, 2, 9, tzinfo=UTC)
+    rows = pricing.price_articles(week, model, DEU, RuleBook(), read_reason_codes(), origin, "run", at).rows
     assert set(rows["article_id"]) == set(articles["article_id"])
     assert (rows["action"] == "markdown").any()
     assert rows["model_version"].str.startswith(choice.name).all()
@@ -116,7 +118,7 @@ def test_without_a_gpu_it_is_trained_on_the_cpu_and_says_so(sales):
 
 
 def test_it_is_trained_on_the_gpu_where_there_is_one(sales):
-    """And answers there as it does on a machine without."""
+    """What it has learnt there answers on a machine without a GPU, too."""
     needs_pytorch()
     import torch
 

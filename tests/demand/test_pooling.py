@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.demand.calendar import calendar_terms
-from markdown_pricing.demand.design import PRICE, TO_A_CUT, Design, Rows
+from markdown_pricing.demand.design import PRICE, TO_A_CUT, Design, DesignRows
 from markdown_pricing.demand.pooling import PooledFit, fill_sold_out, fit_pooled
 from markdown_pricing.training_data.features import IntArray, Panel
 from tests.demand.market import market
@@ -15,7 +15,7 @@ TRUTH = 2.0
 
 def fitted(history: pd.DataFrame, article: IntArray | None = None) -> PooledFit:
     panel, design = Panel.of(history), Design.of(history)
-    rows = Rows.of(history, panel, design)
+    rows = DesignRows.of(history, panel, design)
     return fit_pooled(
         rows.units,
         rows.censored,

@@ -64,7 +64,7 @@ def test_a_model_that_passes_is_the_countrys_own(sold):
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_steps_down_to_the_last_good_model(name, sold, last_good):
-    """And the reason names the fault."""
+    """The reason that is kept names the fault."""
     choice = chosen(sold, name, kept=last_good)
     assert (choice.grade, choice.name, choice.model) == (LAST_GOOD, "log_linear", last_good.model)
     assert FAULTS[name] in choice.refused[OWN]
@@ -125,7 +125,7 @@ def test_a_model_that_is_not_there_is_a_wrong_setting(sold, shared):
 
 @pytest.mark.parametrize("case", ["as it is", "no history", "one row", "never sold", "sold out"])
 def test_the_rule_answers_for_every_article(case, sold):
-    """Whatever there is: a number for each price, more at a lower one."""
+    """It gives a number for each price, and more units at a lower one."""
     history, articles = sold
     past = {
         "as it is": history,

@@ -22,6 +22,7 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import MODELS, DemandModel, make_model
 from markdown_pricing.demand.step_down import OWN, Choice
 from markdown_pricing.erp.rows import country_rows
+from markdown_pricing.files import read_reason_codes
 from markdown_pricing.forecast import SHELF_SHARES
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
@@ -31,7 +32,7 @@ from markdown_pricing.sample.season import sample_market
 from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, needs_pytorch
 
-DEU, BOOK = read_countries()["DEU"], RuleBook()
+DEU, BOOK, CODES = read_countries()["DEU"], RuleBook(), read_reason_codes()
 
 
 def delivered(table: pa.Table) -> pricing.CountryWeek:
@@ -119,7 +120,7 @@ def test_shelf_effect_the_plan_goes_lower_than_one_that_is_blind_to_it(sample: S
     prices = [np.take_along_axis(ladders.prices, rungs, axis=1) for rungs in (seeing, blind)]
     assert (seeing != blind).any(axis=1).mean() > 1 / 7
     assert (prices[0] / prices[1]).mean() < 0.995
-    priced = pricing.price_articles(of_the_week, model, DEU, BOOK, ORIGIN, "run", MONDAY_MORNING)
+    priced = pricing.price_articles(of_the_week, model, DEU, BOOK, CODES, ORIGIN, "run", MONDAY_MORNING)
     assert priced.rows["expected_revenue"].sum() < _told_nothing_of_shelves(of_the_week, model)
 
 
@@ -131,7 +132,7 @@ def _told_nothing_of_shelves(of_the_week: pricing.CountryWeek, model: DemandMode
             return replace(super().forecast(articles, history, week), shelf=None)
 
     blind = Blind.from_bytes(model.to_bytes())
-    rows = pricing.price_articles(of_the_week, blind, DEU, BOOK, ORIGIN, "run", MONDAY_MORNING).rows
+    rows = pricing.price_articles(of_the_week, blind, DEU, BOOK, CODES, ORIGIN, "run", MONDAY_MORNING).rows
     return float(rows["expected_revenue"].sum())
 
 
@@ -169,7 +170,7 @@ def hash_of(table: pa.Table, threads: int = 1) -> str:
     of_the_week = delivered(table)
     choice = pricing.fit_or_step_down(of_the_week, "gradient_boosting", threads=threads)
     assert isinstance(choice, Choice)
-    priced = pricing.price_articles(of_the_week, choice.model, DEU, BOOK, ORIGIN, "run", MONDAY_MORNING)
+    priced = pricing.price_articles(of_the_week, choice.model, DEU, BOOK, CODES, ORIGIN, "run", MONDAY_MORNING)
     return country_rows(priced.rows, priced.path, week=WEEK, country="DEU", run_id="run").content_hash()
 
 

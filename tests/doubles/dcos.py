@@ -246,7 +246,7 @@ class Dcos:
     # Admin Router
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], token: str, body: bytes) -> "Answer | None":
-        """None cuts the connection."""
+        """The answer to one request; None cuts the connection."""
         call = f"{method} {path.removeprefix(PREFIX)}"
         with self._changed:
             self.requests.append(call)

@@ -88,7 +88,7 @@ def moved_to_its_monday(one: Round) -> list[Line]:
 
 
 def _fewer(sold: pa.Table, week: date) -> pa.Table:
-    """Without the snapshot rows of three of the twenty articles."""
+    """The table without the snapshot rows of three of its twenty articles."""
     now = pc.equal(sold["week"], pa.scalar(week, pa.date32()))
     gone = pc.unique(sold.filter(now)["article_id"])[:3]
     return sold.filter(pc.invert(pc.and_(now, pc.is_in(sold["article_id"], gone))))

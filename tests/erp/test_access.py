@@ -171,7 +171,7 @@ def test_a_role_that_may_not_create_is_told_so(role: Callable[..., Erp], postgre
 
 
 def test_a_schema_that_may_not_be_used_is_named(role: Callable[..., Erp], postgres_erp: Erp) -> None:
-    """With the rights on the tables in it."""
+    """The statements that help grant the rights on the tables in it, too."""
     erp = role()
     owner = engine_for(postgres_erp.url, postgres_erp.user, postgres_erp.password, schema="priced")
     ensure_tables(owner)
@@ -299,7 +299,7 @@ def test_a_file_that_the_first_run_will_make_is_well(sqlite_erp: Erp) -> None:
 
 
 def test_columns_that_lack_are_a_finding(erp: Erp) -> None:
-    """With the ALTER TABLE that helps."""
+    """The finding has the ALTER TABLE statement that adds them."""
     erp.execute("ALTER TABLE markdown_price_path DROP COLUMN price")
 
     tables = check_rights(erp.engine)[1]

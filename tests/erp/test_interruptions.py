@@ -95,7 +95,7 @@ def test_the_repeats_have_an_end(erp: Erp, proxy: Proxy, pauses: list[float]) ->
 
 
 def test_a_connection_that_the_server_cut_is_made_anew(erp: Erp, pauses: list[float]) -> None:
-    """As a restart or an administrator does it."""
+    """A restart or an administrator cuts connections like that."""
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = '{}'"
     now = Moments(lambda: erp.execute(cut.format(make_url(erp.url).database)))
 

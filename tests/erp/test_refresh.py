@@ -76,7 +76,7 @@ def test_the_same_run_is_answered_with_its_receipt(erp: Erp) -> None:
 
 
 def test_the_same_run_is_answered_even_after_a_later_one(erp: Erp, at: Callable[[int], datetime]) -> None:
-    """Its receipt is a fact, no wish to write."""
+    """Its receipt says what it has done; asking for it writes nothing."""
     first = erp.replace(run_id="run-1")
     erp.replace(run_id="run-2", launched_at=at(5))
     erp.replace(make_rows(NEXT_WEEK), run_id="run-3", launched_at=at(9))

@@ -83,7 +83,7 @@ def test_units_come_back_exactly(erp: Erp) -> None:
 
 
 def test_weeks_come_back_as_dates(erp: Erp) -> None:
-    """Whatever kind of day the frame had."""
+    """They do so whatever kind of day the frame had."""
     days = [date(2026, 3, 2), datetime(2026, 3, 2), pd.Timestamp("2026-03-02")]
     rows = recommendations_of(erp, articles=3, next_markdown_week=pd.Series(days, dtype=object))
 

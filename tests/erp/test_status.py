@@ -27,7 +27,7 @@ def test_each_country_has_one_line_which_says_whether_its_rows_are_of_this_week(
 
 
 def test_the_view_is_made_beside_tables_that_are_there(erp: Erp) -> None:
-    """As by the first refresh after an upgrade."""
+    """The first refresh after an upgrade makes it."""
     erp.execute("DROP VIEW markdown_status")
 
     ensure_tables(erp.engine)

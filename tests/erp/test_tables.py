@@ -64,7 +64,7 @@ def test_times_know_their_zone_on_postgres(postgres_erp: Erp) -> None:
 
 
 def test_making_the_tables_again_changes_nothing(erp: Erp) -> None:
-    """Nor are rows lost."""
+    """No row is lost."""
     erp.replace()
     before = erp.everything()
 
@@ -126,7 +126,7 @@ def test_columns_that_lack_are_named_all_at_once_with_their_alter_table(empty_er
 
 
 def test_the_alter_table_names_the_schema(postgres_erp: Erp) -> None:
-    """So that it is run where the tables are."""
+    """It then changes the tables that are meant, whatever the search path."""
     engine = engine_for(postgres_erp.url, postgres_erp.user, postgres_erp.password, schema="Test")
     ensure_tables(engine)
     postgres_erp.execute('ALTER TABLE "Test".markdown_price_path DROP COLUMN price')
@@ -195,7 +195,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    """And it is left as it is."""
+    """The file is left as it is."""
     file = tmp_path / "erp.sqlite"
     file.write_text("not a database, " * 100)
 
@@ -231,7 +231,7 @@ def test_sqlite_refuses_a_schema() -> None:
 
 
 def test_an_engine_never_shows_its_password() -> None:
-    """Neither the engine nor its URL."""
+    """Neither the engine's text nor its URL has it."""
     engine = engine_for("postgresql://db.example.com/erp", "erp", "s3cret")
 
     assert "s3cret" not in f"{engine!r} {engine} {engine.url!r} {engine.url}"

@@ -36,7 +36,7 @@ def settings() -> dict[str, str]:
 def new_run(
     instance: dg.DagsterInstance, tags: Mapping[str, str] | None = None, run_id: str | None = None
 ) -> dg.DagsterRun:
-    """As the code server of the manifests hands it to the queue."""
+    """A run as the manifests' code server hands it to the queue."""
 
     @dg.job(name=JOB)
     def pricing() -> None: ...

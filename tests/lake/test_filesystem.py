@@ -174,7 +174,7 @@ def test_a_folder_may_be_a_path_or_a_url(tmp_path: Path, prefix: str) -> None:
 
 
 def test_a_relative_folder_is_under_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in any other program."""
+    """It is so in any other program, too."""
     monkeypatch.chdir(tmp_path)
     publish_bytes(Lake("lake"), "name", b"here")
 

@@ -48,5 +48,5 @@ def test_nothing_else_is_taken_away(lake: Lake) -> None:
 
 
 def test_a_lake_of_which_we_have_written_nothing_has_no_leftovers(lake: Lake) -> None:
-    """Before the first round."""
+    """This is so before the first round."""
     assert remove_leftovers(lake, datetime.now(UTC)) == []

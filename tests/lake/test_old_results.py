@@ -113,7 +113,7 @@ def test_nothing_of_a_week_goes_while_a_run_of_it_is_under_way(lake: Lake) -> No
 
 
 def test_what_is_spared_stays(lake: Lake) -> None:
-    """As the newest model that the champion has made."""
+    """The newest model that the champion has made is spared."""
     before = keep(lake, *kept_in(BEFORE, "DEU"), *kept_in(WEEK, "DEU"))
     model = paths.model_file(BEFORE, "DEU")
 

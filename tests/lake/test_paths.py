@@ -53,5 +53,5 @@ def test_only_part_files_in_parquet_are_data(name: str) -> None:
 
 
 def test_the_examples_hold() -> None:
-    """Those in the docstrings."""
+    """The examples in the module's docstrings run and answer as they say."""
     assert doctest.testmod(paths).failed == 0

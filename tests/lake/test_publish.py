@@ -46,7 +46,7 @@ def test_a_table_is_read_back_as_it_was_published(lake: Lake) -> None:
 
 
 def test_the_second_time_replaces_the_first(lake: Lake) -> None:
-    """And the third, the second."""
+    """The third time replaces the second."""
     for articles in (1, 2, 3):
         publish_table(lake, PREDICTIONS, sales(articles))
 
@@ -55,7 +55,7 @@ def test_the_second_time_replaces_the_first(lake: Lake) -> None:
 
 
 def test_the_same_table_gives_the_same_bytes(lake: Lake) -> None:
-    """So that a run of an old week can be compared byte by byte."""
+    """A repeated run of an old week can be compared byte by byte."""
     publish_table(lake, PREDICTIONS, sales(1000))
     first = read_raw(lake, PREDICTIONS)
     publish_table(lake, PREDICTIONS, sales(1000))
@@ -181,7 +181,7 @@ def test_a_reader_never_sees_a_partial_file(lake: Lake) -> None:
 
 
 def test_what_is_missing_names_the_asset_that_makes_it(lake: Lake) -> None:
-    """So that one knows what to materialize before this one alone."""
+    """The reader then knows what to materialize first."""
     with pytest.raises(ResultMissing, match=r"part-0.parquet is not there. Materialize training_data"):
         read_table(lake, paths.training_data_file(WEEK, "DEU"))
     with pytest.raises(ResultMissing, match=r"model.bin is not there. Materialize demand_model"):
@@ -210,7 +210,7 @@ def test_a_result_that_is_no_parquet_is_named(lake: Lake) -> None:
 
 
 def test_rows_are_counted_or_known_to_be_absent(lake: Lake) -> None:
-    """None is not 0."""
+    """A table that is absent gives None, and an empty one 0."""
     assert row_count(lake, PREDICTIONS) is None
     publish_table(lake, PREDICTIONS, sales(0))
     assert row_count(lake, PREDICTIONS) == 0

@@ -49,7 +49,7 @@ def test_a_half_written_snapshot_is_not_delivered(lake: Lake) -> None:
 
 
 def test_a_week_that_nobody_wrote_is_not_delivered(lake: Lake) -> None:
-    """Also in a lake that is still empty."""
+    """The same holds in a lake that is still empty."""
     with pytest.raises(SnapshotNotDelivered, match=re.escape(lake.url)):
         find_snapshot(lake, WEEK)
 
@@ -99,7 +99,7 @@ def test_the_stamp_is_the_same_until_the_week_is_delivered_again(lake: Lake) -> 
 
 @pytest.mark.parametrize("path", [part_path("AUT"), part_path("DEU"), f"markdown_training_data/{WEEK}/_SUCCESS"])
 def test_the_stamp_sees_a_file_written_again_with_the_same_bytes(lake: Lake, path: str) -> None:
-    """Of any country and of _SUCCESS: the time of change tells."""
+    """Its time of change shows it, for any country's file and for _SUCCESS."""
     deliver(lake)
     before = find_snapshot(lake, WEEK).stamp
 
@@ -196,7 +196,7 @@ def record_reads(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 
 def test_a_country_that_was_not_delivered_is_named(lake: Lake) -> None:
-    """With the countries there are; a folder without part files is no delivery."""
+    """The countries there are stand beside it; a folder without part files is no delivery."""
     deliver(lake)
     put(lake, f"markdown_training_data/{WEEK}/country=NLD/.part-0.parquet.crc")
 
@@ -282,7 +282,7 @@ def test_a_snapshot_replaced_while_it_is_read_is_not_mixed(lake: Lake, change: s
 def test_files_that_vanish_before_they_are_opened_are_a_replaced_snapshot(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not a corrupt or missing one: the ETL is at work."""
+    """They are no corrupt or missing snapshot, because the ETL is at work."""
     deliver(lake)
     snapshot = find_snapshot(lake, WEEK)
     really_open = lake.filesystem.open

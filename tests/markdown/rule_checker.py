@@ -15,7 +15,7 @@ def cents(price: float) -> int:
 
 
 def nearest_ending(target: Fraction, endings: Sequence[PriceEnding]) -> int:
-    """By looking at the prices with such an ending around the target."""
+    """The nearest price with such an ending, found by looking at those around the target."""
     points = []
     for ending in endings:
         below = max(int(target) - ending.cents, 0) // ending.every_cents

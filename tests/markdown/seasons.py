@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import CENT_ENDINGS, Country
+from markdown_pricing.files import read_reason_codes
 from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
@@ -18,6 +19,7 @@ from markdown_pricing.markdown.rules import RuleBook, Rules
 WEEK = date(2026, 2, 9)
 DEU = Country("DEU", price_endings=CENT_ENDINGS)
 RULES = Rules()
+CODES = read_reason_codes()
 PREDICTED_AT = datetime(2026, 2, 9, 8, tzinfo=UTC)
 MADE_BY = MadeBy("A", "test", "run", PREDICTED_AT)
 
@@ -125,7 +127,7 @@ def recommend_for(
     last_rows: pd.DataFrame | None = None,
 ) -> Recommendations:
     snapshot, history = frames(articles)
-    assortment = Assortment(WEEK, country, snapshot, history, RuleBook(rules))
+    assortment = Assortment(WEEK, country, snapshot, history, RuleBook(rules), CODES)
     ladders = candidate_prices(snapshot, history, country, assortment.book, WEEK)
     expected = demand(ladders, weekly, elasticity) if units is None else units
     return recommend(assortment, ladders, foreseen(expected, np.full(len(articles), dispersion)), MADE_BY, last_rows)

@@ -76,7 +76,7 @@ def test_the_ladder_is_that_of_the_article_s_own_rules() -> None:
 
 
 def test_faults_that_block_are_raised_together_and_warnings_pass() -> None:
-    """With count and example of each."""
+    """Each fault has its count and an example."""
     warning = Objection("warn", "rows fewer", 11, "89 against 100")
     refuse_unless_acceptable([warning])
 

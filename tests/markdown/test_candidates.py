@@ -5,7 +5,7 @@ from tests.markdown.seasons import article, ladders_of
 
 
 def test_candidates_are_the_current_price_and_the_rungs_below_it() -> None:
-    """Not below salvage; the row is filled with its last price."""
+    """No rung lies below salvage; the row is filled with its last price."""
     ladders = ladders_of(article(), article(34.99, salvage=20.0), article(9.99, salvage=9.98))
 
     assert ladders.prices.tolist() == [

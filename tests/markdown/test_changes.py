@@ -127,7 +127,7 @@ def test_fewer_sales_at_a_price_above_the_recommended_one_are_no_surprise() -> N
     ],
 )
 def test_a_plan_that_moved_says_where_to_and_why(now: dict[str, Any], says: str) -> None:
-    """By sales when they were a surprise, else by the newer forecast."""
+    """Sales that were a surprise explain it, else the newer forecast does."""
     assert "sales were within what was expected, and by the newer forecast" in str(told(now))
     assert str(told(now)).endswith(says)
     because = str(told({**now, "stock": 60}))

@@ -28,7 +28,7 @@ def test_the_habit_keeps_the_rules_too() -> None:
 
 
 def test_a_habit_that_is_late_catches_up_at_once() -> None:
-    """From today's price on: the deepest rung that is due."""
+    """It takes the deepest rung that is due, from today's price on."""
     ladders, own_plan = plan_of(article(launch=-20, weeks_left=3))
 
     assert prices_of(ladders, own_plan.habit.rungs) == 3 * [24.99]

@@ -18,7 +18,7 @@ from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.task import Task
 from tests.markdown.rule_checker import broken_rules
-from tests.markdown.seasons import MADE_BY, WEEK, article, foreseen, frames
+from tests.markdown.seasons import CODES, MADE_BY, WEEK, article, foreseen, frames
 
 MANY = 300
 RANDOM = np.random.default_rng(7)
@@ -210,7 +210,7 @@ class TestPriceGroups:
         snapshot["attr_model"] = model
         asked = candidate_prices(snapshot, history, Country("DEU"), RuleBook(cls.RULES), WEEK)
         plain = candidate_prices(snapshot, history, Country("DEU"), RuleBook(), WEEK)
-        assortment = Assortment(WEEK, Country("DEU"), snapshot, history, RuleBook())
+        assortment = Assortment(WEEK, Country("DEU"), snapshot, history, RuleBook(), CODES)
         found, free = (recommend(assortment, one, foreseen(units(one), DISPERSION), MADE_BY) for one in (asked, plain))
         return made, snapshot, found, free
 
@@ -273,5 +273,5 @@ def test_an_option_that_is_off_changes_nothing(standing: Plan, off: dict[str, fl
 
 def rows_under(rules: Rules):
     asked = ladders(rules)
-    assortment = Assortment(WEEK, Country("DEU"), SNAPSHOT, HISTORY, RuleBook(rules))
+    assortment = Assortment(WEEK, Country("DEU"), SNAPSHOT, HISTORY, RuleBook(rules), CODES)
     return recommend(assortment, asked, foreseen(units(asked), DISPERSION), MADE_BY).rows

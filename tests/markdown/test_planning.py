@@ -109,7 +109,7 @@ def test_a_high_salvage_price_stands_against_markdowns() -> None:
 
 
 def test_demand_that_no_price_moves_is_not_marked_down() -> None:
-    """Nor one that is zero: a markdown must earn a cent more than keeping."""
+    """Demand of zero is not, either: a markdown must earn a cent more than keeping."""
     for weekly, elasticity in ((10.0, 0.0), (0.0, 2.0), (10.0, 1.0)):
         _, own_plan = plan_of(article(stock=50_000, salvage=0.0), weekly=weekly, elasticity=elasticity, dispersion=0.0)
         assert own_plan.best.rungs.max() == 0
@@ -125,7 +125,7 @@ def test_of_markdowns_that_earn_the_same_the_later_is_planned() -> None:
 
 
 def test_the_habit_is_planned_where_it_brings_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the programme finds: here it finds nothing."""
+    """It is so whatever the programme finds; here it finds nothing."""
     monkeypatch.setattr(task, "best_rungs", lambda problem: np.zeros_like(problem.units[:, 0], dtype=np.int64))
 
     _, own_plan = plan_of(article(stock=400), article(stock=40, salvage=40.0))

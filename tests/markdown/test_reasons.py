@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from markdown_pricing.files import REASON_CODES_FILE, read_reason_codes
 from markdown_pricing.markdown.reasons import (
-    DEFAULT_FILE,
     EXCEPTIONS,
     REASONS,
     BadReasonCodes,
-    read_reason_codes,
 )
 
 
@@ -32,7 +31,7 @@ def test_the_first_code_that_holds_is_given() -> None:
 
 def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
     """Missing and unknown codes, wrong kinds, words that no row can fill."""
-    text = DEFAULT_FILE.read_text(encoding="utf-8")
+    text = REASON_CODES_FILE.read_text(encoding="utf-8")
     text = text.replace("[wait]", "[later]").replace("{allowed_week}", "{alowed_week}", 1)
     text = text.replace('kind = "exception"\nsentence = "it has', 'kind = "reason"\nsentence = "it has')
     path = tmp_path / "codes.toml"

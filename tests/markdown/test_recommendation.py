@@ -15,6 +15,7 @@ from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from tests.markdown.seasons import (
+    CODES,
     DEU,
     MADE_BY,
     PREDICTED_AT,
@@ -67,7 +68,7 @@ def test_elasticity_is_shown_as_the_model_gives_it() -> None:
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
     elasticity = np.array([1.8, np.nan]), np.array([0.2, np.nan])
     forecast = replace(foreseen(demand(ladders), np.zeros(2)), elasticity=elasticity)
-    rows = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook()), ladders, forecast, MADE_BY).rows
+    rows = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook(), CODES), ladders, forecast, MADE_BY).rows
 
     assert rows["elasticity"].tolist()[0] == 1.8
     assert rows["elasticity_se"].isna().tolist() == [False, True]
@@ -111,7 +112,7 @@ def test_a_price_that_is_kept_says_what_keeps_it(own: dict[str, Any], rules: Rul
 
 
 def test_a_plan_to_mark_down_later_names_the_week_and_the_price() -> None:
-    """As in the path."""
+    """Both are those of the price path."""
     made = article(stock=400)
     ladders = candidate_prices(*frames([made]), DEU, RuleBook(), WEEK)
     units = demand(ladders)
@@ -216,11 +217,11 @@ def test_a_country_without_any_history_is_priced() -> None:
 
 
 def test_a_country_without_articles_gives_empty_tables() -> None:
-    """With all their columns."""
+    """The tables have all their columns."""
     snapshot, history = (frame.iloc[:0] for frame in frames([article()]))
     ladders = candidate_prices(snapshot, history, DEU, RuleBook(), WEEK)
     forecast = Forecast.for_no_articles("test")
-    found = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook()), ladders, forecast, MADE_BY)
+    found = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook(), CODES), ladders, forecast, MADE_BY)
 
     assert found.rows.empty
     assert found.path.empty

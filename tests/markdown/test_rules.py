@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.declared import as_written
-from markdown_pricing.markdown.rules import DEFAULT_FILE, OPTIONS, RULES, BadRules, RuleBook, Rules, read_rules
+from markdown_pricing.files import RULES_FILE, read_rules
+from markdown_pricing.markdown.rules import OPTIONS, RULES, BadRules, RuleBook, Rules
 
 
 def read(tmp_path: Path, text: str) -> RuleBook:
@@ -41,7 +42,7 @@ def commented(option: str) -> str:
 @pytest.mark.parametrize("option", OPTIONS)
 def test_the_packaged_file_describes_each_option_as_its_field_does(option: str) -> None:
     """Whoever adds an option declares its field, and copies what this test expects into the file."""
-    assert commented(option) in DEFAULT_FILE.read_text(encoding="utf-8")
+    assert commented(option) in RULES_FILE.read_text(encoding="utf-8")
 
 
 def test_the_last_override_that_fits_wins_word_by_word(tmp_path: Path) -> None:
@@ -136,12 +137,12 @@ def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, text: str, expected: str) -> None:
-    """Never a default in place of what was meant."""
+    """No default takes the place of what was meant."""
     assert expected in faults(tmp_path, text)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """With its whole path."""
+    """The message has the file's whole path."""
     with pytest.raises(BadRules, match=r"absent\.toml"):
         read_rules(tmp_path / "absent.toml")
 

@@ -19,7 +19,7 @@ from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
 from markdown_pricing.markdown.valuation import evaluate_path
 from tests.markdown.rule_checker import broken_rules, cents, ladder
-from tests.markdown.seasons import MADE_BY, WEEK, article, foreseen, frames, monday
+from tests.markdown.seasons import CODES, MADE_BY, WEEK, article, foreseen, frames, monday
 
 ENDINGS = {
     "cents": CENT_ENDINGS,
@@ -127,7 +127,7 @@ def assert_no_rule_is_broken(
     dispersion = random.choice([0.0, 0.2, 3.0], len(made))
     forecast = foreseen(np.sort(units, axis=1), dispersion)
 
-    found = recommend(Assortment(WEEK, country, snapshot, history, book), ladders, forecast, MADE_BY)
+    found = recommend(Assortment(WEEK, country, snapshot, history, book, CODES), ladders, forecast, MADE_BY)
 
     rows, path = found.rows, found.path
     assert list(rows.columns) == ROW_COLUMNS

@@ -67,7 +67,7 @@ def test_prices_are_compared_in_whole_cents() -> None:
 
 
 def test_articles_do_not_mix() -> None:
-    """Neither with their neighbours nor with articles that are no longer priced."""
+    """They mix neither with their neighbours nor with articles that are no longer priced."""
     snapshot, history = frames([article(60.0), article({-1: 30.0, 0: 30.0}, list_price=30.0), article(20.0)])
     season = read_season(snapshot.iloc[[1]].reset_index(drop=True), history, WEEK)
 

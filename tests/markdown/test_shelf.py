@@ -139,7 +139,7 @@ def test_a_straight_line_of_shelves_moves_the_stock_exactly_along_the_diagonals(
 
 
 def test_the_grid_is_even_in_demand_and_ends_at_nothing_and_all() -> None:
-    """Also where the last pieces hardly sell."""
+    """It is so even where the last pieces hardly sell."""
     for power in (0.0, 0.5, 2.0):
         shelf = Shelf.of(shelf_of(2, power))
         grid = shelf.even_stock(21)

@@ -27,7 +27,7 @@ from tests.processes import wait_until
 
 @pytest.fixture
 def version() -> str:
-    """Of Metronome."""
+    """The version of Metronome that the double plays."""
     return "0.6.33"
 
 
@@ -103,7 +103,7 @@ class Site:
         self._wait("its job is removed", polled, timeout_s, run)
 
     def wait_until(self, run: dg.DagsterRun, status: str, timeout_s: float = 40.0) -> None:
-        """Without a poll: the worker says so itself."""
+        """Wait until the run has this status. Nobody asks the cluster: the worker says so itself."""
         self._wait(f"it is in {status}", lambda: self.status(run) == status, timeout_s, run)
 
     def _wait(self, what: str, look: Callable[[], bool], timeout_s: float, run: dg.DagsterRun) -> None:

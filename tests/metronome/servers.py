@@ -53,7 +53,7 @@ def install(home: Path, cluster: Mapping[str, Any], container: Mapping[str, Any]
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Of every process of Dagster's."""
+    """The environment of each of Dagster's processes."""
     return {
         "DAGSTER_HOME": str(home),
         work.MARKS: str(home),

@@ -68,7 +68,7 @@ def test_what_is_missing_is_named(dcos: Dcos, missing: dict[str, str | None], to
 
 @pytest.mark.parametrize("host", ["dcos.example.com", "127.0.0.1.example.com"])
 def test_the_login_is_not_sent_in_clear_over_a_network(dcos: Dcos, host: str) -> None:
-    """Nor is a service account's token, with which anybody could start jobs."""
+    """A service account's token is not sent in clear either: with it anybody could start jobs."""
     given = cluster_settings(dcos) | {"url": f"http://{host}"}
 
     with pytest.raises(Final, match=rf"http://{host} would send the account's login in clear.*https://"):

@@ -83,7 +83,7 @@ class Lines:
         logs.write_to(logs.STDOUT, "test")
 
     def actions(self) -> list[str]:
-        """Of the lines since the last look."""
+        """The actions of the lines that were written since the last look."""
         return [action for action, _ in self.levels()]
 
     def levels(self) -> list[tuple[str, str]]:

@@ -251,7 +251,7 @@ def test_every_other_field_is_forbidden_unless_the_country_is_given_the_tag(aske
 
 @pytest.mark.parametrize("asked", FORBIDDEN_FIELDS[2:6] + FORBIDDEN_FIELDS[7:12], ids=json.dumps)
 def test_the_launcher_itself_refuses_what_no_country_is_given(kubernetes: Site, asked: dict[str, Any]) -> None:
-    """Whatever way it came around the queue."""
+    """It does so whatever way the run came around the queue."""
     run = kubernetes.submit({})
 
     with pytest.raises(Exception, match="violated the allowed list"):

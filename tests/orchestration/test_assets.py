@@ -81,13 +81,13 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def priced(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Priced:
-    """Where the newest week has been priced, with its run; to be looked at only."""
+    """A site where the newest week has been priced, with its run; tests only look at it."""
     return one_week_priced(delivered, tmp_path_factory.mktemp("priced"), WEEK)
 
 
 @pytest.fixture(scope="module")
 def priced_before(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Priced:
-    """Where the week before has been priced, and not yet the newest."""
+    """A site where the week before has been priced, and the newest has not."""
     return one_week_priced(delivered, tmp_path_factory.mktemp("priced_before"), WEEK_BEFORE)
 
 
@@ -281,7 +281,7 @@ def test_the_second_week_says_what_changed_since_the_first(priced: Priced, secon
 
 
 def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation) -> None:
-    """As an old version of the package kept it."""
+    """An old version of the package may have kept it so."""
     installation.predictions(WEEK_BEFORE).parent.mkdir(parents=True)
     pd.DataFrame({"article_id": ["1"] * 8}).to_parquet(installation.predictions(WEEK_BEFORE))
 

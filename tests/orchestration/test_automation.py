@@ -532,7 +532,7 @@ def test_a_week_archived_below_a_newer_one_is_settled(sensor: Sensor) -> None:
 
 
 def test_every_delivery_is_recorded_with_its_stamp(sensor: Sensor) -> None:
-    """On the snapshot's asset, once each."""
+    """The snapshot's asset has one record of each."""
     sensor.deliver(WEEK)
     stamps = [find_snapshot(sensor.lake, WEEK).stamp]
     sensor.looks(MONDAY)

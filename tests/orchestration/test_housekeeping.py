@@ -135,7 +135,7 @@ def test_what_lacks_is_a_warning_that_says_what_to_do(installation: Installation
 
 
 def test_a_model_that_cannot_be_loaded_is_found(installation: Installation) -> None:
-    """By this version, on this machine: a step down to it would fail on Monday."""
+    """This version can't load it on this machine, so that a step down to it would fail on Monday."""
     put(installation.lake, paths.model_file(LAST_WEEK, "EST"), b"no model")
 
     assert "Last week's models: 2026-02-09: none that can be used for EST" in str(installation.look().description)

@@ -8,7 +8,7 @@ from markdown_pricing.orchestration.local_round import storage_held_open
 
 
 def write(file: Path) -> None:
-    """As Dagster stores an event: a connection of its own, closed at once."""
+    """Write as Dagster stores an event: over a connection of its own that is closed at once."""
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("CREATE TABLE IF NOT EXISTS event_logs (event TEXT)")

@@ -141,7 +141,7 @@ class Site:
         self.installation.instance = self.instance
 
     def deliver(self, week: str) -> None:
-        """And learn what countries share."""
+        """Deliver the week and learn what countries share."""
         deliver(self.lake, parse_week(week), ("AUT",), articles=8, seed=5)
         shared = {STAMP: find_snapshot(self.lake, parse_week(week)).stamp}
         self.instance.report_runless_asset_event(dg.AssetMaterialization(SHARED, partition=week, metadata=shared))
@@ -153,7 +153,7 @@ class Site:
         return self.newest_run()
 
     def fail(self, run: dg.DagsterRun) -> dg.DagsterRun:
-        """Its retry."""
+        """Let the run fail, and give its retry."""
         self.instance.report_run_failed(run)
         [failed] = self.instance.get_runs(dg.RunsFilter(run_ids=[run.run_id]))
         retry_run(failed, self.daemon)

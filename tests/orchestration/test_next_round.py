@@ -322,7 +322,7 @@ def test_what_the_countries_share_of_a_new_monday_goes_before_what_is_being_caug
 
 
 def test_a_missed_week_waits_for_the_round_under_way() -> None:
-    """And so does a week that is delivered anew while its round is under way."""
+    """A week that is delivered anew while its round is under way waits, too."""
     current, older = weeks_delivered(2)
     again = replace(current, written_ms=6, stamp="cd")
 
@@ -406,7 +406,7 @@ def test_a_lost_refresh_is_asked_for_once_and_its_round_has_a_day_of_its_own() -
 
 
 def test_a_country_that_is_being_refreshed_has_lost_nothing() -> None:
-    """Whatever started its run."""
+    """It does not matter what started its run."""
     by_page = Run("by hand", MONDAY, RunState.UNDER_WAY, week=str(WEEK), country="DEU")
 
     assert lost_by_erp(facts_of([DELIVERY], recorded={"DEU": DONE}, runs=[by_page])) == []

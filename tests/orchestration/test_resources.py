@@ -23,7 +23,7 @@ SHOWN = shown()
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_each_resource_has_a_type_and_a_description(name: str) -> None:
-    """Its fields have one, too."""
+    """Each of its fields has a description, too."""
     resource = SHOWN[name]
 
     assert resource.resource_type.startswith("markdown_pricing.")

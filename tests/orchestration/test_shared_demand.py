@@ -106,7 +106,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def learnt(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
-    """Where it has been learnt from all countries, with what that run told."""
+    """A site where it has been learnt from all countries, with the events of that run."""
     root = tmp_path_factory.mktemp("learnt")
     shutil.copytree(delivered, root / "lake")
     return root, metadata(Installation(root).learn())
@@ -158,7 +158,7 @@ def test_it_is_learnt_from_all_countries_and_kept_by_the_stamp_of_the_delivery(
 def test_the_page_shows_the_price_response_of_each_category(
     taught: Installation, learnt: tuple[Path, dict[str, object]]
 ) -> None:
-    """As it is told to the countries."""
+    """It shows the response that the countries are given."""
     installation, told = taught, learnt[1]
     shown = dict(re.findall(r"\| (\w[\w -]*) \| (-?\d+\.\d\d) \|", str(told["Price response by category"])))
     shared = installation.at_hand()
@@ -229,7 +229,7 @@ def workers() -> Iterator[Executor]:
 def test_workers_learn_together_what_one_process_learns_alone(
     installation: Installation, workers: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And leave out the same countries, for the same reasons."""
+    """They leave out the same countries, for the same reasons."""
     installation.part("CZE").write_bytes(b"not Parquet")
     monkeypatch.setattr(resources, "worker_processes", lambda number: nullcontext(workers))
 
@@ -280,7 +280,7 @@ def test_a_country_prices_without_it_and_says_why(installation: Installation) ->
 
 
 def test_what_another_delivery_taught_is_not_used(taught: Installation, learnt: tuple[Path, dict[str, object]]) -> None:
-    """Nor lost: it stays beside what the new delivery teaches."""
+    """It is not lost either: it stays beside what the new delivery teaches."""
     installation, before = taught, learnt[1]
     redeliver(installation)
     assert "has not been learnt" in str(metadata(installation.fit("AUT"), "demand_model")["Shared demand"])

@@ -62,7 +62,7 @@ def test_large_countries_come_in_several_parts_named_as_spark_names_them(deliver
 
 
 def test_however_large_a_country_is_it_comes_in_few_parts(lake: Lake, folder: Path):
-    """Of equal length, as Spark splits them."""
+    """The parts are of equal length, as Spark splits them."""
     large = pa.table({"article_id": pa.array(range(MOST_PARTS * ROWS_PER_PART + 70))})
     deliver(lake, WEEK, [("DEU", large)], "season 0")
 

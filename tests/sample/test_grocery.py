@@ -91,7 +91,7 @@ def test_the_weeks_own_sales_do_not_show_in_stock_or_stores(frame: pd.DataFrame)
 
 
 def test_what_the_snapshot_week_really_sold_can_be_asked_for(frame: pd.DataFrame):
-    """By article, to judge a forecast by; it is of the size of the weeks before."""
+    """It is given by article, to judge a forecast by, and is of the size of the weeks before."""
     sold = units_of_snapshot(articles=50)
     assert sorted(sold.index) == sorted(frame["article_id"].unique())
     assert 0.5 < sold.sum() / (frame["units"].sum() / 51) < 1.5

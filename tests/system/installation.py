@@ -76,7 +76,7 @@ class Installation:
         return self.folder / "daemon.log"
 
     def log_tail(self) -> str:
-        """Its last lines, without each run's own events."""
+        """The last lines of the log, without those of level DEBUG."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else ["no daemon has run"]
         return "\n".join([line for line in lines if " - DEBUG - " not in line][-60:])
 

@@ -143,7 +143,7 @@ class Shop:
     # What it leaves
 
     def forget(self, country: str) -> None:
-        """As if the week had never been priced."""
+        """Take away all that a week has left, as if it had never been priced."""
         with self.erp.begin() as connection:
             for table in (recommendations, price_path, refreshes):
                 connection.execute(table.delete().where(table.c.country == country))

@@ -19,10 +19,10 @@ ENDS_WITHIN_S = 120.0
 
 @dataclass(frozen=True)
 class Moment:
-    """When a worker is killed."""
+    """A moment in which a worker is killed."""
 
     def arm(self, instance: dg.DagsterInstance, run_id: str, lake: Lake) -> None:
-        """In the worker, before it begins."""
+        """Prepare the kill in the worker, before its run begins."""
 
     def kill(self, worker: BaseProcess) -> bool:
         """Waits until the worker is killed or has ended; whether it was killed."""
@@ -48,7 +48,7 @@ class AfterEvent(Moment):
 
 @dataclass(frozen=True)
 class InAPublish(Moment):
-    """When the file is written and not yet renamed."""
+    """The moment in which a file is written and not yet renamed."""
 
     number: int
 
@@ -93,7 +93,7 @@ class AtTheCommit(Moment):
 
 @dataclass(frozen=True)
 class AtRandom(Moment):
-    """So many seconds after its start."""
+    """A moment so many seconds after the worker's start."""
 
     seconds: float
 

@@ -71,7 +71,7 @@ class Site:
         }
 
     def runs(self, password: str = OLD) -> list[str]:
-        """As a server sees them that starts now."""
+        """The runs that a server sees when it starts now."""
         with patch.dict(os.environ, self.environment(password)), dg.DagsterInstance.get() as instance:
             return [run.run_id for run in instance.get_runs()]
 
@@ -85,7 +85,7 @@ def block(heading: str, holding: str) -> str:
 
 @pytest.fixture
 def site(tmp_path: Path, postgres: PostgresServer) -> Iterator[Site]:
-    """With one run in it."""
+    """An installation that has one run."""
     name = f"dagster_{uuid4().hex[:8]}"
     role = sql.Identifier(name)
     postgres.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(OLD)))

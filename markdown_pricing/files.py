@@ -1,0 +1,27 @@
+"""The files of rules and of buyers' sentences, read from disk. The packages of the science parse their text."""
+
+from pathlib import Path
+
+from markdown_pricing.markdown.reasons import BadReasonCodes, ReasonCodes, reason_codes_in
+from markdown_pricing.markdown.rules import BadRules, RuleBook, rules_in
+
+DATA = Path(__file__).parent / "data"
+RULES_FILE, REASON_CODES_FILE = DATA / "rules.toml", DATA / "reason_codes.toml"
+
+
+def read_rules(path: Path = RULES_FILE) -> RuleBook:
+    """The rules of a TOML file. Raises BadRules, which lists every fault."""
+    return rules_in(_text(path, BadRules), str(path))
+
+
+def read_reason_codes(path: Path = REASON_CODES_FILE) -> ReasonCodes:
+    """The codes of a TOML file. Raises BadReasonCodes, which lists every fault."""
+    return reason_codes_in(_text(path, BadReasonCodes), str(path))
+
+
+def _text(path: Path, fault: type[BadRules] | type[BadReasonCodes]) -> str:
+    """The text of the file. Raises `fault` when there is no such file, or it is not in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise fault(str(path), [str(error)]) from error
