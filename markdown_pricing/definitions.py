@@ -37,6 +37,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
         schedules=[schedule, *SCHEDULES],
         sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s)],
         resources=resources_of(settings, countries),
+        # A run is one country, whose assets follow each other: a process for each step would cost seconds (ADR 1).
         executor=dg.in_process_executor,
     )
     snapshot = snapshot_from(settings.raw_url, settings.spark_submit, weeks)
