@@ -1,5 +1,6 @@
 """Everything that is read from the environment, once, at the start of a process."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,10 @@ MOST_WEEKS = 5200
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable of the environment; `choices` are all that it may be, when they are few."""
+    """One variable of the environment.
+
+    meaning : what it is, as a phrase that a message can go on with ; choices : all that it may be, when they are few
+    """
 
     name: str
     meaning: str
@@ -38,52 +42,68 @@ class Variable:
 _OWN = "MARKDOWN_PRICING_"
 CODE_SERVER, CODE_SERVER_PORT = f"{_OWN}CODE_SERVER", f"{_OWN}CODE_SERVER_PORT"
 CONTAINER = f"{_OWN}CONTAINER"
+LAKE, ERP, LOG = f"{_OWN}LAKE", f"{_OWN}ERP", f"{_OWN}LOG"
 SHADOW_USER, SHADOW_PASSWORD = f"{_OWN}SHADOW_USER", f"{_OWN}SHADOW_PASSWORD"
 METRONOME, METRONOME_PASSWORD = "METRONOME_", "METRONOME_PASSWORD"
 VARIABLES = {
     variable.name: variable
     for variable in (
-        Variable(f"{_OWN}ENV", "production, or test with places of its own", "production", ENVIRONMENTS),
-        Variable(f"{_OWN}LAKE", "URL or folder of the lake; the project's .local/lake when not set"),
-        Variable(f"{_OWN}ERP", "SQLAlchemy URL without password; a SQLite file in .local when not set"),
-        Variable("DB_USER", "the ERP's account"),
-        Variable("DB_PASSWORD", "its password, a secret", secret=True),
+        Variable(
+            f"{_OWN}ENV",
+            "the kind of installation; test has places of its own",
+            "production",
+            ENVIRONMENTS,
+        ),
+        Variable(LAKE, "the URL or the folder of the lake; when not set, .local/lake of the project"),
+        Variable(ERP, "the ERP's SQLAlchemy URL without a password; when not set, a SQLite file in .local"),
+        Variable("DB_USER", "the account that logs in to the ERP"),
+        Variable("DB_PASSWORD", "the password of the ERP's account", secret=True),
         Variable(SHADOW_USER, "the account that `shadow` reads ERPs with, which may only read"),
-        Variable(SHADOW_PASSWORD, "its password, a secret", secret=True),
-        Variable(f"{_OWN}COUNTRIES", "the countries file", str(DATA / "countries.csv")),
-        Variable(f"{_OWN}RULES", "the rules file", str(DATA / "rules.toml")),
+        Variable(SHADOW_PASSWORD, "the password of the account that `shadow` reads ERPs with", secret=True),
+        Variable(f"{_OWN}COUNTRIES", "the file of the countries that are priced", str(DATA / "countries.csv")),
+        Variable(f"{_OWN}RULES", "the file of the rules that prices obey", str(DATA / "rules.toml")),
         Variable(f"{_OWN}CURRENCIES", "the file of changes of currency", str(DATA / "currencies.csv")),
-        Variable(f"{_OWN}START_WEEK", "first week that is due, a Monday", "2020-01-06"),
+        Variable(f"{_OWN}START_WEEK", "the first week that is due, named by its Monday", "2020-01-06"),
         Variable(
-            f"{_OWN}KEEP_WEEKS", "weeks that models and training data stay on the lake after they were written", "104"
+            f"{_OWN}KEEP_WEEKS",
+            "for how many weeks models and training data stay on the lake after they were written",
+            "104",
         ),
-        Variable("DAGSTER_HOME", "folder of Dagster's storage; .local/dagster when not set"),
-        Variable("DAGSTER_PG_DB", "Dagster's database, whose name ends in _test for a test"),
-        Variable("DAGSTER_PG_PASSWORD", "the password of Dagster's account there, a secret", secret=True),
+        Variable("DAGSTER_HOME", "the folder of Dagster's storage; when not set, .local/dagster of the project"),
+        Variable("DAGSTER_PG_DB", "the name of Dagster's database; that of a test ends in _test"),
+        Variable("DAGSTER_PG_PASSWORD", "the password of Dagster's account in its database", secret=True),
         Variable("COUNTRY_GROUP", "the countries that one container works through, with commas between"),
-        Variable(f"{_OWN}MODEL", "the demand model; the champion when not set, else gradient_boosting"),
         Variable(
-            f"{_OWN}ALLOWED_MODELS", "models that may be loaded beside the package's own and MODEL, commas between"
+            f"{_OWN}MODEL", "the demand model; when not set, the champion, and gradient_boosting before there is one"
         ),
-        Variable(f"{_OWN}RESULTS_KEY", "the key that what is kept on the lake is signed with, a secret", secret=True),
-        Variable(f"{_OWN}EXPERIMENTS", "MLflow's URI for trials; none are kept when not set"),
-        Variable(f"{_OWN}DEVICE", "where models compute that can use a GPU", "auto", DEVICES),
         Variable(
-            f"{_OWN}LOG", "where log lines go; when not set it hangs on whether somebody looks", None, DESTINATIONS
+            f"{_OWN}ALLOWED_MODELS",
+            "the models that may be loaded beside the package's own and MODEL, with commas between",
         ),
-        Variable(f"{_OWN}ALERTS", "URLs that messages go to, with blanks between; a secret", secret=True),
-        Variable(f"{_OWN}RAW", "where the raw tables lie; somebody else makes the snapshot when not set"),
-        Variable(f"{_OWN}SPARK_SUBMIT", "the command that takes the Spark job; this Python's when not set"),
-        Variable(CODE_SERVER, "the host of the code server; web server and daemon on a cluster need it"),
-        Variable(CODE_SERVER_PORT, "its port", "4000"),
-        Variable(CONTAINER, "set by the image, with which all that lies in a container is thrown away"),
-        Variable(f"{_OWN}IMAGE", "the image of runs' containers, which dagster.yaml hands to the run launcher"),
-        Variable("METRONOME_URL", "the cluster's Metronome; runs are no Metronome jobs when not set"),
-        Variable("METRONOME_JOB_PREFIX", "how the ids of its jobs begin"),
-        Variable("METRONOME_CA_FILE", "the cluster's certificate"),
-        Variable("METRONOME_UID", "the account on the cluster"),
-        Variable("METRONOME_PRIVATE_KEY_FILE", "the account's key"),
-        Variable(METRONOME_PASSWORD, "or its password, a secret", secret=True),
+        Variable(f"{_OWN}RESULTS_KEY", "the key that what is kept on the lake is signed with", secret=True),
+        Variable(f"{_OWN}EXPERIMENTS", "the URI of the MLflow store of trials; when not set, no trial is kept"),
+        Variable(f"{_OWN}DEVICE", "the device on which models compute that can use a GPU", "auto", DEVICES),
+        Variable(
+            LOG,
+            "the place where log lines go; when not set, standard output unless that is a terminal",
+            None,
+            DESTINATIONS,
+        ),
+        Variable(f"{_OWN}ALERTS", "the URLs that messages go to, with blanks between", secret=True),
+        Variable(f"{_OWN}RAW", "the folder of the raw tables; when not set, somebody else makes the snapshot"),
+        Variable(f"{_OWN}SPARK_SUBMIT", "the command that runs the Spark job; when not set, that of this Python"),
+        Variable(CODE_SERVER, "the host of the code server, which web server and daemon on a cluster need"),
+        Variable(CODE_SERVER_PORT, "the port of the code server", "4000"),
+        Variable(CONTAINER, "the mark of a container of the image, with which all that lies in it is thrown away"),
+        Variable(f"{_OWN}IMAGE", "the image of the runs' containers, which dagster.yaml hands to the run launcher"),
+        Variable(
+            "METRONOME_URL", "the URL of the cluster whose Metronome runs the jobs; when not set, runs are no jobs"
+        ),
+        Variable("METRONOME_JOB_PREFIX", "the text with which the ids of Metronome jobs begin"),
+        Variable("METRONOME_CA_FILE", "the file of the CA that signs the cluster's certificate"),
+        Variable("METRONOME_UID", "the account that logs in to the cluster"),
+        Variable("METRONOME_PRIVATE_KEY_FILE", "the file of the private key of the cluster's account"),
+        Variable(METRONOME_PASSWORD, "the password of the cluster's account, where it has no private key", secret=True),
     )
 }
 """All that is read from the environment. README and docs describe each variable, which a test checks."""
@@ -92,8 +112,8 @@ LEAST_SECRET = 8
 """Characters of a secret in a variable that is not ours: a shorter one may be a word that messages have."""
 
 _PASSWORD_OF = {
-    f"{_OWN}ERP": "DB_PASSWORD",
-    f"{_OWN}LAKE": "the file system's own variables",
+    ERP: "DB_PASSWORD",
+    LAKE: "the file system's own variables",
     f"{_OWN}RAW": "the file system's own variables",
     "METRONOME_URL": "METRONOME_PASSWORD",
 }
@@ -103,8 +123,15 @@ _PASSWORD_OF = {
 class BadSettings(UsageError):
     def __init__(self, faults: list[str]) -> None:
         self.faults = tuple(faults)
-        listed = "".join(f"\n  - {fault}" for fault in faults)
+        listed = "".join(f"\n  - {fault}{_meaning(fault)}" for fault in faults)
         super().__init__(f"The environment has settings that can't be used:{listed}\nCorrect them and start again.")
+
+
+def _meaning(fault: str) -> str:
+    """What the variable is with which a fault begins, on a line of its own; empty where it begins with none."""
+    named = re.match(r"[A-Z_]+", fault)
+    declared = VARIABLES.get(named[0]) if named else None
+    return f"\n    {declared.name} is {declared.meaning}." if declared else ""
 
 
 @dataclass(frozen=True)
@@ -115,23 +142,37 @@ class Settings:
     """
 
     environment: str
+    """`production` or `test`."""
     lake_url: str
+    """The root of the lake; that of a test is its own."""
     erp_url: str
+    """The ERP's SQLAlchemy URL, without a password."""
     erp_schema: str | None
+    """The schema of the ERP's tables; None is the account's default."""
     erp_user: str | None
+    """The account that logs in to the ERP; None where the database asks for none."""
     erp_password: str | None = field(repr=False)
+    """The password of that account."""
     shadow_user: str | None
     """The account that `shadow` reads ERPs with."""
     shadow_password: str | None = field(repr=False)
+    """The password of that account."""
     countries_file: Path
+    """The file of the countries that are priced."""
     rules_file: Path
+    """The file of the rules that prices obey."""
     currencies_file: Path
+    """The file of changes of currency."""
     start_week: date
+    """The first week that is due, by its Monday."""
     keep_weeks: int
     """How many weeks models, training data and what the countries share stay on the lake after they were written."""
     dagster_home: Path
+    """The folder of Dagster's storage; that of a test is its own."""
     country_group: tuple[str, ...] | None
+    """The codes of the countries that this container works through; None is all of them."""
     demand_model: str
+    """The model's name, as `make_model` takes it."""
     follow_champion: bool
     """Whether a promoted champion takes the place of `demand_model`: unless the model is set."""
     allowed_models: tuple[str, ...]
@@ -141,6 +182,7 @@ class Settings:
     experiments: str | None = field(repr=False)
     """MLflow's URI for trials; None keeps none."""
     device: str
+    """The device on which models compute that can use a GPU: one of DEVICES."""
     log: str | None
     """Where log lines go; None leaves it to whether somebody looks."""
     alert_urls: tuple[str, ...] = field(repr=False)
@@ -166,11 +208,11 @@ class Settings:
         is_test = given[f"{_OWN}ENV"] == "test"
         local = _project() / ".local"
         dagster_home = Path(given["DAGSTER_HOME"] or local / "dagster")
-        erp_url = _erp_url(given[f"{_OWN}ERP"], local, is_test)
+        erp_url = _erp_url(given[ERP], local, is_test)
         group = environ.get("COUNTRY_GROUP")
         return cls(
             environment=given[f"{_OWN}ENV"],
-            lake_url=_lake_url(given[f"{_OWN}LAKE"], local, is_test),
+            lake_url=_lake_url(given[LAKE], local, is_test),
             erp_url=erp_url,
             erp_schema=TEST_SCHEMA if is_test and erp_url.startswith("postgresql") else None,
             erp_user=given["DB_USER"] or None,
@@ -190,7 +232,7 @@ class Settings:
             results_key=given[f"{_OWN}RESULTS_KEY"] or None,
             experiments=given[f"{_OWN}EXPERIMENTS"] or None,
             device=given[f"{_OWN}DEVICE"],
-            log=given[f"{_OWN}LOG"] or None,
+            log=given[LOG] or None,
             alert_urls=tuple(given[f"{_OWN}ALERTS"].split()),
             raw_url=given[f"{_OWN}RAW"] or None,
             spark_submit=tuple(shlex.split(given[f"{_OWN}SPARK_SUBMIT"])),
@@ -235,7 +277,7 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     if given[f"{_OWN}ENV"] == "test" and database and not database.endswith(TEST_DATABASE):
         yield f"DAGSTER_PG_DB={database}: a test has a database of its own, whose name ends in _test"
     if needs_places:
-        for name in (f"{_OWN}LAKE", f"{_OWN}ERP"):
+        for name in (LAKE, ERP):
             if not given[name]:
                 yield f"{name} is not set, and on a cluster its default would be lost: give the installation's own"
     for name, place in _PASSWORD_OF.items():

@@ -1,13 +1,16 @@
 """All that an installation decides is read from the environment, once."""
 
+import ast
+import inspect
 import re
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from markdown_pricing.metronome import MetronomeResource
-from markdown_pricing.settings import VARIABLES, BadSettings, Settings
+from markdown_pricing.settings import VARIABLES, BadSettings, Settings, Variable
 
 
 def test_without_any_setting_everything_lives_in_the_project() -> None:
@@ -160,3 +163,30 @@ def test_each_variable_of_the_cluster_is_a_field_of_its_resource() -> None:
 def test_a_variable_with_few_choices_takes_no_other(variable: str) -> None:
     with pytest.raises(BadSettings, match=f"{variable}=odd: one of {', '.join(VARIABLES[variable].choices)}"):
         Settings.from_env({variable: "odd"})
+
+
+@pytest.mark.parametrize("variable", VARIABLES.values(), ids=lambda variable: variable.name)
+def test_what_a_variable_is_can_be_read_alone(variable: Variable) -> None:
+    """The meaning stands in a message by itself, without the variables beside it."""
+    assert variable.meaning.startswith(("the ", "for how many "))
+    assert not variable.meaning.endswith(".")
+
+
+def test_a_fault_says_what_its_variable_is() -> None:
+    with pytest.raises(BadSettings) as raised:
+        Settings.from_env({"MARKDOWN_PRICING_DEVICE": "tpu", "MARKDOWN_PRICING_RULES": "absent.toml"})
+
+    for name in ("MARKDOWN_PRICING_DEVICE", "MARKDOWN_PRICING_RULES"):
+        assert f"{name} is {VARIABLES[name].meaning}." in str(raised.value)
+
+
+def test_each_field_of_the_settings_is_described() -> None:
+    [settings] = ast.parse(inspect.getsource(Settings)).body
+    assert isinstance(settings, ast.ClassDef)
+    bare = [
+        ast.unparse(field.target)
+        for field, described in pairwise(settings.body)
+        if isinstance(field, ast.AnnAssign) and not isinstance(described, ast.Expr)
+    ]
+
+    assert bare == []

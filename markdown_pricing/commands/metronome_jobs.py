@@ -7,7 +7,7 @@ from markdown_pricing.commands.console import print_json
 from markdown_pricing.countries import read_countries, split_countries
 from markdown_pricing.errors import UsageError
 from markdown_pricing.private import FOLDER, write_private
-from markdown_pricing.settings import Settings
+from markdown_pricing.settings import ERP, LAKE, Settings
 from markdown_pricing.words import install
 
 
@@ -20,7 +20,7 @@ def metronome_jobs(
         from markdown_pricing.metronome.job import JobDefinition, check
     except ImportError as error:
         raise UsageError(f"{error}. Run in the checkout: {install('metronome')}") from None
-    places = {"MARKDOWN_PRICING_LAKE": settings.lake_url, "MARKDOWN_PRICING_ERP": settings.erp_url}
+    places = {LAKE: settings.lake_url, ERP: settings.erp_url}
     if settings.erp_user:
         places["DB_USER"] = settings.erp_user
     parts = split_countries(list(read_countries(settings.countries_file, settings.currencies_file)), groups)

@@ -22,7 +22,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, gone_from, newest_week
 from markdown_pricing.logs import ALERTS, FAILURE, STDERR, tell, write_to
 from markdown_pricing.private import FOLDER, keep_private, write_private
-from markdown_pricing.settings import DATA, Settings
+from markdown_pricing.settings import DATA, LOG, Settings
 from markdown_pricing.workers import end_on_a_stop
 
 OF_DAGSTER = ("history", "logs", "schedules", "storage", ".logs_queue", ".nux", ".telemetry")
@@ -68,7 +68,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     if as_json and settings.log is None:  # standard output holds only the JSON document
         settings = replace(settings, log=STDERR)
-        os.environ["MARKDOWN_PRICING_LOG"] = STDERR
+        os.environ[LOG] = STDERR
     write_to(settings.log, settings.environment, settings.secrets)
     if settings.raw_url is not None and week not in delivered_weeks(lake):
         _make_snapshot(week)
