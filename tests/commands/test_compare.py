@@ -118,8 +118,11 @@ def test_what_changed_is_told_where_the_week_before_is_known(price: Price, lake:
     assert "stability" not in json.loads(price("--countries", "HUN", "--json").stdout)
     alone = pd.read_parquet(out)
     before = alone.assign(week=parse_week(WEEK) - timedelta(weeks=1), next_markdown_week=None, action="keep")
-    origin = provenance(WEEK, "HUN", "stamp")
-    results = Results(Lake(str(with_week_before)), before["week"].iloc[0], "HUN")
+    week_before = before["week"].iloc[0]
+    origin, results = (
+        provenance(str(week_before), "HUN", "stamp"),
+        Results(Lake(str(with_week_before)), week_before, "HUN"),
+    )
     results.keep_predictions(before.assign(recommended_price=alone["current_price"]), pd.DataFrame(), origin)
 
     told = json.loads(price("--countries", "HUN", "--json", "--lake", str(with_week_before)).stdout)
