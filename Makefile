@@ -27,7 +27,7 @@ price-sample:
 ui: export DAGSTER_HOME := $(or $(DAGSTER_HOME),$(CURDIR)/.local/dagster)
 # `dg dev` serves as well. It is not taken here, because what it needs would have to be installed for `make run`, too.
 ui: .venv/run
-	@mkdir -p "$$DAGSTER_HOME" && test -f "$$DAGSTER_HOME/dagster.yaml" || cp markdown_pricing/data/dagster.yaml "$$DAGSTER_HOME/"
+	@umask 077 && mkdir -p "$$DAGSTER_HOME" && test -f "$$DAGSTER_HOME/dagster.yaml" || cp markdown_pricing/data/dagster.yaml "$$DAGSTER_HOME/"
 	@$(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000)
 
 test: .venv/dev

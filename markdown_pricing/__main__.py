@@ -114,7 +114,8 @@ def sample(**options: Any) -> int:
 def run(**options: Any) -> int:
     """Price a week through Dagster and refresh the ERP. The default is the newest week that was delivered.
 
-    Without --countries the countries of the setting COUNTRY_GROUP are priced, and without that setting all of them.
+    Without --countries the countries of the setting COUNTRY_GROUP are priced, and without that setting all of them, as
+    far as the snapshot holds them.
     Each country is a run of its own in Dagster. The exit code is 1 when a country failed; the others are then done.
     """
     from markdown_pricing.commands.run import run

@@ -12,6 +12,7 @@ from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_ro
 from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.etl import snapshot_from
 from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
+from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
 from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
 from markdown_pricing.settings import Settings, in_container
 
@@ -26,7 +27,10 @@ def defs() -> dg.Definitions:
 
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     """The code location of one installation; the sensor looks for a snapshot every `look_every_s` seconds."""
-    countries, weeks = read_countries(settings.countries_file), weeks_from(settings.start_week)
+    countries, weeks = (
+        read_countries(settings.countries_file, settings.currencies_file),
+        weeks_from(settings.start_week),
+    )
     partitions = week_and_country(settings.start_week, countries)
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
@@ -38,7 +42,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
         sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s)],
         resources=resources_of(settings, countries),
         # A run is one country, whose assets follow each other: a process for each step would cost seconds (ADR 1).
-        executor=dg.in_process_executor,
+        executor=in_a_noticed_process,
     )
     snapshot = snapshot_from(settings.raw_url, settings.spark_submit, weeks)
     return dg.Definitions.merge(snapshot, ours, *on_metronome(settings))

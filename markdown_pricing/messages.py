@@ -57,7 +57,9 @@ def send(url: str, title: str, body: str, within_s: float = WITHIN_S) -> str:
 
     def attempt() -> None:
         try:
-            said[0] = "" if service.notify(body=body, title=title) else f"{name} did not take the message"
+            said[0] = (
+                "" if service.notify(body=body, title=title, body_format="text") else f"{name} did not take the message"
+            )
         except Exception as error:
             said[0] = f"{name} did not take the message: {type(error).__name__}"
 

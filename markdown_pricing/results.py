@@ -1,58 +1,49 @@
 """Keep each asset's result on the lake with its provenance, so that a retry goes on where the run stopped."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.demand.model import DemandModel, check_allowed, model_class
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
-from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
-    notes_of,
+    make_again,
+    parquet_of,
+    publish_bytes,
+    publish_parts,
     publish_sealed,
-    publish_table,
+    read_notes,
+    read_parts,
     read_sealed,
-    read_table,
-    read_tables,
-    row_count,
     weeks_with_predictions,
 )
-from markdown_pricing.lake.snapshot import CorruptFile
+from markdown_pricing.lake.seal import ResultChanged
+from markdown_pricing.lake.snapshot import reading_parquet
 from markdown_pricing.markdown.changes import RULES_VERSION
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
-HISTORY, TO_PRICE = slice(None, -1), slice(-1, None)
-"""The row groups of a training data file that hold the history, and those that hold the articles to price."""
+HISTORY, TO_PRICE, ROWS, PATH = "history", "articles", "rows", "price_path"
+"""The parts of a file of training data, and those of one of predictions."""
+ORIGIN, SOLD_ROWS, ARTICLES, PUBLISHED = "origin", "rows", "articles", "published_bytes"
+"""What is noted beside them: the provenance, the rows of training data, how many articles were priced, and how long the
+file for others is."""
 
 LONGEST_HEADER = 2**16
 """More bytes than the seal and the origin of a kept model take, which is about a thousand."""
-
-
-class MixedPredictions(FinalError):
-    """The rows and the price paths on the lake have different origins.
-
-    This happens when a writer dies between the two files, or when one of them is put back from a backup.
-    """
-
-    def __init__(self, week: date, country: str, rows: Provenance, path: Provenance) -> None:
-        self.differs = tuple(
-            each.name for each in fields(Provenance) if getattr(rows, each.name) != getattr(path, each.name)
-        )
-        super().__init__(
-            f"{country}, week {week}: the rows and the price paths on the lake are not of the same predictions: "
-            f"{', '.join(self.differs)} differ. Nothing was written to the ERP. Materialize markdown_predictions again."
-        )
 
 
 @dataclass(frozen=True)
@@ -64,44 +55,53 @@ class Results:
     country: str
 
     def keep_training_data(self, sold: CountryWeek, origin: Provenance) -> str:
-        """Keep the training data and return its path.
-
-        The articles to price are the last row group of the file, so that they can be read without the history.
-        """
-        return self._keep(paths.training_data_file(self.week, self.country), origin, sold.history, sold.articles)
+        """Keep the training data and return its path. The articles to price can be read without the history."""
+        path = paths.training_data_file(self.week, self.country)
+        history, articles = _tables(origin, sold.history, sold.articles)
+        parts = {HISTORY: parquet_of(history), TO_PRICE: parquet_of(articles)}
+        publish_parts(
+            self.lake, path, parts, {ORIGIN: origin.to_json(), SOLD_ROWS: history.num_rows + articles.num_rows}
+        )
+        return path
 
     def training_data(self) -> tuple[CountryWeek, Provenance]:
-        """The training data and its origin. Raises ResultMissing and CorruptFile."""
-        path = paths.training_data_file(self.week, self.country)
-        history, articles = read_tables(self.lake, path, HISTORY, TO_PRICE)
-        return CountryWeek(self.week, self.country, history.to_pandas(), articles.to_pandas()), _origin_of(history)
+        """The training data and its origin. Raises ResultMissing and ResultChanged."""
+        notes, (history, articles) = self._read(paths.training_data_file, HISTORY, TO_PRICE)
+        return CountryWeek(self.week, self.country, history, articles), Provenance.from_json(notes[ORIGIN])
 
     def articles(self) -> pd.DataFrame:
         """The articles to price, read without the history."""
-        return read_table(self.lake, paths.training_data_file(self.week, self.country), TO_PRICE).to_pandas()
+        return self._read(paths.training_data_file, TO_PRICE)[1][0]
 
     def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, origin: Provenance) -> str:
-        """Keep the rows and the price paths and return the path of the rows."""
-        # The rows are written last, so that whoever sees them finds their price paths, too.
-        self._keep(paths.price_paths_file(self.week, self.country), origin, path)
-        return self._keep(paths.predictions_file(self.week, self.country), origin, rows)
+        """Keep the rows with the price paths, publish the rows for others, and return the path of these."""
+        [rows_table], [path_table] = _tables(origin, rows), _tables(origin, path)
+        published = parquet_of(rows_table)
+        notes = {ORIGIN: origin.to_json(), ARTICLES: len(rows), PUBLISHED: len(published)}
+        kept = {ROWS: published, PATH: parquet_of(path_table)}
+        # The rows for others are written last, so that whoever sees them finds what is kept, too.
+        publish_parts(self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes)
+        publish_bytes(self.lake, paths.predictions_file(self.week, self.country), published)
+        return paths.predictions_file(self.week, self.country)
 
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
-        """The rows, their price paths and the origin of both. Raises MixedPredictions when they have not the same."""
-        rows, origin = self._read(paths.predictions_file(self.week, self.country))
-        path, path_origin = self._read(paths.price_paths_file(self.week, self.country))
-        if origin != path_origin:
-            raise MixedPredictions(self.week, self.country, origin, path_origin)
-        return rows, path, origin
+        """The rows, their price paths and the origin of both. Raises ResultMissing and ResultChanged.
+
+        The file for others is not asked, because whoever may write to it could change what gets into the ERP.
+        """
+        notes, (rows, path) = self._read(paths.kept_predictions_file, ROWS, PATH)
+        return rows, path, Provenance.from_json(notes[ORIGIN])
 
     def predicted_from(self) -> str | None:
         """The stamp of the delivery that its predictions were made from; None without any that can be read."""
         try:
-            notes = notes_of(self.lake, paths.predictions_file(self.week, self.country))
-            return Provenance.from_json(notes[PROVENANCE_KEY].decode()).snapshot
+            notes = read_notes(self.lake, paths.kept_predictions_file(self.week, self.country))
+            there = self.lake.entry(paths.predictions_file(self.week, self.country))
+            is_whole = there is not None and there.bytes == notes[PUBLISHED]
+            return Provenance.from_json(notes[ORIGIN]).snapshot if is_whole else None
         except TransientError:
             raise
-        except Exception:  # of a file that is gone or broken, or of a version that noted something else
+        except Exception:  # of a file that is gone or changed, or of a version that noted something else
             return None
 
     def last_rows(self) -> pd.DataFrame | None:
@@ -113,21 +113,29 @@ class Results:
         if nearest is None:
             return None
         try:
-            rows, origin = self._read(paths.predictions_file(nearest, self.country))
-            return rows[ROW_COLUMNS].assign(**{RULES_VERSION: origin.rules})
+            notes, [rows] = Results(self.lake, nearest, self.country)._read(paths.kept_predictions_file, ROWS)
+            return rows[ROW_COLUMNS].assign(**{RULES_VERSION: Provenance.from_json(notes[ORIGIN]).rules})
         except TransientError:
             raise
-        except Exception:  # the file is broken, or another version has kept other columns
+        except Exception:  # the file is changed, or another version has kept other columns
             return None
 
     def rows_of_last_other_week(self) -> int | None:
         """How many articles the nearest earlier week with a readable file has priced; None when there is none."""
         for week in self._earlier_weeks():
             try:
-                return row_count(self.lake, paths.predictions_file(week, self.country))
-            except CorruptFile:  # a broken old file must not stop this week's prices, and an older one will do
+                return int(read_notes(self.lake, paths.kept_predictions_file(week, self.country))[ARTICLES])
+            except (ResultChanged, ResultMissing):  # an old file must not stop this week's prices; an older one will do
                 continue
         return None
+
+    def rows_of_last_training_data(self) -> int | None:
+        """How many rows the training data of the week before had; None when it is not there or cannot be read."""
+        before = paths.training_data_file(self.week - timedelta(weeks=1), self.country)
+        try:
+            return int(read_notes(self.lake, before)[SOLD_ROWS])
+        except (ResultMissing, ResultChanged):
+            return None
 
     def _earlier_weeks(self) -> Iterator[date]:
         """The earlier weeks that have predictions of the country, the nearest first; each is looked up in its turn."""
@@ -148,8 +156,10 @@ class Results:
         Raises ResultMissing, and ResultChanged and ModelNotAllowed before anything of the model is parsed, imported or
         called.
         """
-        header, _, data = read_sealed(self.lake, paths.model_file(self.week, self.country)).partition(b"\n")
+        path = paths.model_file(self.week, self.country)
+        header, _, data = read_sealed(self.lake, path).partition(b"\n")
         origin = Provenance.from_json(header.decode())
+        self._check_place(path, origin)
         return model_class(check_allowed(origin.demand_model, self.lake.models)).from_bytes(data), origin
 
     def made_by(self) -> str | None:
@@ -182,21 +192,27 @@ class Results:
                 return KeptModel(model, origin.demand_model, week, origin.version)
         return None
 
-    def _keep(self, path: str, origin: Provenance, *frames: pd.DataFrame) -> str:
-        """Keep the rows of all `frames` in one file, with row groups of its own for each frame; return the path."""
-        tables = [pa.Table.from_pandas(frame, preserve_index=False) for frame in frames]
-        schema = pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
-        schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: origin.to_json().encode()})
-        publish_table(self.lake, path, *(table.cast(schema) for table in tables))
-        return path
+    def _read(self, of: Callable[[date, str], str], *names: str) -> tuple[Mapping[str, Any], list[pd.DataFrame]]:
+        """The notes and the named parts of one of the country's files, checked before they are parsed."""
+        path = of(self.week, self.country)
+        notes, parts = read_parts(self.lake, path, *names)
+        self._check_place(path, Provenance.from_json(notes[ORIGIN]))
+        with reading_parquet(self.lake, path):
+            return notes, [pq.read_table(pa.BufferReader(part)).to_pandas() for part in parts]
 
-    def _read(self, path: str) -> tuple[pd.DataFrame, Provenance]:
-        table = read_table(self.lake, path)
-        return table.to_pandas(), _origin_of(table)
+    def _check_place(self, path: str, origin: Provenance) -> None:
+        """Raises ResultChanged for a file of another week or country, which has a right seal wherever it is put."""
+        if (origin.week, origin.country) != (str(self.week), self.country):
+            why = f"it is of {origin.country}, week {origin.week}"
+            raise ResultChanged(self.lake.where(path), why, make_again(path))
 
 
-def _origin_of(table: pa.Table) -> Provenance:
-    return Provenance.from_json(table.schema.metadata[PROVENANCE_KEY].decode())
+def _tables(origin: Provenance, *frames: pd.DataFrame) -> list[pa.Table]:
+    """The frames as tables of one schema, which holds their origin."""
+    tables = [pa.Table.from_pandas(frame, preserve_index=False) for frame in frames]
+    schema = pa.unify_schemas([table.schema for table in tables], promote_options="permissive")
+    schema = schema.with_metadata({**(schema.metadata or {}), PROVENANCE_KEY: origin.to_json().encode()})
+    return [table.cast(schema) for table in tables]
 
 
 @dataclass(frozen=True)

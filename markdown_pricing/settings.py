@@ -38,6 +38,7 @@ class Variable:
 _OWN = "MARKDOWN_PRICING_"
 CODE_SERVER, CODE_SERVER_PORT = f"{_OWN}CODE_SERVER", f"{_OWN}CODE_SERVER_PORT"
 CONTAINER = f"{_OWN}CONTAINER"
+SHADOW_USER, SHADOW_PASSWORD = f"{_OWN}SHADOW_USER", f"{_OWN}SHADOW_PASSWORD"
 METRONOME, METRONOME_PASSWORD = "METRONOME_", "METRONOME_PASSWORD"
 VARIABLES = {
     variable.name: variable
@@ -47,8 +48,11 @@ VARIABLES = {
         Variable(f"{_OWN}ERP", "SQLAlchemy URL without password; a SQLite file in .local when not set"),
         Variable("DB_USER", "the ERP's account"),
         Variable("DB_PASSWORD", "its password, a secret", secret=True),
+        Variable(SHADOW_USER, "the account that `shadow` reads ERPs with, which may only read"),
+        Variable(SHADOW_PASSWORD, "its password, a secret", secret=True),
         Variable(f"{_OWN}COUNTRIES", "the countries file", str(DATA / "countries.csv")),
         Variable(f"{_OWN}RULES", "the rules file", str(DATA / "rules.toml")),
+        Variable(f"{_OWN}CURRENCIES", "the file of changes of currency", str(DATA / "currencies.csv")),
         Variable(f"{_OWN}START_WEEK", "first week that is due, a Monday", "2020-01-06"),
         Variable(
             f"{_OWN}KEEP_WEEKS", "weeks that models and training data stay on the lake after they were written", "104"
@@ -61,7 +65,7 @@ VARIABLES = {
         Variable(
             f"{_OWN}ALLOWED_MODELS", "models that may be loaded beside the package's own and MODEL, commas between"
         ),
-        Variable(f"{_OWN}RESULTS_KEY", "the key that models on the lake are signed with, a secret", secret=True),
+        Variable(f"{_OWN}RESULTS_KEY", "the key that what is kept on the lake is signed with, a secret", secret=True),
         Variable(f"{_OWN}EXPERIMENTS", "MLflow's URI for trials; none are kept when not set"),
         Variable(f"{_OWN}DEVICE", "where models compute that can use a GPU", "auto", DEVICES),
         Variable(
@@ -116,8 +120,12 @@ class Settings:
     erp_schema: str | None
     erp_user: str | None
     erp_password: str | None = field(repr=False)
+    shadow_user: str | None
+    """The account that `shadow` reads ERPs with."""
+    shadow_password: str | None = field(repr=False)
     countries_file: Path
     rules_file: Path
+    currencies_file: Path
     start_week: date
     keep_weeks: int
     """How many weeks models, training data and what the countries share stay on the lake after they were written."""
@@ -129,7 +137,7 @@ class Settings:
     allowed_models: tuple[str, ...]
     """Models that may be loaded, beside the package's own, when the lake or Dagster's page names them."""
     results_key: str | None = field(repr=False)
-    """Models on the lake are signed with it; None signs none."""
+    """What is kept on the lake is signed with it; None signs nothing."""
     experiments: str | None = field(repr=False)
     """MLflow's URI for trials; None keeps none."""
     device: str
@@ -167,8 +175,11 @@ class Settings:
             erp_schema=TEST_SCHEMA if is_test and erp_url.startswith("postgresql") else None,
             erp_user=given["DB_USER"] or None,
             erp_password=given["DB_PASSWORD"] or None,
+            shadow_user=given[SHADOW_USER] or None,
+            shadow_password=given[SHADOW_PASSWORD] or None,
             countries_file=Path(given[f"{_OWN}COUNTRIES"]),
             rules_file=Path(given[f"{_OWN}RULES"]),
+            currencies_file=Path(given[f"{_OWN}CURRENCIES"]),
             start_week=parse_week(given[f"{_OWN}START_WEEK"]),
             keep_weeks=int(given[f"{_OWN}KEEP_WEEKS"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
@@ -230,7 +241,7 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     for name, place in _PASSWORD_OF.items():
         if any(secrets_in(given[name])):
             yield f"{name} holds a password: give it as {place}, never in the URL"
-    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES"):
+    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES", f"{_OWN}CURRENCIES"):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
     keep = given[f"{_OWN}KEEP_WEEKS"]

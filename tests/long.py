@@ -20,6 +20,8 @@ LONG = (
     "tests/system/test_three_processes.py::test_the_round_equals",
     "tests/system/test_three_processes.py::test_the_probes",
     "tests/system/test_three_processes.py::test_no_secret",
+    # The lock, its launcher and the end of a process with its parent are tried in test_local_launcher.py.
+    "tests/system/test_lost_workers.py::",
     # Single weeks are waited for in test_weekly_round.py; which week is next is decided in test_automation.py.
     "tests/system/test_catch_up.py::",
     # Its commands are those that test_command_line.py runs, without an installation of its own.
@@ -87,6 +89,9 @@ LONG = (
     "tests/backtest/test_command.py::test_a_model_that_breaks_its_contract_in_a_worker",
     "tests/backtest/test_twin.py::*linear_demand",
     "tests/backtest/test_twin.py::*reference_logit",
+    # The same with fewer random deliveries and files.
+    "tests/fuzz/test_deliveries.py::test_thousands",
+    "tests/fuzz/test_files.py::test_thousands",
     # The same on PostgreSQL, which production has.
     "tests/erp/test_tables.py::test_many_processes_may_make_the_tables_at_once[sqlite]",
 )

@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
-BASE = {"arrays", "columns", "declared", "errors", "finding", "loopback", "words", "weeks", "countries", "holidays"}
+BASE = {
+    "arrays",
+    "columns",
+    "currencies",
+    "declared",
+    "errors",
+    "finding",
+    "loopback",
+    "shown",
+    "words",
+    "weeks",
+    "countries",
+    "holidays",
+}
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
@@ -21,11 +34,14 @@ MAY_IMPORT = {
     "finding": set(),
     "loopback": set(),
     "words": set(),
+    "private": set(),
+    "shown": set(),
     "workers": {"errors", "threads"},
     "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"errors"},
-    "countries": {"declared", "errors"},
+    "countries": {"currencies", "declared", "errors"},
+    "currencies": {"errors", "weeks"},
     "holidays": set(),
     "device": set(),
     "logs": set(),
@@ -82,11 +98,12 @@ MAY_IMPORT = {
         "logs",
         "metronome",
         "preflight",
+        "private",
         "secret_texts",
         "threads",
         "workers",
     },
-    "metronome": {"secret_texts"},
+    "metronome": {"loopback", "secret_texts"},
     "installation": BASE
     | SCIENCE
     | {"files", "lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},

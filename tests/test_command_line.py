@@ -118,6 +118,24 @@ def prices_as_text(parts: Path) -> None:
     table.to_parquet(file, index=False)
 
 
+def test_logs_are_private_and_prices_are_as_the_umask_has_it(installation: Installation) -> None:
+    before = os.umask(0o022)
+    try:
+        done = installation.run("run", "--countries", "MLT")
+    finally:
+        os.umask(before)
+    root = installation.root
+
+    assert done.returncode == 0, done.stderr
+    kept = list((root / "dagster").rglob("*"))
+    assert len(kept) > 5
+    assert {path.name for path in kept if path.stat().st_mode & 0o077} == set()
+    assert (root / "dagster").stat().st_mode & 0o777 == 0o700
+    [predictions] = (root / "lake" / "markdown_predictions" / WEEK).rglob("*.parquet")
+    assert predictions.stat().st_mode & 0o777 == 0o644
+    assert (root / "erp.sqlite").stat().st_mode & 0o777 == 0o644
+
+
 def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(installation: Installation) -> None:
     """Each country is a run; an own dagster.yaml is never overwritten."""
     home = installation.root / "dagster"
@@ -393,6 +411,21 @@ def test_the_country_group_is_what_one_container_works_through(installation: Ins
     ended = installation.run("run", "--json", COUNTRY_GROUP="HUN,MLT")
 
     assert [each["country"] for each in json.loads(ended.stdout)["countries"]] == ["HUN", "MLT"]
+
+
+def test_only_the_countries_that_were_delivered_are_priced(installation: Installation) -> None:
+    """One that was there the week before is named, and one that never was is not."""
+    shutil.rmtree(installation.parts("HUN"))
+
+    ended = installation.run("run", "--json", COUNTRY_GROUP="HUN,FRA,MLT")
+
+    told = json.loads(ended.stdout)
+    assert ended.returncode == 0, ended.stderr
+    assert [each["country"] for each in told["countries"]] == ["MLT"]
+    assert told["gone"] == ["HUN"]
+    assert f"Incomplete: the delivery of {WEEK} lacks HUN, which the delivered week before it held" in ended.stderr
+    none = installation.run("run", COUNTRY_GROUP="HUN,FRA")
+    assert (none.returncode, "holds none of HUN, FRA, only AUT, DEU, MLT, POL" in none.stderr) == (1, True)
 
 
 def test_price_writes_one_file_and_nothing_else(installation: Installation, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,22 @@ def test_every_decision_fits_a_page() -> None:
     for number, decision in enumerate(decisions, start=1):
         assert decision.name.startswith(f"{number:04d}-")
         assert len(decision.read_text().splitlines()) <= 35
+
+
+def test_every_package_under_the_lgpl_is_listed_with_its_licence() -> None:
+    """What is installed says which those are."""
+    page = (PROJECT / "docs/licences.md").read_text()
+    under = re.compile(r"\bL?GPL|Lesser General", re.IGNORECASE)
+    found = set()
+    for package in distributions():
+        told = package.metadata
+        words = [told.get("License-Expression") or "", (told.get("License") or "")[:100]]
+        words += [line for line in told.get_all("Classifier") or [] if line.startswith("License")]
+        if any(map(under.search, words)):
+            found.add(told["Name"])
+
+    assert {"psycopg", "psycopg2-binary"} <= found
+    assert {name for name in found if f"`{name}`" not in page} == set()
 
 
 def test_the_changelog_tells_nothing_twice() -> None:

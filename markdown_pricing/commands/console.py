@@ -9,6 +9,9 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
+
+from markdown_pricing.shown import plain
 
 standard_output = Console()
 standard_error = Console(stderr=True)
@@ -41,11 +44,12 @@ def progress(what: str, total: int) -> Iterator[Advance]:
 
 
 def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
+    """Print the rows as they read, as wide as `print_fitting` has it. What comes from the data is a `shown.cell`."""
     table = Table(header_style="bold")
     for place, name in enumerate(head):
         table.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(plain(each)) for each in row))  # a text's brackets are no markup
     standard_output.print(title, style="italic", highlight=False, markup=False, soft_wrap=True)
     print_fitting(table)
 
@@ -98,4 +102,4 @@ def print_json(value: Any) -> None:
 
 
 def print_error(text: str) -> None:
-    standard_error.print(text, highlight=False, soft_wrap=True, markup=False)
+    standard_error.print(plain(text), highlight=False, soft_wrap=True, markup=False)

@@ -14,7 +14,7 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, read_country
 from markdown_pricing.preflight import inspect
-from markdown_pricing.pricing import make_training_data
+from markdown_pricing.pricing import take_in_country
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.words import counted
 
@@ -46,11 +46,12 @@ def delivery_findings(lake: Lake, week: date | None, configured: Countries) -> I
 
 def _country(lake: Lake, snapshot: Snapshot, code: str, configured: bool) -> str:
     """How much there is to price and to learn from, and what is odd. Raises what makes the country unusable."""
-    frame = make_training_data(read_country(lake, snapshot, code, columns_to_read), snapshot.week, code)
+    taken = take_in_country(read_country(lake, snapshot, code, columns_to_read), snapshot.week, code)
+    frame = taken.rows
     now = pd.Timestamp(snapshot.week)
     history, articles = frame[frame["week"] < now], frame[frame["week"] == now]
     weeks = history["week"].nunique()
-    odd = list(_oddities(history, articles, now))
+    odd = [note.rstrip(".") for note in (*taken.notes, *taken.remarks)] + list(_oddities(history, articles, now))
     if weeks < LEAST_WEEKS:
         odd.append(f"a model of the country's own needs {LEAST_WEEKS} weeks of history")
     if not configured:

@@ -24,6 +24,7 @@ from markdown_pricing.lake.publish import countries_with_predictions, weeks_with
 from markdown_pricing.markdown.reasons import response_in_words
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
+from markdown_pricing.shown import cell, plain
 from markdown_pricing.words import counted
 
 NEAREST = 5
@@ -100,9 +101,9 @@ def explain(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    configured = read_countries(settings.countries_file)
-    where = Lake(settings.lake_url) if lake is None else named_lake(lake)
-    explained = find(where, configured.get(country) or unconfigured(country), article, week, country in configured)
+    configured = read_countries(settings.countries_file, settings.currencies_file)
+    place = named_lake(lake) if lake else Lake(settings.lake_url, settings.results_key)
+    explained = find(place, configured.get(country) or unconfigured(country), article, week, country in configured)
     if out is not None:
         from markdown_pricing.charts import price_path_chart  # here: matplotlib is slow to load
 
@@ -171,8 +172,10 @@ def _machine_readable(explained: Explained, out: Path | None) -> dict[str, Any]:
 
 def _page(explained: Explained, width: int) -> Iterator[Any]:
     row = explained.row
-    yield Text(f"\n{row['country']} {row['article_id']}, week of {row['week']}, prices in {explained.currency}", "bold")
-    yield Text(row["reason"])
+    yield Text(
+        f"\n{row['country']} {cell(row['article_id'])}, week of {row['week']}, prices in {explained.currency}", "bold"
+    )
+    yield Text(plain(row["reason"]))
     if row["exception_code"]:
         yield Text(f"To look at: {row['exception_code']}", "yellow")
     yield Text(row["change_reason"] or "Nothing is known of an earlier week.")

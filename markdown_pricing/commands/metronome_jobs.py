@@ -6,6 +6,7 @@ from pathlib import Path
 from markdown_pricing.commands.console import print_json
 from markdown_pricing.countries import read_countries, split_countries
 from markdown_pricing.errors import UsageError
+from markdown_pricing.private import FOLDER, write_private
 from markdown_pricing.settings import Settings
 from markdown_pricing.words import install
 
@@ -22,8 +23,8 @@ def metronome_jobs(
     places = {"MARKDOWN_PRICING_LAKE": settings.lake_url, "MARKDOWN_PRICING_ERP": settings.erp_url}
     if settings.erp_user:
         places["DB_USER"] = settings.erp_user
-    parts = split_countries(list(read_countries(settings.countries_file)), groups)
-    out.mkdir(exist_ok=True)
+    parts = split_countries(list(read_countries(settings.countries_file, settings.currencies_file)), groups)
+    out.mkdir(mode=FOLDER, exist_ok=True)
     written = []
     for number, countries in enumerate(parts, start=1):
         job = JobDefinition(
@@ -41,7 +42,7 @@ def metronome_jobs(
         except BadJob as error:
             raise UsageError(str(error)) from None
         file = out / f"{job.id}.json"
-        file.write_text(json.dumps(body, indent=2) + "\n")
+        write_private(file, json.dumps(body, indent=2) + "\n")
         written.append({"file": str(file), "countries": countries})
     if as_json:
         print_json({"jobs": written})

@@ -58,13 +58,14 @@ def promote(
     lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
     if show or back:
         return _show_promotions(lake, settings, go_back(lake) if back else None, as_json)
-    champion = champion_or(lake, settings.demand_model)
+    seen = champions(lake)
+    champion = seen[-1].model if seen else settings.demand_model
     if challenger is None or challenger == champion:
         raise NoChallenger()
     choose_device(settings.device)
     for name in (champion, challenger):
         policy_named(check_allowed(name, lake.models))
-    known = read_countries(settings.countries_file)
+    known = read_countries(settings.countries_file, settings.currencies_file)
     codes = known.choose(countries or first_of(known))
     plays = [
         Setting(family_named(family).name, known[code], articles, weeks or SEASON_WEEKS, seed)
@@ -82,7 +83,8 @@ def promote(
     if verdict.won:
         rules = read_rules(settings.rules_file).version
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        keep(lake, Champion(challenger, champion, round(verdict.lead_pct, 3), what, rules, code_version(), now))
+        won = Champion(challenger, champion, round(verdict.lead_pct, 3), what, rules, code_version(), now)
+        keep(lake, won, seen)
     _show(verdict, scores, as_json)
     return 0 if verdict.won else 1
 

@@ -6,7 +6,6 @@ once.
 
 import logging
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date
@@ -14,16 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.countries import Countries, read_countries
+from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.files import read_rules
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, newest_week
+from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, gone_from, newest_week
 from markdown_pricing.logs import ALERTS, FAILURE, STDERR, tell, write_to
+from markdown_pricing.private import FOLDER, keep_private, write_private
 from markdown_pricing.settings import DATA, Settings
 from markdown_pricing.workers import end_on_a_stop
+
+OF_DAGSTER = ("history", "logs", "schedules", "storage", ".logs_queue", ".nux", ".telemetry")
+"""The folders that Dagster makes in its home, where an operator may keep other things, too."""
 
 if TYPE_CHECKING:
     from markdown_pricing.orchestration.local_round import Outcome
@@ -38,9 +41,21 @@ class NoSnapshot(FinalError):
     """The snapshot could not be made. The message is the job's own."""
 
 
+class NoneDelivered(FinalError):
+    def __init__(self, snapshot: Snapshot, countries: Sequence[str]) -> None:
+        super().__init__(
+            f"The snapshot of {snapshot.week} holds none of {', '.join(countries)}, only "
+            f"{', '.join(snapshot.bytes_by_country) or 'no country at all'}. Have the ETL deliver them."
+        )
+
+
 def run(settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, as_json: bool) -> int:
-    """Price a week and refresh the ERP. Returns 1 when a country failed; raises a UsageError before anything starts."""
-    chosen = _choose(read_countries(settings.countries_file), countries or settings.country_group)
+    """Price a week and refresh the ERP. Returns 1 when a country failed; raises a UsageError before anything starts.
+
+    Of the countries that are not named one by one in `countries`, only those are priced that the delivery holds.
+    """
+    configured = read_countries(settings.countries_file, settings.currencies_file)
+    chosen = configured.choose(countries or settings.country_group or list(configured))
     read_rules(settings.rules_file)
     make_model(settings.demand_model)
     lake = Lake(settings.lake_url, settings.results_key)
@@ -58,6 +73,9 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
     if settings.raw_url is not None and week not in delivered_weeks(lake):
         _make_snapshot(week)
     snapshot = find_snapshot(lake, week)
+    gone: list[str] = []
+    if countries is None:
+        gone, chosen = gone_from(lake, snapshot, chosen), _delivered(snapshot, chosen)
     if len(chosen) > 1:
         _share_demand(lake, snapshot, workers)
     end_on_a_stop()  # not earlier, because each run in this process sets what a stop does to it
@@ -69,8 +87,9 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
                 _tell_failed(snapshot.week, outcome)
             grade = f", model grade {outcome.grade}" if outcome.grade not in (None, OWN) else ""
             advance(f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s{grade}")
+    keep_dagster_private(settings.dagster_home)
     outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
-    _show(snapshot.week, outcomes, as_json)
+    _show(snapshot.week, outcomes, gone, as_json)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 
@@ -117,14 +136,16 @@ def _share_demand(lake: Lake, snapshot: Snapshot, workers: int) -> None:
 
 
 def make_dagster_home(home: Path) -> None:
-    """Make the folder and its dagster.yaml where they are missing. An existing file is left as it is."""
-    home.mkdir(parents=True, exist_ok=True)
+    """Make the folder, for its owner alone, and its dagster.yaml where they are missing; what is there stays."""
+    home.mkdir(mode=FOLDER, parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        shutil.copyfile(DATA / "dagster.yaml", home / "dagster.yaml")
+        write_private(home / "dagster.yaml", (DATA / "dagster.yaml").read_text(encoding="utf-8"))
 
 
-def _choose(configured: Countries, named: Sequence[str] | None) -> list[str]:
-    return list(configured) if named is None else configured.choose(named)
+def keep_dagster_private(home: Path) -> None:
+    """Logs, and what runs have recorded, are for nobody but their owner, whatever the umask is and was."""
+    for name in OF_DAGSTER:
+        keep_private(home / name)
 
 
 def _largest_first(countries: Sequence[str], snapshot: Snapshot) -> list[str]:
@@ -132,9 +153,17 @@ def _largest_first(countries: Sequence[str], snapshot: Snapshot) -> list[str]:
     return sorted(countries, key=lambda code: -snapshot.bytes_by_country.get(code, 0))
 
 
-def _show(week: date, outcomes: Sequence["Outcome"], as_json: bool) -> None:
+def _delivered(snapshot: Snapshot, countries: Sequence[str]) -> list[str]:
+    """Those of the countries that the snapshot holds. Raises NoneDelivered."""
+    delivered = [code for code in countries if code in snapshot.bytes_by_country]
+    if not delivered:
+        raise NoneDelivered(snapshot, countries)
+    return delivered
+
+
+def _show(week: date, outcomes: Sequence["Outcome"], gone: Sequence[str], as_json: bool) -> None:
     if as_json:
-        print_json({"week": week, "countries": [asdict(outcome) for outcome in outcomes]})
+        print_json({"week": week, "countries": [asdict(outcome) for outcome in outcomes], "gone": gone})
     else:
         print_table(
             f"Week {week}",
@@ -148,6 +177,11 @@ def _show(week: date, outcomes: Sequence["Outcome"], as_json: bool) -> None:
     for outcome in outcomes:
         if outcome.failed:
             print_error(f"{outcome.country}: {outcome.message}")
+    if gone:
+        print_error(
+            f"Incomplete: the delivery of {week} lacks {', '.join(gone)}, which the delivered week before it held. "
+            "Have the ETL deliver the week with them."
+        )
 
 
 def _row(outcome: "Outcome") -> tuple[str, ...]:

@@ -24,6 +24,8 @@ def serve(
     if faults := list(faults_of(environ, server)):
         raise BadSettings(faults)
     arguments = arguments_of(environ, server, host, port, read_only, path_prefix)
+    if server != "code-server":  # it has the runs below it, whose predictions others may read
+        os.umask(0o077)
     os.execve(sys.executable, [sys.executable, "-m", *arguments], dict(environ))
 
 

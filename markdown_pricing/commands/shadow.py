@@ -20,7 +20,8 @@ from markdown_pricing.errors import UsageError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.results import Results
-from markdown_pricing.settings import Settings
+from markdown_pricing.settings import SHADOW_PASSWORD, SHADOW_USER, Settings
+from markdown_pricing.shown import cell
 from markdown_pricing.words import counted
 
 ERP_SCHEMES = ("postgresql", "sqlite:")
@@ -35,6 +36,16 @@ SHOWN = 20
 class RoundMissing(UsageError):
     def __init__(self, place: str, week: date) -> None:
         super().__init__(f"Nothing of week {week} is in {place}. Name what both rounds priced: --week, --countries.")
+
+
+class NoAccount(UsageError):
+    """The runs' own account is given to no host that stands on a command line."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"shadow reads an ERP with an account of its own, which may only read: set {SHADOW_USER} and "
+            f"{SHADOW_PASSWORD} (docs/security.md)."
+        )
 
 
 @dataclass(frozen=True)
@@ -165,7 +176,9 @@ def _near(a: Any, b: Any, tolerance: float) -> bool:
 
 
 def _erp_round(url: str, week: date, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    engine = engine_for(url, settings.erp_user, settings.erp_password, settings.erp_schema)
+    if not url.startswith("sqlite:") and not settings.shadow_user:
+        raise NoAccount()
+    engine = engine_for(url, settings.shadow_user, settings.shadow_password, settings.erp_schema)
     countries = select(recommendations.c.country).where(recommendations.c.week == week).distinct()
     with erp_errors(engine), engine.connect() as connection:
         return (
@@ -200,6 +213,11 @@ def _joined(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
 
 
+def _shown(value: Any) -> str:
+    """The value; only a text can be a formula."""
+    return cell(value) if isinstance(value, str) else str(value)
+
+
 def _show(compared: dict[str, Any], cells_that_differ: Sequence[Difference]) -> None:
     for place, columns in (("first", compared["only_in_first"]), ("second", compared["only_in_second"])):
         if columns:
@@ -210,7 +228,7 @@ def _show(compared: dict[str, Any], cells_that_differ: Sequence[Difference]) -> 
         print(f"Equal: {size}.")
         return
     lines = [
-        (each.country, each.article_id, each.week or "", each.column, str(each.first), str(each.second))
+        (each.country, cell(each.article_id), each.week or "", each.column, _shown(each.first), _shown(each.second))
         for each in cells_that_differ[:SHOWN]
     ]
     title = f"{counted(len(cells_that_differ), 'cell')} of {size} differ" + (

@@ -1,14 +1,18 @@
 """The champion: the demand model that won the last comparison. Production reads it from the lake at every run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 
 from markdown_pricing.errors import FinalError
+from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.publish import ResultMissing, publish_bytes, read_bytes
+from markdown_pricing.lake.publish import ResultMissing, publish_sealed, read_sealed
 
 CHAMPIONS = "markdown_pricing/champions.json"
+REMEDY = "Remove it, and promote the champion again"
+UNDER_WAY = "markdown_pricing/champions.lock"
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,22 @@ class Champion:
     promoted_at: str
 
 
+class PromotionUnderWay(FinalError):
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"Nothing is promoted: another promotion is just being written. Try again; if nobody else promotes, it was "
+            f"killed: then remove {where}."
+        )
+
+
+class ChampionChanged(FinalError):
+    def __init__(self, challenger: str, now: str) -> None:
+        super().__init__(
+            f"{challenger} is not promoted: while it was compared, somebody else changed the champion, to {now}. "
+            f"Compare it with that."
+        )
+
+
 class NoWayBack(FinalError):
     def __init__(self, where: str) -> None:
         super().__init__(f"No champion was ever promoted: {where} holds none. There is nothing to go back from.")
@@ -34,10 +54,10 @@ class NoWayBack(FinalError):
 def champions(lake: Lake) -> list[Champion]:
     """Every promotion that was not taken back, oldest first; the last one is the champion.
 
-    Raises the errors of the lake, which are TransientErrors when it cannot be asked.
+    Raises ResultChanged, and the errors of the lake, which are TransientErrors when it cannot be asked.
     """
     try:
-        return [Champion(**one) for one in json.loads(read_bytes(lake, CHAMPIONS))]
+        return [Champion(**one) for one in json.loads(read_sealed(lake, CHAMPIONS, REMEDY))]
     except ResultMissing:
         return []
 
@@ -48,19 +68,38 @@ def champion_or(lake: Lake, model: str, follow: bool = True) -> str:
     return promoted[-1].model if promoted else model
 
 
-def promote(lake: Lake, champion: Champion) -> None:
-    """Add a promotion, so that its model is the champion from the next run on."""
-    _keep(lake, [*champions(lake), champion])
+def promote(lake: Lake, champion: Champion, seen: Sequence[Champion]) -> None:
+    """Add a promotion, so that its model is the champion from the next run on.
+
+    seen : the promotions when the comparison began; of two that beat the same champion only the first one counts
+    Raises ChampionChanged and PromotionUnderWay.
+    """
+    with _alone(lake):
+        promoted = champions(lake)
+        if promoted != list(seen):
+            raise ChampionChanged(champion.model, promoted[-1].model if promoted else "the model of the settings")
+        _keep(lake, [*promoted, champion])
 
 
 def go_back(lake: Lake) -> Champion:
-    """Take the last promotion back and return it. Raises NoWayBack when there is none."""
-    promoted = champions(lake)
-    if not promoted:
-        raise NoWayBack(lake.where(CHAMPIONS))
-    _keep(lake, promoted[:-1])
+    """Take the last promotion back and return it. Raises NoWayBack when there is none, and PromotionUnderWay."""
+    with _alone(lake):
+        promoted = champions(lake)
+        if not promoted:
+            raise NoWayBack(lake.where(CHAMPIONS))
+        _keep(lake, promoted[:-1])
     return promoted[-1]
 
 
+@contextmanager
+def _alone(lake: Lake) -> Iterator[None]:
+    with ExitStack() as held:
+        try:
+            held.enter_context(lake.alone(UNDER_WAY))
+        except FileTaken as error:
+            raise PromotionUnderWay(error.where) from error
+        yield
+
+
 def _keep(lake: Lake, promoted: Sequence[Champion]) -> None:
-    publish_bytes(lake, CHAMPIONS, json.dumps([asdict(one) for one in promoted], indent=1).encode())
+    publish_sealed(lake, CHAMPIONS, json.dumps([asdict(one) for one in promoted], indent=1).encode())

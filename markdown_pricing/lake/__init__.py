@@ -5,10 +5,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
     publish_bytes,
-    publish_table,
     read_bytes,
-    read_table,
-    row_count,
 )
 from markdown_pricing.lake.snapshot import (
     CorruptFile,
@@ -17,6 +14,7 @@ from markdown_pricing.lake.snapshot import (
     Snapshot,
     SnapshotNotDelivered,
     SnapshotReplaced,
+    UnreadFiles,
     delivered_weeks,
     find_snapshot,
     read_country,
@@ -36,13 +34,11 @@ __all__ = [
     "Snapshot",
     "SnapshotNotDelivered",
     "SnapshotReplaced",
+    "UnreadFiles",
     "UnusableLake",
     "delivered_weeks",
     "find_snapshot",
     "publish_bytes",
-    "publish_table",
     "read_bytes",
     "read_country",
-    "read_table",
-    "row_count",
 ]

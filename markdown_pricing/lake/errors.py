@@ -86,6 +86,12 @@ class FileMissing(FinalError):
         super().__init__(f"{where} is not there.")
 
 
+class FileTaken(FinalError):
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(f"{where} is there already.")
+
+
 @contextmanager
 def lake_errors(where: str) -> Iterator[None]:
     """Turn what the file system raises while it is asked about `where` into the errors of this module."""

@@ -20,7 +20,7 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from markdown_pricing.lake import paths
-from markdown_pricing.lake.errors import FileMissing, LakeMissing, UnusableLake, lake_errors
+from markdown_pricing.lake.errors import FileMissing, FileTaken, LakeMissing, UnusableLake, lake_errors
 from markdown_pricing.words import install
 
 ANSWERS_WITHIN_S = 20.0
@@ -132,6 +132,27 @@ class Lake:
                     filesystem.rm_file(unfinished)
                 raise
 
+    @contextmanager
+    def alone(self, path: str) -> Iterator[None]:
+        """Hold a file at `path`, which no two can hold at once, and remove it at the end. Raises FileTaken."""
+        full = self._full(path)
+        # Both make the file only if there is none, in one step; each has its own way of saying so.
+        new: dict[str, Any] = {"mode": "xb"} if self._is_local else {"mode": "wb", "overwrite": False}
+        with self._asking(path):
+            self.filesystem.makedirs(full.rpartition("/")[0], exist_ok=True)
+            try:
+                self.filesystem.open(full, **new).close()
+            except FileExistsError as error:
+                raise FileTaken(self.where(path)) from error
+        try:
+            yield
+        finally:
+            self.remove(path)
+
+    @property
+    def _is_local(self) -> bool:
+        return isinstance(self.filesystem, LocalFileSystem)
+
     def remove(self, path: str) -> None:
         """Remove a file. Raises FileMissing."""
         with self._asking(path):
@@ -149,6 +170,9 @@ class Lake:
         return f"{self.root.rstrip('/')}/{path}".rstrip("/") or "/"
 
     def _entry(self, path: str, info: dict[str, Any]) -> Entry:
+        if info.get("islink"):  # a listing says of a link what it is, and not what it leads to
+            with suppress(OSError):
+                info = self.filesystem.info(os.path.realpath(info["name"]))
         modified_ms = info["modification_time"] if "modification_time" in info else int(info["mtime"] * 1000)
         return Entry(path, info["size"], modified_ms, info["type"] == "directory")
 

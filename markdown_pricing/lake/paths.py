@@ -13,7 +13,7 @@ SNAPSHOTS = "markdown_training_data"
 PREDICTIONS = "markdown_predictions"
 TRAINING_DATA = "markdown_pricing/training_data"
 MODELS = "markdown_pricing/models"
-PRICE_PATHS = "markdown_pricing/price_paths"
+KEPT_PREDICTIONS = "markdown_pricing/predictions"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
 
 OURS = (PREDICTIONS, "markdown_pricing")
@@ -24,7 +24,7 @@ MADE_BY = {
     PREDICTIONS: "markdown_predictions",
     TRAINING_DATA: "training_data",
     MODELS: "demand_model",
-    PRICE_PATHS: "markdown_predictions",
+    KEPT_PREDICTIONS: "markdown_predictions",
     SHARED_DEMAND: "shared_demand",
 }
 """For each folder the asset that fills it."""
@@ -44,7 +44,7 @@ def country_folder(week: date, country: str) -> str:
 
 
 def training_data_file(week: date, country: str) -> str:
-    return f"{TRAINING_DATA}/{week}/country={country}/part-0.parquet"
+    return f"{TRAINING_DATA}/{week}/country={country}/training_data.bin"
 
 
 def model_file(week: date, country: str) -> str:
@@ -55,8 +55,9 @@ def predictions_file(week: date, country: str) -> str:
     return f"{PREDICTIONS}/{week}/country={country}/part-0.parquet"
 
 
-def price_paths_file(week: date, country: str) -> str:
-    return f"{PRICE_PATHS}/{week}/country={country}/part-0.parquet"
+def kept_predictions_file(week: date, country: str) -> str:
+    """The rows with their price paths, as the refresh reads them; `predictions_file` is for everybody else."""
+    return f"{KEPT_PREDICTIONS}/{week}/country={country}/predictions.bin"
 
 
 def shared_demand_file(week: date, stamp: str) -> str:

@@ -1,7 +1,8 @@
 """Write and read the results in the lake. A file appears complete or not at all, and a second run replaces it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,8 +11,10 @@ from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import FileMissing
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.seal import ResultChanged, sealed, unsealed
-from markdown_pricing.lake.snapshot import reading_parquet
+from markdown_pricing.lake.seal import ResultChanged, contents_of, packed, sealed, unsealed
+
+LONGEST_CONTENTS = 2**16
+"""More bytes than what a file says of its parts takes, which is about two thousand."""
 
 
 class ResultMissing(FinalError):
@@ -22,16 +25,11 @@ class ResultMissing(FinalError):
         )
 
 
-def publish_table(lake: Lake, path: str, *tables: pa.Table) -> None:
-    """Replace the Parquet file at `path` by the rows of `tables`, which have one schema.
-
-    The same tables give the same bytes. Each table has row groups of its own, so that it can be read alone.
-    """
+def parquet_of(table: pa.Table) -> bytes:
+    """The table as a Parquet file; the same table gives the same bytes."""
     buffer = pa.BufferOutputStream()
-    with pq.ParquetWriter(buffer, tables[0].schema, compression="zstd", write_page_checksum=True) as writer:
-        for table in tables:
-            writer.write_table(table)
-    publish_bytes(lake, path, memoryview(buffer.getvalue()).cast("B"))  # hdfs-native takes unsigned bytes only
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    return bytes(buffer.getvalue())
 
 
 def publish_bytes(lake: Lake, path: str, data: bytes | memoryview) -> None:
@@ -40,24 +38,6 @@ def publish_bytes(lake: Lake, path: str, data: bytes | memoryview) -> None:
     Raises LakeUnreachable, LakeReadOnly, LakeFull and LakeDenied; then what was there stays.
     """
     lake.replace(path, data)
-
-
-def read_table(lake: Lake, path: str, row_groups: slice = slice(None)) -> pa.Table:
-    """The table in the file at `path`. Raises CorruptFile, and ResultMissing, which names the asset to materialize."""
-    return read_tables(lake, path, row_groups)[0]
-
-
-def read_tables(lake: Lake, path: str, *row_groups: slice) -> list[pa.Table]:
-    """A table for each of `row_groups`, all of the same file even when it is replaced meanwhile.
-
-    Raises as `read_table` does.
-    """
-    try:
-        with lake.reading(path) as file, reading_parquet(lake, path):
-            parts = pq.ParquetFile(pa.PythonFile(file, mode="r"), page_checksum_verification=True)
-            return [parts.read_row_groups(range(parts.num_row_groups)[groups]) for groups in row_groups]
-    except FileMissing as error:
-        raise ResultMissing(error.where, paths.made_by(path)) from error
 
 
 def read_bytes(lake: Lake, path: str) -> bytes:
@@ -69,39 +49,55 @@ def read_bytes(lake: Lake, path: str) -> bytes:
         raise ResultMissing(error.where, paths.made_by(path)) from error
 
 
+def publish_parts(lake: Lake, path: str, parts: Mapping[str, bytes], notes: Mapping[str, Any]) -> None:
+    """Replace the file at `path` by sealed parts, with notes beside them; raises as `publish_bytes` does."""
+    publish_bytes(lake, path, packed(parts, notes, lake.key))
+
+
+def read_notes(lake: Lake, path: str) -> Mapping[str, Any]:
+    """The notes in the file at `path`, of which nothing else is read; raises as `read_parts` does."""
+    return read_parts(lake, path)[0]
+
+
+def read_parts(lake: Lake, path: str, *names: str) -> tuple[Mapping[str, Any], list[bytes]]:
+    """The notes in the file at `path`, and those of its parts that are named; no others are read.
+
+    Raises ResultChanged before anything is parsed, and ResultMissing.
+    """
+    try:
+        with lake.reading(path) as file:
+            contents = contents_of(file.read(LONGEST_CONTENTS), lake.key)
+            found = []
+            for part in (contents.parts[name] for name in names):
+                file.seek(part.start)
+                found.append(part.checked(file.read(part.size)))
+    except FileMissing as error:
+        raise ResultMissing(error.where, paths.made_by(path)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResultChanged(lake.where(path), str(error), make_again(path)) from None
+    return contents.notes, found
+
+
 def publish_sealed(lake: Lake, path: str, data: bytes) -> None:
     """Replace the file at `path` by the data with its seal; raises as `publish_bytes` does."""
     publish_bytes(lake, path, sealed(data, lake.key))
 
 
-def read_sealed(lake: Lake, path: str) -> bytes:
-    """The data of the file at `path`. Raises ResultChanged before anything is parsed, and ResultMissing."""
+def read_sealed(lake: Lake, path: str, remedy: str = "") -> bytes:
+    """The data of the file at `path`. Raises ResultChanged before anything is parsed, and ResultMissing.
+
+    remedy : what somebody may do about a changed file that no asset makes
+    """
     content = read_bytes(lake, path)
     try:
         return unsealed(content, lake.key)
     except ValueError as error:
-        raise ResultChanged(lake.where(path), str(error), paths.made_by(path)) from None
+        raise ResultChanged(lake.where(path), str(error), remedy or make_again(path)) from None
 
 
-def row_count(lake: Lake, path: str) -> int | None:
-    """How many rows the Parquet file at `path` has, read from its footer alone; None when there is no such file."""
-    try:
-        with lake.reading(path) as file, reading_parquet(lake, path):
-            return int(pq.ParquetFile(pa.PythonFile(file, mode="r")).metadata.num_rows)
-    except FileMissing:
-        return None
-
-
-def notes_of(lake: Lake, path: str) -> dict[bytes, bytes]:
-    """What its writer noted in the footer of the Parquet file at `path`, of which nothing else is read.
-
-    Raises ResultMissing, CorruptFile.
-    """
-    try:
-        with lake.reading(path) as file, reading_parquet(lake, path):
-            return dict(pq.ParquetFile(pa.PythonFile(file, mode="r")).schema_arrow.metadata or {})
-    except FileMissing as error:
-        raise ResultMissing(error.where, paths.made_by(path)) from error
+def make_again(path: str) -> str:
+    """What somebody may do about a file that is not to be believed."""
+    return f"Materialize {paths.made_by(path) or 'the asset that makes it'} of that week and country again"
 
 
 def weeks_with_predictions(lake: Lake, country: str | None = None, before: date | None = None) -> Iterator[date]:

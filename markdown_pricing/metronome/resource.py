@@ -3,7 +3,6 @@
 import os
 import ssl
 from functools import cached_property
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +10,8 @@ import dagster as dg
 from dagster._config import process_config
 from dagster._serdes import ConfigurableClassData
 from pydantic import Field
+
+from markdown_pricing.loopback import is_loopback
 
 from .client import Metronome
 from .errors import Final
@@ -86,14 +87,6 @@ def cluster_of(launcher: ConfigurableClassData | None) -> MetronomeResource | No
         faults = "".join(f"\n  - {error.message}" for error in result.errors or [])
         raise Final(f"dagster.yaml, run_launcher: the cluster can't be read from this process:{faults}")
     return MetronomeResource.model_validate(result.value)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether it is this machine itself, so that no network carries what is said."""
-    try:
-        return host.lower() == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _text(path: str, name: str) -> str:

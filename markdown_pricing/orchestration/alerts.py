@@ -1,4 +1,4 @@
-"""Tells people what went wrong in a round: countries that failed for good, a round that is late, the digest at its end.
+"""Tells people what went wrong in a round: countries that failed for good or are gone, a late round, and its digest.
 
 What is to be told is computed anew at each look from what Dagster has recorded; the cursor only remembers who has been
 told what. So a mail server that is down for hours loses no message, and nothing piles up. Events are read only for what
@@ -24,7 +24,8 @@ from markdown_pricing.orchestration.digest import digest_of, newest_by_country, 
 from markdown_pricing.orchestration.event_lines import run_facts
 from markdown_pricing.orchestration.facts import failed_for_good, is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
-from markdown_pricing.orchestration.names import JOB, ROUND_TAG, WEEK_TAG
+from markdown_pricing.orchestration.names import GONE, JOB, ROUND, ROUND_TAG, SNAPSHOT, WEEK_TAG
+from markdown_pricing.orchestration.next_round import week_of_round
 from markdown_pricing.weeks import due_weeks, opens_at
 
 ROUND_LATE_AFTER = timedelta(hours=4)
@@ -96,6 +97,8 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
 
 def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Due]:
     """Every alert of the last days, whether it has been sent or not."""
+    gone = _gone_by_round(instance, now)
+    yield from (Due.of(f"gone {name}", _incomplete, name, codes) for name, codes in gone.items())
     records = instance.get_run_records(RunsFilter(job_name=JOB, created_after=now - LOOK_BACK))
     rounds: dict[str, list[dg.RunRecord]] = defaultdict(list)
     for record in records:
@@ -108,7 +111,7 @@ def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iter
             newest = newest_by_country(runs)
             done = sum(run.is_success for run in newest.values())
             # Its runs' number is part of the key: a country that is started again has a digest of its own.
-            yield Due.of(f"end {name} {done} {len(newest) - done}", _end, instance, newest)
+            yield Due.of(f"end {name} {done} {len(newest) - done}", _end, instance, newest, gone.get(name, ()))
         elif failed:
             over = newest_by_country(run for run in runs if not is_unfinished(run))
             yield Due.of(f"failing {name}", _first_failures, instance, over)
@@ -174,13 +177,33 @@ def _first_failures(instance: dg.DagsterInstance, over: Mapping[str, dg.DagsterR
     return Alert("round_failing", text, f"Markdown pricing, week {so_far.week}: {failed} failed")
 
 
-def _end(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun]) -> Alert:
-    digest = digest_of(instance, newest)
+def _gone_by_round(instance: dg.DagsterInstance, now: datetime) -> dict[str, list[str]]:
+    """The countries that a delivery of the last days lacks although the one before held them, by the round's name."""
+    lately = dg.AssetRecordsFilter(SNAPSHOT, after_timestamp=(now - LOOK_BACK).timestamp())
+    events = [record.asset_observation for record in instance.fetch_observations(lately, limit=1000).records]
+    told = [event.metadata for event in events if event and {GONE, ROUND} <= event.metadata.keys()]
+    return {str(labels[ROUND].value): str(labels[GONE].value).split(", ") for labels in told}
+
+
+def _incomplete(name: str, gone: Sequence[str]) -> Alert:
+    week = week_of_round(name)
+    text = (
+        f"The delivery of {week} lacks {', '.join(gone)}, which the delivered week before it held. The other countries "
+        "are priced. Nothing is started for these, and the ERP keeps their last rows. Have the ETL deliver the week "
+        "with them, or take them out of the countries file."
+    )
+    facts = {"markdown.week": week, "markdown.countries_gone": len(gone)}
+    return Alert("round_incomplete", text, f"Markdown pricing, week {week}: not delivered: {', '.join(gone)}", facts)
+
+
+def _end(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun], gone: Sequence[str]) -> Alert:
+    digest = digest_of(instance, newest, gone)
     facts = {
         "markdown.week": digest.week,
         COUNTRIES.field: len(digest.done),
         "markdown.countries_failed": len(digest.not_done),
-        "event.outcome": FAILURE if digest.not_done else SUCCESS,
+        "markdown.countries_gone": len(digest.gone),
+        "event.outcome": FAILURE if digest.not_done or digest.gone else SUCCESS,
     }
     return Alert("round_ended", digest.text, digest.title, facts)
 

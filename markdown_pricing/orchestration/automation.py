@@ -22,6 +22,7 @@ from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.facts import gather, recorded_weeks
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
+    GONE,
     JOB,
     LATE,
     LIMIT_REACHED,
@@ -29,6 +30,7 @@ from markdown_pricing.orchestration.names import (
     PRIORITY_TAG,
     REFRESH,
     REMINDED_TAG,
+    ROUND,
     ROUND_TAG,
     SHARED,
     SHARED_JOB,
@@ -124,6 +126,13 @@ def carry_out(instance: dg.DagsterInstance, decision: Decision, now: datetime) -
     for week in decision.late:
         what_to_do = {"What to do": "Ask for the ETL's snapshot of this week."}
         _observe(instance, SNAPSHOT, week, {LATE: now.isoformat(), **what_to_do})
+    for delivery in decision.arrived:
+        if delivery.gone:
+            known = {GONE: ", ".join(delivery.gone), ROUND: delivery.round}
+            what_to_do = {
+                "What to do": "Have the ETL deliver the week with them; else their last rows stay in the ERP."
+            }
+            _observe(instance, SNAPSHOT, delivery.week, {**known, **what_to_do})
     for run in decision.remind:
         _remind_of_retry(instance, run)
     for run in decision.not_retried:

@@ -12,6 +12,7 @@ from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.shown import plain
 from markdown_pricing.weeks import ONE_WEEK, parse_week
 from markdown_pricing.words import counted
 
@@ -33,20 +34,27 @@ class NotDone:
 
 @dataclass(frozen=True)
 class Digest:
-    """What a round that is over has done, and what it has left undone."""
+    """What a round that is over has done, and what it has left undone.
+
+    gone : countries that were not delivered, though the week before they were
+    """
 
     week: str
     done: Sequence[str]
     not_done: Sequence[NotDone]
+    gone: Sequence[str] = ()
 
     @property
     def title(self) -> str:
-        countries = counted(len(self.done) + len(self.not_done), "country")
-        return f"Markdown pricing, week {self.week}: {len(self.done)} of {countries} done"
+        countries = counted(len(self.done) + len(self.not_done) + len(self.gone), "country")
+        incomplete = ", incomplete" if self.gone else ""
+        return f"Markdown pricing, week {self.week}: {len(self.done)} of {countries} done{incomplete}"
 
     @property
     def text(self) -> str:
         lines = [f"Done: {', '.join(self.done) or 'none'}."]
+        if self.gone:
+            lines.append(f"Not delivered, though the week before they were: {', '.join(self.gone)}.")
         for title, blocked in (("Failed", False), ("Blocked by a check", True)):
             countries = [one for one in self.not_done if one.blocked == blocked]
             lines += [f"{title}:", *(f"- {one.country}: {one.why}" for one in countries)] if countries else []
@@ -75,11 +83,11 @@ def newest_by_country(records: Iterable[dg.RunRecord]) -> dict[str, dg.DagsterRu
     return newest
 
 
-def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun]) -> Digest:
+def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun], gone: Sequence[str] = ()) -> Digest:
     """The digest of a round, from the newest run of each country."""
     done = sorted(code for code, run in newest.items() if run.status == DagsterRunStatus.SUCCESS)
     week = next((run.tags.get(WEEK_TAG, "?") for run in newest.values()), "?")
-    return Digest(week, done, [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))])
+    return Digest(week, done, [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))], gone)
 
 
 def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
@@ -118,5 +126,5 @@ def _last_figures(instance: dg.DagsterInstance, week: str | None, country: str) 
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(plain(text).split())
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]} …"

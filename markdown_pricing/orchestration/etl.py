@@ -1,8 +1,10 @@
 """The snapshot as an asset that Dagster makes: a Spark job from raw tables, followed through Pipes."""
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,11 @@ from markdown_pricing.orchestration.names import ETL_JOB, GROUP, SNAPSHOT, WEEK_
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, monday_of, parse_week
 
 ON_THIS_MACHINE = (sys.executable,)
+FOR_SPARK = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "JAVA_*", "KRB5*"),
+    *("SPARK_*", "PYSPARK_*", "HADOOP_*", "HDFS_*", "YARN_*", "HIVE_*", "PYTHONPATH", "DAGSTER_PIPES_*"),
+)
+"""The variables that the Spark job gets; by the last it answers."""
 
 
 class SparkFailed(TransientError):
@@ -98,10 +105,21 @@ def weekly_etl(job: Any) -> dg.ScheduleDefinition:
 def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) -> Mapping[str, Any]:
     """Run the Spark job and return the message in which it reports. Raises SparkFailed when it ended without one."""
     try:
-        done = dg.PipesSubprocessClient().run(context=context, command=command, env={"PYTHONPATH": _package_root()})
+        done = dg.PipesSubprocessClient().run(
+            context=context, command=with_little(command, os.environ), env={"PYTHONPATH": _package_root()}
+        )
     except dg.DagsterPipesExecutionError as error:
         raise SparkFailed(week, error) from error
     return dict(done.get_custom_messages()[-1])
+
+
+def with_little(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """The command, which is given nothing of this process's environment but what Spark and Hadoop read.
+
+    It runs in a cluster's driver, which has no business with the accounts of the ERP and of Dagster.
+    """
+    others = (name for name in sorted(environ) if not any(fnmatchcase(name, pattern) for pattern in FOR_SPARK))
+    return ["env", *(part for name in others for part in ("-u", name)), *command]
 
 
 def _delivery_figures(lake: Lake, week: date) -> Mapping[str, Any]:

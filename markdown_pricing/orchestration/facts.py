@@ -11,7 +11,13 @@ from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, W
 from markdown_pricing.errors import PricingError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions
-from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
+from markdown_pricing.lake.snapshot import (
+    SnapshotNotDelivered,
+    SnapshotReplaced,
+    deliveries,
+    find_snapshot,
+    gone_from,
+)
 from markdown_pricing.orchestration.names import (
     CONTENT_HASH,
     COUNTRY_TAG,
@@ -84,7 +90,10 @@ def gather(
         early=sorted(week for week in delivered if week > max(opened, default=first_week - ONE_WEEK)),
     )
     for week, written_ms in sorted(facts.delivered.items(), reverse=True):
-        if progress.has_started(week, written_ms) or not (delivery := _delivery(lake, week, written_ms)):
+        if progress.has_started(week, written_ms):
+            continue
+        to_miss = () if progress.has_arrived(week, written_ms) else facts.countries
+        if not (delivery := _delivery(lake, week, written_ms, to_miss)):
             continue
         facts = _with_delivery(facts, delivery, instance, lake)
         if to_price(delivery, facts):
@@ -180,13 +189,17 @@ def _is_repeated(run: dg.DagsterRun) -> bool:
     return AUTO_RETRY_RUN_ID_TAG in run.tags
 
 
-def _delivery(lake: Lake, week: date, written_ms: int) -> Delivery | None:
-    """The delivery of the week. It is None while the week is being delivered anew; a later look then sees it whole."""
+def _delivery(lake: Lake, week: date, written_ms: int, to_miss: Sequence[str]) -> Delivery | None:
+    """The delivery of the week. It is None while the week is being delivered anew; a later look then sees it whole.
+
+    to_miss : countries of which it is to be known whether they are gone
+    """
     try:
         snapshot = find_snapshot(lake, week)
     except (SnapshotNotDelivered, SnapshotReplaced):
         return None
-    return Delivery(week, written_ms, snapshot.stamp, snapshot.bytes_by_country)
+    gone = gone_from(lake, snapshot, to_miss)
+    return Delivery(week, written_ms, snapshot.stamp, snapshot.bytes_by_country, gone)
 
 
 def _with_refreshes(facts: Facts, instance: dg.DagsterInstance, erp: Erp) -> Facts:

@@ -18,6 +18,8 @@ from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STAMP, SUPERSEDED_BY
 from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
+from markdown_pricing.shown import cell, in_markdown
+from markdown_pricing.training_data.intake import Intake
 from markdown_pricing.words import counted
 
 IMPORTANT_FEATURES = 12
@@ -82,12 +84,13 @@ BIAS = Figure("bias", "Bias", "share of the units sold")
 ROWS = Figure("rows", "Rows", "rows")
 ROW_COUNT = Figure("rows", "dagster/row_count", "rows")
 SOLD_OUT_WEEKS = Figure("sold_out_weeks", "Sold-out weeks", "weeks of articles")
+SET_ASIDE = Figure("set_aside", "Articles set aside", "articles")
 SNAPSHOT_STAMP = Figure("snapshot", STAMP, WORDS)
 NEWER_WEEK = Figure("superseded_by", SUPERSEDED_BY, WORDS)
 LOGGED = (
     *(ARTICLES_TO_PRICE, ARTICLES, ARTICLES_BEFORE, COUNTRIES, CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP),
     *(LEAD_OVER_HABIT, MARKDOWNS, MODEL_NAME, GRADE, ERROR, NAIVE_ERROR, BIAS, ROWS, ROW_COUNT, SOLD_OUT_WEEKS),
-    *(SNAPSHOT_STAMP, NEWER_WEEK),
+    *(SET_ASIDE, SNAPSHOT_STAMP, NEWER_WEEK),
 )
 """Those that stand in a step's log line; all other figures are for the pages of the Dagster UI alone."""
 
@@ -96,6 +99,9 @@ IN_SHORT = "In short"
 
 The figures below it stay plain numbers, because Dagster plots them, and log lines and messages take them from there.
 """
+NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake says", "nothing"
+FEWER_ROWS = 0.9
+"""From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
@@ -110,9 +116,15 @@ def snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> Metadata:
     }
 
 
-def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
-    """How much there is to learn from, and how many articles there are to price."""
+def training_data(sold: CountryWeek, taken: Intake, rows_before: int | None, origin: Provenance, uri: str) -> Metadata:
+    """How much there is to learn from, how many articles there are to price, and what the intake left out.
+
+    rows_before : of the training data of the week before; None when it is not known
+    """
     articles, weeks = int(sold.history["article_id"].nunique()), int(sold.history["week"].nunique())
+    left_out = list(taken.notes)
+    if rows_before and len(taken.rows) < FEWER_ROWS * rows_before:
+        left_out.append(f"There are {len(taken.rows):,} rows, and in the week before there were {rows_before:,}.")
     return {
         IN_SHORT: (
             f"{counted(len(sold.articles), 'article')} to price. {counted(articles, 'article')} have a history, "
@@ -122,6 +134,9 @@ def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
         "Articles with history": articles,
         "Weeks of history": weeks,
         SOLD_OUT_WEEKS.label: int(sold.history["censored"].sum() + sold.articles["censored"].sum()),
+        SET_ASIDE.label: len(taken.set_aside),
+        NOT_TAKEN: dg.MetadataValue.text("\n".join(left_out) or NOTHING),
+        REMARKS: dg.MetadataValue.text("\n".join(taken.remarks) or NOTHING),
         ROW_COUNT.label: len(sold.history) + len(sold.articles),
         **_origin(origin, uri),
     }
@@ -133,11 +148,11 @@ def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: 
     return {
         COUNTRIES.label: len(learnt.articles),
         ARTICLES.label: sum(learnt.articles.values()),
-        LEFT_OUT: _table(("Country", "Why"), [(code, _in_a_cell(why)) for code, why in learnt.left_out.items()]),
+        LEFT_OUT: _table(("Country", "Why"), [(code, cell(why)) for code, why in learnt.left_out.items()]),
         SHARED_ELASTICITY: _table(
             ("Category", "Elasticity of 30 % off"),
             [
-                (name, f"{elasticity:.2f}")
+                (cell(name), f"{elasticity:.2f}")
                 for name, elasticity in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)
             ],
         ),
@@ -173,7 +188,9 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
             ],
         ),
         "Expected and actual units": _picture(lambda: expected_and_actual_chart(report.by_week)),
-        "Feature importance": _table(("Feature", "Share"), [(name, f"{share:.1%}") for name, share in importance]),
+        "Feature importance": _table(
+            ("Feature", "Share"), [(cell(name), f"{share:.1%}") for name, share in importance]
+        ),
         ROWS.label: report.rows,
         ARTICLES.label: report.articles,
         "Weeks of history": report.weeks_of_history,
@@ -266,7 +283,7 @@ def _plan(row: Any) -> tuple[str, ...]:
     later = f"{row.next_markdown_price:,.2f} from {row.next_markdown_week:%d %b}" if row.next_markdown_week else ""
     gain = float(row.expected_revenue) - float(row.expected_revenue_keep)
     return (
-        row.article_id,
+        cell(row.article_id),
         f"{row.current_price:,.2f}",
         f"{row.recommended_price:,.2f}",
         later.replace(" ", NO_BREAK),
@@ -303,11 +320,6 @@ def _picture(draw: Callable[[], bytes]) -> dg.MarkdownMetadataValue | dg.TextMet
     return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
-def _in_a_cell(text: str) -> str:
-    """The text on one line, with its bars escaped, because a bar would end the table's cell."""
-    return " ".join(text.split()).replace("|", "\\|")
-
-
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.MarkdownMetadataValue:
-    lines = [head, ["---"] * len(head), *rows]
+    lines = [head, ["---"] * len(head), *(map(in_markdown, row) for row in rows)]
     return dg.MetadataValue.md("\n".join("| " + " | ".join(line) + " |" for line in lines) if rows else "none")

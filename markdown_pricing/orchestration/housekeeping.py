@@ -16,6 +16,7 @@ from markdown_pricing.orchestration.facts import is_under_way
 from markdown_pricing.orchestration.names import READY, SNAPSHOT, WEEK_TAG
 from markdown_pricing.preflight import Preflight
 from markdown_pricing.results import Results
+from markdown_pricing.shown import in_markdown
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, parse_week, this_week
 
 NAMED = 10
@@ -124,4 +125,4 @@ SCHEDULES = [preflight_on_sunday, tidy_every_night]
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", "<br>")
+    return "<br>".join(map(in_markdown, text.split("\n")))

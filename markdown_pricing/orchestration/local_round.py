@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -20,6 +20,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG, REPOSITORY_LABEL_TAG
 
 from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import ARTICLES, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, MARKDOWNS
+from markdown_pricing.orchestration.local_launcher import is_local
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     ETL_JOB,
@@ -34,6 +35,7 @@ from markdown_pricing.orchestration.names import (
 )
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import SharedLearning
+from markdown_pricing.orchestration.worker_lock import held_by_this_process
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.workers import worker_processes
 
@@ -130,7 +132,9 @@ def _run(
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
     run_id = str(uuid4())
     _signal_notes()
-    with storage_held_open(Path(instance.root_directory), run_id):
+    home = Path(instance.root_directory)
+    noticed = held_by_this_process(home, run_id) if is_local(instance) else nullcontext()
+    with storage_held_open(home, run_id), noticed:
         result = loaded.execute_in_process(
             instance=instance,
             partition_key=partition,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
-from dagster._core.launcher import DefaultRunLauncher
 from pydantic import Field
 
+from markdown_pricing.orchestration.local_launcher import runs_share_a_machine
 from markdown_pricing.orchestration.names import MEASURED_TAG, MODEL, PREDICTIONS, TRAINING_DATA
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.threads import is_limited, limit_threads
@@ -72,9 +72,7 @@ def runs_side_by_side(instance: dg.DagsterInstance) -> int:
 
     The pool's limit is the one that somebody has set on Dagster's page, or that of `dagster.yaml`.
     """
-    # By its name, as it is not made here: a run's own container lacks the variables that its configuration names.
-    launcher = instance.get_ref().run_launcher_data if instance.is_persistent else None
-    if launcher is None or launcher.class_name != DefaultRunLauncher.__name__:
+    if not runs_share_a_machine(instance):
         return 1
     standing = instance.get_concurrency_config().pool_config.default_pool_limit or 1
     return max((pool.limit for pool in instance.event_log_storage.get_pool_limits()), default=standing) or 1

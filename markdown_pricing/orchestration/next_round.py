@@ -81,13 +81,18 @@ def open_weeks(opened: Mapping[date, datetime], first_week: date, now: datetime)
 
 
 def to_price(delivery: Delivery, facts: Facts) -> list[str]:
-    """The countries for which nothing is settled from this very delivery, whatever made it.
+    """The countries that this delivery holds and for which nothing is settled from it, whatever made it.
 
-    The ERP is for the newest week; of an older one it is enough that its predictions lie on the lake.
+    Nothing is started for a country that it lacks: the run could only fail. The ERP is for the newest week; of an older
+    one it is enough that its predictions lie on the lake.
     """
     is_newest = delivery.week == facts.newest_delivered
     settled = facts.receipts if is_newest else facts.receipts | facts.archived
-    return [code for code in facts.countries if Settled(delivery.week, code, delivery.stamp) not in settled]
+    return [
+        code
+        for code in facts.countries
+        if code in delivery.bytes_by_country and Settled(delivery.week, code, delivery.stamp) not in settled
+    ]
 
 
 def lost_by_erp(facts: Facts) -> list[Refresh]:
@@ -187,7 +192,7 @@ def _newest_to_price(decision: Decision, facts: Facts) -> tuple[Decision, Delive
     """The newest delivery that has a country to price; newer ones are settled and count as started."""
     progress, arrived = decision.progress, []
     for delivery in facts.deliveries:
-        if progress.arrived.get(delivery.week.isoformat()) != delivery.written_ms:
+        if not progress.has_arrived(delivery.week, delivery.written_ms):
             progress = progress.with_arrived(delivery)
             arrived.append(delivery)
         decision = replace(decision, progress=progress, arrived=tuple(arrived))
@@ -270,7 +275,7 @@ def _longest_first(facts: Facts, delivery: Delivery, without_shared: str) -> lis
             seconds.setdefault(run.country, run.seconds)
     ordered = sorted(
         to_price(delivery, facts),
-        key=lambda code: (seconds.get(code, inf), delivery.bytes_by_country.get(code, 0)),
+        key=lambda code: (seconds.get(code, inf), delivery.bytes_by_country[code]),
         reverse=True,
     )
     return [

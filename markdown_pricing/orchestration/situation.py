@@ -52,13 +52,16 @@ class Run:
 class Delivery:
     """A snapshot that is there as a whole, with the bytes of each country's files.
 
-    written_ms : when `_SUCCESS` was written ; stamp : other for a re-delivered week, see lake/snapshot.py
+    written_ms : when `_SUCCESS` was written
+    stamp      : other for a re-delivered week, see lake/snapshot.py
+    gone       : countries that it lacks and the delivered week before it held; empty once its arrival is recorded
     """
 
     week: date
     written_ms: int
     stamp: str
     bytes_by_country: Mapping[str, int]
+    gone: Sequence[str] = ()
 
     @property
     def round(self) -> str:
@@ -176,6 +179,9 @@ class Progress:
     def has_started(self, week: date, written_ms: int) -> bool:
         return self.started.get(week.isoformat()) == written_ms
 
+    def has_arrived(self, week: date, written_ms: int) -> bool:
+        return self.arrived.get(week.isoformat()) == written_ms
+
     def with_started(self, delivery: Delivery) -> "Progress":
         return replace(self, started={**self.started, delivery.week.isoformat(): delivery.written_ms})
 
@@ -238,7 +244,7 @@ class Decision:
     """What is to be done now.
 
     open, late  : weeks to be opened, and to be reported as late
-    arrived     : deliveries to be recorded
+    arrived     : deliveries to be recorded, and with them which countries are gone
     remind      : failed runs of whose promised retry Dagster is to be reminded
     not_retried : failed runs whose promised retry is waited for no more
     says        : why nothing is started; empty where something is

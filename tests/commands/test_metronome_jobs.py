@@ -17,6 +17,14 @@ def write(out: Path, *more: str) -> None:
     CliRunner().invoke(cli, arguments, catch_exceptions=False, standalone_mode=False)
 
 
+def test_a_job_is_nobody_elses(tmp_path: Path) -> None:
+    """It says where lake, ERP and secrets are, and may hold what an operator has added."""
+    write(tmp_path / "jobs")
+
+    assert (tmp_path / "jobs").stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "jobs").iterdir()} == {0o600}
+
+
 def test_every_country_is_in_one_group_in_the_configured_order(tmp_path: Path) -> None:
     write(tmp_path)
     jobs = [json.loads(file.read_text()) for file in sorted(tmp_path.iterdir())]

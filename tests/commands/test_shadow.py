@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -109,6 +108,25 @@ def test_nothing_beside_nothing_is_not_equal(places: dict[str, str], week: str, 
     assert "--week" in str(done.exception)
 
 
+def test_an_erp_is_read_with_an_account_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The runs' account is given to no host that stands on a command line."""
+    seen: list[object] = []
+    monkeypatch.setattr("markdown_pricing.commands.shadow.engine_for", lambda *given: seen.append(given) or stop())
+    environ = {"DB_USER": "pricing", "DB_PASSWORD": "s3cret", "MARKDOWN_PRICING_LAKE": str(tmp_path)}
+    own = {"MARKDOWN_PRICING_SHADOW_USER": "reader", "MARKDOWN_PRICING_SHADOW_PASSWORD": "to read"}
+    places = ["shadow", "postgresql://erp/prices", "postgresql://elsewhere/prices", "--week", WEEK.isoformat()]
+
+    refused = CliRunner().invoke(cli, places, env=environ, standalone_mode=False)
+    CliRunner().invoke(cli, places, env=environ | own, standalone_mode=False)
+
+    assert "set MARKDOWN_PRICING_SHADOW_USER" in str(refused.exception)
+    assert seen == [("postgresql://erp/prices", "reader", "to read", None)]
+
+
+def stop() -> None:
+    raise RuntimeError("far enough")
+
+
 def a_round(**columns: object) -> Round:
     rows = pd.DataFrame({"country": ["DEU"], "article_id": ["1"], **{name: [value] for name, value in columns.items()}})
     return Round(rows, pd.DataFrame({"country": [], "article_id": [], "week": []}))
@@ -137,8 +155,9 @@ def test_a_column_that_one_round_lacks_is_named_and_not_compared(places: dict[st
     keep_both(places, lambda rows: rows.assign(model_version="of the version before"))
     with engine_for(places["erp one"], None, None).begin() as erp:
         erp.exec_driver_sql("ALTER TABLE markdown_recommendations DROP COLUMN change_reason")
-    [file] = Path(places["lake one"]).rglob("markdown_predictions/**/*.parquet")
-    pq.write_table(pq.ParquetFile(file).read().drop_columns(["change_reason"]), file)
+    kept = Results(Lake(places["lake one"]), WEEK, "DEU")
+    rows, path, origin = kept.predictions()
+    kept.keep_predictions(rows.drop(columns="change_reason"), path, origin)
 
     done = shadow(places[f"{kind} one"], places[f"{kind} other"])
 

@@ -28,16 +28,15 @@ PASSWORD = "s3cret-of-the-chat"
 
 
 class Daemon:
-    """A lake with Austria alone, of two that are configured, and a daemon that looks each second."""
+    """A lake with Austria and with a file of Germany that can't be read, and a daemon that looks each second."""
 
     def __init__(self, folder: Path, chat: Chat) -> None:
         self.log = folder / "stdout"
         countries = (DATA / "countries.csv").read_text().splitlines()
         chosen = [countries[0], *(line for line in countries if line.startswith(("AUT", "DEU")))]
         (folder / "countries.csv").write_text("\n".join(chosen) + "\n")
-        spark.deliver(
-            Lake(str(folder / "lake")), {"AUT": [sample_market(read_countries()["AUT"], WEEK, 8, 0).table()]}, WEEK
-        )
+        sold = sample_market(read_countries()["AUT"], WEEK, 8, 0).table()
+        spark.deliver(Lake(str(folder / "lake")), {"AUT": [sold], "DEU": [b"not Parquet"]}, WEEK)
         dagster = yaml.safe_load((DATA / "dagster.yaml").read_text())
         dagster["run_coordinator"]["config"]["dequeue_interval_seconds"] = 1
         (folder / "dagster.yaml").write_text(yaml.safe_dump(dagster))
@@ -83,7 +82,7 @@ def test_a_round_under_the_daemon_is_in_the_log_and_its_digest_in_the_chat(daemo
     [told] = wait_until("the digest has come", digest, 300, lambda: [line["message"] for line in daemon.lines()[-5:]])
 
     assert "Done: AUT." in told["message"]
-    assert "- DEU: DEU has no part files" in told["message"]
+    assert "is not a readable Parquet file" in told["message"]
     steps = [line for line in daemon.lines() if line["event"]["dataset"] == "markdown_pricing.step"]
     outcomes = {
         (line["markdown"].get("country"), line["event"]["action"]): line["event"].get("outcome") for line in steps

@@ -12,7 +12,15 @@ from mlflow import MlflowClient
 from markdown_pricing.__main__ import cli
 from markdown_pricing.definitions import build
 from markdown_pricing.demand.model import ModelNotAllowed
-from markdown_pricing.experiments.champion import Champion, champions, promote
+from markdown_pricing.experiments.champion import (
+    UNDER_WAY,
+    Champion,
+    ChampionChanged,
+    PromotionUnderWay,
+    champions,
+    go_back,
+    promote,
+)
 from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway, UnsafeTracker
 from markdown_pricing.experiments.trial import Trial
 from markdown_pricing.lake.filesystem import Lake
@@ -75,7 +83,7 @@ def place(tmp_path: Path) -> Place:
 def won(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, Result]:
     """A place where a challenger has beaten a weak champion, with what the command said; to be looked at only."""
     place = Place(tmp_path_factory.mktemp("won"))
-    promote(place.lake, champion(SHY))
+    promote(place.lake, champion(SHY), champions(place.lake))
     return place, place.promote(STEADY, "--json", *SMALL, MARKDOWN_PRICING_EXPERIMENTS=place.experiments)
 
 
@@ -106,8 +114,8 @@ def test_when_nothing_was_promoted_that_is_said(place: Place) -> None:
 
 
 def test_the_next_round_uses_the_champion_and_one_command_goes_back(place: Place) -> None:
-    promote(place.lake, champion(SHY))
-    promote(place.lake, champion("log_linear"))
+    promote(place.lake, champion(SHY), champions(place.lake))
+    promote(place.lake, champion("log_linear"), champions(place.lake))
     assert place.prices_with() == "log_linear"
 
     assert place.promote("--back").stdout.splitlines()[1] == f"{SHY} prices from the next run on."
@@ -156,6 +164,27 @@ def test_a_password_is_not_sent_in_clear(monkeypatch: pytest.MonkeyPatch, uri: s
     MlflowTracker(uri.replace("http:", "https:"))
 
 
+def test_of_two_promotions_at_once_one_wins(place: Place) -> None:
+    """Both have beaten the model that stood when they began; the second has not beaten the first."""
+    seen = champions(place.lake)
+    promote(place.lake, champion("log_linear"), seen)
+
+    with pytest.raises(ChampionChanged, match=r"log_linear\. Compare it with that"):
+        promote(place.lake, champion(STEADY), seen)
+
+    assert [one.model for one in champions(place.lake)] == ["log_linear"]
+
+
+def test_no_two_write_a_promotion_at_the_same_moment(place: Place) -> None:
+    with place.lake.alone(UNDER_WAY):
+        for write in (lambda: promote(place.lake, champion(STEADY), []), lambda: go_back(place.lake)):
+            with pytest.raises(PromotionUnderWay, match=r"remove .*champions\.lock"):
+                write()
+
+    promote(place.lake, champion(STEADY), [])
+    assert [one.model for one in champions(place.lake)] == [STEADY]
+
+
 def test_going_back_further_than_there_is_says_so(place: Place) -> None:
     assert "No champion was ever promoted" in str(place.promote("--back").exception)
 
@@ -165,14 +194,14 @@ def test_the_champion_cannot_challenge_itself(place: Place) -> None:
 
 
 def test_a_model_that_is_set_is_used_whoever_is_champion(place: Place) -> None:
-    promote(place.lake, champion("log_linear"))
+    promote(place.lake, champion("log_linear"), champions(place.lake))
 
     assert Settings.from_env({**place.environ, "MARKDOWN_PRICING_MODEL": "gradient_boosting"}).follow_champion is False
     assert Settings.from_env(place.environ).follow_champion is True
 
 
 def test_a_snapshot_is_priced_with_the_champion_unless_another_model_is_named(place: Place, tmp_path: Path) -> None:
-    promote(place.lake, champion("log_linear"))
+    promote(place.lake, champion("log_linear"), champions(place.lake))
 
     assert place.priced_into(tmp_path / "rows.parquet") == "log_linear"
     assert place.priced_into(tmp_path / "rows.parquet", "--model", "plain_boosting") == "plain_boosting"
@@ -186,6 +215,10 @@ def test_a_model_that_no_operator_has_allowed_is_neither_promoted_nor_loaded(pla
     refused = place.promote("os:abort", *SMALL)
     assert isinstance(refused.exception, ModelNotAllowed)
 
-    promote(place.lake, Champion("os:abort", "log_linear", 9.9, "by hand", "rules", "code", "2026-02-09"))
+    promote(
+        place.lake,
+        Champion("os:abort", "log_linear", 9.9, "by hand", "rules", "code", "2026-02-09"),
+        champions(place.lake),
+    )
     with pytest.raises(ModelNotAllowed, match="No operator has allowed the demand model 'os:abort'"):
         place.priced_into(Path(place.lake.url) / "prices.parquet")

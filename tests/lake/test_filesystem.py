@@ -24,8 +24,8 @@ from markdown_pricing.lake import (
     find_snapshot,
     publish_bytes,
     read_bytes,
-    row_count,
 )
+from markdown_pricing.lake.publish import read_notes
 from tests.hdfs.cluster import lacking
 from tests.lake.spark import WEEK, deliver
 from tests.real_parts import missing
@@ -34,7 +34,7 @@ ASKING: dict[str, Callable[[Lake], Any]] = {
     "find_snapshot": lambda lake: find_snapshot(lake, WEEK),
     "delivered_weeks": delivered_weeks,
     "read_bytes": lambda lake: read_bytes(lake, "x"),
-    "row_count": lambda lake: row_count(lake, "x"),
+    "read_notes": lambda lake: read_notes(lake, "x"),
     "publish_bytes": lambda lake: publish_bytes(lake, "x/y", b""),
 }
 

@@ -23,7 +23,7 @@ from tests.lake.spark import LATER, WEEK, names, put
 BEFORE = WEEK - ONE_WEEK
 STAYS_FOR_EVER = (
     paths.predictions_file(BEFORE, "DEU"),
-    paths.price_paths_file(BEFORE, "DEU"),
+    paths.kept_predictions_file(BEFORE, "DEU"),
     paths.success_file(BEFORE),
     f"{paths.country_folder(BEFORE, 'DEU')}/part-0.parquet",
     f"markdown_options/{BEFORE}/country=DEU/part-0.parquet",

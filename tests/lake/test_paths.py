@@ -16,13 +16,19 @@ WEEK = date(2026, 2, 9)
         (paths.success_file(WEEK), "markdown_training_data/2026-02-09/_SUCCESS"),
         (paths.country_folder(WEEK, "DEU"), "markdown_training_data/2026-02-09/country=DEU"),
         (paths.predictions_file(WEEK, "DEU"), "markdown_predictions/2026-02-09/country=DEU/part-0.parquet"),
-        (paths.training_data_file(WEEK, "DEU"), "markdown_pricing/training_data/2026-02-09/country=DEU/part-0.parquet"),
+        (
+            paths.training_data_file(WEEK, "DEU"),
+            "markdown_pricing/training_data/2026-02-09/country=DEU/training_data.bin",
+        ),
         (paths.model_file(WEEK, "DEU"), "markdown_pricing/models/2026-02-09/country=DEU/model.bin"),
         (
             paths.shared_demand_file(WEEK, "ab"),
             "markdown_pricing/shared_demand/2026-02-09/snapshot=ab/shared_demand.bin",
         ),
-        (paths.price_paths_file(WEEK, "DEU"), "markdown_pricing/price_paths/2026-02-09/country=DEU/part-0.parquet"),
+        (
+            paths.kept_predictions_file(WEEK, "DEU"),
+            "markdown_pricing/predictions/2026-02-09/country=DEU/predictions.bin",
+        ),
     ],
 )
 def test_paths_are_those_of_the_contract(path: str, expected: str) -> None:

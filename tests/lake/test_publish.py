@@ -10,20 +10,18 @@ import pytest
 
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import (
-    CorruptFile,
     Lake,
     LakeFull,
     LakeUnreachable,
     ResultMissing,
     paths,
     publish_bytes,
-    publish_table,
     read_bytes,
-    read_table,
-    row_count,
 )
+from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.publish import weeks_with_predictions
 from tests.lake.spark import LATER, WEEK, names, put, read_raw, sales
+from tests.lake.tables import publish_table, read_table, row_count
 
 PREDICTIONS = paths.predictions_file(WEEK, "DEU")
 FOLDER = PREDICTIONS.rpartition("/")[0]
@@ -52,6 +50,21 @@ def test_the_second_time_replaces_the_first(lake: Lake) -> None:
 
     assert row_count(lake, PREDICTIONS) == 3
     assert names(lake, FOLDER) == ["part-0.parquet"]
+
+
+def test_of_two_who_want_to_be_alone_one_is(lake: Lake) -> None:
+    """The other is told at once; afterwards it is its turn."""
+    with lake.alone("markdown_pricing/champions.lock"):
+        with (
+            pytest.raises(FileTaken, match=r"champions\.lock is there already"),
+            lake.alone("markdown_pricing/champions.lock"),
+        ):
+            pass
+        assert lake.entry("markdown_pricing/champions.lock")
+
+    with lake.alone("markdown_pricing/champions.lock"):
+        pass
+    assert lake.entry("markdown_pricing/champions.lock") is None
 
 
 def test_the_same_table_gives_the_same_bytes(lake: Lake) -> None:
@@ -182,40 +195,12 @@ def test_a_reader_never_sees_a_partial_file(lake: Lake) -> None:
 
 def test_what_is_missing_names_the_asset_that_makes_it(lake: Lake) -> None:
     """The reader then knows what to materialize first."""
-    with pytest.raises(ResultMissing, match=r"part-0.parquet is not there. Materialize training_data"):
+    with pytest.raises(ResultMissing, match=r"training_data.bin is not there. Materialize training_data"):
         read_table(lake, paths.training_data_file(WEEK, "DEU"))
     with pytest.raises(ResultMissing, match=r"model.bin is not there. Materialize demand_model"):
         read_bytes(lake, paths.model_file(WEEK, "DEU"))
     with pytest.raises(ResultMissing, match="Materialize markdown_predictions"):
         read_table(lake, PREDICTIONS)
-
-
-def test_a_table_is_read_without_those_that_were_published_with_it(lake: Lake) -> None:
-    """A large country's articles to price are asked for without its two years of history."""
-    publish_table(lake, PREDICTIONS, sales(1000), sales(3))
-
-    assert read_table(lake, PREDICTIONS, slice(-1, None)).equals(sales(3))
-    assert read_table(lake, PREDICTIONS, slice(None, -1)).equals(sales(1000))
-    assert read_table(lake, PREDICTIONS).num_rows == row_count(lake, PREDICTIONS) == 1003
-
-
-def test_a_result_that_is_no_parquet_is_named(lake: Lake) -> None:
-    """Somebody has touched it by hand."""
-    put(lake, PREDICTIONS, b"hello")
-
-    with pytest.raises(CorruptFile, match=r"markdown_predictions/2026-02-09/country=DEU/part-0.parquet"):
-        read_table(lake, PREDICTIONS)
-    with pytest.raises(CorruptFile):
-        row_count(lake, PREDICTIONS)
-
-
-def test_rows_are_counted_or_known_to_be_absent(lake: Lake) -> None:
-    """A table that is absent gives None, and an empty one 0."""
-    assert row_count(lake, PREDICTIONS) is None
-    publish_table(lake, PREDICTIONS, sales(0))
-    assert row_count(lake, PREDICTIONS) == 0
-    publish_table(lake, PREDICTIONS, sales(12))
-    assert row_count(lake, PREDICTIONS) == 12
 
 
 def test_the_weeks_with_predictions_are_the_countrys_own(lake: Lake) -> None:

@@ -229,6 +229,16 @@ def test_a_mail_has_the_digest(a_round: Round) -> None:
     assert message["To"] == "team@example.com"
 
 
+def test_a_text_from_the_data_is_no_html_of_a_mail() -> None:
+    """As a fault's example may be, which names an article."""
+    with mail_server() as mail:
+        assert send(mail.url, "Markdown pricing", "- DEU: <img src=x onerror=y> & more") == ""
+
+    [message] = mail.taken
+    assert message.get_content_type() == "text/plain"
+    assert "<img src=x onerror=y> & more" in message.get_content()
+
+
 def test_a_server_that_is_down_is_said_once_and_told_when_it_is_back(a_round: Round, lines: Lines) -> None:
     lines.start()
     a_round.run("DEU", SUCCESS)

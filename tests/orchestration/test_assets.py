@@ -2,22 +2,22 @@
 
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.paths import kept_predictions_file
+from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.orchestration import assets
 from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
-from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import PROVENANCE_KEY, Results
+from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
 from tests.quick import STEADY, deliver
@@ -111,10 +111,17 @@ def second_week(priced_before: Priced, tmp_path: Path) -> Installation:
     return Installation(tmp_path)
 
 
-def pretend_there_were_more_rows(predictions: Path, times: float) -> None:
-    rows = pd.read_parquet(predictions)
-    more = pd.concat([rows] * 10).head(round(len(rows) * times))
-    more.to_parquet(predictions, index=False)
+def keep_other_rows(
+    installation: Installation, change: Callable[[pd.DataFrame], pd.DataFrame], week: str = WEEK
+) -> None:
+    """As if those rows had been priced."""
+    results = Results(Lake(str(installation.root / "lake")), parse_week(week), "AUT")
+    rows, path, origin = results.predictions()
+    results.keep_predictions(change(rows), path, origin)
+
+
+def pretend_there_were_more_rows(installation: Installation, times: float, week: str = WEEK_BEFORE) -> None:
+    keep_other_rows(installation, lambda rows: pd.concat([rows] * 10).head(round(len(rows) * times)), week)
 
 
 def checks_failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
@@ -192,7 +199,7 @@ def test_key_figures_and_pictures_are_there_to_see(priced: Priced) -> None:
 def test_half_the_rows_of_last_week_block_the_refresh_and_are_not_retried(second_week: Installation) -> None:
     installation = second_week
     before = installation.erp("SELECT * FROM markdown_recommendations")
-    pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=2.1)
+    pretend_there_were_more_rows(installation, times=2.1)
 
     result = installation.run()
 
@@ -207,7 +214,7 @@ def test_half_the_rows_of_last_week_block_the_refresh_and_are_not_retried(second
 def test_the_refresh_alone_is_refused_as_well(second_week: Installation) -> None:
     """Nobody goes round a check by materializing the refresh from the page."""
     installation = second_week
-    pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=2.1)
+    pretend_there_were_more_rows(installation, times=2.1)
     installation.run(assets=FLOW[:3])
 
     result = installation.run(assets=["erp_refresh"])
@@ -218,7 +225,7 @@ def test_the_refresh_alone_is_refused_as_well(second_week: Installation) -> None
 
 def test_a_tenth_fewer_rows_only_warn(second_week: Installation) -> None:
     installation = second_week
-    pretend_there_were_more_rows(installation.predictions(WEEK_BEFORE), times=1.25)
+    pretend_there_were_more_rows(installation, times=1.25)
 
     result = installation.run()
 
@@ -228,18 +235,14 @@ def test_a_tenth_fewer_rows_only_warn(second_week: Installation) -> None:
 
 def test_rows_are_compared_with_another_week_never_with_the_same(second_run: Installation) -> None:
     """A repeat of a week that lost rows would else find nothing wrong."""
-    pretend_there_were_more_rows(second_run.predictions(), times=3)
+    pretend_there_were_more_rows(second_run, times=3, week=WEEK)
 
     assert checks_failed(second_run.run()) == {}
 
 
 def test_a_price_off_the_ladder_blocks_the_refresh(installation: Installation) -> None:
     installation.run(assets=FLOW[:3])
-    table = pq.read_table(installation.predictions())
-    prices = table["current_price"].to_numpy().copy()
-    prices[0] -= 0.01
-    column = table.column_names.index("recommended_price")
-    pq.write_table(table.set_column(column, "recommended_price", pa.array(prices)), installation.predictions())
+    keep_other_rows(installation, lambda rows: rows.assign(recommended_price=rows["current_price"] - 0.01))
 
     result = installation.run(assets=["erp_refresh"])
 
@@ -247,18 +250,30 @@ def test_a_price_off_the_ladder_blocks_the_refresh(installation: Installation) -
     assert installation.erp("SELECT * FROM markdown_recommendations") == []
 
 
-def test_rows_of_one_run_with_the_price_paths_of_another_do_not_get_into_the_erp(installation: Installation) -> None:
-    """As when a writer died between the two files, or one was put back from a backup."""
+def test_predictions_with_one_changed_byte_do_not_get_into_the_erp(installation: Installation) -> None:
+    """Nobody but Dagster tries again: the same file would be refused again."""
     installation.run(assets=FLOW[:3])
-    paths = installation.root / f"lake/markdown_pricing/price_paths/{WEEK}/country=AUT/part-0.parquet"
-    table = pq.read_table(paths)
-    origin = Provenance.from_json(table.schema.metadata[PROVENANCE_KEY].decode()).of(rules="others")
-    pq.write_table(table.replace_schema_metadata({PROVENANCE_KEY: origin.to_json()}), paths)
+    file = installation.root / f"lake/markdown_pricing/predictions/{WEEK}/country=AUT/predictions.bin"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
 
     result = installation.run(assets=["erp_refresh"])
 
-    assert installation.tags(result)[NOT_RETRIED_TAG] == "MixedPredictions"
+    assert installation.tags(result)[NOT_RETRIED_TAG] == "ResultChanged"
     assert installation.erp("SELECT * FROM markdown_recommendations") == []
+
+
+def test_what_others_write_among_the_published_rows_changes_no_price(second_run: Installation) -> None:
+    """The file is for analysis. Who may write there can put nothing into the ERP."""
+    before = second_run.erp("SELECT article_id, recommended_price FROM markdown_recommendations")
+    rows = pd.read_parquet(second_run.predictions())
+    rows.assign(recommended_price=0.01).to_parquet(second_run.predictions(), index=False)
+
+    result = second_run.run(assets=["erp_refresh"])
+
+    assert result.success
+    assert second_run.erp("SELECT article_id, recommended_price FROM markdown_recommendations") == before
 
 
 def test_the_second_week_says_what_changed_since_the_first(priced: Priced, second_week: Installation) -> None:
@@ -282,8 +297,9 @@ def test_the_second_week_says_what_changed_since_the_first(priced: Priced, secon
 
 def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation) -> None:
     """An old version of the package may have kept it so."""
-    installation.predictions(WEEK_BEFORE).parent.mkdir(parents=True)
-    pd.DataFrame({"article_id": ["1"] * 8}).to_parquet(installation.predictions(WEEK_BEFORE))
+    results = Results(Lake(str(installation.root / "lake")), parse_week(WEEK_BEFORE), "AUT")
+    rows = pd.DataFrame({"article_id": ["1"] * 8})
+    results.keep_predictions(rows, rows, provenance(WEEK_BEFORE, "AUT", "stamp"))
 
     result = installation.run()
 
@@ -292,13 +308,17 @@ def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation)
 
 
 def test_an_earlier_week_that_is_broken_tells_nothing_and_stops_nothing(installation: Installation) -> None:
-    results = Results(Lake(str(installation.root / "lake")), parse_week(WEEK), "AUT")
+    """Nor does one of a version that kept nothing but what others see."""
+    lake = Lake(str(installation.root / "lake"))
+    results = Results(lake, parse_week(WEEK), "AUT")
     assert results.last_rows() is None
     installation.predictions(WEEK_BEFORE).parent.mkdir(parents=True)
     installation.predictions(WEEK_BEFORE).write_bytes(b"not Parquet")
+    assert (results.last_rows(), results.rows_of_last_other_week()) == (None, None)
 
-    assert results.last_rows() is None
-    assert results.rows_of_last_other_week() is None
+    publish_bytes(lake, kept_predictions_file(parse_week(WEEK_BEFORE), "AUT"), b"nor this")
+
+    assert (results.last_rows(), results.rows_of_last_other_week()) == (None, None)
     assert installation.run().success
 
 

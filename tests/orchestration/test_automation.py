@@ -31,11 +31,13 @@ from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake import Lake, LakeMissing
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.snapshot import deliveries, find_snapshot
+from markdown_pricing.orchestration.alerts import alerts_due
 from markdown_pricing.orchestration.automation import jobs_of_a_round, look, weekly_round
 from markdown_pricing.orchestration.facts import gather
 from markdown_pricing.orchestration.names import (
     CONTENT_HASH,
     COUNTRY_TAG,
+    GONE,
     JOB,
     LATE,
     OPENED,
@@ -146,6 +148,9 @@ class Sensor:
     def redeliver(self, week: date) -> None:
         spark.take_away(self.lake, f"markdown_training_data/{week}")
         spark.deliver(self.lake, {country: [spark.sales(7)] for country in COUNTRIES}, week)
+
+    def deliver_only(self, week: date, *countries: str) -> None:
+        spark.deliver(self.lake, {country: [spark.sales()] for country in countries}, week)
 
     def runs(self) -> list[dg.DagsterRun]:
         return list(self.instance.get_runs(dg.RunsFilter(job_name=JOB)))
@@ -443,6 +448,48 @@ def test_a_promised_retry_that_dagster_passed_over_is_begun_after_a_reminder(
 
     assert retried == [lost.run_id]
     assert sensor.run_of("POL").tags["dagster/will_retry"] == "false"
+
+
+def test_only_the_countries_that_were_delivered_are_started(sensor: Sensor) -> None:
+    """A delivery of one starts one run; those that were not there the week before either are no news."""
+    sensor.deliver_only(WEEK, "AUT")
+    sensor.lake.filesystem.makedirs(f"{sensor.lake.root}/markdown_training_data/{WEEK}/country=POL")
+
+    assert [key[-3:] for key in sensor.looks(MONDAY)] == ["AUT"]
+    assert sensor.observed(GONE) == []
+
+
+def test_a_country_that_is_gone_gives_one_warning_and_starts_nothing(sensor: Sensor) -> None:
+    """The round ends without it: incomplete, in one message and in its digest. Nothing is retried for it."""
+    sensor.deliver(WEEK)
+    sensor.deliver_only(NEXT_WEEK, "AUT", "DEU")
+
+    assert sorted(key[-3:] for key in sensor.looks(NEXT_MONDAY)) == ["AUT", "DEU"]
+    sensor.finish()
+    for minutes in range(1, 4):
+        sensor.looks(NEXT_MONDAY + minutes * MINUTE)
+    sensor.forgets()
+    sensor.looks(NEXT_MONDAY + HOUR)
+
+    assert {run.tags[COUNTRY_TAG] for run in sensor.runs() if run.tags[WEEK_TAG] == str(NEXT_WEEK)} == {"AUT", "DEU"}
+    told = [due.alert() for due in alerts_due(sensor.instance, WEEK, datetime.now(UTC))]
+    [warning] = [alert for alert in told if alert.action == "round_incomplete"]
+    assert f"The delivery of {NEXT_WEEK} lacks POL, which the delivered week before it held." in warning.text
+    [digest] = [alert for alert in told if alert.action == "round_ended" and str(NEXT_WEEK) in alert.title]
+    assert digest.title.endswith("2 of 3 countries done, incomplete")
+    assert digest.facts["event.outcome"] == "failure"
+
+
+def test_whether_a_country_is_gone_is_asked_of_the_last_delivered_week(sensor: Sensor) -> None:
+    """A week that was never delivered in between says nothing."""
+    last = NEXT_WEEK + ONE_WEEK
+    sensor.deliver(WEEK)
+    spark.put(sensor.lake, spark.part_path("AUT", 0, NEXT_WEEK))
+    sensor.deliver_only(last, "AUT")
+
+    sensor.looks(opens_at(last))
+
+    assert sensor.observed(GONE) == [str(last)]
 
 
 def test_a_missing_week_holds_nobody_up(sensor: Sensor) -> None:

@@ -1,5 +1,6 @@
 """A figure is declared once: what records it, what logs it and what reckons with it mean the same one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -7,6 +8,7 @@ import pytest
 from dagster._core.storage.tags import TagType, get_tag_type
 
 from markdown_pricing.definitions import build
+from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.digest import stake_of
 from markdown_pricing.orchestration.figures import CURRENCY, ERROR, EXPECTED_REVENUE, LEAD_OVER_KEEP, LOGGED
@@ -21,7 +23,9 @@ from markdown_pricing.orchestration.names import (
     TRAINING_DATA,
     WEEK_TAG,
 )
+from markdown_pricing.provenance import provenance
 from markdown_pricing.settings import Settings
+from tests.markdown.seasons import article, recommend_for
 
 
 def test_a_label_stands_for_one_figure() -> None:
@@ -79,3 +83,15 @@ def test_a_picture_that_cannot_be_drawn_costs_the_picture() -> None:
 
     assert figures._picture(draw) == dg.MetadataValue.text("It could not be drawn: an odd name")
     assert isinstance(figures._picture(lambda: b""), dg.MarkdownMetadataValue)
+
+
+def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:
+    priced = recommend_for(article(stock=400), rules=Rules())
+    hostile = "=[A](javascript:b)|<script>"
+    rows, path = (frame.assign(article_id=hostile) for frame in (priced.rows, priced.path))
+    origin = provenance("2026-02-09", "DEU", "stamp")
+
+    told = figures.predictions(replace(priced, rows=rows, path=path), None, "EUR", origin, "uri")
+
+    page = str(told["Plans that gain most"].value)
+    assert "'=\\[A\\](javascript:b)\\|&lt;script&gt;" in page

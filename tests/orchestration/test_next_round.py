@@ -119,6 +119,17 @@ SITUATIONS = [
         learnt=frozenset({ROUND}),
     ),
     Situation(
+        "the delivery holds one country: only that one starts",
+        {"AUT": ""},
+        deliveries=(replace(DELIVERY, bytes_by_country={"AUT": 10, "XXX": 5}),),
+        learnt=frozenset({ROUND}),
+    ),
+    Situation(
+        "the delivery holds no country of the installation: nothing starts",
+        says="has been started",
+        deliveries=(replace(DELIVERY, bytes_by_country={}),),
+    ),
+    Situation(
         "a receipt of an earlier delivery settles nothing",
         BOTH,
         receipts=frozenset({Settled(WEEK, "DEU", "an earlier one")}),
@@ -223,6 +234,20 @@ def test_once_carried_out_it_is_not_decided_again() -> None:
     assert decision.arrived == (DELIVERY,)
     assert decision.progress == STARTED
     assert next_round(facts, STARTED).arrived == ()
+
+
+def test_a_country_that_is_gone_is_recorded_once_with_its_delivery_and_not_started() -> None:
+    """Not at the looks after that, and again with another delivery that lacks it."""
+    lacking = replace(DELIVERY, bytes_by_country={"AUT": 10}, gone=("DEU",))
+    facts = facts_of([lacking])
+
+    first = next_round(facts, Progress())
+
+    assert [delivery.gone for delivery in first.arrived] == [("DEU",)]
+    assert [start.country for start in first.start] == ["AUT"]
+    assert next_round(facts, first.progress).arrived == ()
+    again = replace(lacking, written_ms=6, stamp="cd")
+    assert next_round(facts_of([again]), first.progress).arrived == (again,)
 
 
 def test_while_the_countries_wait_the_delivery_has_arrived_and_not_started() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.parquet as pq
 from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import create_execution_plan, execute_run
@@ -29,19 +30,21 @@ from markdown_pricing.definitions import build
 from markdown_pricing.erp.refresh import content_hash, last_receipt
 from markdown_pricing.erp.rows import NOT_HASHED
 from markdown_pricing.erp.tables import engine_for, ensure_tables, price_path, recommendations, refreshes
-from markdown_pricing.lake import Lake, paths, read_bytes, read_table
+from markdown_pricing.lake import Lake, paths, read_bytes
 from markdown_pricing.lake.leftovers import remove_leftovers
+from markdown_pricing.lake.publish import read_parts
 from markdown_pricing.orchestration.names import JOB, SHARED_JOB
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.results import Results
+from markdown_pricing.results import PATH, ROWS, Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
+from tests.lake.tables import read_table
 from tests.storage import make_storage
 from tests.system.moments import BOUNDARIES, ENDS_WITHIN_S, AfterEvent, Moment
 
 WEEK = date(2026, 2, 9)
 BEGAN, DONE = "began", "was done"
-FILES = (paths.training_data_file, paths.model_file, paths.price_paths_file, paths.predictions_file)
+FILES = (paths.training_data_file, paths.model_file, paths.kept_predictions_file, paths.predictions_file)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 # A server that has the libraries loaded and forks the workers: else each would take seconds to begin.
@@ -155,13 +158,12 @@ class Shop:
     def results(self, country: str) -> dict[str, object]:
         """All that the country's files and rows say, byte for byte, times and run ids aside."""
         found: dict[str, object] = {"erp": content_hash(self.erp, country)}
-        for file in FILES:
-            path = file(WEEK, country)
-            found[path] = (
-                _without_run(read_table(self.lake, path))
-                if file is paths.predictions_file
-                else read_bytes(self.lake, path)
-            )
+        for file in (paths.training_data_file, paths.model_file):
+            found[file(WEEK, country)] = read_bytes(self.lake, file(WEEK, country))
+        found["published"] = _without_run(read_table(self.lake, paths.predictions_file(WEEK, country)))
+        _, kept = read_parts(self.lake, paths.kept_predictions_file(WEEK, country), ROWS, PATH)
+        rows, path = (pq.read_table(pa.BufferReader(part)) for part in kept)
+        found |= {"kept rows": _without_run(rows), "kept price paths": path}
         return found
 
     def faults(self, country: str) -> Iterator[str]:

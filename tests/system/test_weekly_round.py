@@ -21,10 +21,10 @@ from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RUN_KEY_TAG
 
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake.paths import predictions_file
-from markdown_pricing.lake.publish import row_count
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, ROUND_TAG
 from markdown_pricing.weeks import due_weeks
+from tests.lake.tables import row_count
 from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
 from tests.system.installation import ARTICLES, POOL, Installation, installation, write_countries

@@ -1,0 +1,107 @@
+"""Runs as processes of the code server, as on one machine and in compose, whose death is noticed within minutes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.step_dependency_config import StepDependencyConfig
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
+
+from markdown_pricing.orchestration.worker_lock import (
+    end_with_the_parent,
+    held_by_this_process,
+    is_lost,
+    remove_forgotten,
+)
+
+
+class LocalRunLauncher(DefaultRunLauncher):
+    """Dagster's default launcher, set in dagster.yaml, that also answers whether a run's process is still there.
+
+    A code server that is killed, or a machine that restarts, takes its runs' processes along, and nobody is left who
+    could say so. Dagster's run monitoring asks here, fails such a run, and it is retried.
+    """
+
+    def __init__(self, inst_data: object = None) -> None:
+        super().__init__(inst_data)  # type: ignore[arg-type]
+        self._seen_lost: set[str] = set()
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        remove_forgotten(Path(self._instance.root_directory))
+        super().launch_run(context)
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """A lost process is told at the second look, so that a code server which restarts is there for the retry."""
+        if not is_lost(Path(self._instance.root_directory), run.run_id):
+            self._seen_lost.discard(run.run_id)
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        if run.run_id not in self._seen_lost:
+            self._seen_lost.add(run.run_id)
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        self._seen_lost.discard(run.run_id)
+        return CheckRunHealthResult(
+            WorkerStatus.FAILED,
+            "its process is gone and has not said why: it, its code server or its machine was killed or restarted",
+        )
+
+
+def is_local(instance: dg.DagsterInstance) -> bool:
+    """Whether runs are processes of this machine whose death the launcher of the instance looks for."""
+    return _launcher_of(instance) == LocalRunLauncher.__name__
+
+
+def runs_share_a_machine(instance: dg.DagsterInstance) -> bool:
+    """Whether runs are processes of the code server, and not containers with cores of their own."""
+    return _launcher_of(instance) in (LocalRunLauncher.__name__, DefaultRunLauncher.__name__)
+
+
+def _launcher_of(instance: dg.DagsterInstance) -> str | None:
+    # By its name, as it is not made here: a run's own container lacks the variables that its configuration names.
+    launcher = instance.get_ref().run_launcher_data if instance.is_persistent else None
+    return launcher.class_name if launcher else None
+
+
+class NoticedExecutor(dg.Executor):
+    """Executes a run's steps as another executor does, in a process whose death is noticed where runs are local."""
+
+    def __init__(self, executor: dg.Executor) -> None:
+        self._executor = executor
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._executor.retries
+
+    @property
+    def step_dependency_config(self) -> StepDependencyConfig:
+        return self._executor.step_dependency_config
+
+    def execute(
+        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
+    ) -> Iterator[dg.DagsterEvent]:
+        if not is_local(plan_context.instance):
+            yield from self._executor.execute(plan_context, execution_plan)
+            return
+        end_with_the_parent()
+        with held_by_this_process(Path(plan_context.instance.root_directory), plan_context.run_id):
+            yield from self._executor.execute(plan_context, execution_plan)
+
+
+def _in_process(context: dg.InitExecutorContext) -> dg.Executor:
+    make = dg.in_process_executor.executor_creation_fn
+    assert make is not None
+    return NoticedExecutor(make(context))
+
+
+in_a_noticed_process = dg.ExecutorDefinition(
+    name="in_process",
+    config_schema=dg.in_process_executor.config_schema.as_field(),
+    executor_creation_fn=_in_process,
+    description="All steps of a run in its own process, which holds the run's lock where runs share a machine.",
+)
