@@ -18,7 +18,6 @@ from markdown_pricing.pricing import take_in_country
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.words import counted
 
-
 SHOWN = 5
 """Articles and columns that are named in a country's line; chosen so that the line can be read."""
 
