@@ -14,9 +14,12 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, read_country
 from markdown_pricing.preflight import inspect
-from markdown_pricing.pricing import make_training_data
+from markdown_pricing.pricing import take_in_country
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.words import counted
+
+SHOWN = 5
+"""Articles and columns that are named in a country's line; chosen so that the line can be read."""
 
 
 def delivery_findings(lake: Lake, week: date | None, configured: Countries) -> Iterator[Finding]:
@@ -41,19 +44,23 @@ def delivery_findings(lake: Lake, week: date | None, configured: Countries) -> I
         f"Week {week}", ok=bool(snapshot.files), says=held if snapshot.files else f"{folder} has no country=<ISO3>"
     )
     for code in snapshot.files:
-        yield inspect(code, partial(_country, lake, snapshot, code, code in configured))
+        yield inspect(code, partial(_country, lake, snapshot, code, configured))
 
 
-def _country(lake: Lake, snapshot: Snapshot, code: str, configured: bool) -> str:
+def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -> str:
     """How much there is to price and to learn from, and what is odd. Raises what makes the country unusable."""
-    frame = make_training_data(read_country(lake, snapshot, code, columns_to_read), snapshot.week, code)
+    rows = read_country(lake, snapshot, code, columns_to_read)
+    taken = take_in_country(rows, snapshot.week, code, configured.changeovers.get(code, ()))
+    frame = taken.rows
     now = pd.Timestamp(snapshot.week)
     history, articles = frame[frame["week"] < now], frame[frame["week"] == now]
     weeks = history["week"].nunique()
-    odd = list(_oddities(history, articles, now))
+    notes = [note.rstrip(".") for note in (*taken.notes, *taken.remarks)]
+    odd = [*notes[:SHOWN], *([f"and {len(notes) - SHOWN:,} more of the kind"] if len(notes) > SHOWN else [])]
+    odd += _oddities(history, articles, now)
     if weeks < LEAST_WEEKS:
         odd.append(f"a model of the country's own needs {LEAST_WEEKS} weeks of history")
-    if not configured:
+    if code not in configured:
         odd.append("the country is not configured, so `price` takes the default rules and `run` leaves it out")
     size = f"{counted(len(articles), 'article')} to price, {counted(weeks, 'week')} of history"
     return f"{size}. " + (f"Odd: {'; '.join(odd)}." if odd else "Nothing is odd.")

@@ -94,14 +94,14 @@ LOGGED = (
 )
 """Those that stand in a step's log line; all other figures are for the pages of the Dagster UI alone."""
 
-NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake says", "nothing"
-FEWER_ROWS = 0.9
-"""From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
 IN_SHORT = "In short"
 """The label of the sentence that stands first, with its numbers as people write them.
 
 The figures below it stay plain numbers, because Dagster plots them, and log lines and messages take them from there.
 """
+NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake says", "nothing"
+FEWER_ROWS = 0.9
+"""From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
@@ -121,10 +121,10 @@ def training_data(sold: CountryWeek, taken: Intake, rows_before: int | None, ori
 
     rows_before : of the training data of the week before; None when it is not known
     """
+    articles, weeks = int(sold.history["article_id"].nunique()), int(sold.history["week"].nunique())
     left_out = list(taken.notes)
     if rows_before and len(taken.rows) < FEWER_ROWS * rows_before:
         left_out.append(f"There are {len(taken.rows):,} rows, and in the week before there were {rows_before:,}.")
-    articles, weeks = int(sold.history["article_id"].nunique()), int(sold.history["week"].nunique())
     return {
         IN_SHORT: (
             f"{counted(len(sold.articles), 'article')} to price. {counted(articles, 'article')} have a history, "
