@@ -3,14 +3,17 @@
 from dataclasses import replace
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.digest import stake_of
 from markdown_pricing.orchestration.figures import CURRENCY, ERROR, EXPECTED_REVENUE, LEAD_OVER_KEEP, LOGGED
+from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import provenance
-from tests.markdown.seasons import article, recommend_for
+from markdown_pricing.training_data.intake import Intake, Outcome, SetAside
+from tests.markdown.seasons import WEEK, article, frames, recommend_for
 
 
 def test_a_label_stands_for_one_figure() -> None:
@@ -61,3 +64,19 @@ def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:
 
     page = str(told["Plans that gain most"].value)
     assert "'=\\[A\\](javascript:b)\\|&lt;script&gt;" in page
+
+
+def test_what_the_intake_left_out_is_listed() -> None:
+    """Articles with column and value, optional columns, and rows that are fewer than a week before."""
+    snapshot, history = frames([article()])
+    aside = SetAside("a1", "stock negative (week 2026-02-09, stock -5)", Outcome.KEEPS_ITS_PRICE)
+    taken = Intake(pd.concat([history, snapshot]), (aside,), {"attr_x[cm]": "it comes twice"})
+    sold = CountryWeek(WEEK, "DEU", history, snapshot)
+    shown = figures.training_data(sold, taken, 99, provenance(str(WEEK), "DEU", "0"), "uri")
+
+    assert shown[figures.SET_ASIDE.label] == 1
+    assert shown[figures.NOT_TAKEN].value.splitlines() == [
+        "The column 'attr_x[cm]' is left out: it comes twice.",
+        "Set aside: article a1: stock negative (week 2026-02-09, stock -5); it keeps its price.",
+        "There are 2 rows, and in the week before there were 99.",
+    ]
