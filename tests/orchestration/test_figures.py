@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 from dagster._core.storage.tags import TagType, get_tag_type
 
@@ -23,9 +24,11 @@ from markdown_pricing.orchestration.names import (
     TRAINING_DATA,
     WEEK_TAG,
 )
+from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import provenance
 from markdown_pricing.settings import Settings
-from tests.markdown.seasons import article, recommend_for
+from markdown_pricing.training_data.intake import Intake, Outcome, SetAside
+from tests.markdown.seasons import WEEK, article, frames, recommend_for
 
 
 def test_a_label_stands_for_one_figure() -> None:
@@ -95,3 +98,19 @@ def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:
 
     page = str(told["Plans that gain most"].value)
     assert "'=\\[A\\](javascript:b)\\|&lt;script&gt;" in page
+
+
+def test_what_the_intake_left_out_is_listed() -> None:
+    """Articles with column and value, optional columns, and rows that are fewer than a week before."""
+    snapshot, history = frames([article()])
+    aside = SetAside("a1", "stock negative (week 2026-02-09, stock -5)", Outcome.KEEPS_ITS_PRICE)
+    taken = Intake(pd.concat([history, snapshot]), (aside,), {"attr_x[cm]": "it comes twice"})
+    sold = CountryWeek(WEEK, "DEU", history, snapshot)
+    shown = figures.training_data(sold, taken, 99, provenance(str(WEEK), "DEU", "0"), "uri")
+
+    assert shown[figures.SET_ASIDE.label] == 1
+    assert shown[figures.NOT_TAKEN].value.splitlines() == [
+        "The column 'attr_x[cm]' is left out: it comes twice.",
+        "Set aside: article a1: stock negative (week 2026-02-09, stock -5); it keeps its price.",
+        "There are 2 rows, and in the week before there were 99.",
+    ]
