@@ -39,9 +39,9 @@ def learnt_once() -> Iterator[None]:
     known: dict[tuple[str, ...], pricing.LearntTogether] = {}
     learn = pricing.learn_shared
 
-    def learn_once(week: date, countries: Sequence[str], *given: Any) -> pricing.LearntTogether:
+    def learn_once(week: date, countries: Sequence[str], *given: Any, **named: Any) -> pricing.LearntTogether:
         if tuple(countries) not in known:
-            known[tuple(countries)] = learn(week, countries, *given)
+            known[tuple(countries)] = learn(week, countries, *given, **named)
         return known[tuple(countries)]
 
     with pytest.MonkeyPatch.context() as patched:
