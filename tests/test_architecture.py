@@ -75,6 +75,7 @@ MAY_IMPORT = {
         "etl",
         "experiments",
         "preflight",
+        "private",
         "threads",
         "workers",
     },

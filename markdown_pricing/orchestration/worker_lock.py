@@ -10,8 +10,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Thread
+
+from markdown_pricing import private
 
 FOLDER = "workers"
 FORGOTTEN_AFTER_S = 7 * 86_400
@@ -22,9 +25,9 @@ FORGOTTEN_AFTER_S = 7 * 86_400
 def held_by_this_process(dagster_home: Path, run_id: str) -> Iterator[None]:
     """Hold the run's lock in the `with` block. After it the file is gone, and the run does not count as lost."""
     file = _file(dagster_home, run_id)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     unlocked = file.with_name(f".{run_id}.{os.getpid()}")
-    with unlocked.open("w") as lock:
+    with unlocked.open("w", opener=partial(os.open, mode=private.FILE)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # Under its name only now: a file there that nobody has locked means that its process is dead.
         unlocked.rename(file)
