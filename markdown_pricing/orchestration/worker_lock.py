@@ -27,7 +27,7 @@ def held_by_this_process(dagster_home: Path, run_id: str) -> Iterator[None]:
     file = _file(dagster_home, run_id)
     file.parent.mkdir(mode=private.FOLDER, parents=True, exist_ok=True)
     unlocked = file.with_name(f".{run_id}.{os.getpid()}")
-    with unlocked.open("w", opener=partial(os.open, mode=private.FILE)) as lock:
+    with open(unlocked, "w", opener=partial(os.open, mode=private.FILE)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # Under its name only now: a file there that nobody has locked means that its process is dead.
         unlocked.rename(file)
