@@ -1,10 +1,12 @@
 """The countries that are priced, in the configured order, with their currencies, price endings and groups."""
 
 import csv
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, field, fields, replace
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from markdown_pricing.currencies import DEFAULT_FILE as CURRENCIES_FILE
+from markdown_pricing.currencies import Changeover, currency_in, read_currencies
 from markdown_pricing.declared import faults_of
 from markdown_pricing.errors import InputWarning, UsageError
 
@@ -58,11 +62,8 @@ class PriceEnding:
     def parse(cls, text: str) -> "PriceEnding":
         """The ending that a text such as .99 or 990 stands for. Raises ValueError."""
         whole, _, _ = text.partition(".")
-        try:
-            cents = Decimal(text) * 100
-        except InvalidOperation:
-            raise ValueError(f"{text!r} is no price ending; write it as .99 or as 990") from None
-        if cents <= 0 or cents != int(cents) or not (whole.isdigit() or whole == ""):
+        cents = Decimal(text) * 100 if re.fullmatch(r"[0-9]{0,9}(\.[0-9]{1,9})?", text) and text else Decimal(0)
+        if cents <= 0 or cents != int(cents):
             raise ValueError(f"{text!r} is no price ending; write it as .99 or as 990")
         return cls(int(cents), 100 * 10 ** len(whole))
 
@@ -108,6 +109,13 @@ class Countries(Mapping[str, Country]):
     """The configured countries by code, in their configured order."""
 
     by_code: Mapping[str, Country] = field(repr=False)
+    changeovers: Mapping[str, tuple[Changeover, ...]] = field(default_factory=dict, repr=False)
+    """When a country changed its currency, by its code; those of other countries, too."""
+
+    def in_week(self, code: str, week: date) -> Country:
+        """The country with the currency that its prices have in a snapshot of `week`."""
+        country = self.by_code[code]
+        return replace(country, currency=currency_in(self.changeovers.get(code, ()), week, country.currency))
 
     def __getitem__(self, code: str) -> Country:
         return self.by_code[code]
@@ -127,9 +135,10 @@ class Countries(Mapping[str, Country]):
         return chosen
 
 
-def read_countries(path: Path = DEFAULT_FILE) -> Countries:
+def read_countries(path: Path = DEFAULT_FILE, currencies: Path = CURRENCIES_FILE) -> Countries:
     """The countries of a CSV file with a row for each. Raises BadCountries, which lists every fault with its line.
 
+    currencies : the file of their changes of currency. Raises BadCurrencies
     Warns once in a process of a column that earlier versions read.
     """
     try:
@@ -141,7 +150,7 @@ def read_countries(path: Path = DEFAULT_FILE) -> Countries:
             rows = [(reader.line_num, row) for row in reader]
             if NO_LONGER_READ in (reader.fieldnames or ()):
                 _warn_of_a_column_that_nobody_reads(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadCountries(path, [str(error)]) from error
     by_code: dict[str, Country] = {}
     faults: list[str] = []
@@ -160,7 +169,7 @@ def read_countries(path: Path = DEFAULT_FILE) -> Countries:
         faults.append("it has no rows")
     if faults:
         raise BadCountries(path, faults)
-    return Countries(by_code)
+    return Countries(by_code, read_currencies(currencies))
 
 
 @cache

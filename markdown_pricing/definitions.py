@@ -27,7 +27,10 @@ def defs() -> dg.Definitions:
 
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     """The code location of one installation; the sensor looks for a snapshot every `look_every_s` seconds."""
-    countries, weeks = read_countries(settings.countries_file), weeks_from(settings.start_week)
+    countries, weeks = (
+        read_countries(settings.countries_file, settings.currencies_file),
+        weeks_from(settings.start_week),
+    )
     partitions = week_and_country(settings.start_week, countries)
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)

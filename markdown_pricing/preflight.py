@@ -16,7 +16,7 @@ from markdown_pricing.files import read_rules
 from markdown_pricing.finding import Finding
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, publish_bytes
-from markdown_pricing.lake.snapshot import delivered_weeks, find_snapshot
+from markdown_pricing.lake.snapshot import UnreadFiles, delivered_weeks, find_snapshot
 from markdown_pricing.lake.space import check_room
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
@@ -48,7 +48,10 @@ class Preflight:
         settings = self.settings
         lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
         yield inspect(
-            "Countries", lambda: f"{len(read_countries(settings.countries_file))} in {settings.countries_file}"
+            "Countries",
+            lambda: (
+                f"{len(read_countries(settings.countries_file, settings.currencies_file))} in {settings.countries_file}"
+            ),
         )
         yield inspect("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
         yield inspect("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
@@ -75,8 +78,14 @@ def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
     if week is None and not weeks:
         return "none delivered yet"
     snapshot = find_snapshot(lake, week or max(weeks))
-    missing = [code for code in read_countries(settings.countries_file) if code not in snapshot.bytes_by_country]
+    missing = [
+        code
+        for code in read_countries(settings.countries_file, settings.currencies_file)
+        if code not in snapshot.bytes_by_country
+    ]
     lacking = f", but none for {', '.join(missing)}" if missing else ""
+    for country, names in snapshot.unread.items():
+        raise UnreadFiles(lake, snapshot.week, country, names)
     return f"{snapshot.week}: {counted(len(snapshot.bytes_by_country), 'country')}{lacking}"
 
 
@@ -119,7 +128,7 @@ def _last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[Find
 
 def _all_countries(settings: Settings, last_week: date, there: Callable[[Countries], Iterable[str]]) -> str:
     """Says that every country is among those that are `there`. Raises CountriesLack, which lists the others."""
-    countries = read_countries(settings.countries_file)
+    countries = read_countries(settings.countries_file, settings.currencies_file)
     lacking = countries.keys() - set(there(countries))
     if lacking:
         raise CountriesLack(last_week, sorted(lacking))

@@ -4,10 +4,11 @@ The assets call these functions one by one and keep each result on the lake. `ma
 row.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.countries import Country
+from markdown_pricing.currencies import Changeover
 from markdown_pricing.demand.log_linear import learn_country
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
@@ -22,11 +24,12 @@ from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
+from markdown_pricing.markdown.horizons import by_horizon
 from markdown_pricing.markdown.reasons import ReasonCodes
-from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, recommend
+from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, in_order_of, recommend
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.training_data.schema import check_training_data
+from markdown_pricing.training_data.intake import Intake, take_in
 from markdown_pricing.training_data.stockouts import mark_stockouts
 
 SEED = 20200106
@@ -50,10 +53,20 @@ class CountryWeek:
         return cls(week, country, history, training_data[is_now].reset_index(drop=True))
 
 
-def make_training_data(snapshot_rows: pa.Table, week: date, country: str) -> pd.DataFrame:
-    """The checked rows of one country's snapshot, with columns `country` and `censored`. Raises BadTrainingData."""
-    checked = mark_stockouts(check_training_data(snapshot_rows, week, country))
-    return checked.assign(country=pd.Categorical.from_codes(np.zeros(len(checked), np.int8), [country]))
+def take_in_country(
+    snapshot_rows: pa.Table, week: date, country: str, changeovers: Sequence[Changeover] = ()
+) -> Intake:
+    """One country's snapshot, taken in; its rows have the columns `country` and `censored`. Raises BadTrainingData."""
+    taken = take_in(snapshot_rows, week, country, changeovers)
+    rows = mark_stockouts(taken.rows)
+    return replace(taken, rows=rows.assign(country=pd.Categorical.from_codes(np.zeros(len(rows), np.int8), [country])))
+
+
+def make_training_data(
+    snapshot_rows: pa.Table, week: date, country: str, changeovers: Sequence[Changeover] = ()
+) -> pd.DataFrame:
+    """The rows of `take_in_country` alone, for whoever has nobody to tell what was set aside."""
+    return take_in_country(snapshot_rows, week, country, changeovers).rows
 
 
 @dataclass(frozen=True)
@@ -82,18 +95,26 @@ Apply = Callable[[Callable[[str], Any], Iterable[str]], Iterable[Any]]
 
 
 def learn_shared(
-    week: date, countries: Iterable[str], read: Callable[[str], pa.Table], seed: int = SEED, apply: Apply = map
+    week: date,
+    countries: Iterable[str],
+    read: Callable[[str], pa.Table],
+    seed: int = SEED,
+    apply: Apply = map,
+    changeovers: Mapping[str, tuple[Changeover, ...]] = MappingProxyType({}),
 ) -> LearntTogether:
     """What `countries` share. A country whose data is broken is left out.
 
     read  : gives the snapshot's rows of a country; the rows of no more than one country are in memory at a time
+    changeovers : the countries' changes of currency
     apply : with a pool's `map` several countries are learnt from at a time, each in a process, to which `read` is sent
     Raises NothingShared when every country is left out, and any TransientError that `read` raises.
     """
     contributions: dict[str, CountryDemand] = {}
     articles, left_out = {}, {}
     ordered = sorted(countries)  # always in the same order, because sums of floats depend on it
-    for country, learnt in zip(ordered, apply(partial(_learnt, week, read, seed), ordered), strict=True):
+    for country, learnt in zip(
+        ordered, apply(partial(_learnt, week, read, seed, dict(changeovers)), ordered), strict=True
+    ):
         if isinstance(learnt, TransientError):
             raise learnt
         if isinstance(learnt, str):
@@ -106,11 +127,16 @@ def learn_shared(
 
 
 def _learnt(
-    week: date, read: Callable[[str], pa.Table], seed: int, country: str
+    week: date,
+    read: Callable[[str], pa.Table],
+    seed: int,
+    changeovers: Mapping[str, tuple[Changeover, ...]],
+    country: str,
 ) -> tuple[CountryDemand, int] | str | TransientError:
     """A country's contribution and how many articles it has; or why it is left out; or the error of reading it."""
     try:
-        sold = CountryWeek.of(make_training_data(read(country), week, country), week, country)
+        rows = make_training_data(read(country), week, country, changeovers.get(country, ()))
+        sold = CountryWeek.of(rows, week, country)
         return learn_country(sold.history, seed), int(sold.history["article_id"].nunique())
     except TransientError as error:  # returned as its base class, because not all errors can go between processes
         return TransientError(str(error))
@@ -166,8 +192,12 @@ def price_articles(
 
     last_rows : the rows of an earlier week, from which change_reason is made; prices are the same without them
     """
-    assortment = Assortment(country_week.week, country, country_week.articles, country_week.history, book, codes)
-    ladders = candidate_prices(assortment.articles, assortment.history, country, book, assortment.week)
-    forecast = model.forecast(assortment.articles, assortment.history, assortment.week)
     made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
-    return recommend(assortment, ladders, forecast, made_by, last_rows)
+    parts = []
+    for rows in by_horizon(country_week.articles, country_week.week, country.code, book):
+        articles = country_week.articles.iloc[rows].reset_index(drop=True)
+        assortment = Assortment(country_week.week, country, articles, country_week.history, book, codes)
+        ladders = candidate_prices(articles, assortment.history, country, book, assortment.week)
+        forecast = model.forecast(articles, assortment.history, assortment.week)
+        parts.append(recommend(assortment, ladders, forecast, made_by, last_rows))
+    return in_order_of(parts, country_week.articles["article_id"])

@@ -62,6 +62,7 @@ VARIABLES = {
         Variable(SHADOW_PASSWORD, "the password of the account that `shadow` reads ERPs with", secret=True),
         Variable(f"{_OWN}COUNTRIES", "the file of the countries that are priced", str(DATA / "countries.csv")),
         Variable(f"{_OWN}RULES", "the file of the rules that prices obey", str(DATA / "rules.toml")),
+        Variable(f"{_OWN}CURRENCIES", "the file of changes of currency", str(DATA / "currencies.csv")),
         Variable(f"{_OWN}START_WEEK", "the first week that is due, named by its Monday", "2020-01-06"),
         Variable(
             f"{_OWN}KEEP_WEEKS",
@@ -160,6 +161,8 @@ class Settings:
     """The file of the countries that are priced."""
     rules_file: Path
     """The file of the rules that prices obey."""
+    currencies_file: Path
+    """The file of changes of currency."""
     start_week: date
     """The first week that is due, by its Monday."""
     keep_weeks: int
@@ -218,6 +221,7 @@ class Settings:
             shadow_password=given[SHADOW_PASSWORD] or None,
             countries_file=Path(given[f"{_OWN}COUNTRIES"]),
             rules_file=Path(given[f"{_OWN}RULES"]),
+            currencies_file=Path(given[f"{_OWN}CURRENCIES"]),
             start_week=parse_week(given[f"{_OWN}START_WEEK"]),
             keep_weeks=int(given[f"{_OWN}KEEP_WEEKS"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
@@ -279,7 +283,7 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     for name, place in _PASSWORD_OF.items():
         if any(secrets_in(given[name])):
             yield f"{name} holds a password: give it as {place}, never in the URL"
-    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES"):
+    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES", f"{_OWN}CURRENCIES"):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
     keep = given[f"{_OWN}KEEP_WEEKS"]

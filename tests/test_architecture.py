@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
 BASE = {
     "arrays",
     "columns",
+    "currencies",
     "declared",
     "errors",
     "finding",
@@ -39,7 +40,8 @@ MAY_IMPORT = {
     "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"errors"},
-    "countries": {"declared", "errors"},
+    "countries": {"currencies", "declared", "errors"},
+    "currencies": {"errors", "weeks"},
     "holidays": set(),
     "device": set(),
     "logs": set(),

@@ -20,6 +20,7 @@ from markdown_pricing.demand.shared import pool
 from markdown_pricing.demand.step_down import OWN, POOLED, RULE, Choice
 from markdown_pricing.erp.rows import country_rows
 from markdown_pricing.files import read_reason_codes
+from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.training_data.schema import COLUMNS
@@ -73,6 +74,8 @@ def now(**values: object) -> Change:
     def changed(rows: pd.DataFrame) -> pd.DataFrame:
         changed = rows.copy()
         for name, value in values.items():
+            if name.endswith("_week"):
+                changed[name] = changed[name].astype("datetime64[s]")
             changed[name] = changed[name].astype(object) if name == "category" else changed[name]
             changed.loc[changed["week"] == NOW, name] = value
         return changed
@@ -152,7 +155,7 @@ ARTICLES: dict[str, tuple[Change, object]] = {
 
 def country_week(rows: pd.DataFrame) -> pricing.CountryWeek:
     """The rows as the lake delivers them, checked."""
-    dated = {name: pa.date32() for name in ("week", "launch_week", "end_week")}
+    dated = {name: pa.date32() for name in ("week", "launch_week", "end_week", "price_until") if name in rows}
     table = pa.Table.from_pandas(rows, preserve_index=False)
     for name, kind in {**dated, "units": pa.int32()}.items():
         table = table.set_column(table.column_names.index(name), name, table[name].cast(kind))
@@ -254,8 +257,8 @@ COUNTRIES: dict[str, tuple[Change, str, str]] = {
         OWN,
         "",
     ),
-    "all list prices cut midway": (list_prices_changed(0.7), OWN, ""),
-    "all list prices raised midway": (list_prices_changed(1.4), OWN, ""),
+    "all list prices cut midway": (list_prices_changed(0.85), OWN, ""),
+    "all list prices raised midway": (list_prices_changed(1.2), OWN, ""),
     "a season of new categories": (
         lambda rows: rows.assign(category=rows["category"].where(rows["week"] < NOW, "new " + rows["category"])),
         OWN,
@@ -301,3 +304,70 @@ def test_what_never_sold_is_marked_down_or_reported(odd_articles, name):
     """It is never kept at its price as if all were well."""
     record = odd_articles[1][name]
     assert record["action"] == "markdown" or record["exception_code"] == "certain_leftover", record["reason"]
+
+
+SET_ASIDE: dict[str, tuple[Change, str]] = {
+    "stock below 0": (now(stock=-5), "stock negative (week 2026-02-09, stock -5)"),
+    "a stock that stands for unlimited": (
+        now(stock=INT32, list_price=5_000.0),
+        "stock at its price is more than amounts in the ERP hold (week 2026-02-09, stock 2147483647)",
+    ),
+    "salvage below 0": (now(salvage_price=-1.0), "salvage_price negative (week 2026-02-09, salvage_price -1.0)"),
+    "an end that is no Monday": (now(end_week=pd.Timestamp("9999-12-31")), "end_week is no Monday"),
+    "launched in another century": (now(launch_week=pd.Timestamp("1900-01-01")), "launch_week too long ago"),
+    "sales beyond reason": (lambda rows: rows.assign(units=[*rows["units"][:-2], 1e9, np.nan]), "units too large"),
+}
+"""What is wrong with an article, and what its row says of it."""
+
+
+def priced_by_what_was_learnt(rows: pd.DataFrame) -> tuple[dict[str, Record], dict[str, list[Record]]]:
+    model = make_model("log_linear")
+    model.fit(country_week(rows).history.iloc[:0], WEEK, pricing.SEED)
+    sold = country_week(rows)
+    return priced(sold, Choice(model, "log_linear", OWN, measure_error(model, sold.history, WEEK)))
+
+
+def test_articles_that_are_set_aside_keep_their_price_and_harm_no_other(country, ordinary):
+    """Each row names column and value; the others' rows and paths are equal to the bit to those without them."""
+    without, paths_without = priced_by_what_was_learnt(country)
+    for names in (list(SET_ASIDE)[:3], list(SET_ASIDE)[3:]):  # more would be a fault of the delivery
+        odd = [SET_ASIDE[name][0](ordinary).assign(article_id=name) for name in names]
+        records, paths = priced_by_what_was_learnt(pd.concat([country, *odd], ignore_index=True))
+        for name in names:
+            own = records.pop(name)
+            assert (own["action"], own["reason_code"], own["exception_code"]) == ("keep", "bad_data", "bad_data"), name
+            assert own["recommended_price"] == own["current_price"]
+            assert SET_ASIDE[name][1] in own["reason"]
+            del paths[name]
+        assert (records, paths) == (without, paths_without)
+
+
+def test_an_article_without_an_end_is_planned_to_104_weeks_and_costs_the_others_nothing(country, ordinary, monkeypatch):
+    without, paths_without = priced_by_what_was_learnt(country)
+    asked: list[tuple[int, int]] = []
+    real = Forecast.at
+    monkeypatch.setattr(
+        Forecast, "at", lambda own, prices, weeks: asked.append((len(prices), weeks)) or real(own, prices, weeks)
+    )
+    endless = now(end_week=pd.Timestamp("9999-12-27"))(ordinary).assign(article_id="endless")
+    records, paths = priced_by_what_was_learnt(pd.concat([country, endless], ignore_index=True))
+    own = records.pop("endless")
+    assert (own["exception_code"], str(own["end_week"]), len(paths.pop("endless"))) == ("far_end", "9999-12-27", 105)
+    assert (records, paths) == (without, paths_without)
+    assert sorted(articles for articles, weeks in asked if weeks == 105) == [1]
+
+
+def test_a_temporary_price_is_planned_as_one(country, ordinary):
+    """It holds until its last week, is advised as it is, and then the last price that counted comes back."""
+    rung = ordinary["price"].iloc[-1]
+    promoted = now(price=round(rung * 0.6, 2))(ordinary).assign(article_id="promoted")
+    rows = pd.concat([country, promoted], ignore_index=True)
+    until = np.where((rows["article_id"] == "promoted") & (rows["week"] == NOW), NOW + weeks_of(2), pd.NaT)
+    records, paths = priced_by_what_was_learnt(rows.assign(price_until=pd.to_datetime(until)))
+    own, path = records["promoted"], paths["promoted"]
+    assert (own["action"], own["reason_code"]) == ("keep", "temporary_price")
+    assert cents(own["current_price"]) == cents(own["recommended_price"]) == cents(rung * 0.6)
+    assert [cents(step["price"]) for step in path[:3]] == [cents(rung * 0.6)] * 3
+    after = [cents(step["price"]) for step in path[3:]]
+    assert abs(after[0] - cents(rung)) <= 1 or after[0] < cents(rung)
+    assert max(after) > cents(rung * 0.6)

@@ -1,5 +1,6 @@
 """Countries are rows of a file that an analyst edits."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from markdown_pricing.countries import (
     split_countries,
     unconfigured,
 )
+from markdown_pricing.currencies import BadCurrencies, read_currencies
 
 HEAD = "country,name,currency,price_endings\n"
 IN_ORDER = (
@@ -130,3 +132,32 @@ def test_a_country_that_no_file_describes_has_the_default_price_endings() -> Non
     assert unconfigured("ISL").price_endings == CENT_ENDINGS
     with pytest.raises(NotACountry, match="three capital letters"):
         unconfigured("isl")
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "1e2", "0", "", ".", "٩٩", "1_0", " 9"])
+def test_what_is_no_price_ending_is_named(text: str) -> None:
+    """Whatever Decimal takes."""
+    with pytest.raises(ValueError, match="is no price ending"):
+        PriceEnding.parse(text)
+
+
+def test_a_countrys_currency_is_that_of_the_week(tmp_path: Path) -> None:
+    file = tmp_path / "currencies.csv"
+    file.write_text("country,currency,since,factor,currency_before\nBGR,EUR,2026-01-05,1.95583,BGN\n")
+    countries = read_countries(currencies=file)
+    in_weeks = [countries.in_week("BGR", week).currency for week in (date(2025, 12, 29), date(2026, 1, 5))]
+    assert in_weeks == ["BGN", "EUR"]
+    assert countries.in_week("HUN", date(2026, 1, 5)).currency == "HUF"
+
+
+def test_every_fault_of_a_currencies_file_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "currencies.csv"
+    lines = ["BGR,EUR,2026-01-05,1.95583", "BGR,EUR,2026-01-05,2", "bgr,EUR,2026-01-05,2", "HRV,EUR,2026-01-06,2"]
+    lines += ["HRV,EUR,2026-01-05,nan", "HRV,EUR,2026-01-05,0", "HRV,EUR"]
+    file.write_text("country,currency,since,factor\n" + "\n".join(lines))
+    with pytest.raises(BadCurrencies) as caught:
+        read_currencies(file)
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == [f"line {number}" for number in range(3, 9)]
+    file.write_text("country;currency\n")
+    with pytest.raises(BadCurrencies, match="lacks country, currency, since, factor"):
+        read_currencies(file)

@@ -78,13 +78,13 @@ def backtest(
     if lake is not None:
         for name in chosen:
             make_model(name)
-        return _replay(
-            lake, week, countries, tuple(dict.fromkeys((*chosen, PEER))), weeks or REPLAYED_WEEKS, out, as_json
-        )
+        known = read_countries(settings.countries_file, settings.currencies_file)
+        compared = tuple(dict.fromkeys((*chosen, PEER)))
+        return _replay(lake, week, countries, known, compared, weeks or REPLAYED_WEEKS, out, as_json)
     for name in chosen:
         policy_named(name)
     book = read_rules(rules or settings.rules_file)
-    known = read_countries(settings.countries_file)
+    known = read_countries(settings.countries_file, settings.currencies_file)
     plays = [
         Setting(family_named(family).name, country, articles, weeks or SEASON_WEEKS, seed)
         for family in families or FAMILIES
@@ -188,6 +188,7 @@ def _replay(
     lake: str,
     week: date | None,
     countries: Sequence[str] | None,
+    known: Countries,
     models: Sequence[str],
     weeks: int,
     out: Path | None,
@@ -203,7 +204,8 @@ def _replay(
     with progress(f"Replaying {counted(weeks, 'week')} before {week}", len(chosen) * len(models)) as advance:
         for code in chosen:
             try:
-                frame = make_training_data(read_country(source, snapshot, code, columns_to_read), week, code)
+                table, changes = read_country(source, snapshot, code, columns_to_read), known.changeovers.get(code, ())
+                frame = make_training_data(table, week, code, changes)
                 sold = CountryWeek.of(frame, week, code)
                 if not origins(sold, weeks):
                     raise TooLittleHistory(code, week)

@@ -101,7 +101,7 @@ def explain(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    configured = read_countries(settings.countries_file)
+    configured = read_countries(settings.countries_file, settings.currencies_file)
     place = named_lake(lake) if lake else Lake(settings.lake_url, settings.results_key)
     explained = find(place, configured.get(country) or unconfigured(country), article, week, country in configured)
     if out is not None:

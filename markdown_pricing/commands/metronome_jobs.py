@@ -23,7 +23,7 @@ def metronome_jobs(
     places = {LAKE: settings.lake_url, ERP: settings.erp_url}
     if settings.erp_user:
         places["DB_USER"] = settings.erp_user
-    parts = split_countries(list(read_countries(settings.countries_file)), groups)
+    parts = split_countries(list(read_countries(settings.countries_file, settings.currencies_file)), groups)
     out.mkdir(mode=FOLDER, exist_ok=True)
     written = []
     for number, countries in enumerate(parts, start=1):

@@ -26,6 +26,7 @@ from markdown_pricing.commands.console import (
 )
 from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
+from markdown_pricing.currencies import Changeover
 from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import OWN
@@ -88,19 +89,20 @@ def price(
     make_model(model)
     choose_device(settings.device)
     limit_threads()
-    configured = read_countries(settings.countries_file)
+    configured = read_countries(settings.countries_file, settings.currencies_file)
     snapshot = find_snapshot(source, week)
     run_id = str(uuid.uuid4())
     priced: list[list[pd.DataFrame]] = []
     stabilities: dict[str, Stability] = {}
     failed: dict[str, str] = {}
     chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
-    shared = _share_demand(source, snapshot, chosen)
+    shared = _share_demand(source, snapshot, chosen, configured)
     with progress(f"Pricing {week}", len(chosen)) as advance:
         for code in chosen:
             try:
-                country = _country(code, configured)
-                rows, grade, steady = _price_country(source, snapshot, country, books, codes, model, shared, run_id)
+                country, changeovers = _country(code, configured, week), configured.changeovers.get(code, ())
+                how = books, codes, model, shared, run_id, changeovers
+                rows, grade, steady = _price_country(source, snapshot, country, *how)
             except PricingError as error:
                 failed[code] = str(error)
                 print_error(f"{code}: {error}")
@@ -154,20 +156,25 @@ def _summary(
     return {**summary, "stability": by_country}
 
 
-def _country(code: str, configured: Countries) -> Country:
+def _country(code: str, configured: Countries, week: date) -> Country:
     if code in configured:
-        return configured[code]
+        return configured.in_week(code, week)
     print_error(f"{code} is not configured: it is priced under the default rules, with prices that end in .99 or .95.")
     return unconfigured(code)
 
 
-def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str]) -> SharedDemand | None:
+def _share_demand(
+    lake: Lake, snapshot: Snapshot, countries: Sequence[str], configured: Countries
+) -> SharedDemand | None:
     """What the countries to price share, or None: a single country has nobody to share with."""
     if len(countries) < 2:
         return None
     try:
         return pricing.learn_shared(
-            snapshot.week, countries, lambda code: read_country(lake, snapshot, code, columns_to_read)
+            snapshot.week,
+            countries,
+            lambda code: read_country(lake, snapshot, code, columns_to_read),
+            changeovers=configured.changeovers,
         ).shared
     except pricing.NothingShared:
         return None  # the message comes where each country is priced
@@ -182,6 +189,7 @@ def _price_country(
     model_name: str,
     shared: SharedDemand | None,
     run_id: str,
+    changeovers: Sequence[Changeover],
 ) -> tuple[list[pd.DataFrame], str, Stability | None]:
     """The country's rows under each set of rules, all by one model, the model's grade, and how steady its plans are.
 
@@ -189,7 +197,10 @@ def _price_country(
     """
     week = snapshot.week
     rows = read_country(lake, snapshot, country.code, columns_to_read)
-    sold = pricing.CountryWeek.of(pricing.make_training_data(rows, week, country.code), week, country.code)
+    taken = pricing.take_in_country(rows, week, country.code, changeovers)
+    sold = pricing.CountryWeek.of(taken.rows, week, country.code)
+    for note in taken.notes:
+        print_error(f"{country.code}: {note}")
     choice = pricing.fit_or_step_down(sold, model_name, shared=shared)
     version = "none" if shared is None else version_of(shared.to_bytes())
     origin = provenance(week.isoformat(), country.code, snapshot.stamp)

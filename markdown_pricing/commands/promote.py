@@ -65,7 +65,7 @@ def promote(
     choose_device(settings.device)
     for name in (champion, challenger):
         policy_named(check_allowed(name, lake.models))
-    known = read_countries(settings.countries_file)
+    known = read_countries(settings.countries_file, settings.currencies_file)
     codes = known.choose(countries or first_of(known))
     plays = [
         Setting(family_named(family).name, known[code], articles, weeks or SEASON_WEEKS, seed)

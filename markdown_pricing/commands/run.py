@@ -54,7 +54,7 @@ def run(settings: Settings, week: date | None, countries: Sequence[str] | None, 
 
     Of the countries that are not named one by one in `countries`, only those are priced that the delivery holds.
     """
-    configured = read_countries(settings.countries_file)
+    configured = read_countries(settings.countries_file, settings.currencies_file)
     chosen = configured.choose(countries or settings.country_group or list(configured))
     read_rules(settings.rules_file)
     make_model(settings.demand_model)

@@ -32,7 +32,7 @@ def sample(
         from markdown_pricing.sample.deliver import deliver_sample
         from markdown_pricing.sample.sizes import zipf_sizes
 
-        configured = read_countries(settings.countries_file)
+        configured = read_countries(settings.countries_file, settings.currencies_file)
         chosen = configured.choose(countries) if countries else list(configured)
         sizes = articles if largest is None else zipf_sizes(configured, largest)
         with progress(f"Sample of {week}", len(chosen)) as advance:

@@ -99,8 +99,9 @@ class GradientBoosting(DemandModel):
             label=demand,
             weight=1.0 / (1.0 + self.base.dispersion[rows.category[target]] * foreseen),
             init_score=np.log(foreseen),
-            feature_name=self.features,
-            categorical_feature=self._categorical(),
+            # LightGBM gets numbers for names: it refuses signs that a column of the delivery may have in its name.
+            feature_name=[str(index) for index in range(len(self.features))],
+            categorical_feature=[self.features.index(name) for name in self._categorical()],
             params=PARAMETERS,
         )
         self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)

@@ -112,7 +112,13 @@ class PlainBoosting(DemandModel):
         x, y = np.column_stack(list(columns.values())).astype(np.float32), units[target]
         rate = self._log_rate(columns["mean_4"])
         data = lgb.Dataset(
-            x, y, init_score=rate, feature_name=self.features, categorical_feature=list(self.values), params=parameters
+            x,
+            y,
+            init_score=rate,
+            # LightGBM gets numbers for names: it refuses signs that a column of the delivery may have in its name.
+            feature_name=[str(index) for index in range(len(self.features))],
+            categorical_feature=[self.features.index(name) for name in self.values],
+            params=parameters,
         )
         self.trees = lgb.train(parameters, data, num_boost_round=ROUNDS)
         near = panel.column[target] == panel.column[origin]

@@ -18,6 +18,8 @@ from markdown_pricing.erp.texts import JSON, lines
 from markdown_pricing.erp.values import KINDS, arrow_schema
 from markdown_pricing.errors import Fault, FinalError
 
+MOST_AN_AMOUNT = 1e12
+"""NUMERIC(14,2) holds less than this."""
 NOT_HASHED = ("run_id", "predicted_at")
 """These columns say who wrote the rows and when, not what the rows say."""
 
@@ -31,12 +33,19 @@ class EmptySet(FinalError):
 
 
 class BadRows(FinalError):
-    def __init__(self, country: str, week: date, faults: Sequence[Fault]) -> None:
-        self.faults = tuple(faults)
+    """What does not fit into the columns; `too_valuable` are articles whose delivered stock and price say why."""
+
+    def __init__(self, country: str, week: date, faults: Sequence[Fault], too_valuable: Sequence[str] = ()) -> None:
+        self.faults, self.too_valuable = tuple(faults), tuple(too_valuable)
         listed = "\n  ".join(str(fault) for fault in faults)
+        remedy = "Materialize markdown_predictions again; if that does not help, its code has a fault."
+        if too_valuable:
+            remedy = (
+                f"The cause is in the data: stock and price of {', '.join(too_valuable)}. Correct the ETL, deliver "
+                f"week {week} again and materialize the country from training_data on."
+            )
         super().__init__(
-            f"{country}, week {week}: these rows cannot go into the ERP, which keeps what it had:\n  {listed}\n"
-            f"Materialize markdown_predictions again; if that does not help, its code has a fault."
+            f"{country}, week {week}: these rows cannot go into the ERP, which keeps what it had:\n  {listed}\n{remedy}"
         )
 
 
@@ -96,8 +105,17 @@ def country_rows(rows: pd.DataFrame, path: pd.DataFrame, *, week: date, country:
     if not faults:
         faults = list(_foreign(priced, plans, week, country))
     if faults:
-        raise BadRows(country, week, faults)
+        raise BadRows(country, week, faults, _too_valuable(rows))
     return CountryRows.of(priced, plans)
+
+
+def _too_valuable(rows: pd.DataFrame) -> list[str]:
+    """The articles, with stock and price, whose stock is worth more than an amount can be; five at most."""
+    if not {"article_id", "stock", "list_price"} <= set(rows.columns):
+        return []
+    stock, price = (pd.to_numeric(rows[name], errors="coerce") for name in ("stock", "list_price"))
+    named = rows[stock * price >= MOST_AN_AMOUNT].head(5)
+    return [f"article {row.article_id} (stock {row.stock}, list_price {row.list_price})" for row in named.itertuples()]
 
 
 def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Iterable[Fault]:
@@ -140,15 +158,18 @@ def _taken(table: Table, frame: pd.DataFrame, faults: list[Fault]) -> pa.Table:
     if absent:
         faults.append(Fault(f"columns that are missing for {table.name}", len(absent), ", ".join(absent)))
         return schema.empty_table()
-    return pa.table([_values(column, frame[column.name], faults) for column in table.columns], schema)
+    articles = frame["article_id"]
+    return pa.table([_values(column, frame[column.name], articles, faults) for column in table.columns], schema)
 
 
-def _values(column: Column[Any], series: "pd.Series[Any]", faults: list[Fault]) -> pa.Array:
+def _values(column: Column[Any], series: "pd.Series[Any]", articles: "pd.Series[Any]", faults: list[Fault]) -> pa.Array:
     kind = KINDS[type(column.type)]
     values, bad = kind.values(series)
     missing = series.isna().to_numpy()
     if bad.any():
-        faults.append(Fault(f"{column} is not {kind.name}", int(bad.sum()), repr(series[bad].tolist()[0])))
+        where = f"{series[bad].tolist()[0]!r} of article {articles[bad].tolist()[0]!r}"
+        faults.append(Fault(f"{column} is not {kind.name}", int(bad.sum()), where))
     if missing.any() and not column.nullable:
-        faults.append(Fault(f"{column} is empty", int(missing.sum()), f"row {int(missing.argmax())}"))
+        where = f"article {articles.iloc[int(missing.argmax())]!r}"
+        faults.append(Fault(f"{column} is empty", int(missing.sum()), where))
     return values

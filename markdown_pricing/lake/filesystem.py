@@ -170,6 +170,9 @@ class Lake:
         return f"{self.root.rstrip('/')}/{path}".rstrip("/") or "/"
 
     def _entry(self, path: str, info: dict[str, Any]) -> Entry:
+        if info.get("islink"):  # a listing says of a link what it is, and not what it leads to
+            with suppress(OSError):
+                info = self.filesystem.info(os.path.realpath(info["name"]))
         modified_ms = info["modification_time"] if "modification_time" in info else int(info["mtime"] * 1000)
         return Entry(path, info["size"], modified_ms, info["type"] == "directory")
 

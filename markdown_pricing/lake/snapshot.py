@@ -1,6 +1,6 @@
 """The snapshot of a week as Spark writes it: a folder of part files for each country, and `_SUCCESS` written last."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -51,6 +51,18 @@ class CorruptFile(FinalError):
         super().__init__(f"{where} is not a readable Parquet file: {why}. Have the ETL write that snapshot again.")
 
 
+class UnreadFiles(FinalError):
+    """What lies among the data and is not read may be half of it."""
+
+    def __init__(self, lake: Lake, week: date, country: str, names: Sequence[str]) -> None:
+        self.week, self.country, self.names = week, country, tuple(names)
+        super().__init__(
+            f"{lake.where(paths.country_folder(week, country))} holds what would not be read: {', '.join(names)}. Read "
+            "are files called part-*.parquet that lie directly in the folder; only names that begin with _ or . are "
+            "passed over. Have the ETL write all rows into such files, or take the others away."
+        )
+
+
 class PartFilesDisagree(FinalError):
     def __init__(self, where: str, why: object) -> None:
         self.where = where
@@ -69,11 +81,16 @@ class NothingDelivered(FinalError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One delivery of a week. `files` has the part files of each country, ordered by the countries' names."""
+    """One delivery of a week.
+
+    files  : the part files of each country, ordered by the countries' names
+    unread : the names of what else lies in a country's folder, where anything does
+    """
 
     week: date
     success: Entry = field(repr=False)
     files: Mapping[str, tuple[Entry, ...]] = field(repr=False)
+    unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def stamp(self) -> str:
@@ -96,10 +113,12 @@ def find_snapshot(lake: Lake, week: date) -> Snapshot:
         raise SnapshotNotDelivered(lake, week) from error
     folders = [entry.name for entry in entries if entry.is_folder]
     countries = [country for name in folders if (country := paths.country_of_folder(name))]
-    files = {country: _part_files(lake, week, country) for country in countries}
+    found = {country: _data_in(lake, week, country) for country in countries}
+    files = {country: tuple(entry for entry in data if _is_read(entry)) for country, data in found.items()}
+    others = {country: tuple(entry.name for entry in data if not _is_read(entry)) for country, data in found.items()}
     if _success(lake, week) != success:
         raise SnapshotReplaced(lake, week)
-    return Snapshot(week, success, files)
+    return Snapshot(week, success, files, {country: names for country, names in others.items() if names})
 
 
 def check_unchanged(lake: Lake, snapshot: Snapshot) -> None:
@@ -139,7 +158,7 @@ def gone_from(lake: Lake, snapshot: Snapshot, countries: Iterable[str]) -> list[
     lacking = [country for country in countries if country not in snapshot.bytes_by_country]
     earlier = (week for week in reversed(_weeks_begun(lake)) if lacking and week < snapshot.week)
     before = next((week for week in earlier if lake.entry(paths.success_file(week))), None)
-    return [country for country in lacking if before and _part_files(lake, before, country)]
+    return [country for country in lacking if before and any(map(_is_read, _data_in(lake, before, country)))]
 
 
 def _weeks_begun(lake: Lake) -> list[date]:
@@ -158,8 +177,10 @@ def read_country(
     """One country's rows, part file after part file. A column that one file lacks is null in its rows.
 
     `columns` gets the names of all columns and returns those to read; only their bytes are fetched.
-    Raises MissingCountry, CorruptFile, PartFilesDisagree, SnapshotReplaced.
+    Raises MissingCountry, UnreadFiles, CorruptFile, PartFilesDisagree, SnapshotReplaced.
     """
+    if unread := snapshot.unread.get(country):
+        raise UnreadFiles(lake, snapshot.week, country, unread)
     files = snapshot.files.get(country)
     if not files:
         raise MissingCountry(lake, snapshot.week, country, snapshot.files)
@@ -174,7 +195,7 @@ def _unchanged(lake: Lake, snapshot: Snapshot, country: str) -> Iterator[None]:
     def check() -> None:
         try:
             same = snapshot.success == _success(lake, snapshot.week)
-            same = same and snapshot.files[country] == _part_files(lake, snapshot.week, country)
+            same = same and snapshot.files[country] == tuple(_data_in(lake, snapshot.week, country))
         except (FileMissing, SnapshotNotDelivered) as error:
             raise SnapshotReplaced(lake, snapshot.week) from error
         if not same:
@@ -196,12 +217,17 @@ def _success(lake: Lake, week: date) -> Entry:
     return success
 
 
-def _part_files(lake: Lake, week: date, country: str) -> tuple[Entry, ...]:
+def _data_in(lake: Lake, week: date, country: str) -> list[Entry]:
+    """Everything in a country's folder that is data by its name."""
     try:
         entries = lake.entries(paths.country_folder(week, country))
     except FileMissing:
-        return ()
-    return tuple(entry for entry in entries if not entry.is_folder and paths.is_part_file(entry.name))
+        return []
+    return [entry for entry in entries if not entry.name.startswith(("_", "."))]
+
+
+def _is_read(entry: Entry) -> bool:
+    return not entry.is_folder and paths.is_part_file(entry.name)
 
 
 def _read_parts(
@@ -218,7 +244,10 @@ def _read_parts(
         wanted = available if columns is None else columns(available)
         for file, part in zip(files, parts, strict=True):
             with reading_parquet(lake, file.path):
-                tables.append(part.read([name for name in wanted if name in part.schema_arrow.names]))
+                there = [name for name in wanted if name in part.schema_arrow.names]
+                tables.append(part.read(there))
+                if there and tables[-1].num_rows != part.metadata.num_rows:
+                    raise ValueError(f"{part.metadata.num_rows} rows by its footer, {tables[-1].num_rows} were read")
     try:
         table = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:

@@ -85,6 +85,7 @@ def check_new_prices(rows: pd.DataFrame, articles: pd.DataFrame, country: Countr
         "new prices are above the current price": new > current,
         "new prices are below salvage_price": changed & (new < salvage - 1e-6),
         "new prices are on no rung of the ladder": changed & ~on_ladder,
+        "recommended prices are below one cent": new < 1,
     }
     return [
         Objection("block", what, int(broken.sum()), _example(both, broken))

@@ -28,7 +28,8 @@ class Ladders:
     """The prices that each article may have from now on, with the rules from which they come.
 
     rules       : the different rules ; rule_of : (articles,), which of them an article is under
-    cents       : (articles, rungs), whole cents: the current price, then lower rungs; the last one fills up the row
+    cents       : (articles, rungs), whole cents: the regular price, which is the current one unless that is temporary,
+        then lower rungs; the last one fills up the row
     rungs       : (articles,), how many of these are different prices, at least 1
     off_ladder  : (articles,), whether the current price is neither the list price nor a rung
     whole_ladder_below_salvage : (articles,), whether salvage forbids every rung
@@ -50,6 +51,12 @@ class Ladders:
     def prices(self) -> FloatArray:
         """The prices in currency units, (articles, rungs), for which the demand model is asked."""
         return to_price(self.cents)
+
+    def prices_in(self, rungs: IntArray) -> FloatArray:
+        """The prices of a path `rungs` in currency units, (articles, weeks): a temporary price, then the rungs' own."""
+        by_rung = np.take_along_axis(self.prices, rungs, axis=1)
+        temporary = np.arange(rungs.shape[1]) < self.season.temporary_weeks[:, np.newaxis]
+        return np.where(temporary, to_price(self.season.current_cents)[:, np.newaxis], by_rung)
 
     @property
     def weeks(self) -> int:
@@ -93,8 +100,8 @@ def candidate_prices(
     habit[~(habit[:, :, np.newaxis] == ladder[:, np.newaxis, :]).any(axis=2)] = -1
 
     current, floor = season.current_cents[:, np.newaxis], season.floor_cents[:, np.newaxis]
-    usable = (ladder < current) & (ladder >= floor) & (ladder > 0)
-    cents, rungs = _filled(season.current_cents, np.where(usable, ladder, -1))
+    usable = (ladder < season.regular_cents[:, np.newaxis]) & (ladder >= floor) & (ladder > 0)
+    cents, rungs = _filled(season.regular_cents, np.where(usable, ladder, -1))
     return Ladders(
         season=season,
         rules=rules,
@@ -104,7 +111,11 @@ def candidate_prices(
         off_ladder=(season.current_cents != season.list_cents) & ~(ladder == current).any(axis=1),
         whole_ladder_below_salvage=ladder.max(axis=1) < season.floor_cents,
         habit_cents=habit,
-        group=_groups(articles, rules, rule_of, categories, country),
+        group=np.where(
+            season.set_aside | (season.temporary_weeks > 0),
+            -1,
+            _groups(articles, rules, rule_of, categories, country),
+        ),
     )
 
 
@@ -123,16 +134,16 @@ def _groups(
     return numbers
 
 
-def _filled(current: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:
-    """The current prices and lower rungs as falling rows without gaps or repeats, filled up with their last price.
+def _filled(first: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:
+    """The first prices and lower rungs as falling rows without gaps or repeats, filled up with their last price.
 
-    current : (articles,) ; lower : (articles, rungs), where -1 stands for no rung
-    returns the rows, each with the current price first, and how many different prices each has, (articles,)
+    first : (articles,) ; lower : (articles, rungs), where -1 stands for no rung
+    returns the rows, each beginning with the first price, and how many different prices each has, (articles,)
     """
     falling = -np.sort(-lower, axis=1)
     falling[:, 1:][falling[:, 1:] == falling[:, :-1]] = -1
     falling = -np.sort(-falling, axis=1)
     rungs = 1 + (falling > 0).sum(axis=1)
-    cents = np.concatenate([current[:, np.newaxis], falling], axis=1)[:, : int(rungs.max(initial=1))]
+    cents = np.concatenate([first[:, np.newaxis], falling], axis=1)[:, : int(rungs.max(initial=1))]
     last = np.take_along_axis(cents, rungs[:, np.newaxis] - 1, axis=1)
     return np.where(np.arange(cents.shape[1]) < rungs[:, np.newaxis], cents, last), rungs

@@ -49,6 +49,7 @@ class Problem:
     """Articles to plan at once, all with the same number of weeks from one markdown to the next.
 
     price      : (articles, rungs), falling along the rungs; the first one is in force
+    temporary_price : (articles,), the price in the first weeks in which `limits` say that it is temporary
     limits     : what the rules allow
     units      : (articles, rungs, weeks), mean demand
     dispersion : (articles,) ; stock : (articles,), in units ; salvage : (articles,), the worth of a unit at the end
@@ -58,6 +59,7 @@ class Problem:
     """
 
     price: FloatArray
+    temporary_price: FloatArray
     limits: Limits
     units: FloatArray
     dispersion: FloatArray
@@ -175,7 +177,7 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     weeks, markdowns = int(problem.limits.weeks_left.max()), int(problem.markdowns.max())
     waits = min(problem.weeks_between, weeks)
     grid = _stock_grid(problem).astype(np.float32)[:, np.newaxis, np.newaxis, :]
-    at_price = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis] * grid
+    regular = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis] * grid
     left_over = _left_over_value(problem).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, :]
     label_cost = limits.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
     reachable, is_open = limits.moves.max(axis=1), limits.open
@@ -190,6 +192,7 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
         n = int(np.count_nonzero(limits.weeks_left > week))
         points = demand_points(problem.units[:n, :, week], problem.dispersion[:n, np.newaxis], problem.demand_points)
         transition = _transition(_in_steps(problem, points).astype(np.float32), problem.points)
+        at_price = _with_temporary_prices(problem, regular, grid, week)
         # Revenue is price · (stock before - stock after). Taken out of the next value it needs no term of its own.
         after = value[:n].reshape(n, rungs, -1, problem.points) - at_price[:n]
         sold = after @ transition
@@ -204,6 +207,15 @@ def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
         best = _best_move(move, None if no_largest_step else limits.moves[:n])
         np.maximum(stay, best, out=value[:n, :, 0, 1:])
     return moved, stayed
+
+
+def _with_temporary_prices(problem: Problem, regular: SmallFloats, grid: SmallFloats, week: int) -> SmallFloats:
+    """The stock at its price in a week, in the shape of `regular`, which is that at the prices of the rungs."""
+    temporary = problem.limits.temporary > week
+    if not temporary.any():
+        return regular
+    price = problem.temporary_price.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
+    return np.where(temporary[:, np.newaxis, np.newaxis, np.newaxis], price * grid, regular)
 
 
 def _stock_grid(problem: Problem) -> FloatArray:

@@ -28,6 +28,10 @@ class Standing:
     wait: IntArray
 
 
+LEAST_STEP_PCT = 3
+"""A new price lies at least so many percent of the list price below the one before, as the contract has it."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What the rules allow for each article's price, from this week on.
@@ -37,8 +41,9 @@ class Limits:
     between    : (articles,), weeks from one markdown to the next
     weeks_left : (articles,), selling weeks from this one to end_week
     full_price : (articles,), for how many weeks from now no markdown is allowed, because the article is new
+    temporary  : (articles,), for how many weeks from now no markdown is allowed, because today's price is temporary
     touchable  : (articles, weeks), False in no-touch weeks
-    moves      : (articles, from rung, to rung), True for lower rungs within the largest step
+    moves      : (articles, from rung, to rung), True for lower rungs that are no too small and no too large step away
     label_cost : (articles,), cost of new labels for one markdown, in local currency
     """
 
@@ -48,6 +53,7 @@ class Limits:
     between: IntArray
     weeks_left: IntArray
     full_price: IntArray
+    temporary: IntArray
     touchable: BoolArray
     moves: BoolArray
     label_cost: FloatArray
@@ -65,6 +71,7 @@ class Limits:
             between=between,
             weeks_left=season.weeks_left,
             full_price=_full_price(ladders),
+            temporary=season.temporary_weeks,
             touchable=_touchable(ladders),
             moves=_allowed_moves(ladders),
             label_cost=ladders.label_cost,
@@ -89,6 +96,7 @@ class Limits:
             between=self.between[members[:1]],
             weeks_left=self.weeks_left[members].max(keepdims=True),
             full_price=np.array([_held_longest_by_most(self.full_price[members], stock)]),
+            temporary=self.temporary[members].max(keepdims=True),
             touchable=np.logical_and.reduce(self.touchable[members])[np.newaxis],
             moves=(moves & ~repeated)[np.newaxis],
             label_cost=self.label_cost[members].sum(keepdims=True),
@@ -107,8 +115,8 @@ class Limits:
     @property
     def open(self) -> BoolArray:
         """The weeks in which a markdown may fall, whatever came before them, (articles, weeks)."""
-        full_price = np.arange(self.weeks) < self.full_price[:, np.newaxis]
-        return self.touchable & ~full_price
+        held = np.arange(self.weeks) < np.maximum(self.full_price, self.temporary)[:, np.newaxis]
+        return self.touchable & ~held
 
     @property
     def first_allowed(self) -> IntArray:
@@ -122,6 +130,7 @@ class Limits:
         return {
             "past_end": week >= self.weeks_left,
             "full_price_weeks": week < self.full_price,
+            "temporary_price": week < self.temporary,
             "too_soon": state.wait > 0,
             "too_many": state.left == 0,
             "no_touch_week": ~self.touchable[:, week],
@@ -184,10 +193,24 @@ def _touchable(ladders: Ladders) -> BoolArray:
 
 
 def _allowed_moves(ladders: Ladders) -> BoolArray:
-    """The lower rungs within the largest step, (articles, from, to), measured to the whole point of the list price."""
+    """The lower rungs that may be moved to, (articles, from, to); none for an article that is set aside.
+
+    A step has at least LEAST_STEP_PCT of the list price, and at most the largest step to the whole point.
+    """
     step = ladders.cents[:, :, np.newaxis] - ladders.cents[:, np.newaxis, :]
+    list_cents = ladders.season.list_cents[:, np.newaxis, np.newaxis]
     most = ladders.per_article([own.max_step_pct for own in ladders.rules])[:, np.newaxis, np.newaxis]
     real = np.arange(ladders.cents.shape[1]) < ladders.rungs[:, np.newaxis]
-    points = np.floor(step * 100 / ladders.season.list_cents[:, np.newaxis, np.newaxis] + 0.5)
-    allowed: BoolArray = (step > 0) & real[:, np.newaxis, :] & ((points <= most) | (most >= 100))
+    points = np.floor(step * 100 / list_cents + 0.5)
+    large_enough = step * 100 >= LEAST_STEP_PCT * list_cents
+    may_change = ~ladders.season.set_aside[:, np.newaxis, np.newaxis]
+    allowed: BoolArray = large_enough & real[:, np.newaxis, :] & ((points <= most) | (most >= 100)) & may_change
     return allowed
+
+
+def only_small_steps(ladders: Ladders) -> BoolArray:
+    """Whether an article has lower rungs, and all of them lie too little below today's price, (articles,)."""
+    lowest = np.take_along_axis(ladders.cents, ladders.rungs[:, np.newaxis] - 1, axis=1)[:, 0]
+    step = (ladders.cents[:, 0] - lowest) * 100
+    small: BoolArray = (ladders.rungs > 1) & (step < LEAST_STEP_PCT * ladders.season.list_cents)
+    return small

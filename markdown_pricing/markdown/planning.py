@@ -10,7 +10,7 @@ solutions:
 - With a least gain, a markdown now has to beat the best plan that waits a week by so much.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from markdown_pricing.arrays import each_array
 from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN
-from markdown_pricing.markdown.ladder import FloatArray
+from markdown_pricing.markdown.ladder import FloatArray, to_price
 from markdown_pricing.markdown.limits import Limits, deepest_rungs
 from markdown_pricing.markdown.price_groups import PriceGroups, price_groups
 from markdown_pricing.markdown.sales import demand_quantile
@@ -79,7 +79,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     The path is the best of the dynamic programme's, keep and habit by revenue less label cost. A markdown that does not
     earn a cent more than keeping is not planned. Raises BrokenModel.
     """
-    alone = Task(ladders, Limits.of(ladders), forecast.at(ladders.prices, ladders.weeks))
+    alone = Task(ladders, Limits.of(ladders), _demand(ladders, forecast))
     groups = price_groups(alone) if (ladders.group >= 0).any() else None
     task = alone if groups is None else groups.planned
     best = task.solve()
@@ -102,6 +102,16 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
         group_apart=no,
     )
     return planned if groups is None else _plan_of_members(planned, alone, groups)
+
+
+def _demand(ladders: Ladders, forecast: Forecast) -> Demand:
+    """The demand at the prices of the ladders; at a temporary price, on all rungs, in the weeks in which that holds."""
+    demand, season = forecast.at(ladders.prices, ladders.weeks), ladders.season
+    if not season.temporary_weeks.any():
+        return demand
+    temporary = np.arange(ladders.weeks) < season.temporary_weeks[:, np.newaxis]
+    at_it = forecast.at(to_price(season.current_cents)[:, np.newaxis], ladders.weeks)
+    return replace(demand, units=np.where(temporary[:, np.newaxis], at_it.units, demand.units))
 
 
 def _plan_of_members(planned: Plan, alone: Task, groups: PriceGroups) -> Plan:

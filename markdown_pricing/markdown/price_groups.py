@@ -89,6 +89,7 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> Task:
     joined_season = replace(
         rows_of(season, first),
         current_cents=cents[:1].copy(),
+        regular_cents=cents[:1].copy(),
         stock=stock.sum(keepdims=True),
         stores=season.stores[members].sum(keepdims=True),
         salvage_price=np.array([by_stock @ season.salvage_price[members]]),

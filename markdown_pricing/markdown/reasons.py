@@ -35,17 +35,22 @@ WORDS = frozenset(
         "target",
         "least_gain",
         "response",
+        "until",
+        "fault",
     )
 )
 REASONS = frozenset(
     (
+        "bad_data",
         "sold_out",
         "past_end",
+        "temporary_price",
         "markdown_for_target",
         "markdown_with_group",
         "markdown_now",
         "no_rung_left",
         "blocked_by_number",
+        "too_small",
         "blocked_by_step",
         "blocked_by_full_price",
         "blocked_by_interval",
@@ -58,8 +63,10 @@ REASONS = frozenset(
 )
 EXCEPTIONS = frozenset(
     (
+        "bad_data",
         "sold_out",
         "past_end",
+        "far_end",
         "bad_margin",
         "infeasible_rules",
         "target_out_of_reach",

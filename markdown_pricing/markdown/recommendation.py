@@ -1,5 +1,6 @@
 """Make the rows that the pricing department reads: take the price or keep it, in money, with reasons and exceptions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.changes import change_reasons
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
+from markdown_pricing.markdown.limits import only_small_steps
 from markdown_pricing.markdown.planning import Plan, plan
 from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, response_in_words
 from markdown_pricing.markdown.season import BoolArray
@@ -34,6 +36,21 @@ class Recommendations:
 
     rows: pd.DataFrame
     path: pd.DataFrame
+
+
+def in_order_of(parts: Sequence[Recommendations], article_ids: "pd.Series[str]") -> Recommendations:
+    """The recommendations of parts of an assortment as one, in the order of its articles."""
+    if len(parts) == 1:
+        return parts[0]
+    place = pd.Series(np.arange(len(article_ids)), index=pd.Index(article_ids))
+    rows, path = (pd.concat(frames, ignore_index=True) for frames in ([p.rows for p in parts], [p.path for p in parts]))
+    return Recommendations(_sorted_by(rows, place), _sorted_by(path, place))
+
+
+def _sorted_by(rows: pd.DataFrame, place: "pd.Series[int]") -> pd.DataFrame:
+    """The rows in the order of their articles' places; those of one article stay in the order that they have."""
+    order = np.argsort(place.loc[rows["article_id"]].to_numpy(), kind="stable")
+    return rows.iloc[order].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -67,8 +84,9 @@ def recommend(
     """
     articles, country = assortment.articles, assortment.country
     season, own_plan = ladders.season, plan(ladders, forecast)
-    rung, current = own_plan.best.rungs[:, 0], ladders.prices[:, 0]
-    recommended = ladders.prices[np.arange(len(articles)), rung]
+    rung, current = own_plan.best.rungs[:, 0], to_price(season.current_cents)
+    path_prices = ladders.prices_in(own_plan.best.rungs)
+    recommended = path_prices[:, 0]
     list_price = to_price(season.list_cents)
     next_week, next_price = _next_markdown(ladders, own_plan)
     codes = assortment.codes
@@ -104,7 +122,7 @@ def recommend(
     rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)
     changes = change_reasons(rows, last_rows, assortment.history, country.currency, assortment.book.version)
     rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN
-    return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan))
+    return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan, path_prices))
 
 
 def _units_this_week(ladders: Ladders, own_plan: Plan) -> dict[str, FloatArray]:
@@ -161,13 +179,16 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
     # Time holds a markdown back when the plan takes the first week that is allowed, or when no week is allowed.
     held = (allowed > 0) & (np.where(has_plan, planned, season.weeks_left) <= allowed)
     return {
+        "bad_data": season.set_aside,
         "sold_out": season.stock == 0,
         "past_end": season.weeks_left == 0,
+        "temporary_price": own_plan.limits.temporary > 0,
         "markdown_for_target": own_plan.for_target,
         "markdown_with_group": own_plan.in_group & (rungs[:, 0] > 0),
         "markdown_now": rungs[:, 0] > 0,
         "no_rung_left": ladders.rungs == 1,
         "blocked_by_number": own_plan.limits.left == 0,
+        "too_small": only_small_steps(ladders),
         "blocked_by_step": ~own_plan.limits.moves[:, 0].any(axis=1),
         "blocked_by_full_price": held & (own_plan.limits.full_price > own_plan.limits.wait),
         "blocked_by_interval": held & (own_plan.limits.wait > 0),
@@ -187,8 +208,10 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
         unknown |= ~category.isin(history["category"].unique())
     stock = season.stock.astype(np.float64)
     return {
+        "bad_data": season.set_aside,
         "sold_out": season.stock == 0,
         "past_end": season.weeks_left == 0,
+        "far_end": season.far_end,
         "bad_margin": season.floor_cents >= season.current_cents,
         "infeasible_rules": (season.markdowns_taken > own_plan.limits.most) | ladders.whole_ladder_below_salvage,
         "target_out_of_reach": own_plan.out_of_reach,
@@ -221,6 +244,8 @@ def _sentences(
         100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
         ladders.per_article([own.least_gain_pct for own in ladders.rules]),
         articles["category"],
+        own_plan.limits.temporary,
+        articles["set_aside"] if "set_aside" in articles else [""] * len(articles),
         strict=True,
     )
     return [
@@ -248,14 +273,16 @@ def _sentences(
                 "target": f"{target:g}",
                 "least_gain": f"{least_gain:g}",
                 "response": f"; {said}" if (said := response_in_words(row.elasticity, row.elasticity_se)) else "",
+                "until": (season.week + timedelta(weeks=int(temporary) - 1)).isoformat(),
+                "fault": fault,
                 "category": category if isinstance(category, str) and category else "none",
             },
         )
-        for row, salvage, ahead, taken, most, weeks, target, least_gain, category in others
+        for row, salvage, ahead, taken, most, weeks, target, least_gain, category, temporary, fault in others
     ]
 
 
-def _path_rows(rows: pd.DataFrame, ladders: Ladders, own_plan: Plan) -> pd.DataFrame:
+def _path_rows(rows: pd.DataFrame, ladders: Ladders, own_plan: Plan, prices: FloatArray) -> pd.DataFrame:
     """The rows of the price paths: one for each selling week, or a single one when end_week is past."""
     best = own_plan.best
     length = np.maximum(ladders.season.weeks_left, 1)
@@ -265,7 +292,7 @@ def _path_rows(rows: pd.DataFrame, ladders: Ladders, own_plan: Plan) -> pd.DataF
         "country": rows["country"].to_numpy()[article],
         "article_id": rows["article_id"].to_numpy()[article],
         "week": weeks[ahead],
-        "price": ladders.prices[article, best.rungs[article, ahead]],
+        "price": prices[article, ahead],
         "expected_units": best.units[article, ahead],
         "expected_stock": best.stock[article, ahead],
     }

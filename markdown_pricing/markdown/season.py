@@ -8,10 +8,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_cents
+from markdown_pricing.markdown.markdowns import PriceHistory, find_markdowns
 
 BoolArray = npt.NDArray[np.bool_]
 NEVER = 10_000
 """This stands for the weeks since the last markdown of an article that has had none."""
+FARTHEST_END_WEEKS = 104
+"""An end further ahead is planned as if it were so many weeks ahead, as the contract has it."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Season:
     stock: IntArray
     stores: IntArray
     weeks_left: IntArray
-    """The selling weeks from this one to end_week, both included; 0 when end_week is past."""
+    """The selling weeks that are planned: from this one to end_week, both included; 0 when end_week is past."""
     age_weeks: IntArray
     """The weeks since launch_week; below 0 before it."""
     life_weeks: IntArray
@@ -34,6 +37,14 @@ class Season:
     weeks_since_markdown: IntArray
     """It is 0 when the price fell at the start of this week, and NEVER when there was no markdown."""
     has_history: BoolArray
+    far_end: BoolArray
+    """Whether end_week lies further ahead than is planned."""
+    temporary_weeks: IntArray
+    """For how many weeks today's price still holds, because it is a temporary one; 0 when it is not."""
+    regular_cents: IntArray
+    """The price afterwards: that before the temporary one, and the current one where there is none."""
+    set_aside: BoolArray
+    """Whether the intake found a fault in the article's data, so that it keeps its price."""
 
     @property
     def floor_cents(self) -> IntArray:
@@ -48,22 +59,45 @@ def read_season(articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Se
     articles : the snapshot's rows ; history : the rows of earlier weeks, sorted by article and week
     """
     now = pd.Timestamp(week)
-    taken, weeks_since, rows_before = _markdowns(articles, history, now)
     launch, end = (_whole_weeks(articles[column], now) for column in ("launch_week", "end_week"))
+    current, list_price = to_cents(articles["price"]), to_cents(articles["list_price"])
+    temporary, prices = _temporary_weeks(articles, now), _prices(articles, history, now)
+    markdowns = find_markdowns(prices, np.where(temporary > 0, temporary, NEVER), NEVER)
+    regular = np.maximum(np.rint(markdowns.counted * list_price).astype(np.int64), current)
+    temporary = np.where(regular > current, temporary, 0)
     return Season(
         week=week,
-        current_cents=to_cents(articles["price"]),
-        list_cents=to_cents(articles["list_price"]),
+        current_cents=current,
+        list_cents=list_price,
         salvage_price=articles["salvage_price"].to_numpy(dtype=np.float64),
         stock=articles["stock"].to_numpy(dtype=np.int64),
         stores=articles["stores"].to_numpy(dtype=np.int64),
-        weeks_left=np.maximum(end + 1, 0),
+        weeks_left=np.clip(end + 1, 0, FARTHEST_END_WEEKS + 1),
         age_weeks=-launch,
         life_weeks=np.maximum(end - launch + 1, 1),
-        markdowns_taken=taken,
-        weeks_since_markdown=weeks_since,
-        has_history=rows_before > 0,
+        markdowns_taken=markdowns.taken,
+        weeks_since_markdown=-markdowns.last,
+        has_history=prices.rows > 1,
+        far_end=end > FARTHEST_END_WEEKS,
+        temporary_weeks=temporary,
+        regular_cents=np.where(temporary > 0, regular, current),
+        set_aside=_set_aside(articles),
     )
+
+
+def _temporary_weeks(articles: pd.DataFrame, now: pd.Timestamp) -> IntArray:
+    """How many weeks from this one on today's price is temporary, (articles,)."""
+    if "price_until" not in articles:
+        return np.zeros(len(articles), dtype=np.int64)
+    until = articles["price_until"]
+    return np.where(until.isna(), 0, np.maximum(_whole_weeks(until.fillna(now), now) + 1, 0))
+
+
+def _set_aside(articles: pd.DataFrame) -> BoolArray:
+    if "set_aside" not in articles:
+        return np.zeros(len(articles), dtype=np.bool_)
+    aside: BoolArray = (articles["set_aside"] != "").to_numpy(dtype=np.bool_)
+    return aside
 
 
 def _whole_weeks(days: pd.Series, now: pd.Timestamp) -> IntArray:
@@ -71,30 +105,18 @@ def _whole_weeks(days: pd.Series, now: pd.Timestamp) -> IntArray:
     return weeks
 
 
-def _markdowns(articles: pd.DataFrame, history: pd.DataFrame, now: pd.Timestamp) -> tuple[IntArray, IntArray, IntArray]:
-    """The markdowns that each article has had, the weeks since the last one, and its rows of history, each (articles,).
-
-    A fall of the price counts in the latest week in which it can have happened. That is the week of the later row. If
-    this is the snapshot's row and the row of the week before is missing, it is the week before the snapshot. A first
-    row below its list price is a fall, too: the markdown was taken in the launch week, or in rows that are missing.
-    """
+def _prices(articles: pd.DataFrame, history: pd.DataFrame, now: pd.Timestamp) -> PriceHistory:
+    """The prices of the articles, from their rows of history and then the snapshot's."""
     columns = ["article_id", "week", "price", "list_price", "launch_week"]
     rows = pd.concat([history.loc[history["article_id"].isin(articles["article_id"]), columns], articles[columns]])
-    article = pd.Index(articles["article_id"]).get_indexer(pd.Index(rows["article_id"]))
+    article = pd.Index(articles["article_id"]).get_indexer(pd.Index(rows["article_id"])).astype(np.int64)
     weeks = _whole_weeks(rows["week"], now)
     order = np.lexsort((weeks, article))
-    article, weeks = article[order], weeks[order]
-    price, list_price = to_cents(rows["price"])[order], to_cents(rows["list_price"])[order]
-    launched = weeks <= _whole_weeks(rows["launch_week"], now)[order]
-
-    first = np.r_[True, article[1:] != article[:-1]][: len(article)]
-    before = np.where(first, list_price, np.roll(price, 1))
-    gap = np.where(first, ~launched, weeks - np.roll(weeks, 1) > 1)
-    fell = price < before
-    fell_in = np.where((weeks == 0) & gap, -1, weeks)
-
-    taken = np.bincount(article[fell], minlength=len(articles)).astype(np.int64)
-    last = np.full(len(articles), -NEVER, dtype=np.int64)
-    np.maximum.at(last, article[fell], fell_in[fell])
-    rows_before = np.bincount(article, minlength=len(articles)).astype(np.int64) - 1
-    return taken, -last, rows_before
+    return PriceHistory.of(
+        article[order],
+        weeks[order],
+        to_cents(rows["price"])[order],
+        to_cents(rows["list_price"])[order],
+        _whole_weeks(rows["launch_week"], now)[order],
+        len(articles),
+    )

@@ -10,7 +10,7 @@ from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, Problem, best_rungs
 from markdown_pricing.markdown.habit import habit_rungs
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
@@ -48,8 +48,9 @@ class Task:
 
     def given_away(self, path: PathValue) -> FloatArray:
         """What the path takes off today's price, summed over the units sold at it, in local currency, (articles,)."""
-        price = np.take_along_axis(self.ladders.prices, path.rungs, axis=1)
-        given: FloatArray = ((self.ladders.prices[:, :1] - price) * path.units).sum(axis=1)
+        price = self.ladders.prices_in(path.rungs)
+        today = self.ladders.prices_in(np.zeros_like(path.rungs))
+        given: FloatArray = ((today - price) * path.units).sum(axis=1)
         return given
 
     def worth(self, path: PathValue, penalty: FloatArray, multiplier: float = 0.0) -> FloatArray:
@@ -86,6 +87,7 @@ class Task:
     def _rungs(self, penalty: FloatArray, multiplier: float, chosen: BoolArray, wait: bool) -> IntArray:
         ladders, limits, season, demand = self.ladders, self.limits, self.ladders.season, self.demand
         prices = (1 + multiplier) * ladders.prices - multiplier * ladders.prices[:, :1]
+        temporary = to_price(season.current_cents)
         if wait:
             limits = limits.without_this_week()
         shelves = None if demand.shelf is None else Shelf.of(demand.shelf)
@@ -95,6 +97,7 @@ class Task:
             path[rows] = best_rungs(
                 Problem(
                     price=prices[rows],
+                    temporary_price=temporary[rows],
                     limits=rows_of(limits, rows),
                     units=demand.units[rows],
                     dispersion=demand.dispersion[rows],

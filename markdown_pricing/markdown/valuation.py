@@ -43,7 +43,7 @@ def evaluate_path(ladders: Ladders, rungs: IntArray, demand: Demand) -> PathValu
     """
     shelves = None if demand.shelf is None else Shelf.of(demand.shelf)
     season = ladders.season
-    price = np.take_along_axis(ladders.prices, rungs, axis=1)
+    price = ladders.prices_in(rungs)
     selling = np.arange(rungs.shape[1]) < season.weeks_left[:, np.newaxis]
     mean = np.where(selling, np.take_along_axis(demand.units, rungs[:, np.newaxis, :], axis=1)[:, 0], 0.0)
     sold, stock = np.zeros_like(mean), np.zeros_like(mean)

@@ -85,7 +85,7 @@ def shared_demand(
         snapshot = find_snapshot(lake, week)
         read = partial(read_country, lake, snapshot, columns=columns_to_read)
         with shared_learning.apply() as apply:
-            learnt = pricing.learn_shared(week, countries, read, demand_training.seed, apply)
+            learnt = pricing.learn_shared(week, countries, read, demand_training.seed, apply, countries.changeovers)
         check_unchanged(lake, snapshot)
         origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)
         path, version = keep_shared_demand(lake, week, learnt.shared, origin)
@@ -101,7 +101,9 @@ def shared_demand(
     kinds={"pandas", "parquet"},
     metadata=columns.TRAINING_DATA_COLUMNS,
 )
-def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult[None]:
+def training_data(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], countries: dg.ResourceParam[Countries]
+) -> dg.MaterializeResult[None]:
     """One country's sales, checked as a whole, with the weeks marked in which stock cut sales off.
 
     A row per article and week, up to and including the week to price; the week's own rows are the articles to price.
@@ -110,10 +112,11 @@ def training_data(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake
     with final_faults_not_retried(context), measured(context):
         snapshot = find_snapshot(lake, week)
         rows = read_country(lake, snapshot, country, columns_to_read)
-        sold = pricing.CountryWeek.of(pricing.make_training_data(rows, week, country), week, country)
-        origin = provenance(week.isoformat(), country, snapshot.stamp)
-        path = Results(lake, week, country).keep_training_data(sold, origin)
-        return dg.MaterializeResult(metadata=figures.training_data(sold, origin, lake.where(path)))
+        taken = pricing.take_in_country(rows, week, country, countries.changeovers.get(country, ()))
+        sold = pricing.CountryWeek.of(taken.rows, week, country)
+        origin, results = provenance(week.isoformat(), country, snapshot.stamp), Results(lake, week, country)
+        path, before = results.keep_training_data(sold, origin), results.rows_of_last_training_data()
+        return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
 @dg.asset(
@@ -163,7 +166,7 @@ def markdown_predictions(
     Every price obeys the country's rules; revenue is set beside keeping today's price and beside the old habit.
     """
     week, code = week_and_country_of(context)
-    country = countries[code]
+    country = countries.in_week(code, week)
     with final_faults_not_retried(context), measured(context):
         results = Results(lake, week, code)
         sold, _ = results.training_data()
@@ -209,7 +212,9 @@ def erp_refresh(
         if isinstance(receipt, date):
             _say_superseded(context, receipt, origin)
         else:
-            yield dg.MaterializeResult(metadata=figures.receipt(receipt, origin, countries[country].currency))
+            yield dg.MaterializeResult(
+                metadata=figures.receipt(receipt, origin, countries.in_week(country, week).currency)
+            )
 
 
 def _how_to_fit(lake: Lake, training: DemandTraining) -> tuple[str, int, int]:

@@ -20,14 +20,24 @@ from markdown_pricing.markdown.acceptance import (
 )
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.faults import do_not_retry
-from markdown_pricing.orchestration.figures import ERROR, GRADE, NAIVE_ERROR, WHY_THIS_GRADE
+from markdown_pricing.orchestration.figures import (
+    ERROR,
+    GRADE,
+    NAIVE_ERROR,
+    NOT_TAKEN,
+    NOTHING,
+    REMARKS,
+    WHY_THIS_GRADE,
+)
 from markdown_pricing.orchestration.names import (
     EVERY_ARTICLE,
     MODEL,
     NOT_A_TENTH_LESS,
     NOT_HALVED,
+    NOTHING_LEFT_OUT,
     PREDICTIONS,
     RULES_KEPT,
+    TRAINING_DATA,
 )
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
 from markdown_pricing.results import Results
@@ -99,6 +109,21 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
             for name, objections in objections_by_check.items():
                 yield _result(name, objections)
 
+        @dg.asset_check(asset=TRAINING_DATA, name=NOTHING_LEFT_OUT, partitions_def=partitions)
+        def nothing_left_out(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+            """No article is set aside, every optional column can be used, and there are as many rows as before. Warns.
+
+            What is left out is listed with its article, column and value.
+            """
+            key = str(context.op_execution_context.partition_key)
+            figures = _latest_figures(context.instance, key, TRAINING_DATA)
+            said, remarks = (str(figures.get(label, NOTHING)) for label in (NOT_TAKEN, REMARKS))
+            return dg.AssetCheckResult(
+                passed=said == NOTHING,
+                severity=dg.AssetCheckSeverity.WARN,
+                description="\n".join(each for each in (said, remarks) if each != NOTHING) or None,
+            )
+
         @dg.asset_check(asset=MODEL, partitions_def=partitions)
         def error_near_the_naive_forecast(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
             """The model foretells the last weeks about as well as last week's value does, or better. Warns."""
@@ -123,7 +148,13 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
                 metadata={GRADE.label: str(GRADE.of(figures) or "")},
             )
 
-    return [predictions_are_acceptable, error_near_the_naive_forecast, error_not_up, the_countrys_own_model]
+    return [
+        nothing_left_out,
+        predictions_are_acceptable,
+        error_near_the_naive_forecast,
+        error_not_up,
+        the_countrys_own_model,
+    ]
 
 
 def _blocks(objection: Objection) -> bool:
@@ -140,8 +171,8 @@ def _result(name: str, objections: Sequence[Objection]) -> dg.AssetCheckResult:
     )
 
 
-def _latest_figures(instance: dg.DagsterInstance, partition: str) -> dict[str, object]:
-    wanted = dg.AssetRecordsFilter(MODEL, asset_partitions=[partition])
+def _latest_figures(instance: dg.DagsterInstance, partition: str, asset: dg.AssetKey = MODEL) -> dict[str, object]:
+    wanted = dg.AssetRecordsFilter(asset, asset_partitions=[partition])
     records = instance.fetch_materializations(wanted, limit=1).records
     event = records[0].asset_materialization if records else None
     return {label: value.value for label, value in event.metadata.items()} if event else {}

@@ -19,6 +19,7 @@ from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STA
 from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.shown import cell, in_markdown
+from markdown_pricing.training_data.intake import Intake
 
 IMPORTANT_FEATURES = 12
 """So many of a model's inputs are drawn; chosen on 2026-11-23 so that their names stay readable."""
@@ -82,15 +83,19 @@ BIAS = Figure("bias", "Bias", "share of the units sold")
 ROWS = Figure("rows", "Rows", "rows")
 ROW_COUNT = Figure("rows", "dagster/row_count", "rows")
 SOLD_OUT_WEEKS = Figure("sold_out_weeks", "Sold-out weeks", "weeks of articles")
+SET_ASIDE = Figure("set_aside", "Articles set aside", "articles")
 SNAPSHOT_STAMP = Figure("snapshot", STAMP, WORDS)
 NEWER_WEEK = Figure("superseded_by", SUPERSEDED_BY, WORDS)
 LOGGED = (
     *(ARTICLES_TO_PRICE, ARTICLES, ARTICLES_BEFORE, COUNTRIES, CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP),
     *(LEAD_OVER_HABIT, MARKDOWNS, MODEL_NAME, GRADE, ERROR, NAIVE_ERROR, BIAS, ROWS, ROW_COUNT, SOLD_OUT_WEEKS),
-    *(SNAPSHOT_STAMP, NEWER_WEEK),
+    *(SET_ASIDE, SNAPSHOT_STAMP, NEWER_WEEK),
 )
 """Those that stand in a step's log line; all other figures are for the pages of the Dagster UI alone."""
 
+NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake says", "nothing"
+FEWER_ROWS = 0.9
+"""From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
@@ -105,13 +110,22 @@ def snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> Metadata:
     }
 
 
-def training_data(sold: CountryWeek, origin: Provenance, uri: str) -> Metadata:
-    """How much there is to learn from, and how many articles there are to price."""
+def training_data(sold: CountryWeek, taken: Intake, rows_before: int | None, origin: Provenance, uri: str) -> Metadata:
+    """How much there is to learn from, how many articles there are to price, and what the intake left out.
+
+    rows_before : of the training data of the week before; None when it is not known
+    """
+    left_out = list(taken.notes)
+    if rows_before and len(taken.rows) < FEWER_ROWS * rows_before:
+        left_out.append(f"There are {len(taken.rows):,} rows, and in the week before there were {rows_before:,}.")
     return {
         ARTICLES_TO_PRICE.label: len(sold.articles),
         "Articles with history": int(sold.history["article_id"].nunique()),
         "Weeks of history": int(sold.history["week"].nunique()),
         SOLD_OUT_WEEKS.label: int(sold.history["censored"].sum() + sold.articles["censored"].sum()),
+        SET_ASIDE.label: len(taken.set_aside),
+        NOT_TAKEN: dg.MetadataValue.text("\n".join(left_out) or NOTHING),
+        REMARKS: dg.MetadataValue.text("\n".join(taken.remarks) or NOTHING),
         ROW_COUNT.label: len(sold.history) + len(sold.articles),
         **_origin(origin, uri),
     }

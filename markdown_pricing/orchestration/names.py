@@ -32,6 +32,7 @@ NOT_HALVED = "rows_not_halved"
 NOT_A_TENTH_LESS = "rows_not_down_a_tenth"
 RULES_KEPT = "new_prices_keep_the_rules"
 READY = "ready_for_the_round"
+NOTHING_LEFT_OUT = "nothing_left_out"
 
 ROUND_TAG = "markdown/round"
 WEEK_TAG = "markdown/week"

@@ -9,6 +9,7 @@ import pytest
 from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.gradient_boosting import GradientBoosting, known_at
 from markdown_pricing.demand.log_linear import LogLinear
+from markdown_pricing.demand.plain_boosting import PlainBoosting
 from markdown_pricing.training_data.features import FloatArray, Panel
 from tests.demand.market import WEEK, market
 
@@ -95,3 +96,23 @@ def test_a_fresh_article_is_expected_to_sell_as_its_like_did(model):
     assert units[half:].sum() > 1.3 * units[:half].sum(), "the buyer bought more of what he expects to sell"
     known, unknown = (model.forecast(asked, history, WEEK).level_sd(1) for asked in (articles, fresh))
     assert unknown.mean() > 1.5 * known.mean(), "and we are less sure of it"
+
+
+@pytest.mark.parametrize("model_class", [GradientBoosting, PlainBoosting])
+def test_the_name_of_an_attribute_changes_nothing(model_class):
+    """LightGBM refuses brackets, braces, colons, commas and quotes in names."""
+    history, articles = market(seed=8, articles=60)
+    forecasts = []
+    for names in (("attr_a", "attr_b"), ('attr_size[cm]{}:,"', "attr_\N{PERSONAL COMPUTER} z")):
+        sold, asked = (
+            frame.assign(
+                **{names[0]: frame["article_id"].str[-1], names[1]: frame["article_id"].str[-2:].astype(float)}
+            )
+            for frame in (history, articles)
+        )
+        model = model_class()
+        model.fit(sold, WEEK, seed=1)
+        model = model_class.from_bytes(model.to_bytes())
+        assert model.trees is not None
+        forecasts.append(model.forecast(asked, sold, WEEK).units(asked[["price"]].to_numpy(), 3))
+    np.testing.assert_array_equal(*forecasts)

@@ -121,7 +121,7 @@ def test_missing_values_are_null(erp: Erp) -> None:
     ("change", "says"),
     [
         ({"stock": 2**31}, "stock is not a whole number"),
-        ({"stock": np.nan}, "stock is empty: 5, for example row 0"),
+        ({"stock": np.nan}, "stock is empty: 5, for example article 'A000000'"),
         ({"stock": "12"}, "stock is not a whole number"),
         ({"list_price": 1e12}, r"list_price is not an amount that NUMERIC\(14,2\) holds: 5"),
         ({"list_price": "cheap"}, "list_price is not an amount"),
@@ -140,6 +140,16 @@ def test_values_that_no_column_holds_are_faults(change: dict[str, Any], says: st
 
     with pytest.raises(BadRows, match=says):
         country_rows(make_rows(**change), make_path(rows), week=WEEK, country="DEU", run_id="run-1")
+
+
+def test_an_error_names_the_article_and_says_whose_fault_it_is() -> None:
+    """A stock that stands for unlimited is data; an amount out of nothing is not."""
+    rows = make_rows().assign(expected_revenue=[1.0, 2e12, 1.0, 1.0, 1.0])
+    with pytest.raises(BadRows, match=r"2000000000000\.0 of article 'A000001'\n.*its code has a fault"):
+        country_rows(rows, make_path(rows), week=WEEK, country="DEU", run_id="r")
+    unlimited = rows.assign(stock=[10, 2**31 - 1, 10, 10, 10], list_price=[20.0, 600.0, 20.0, 20.0, 20.0])
+    with pytest.raises(BadRows, match=r"in the data: stock and price of article A000001 \(stock 2147483647"):
+        country_rows(unlimited, make_path(rows), week=WEEK, country="DEU", run_id="r")
 
 
 EDGES = (1.2345678901234567e-05, 0.005, 999_999_999_999.994, 999_999_999_999.995)

@@ -22,7 +22,8 @@ from markdown_pricing.etl.snapshot_job import make_snapshot
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.settings import Settings
-from markdown_pricing.training_data.schema import COLUMNS, check_training_data
+from markdown_pricing.training_data.intake import take_in
+from markdown_pricing.training_data.schema import COLUMNS
 from tests.etl.raw_tables import WEEK, Tables, sample, taken_apart, write
 from tests.real_parts import missing
 
@@ -68,8 +69,8 @@ def test_what_was_taken_apart_is_put_together_again(
     assert rows == {code: len(samples[code]) for code in COUNTRIES}
     snapshot = find_snapshot(lake, WEEK)
     for code in COUNTRIES:
-        made = check_training_data(read_country(lake, snapshot, code), WEEK, code)
-        before = check_training_data(_arrow(samples[code]), WEEK, code)
+        made = take_in(read_country(lake, snapshot, code), WEEK, code).rows
+        before = take_in(_arrow(samples[code]), WEEK, code).rows
         pd.testing.assert_frame_equal(made[list(COLUMNS)], before[list(COLUMNS)])
 
 

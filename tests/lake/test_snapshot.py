@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from markdown_pricing.lake import (
     PartFilesDisagree,
     SnapshotNotDelivered,
     SnapshotReplaced,
+    UnreadFiles,
     delivered_weeks,
     find_snapshot,
     read_country,
@@ -83,6 +85,42 @@ def test_names_with_underscore_or_dot_are_not_data(lake: Lake) -> None:
     assert find_snapshot(lake, WEEK).stamp == before.stamp
     assert list(find_snapshot(lake, WEEK).bytes_by_country) == ["AUT", "DEU"]
     assert rows(lake) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["season=SS26/part-00001.parquet", "part-00001.csv", "PART-00001.PARQUET", "rows.parquet"]
+)
+def test_what_lies_among_the_data_and_is_not_read_is_named(lake: Lake, name: str) -> None:
+    """It may be half of the rows; other countries are read."""
+    deliver(lake)
+    put(lake, f"markdown_training_data/{WEEK}/country=DEU/{name}", sales())
+
+    with pytest.raises(UnreadFiles, match=name.partition("/")[0]):
+        rows(lake)
+    assert rows(lake, "AUT") == 3
+
+
+def test_a_link_counts_as_what_it_leads_to(tmp_path: Path) -> None:
+    """A week, a country and a part file, whether or not they are links."""
+    lake, elsewhere = Lake(str(tmp_path / "lake")), tmp_path / "elsewhere"
+    deliver(lake, week=WEEK)
+    deliver(lake, week=LATER)
+    root, moved = Path(lake.root) / f"markdown_training_data/{LATER}", elsewhere / "week"
+    before = find_snapshot(lake, LATER)
+    elsewhere.mkdir()
+    root.rename(moved)
+    root.symlink_to(moved)
+    (moved / "country=DEU").rename(elsewhere / "country")
+    (moved / "country=DEU").symlink_to(elsewhere / "country")
+    part = next((elsewhere / "country").iterdir())
+    part.rename(elsewhere / "part")
+    part.symlink_to(elsewhere / "part")
+
+    assert delivered_weeks(lake) == [WEEK, LATER]
+    found = find_snapshot(lake, LATER)
+    assert found.bytes_by_country == before.bytes_by_country
+    assert found.stamp == before.stamp
+    assert read_country(lake, found, "DEU").num_rows == 3
 
 
 def test_the_stamp_is_the_same_until_the_week_is_delivered_again(lake: Lake) -> None:

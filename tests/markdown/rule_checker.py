@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 from markdown_pricing.countries import PriceEnding
@@ -32,16 +31,30 @@ def ladder(list_cents: int, discounts_pct: Sequence[float], endings: Sequence[Pr
 
 
 def markdown_weeks(own: Mapping[str, Any]) -> list[int]:
-    """Weeks (0: the snapshot's, below 0: before) in which the article's price fell."""
+    """Weeks (0: the snapshot's, below 0: before) in which the article had a markdown that counts, read row by row."""
     weeks = sorted(own["prices"])
-    fell = []
-    first = weeks[0]
-    if cents(own["prices"][first]) < cents(own["list_price"]):
-        fell.append(-1 if first == 0 and own["launch"] < 0 else first)
-    for earlier, later in pairwise(weeks):
-        if cents(own["prices"][later]) < cents(own["prices"][earlier]):
-            fell.append(-1 if later == 0 and earlier < -1 else later)
-    return fell
+    list_price = own["list_price"]
+    list_by_week = list_price if isinstance(list_price, Mapping) else dict.fromkeys(weeks, list_price)
+    shares = {week: Fraction(cents(own["prices"][week]), cents(list_by_week[week])) for week in weeks}
+    falls, changed_in = [], {}
+    reference = Fraction(1)
+    for before, week in zip([None, *weeks], weeks, strict=False):
+        unseen = own["launch"] < 0 if before is None else before < -1
+        changed_in[week] = -1 if week == 0 and unseen else week
+        last = cents(list_by_week[week]) if before is None else cents(own["prices"][before])
+        if shares[week] <= reference - Fraction(3, 100) and cents(own["prices"][week]) < last:
+            falls.append((week, reference, shares[week]))
+            reference = shares[week]
+        elif shares[week] >= reference + Fraction(3, 100):
+            reference = min(shares[week], Fraction(1))
+    return [
+        changed_in[week]
+        for week, high, low in falls
+        if not any(
+            later > week and changed_in[later] <= changed_in[week] + 4 and shares[later] - low >= (high - low) / 2
+            for later in weeks
+        )
+    ]
 
 
 def broken_rules(
@@ -73,6 +86,8 @@ def broken_rules(
         if rules.full_price_weeks and ahead - own["launch"] < full_price:
             yield f"{day}: a markdown in the first {full_price} weeks"
         points = Fraction((before - now) * 100, cents(own["list_price"]))
+        if points < 3:
+            yield f"{day}: a step of {float(points)} points is too small"
         if rules.max_step_pct < 100 and points >= Fraction(rules.max_step_pct) + Fraction(1, 2):
             yield f"{day}: a step of {float(points)} points"
         if ahead >= own["weeks_left"]:

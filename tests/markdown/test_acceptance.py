@@ -67,6 +67,14 @@ def test_new_prices_keep_the_ladder_the_current_price_and_salvage(price: dict[st
     assert {fault.severity for fault in faults} <= {"block"}
 
 
+def test_a_price_of_nothing_never_passes() -> None:
+    """Not even one that is kept."""
+    free = SNAPSHOT.assign(price=0.004)
+    faults = check_new_prices(rows(**{"0000": 0.004}), free, DEU, RuleBook())
+
+    assert [fault.what for fault in faults] == ["recommended prices are below one cent"]
+
+
 def test_the_ladder_is_that_of_the_article_s_own_rules() -> None:
     """An override for the category changes what is on it."""
     book = RuleBook(overrides=(Override(None, "coats", {"discounts_pct": (25,)}),))

@@ -142,6 +142,7 @@ def test_what_forbids_a_markdown_is_named() -> None:
     assert {word: flags.tolist() for word, flags in held.items()} == {
         "past_end": [False, True, False],
         "full_price_weeks": [False, False, False],
+        "temporary_price": [False, False, False],
         "too_soon": [True, False, False],
         "too_many": [True, False, False],
         "no_touch_week": [True, True, True],

@@ -26,7 +26,7 @@ def test_the_first_code_that_holds_is_given() -> None:
     codes = read_reason_codes()
     holds = {code: np.array([True, False]) for code in EXCEPTIONS} | {"off_ladder": np.array([True, True])}
 
-    assert codes.choose_exception(holds).tolist() == ["sold_out", "off_ladder"]
+    assert codes.choose_exception(holds).tolist() == ["bad_data", "off_ladder"]
 
 
 def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_plan_to_mark_down_later_names_the_week_and_the_price() -> None:
         (article(weeks_left=0), "past_end"),
         (article(salvage=49.99), "bad_margin"),
         (article(salvage=60.0), "bad_margin"),
-        (article({-4: 45.99, -3: 44.99, -2: 39.99, -1: 34.99, 0: 29.99}, launch=-5), "infeasible_rules"),
+        (article({-4: 45.99, -3: 43.99, -2: 39.99, -1: 34.99, 0: 29.99}, launch=-5), "infeasible_rules"),
         (article(salvage=48.0), "infeasible_rules"),
         (article(category="never sold"), None),
         (article({0: 49.99}, category="never sold"), "unknown_category"),
@@ -143,6 +143,7 @@ def test_a_plan_to_mark_down_later_names_the_week_and_the_price() -> None:
         (article(0.5, salvage=0.1), "off_ladder"),
         (article(55.0), "off_ladder"),
         (article(stock=50_000), "certain_leftover"),
+        (article(weeks_left=106), "far_end"),
         (article(), None),
     ],
 )

@@ -14,7 +14,7 @@ from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.sample import grocery
 from markdown_pricing.sample.grocery import COUNTRY, RealSalesMissing, deliver_grocery, grocery_table, units_of_snapshot
 from markdown_pricing.sample.market import SCHEMA
-from markdown_pricing.training_data.schema import check_training_data
+from markdown_pricing.training_data.intake import take_in
 from markdown_pricing.training_data.stockouts import mark_stockouts
 
 WEEK = date(2026, 2, 9)
@@ -56,7 +56,7 @@ def test_it_has_the_contracts_form_and_no_fault(table: pa.Table):
     """Nothing was ever sold out, so no week is censored."""
     contract = [field for field in SCHEMA if not field.name.startswith("attr_")]
     assert [table.schema.field(field.name) for field in contract] == contract
-    assert not mark_stockouts(check_training_data(table, WEEK, COUNTRY))["censored"].any()
+    assert not mark_stockouts(take_in(table, WEEK, COUNTRY).rows)["censored"].any()
 
 
 def test_its_last_real_week_is_the_snapshot(frame: pd.DataFrame):

@@ -8,7 +8,7 @@ import numpy as np
 from markdown_pricing.sample.families import DemandFamily
 from markdown_pricing.sample.market import Market, season_of, stores_with_stock
 from markdown_pricing.sample.season import past_manager, sample_market
-from markdown_pricing.training_data.schema import check_training_data
+from markdown_pricing.training_data.intake import take_in
 from tests.sample.conftest import WEEK, country
 from tests.sample.policies import holding
 
@@ -19,7 +19,7 @@ def test_it_starts_where_the_history_ends_and_the_sold_week_becomes_history(mark
     prices = past_manager(market)
     after, sales = market.sell(prices)
 
-    frame = check_training_data(after.table(), WEEK + timedelta(weeks=1), "MLT")
+    frame = take_in(after.table(), WEEK + timedelta(weeks=1), "MLT").rows
     sold = frame[(frame["week"] == str(WEEK)) & (frame["end_week"] >= str(WEEK))]
     here = market.articles.end[sales.rows] >= market.week
     kept = np.isin([str(1_000_000 + number) for number in market.articles.number[sales.rows]], sold["article_id"])

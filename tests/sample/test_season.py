@@ -11,7 +11,7 @@ from markdown_pricing.countries import Country
 from markdown_pricing.markdown.ladder import ladder_cents
 from markdown_pricing.sample.market import SCHEMA, Market, article_id
 from markdown_pricing.sample.season import SampleTooEarly, sample_market, usual_articles
-from markdown_pricing.training_data.schema import check_training_data
+from markdown_pricing.training_data.intake import take_in
 from markdown_pricing.training_data.stockouts import mark_stockouts
 from tests.sample.conftest import COUNTRIES, WEEK, country
 from tests.sample.policies import fixed_ladder, holding, knowing_the_truth, whole_seasons
@@ -51,7 +51,7 @@ def test_it_has_the_contracts_columns_and_types(market: Market):
 
 
 def test_training_data_finds_no_fault_in_it(market: Market, code: str):
-    checked = check_training_data(market.table(), WEEK, code)
+    checked = take_in(market.table(), WEEK, code).rows
     assert len(checked) == market.table().num_rows
 
 
@@ -197,7 +197,7 @@ def test_some_articles_sold_out_and_stay_listed_with_nothing_to_sell(frame: pd.D
 
 
 def test_sold_out_weeks_are_recognised_as_such(market: Market, code: str):
-    checked = mark_stockouts(check_training_data(market.table(), WEEK, code))
+    checked = mark_stockouts(take_in(market.table(), WEEK, code).rows)
     sold_all = checked["units"] == checked["stock"]
     assert (checked.loc[sold_all & (checked["stock"] > 0), "censored"]).all()
     assert (sold_all & (checked["stock"] > 0)).sum() > 10

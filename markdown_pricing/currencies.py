@@ -1,0 +1,94 @@
+"""When countries changed their currency, and by which factor: a file that says in which currency prices are."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from markdown_pricing.errors import UsageError
+from markdown_pricing.weeks import NotAWeek, parse_week
+
+DEFAULT_FILE = Path(__file__).parent / "data" / "currencies.csv"
+COLUMNS = ("country", "currency", "since", "factor")
+CURRENCY_BEFORE = "currency_before"
+
+
+class BadCurrencies(UsageError):
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        self.path, self.faults = path, tuple(faults)
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        super().__init__(f"{path} is not a usable list of currencies:{listed}\nCorrect the file and start again.")
+
+
+@dataclass(frozen=True)
+class Changeover:
+    """A line of the file: from the Monday `since` on prices are in `currency`.
+
+    factor : units of the currency before that one unit is; 1 says that prices really moved by one factor in that week
+    currency_before : empty where it is not given
+    """
+
+    country: str
+    currency: str
+    since: date
+    factor: float
+    currency_before: str = ""
+
+
+def currency_in(changeovers: Sequence[Changeover], week: date, otherwise: str) -> str:
+    """The currency of a country's prices in a snapshot of `week`; `otherwise` where no line says it."""
+    begun = [change for change in changeovers if change.since <= week]
+    if begun:
+        return begun[-1].currency
+    return (changeovers[0].currency_before if changeovers else "") or otherwise
+
+
+def read_currencies(path: Path = DEFAULT_FILE) -> Mapping[str, tuple[Changeover, ...]]:
+    """The changeovers of each country, by `since`. Raises BadCurrencies, which lists every fault with its line."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise BadCurrencies(path, [f"the first line lacks {', '.join(missing)}"])
+            lines = [(reader.line_num, line) for line in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadCurrencies(path, [str(error)]) from error
+    faults: list[str] = []
+    found: dict[tuple[str, date], Changeover] = {}
+    for number, line in lines:
+        change = _changeover({name: (line.get(name) or "").strip() for name in (*COLUMNS, CURRENCY_BEFORE)})
+        if isinstance(change, str):
+            faults.append(f"line {number}: {change}")
+        elif found.setdefault((change.country, change.since), change) is not change:
+            faults.append(f"line {number}: {change.country} and {change.since} stand there twice")
+    if faults:
+        raise BadCurrencies(path, faults)
+    by_country: dict[str, tuple[Changeover, ...]] = {}
+    for (country, _), change in sorted(found.items()):
+        by_country[country] = (*by_country.get(country, ()), change)
+    return by_country
+
+
+def _changeover(line: Mapping[str, str]) -> Changeover | str:
+    """A line's values in their types; or what is wrong with them."""
+    for name in ("country", "currency", CURRENCY_BEFORE):
+        if not _three_capitals(line[name]) and not (name == CURRENCY_BEFORE and not line[name]):
+            return f"{name} = {line[name]!r}: it should be three capital letters"
+    try:
+        since = parse_week(line["since"])
+    except NotAWeek:
+        return f"since = {line['since']!r}: it should be a Monday, as 2026-01-05"
+    try:
+        factor = float(line["factor"])
+    except ValueError:
+        factor = math.nan
+    if not (math.isfinite(factor) and factor > 0):
+        return f"factor = {line['factor']!r}: it should be a number above 0"
+    return Changeover(line["country"], line["currency"], since, factor, line[CURRENCY_BEFORE])
+
+
+def _three_capitals(text: str) -> bool:
+    return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()

@@ -1,0 +1,128 @@
+"""What no row of training data may hold: missing values, and dates, amounts and counts that are out of bounds."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, WEEKS, Column, Mask
+
+MONDAY = 4
+"""Days since 1970-01-01, a Thursday, modulo 7, of every Monday."""
+OLDEST_WEEKS = 156
+"""How many weeks before the snapshot a row may be: the contract's two years, and one more."""
+LONGEST_PAST_WEEKS = 1_040
+"""How many weeks ago an article may have been launched: twenty years. Chosen on 2026-11-27."""
+LAUNCHED_WITHIN_WEEKS = 104
+"""How many weeks ahead a launch may lie, or the end of a temporary price."""
+LAST_DAY = int(np.datetime64("9999-12-31", "D").astype(np.int64))
+"""The last day that databases and calendars know."""
+MOST_MONEY = 1e9
+"""A price or a salvage price below this; one of the hardest currencies to write out has prices of some ten million."""
+MOST_AN_AMOUNT = 1e12
+"""The ERP's amounts, NUMERIC(14,2), are below this, and what an article brings is one of them."""
+MOST = {"units": 10_000_000, "stock": 2**31 - 1, "stores": 1_000_000}
+"""A week's sales, the stock (the ERP keeps an INTEGER) and the stores. Returns may be as many as sales."""
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """One kind of fault in the rows of one column, and the rows that have it, (rows,)."""
+
+    what: str
+    column: str
+    rows: Mask
+
+
+def row_faults(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowFault]:
+    """The faults in the rows of all columns that can be read. A check whose column is missing is left out.
+
+    snapshot : the day of the snapshot week, since 1970
+    """
+    week = columns.get("week")
+    for column in columns.values():
+        for fault in _faults_of(column, week, snapshot):
+            if fault.rows.any():
+                yield fault
+    yield from _too_valuable(columns, snapshot)
+    if "article_id" in columns and "week" in columns:
+        repeated = _repeated(columns["article_id"], columns["week"])
+        if repeated.any():
+            yield RowFault("the same article and week twice", "week", repeated)
+
+
+def key_of(article: Column, week: Column) -> NDArray[np.int64]:
+    """Numbers that order the rows by article, then by week."""
+    first = int(week.values.min())
+    key: NDArray[np.int64] = article.values * (int(week.values.max()) - first + 1) + (week.values - first)
+    return key
+
+
+def _faults_of(column: Column, week: Column | None, snapshot: int) -> Iterator[RowFault]:
+    name, values = column.name, column.values
+    if name == "units":
+        if week is not None:
+            yield RowFault(
+                f"{name} missing in a week before the snapshot", name, column.missing & _before(week, snapshot)
+            )
+            yield RowFault(f"{name} too large", name, (np.abs(values) > MOST[name]) & _before(week, snapshot))
+        return
+    if name != PRICE_UNTIL:
+        yield RowFault(f"{name} missing", name, column.missing)
+    for what, rows in column.unreadable:
+        yield RowFault(what, name, rows)
+    if name in MONEY:
+        with np.errstate(invalid="ignore", over="ignore"):
+            low = values < 0 if name == "salvage_price" else np.rint(values * 100) < 1
+        yield RowFault(f"{name} {'negative' if name == 'salvage_price' else 'not positive'}", name, low)
+        yield RowFault(f"{name} too large", name, values >= MOST_MONEY)
+    elif name in COUNTS:
+        yield RowFault(f"{name} negative", name, values < 0)
+        yield RowFault(f"{name} too large", name, values > MOST[name])
+    elif name in WEEKS or name == PRICE_UNTIL:
+        yield from _faults_of_dates(column, snapshot)
+
+
+def _before(week: Column, snapshot: int) -> Mask:
+    before: Mask = week.values < snapshot
+    return before
+
+
+def _faults_of_dates(column: Column, snapshot: int) -> Iterator[RowFault]:
+    name, days, known = column.name, column.values, ~column.missing
+    yield RowFault(f"{name} is no Monday", name, known & (days % 7 != MONDAY))
+    bounds = {
+        "week": (snapshot - 7 * OLDEST_WEEKS, snapshot),
+        "launch_week": (snapshot - 7 * LONGEST_PAST_WEEKS, snapshot + 7 * LAUNCHED_WITHIN_WEEKS),
+        "end_week": (snapshot - 7 * LONGEST_PAST_WEEKS, LAST_DAY),
+        PRICE_UNTIL: (snapshot - 7 * LONGEST_PAST_WEEKS, snapshot + 7 * LAUNCHED_WITHIN_WEEKS),
+    }
+    first, last = bounds[name]
+    too_late = "week after the snapshot week" if name == "week" else f"{name} too far ahead"
+    yield RowFault(f"{name} too long ago", name, known & (days < first))
+    yield RowFault(too_late, name, known & (days > last))
+
+
+def _too_valuable(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowFault]:
+    """Articles to price whose whole stock is worth more than the ERP's amounts hold."""
+    if not {"week", "stock", *MONEY} <= columns.keys():
+        return
+    now = np.flatnonzero(columns["week"].values == snapshot)
+    price = np.max([np.nan_to_num(columns[name].values[now], posinf=0) for name in MONEY], axis=0, initial=0)
+    rows = np.zeros(len(columns["week"].values), dtype=np.bool_)
+    rows[now] = price * columns["stock"].values[now] >= MOST_AN_AMOUNT
+    if rows.any():
+        yield RowFault("stock at its price is more than amounts in the ERP hold", "stock", rows)
+
+
+def _repeated(article: Column, week: Column) -> Mask:
+    """Marks all rows whose article and week another row has, too: nobody knows which of them is right."""
+    known = ~np.logical_or.reduce([article.missing, week.missing, *(rows for _, rows in article.unreadable)])
+    repeated = np.zeros(len(known), dtype=np.bool_)
+    rows = np.flatnonzero(known)
+    key = key_of(article, week)[rows]
+    order = np.argsort(key, kind="stable")
+    again = np.diff(key[order]) == 0
+    repeated[rows[order[1:][again]]] = repeated[rows[order[:-1][again]]] = True
+    return repeated
