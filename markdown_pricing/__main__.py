@@ -343,6 +343,7 @@ def serve(**options: Any) -> int:
 
 @cli.command(short_help="Check what a round needs, and say what to do.")
 @week_option
+@click.option("--lake", help="Look only at what is delivered in this lake: what is missing or odd in it, in one list.")
 @json_option
 def doctor(**options: Any) -> int:
     """Check the settings, the lake, the snapshot, the rights on the ERP and Dagster, and say what to do.

@@ -35,12 +35,13 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
     ours = dg.Definitions(
-        assets=by_week_and_country([shared_demand, *FLOW], weeks, partitions),
+        assets=by_week_and_country([shared_demand, *FLOW], weeks, partitions, countries),
         asset_checks=[*checks_for(partitions), ready_for_the_round],
         jobs=[*jobs, preflight_job, tidy_lake],
         schedules=[schedule, *SCHEDULES],
         sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s)],
         resources=resources_of(settings, countries),
+        # A run is one country, whose assets follow each other: a process for each step would cost seconds (ADR 1).
         executor=in_a_noticed_process,
     )
     snapshot = snapshot_from(settings.raw_url, settings.spark_submit, weeks)

@@ -38,9 +38,9 @@ from markdown_pricing.provenance import Provenance
 PROVENANCE_KEY = b"markdown_pricing.provenance"
 HISTORY, TO_PRICE, ROWS, PATH = "history", "articles", "rows", "price_path"
 """The parts of a file of training data, and those of one of predictions."""
-ORIGIN, SOLD_ROWS, ARTICLES, PUBLISHED = "origin", "rows", "articles", "published_bytes"
-"""What is noted beside them: the provenance, the rows of training data, how many articles were priced, and how long the
-file for others is."""
+ORIGIN, ARTICLES, PUBLISHED, TAKEN_ROWS = "origin", "articles", "published_bytes", "rows"
+"""What is noted beside them: the provenance, how many articles were priced, how long the file for others is, and how
+many rows the training data have."""
 
 LONGEST_HEADER = 2**16
 """More bytes than the seal and the origin of a kept model take, which is about a thousand."""
@@ -59,9 +59,8 @@ class Results:
         path = paths.training_data_file(self.week, self.country)
         history, articles = _tables(origin, sold.history, sold.articles)
         parts = {HISTORY: parquet_of(history), TO_PRICE: parquet_of(articles)}
-        publish_parts(
-            self.lake, path, parts, {ORIGIN: origin.to_json(), SOLD_ROWS: history.num_rows + articles.num_rows}
-        )
+        notes = {ORIGIN: origin.to_json(), TAKEN_ROWS: len(sold.history) + len(sold.articles)}
+        publish_parts(self.lake, path, parts, notes)
         return path
 
     def training_data(self) -> tuple[CountryWeek, Provenance]:
@@ -133,8 +132,8 @@ class Results:
         """How many rows the training data of the week before had; None when it is not there or cannot be read."""
         before = paths.training_data_file(self.week - timedelta(weeks=1), self.country)
         try:
-            return int(read_notes(self.lake, before)[SOLD_ROWS])
-        except (ResultMissing, ResultChanged):
+            return int(read_notes(self.lake, before)[TAKEN_ROWS])
+        except (ResultChanged, ResultMissing, KeyError):  # another version noted something else
             return None
 
     def _earlier_weeks(self) -> Iterator[date]:

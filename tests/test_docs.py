@@ -11,12 +11,13 @@ from markdown_pricing.__main__ import cli
 from tests.readme import README
 
 PROJECT = Path(__file__).parent.parent
+TREE = (PROJECT / "docs/tree.md").read_text()
 
 
-def tree_of_the_readme() -> set[str]:
-    """The files that the README's tree names, as paths within the package."""
+def tree_of_the_page() -> set[str]:
+    """The files that the page's tree names, as paths within the package."""
     found, folder = set(), ""
-    for line in README.splitlines():
+    for line in TREE.splitlines():
         named = re.match(r"(?P<indent>[│ ]*)[├└]── (?P<name>\S+)", line)
         if named:
             top = not named["indent"]
@@ -35,7 +36,7 @@ def test_the_tree_names_every_module_and_no_other() -> None:
         if path.name != "__init__.py" and path.read_text().strip()
     }
 
-    assert tree_of_the_readme() == modules
+    assert tree_of_the_page() == modules
 
 
 @pytest.mark.parametrize("command", sorted(cli.commands))

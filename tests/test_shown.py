@@ -1,9 +1,6 @@
 """What comes from the data and looks like something else is shown as the text that it is."""
 
-from io import StringIO
-
 import pytest
-from rich.console import Console
 
 from markdown_pricing.commands import console
 from markdown_pricing.shown import cell, in_markdown, plain
@@ -31,14 +28,11 @@ def test_markdown_means_nothing_in_a_cell() -> None:
     assert all(f"\\{sign}" in shown for sign in "|[]*`")
 
 
-def test_a_table_of_the_terminal_shows_texts_as_they_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_shows_texts_as_they_read(capsys: pytest.CaptureFixture[str]) -> None:
     """Brackets are rich's markup else: such a text would vanish, or end the command with an error."""
-    recorded = Console(width=100, record=True, file=StringIO())
-    monkeypatch.setattr(console, "standard_output", recorded)
-
     console.print_table("", ("Article", "Price"), [("[red]A[/red]", "1"), ("[/]\x1b[2J", "2")])
 
-    text = recorded.export_text()
+    text = capsys.readouterr().out
     assert "[red]A[/red]" in text
     assert "[/]\\x1b[2J" in text
 

@@ -61,7 +61,11 @@ def jobs_of_a_round(flow: Sequence[str]) -> tuple[Job, Job]:
 def weekly_round(
     partitions: dg.MultiPartitionsDefinition, jobs: Sequence[Job], look_every_s: int
 ) -> tuple[dg.ScheduleDefinition, dg.SensorDefinition]:
-    """The schedule that opens due weeks and the sensor that starts a round once its snapshot is delivered."""
+    """The schedule that opens due weeks and the sensor that starts a round once its snapshot is delivered.
+
+    It is a sensor and no automation condition, because what is due is computed from the lake, the ERP and all that was
+    ever recorded (ADR 3): a condition sees neither, and knows no round that has to end before the next begins.
+    """
 
     @dg.schedule(
         name="weekly_markdown_pricing",

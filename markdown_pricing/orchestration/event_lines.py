@@ -15,7 +15,7 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
 from markdown_pricing.orchestration.figures import LOGGED
-from markdown_pricing.orchestration.names import week_and_country_in
+from markdown_pricing.orchestration.names import ERROR_NAME, week_and_country_in
 
 Fields = dict[str, object]
 
@@ -118,10 +118,9 @@ def _error_facts(event: dg.DagsterEvent) -> Fields:
         return {}
     failure = getattr(data, "user_failure_data", None)
     cause = error.cause or error
-    while failure and cause.cause and cause.cls_name == "Failure":
-        cause = cause.cause
+    named = failure.metadata.get(ERROR_NAME) if failure else None
     message = failure.description if failure and failure.description else cause.message.strip()
-    return {"error.type": cause.cls_name, "error.message": message[:4000]}
+    return {"error.type": named.value if named else cause.cls_name, "error.message": message[:4000]}
 
 
 def _tell_check(check: dg.AssetCheckEvaluation, bound: Fields) -> None:

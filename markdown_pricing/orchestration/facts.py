@@ -49,6 +49,7 @@ from markdown_pricing.orchestration.situation import (
     Settled,
 )
 from markdown_pricing.results import Results
+from markdown_pricing.weeks import ONE_WEEK
 
 UNFINISHED = [
     DagsterRunStatus.NOT_STARTED,
@@ -78,13 +79,15 @@ def gather(
     recorded = recorded_weeks(instance, OPENED, LATE)
     first_week = start_week_of(partitions)
     opened = open_weeks(recorded[OPENED], first_week, now)
+    delivered = deliveries(lake)
     facts = Facts(
         now,
         countries_of(partitions),
         first_week,
         recorded[OPENED],
         frozenset(recorded[LATE]),
-        {week: written_ms for week, written_ms in deliveries(lake).items() if week in opened},
+        {week: written_ms for week, written_ms in delivered.items() if week in opened},
+        early=sorted(week for week in delivered if week > max(opened, default=first_week - ONE_WEEK)),
     )
     for week, written_ms in sorted(facts.delivered.items(), reverse=True):
         if progress.has_started(week, written_ms):

@@ -8,7 +8,13 @@ from dagster import DagsterEventType
 from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 
 from markdown_pricing.errors import FinalError
-from markdown_pricing.orchestration.names import CODE_TAG, NOT_RETRIED_TAG, OTHER_CODE_TAG, OUT_OF_MEMORY_TAG
+from markdown_pricing.orchestration.names import (
+    CODE_TAG,
+    ERROR_NAME,
+    NOT_RETRIED_TAG,
+    OTHER_CODE_TAG,
+    OUT_OF_MEMORY_TAG,
+)
 from markdown_pricing.provenance import code_version
 
 TWICE_OUT_OF_MEMORY = (
@@ -28,13 +34,18 @@ def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None
         yield
     except FinalError as error:
         do_not_retry(context, type(error).__name__)
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        # Without `from error` the page shows the sentence once, and not a second time below Dagster's own frames.
+        raise _failure(error, str(error)) from None
     except MemoryError as error:
         if OUT_OF_MEMORY_TAG not in context.run.tags:
             context.instance.add_run_tags(context.run.run_id, {OUT_OF_MEMORY_TAG: "true"})  # its retry inherits it
             raise
         do_not_retry(context, type(error).__name__)
-        raise dg.Failure(description=TWICE_OUT_OF_MEMORY, allow_retries=False) from error
+        raise _failure(error, TWICE_OUT_OF_MEMORY) from None
+
+
+def _failure(error: BaseException, sentence: str) -> dg.Failure:
+    return dg.Failure(sentence, metadata={ERROR_NAME: type(error).__name__}, allow_retries=False)
 
 
 def do_not_retry(context: dg.AssetExecutionContext | dg.OpExecutionContext, reason: str) -> None:

@@ -20,6 +20,7 @@ from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.shown import cell, in_markdown
 from markdown_pricing.training_data.intake import Intake
+from markdown_pricing.words import counted
 
 IMPORTANT_FEATURES = 12
 """So many of a model's inputs are drawn; chosen on 2026-11-23 so that their names stay readable."""
@@ -93,6 +94,11 @@ LOGGED = (
 )
 """Those that stand in a step's log line; all other figures are for the pages of the Dagster UI alone."""
 
+IN_SHORT = "In short"
+"""The label of the sentence that stands first, with its numbers as people write them.
+
+The figures below it stay plain numbers, because Dagster plots them, and log lines and messages take them from there.
+"""
 NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake says", "nothing"
 FEWER_ROWS = 0.9
 """From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
@@ -104,9 +110,9 @@ LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 def snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> Metadata:
     """Which delivery of a week it is, how many countries it holds, and its size."""
     return {
-        SNAPSHOT_STAMP.label: stamp,
         COUNTRIES.label: len(bytes_by_country),
         "MiB": round(sum(bytes_by_country.values()) / 2**20, 1),
+        SNAPSHOT_STAMP.label: stamp,
     }
 
 
@@ -115,13 +121,18 @@ def training_data(sold: CountryWeek, taken: Intake, rows_before: int | None, ori
 
     rows_before : of the training data of the week before; None when it is not known
     """
+    articles, weeks = int(sold.history["article_id"].nunique()), int(sold.history["week"].nunique())
     left_out = list(taken.notes)
     if rows_before and len(taken.rows) < FEWER_ROWS * rows_before:
         left_out.append(f"There are {len(taken.rows):,} rows, and in the week before there were {rows_before:,}.")
     return {
+        IN_SHORT: (
+            f"{counted(len(sold.articles), 'article')} to price. {counted(articles, 'article')} have a history, "
+            f"which is {counted(weeks, 'week')} long."
+        ),
         ARTICLES_TO_PRICE.label: len(sold.articles),
-        "Articles with history": int(sold.history["article_id"].nunique()),
-        "Weeks of history": int(sold.history["week"].nunique()),
+        "Articles with history": articles,
+        "Weeks of history": weeks,
         SOLD_OUT_WEEKS.label: int(sold.history["censored"].sum() + sold.articles["censored"].sum()),
         SET_ASIDE.label: len(taken.set_aside),
         NOT_TAKEN: dg.MetadataValue.text("\n".join(left_out) or NOTHING),
@@ -158,6 +169,10 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
     report = choice.report
     importance = list(choice.model.importance().items())[:IMPORTANT_FEATURES]
     return {
+        IN_SHORT: (
+            f"{origin.demand_model}, grade {choice.grade}. In the last weeks its error was {_percent(report.wape)} of "
+            f"the units sold; that of last week's value was {_percent(report.naive_wape)}."
+        ),
         MODEL_NAME.label: origin.demand_model,
         GRADE.label: choice.grade,
         WHY_THIS_GRADE: choice.why,
@@ -191,10 +206,16 @@ def predictions(
 
     rows = priced.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
+    markdowns, revenue = int((rows["action"] == "markdown").sum()), _revenue(rows)
     return {
+        IN_SHORT: (
+            f"{markdowns:,} of {counted(len(rows), 'article')} marked down. Expected revenue "
+            f"{revenue[EXPECTED_REVENUE.label]:,.0f} {currency}: {revenue[LEAD_OVER_KEEP.label]:+.1f} % against "
+            f"keeping today's prices, {revenue[LEAD_OVER_HABIT.label]:+.1f} % against the old habit."
+        ),
         ARTICLES.label: len(rows),
-        MARKDOWNS.label: int((rows["action"] == "markdown").sum()),
-        **_revenue(rows),
+        MARKDOWNS.label: markdowns,
+        **revenue,
         CURRENCY.label: currency,
         **_stability(steady),
         "Plans that gain most": _table(
@@ -211,6 +232,10 @@ def predictions(
 def receipt(receipt: Receipt, origin: Provenance, currency: str) -> Metadata:
     """The figures of a refresh, as the ERP's receipt states them."""
     return {
+        IN_SHORT: (
+            f"{counted(receipt.articles, 'article')} in the ERP, {receipt.previous_articles:,} before. Expected "
+            f"revenue {receipt.total_expected_revenue:,.0f} {currency}."
+        ),
         ARTICLES.label: receipt.articles,
         ARTICLES_BEFORE.label: receipt.previous_articles,
         EXPECTED_REVENUE.label: float(receipt.total_expected_revenue),
@@ -274,6 +299,10 @@ def _origin(origin: Provenance, uri: str | None = None) -> Metadata:
         "Made by": dg.MetadataValue.json({**known, "libraries": origin.libraries.split()}),
     }
     return {**made_by, "dagster/uri": uri} if uri else made_by
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}".replace("%", " %") if share == share else "what is not known"
 
 
 def _figure(value: float) -> float | str:

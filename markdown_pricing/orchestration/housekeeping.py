@@ -118,6 +118,7 @@ tidy_every_night = dg.ScheduleDefinition(
     cron_schedule="0 4 * * *",
     execution_timezone=str(HEAD_OFFICE),
     default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Takes away each night what killed writers left on the lake.",
 )
 
 SCHEDULES = [preflight_on_sunday, tidy_every_night]

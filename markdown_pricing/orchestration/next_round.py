@@ -207,6 +207,9 @@ def _nothing_to_start(facts: Facts, progress: Progress, waiting: Sequence[date])
     if left:
         return f"All is there of {listed([each.week for each in facts.deliveries])}. The next look goes on."
     awaited = f" Waiting for {listed(waiting)}." if waiting else ""
+    if facts.early:
+        early = f"Delivered early, to be started from their own Monday on: {listed(facts.early)}."
+        return f"Every open week that is delivered has been started. {early}{awaited}"
     return f"Every delivered week has been started.{awaited}"
 
 

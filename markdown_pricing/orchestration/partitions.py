@@ -5,6 +5,7 @@ from datetime import date
 
 import dagster as dg
 
+from markdown_pricing.countries import Countries
 from markdown_pricing.orchestration.names import SHARED
 from markdown_pricing.provenance import code_version
 from markdown_pricing.weeks import HEAD_OFFICE, parse_week
@@ -53,17 +54,20 @@ def by_week_and_country(
     assets: Sequence[dg.AssetsDefinition],
     weeks: dg.TimeWindowPartitionsDefinition,
     partitions: dg.MultiPartitionsDefinition,
+    countries: Countries,
 ) -> list[dg.AssetsDefinition]:
     """The assets for the weeks and countries of one installation, with the version of the code that makes them.
 
-    What the countries share has a partition for each week. Every other asset has one for each week and country.
+    What the countries share has a partition for each week. Every other asset has one for each week and country, and a
+    description that names the countries, whose codes are all that the page offers to choose from.
     """
     code = code_version()
-    return list(
-        dg.map_asset_specs(
-            lambda spec: spec.replace_attributes(
-                partitions_def=weeks if spec.key == SHARED else partitions, code_version=code
-            ),
-            assets,
-        )
-    )
+    names = f"Countries: {', '.join(f'{country.code} {country.name}' for country in countries.values())}."
+
+    def here(spec: dg.AssetSpec) -> dg.AssetSpec:
+        if spec.key == SHARED:
+            return spec.replace_attributes(partitions_def=weeks, code_version=code)
+        described = f"{spec.description}\n\n{names}"
+        return spec.replace_attributes(partitions_def=partitions, code_version=code, description=described)
+
+    return list(dg.map_asset_specs(here, assets))

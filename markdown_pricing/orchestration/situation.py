@@ -6,7 +6,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 
 
@@ -111,6 +111,7 @@ class Facts:
     opened        : week -> when it was opened
     reported_late : weeks that have been reported as late
     delivered     : week -> when its `_SUCCESS` was written (ms); of the weeks that are open by now
+    early         : weeks that are delivered and not open yet, oldest first
     deliveries    : of these, those that have not been started, newest first, up to the first with a country to price
                     and a limited number: nothing is decided about those behind it, and their files are not listed
     receipts      : for these deliveries
@@ -138,6 +139,7 @@ class Facts:
     recorded: Mapping[str, Refresh] = field(default_factory=dict)
     in_erp: Mapping[str, Refresh] = field(default_factory=dict)
     erp_fault: str = ""
+    early: Sequence[date] = ()
 
     @property
     def newest_delivered(self) -> date:
@@ -163,10 +165,16 @@ class Progress:
     @classmethod
     def from_cursor(cls, cursor: str | None) -> "Progress":
         kept = json.loads(cursor) if cursor else {}
+        for name in _DELIVERIES & kept.keys():
+            kept[name] = {week: _milliseconds(at) for week, at in kept[name].items()}
         return cls(**{each.name: kept[each.name] for each in fields(cls) if each.name in kept})
 
     def to_cursor(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        """The memory as JSON. People read it on Dagster's page, so its times are dates and no milliseconds."""
+        kept = asdict(self)
+        for name in _DELIVERIES:
+            kept[name] = {week: _time(written_ms) for week, written_ms in kept[name].items()}
+        return json.dumps(kept, sort_keys=True)
 
     def has_started(self, week: date, written_ms: int) -> bool:
         return self.started.get(week.isoformat()) == written_ms
@@ -179,6 +187,19 @@ class Progress:
 
     def with_arrived(self, delivery: Delivery) -> "Progress":
         return replace(self, arrived={**self.arrived, delivery.week.isoformat(): delivery.written_ms})
+
+
+_DELIVERIES = {"started", "arrived"}
+"""The parts of Progress that hold when deliveries were written."""
+
+
+def _time(written_ms: int) -> str:
+    return datetime.fromtimestamp(written_ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _milliseconds(at: str | int) -> int:
+    # A cursor of the version before has milliseconds.
+    return at if isinstance(at, int) else round(datetime.fromisoformat(at).timestamp() * 1000)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,9 @@ def learnt_once() -> Iterator[None]:
     known: dict[tuple[str, ...], pricing.LearntTogether] = {}
     learn = pricing.learn_shared
 
-    def learn_once(week: date, countries: Sequence[str], *given: Any) -> pricing.LearntTogether:
+    def learn_once(week: date, countries: Sequence[str], *given: Any, **named: Any) -> pricing.LearntTogether:
         if tuple(countries) not in known:
-            known[tuple(countries)] = learn(week, countries, *given)
+            known[tuple(countries)] = learn(week, countries, *given, **named)
         return known[tuple(countries)]
 
     with pytest.MonkeyPatch.context() as patched:
@@ -118,7 +118,7 @@ def test_what_changed_is_told_where_the_week_before_is_known(price: Price, lake:
     assert "stability" not in json.loads(price("--countries", "HUN", "--json").stdout)
     alone = pd.read_parquet(out)
     before = alone.assign(week=parse_week(WEEK) - timedelta(weeks=1), next_markdown_week=None, action="keep")
-    origin = provenance(WEEK, "HUN", "stamp")
+    origin = provenance(str(before["week"].iloc[0]), "HUN", "stamp")
     results = Results(Lake(str(with_week_before)), before["week"].iloc[0], "HUN")
     results.keep_predictions(before.assign(recommended_price=alone["current_price"]), pd.DataFrame(), origin)
 

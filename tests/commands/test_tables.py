@@ -64,7 +64,7 @@ def test_a_finding_is_wrapped_and_never_left_out(screen: Shown, monkeypatch: pyt
     findings = [Finding("ERP: markdown_recommendations", ok=False, says=f"Correct {path} and start again.")]
     monkeypatch.setattr(doctor, "_findings", lambda environ, week: iter(findings))
 
-    doctor.doctor({}, None, as_json=False)
+    doctor.doctor({}, None, None, as_json=False)
 
     page = screen()
     assert max(map(len, page.splitlines())) <= console.standard_output.width

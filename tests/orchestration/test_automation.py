@@ -1,5 +1,6 @@
 """What one look of the sensor decides at a `now` of the test's choosing: no daemon, a local lake, Dagster in memory."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -29,7 +30,7 @@ from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake import Lake, LakeMissing
 from markdown_pricing.lake.paths import predictions_file
-from markdown_pricing.lake.snapshot import find_snapshot
+from markdown_pricing.lake.snapshot import deliveries, find_snapshot
 from markdown_pricing.orchestration.alerts import alerts_due
 from markdown_pricing.orchestration.automation import jobs_of_a_round, look, weekly_round
 from markdown_pricing.orchestration.facts import gather
@@ -494,6 +495,28 @@ def test_whether_a_country_is_gone_is_asked_of_the_last_delivered_week(sensor: S
 def test_a_missing_week_holds_nobody_up(sensor: Sensor) -> None:
     sensor.deliver(NEXT_WEEK)
     assert {key[:10] for key in sensor.looks(NEXT_MONDAY)} == {str(NEXT_WEEK)}
+
+
+def test_a_week_that_is_delivered_early_is_named(sensor: Sensor) -> None:
+    """It starts on its own Monday; until then the sensor says that it has seen it."""
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+    sensor.finish("DEU", "AUT", "POL")
+    sensor.deliver(NEXT_WEEK)
+
+    assert sensor.looks(MONDAY + MINUTE) == []
+    assert f"Delivered early, to be started from their own Monday on: {NEXT_WEEK}." in sensor.said
+    assert sensor.looks(NEXT_MONDAY)
+
+
+def test_people_can_read_the_times_in_the_cursor(sensor: Sensor) -> None:
+    """And what is read is what was written, to the millisecond."""
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+
+    [written] = json.loads(sensor.cursor)["started"].values()
+    assert datetime.fromisoformat(written).tzinfo == UTC
+    assert Progress.from_cursor(sensor.cursor).started == {str(WEEK): deliveries(sensor.lake)[WEEK]}
 
 
 def test_nothing_is_started_twice(sensor: Sensor) -> None:

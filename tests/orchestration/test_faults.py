@@ -4,7 +4,8 @@ import dagster as dg
 import pytest
 
 from markdown_pricing.orchestration.faults import final_faults_not_retried, why_failed
-from markdown_pricing.orchestration.names import NOT_RETRIED_TAG, OUT_OF_MEMORY_TAG
+from markdown_pricing.orchestration.names import ERROR_NAME, NOT_RETRIED_TAG, OUT_OF_MEMORY_TAG
+from markdown_pricing.weeks import NotAWeek
 
 
 @dg.asset
@@ -26,6 +27,24 @@ def test_running_out_of_memory(inherited: dict[str, str], not_retried: str | Non
     assert run is not None
     assert run.tags[OUT_OF_MEMORY_TAG] == "true"
     assert run.tags.get(NOT_RETRIED_TAG) == not_retried
+
+
+@dg.asset
+def hopeless(context: dg.AssetExecutionContext) -> None:
+    with final_faults_not_retried(context):
+        raise NotAWeek("2026-02-10")
+
+
+def test_a_final_fault_is_said_once_and_by_its_name() -> None:
+    """The page shows the sentence without a second copy of it under Dagster's frames."""
+    result = dg.materialize([hopeless], raise_on_error=False)
+
+    [failed] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failed.error is not None
+    assert failed.error.cause is None
+    assert failed.user_failure_data is not None
+    assert failed.user_failure_data.description == str(NotAWeek("2026-02-10"))
+    assert failed.user_failure_data.metadata == {ERROR_NAME: dg.MetadataValue.text("NotAWeek")}
 
 
 @dg.asset

@@ -1,16 +1,34 @@
 """A figure is declared once: what records it, what logs it and what reckons with it mean the same one."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
+from dagster._core.storage.tags import TagType, get_tag_type
 
+from markdown_pricing.definitions import build
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.digest import stake_of
 from markdown_pricing.orchestration.figures import CURRENCY, ERROR, EXPECTED_REVENUE, LEAD_OVER_KEEP, LOGGED
+from markdown_pricing.orchestration.names import (
+    CODE_TAG,
+    COUNTRY_TAG,
+    MODEL,
+    PREDICTIONS,
+    REFRESH,
+    ROUND_TAG,
+    STAMP_TAG,
+    TRAINING_DATA,
+    WEEK_TAG,
+)
+from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import provenance
-from tests.markdown.seasons import article, recommend_for
+from markdown_pricing.settings import Settings
+from markdown_pricing.training_data.intake import Intake, Outcome, SetAside
+from tests.markdown.seasons import WEEK, article, frames, recommend_for
 
 
 def test_a_label_stands_for_one_figure() -> None:
@@ -43,6 +61,25 @@ def test_the_stake_is_what_the_plan_brings_over_todays_prices() -> None:
     assert stake_of({**figures, LEAD_OVER_KEEP.label: "not known"}) is None
 
 
+def test_every_automation_and_job_says_what_it_does(tmp_path: Path) -> None:
+    """And where people choose countries by their codes, a description has the names."""
+    repository = build(Settings.from_env({"DAGSTER_HOME": str(tmp_path)})).get_repository_def()
+
+    described = [*repository.schedule_defs, *repository.sensor_defs]
+    described += [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    assert [each.name for each in described if not each.description] == []
+    for key in (TRAINING_DATA, MODEL, PREDICTIONS, REFRESH):
+        description = repository.asset_graph.get(key).description
+        assert "DEU Germany" in description
+        assert "GBR" not in description
+
+
+def test_no_tag_that_the_page_shows_holds_a_hash() -> None:
+    """The row of a run has its week and its country."""
+    assert {get_tag_type(tag) for tag in (ROUND_TAG, STAMP_TAG, CODE_TAG)} == {TagType.HIDDEN}
+    assert {get_tag_type(tag) for tag in (WEEK_TAG, COUNTRY_TAG)} == {TagType.USER_PROVIDED}
+
+
 def test_a_picture_that_cannot_be_drawn_costs_the_picture() -> None:
     def draw() -> bytes:
         raise ValueError("an odd name")
@@ -61,3 +98,19 @@ def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:
 
     page = str(told["Plans that gain most"].value)
     assert "'=\\[A\\](javascript:b)\\|&lt;script&gt;" in page
+
+
+def test_what_the_intake_left_out_is_listed() -> None:
+    """Articles with column and value, optional columns, and rows that are fewer than a week before."""
+    snapshot, history = frames([article()])
+    aside = SetAside("a1", "stock negative (week 2026-02-09, stock -5)", Outcome.KEEPS_ITS_PRICE)
+    taken = Intake(pd.concat([history, snapshot]), (aside,), {"attr_x[cm]": "it comes twice"})
+    sold = CountryWeek(WEEK, "DEU", history, snapshot)
+    shown = figures.training_data(sold, taken, 99, provenance(str(WEEK), "DEU", "0"), "uri")
+
+    assert shown[figures.SET_ASIDE.label] == 1
+    assert shown[figures.NOT_TAKEN].value.splitlines() == [
+        "The column 'attr_x[cm]' is left out: it comes twice.",
+        "Set aside: article a1: stock negative (week 2026-02-09, stock -5); it keeps its price.",
+        "There are 2 rows, and in the week before there were 99.",
+    ]
