@@ -7,6 +7,8 @@ import pytest
 from tests.command import command
 from tests.readme import README, heading, rows, totals
 
+pytestmark = pytest.mark.timeout(3600)
+
 WEEK = "2026-11-23"
 
 
