@@ -90,6 +90,7 @@ LOGGED = (
 )
 """Those that stand in a step's log line; all other figures are for the pages of the Dagster UI alone."""
 
+MADE_BY = "Made by"
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
@@ -254,9 +255,18 @@ def _origin(origin: Provenance, uri: str | None = None) -> Metadata:
     known = {name: value for name, value in json.loads(origin.to_json()).items() if value}
     made_by = {
         SNAPSHOT_STAMP.label: origin.snapshot,
-        "Made by": dg.MetadataValue.json({**known, "libraries": origin.libraries.split()}),
+        MADE_BY: dg.MetadataValue.json({**known, "libraries": origin.libraries.split()}),
     }
     return {**made_by, "dagster/uri": uri} if uri else made_by
+
+
+def made_from(metadata: Mapping[str, Any]) -> str:
+    """The version of what a result was to be made from; empty when a version that knew other facts has recorded it."""
+    try:
+        known = metadata[MADE_BY].value
+        return Provenance(**{**known, "libraries": " ".join(known["libraries"])}).wanted.version
+    except (KeyError, TypeError):
+        return ""
 
 
 def _figure(value: float) -> float | str:
