@@ -77,6 +77,7 @@ MAY_IMPORT = {
         "results",
         "orchestration",
         "settings",
+        "installation",
         "device",
         "files",
         "logs",
