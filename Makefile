@@ -24,11 +24,14 @@ price-sample ui: export MARKDOWN_PRICING_START_WEEK := $(or $(MARKDOWN_PRICING_S
 price-sample:
 	@$(BIN)/markdown-pricing run --workers $(WORKERS) $(if $(COUNTRIES),--countries '$(COUNTRIES)')
 
+# Nobody collects log lines here.
+ui: export MARKDOWN_PRICING_LOG := $(or $(MARKDOWN_PRICING_LOG),off)
 ui: export DAGSTER_HOME := $(or $(DAGSTER_HOME),$(CURDIR)/.local/dagster)
 # `dg dev` serves as well. It is not taken here, because what it needs would have to be installed for `make run`, too.
 ui: .venv/run
 	@umask 077 && mkdir -p "$$DAGSTER_HOME" && test -f "$$DAGSTER_HOME/dagster.yaml" || cp markdown_pricing/data/dagster.yaml "$$DAGSTER_HOME/"
-	@$(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000)
+	@echo "Dagster's page opens in some seconds: http://localhost:$(or $(PORT),3000) (Ctrl-C ends it)"
+	@$(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000) --log-level warning
 
 test: .venv/dev
 	@tests/install

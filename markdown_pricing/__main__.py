@@ -110,13 +110,16 @@ def sample(**options: Any) -> int:
 @week_option
 @countries_option
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Work in so many processes.")
+@click.option("--again", is_flag=True, help="Price anew what an earlier run has refreshed already.")
 @json_option
 def run(**options: Any) -> int:
     """Price a week through Dagster and refresh the ERP. The default is the newest week that was delivered.
 
     Without --countries the countries of the setting COUNTRY_GROUP are priced, and without that setting all of them, as
     far as the snapshot holds them.
-    Each country is a run of its own in Dagster. The exit code is 1 when a country failed; the others are then done.
+    Each country is a run of its own in Dagster. What an earlier run has refreshed from the same snapshot, code, rules,
+    settings and champion is not priced again, so that a second call goes on where the first was interrupted. The exit
+    code is 1 when a country failed, and then the others are done, or when the command was interrupted.
     """
     from markdown_pricing.commands.run import run
 

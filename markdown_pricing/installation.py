@@ -42,7 +42,11 @@ def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
         ),
         "preflight": fixed(Preflight(settings), "What is asked before a round whether all is there that it needs."),
         "erp": fixed(
-            Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema),
-            "The database in which the pricing department reads recommendations and decides.",
+            erp_of(settings), "The database in which the pricing department reads recommendations and decides."
         ),
     }
+
+
+def erp_of(settings: Settings) -> Erp:
+    """The database that an installation refreshes."""
+    return Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)

@@ -22,6 +22,8 @@ class Provenance:
     """The stamp of the delivered snapshot."""
     code: str
     libraries: str
+    model_asked: str = ""
+    """The demand model that was asked for. Where the country was stepped down, `demand_model` is another one."""
     demand_model: str = ""
     seed: int = 0
     rules: str = ""
@@ -41,6 +43,11 @@ class Provenance:
     def version(self) -> str:
         """Twelve hexadecimal digits that stand for the whole origin."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    @property
+    def wanted(self) -> "Provenance":
+        """Without what only the work itself finds out: the model that a country was stepped down to."""
+        return replace(self, demand_model="", model_grade="", model_of="")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)

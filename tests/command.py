@@ -4,19 +4,20 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from subprocess import CompletedProcess
-from typing import IO
+from typing import IO, Any
 from unittest.mock import patch
 
 from markdown_pricing.__main__ import main
+from markdown_pricing.workers import SPAWN, Worker, _done
 
 
 def command(*arguments: str, environ: Mapping[str, str]) -> CompletedProcess[str]:
     """What `python -m markdown_pricing` does with these arguments in this environment alone.
 
-    In a process of its own it imports anew what is here already; some of tests/test_command_line.py do that, too.
+    In processes of its own it imports anew what is here already; some of tests/test_command_line.py do that, too.
     """
     told, signals = ["markdown-pricing", *arguments], {each: signal.getsignal(each) for each in STOPS}
     # Files, as a stream of a process is one: log lines and Dagster's logs go straight to it.
@@ -26,6 +27,7 @@ def command(*arguments: str, environ: Mapping[str, str]) -> CompletedProcess[str
             patch.dict(os.environ, environ, clear=True),
             redirect_stdout(out),
             redirect_stderr(err),
+            patch("markdown_pricing.orchestration.local_round.Worker", InThisProcess),
         ):
             try:
                 main()
@@ -36,6 +38,19 @@ def command(*arguments: str, environ: Mapping[str, str]) -> CompletedProcess[str
         return CompletedProcess(told, code, *(_text(stream) for stream in (out, err)))
 
 
+class InThisProcess(Worker):
+    """A worker that is no process: it has answered when it is told to begin."""
+
+    def __init__(self, side_by_side: int) -> None:
+        self.connection, self._answers = SPAWN.Pipe()
+
+    def begin(self, work: Callable[..., Any], *arguments: Any) -> None:
+        self._answers.send(_done(work, arguments))
+
+    def end(self, grace_s: float = 0.0) -> None:
+        self.connection.close()
+
+
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -43,10 +58,8 @@ def _forget(signals: Mapping[signal.Signals, object]) -> None:
     """What a process is set up with once: the definitions of one environment, and what a stop does."""
     for number, handler in signals.items():
         signal.signal(number, handler)  # type: ignore[arg-type]
-    if local_round := sys.modules.get("markdown_pricing.orchestration.local_round"):
-        signal.set_wakeup_fd(-1)
-        local_round.load_definitions.cache_clear()
-        local_round._signal_notes.cache_clear()
+    if local_runs := sys.modules.get("markdown_pricing.orchestration.local_runs"):
+        local_runs.load_definitions.cache_clear()
 
 
 def _text(stream: IO[str]) -> str:

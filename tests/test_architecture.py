@@ -94,6 +94,7 @@ MAY_IMPORT = {
         "results",
         "orchestration",
         "settings",
+        "installation",
         "device",
         "files",
         "logs",

@@ -2,14 +2,20 @@
 
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import termios
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd
 import pytest
@@ -29,7 +35,7 @@ from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.command import command
 from tests.doubles.dcos import Dcos
 from tests.processes import wait_until
-from tests.quick import STEADY, deliver
+from tests.quick import PATIENT, STEADY, WAIT_WHILE, deliver
 from tests.readme import README, heading
 from tests.storage import make_storage
 
@@ -73,6 +79,15 @@ class Installation:
         query = "SELECT country, article_id, week || ' ' || recommended_price FROM markdown_recommendations"
         with sqlite3.connect(self.root / "erp.sqlite") as erp:
             return {(country, article): price for country, article, price in erp.execute(query)}
+
+    def runs(self) -> Counter[str]:
+        """How many runs there are in each status."""
+        with sqlite3.connect(self.root / "dagster/history/runs.db") as dagster:
+            return Counter(status for (status,) in dagster.execute("SELECT status FROM runs"))
+
+    def receipts(self) -> list[tuple[str, str]]:
+        with sqlite3.connect(self.root / "erp.sqlite") as erp:
+            return list(erp.execute("SELECT country, run_id FROM markdown_refreshes ORDER BY 1, 2"))
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +152,7 @@ def test_logs_are_private_and_prices_are_as_the_umask_has_it(installation: Insta
     assert (root / "erp.sqlite").stat().st_mode & 0o777 == 0o644
 
 
-def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(installation: Installation) -> None:
+def test_run_prices_the_newest_week_once_and_again_finds_the_same_prices(installation: Installation) -> None:
     """Each country is a run; an own dagster.yaml is never overwritten."""
     home = installation.root / "dagster"
     shutil.rmtree(home)  # as on a new machine
@@ -145,7 +160,7 @@ def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(ins
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
 
     first = installation.run_in_a_process("run", "--countries", "DEU,AUT", "--json")
-    before = installation.prices()
+    before, receipts = installation.prices(), installation.receipts()
     second = installation.run("run", "--countries", "DEU,AUT", "--workers", "2")
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
@@ -153,10 +168,17 @@ def test_run_prices_the_newest_week_and_the_second_run_finds_the_same_prices(ins
     assert told["week"] == WEEK
     assert [each["status"] for each in told["countries"]] == ["refreshed", "refreshed"]
     assert len(before) == 12
-    assert installation.prices() == before
     assert "2 of 2 countries" in second.stdout
     assert heading(second.stdout) == heading(README)
+    assert "All of it was there already" in second.stderr
+    assert installation.receipts() == receipts
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+    again = installation.run("run", "--countries", "DEU,AUT", "--again")
+
+    assert again.returncode == 0, again.stderr
+    assert installation.prices() == before
+    assert len(installation.receipts()) == 2 * len(receipts)
 
 
 def test_broken_countries_fail_alone_and_the_erp_keeps_what_it_had(installation: Installation) -> None:
@@ -332,58 +354,84 @@ def test_a_country_is_priced_without_reading_a_byte_of_anothers_files(installati
 
 @pytest.fixture
 def waiting(installation: Installation, tmp_path: Path) -> dict[str, str]:
-    """The environment of a round whose countries wait, with their data kept, until they are stopped."""
-    (tmp_path / "patient.py").write_text(
-        "import threading\n"
-        "from tests.quick import Steady\n"
-        "class Patient(Steady):\n"
-        "    def fit(self, *told, **named):\n"
-        "        threading.Event().wait(60)\n"
-    )
-    model = {"PYTHONPATH": f"{tmp_path}:{os.getcwd()}", "MARKDOWN_PRICING_MODEL": "patient:Patient"}
+    """The environment of a round whose countries wait, with their data kept, as long as there is a file `wait`."""
+    (tmp_path / "wait").touch()
+    model = {"PYTHONPATH": os.getcwd(), "MARKDOWN_PRICING_MODEL": PATIENT, WAIT_WHILE: str(tmp_path / "wait")}
     return installation.environment(COUNTRY_GROUP="HUN,POL,MLT", **model)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_stop_ends_the_whole_round(installation: Installation, waiting: dict[str, str], workers: str) -> None:
-    """SIGTERM, as a container gets it: the run under way says that it is over, and no country begins after it."""
-    program = [sys.executable, "-m", "markdown_pricing", "run", "--workers", workers]
-    with subprocess.Popen(program, env=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as started:
-        kept = installation.lake / "markdown_pricing"
-        wait_until("a country is priced", lambda: any(kept.rglob("*.parquet")), 120, lambda: list(kept.rglob("*")))
-
-        started.send_signal(signal.SIGTERM)
-        _, said = started.communicate(timeout=60)
-
-    assert started.returncode == 1
-    assert said.endswith(b"Interrupted.\n")
-    begun = {file.parent.name for file in kept.rglob("*.parquet")}
-    assert len(begun) <= int(workers)
-
-
-def test_a_stop_that_python_ignores_ends_the_round_after_the_country(
-    installation: Installation, tmp_path: Path
+@pytest.mark.parametrize(("workers", "stop"), [("1", signal.SIGTERM), ("2", None)], ids=["SIGTERM", "Ctrl-C"])
+def test_a_stop_is_quiet_and_the_next_run_goes_on(
+    installation: Installation, waiting: dict[str, str], workers: str, stop: signal.Signals | None
 ) -> None:
-    """What a signal's handler raises is lost in a callback of the garbage collector, where nobody can catch it."""
-    (tmp_path / "unlucky.py").write_text(
-        "import os, signal, weakref\n"
-        "from tests.quick import Steady\n"
-        "class Unlucky(Steady):\n"
-        "    def fit(self, *told, **named):\n"
-        "        gone = set()\n"
-        "        watch = weakref.ref(gone, lambda _: os.kill(os.getpid(), signal.SIGTERM))\n"
-        "        del gone\n"
-        "        super().fit(*told, **named)\n"
+    """What was under way is canceled, and nothing is red; no country begins after it, none is priced twice."""
+    (installation.root / "wait").unlink()
+    assert command("run", "--countries", "MLT", environ=waiting).returncode == 0
+    (installation.root / "wait").touch()
+    begun = installation.lake / "markdown_pricing/training_data" / WEEK
+
+    with Terminal("run", "--workers", workers, environ=waiting) as terminal:
+        wait_until("countries are priced", lambda: len(list(begun.iterdir())) > int(workers), 120, terminal.said)
+        terminal.stop(stop)
+        code, said = terminal.ended()
+
+    assert code == 1
+    assert (
+        said.splitlines()[-1]
+        == "Interrupted: 1 of 3 countries are done and in the ERP. `markdown-pricing run` goes on."
     )
-    model = {"PYTHONPATH": f"{tmp_path}:{os.getcwd()}", "MARKDOWN_PRICING_MODEL": "unlucky:Unlucky"}
+    assert "Traceback" not in said
+    assert len(list(begun.iterdir())) == 1 + int(workers)
+    assert installation.runs() == {"CANCELED": int(workers), "SUCCESS": 1}
 
-    ended = installation.run_in_a_process("run", "--workers", "1", COUNTRY_GROUP=",".join(COUNTRIES), **model)
+    (installation.root / "wait").unlink()
+    ended = command("run", "--json", environ=waiting)
 
-    assert ended.returncode == 1
-    assert "Exception ignored in" in ended.stderr
-    assert ended.stderr.endswith("Interrupted.\n")
-    begun = {file.parent.name for file in (installation.lake / "markdown_pricing").rglob("*.parquet")}
-    assert len(begun) == 1
+    assert ended.returncode == 0, ended.stderr
+    done = {each["country"]: (each["status"], each["earlier"]) for each in json.loads(ended.stdout)["countries"]}
+    assert done == {"HUN": ("refreshed", False), "POL": ("refreshed", False), "MLT": ("refreshed", True)}
+
+
+class Terminal:
+    """`markdown-pricing` on a terminal of 80 × 24, where Ctrl-C reaches every process of the command."""
+
+    def __init__(self, *arguments: str, environ: Mapping[str, str]) -> None:
+        self.pid, self._screen = pty.fork()
+        if self.pid == 0:
+            termios.tcsetwinsize(0, (24, 80))
+            os.execve(
+                sys.executable, [sys.executable, "-m", "markdown_pricing", *arguments], {**environ, "TERM": "xterm"}
+            )
+        self._read = bytearray()
+        self._reader = Thread(target=self._listen, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        os.close(self._screen)
+
+    def said(self) -> str:
+        """All that was written, without what moves the cursor and colours the text."""
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._read.decode(errors="replace")).replace("\r", "")
+
+    def stop(self, by: signal.Signals | None) -> None:
+        """By a signal to the command, or else as somebody who presses Ctrl-C."""
+        os.kill(self.pid, by) if by else os.write(self._screen, b"\x03")
+
+    def ended(self) -> tuple[int, str]:
+        """The exit code, and all that was written."""
+        _, status = os.waitpid(self.pid, 0)
+        self._reader.join(10)
+        return os.waitstatus_to_exitcode(status), self.said()
+
+    def _listen(self) -> None:
+        with suppress(OSError):  # the last process of the terminal has ended
+            while read := os.read(self._screen, 4096):
+                self._read += read
 
 
 def test_no_worker_outlives_the_command(installation: Installation, waiting: dict[str, str]) -> None:

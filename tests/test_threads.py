@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.threads import CGROUP, VARIABLES, cores, limit_threads
-from markdown_pricing.workers import worker_processes
+from markdown_pricing.workers import Answer, Worker
 
 BOUND = len(os.sched_getaffinity(0))
 
@@ -41,8 +41,12 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_a_worker_of_a_round_computes_on_cores_divided_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    with nothing_set(monkeypatch), worker_processes(1, side_by_side=2) as pool:
-        assert pool.submit(threads_of_this_process).result() == [max(cores() // 2, 1)]
+    with nothing_set(monkeypatch):
+        worker = Worker(side_by_side=2)
+        worker.begin(threads_of_this_process)
+        answer = worker.receive()
+        worker.end()
+    assert answer == Answer([max(cores() // 2, 1)])
 
 
 def test_a_worker_of_a_back_test_does_so_too(monkeypatch: pytest.MonkeyPatch) -> None:

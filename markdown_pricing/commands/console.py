@@ -1,14 +1,15 @@
 """What commands print: their progress on standard error, their result on standard output."""
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 from markdown_pricing.shown import plain
@@ -21,58 +22,126 @@ ANY_WIDTH = 10_000
 
 
 class Advance(Protocol):
-    def __call__(self, note: str) -> None: ...
+    def __call__(self, note: str, work: float = 1.0, /) -> None: ...
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Advance]:
-    """A progress bar that moves on with each call; where standard error is no terminal, each call prints a line."""
-    if not standard_error.is_terminal:
-        done = 0
+def progress(what: str, total: int, work: float | None = None) -> Iterator[Advance]:
+    """A progress bar that moves on with each call; where standard error is no terminal, each call prints a line.
 
-        def line(note: str) -> None:
-            nonlocal done
-            done += 1
-            standard_error.print(f"{what} {done}/{total}: {note}", highlight=False, soft_wrap=True, markup=False)
-
-        yield line
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=standard_error) as bar:
-        task = bar.add_task(what, total=total, note="")
-        yield lambda note: bar.update(task, advance=1, note=note)
+    total : how many calls there will be
+    work  : the sum of what the calls say to have done, by which the remaining time is foretold; `total` if not given
+    """
+    shown = _bar if standard_error.is_terminal else _lines
+    with shown(what, total, work or total) as advance:
+        yield advance
 
 
-def print_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], numbers_from: int = 1) -> None:
-    """Print the rows as they read, as wide as `print_fitting` has it. What comes from the data is a `shown.cell`."""
+@contextmanager
+def _lines(what: str, total: int, work: float) -> Iterator[Advance]:
+    pace = _Pace(total, work)
+
+    def line(note: str, of_work: float = 1.0, /) -> None:
+        pace.advance(of_work)
+        text = f"{what} {pace.done}/{total}: {note} ({pace})"
+        standard_error.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    yield line
+
+
+@contextmanager
+def _bar(what: str, total: int, work: float) -> Iterator[Advance]:
+    pace = _Pace(total, work)
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=12), _Words(lambda task: f"{pace.done}/{total}")
+    note = _Words(lambda task: task.fields["note"], may_be_cut=True)
+    with Progress(*columns, _Words(lambda task: str(pace)), note, console=standard_error) as bar:
+        task = bar.add_task(what, total=work, note="")
+
+        def advance(note: str, of_work: float = 1.0, /) -> None:
+            pace.advance(of_work)
+            bar.update(task, advance=of_work, note=note)
+
+        yield advance
+
+
+class _Pace:
+    """How far it is, how long it has taken, and how long it is likely to take; as words at any moment."""
+
+    def __init__(self, total: int, work: float) -> None:
+        self.done = 0
+        self._total, self._left, self._worked = total, work, 0.0
+        self._began = self._last = time.monotonic()
+
+    def advance(self, work: float) -> None:
+        self.done += 1
+        self._worked += work
+        self._left -= work
+        self._last = time.monotonic()
+
+    def __str__(self) -> str:
+        now = time.monotonic()
+        gone = _clock(now - self._began)
+        if not self._worked or self.done == self._total:
+            return gone
+        left = (self._last - self._began) * self._left / self._worked - (now - self._last)
+        return f"{gone}, about {_clock(max(left, 0))} left"
+
+
+class _Words(ProgressColumn):
+    """Words that are made anew at each look. Where the line is too long, those that may be cut are."""
+
+    def __init__(self, words: Callable[[Task], str], may_be_cut: bool = False) -> None:
+        super().__init__(Column(no_wrap=not may_be_cut))
+        self._words = words
+
+    def render(self, task: Task) -> Text:
+        return Text(self._words(task), no_wrap=True, overflow="ellipsis")
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def print_table(
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers_from: int = 1,
+    to: Console | None = None,
+) -> None:
+    """Print the rows as they read, as wide as `print_fitting` has it. What comes from the data is a `shown.cell`.
+
+    to : by default standard output
+    """
+    to = to or standard_output
     table = Table(header_style="bold")
     for place, name in enumerate(head):
         table.add_column(name, justify="right" if place >= numbers_from else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(plain(each)) for each in row))  # a text's brackets are no markup
-    standard_output.print(title, style="italic", highlight=False, markup=False, soft_wrap=True)
-    print_fitting(table)
+    to.print(title, style="italic", highlight=False, markup=False, soft_wrap=True)
+    print_fitting(table, to)
 
 
-def print_fitting(table: Table) -> None:
-    """Print a table as wide as the terminal; where standard output is none, as wide as the table itself.
+def print_fitting(table: Table, to: Console | None = None) -> None:
+    """Print a table as wide as the terminal; where it goes to none, as wide as the table itself.
 
     Text is wrapped and numbers, which are set to the right, are never broken. Columns for which there is no room are
     left out, beginning at the right, and named below the table.
     """
-    whole = width_of(table)
-    if not standard_output.is_terminal:
-        Console(width=whole).print(table)
+    to, whole = to or standard_output, width_of(table)
+    if not to.is_terminal:
+        Console(width=whole, stderr=to.stderr).print(table)
         return
     left_out: list[str] = []
-    if whole > standard_output.width:
+    if whole > to.width:
         for column in table.columns:
             column.overflow, column.no_wrap = "fold", column.justify == "right"
             if column.no_wrap:
                 column.header = "\n".join(str(column.header).split())
-        while len(table.columns) > 1 and _least_width(table) > standard_output.width:
+        while len(table.columns) > 1 and _least_width(table) > to.width:
             left_out.insert(0, " ".join(str(table.columns.pop().header).split()))
-    standard_output.print(table)
+    to.print(table)
     if named := ", ".join(name for name in left_out if name):
         print_error(f"There is no room for {named}. A wider terminal or a pipe shows them.")
 
@@ -102,4 +171,4 @@ def print_json(value: Any) -> None:
 
 
 def print_error(text: str) -> None:
-    standard_error.print(plain(text), highlight=False, soft_wrap=True, markup=False)
+    standard_error.print(text, highlight=False, soft_wrap=True, markup=False)

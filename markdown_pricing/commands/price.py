@@ -204,7 +204,7 @@ def _price_country(
     choice = pricing.fit_or_step_down(sold, model_name, shared=shared)
     version = "none" if shared is None else version_of(shared.to_bytes())
     origin = provenance(week.isoformat(), country.code, snapshot.stamp)
-    origin = pricing.modelled_by(origin, choice, pricing.SEED, version)
+    origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, version)
     beside = {"category": sold.articles["category"].to_numpy(), "currency": country.currency}
     now, last_rows = datetime.now(UTC), Results(lake, week, country.code).last_rows()
     tables = []

@@ -6,13 +6,14 @@ once.
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from markdown_pricing.commands.console import print_error, print_json, print_table, progress
+from markdown_pricing.commands.console import print_error, progress
+from markdown_pricing.commands.outcomes import ALL_THERE, interrupted, show
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
@@ -20,16 +21,18 @@ from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.files import read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, gone_from, newest_week
-from markdown_pricing.logs import ALERTS, FAILURE, STDERR, tell, write_to
+from markdown_pricing.logs import ALERTS, FAILURE, OFF, STDERR, STDOUT, tell, write_to
+from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.private import FOLDER, keep_private, write_private
-from markdown_pricing.settings import DATA, LOG, Settings
-from markdown_pricing.workers import end_on_a_stop
+from markdown_pricing.settings import DATA, LOG, Settings, in_container
 
 OF_DAGSTER = ("history", "logs", "schedules", "storage", ".logs_queue", ".nux", ".telemetry")
 """The folders that Dagster makes in its home, where an operator may keep other things, too."""
 
 if TYPE_CHECKING:
-    from markdown_pricing.orchestration.local_round import Outcome
+    from markdown_pricing.orchestration.local_round import LocalRound
+    from markdown_pricing.orchestration.lost_runs import Places
+    from markdown_pricing.orchestration.outcome import Outcome
 
 
 class WeekBeforeStart(UsageError):
@@ -49,59 +52,124 @@ class NoneDelivered(FinalError):
         )
 
 
-def run(settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, as_json: bool) -> int:
+def run(
+    settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, again: bool, as_json: bool
+) -> int:
     """Price a week and refresh the ERP. Returns 1 when a country failed; raises a UsageError before anything starts.
 
     Of the countries that are not named one by one in `countries`, only those are priced that the delivery holds.
     """
     configured = read_countries(settings.countries_file, settings.currencies_file)
     chosen = configured.choose(countries or settings.country_group or list(configured))
-    read_rules(settings.rules_file)
+    rules = read_rules(settings.rules_file)
     make_model(settings.demand_model)
     lake = Lake(settings.lake_url, settings.results_key)
     week = week or newest_week(lake)
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)
-    from markdown_pricing.orchestration.local_round import price_countries
+    from markdown_pricing.installation import erp_of
+    from markdown_pricing.orchestration.local_round import LocalRound
+    from markdown_pricing.orchestration.lost_runs import Places
 
     make_dagster_home(settings.dagster_home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    if as_json and settings.log is None:  # standard output holds only the JSON document
-        settings = replace(settings, log=STDERR)
-        os.environ[LOG] = STDERR
-    write_to(settings.log, settings.environment, settings.secrets)
-    if settings.raw_url is not None and week not in delivered_weeks(lake):
-        _make_snapshot(week)
-    snapshot = find_snapshot(lake, week)
-    gone: list[str] = []
-    if countries is None:
-        gone, chosen = gone_from(lake, snapshot, chosen), _delivered(snapshot, chosen)
-    if len(chosen) > 1:
-        _share_demand(lake, snapshot, workers)
-    end_on_a_stop()  # not earlier, because each run in this process sets what a stop does to it
+    settings = _with_log(settings, as_json)
+    places = Places(lake, erp_of(settings), configured)
     outcomes: list[Outcome] = []
-    with progress(f"Pricing {snapshot.week}", len(chosen)) as advance:
-        for outcome in price_countries(snapshot.week, _largest_first(chosen, snapshot), workers):
+    gone: list[str] = []
+    a_round = LocalRound(week, workers, places)
+    try:
+        with a_round:
+            if settings.raw_url is not None and week not in delivered_weeks(lake):
+                _make_snapshot(a_round, week)
+            snapshot = find_snapshot(lake, week)
+            if countries is None:
+                gone, chosen = gone_from(lake, snapshot, chosen), _delivered(snapshot, chosen)
+            if len(chosen) > 1:
+                _share_demand(a_round, lake, snapshot, list(configured))
+            if not again:
+                outcomes += _done_earlier(settings, places, snapshot, chosen, rules)
+            done = {outcome.country for outcome in outcomes}
+            _price(a_round, snapshot, [code for code in chosen if code not in done], outcomes)
+    except KeyboardInterrupt:
+        print_error(interrupted([*outcomes, *a_round.recovered], len(chosen)))
+        return 1
+    finally:
+        keep_dagster_private(settings.dagster_home)
+    if outcomes and all(outcome.earlier for outcome in outcomes):
+        print_error(ALL_THERE)
+    outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
+    show(week, outcomes, gone, as_json, beside_log_lines=settings.log == STDOUT)
+    return 1 if any(outcome.failed for outcome in outcomes) else 0
+
+
+def _with_log(settings: Settings, as_json: bool) -> Settings:
+    """Where log lines go unless a setting says it: they are for containers, where a collector reads them.
+
+    Standard output then holds nothing else, or else only the JSON document.
+    """
+    if settings.log is None:
+        settings = replace(settings, log=(STDERR if as_json else STDOUT) if in_container(os.environ) else OFF)
+        os.environ[LOG] = str(settings.log)  # the workers' too
+    write_to(settings.log, settings.environment, settings.secrets)
+    return settings
+
+
+def _make_snapshot(a_round: "LocalRound", week: date) -> None:
+    """Make the snapshot from the raw tables. Raises NoSnapshot."""
+    with progress(f"Making the snapshot of {week}", 1) as advance:
+        why_not = a_round.make_snapshot()
+        advance("failed" if why_not else "done")
+    if why_not:
+        raise NoSnapshot(why_not)
+
+
+def _share_demand(a_round: "LocalRound", lake: Lake, snapshot: Snapshot, configured: Sequence[str]) -> None:
+    """Learn what the countries share, unless that is there. When it fails, the countries are priced without it.
+
+    It is learnt from all configured countries of the delivery, not from the chosen ones. Otherwise a country's prices
+    would depend on which other countries are priced with it.
+    """
+    from markdown_pricing.results import shared_demand_at_hand
+
+    if shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared is not None:
+        return
+    work = _work(configured, snapshot)
+    with progress(f"Shared demand of {snapshot.week}", len(work), sum(work.values())) as advance:
+        why_not = a_round.learn_shared_demand(lambda country: advance(country, work[country]))
+    if why_not:
+        print_error(f"The countries are priced without what they share: {why_not}")
+
+
+def _done_earlier(
+    settings: Settings, places: "Places", snapshot: Snapshot, chosen: Sequence[str], rules: RuleBook
+) -> Iterable["Outcome"]:
+    from markdown_pricing.orchestration.earlier import done_earlier, wanted_origins
+
+    wanted = wanted_origins(places, snapshot, chosen, rules, settings.demand_model, settings.follow_champion)
+    return done_earlier(places.erp, snapshot.week, wanted).values()
+
+
+def _price(a_round: "LocalRound", snapshot: Snapshot, countries: Sequence[str], outcomes: list["Outcome"]) -> None:
+    """Price the countries and add each outcome to `outcomes` as soon as it is there."""
+    if not countries:
+        return
+    work = _work(countries, snapshot)
+    # The largest come first, so that no worker is left alone with one at the end.
+    largest_first = sorted(countries, key=lambda code: -work[code])
+    with progress(f"Pricing {snapshot.week}", len(countries), sum(work.values())) as advance:
+        for outcome in a_round.price(largest_first):
             outcomes.append(outcome)
             if outcome.failed:
                 _tell_failed(snapshot.week, outcome)
             grade = f", model grade {outcome.grade}" if outcome.grade not in (None, OWN) else ""
-            advance(f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s{grade}")
-    keep_dagster_private(settings.dagster_home)
-    outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
-    _show(snapshot.week, outcomes, gone, as_json)
-    return 1 if any(outcome.failed for outcome in outcomes) else 0
+            note = f"{outcome.country} {outcome.status} in {outcome.seconds:.1f} s{grade}"
+            advance(note, work[outcome.country])
 
 
-def _make_snapshot(week: date) -> None:
-    """Make the snapshot from the raw tables. Raises NoSnapshot."""
-    from markdown_pricing.orchestration.local_round import make_snapshot
-
-    with progress(f"Making the snapshot of {week}", 1) as advance:
-        why_not = make_snapshot(week)
-        advance("failed" if why_not else "done")
-    if why_not:
-        raise NoSnapshot(why_not)
+def _work(countries: Sequence[str], snapshot: Snapshot) -> dict[str, float]:
+    """How much work each country is, by the size of its files."""
+    return {code: float(snapshot.bytes_by_country.get(code, 1)) for code in countries}
 
 
 def _tell_failed(week: date, outcome: "Outcome") -> None:
@@ -117,24 +185,6 @@ def _tell_failed(week: date, outcome: "Outcome") -> None:
     tell(outcome.message, facts, logging.ERROR)
 
 
-def _share_demand(lake: Lake, snapshot: Snapshot, workers: int) -> None:
-    """Learn what the countries share, unless that is there. When it fails, the countries are priced without it.
-
-    It is learnt from all configured countries of the delivery, not from the chosen ones. Otherwise a country's prices
-    would depend on which other countries are priced with it.
-    """
-    from markdown_pricing.orchestration.local_round import learn_shared_demand
-    from markdown_pricing.results import shared_demand_at_hand
-
-    if shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared is not None:
-        return
-    with progress(f"Learning what the countries of {snapshot.week} share", 1) as advance:
-        why_not = learn_shared_demand(snapshot.week, workers)
-        advance("failed" if why_not else "done")
-    if why_not:
-        print_error(f"The countries are priced without what they share: {why_not}")
-
-
 def make_dagster_home(home: Path) -> None:
     """Make the folder, for its owner alone, and its dagster.yaml where they are missing; what is there stays."""
     home.mkdir(mode=FOLDER, parents=True, exist_ok=True)
@@ -148,55 +198,9 @@ def keep_dagster_private(home: Path) -> None:
         keep_private(home / name)
 
 
-def _largest_first(countries: Sequence[str], snapshot: Snapshot) -> list[str]:
-    """The countries by the size of their files, so that no worker is left alone with a large country at the end."""
-    return sorted(countries, key=lambda code: -snapshot.bytes_by_country.get(code, 0))
-
-
 def _delivered(snapshot: Snapshot, countries: Sequence[str]) -> list[str]:
     """Those of the countries that the snapshot holds. Raises NoneDelivered."""
     delivered = [code for code in countries if code in snapshot.bytes_by_country]
     if not delivered:
         raise NoneDelivered(snapshot, countries)
     return delivered
-
-
-def _show(week: date, outcomes: Sequence["Outcome"], gone: Sequence[str], as_json: bool) -> None:
-    if as_json:
-        print_json({"week": week, "countries": [asdict(outcome) for outcome in outcomes], "gone": gone})
-    else:
-        print_table(
-            f"Week {week}",
-            ("Country", "Result", "Articles", "Markdowns", "Revenue, against keeping", "against the habit", "Seconds"),
-            [_row(outcome) for outcome in outcomes],
-            numbers_from=2,
-        )
-        done = [outcome for outcome in outcomes if not outcome.failed]
-        articles, markdowns = sum(o.articles or 0 for o in done), sum(o.markdowns or 0 for o in done)
-        print(f"{len(done)} of {len(outcomes)} countries, {articles:,} articles, {markdowns:,} markdowns.")
-    for outcome in outcomes:
-        if outcome.failed:
-            print_error(f"{outcome.country}: {outcome.message}")
-    if gone:
-        print_error(
-            f"Incomplete: the delivery of {week} lacks {', '.join(gone)}, which the delivered week before it held. "
-            "Have the ETL deliver the week with them."
-        )
-
-
-def _row(outcome: "Outcome") -> tuple[str, ...]:
-    def share(value: float | None) -> str:
-        return "" if value is None else f"{value:+.1f} %"
-
-    def count(value: int | None) -> str:
-        return "" if value is None else f"{value:,}"
-
-    return (
-        outcome.country,
-        outcome.status,
-        count(outcome.articles),
-        count(outcome.markdowns),
-        share(outcome.lead_over_keep_pct),
-        share(outcome.lead_over_habit_pct),
-        f"{outcome.seconds:.1f}",
-    )

@@ -141,7 +141,7 @@ def demand_model(
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
         how = _how_to_fit(lake, demand_training)
         choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
-        origin = pricing.modelled_by(origin, choice, demand_training.seed, shared.version)
+        origin = pricing.modelled_by(origin.of(model_asked=how[0]), choice, demand_training.seed, shared.version)
         path = results.keep_model(choice.model, origin)
         return dg.MaterializeResult(metadata=figures.demand_model(choice, str(shared), origin, lake.where(path)))
 

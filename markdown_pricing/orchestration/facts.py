@@ -8,6 +8,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, WILL_RETRY_TAG
 
+from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.errors import PricingError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions
@@ -18,12 +19,14 @@ from markdown_pricing.lake.snapshot import (
     find_snapshot,
     gone_from,
 )
+from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.names import (
     CONTENT_HASH,
     COUNTRY_TAG,
     JOB,
     LATE,
     OPENED,
+    PARTITION_TAG,
     REFRESH,
     REFRESHED_AT,
     REMINDED_TAG,
@@ -35,7 +38,7 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
     week_and_country_in,
 )
-from markdown_pricing.orchestration.next_round import ROUND_LIMIT, WEEKS_PER_LOOK, open_weeks, to_price
+from markdown_pricing.orchestration.next_round import BESIDE_LIMIT, ROUND_LIMIT, WEEKS_PER_LOOK, open_weeks, to_price
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.situation import (
@@ -208,22 +211,26 @@ def _with_refreshes(facts: Facts, instance: dg.DagsterInstance, erp: Erp) -> Fac
     recorded: dict[str, Refresh] = {}
     for week in sorted(facts.delivered, reverse=True)[:WEEKS_COMPARED]:
         missing = set(facts.countries) - recorded.keys()
-        recorded |= {each.country: each for each in _recorded_refreshes(instance, week, missing)}
+        recorded |= {each.country: each for each in recorded_refreshes(instance, week, missing)}
     try:
         receipts = erp.last_receipts()
     except PricingError as error:
         return replace(facts, recorded=recorded, erp_fault=str(error))
-    in_erp = {
+    return replace(facts, recorded=recorded, in_erp=refreshes_in_erp(receipts))
+
+
+def refreshes_in_erp(receipts: Mapping[str, Receipt]) -> dict[str, Refresh]:
+    """Each country's newest refresh by the ERP's receipts."""
+    return {
         code: Refresh(each.week, code, each.run_id, each.content_hash, each.refreshed_at)
         for code, each in receipts.items()
     }
-    return replace(facts, recorded=recorded, in_erp=in_erp)
 
 
-def _recorded_refreshes(instance: dg.DagsterInstance, week: date, countries: Iterable[str]) -> Iterator[Refresh]:
+def recorded_refreshes(instance: dg.DagsterInstance, week: date, countries: Iterable[str]) -> Iterator[Refresh]:
     """The latest materialization of each of these countries in that week."""
     keys = {str(partition_key(week, country)): country for country in countries}
-    for record in _latest(instance, REFRESH, DagsterEventType.ASSET_MATERIALIZATION, set(keys)):
+    for record in latest_events(instance, REFRESH, DagsterEventType.ASSET_MATERIALIZATION, set(keys)):
         event = record.asset_materialization
         if event and event.partition and {STAMP, CONTENT_HASH, REFRESHED_AT} <= event.metadata.keys():
             known = {label: event.metadata[label].value for label in (STAMP, CONTENT_HASH, REFRESHED_AT)}
@@ -234,6 +241,7 @@ def _recorded_refreshes(instance: dg.DagsterInstance, week: date, countries: Ite
                 str(known[CONTENT_HASH]),
                 datetime.fromtimestamp(float(str(known[REFRESHED_AT])), UTC),
                 str(known[STAMP]),
+                figures.made_from(event.metadata),
             )
 
 
@@ -258,14 +266,14 @@ def _settled_partitions(instance: dg.DagsterInstance, asset: dg.AssetKey, partit
     """Those whose latest materialization or observation names the delivery with this stamp."""
     settled: set[str] = set()
     for event_type in (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION):
-        for record in _latest(instance, asset, event_type, partitions):
+        for record in latest_events(instance, asset, event_type, partitions):
             event = record.asset_materialization or record.asset_observation
             if event and STAMP in event.metadata and event.metadata[STAMP].value == stamp:
                 settled.add(str(event.partition))
     return settled
 
 
-def _latest(
+def latest_events(
     instance: dg.DagsterInstance, asset: dg.AssetKey, event_type: DagsterEventType, partitions: set[str]
 ) -> Sequence[dg.EventLogRecord]:
     """The latest event of each of these partitions that has one."""
@@ -281,18 +289,25 @@ def _latest(
 
 
 def _runs(
-    instance: dg.DagsterInstance, progress: Progress, looked_into: Iterable[Delivery], now: datetime
+    instance: dg.DagsterInstance, progress: Progress, looked_into: Sequence[Delivery], now: datetime
 ) -> tuple[Run, ...]:
-    """All that are unfinished, whatever started them; and all of the rounds under way and of these deliveries."""
+    """The runs as `Facts.runs` wants them, whatever started them."""
     wanted = [
         *_unfinished(now),
         *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
     ]
     wanted += [RunsFilter(job_name=JOB, tags={ROUND_TAG: name}) for name in progress.rounds]
-    records: Mapping[str, dg.RunRecord] = {
-        record.dagster_run.run_id: record for filters in wanted for record in instance.get_run_records(filters)
-    }
-    return tuple(run_of(record) for record in records.values())
+    of_these_weeks = [
+        RunsFilter(tags={name: delivery.week.isoformat()}, updated_after=now - BESIDE_LIMIT)
+        for delivery in looked_into
+        for name in (WEEK_TAG, f"{PARTITION_TAG}/week")
+    ]
+    runs = {run.id: run for run in _runs_like(instance, of_these_weeks) if not run.round}
+    return tuple((runs | {run.id: run for run in _runs_like(instance, wanted)}).values())
+
+
+def _runs_like(instance: dg.DagsterInstance, wanted: Iterable[RunsFilter]) -> Iterator[Run]:
+    return (run_of(record) for filters in wanted for record in instance.get_run_records(filters))
 
 
 def _unfinished(now: datetime) -> list[RunsFilter]:

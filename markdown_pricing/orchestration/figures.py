@@ -102,6 +102,7 @@ The figures below it stay plain numbers, because Dagster plots them, and log lin
 NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake says", "nothing"
 FEWER_ROWS = 0.9
 """From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
+MADE_BY = "Made by"
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
@@ -296,13 +297,22 @@ def _origin(origin: Provenance, uri: str | None = None) -> Metadata:
     known = {name: value for name, value in json.loads(origin.to_json()).items() if value}
     made_by = {
         SNAPSHOT_STAMP.label: origin.snapshot,
-        "Made by": dg.MetadataValue.json({**known, "libraries": origin.libraries.split()}),
+        MADE_BY: dg.MetadataValue.json({**known, "libraries": origin.libraries.split()}),
     }
     return {**made_by, "dagster/uri": uri} if uri else made_by
 
 
 def _percent(share: float) -> str:
     return f"{share:.1%}".replace("%", " %") if share == share else "what is not known"
+
+
+def made_from(metadata: Mapping[str, Any]) -> str:
+    """The version of what a result was to be made from; empty when a version that knew other facts has recorded it."""
+    try:
+        known = metadata[MADE_BY].value
+        return Provenance(**{**known, "libraries": " ".join(known["libraries"])}).wanted.version
+    except (KeyError, TypeError):
+        return ""
 
 
 def _figure(value: float) -> float | str:

@@ -1,236 +1,190 @@
-"""A round on this machine without a server: each country is a run of its own, in this process or in N workers."""
+"""A round on this machine without a server: each country is a run of its own, in one of N worker processes.
 
-import os
+The command itself runs nothing, so that no country can take it along. It chooses the id of each run before the run
+starts. By that id it finds and marks the run of a process that died: its country is tried once more in a fresh process.
+"""
+
 import signal
-import sqlite3
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
-from contextlib import ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
-from pathlib import Path
+from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RETRIES_TAG, REPOSITORY_LABEL_TAG
 
-from markdown_pricing.orchestration.faults import why_failed
-from markdown_pricing.orchestration.figures import ARTICLES, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, MARKDOWNS
-from markdown_pricing.orchestration.local_launcher import is_local
-from markdown_pricing.orchestration.names import (
-    COUNTRY_TAG,
-    ETL_JOB,
-    JOB,
-    MODEL,
-    POOL,
-    PREDICTIONS,
-    REFRESH,
-    SHARED_JOB,
-    SUPERSEDED_BY,
-    WEEK_TAG,
+from markdown_pricing.errors import PricingError
+from markdown_pricing.orchestration.local_runs import learn_shared_demand, make_snapshot, price_country
+from markdown_pricing.orchestration.lost_runs import (
+    Places,
+    record_failure,
+    record_interruption,
+    record_stopping,
+    what_was_done,
 )
-from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.orchestration.resources import SharedLearning
-from markdown_pricing.orchestration.worker_lock import held_by_this_process
+from markdown_pricing.orchestration.names import POOL
+from markdown_pricing.orchestration.outcome import FAILED, Outcome
 from markdown_pricing.threads import limit_threads
-from markdown_pricing.workers import worker_processes
+from markdown_pricing.workers import SECONDS_TO_END, Note, Raised, Worker, WorkerDied, heard, on_a_stop
 
-REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
-LOCATION = "markdown_pricing"
+LOOK_UP_S = 1.0
+"""How often the command, while it waits, asks whether it was told to stop."""
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How one country's run ended."""
+class Attempt:
+    """A run to be made by a worker, as `work(*about, run_id, repeats)`.
 
-    country: str
-    status: str
-    run_id: str
-    seconds: float
-    message: str = ""
-    articles: int | None = None
-    markdowns: int | None = None
-    lead_over_keep_pct: float | None = None
-    lead_over_habit_pct: float | None = None
-    grade: str | None = None
-
-    @property
-    def failed(self) -> bool:
-        return self.status == FAILED
-
-
-def learn_shared_demand(week: date, workers: int) -> str:
-    """Run the job `shared_demand` in this process. Returns why it failed, an empty text when it did not.
-
-    `workers` learn from one country each at a time: before they have, no country can be priced.
+    country : empty for a run of no single country
+    grace_s : how long it may take to end what it has started; without, it may be killed at any moment without harm
+    repeats : the id of the run that it repeats, whose process died; None for a first attempt
     """
-    limit_threads(workers)
-    resources = {"shared_learning": SharedLearning(processes=workers)}
-    with dg.DagsterInstance.get() as instance:
-        result = _run(instance, SHARED_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()}, resources)
-    return "" if result.success else why_failed(result.all_events)
+
+    work: Callable[..., Any]
+    about: tuple[Any, ...]
+    country: str = ""
+    grace_s: float = 0.0
+    repeats: str | None = None
+    run_id: str = field(default_factory=lambda: str(uuid4()))
+    began: float = field(default_factory=time.monotonic)
+
+    def again(self) -> "Attempt":
+        return replace(self, repeats=self.run_id, run_id=str(uuid4()))
 
 
-def make_snapshot(week: date) -> str:
-    """Run the job `etl` in this process. Returns why it failed, an empty text when it did not."""
-    with dg.DagsterInstance.get() as instance:
-        result = _run(instance, ETL_JOB, week.isoformat(), {WEEK_TAG: week.isoformat()})
-    return "" if result.success else why_failed(result.all_events)
+class LocalRound:
+    """The runs of one week, as long as the `with` block lasts. DAGSTER_HOME names the instance that records them.
 
-
-def price_countries(week: date, countries: Sequence[str], workers: int) -> Iterator[Outcome]:
-    """Prices `countries` in the order given, `workers` at a time; yields each when it is done.
-
-    DAGSTER_HOME names the instance that records the runs.
+    recovered : countries that turned out to be done when the block was left, though their runs were under way
     """
-    _show_pool()
-    limit_threads(workers)  # whatever their number: else a country's last digits would hang on who is priced beside it
-    if workers == 1 or len(countries) == 1:
-        for country in countries:
-            yield price_country(week, country)
-        return
-    with worker_processes(min(workers, len(countries)), workers) as pool:
-        futures = {pool.submit(_price_in_a_worker, week, country): country for country in countries}
-        for future in as_completed(futures):
+
+    def __init__(self, week: date, workers: int, places: Places) -> None:
+        self.recovered: list[Outcome] = []
+        self._week, self._workers, self._places = week, workers, places
+        self._free: list[Worker] = []
+        self._under_way: dict[Worker, Attempt] = {}
+        self._is_told_to_stop: Callable[[], bool] = lambda: False
+
+    def __enter__(self) -> "LocalRound":
+        # Whatever their number: else a country's last digits would hang on who is priced beside it.
+        limit_threads(self._workers)
+        self._is_told_to_stop = on_a_stop()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if kind is KeyboardInterrupt:
+            for each in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(each, signal.SIG_IGN)  # it is ending already
+        for worker in self._free:
+            worker.end()
+        if self._under_way:
+            with dg.DagsterInstance.get() as instance:
+                # All are ended before any is asked after: the others would go on meanwhile.
+                for worker, attempt in self._under_way.items():
+                    if attempt.grace_s:
+                        record_stopping(instance, attempt.run_id)
+                    worker.end(attempt.grace_s)
+                left = self._under_way.values()
+                self.recovered = [done for attempt in left if (done := self._interrupted(instance, attempt))]
+        self._free, self._under_way = [], {}
+
+    def make_snapshot(self) -> str:
+        """Make the week's snapshot. Returns why that failed, an empty text when it did not."""
+        # Spark is a process of its own, which would go on.
+        return self._one(Attempt(make_snapshot, (self._week,), grace_s=SECONDS_TO_END), lambda _: None)
+
+    def learn_shared_demand(self, tell: Tell) -> str:
+        """Learn what the countries share, from as many at a time as there are workers; `tell` hears of each.
+
+        Returns why it failed, an empty text when it did not.
+        """
+        return self._one(Attempt(learn_shared_demand, (self._week, self._workers)), tell)
+
+    def price(self, countries: Sequence[str]) -> Iterator[Outcome]:
+        """Price `countries` in the order given, as many at a time as there are workers. Yields each when it is done."""
+        _show_pool()
+        attempts = [Attempt(price_country, (self._week, country), country) for country in countries]
+        yield from self._answers(attempts, self._workers, lambda _: None)
+
+    def _one(self, attempt: Attempt, tell: Tell) -> str:
+        return str(next(iter(self._answers([attempt], 1, tell))))
+
+    def _answers(self, attempts: Iterable[Attempt], at_a_time: int, tell: Tell) -> Iterator[Any]:
+        """What the attempts return. Whose process dies comes once more, after the others: it may be short of memory."""
+        waiting = deque(attempts)
+        while waiting or self._under_way:
+            while waiting and len(self._under_way) < at_a_time:
+                self._begin(waiting.popleft())
+            for worker in heard(self._under_way, LOOK_UP_S):
+                attempt = self._under_way[worker]
+                try:
+                    message = worker.receive()
+                except WorkerDied as died:
+                    worker.end()
+                    del self._under_way[worker]
+                    answer = self._lost(attempt, str(died))
+                    if isinstance(answer, Attempt):
+                        waiting.append(answer)
+                    else:
+                        yield answer
+                    continue
+                if isinstance(message, Note):
+                    tell(message.text)
+                    continue
+                self._free.append(worker)
+                del self._under_way[worker]
+                yield self._failed(attempt, message.message) if isinstance(message, Raised) else message.value
+            if self._is_told_to_stop():
+                raise KeyboardInterrupt
+
+    def _begin(self, attempt: Attempt) -> None:
+        worker = self._free.pop() if self._free else Worker(self._workers)
+        attempt = replace(attempt, began=time.monotonic())
+        self._under_way[worker] = attempt
+        worker.begin(attempt.work, *attempt.about, attempt.run_id, attempt.repeats)
+
+    def _lost(self, attempt: Attempt, why: str) -> Attempt | Outcome | str:
+        """What becomes of an attempt whose process died: what it had done, or a second attempt, or a failure."""
+        with dg.DagsterInstance.get() as instance:
             try:
-                yield future.result()
-            except Exception as error:
-                message = f"its worker was lost: {error}. Run the country again."
-                yield Outcome(futures[future], FAILED, run_id="", seconds=0.0, message=message)
+                if done := self._done(instance, attempt):
+                    return done
+                holds = "The ERP keeps the rows that it had."
+            except PricingError as error:
+                holds = f"What the ERP holds is not known. {error}"
+            if attempt.repeats is None:
+                again = attempt.again()
+                record_failure(instance, attempt.run_id, why, repeated_by=again.run_id)
+                return again
+            why = f"{why}, as in the attempt before"
+            record_failure(instance, attempt.run_id, why)
+        return self._failed(attempt, f"{why[0].upper()}{why[1:]}." + (f" {holds}" if attempt.country else ""))
 
+    def _interrupted(self, instance: dg.DagsterInstance, attempt: Attempt) -> Outcome | None:
+        with suppress(PricingError):
+            if done := self._done(instance, attempt):
+                return done
+        record_interruption(instance, attempt.run_id)
+        return None
 
-def price_country(week: date, country: str) -> Outcome:
-    """Price one country by one run of the job `markdown_pricing` in this process."""
-    started = time.monotonic()
-    with dg.DagsterInstance.get() as instance:
-        tags = {WEEK_TAG: week.isoformat(), COUNTRY_TAG: country}
-        result = _run(instance, JOB, str(partition_key(week, country)), tags)
-    return _outcome(country, result, time.monotonic() - started)
+    def _done(self, instance: dg.DagsterInstance, attempt: Attempt) -> Outcome | None:
+        if not attempt.country:
+            return None
+        seconds = time.monotonic() - attempt.began
+        return what_was_done(instance, self._places, self._week, attempt.country, attempt.run_id, seconds)
 
-
-def _price_in_a_worker(week: date, country: str) -> Outcome:
-    """A worker that is stopped ends: else it would go on with the next country."""
-    try:
-        return price_country(week, country)
-    except KeyboardInterrupt:
-        os._exit(1)
-
-
-def _run(
-    instance: dg.DagsterInstance,
-    job: str,
-    partition: str,
-    tags: dict[str, str],
-    resources: Mapping[str, object] | None = None,
-) -> dg.ExecuteInProcessResult:
-    loaded = load_definitions().resolve_job_def(job)
-    # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
-    warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
-    run_id = str(uuid4())
-    _signal_notes()
-    home = Path(instance.root_directory)
-    noticed = held_by_this_process(home, run_id) if is_local(instance) else nullcontext()
-    with storage_held_open(home, run_id), noticed:
-        result = loaded.execute_in_process(
-            instance=instance,
-            partition_key=partition,
-            raise_on_error=False,
-            run_id=run_id,
-            resources=resources,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            tags={
-                **tags,
-                # The Runs page of the job finds a run by this label.
-                REPOSITORY_LABEL_TAG: f"__repository__@{LOCATION}",
-                # A daemon could not start this run again: it has no code location of its own.
-                MAX_RETRIES_TAG: "0",
-            },
-        )
-    if _was_stopped(result) or _was_told_to_stop():
-        raise KeyboardInterrupt
-    return result
-
-
-@cache
-def load_definitions() -> dg.Definitions:
-    """Loaded with the first run of this process, which sets the process up."""
-    from markdown_pricing.definitions import defs
-
-    return defs()
-
-
-@cache
-def _signal_notes() -> int:
-    """Where the number of each signal can be read, from the first call on, whatever becomes of the signal.
-
-    Dagster's handlers raise. What is raised in a callback of the garbage collector Python ignores: that stop is lost.
-    """
-    notes, written = os.pipe()
-    for end in (notes, written):
-        os.set_blocking(end, False)
-    signal.set_wakeup_fd(written)
-    return notes
-
-
-def _was_told_to_stop() -> bool:
-    try:
-        return not {signal.SIGTERM, signal.SIGINT}.isdisjoint(os.read(_signal_notes(), 1024))
-    except BlockingIOError:  # no signal came
-        return False
-
-
-def _was_stopped(result: dg.ExecuteInProcessResult) -> bool:
-    """Whether a stop ended the run, which Dagster records in its events and does not raise."""
-    failures = (e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE)
-    return any(f.failure_reason is not None and f.failure_reason.value == "UNEXPECTED_TERMINATION" for f in failures)
-
-
-@contextmanager
-def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
-    """Keeps the SQLite files open that Dagster opens and closes again for each of a run's events.
-
-    When nobody has it open any more, SQLite writes what was logged back into a file, and waits for the disk to do so.
-    """
-    history = home / "history"
-    with ExitStack() as opened:
-        if history.exists():  # else Dagster's storage is another database
-            for file in (history / "runs.db", history / "runs/index.db", history / f"runs/{run_id}.db"):
-                connection = opened.enter_context(closing(sqlite3.connect(file)))
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # only now is its log open
-        yield
+    def _failed(self, attempt: Attempt, why: str) -> Outcome | str:
+        if not attempt.country:
+            return why
+        return Outcome(attempt.country, FAILED, attempt.run_id, time.monotonic() - attempt.began, why)
 
 
 def _show_pool() -> None:
     """The pool stands on the Concurrency page with its limit, which Dagster itself sees to only for a queued run."""
     with dg.DagsterInstance.get() as instance:
         instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
-
-
-def _outcome(country: str, result: dg.ExecuteInProcessResult, seconds: float) -> Outcome:
-    if not result.success:
-        return Outcome(country, FAILED, result.run_id, seconds, why_failed(result.all_events))
-    modelled, predicted = (
-        _metadata(result.asset_materializations_for_node(asset.to_user_string())) for asset in (MODEL, PREDICTIONS)
-    )
-    superseded_by = _metadata(result.asset_observations_for_node(REFRESH.to_user_string())).get(SUPERSEDED_BY)
-    return Outcome(
-        country,
-        ARCHIVED if superseded_by else REFRESHED,
-        result.run_id,
-        seconds,
-        message=f"the ERP already holds {superseded_by}" if superseded_by else "",
-        articles=ARTICLES.of(predicted),
-        markdowns=MARKDOWNS.of(predicted),
-        lead_over_keep_pct=LEAD_OVER_KEEP.of(predicted),
-        lead_over_habit_pct=LEAD_OVER_HABIT.of(predicted),
-        grade=GRADE.of(modelled),
-    )
-
-
-def _metadata(events: Sequence[dg.AssetMaterialization | dg.AssetObservation]) -> dict[str, Any]:
-    return {label: value.value for event in events for label, value in event.metadata.items()}

@@ -15,6 +15,8 @@ SHARED_JOB = "shared_demand"
 ETL_JOB = "etl"
 """The job that makes the snapshot of one week, where Dagster makes it."""
 
+LOCATION = "markdown_pricing"
+"""The code location, as workspace.yaml and the code server name it."""
 GROUP = "markdown_pricing"
 """The group that all our assets belong to."""
 POOL = "country_runs"

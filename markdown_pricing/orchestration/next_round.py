@@ -31,6 +31,13 @@ ROUND_LIMIT = timedelta(hours=24)
 """A round has one day, counted from its first run."""
 SHARED_LIMIT = timedelta(minutes=60)
 """How long the countries wait for what they share, its retries included."""
+BESIDE_LIMIT = timedelta(hours=1)
+"""How long a round waits for runs of its week that it has not started, from when the last of them began or ended.
+
+No country takes as long, so that a run that is left over from a crash does not hold it up; chosen on 2026-11-27.
+"""
+BESIDE_PAUSE = timedelta(minutes=2)
+"""How long the pause may be between two runs of a command that makes one after the other; chosen on 2026-11-27."""
 WEEKS_PER_LOOK = 10
 """A look lists the files of at most this many deliveries, so that it ends within its minute. The next look goes on."""
 PRIORITIES_PER_WEEK = 1000
@@ -69,6 +76,8 @@ def next_round(facts: Facts, progress: Progress) -> Decision:
         return replace(decision, says=_says(under_way, facts.now))
     decision = replace(decision, progress=replace(decision.progress, rounds=tuple(under_way)))
     if delivery and delivery.week == next_week:
+        if beside := _runs_beside(facts, delivery):
+            return replace(decision, says=beside)
         return _start(decision, facts, delivery)
     if lost:
         return _repeat(decision, facts, [each for each in lost if each.week == next_week])
@@ -104,11 +113,11 @@ def lost_by_erp(facts: Facts) -> list[Refresh]:
     return [
         recorded
         for recorded in facts.recorded.values()
-        if recorded.country not in busy and not _holds(facts.in_erp.get(recorded.country), recorded)
+        if recorded.country not in busy and not holds(facts.in_erp.get(recorded.country), recorded)
     ]
 
 
-def _holds(in_erp: Refresh | None, recorded: Refresh) -> bool:
+def holds(in_erp: Refresh | None, recorded: Refresh) -> bool:
     """Whether the ERP has this refresh, or one that came after it, whoever recorded that."""
     if in_erp is None or in_erp.week != recorded.week:
         return in_erp is not None and in_erp.week > recorded.week
@@ -211,6 +220,24 @@ def _nothing_to_start(facts: Facts, progress: Progress, waiting: Sequence[date])
         early = f"Delivered early, to be started from their own Monday on: {listed(facts.early)}."
         return f"Every open week that is delivered has been started. {early}{awaited}"
     return f"Every delivered week has been started.{awaited}"
+
+
+def _runs_beside(facts: Facts, delivery: Delivery) -> str:
+    """Why the round waits for runs of its week that it has not started; empty when it need not.
+
+    `markdown-pricing run` begins one after the other, so that for a moment none of them may be under way.
+    """
+    runs = [run for run in facts.runs if run.week == str(delivery.week) and not run.round]
+    if not runs:
+        return ""
+    silent = facts.now - max(run.ended or run.created for run in runs)
+    unfinished = [run for run in runs if run.unfinished]
+    if unfinished and silent <= BESIDE_LIMIT:
+        shown = _countries(unfinished) if all(run.country for run in unfinished) else "what the countries share"
+        return f"The round {delivery.round} waits for runs of its week that are under way beside it: {shown}."
+    if silent <= BESIDE_PAUSE:
+        return f"The round {delivery.round} waits whether the runs go on that have just ended beside it."
+    return ""
 
 
 def _start(decision: Decision, facts: Facts, delivery: Delivery) -> Decision:

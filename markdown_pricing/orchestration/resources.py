@@ -1,8 +1,9 @@
 """What the assets are given: resources that a run may configure anew, and values that it may not."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from markdown_pricing.erp.refresh import Receipt, last_receipts
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.pricing import Apply
-from markdown_pricing.workers import worker_processes
+from markdown_pricing.workers import tell_command, worker_processes
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,22 @@ class SharedLearning(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def apply(self) -> Iterator[Apply]:
-        """How a function is applied to each country, as long as the `with` block lasts."""
+        """How a function is applied to each country, as long as the `with` block lasts; a command hears of each."""
         if self.processes == 1:
-            yield map
+            yield _telling(map)
             return
         with worker_processes(self.processes) as pool:
-            yield pool.map
+            yield _telling(pool.map)
+
+
+def _telling(apply: Apply) -> Apply:
+    def telling(function: Callable[[str], Any], countries: Iterable[str]) -> Iterator[Any]:
+        countries = list(countries)
+        for country, learnt in zip(countries, apply(function, countries), strict=True):
+            tell_command(country)
+            yield learnt
+
+    return telling
 
 
 def fixed(value: object, description: str) -> dg.ResourceDefinition:

@@ -82,7 +82,8 @@ class Settled:
 class Refresh:
     """A refresh of a country's rows, as its run recorded it or as the ERP's own receipt has it; `at`: when it was.
 
-    stamp : of the delivery; empty in a receipt, which does not know it
+    stamp     : of the delivery; empty in a receipt, which does not know it
+    made_from : the version of what the rows were to be made from; empty in a receipt
     """
 
     week: date
@@ -91,6 +92,7 @@ class Refresh:
     content_hash: str
     at: datetime
     stamp: str = ""
+    made_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ class Facts:
     receipts      : for these deliveries
     archived      : as receipts, for predictions that lie on the lake, made from these deliveries
     learnt        : names of the rounds for which what the countries share is recorded, for these deliveries
-    runs          : all unfinished ones, and all of the rounds under way and of these deliveries' shared demand
+    runs          : all unfinished ones, all of the rounds under way and of these deliveries' shared demand, and of
+                    their weeks what has ended just now
     durations     : newest first; empty where nothing can be started
     recorded      : each country's refresh of the newest week of which one is recorded
     in_erp        : each country's newest refresh by the ERP's receipts

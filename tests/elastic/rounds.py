@@ -61,6 +61,7 @@ def play(folder: Path) -> Iterator[Round]:
         "MARKDOWN_PRICING_ERP": f"sqlite:///{folder}/erp.sqlite",
         "MARKDOWN_PRICING_MODEL": "log_linear",
         "MARKDOWN_PRICING_ALERTS": f"json://robot:{SECRET}@127.0.0.1:1/",
+        "MARKDOWN_PRICING_LOG": "stdout",
         "DAGSTER_HOME": str(folder / "dagster"),
         "DB_PASSWORD": SECRET,
     }
@@ -70,7 +71,6 @@ def play(folder: Path) -> Iterator[Round]:
             sold = {"DEU": _unforeseen(_fewer(sold["DEU"], week), week), "AUT": sold["AUT"]}
             _refreshed_by_a_later_run(f"sqlite:///{folder}/erp.sqlite", "AUT", week)
         spark.deliver(lake, {code: [table] for code, table in sold.items()}, week)
-        # One worker, which is this process: others would take seconds to begin, and say the same.
         arguments = ["--week", str(week), "--countries", ",".join(COUNTRIES), "--workers", "1"]
         told = command("run", *arguments, environ=environment)
         said = told.stdout.splitlines()

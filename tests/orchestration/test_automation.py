@@ -740,7 +740,7 @@ def test_a_cursor_of_the_version_before_is_read(sensor: Sensor) -> None:
 
 
 def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) -> None:
-    """The sensor, a page or a command line; and a run that failed whose retry is promised. None that is over."""
+    """The sensor, a page or a command line; a failed run whose retry is promised; and what has ended beside a round."""
     sensor.deliver(WEEK)
     sensor.looks(MONDAY)
     sensor.finish("DEU", "AUT")
@@ -754,9 +754,27 @@ def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) 
 
     assert sorted((run.week, run.country, bool(run.round), run.state.name) for run in runs if not run.shared) == [
         (str(WEEK), "DEU", False, RunState.AWAITS_RETRY.name),
+        (str(WEEK), "DEU", False, RunState.OVER.name),
         (str(WEEK), "DEU", False, RunState.UNDER_WAY.name),
         (str(WEEK), "POL", True, RunState.UNDER_WAY.name),
     ]
+
+
+def test_a_round_waits_while_a_command_prices_its_week(sensor: Sensor) -> None:
+    """As `make ui` does beside `make run`: its countries are not priced a second time, and what it leaves is."""
+    sensor.deliver(WEEK)
+    by_command = {WEEK_TAG: str(WEEK), COUNTRY_TAG: "DEU"}
+    run = create_run_for_test(sensor.instance, JOB, status=DagsterRunStatus.STARTED, tags=by_command)
+    began = sensor.instance.get_run_record_by_id(run.run_id).create_timestamp
+
+    assert sensor.looks(began + MINUTE) == []
+    assert "under way beside it: DEU" in sensor.said
+
+    sensor.settle(WEEK, "DEU")
+    sensor.end(run, DagsterRunStatus.SUCCESS)
+    assert sensor.looks(began + MINUTE) == []
+    assert "just ended beside it" in sensor.said
+    assert [key.split(":")[1] for key in sensor.looks(began + 10 * MINUTE)] == ["AUT", "POL"]
 
 
 def test_deliveries_are_looked_into_up_to_the_first_with_a_country_to_price(sensor: Sensor) -> None:

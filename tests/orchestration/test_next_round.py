@@ -45,6 +45,11 @@ def country(code: str, state: RunState, given_up: bool = False) -> Run:
     return Run(code, MONDAY, state, ROUND, str(WEEK), code, given_up=given_up)
 
 
+def beside(state: RunState, ended: datetime | None = None) -> Run:
+    """A run of the week that no sensor has started."""
+    return Run("by command", MONDAY, state, week=str(WEEK), country="DEU", ended=ended)
+
+
 def promised(ago: timedelta, reminded: bool = False) -> Run:
     """The round's run of DEU, which failed so long ago and is to be retried."""
     return replace(country("DEU", RunState.AWAITS_RETRY), ended=MONDAY - ago, reminded_of_it=reminded)
@@ -169,9 +174,43 @@ SITUATIONS = [
         runs=(country("DEU", RunState.OVER), country("AUT", RunState.SUCCEEDED)),
     ),
     Situation(
-        "somebody's own run beside the round holds nothing up",
+        "the week is being priced from elsewhere: it waits",
+        says="under way beside it: DEU.",
+        runs=(beside(RunState.UNDER_WAY),),
+    ),
+    Situation(
+        "what the countries share is being learnt elsewhere: it waits",
+        says="under way beside it: what the countries share.",
+        runs=(replace(beside(RunState.UNDER_WAY), country="", shared=True),),
+    ),
+    Situation(
+        "a run from elsewhere has just ended: the next may follow",
+        says="have just ended beside it",
+        after=MINUTE,
+        runs=(beside(RunState.SUCCEEDED, ended=MONDAY),),
+    ),
+    Situation(
+        "nothing followed: it starts",
         {"shared": ""},
-        runs=(Run("by hand", MONDAY, RunState.UNDER_WAY, week=str(WEEK), country="DEU"),),
+        after=3 * MINUTE,
+        runs=(beside(RunState.SUCCEEDED, ended=MONDAY),),
+    ),
+    Situation(
+        "the others from elsewhere go on, though one takes long: it waits",
+        says="under way beside it: DEU.",
+        after=HOUR + MINUTE,
+        runs=(beside(RunState.UNDER_WAY), beside(RunState.SUCCEEDED, ended=MONDAY + 5 * MINUTE)),
+    ),
+    Situation(
+        "a run from elsewhere that has been silent for an hour holds nothing up",
+        {"shared": ""},
+        after=HOUR + MINUTE,
+        runs=(beside(RunState.UNDER_WAY),),
+    ),
+    Situation(
+        "a run of another week holds nothing up",
+        {"shared": ""},
+        runs=(replace(beside(RunState.UNDER_WAY), week=str(WEEK - ONE_WEEK)),),
     ),
 ]
 

@@ -1,0 +1,84 @@
+"""What an earlier run has done already, so that `markdown-pricing run` goes on with what is missing.
+
+Dagster's record of a refresh says what its rows were made from, and the ERP's receipt says that they are there.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from markdown_pricing import pricing
+from markdown_pricing.experiments.champion import champion_or
+from markdown_pricing.lake.snapshot import Snapshot
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.orchestration.facts import latest_events, recorded_refreshes, refreshes_in_erp
+from markdown_pricing.orchestration.figures import made_from
+from markdown_pricing.orchestration.lost_runs import Places
+from markdown_pricing.orchestration.names import REFRESH, SUPERSEDED_BY
+from markdown_pricing.orchestration.next_round import holds
+from markdown_pricing.orchestration.outcome import Outcome, recorded_outcome
+from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.provenance import Provenance, provenance
+from markdown_pricing.results import shared_demand_at_hand
+
+
+def wanted_origins(
+    places: Places, snapshot: Snapshot, countries: Iterable[str], rules: RuleBook, model: str, follow_champion: bool
+) -> dict[str, Provenance]:
+    """What each country's rows are to be made from: snapshot, code, rules, champion and what the countries share."""
+    week = snapshot.week.isoformat()
+    made_with: dict[str, str | int] = {
+        "model_asked": champion_or(places.lake, model, follow_champion),
+        "seed": pricing.SEED,
+        "shared_demand": shared_demand_at_hand(places.lake, snapshot.week, snapshot.stamp).version,
+    }
+    return {
+        code: pricing.priced_under(
+            provenance(week, code, snapshot.stamp).of(**made_with), rules, places.countries[code]
+        )
+        for code in countries
+    }
+
+
+def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict[str, Outcome]:
+    """The countries of the week that need not be priced again, because their rows were made from what is `wanted`.
+
+    They are in the ERP, or archived where the ERP holds a newer week. DAGSTER_HOME names the instance that is asked.
+    Raises PricingError when the ERP does not answer.
+    """
+    with dg.DagsterInstance.get() as instance:
+        return done_by_records(instance, erp, week, wanted)
+
+
+def done_by_records(
+    instance: dg.DagsterInstance, erp: Erp, week: date, wanted: Mapping[str, Provenance]
+) -> dict[str, Outcome]:
+    """The same by the records of this instance."""
+    recorded = {each.country: each for each in recorded_refreshes(instance, week, wanted)}
+    superseded = _superseded(instance, week, wanted)
+    if not recorded and not superseded:
+        return {}
+    in_erp = refreshes_in_erp(erp.last_receipts())
+    done: dict[str, Outcome] = {}
+    for code, origin in wanted.items():
+        there, refresh = in_erp.get(code), recorded.get(code)
+        newer = there.week if there and there.week > week else None
+        if newer and superseded.get(code) == origin.version:
+            done[code] = recorded_outcome(instance, week, code, "", superseded_by=newer, earlier=True)
+        elif refresh and refresh.made_from == origin.version and holds(there, refresh):
+            done[code] = recorded_outcome(instance, week, code, refresh.run_id, superseded_by=newer, earlier=True)
+    return done
+
+
+def _superseded(instance: dg.DagsterInstance, week: date, countries: Mapping[str, object]) -> dict[str, str]:
+    """What the rows were made from of countries that were archived only, since the ERP held a newer week."""
+    keys = {str(partition_key(week, code)): code for code in countries}
+    found = {}
+    for record in latest_events(instance, REFRESH, DagsterEventType.ASSET_OBSERVATION, set(keys)):
+        event = record.asset_observation
+        if event and event.partition and SUPERSEDED_BY in event.metadata:
+            found[keys[event.partition]] = made_from(event.metadata)
+    return found

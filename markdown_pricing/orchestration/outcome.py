@@ -1,0 +1,96 @@
+"""How one country's run ended, as its own events or Dagster's records of an earlier run have it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from markdown_pricing.orchestration.faults import why_failed
+from markdown_pricing.orchestration.figures import ARTICLES, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, MARKDOWNS
+from markdown_pricing.orchestration.names import MODEL, PREDICTIONS, REFRESH, SUPERSEDED_BY
+from markdown_pricing.orchestration.partitions import partition_key
+
+REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
+Metadata = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one country's run ended; `earlier`: before this command, which therefore did not price it again."""
+
+    country: str
+    status: str
+    run_id: str
+    seconds: float
+    message: str = ""
+    articles: int | None = None
+    markdowns: int | None = None
+    lead_over_keep_pct: float | None = None
+    lead_over_habit_pct: float | None = None
+    grade: str | None = None
+    earlier: bool = False
+
+    @property
+    def failed(self) -> bool:
+        return self.status == FAILED
+
+
+def outcome_of(country: str, result: dg.JobExecutionResult, seconds: float) -> Outcome:
+    """By the events of a run that has just ended."""
+    if not result.success:
+        return Outcome(country, FAILED, result.run_id, seconds, why_failed(result.all_events))
+    modelled, predicted = (
+        _metadata(result.asset_materializations_for_node(asset.to_user_string())) for asset in (MODEL, PREDICTIONS)
+    )
+    superseded_by = _metadata(result.asset_observations_for_node(REFRESH.to_user_string())).get(SUPERSEDED_BY)
+    return _done(country, result.run_id, seconds, modelled, predicted, superseded_by)
+
+
+def recorded_outcome(
+    instance: dg.DagsterInstance,
+    week: date,
+    country: str,
+    run_id: str,
+    seconds: float = 0.0,
+    superseded_by: object = None,
+    earlier: bool = False,
+) -> Outcome:
+    """By Dagster's records of a country that is refreshed, or archived where `superseded_by` names a newer week."""
+    modelled, predicted = (_last_made(instance, asset, week, country) for asset in (MODEL, PREDICTIONS))
+    return _done(country, run_id, seconds, modelled, predicted, superseded_by, earlier)
+
+
+def _done(
+    country: str,
+    run_id: str,
+    seconds: float,
+    modelled: Metadata,
+    predicted: Metadata,
+    superseded_by: object,
+    earlier: bool = False,
+) -> Outcome:
+    return Outcome(
+        country,
+        ARCHIVED if superseded_by else REFRESHED,
+        run_id,
+        seconds,
+        message=f"the ERP already holds {superseded_by}" if superseded_by else "",
+        articles=ARTICLES.of(predicted),
+        markdowns=MARKDOWNS.of(predicted),
+        lead_over_keep_pct=LEAD_OVER_KEEP.of(predicted),
+        lead_over_habit_pct=LEAD_OVER_HABIT.of(predicted),
+        grade=GRADE.of(modelled),
+        earlier=earlier,
+    )
+
+
+def _metadata(events: Sequence[dg.AssetMaterialization | dg.AssetObservation]) -> dict[str, Any]:
+    return {label: value.value for event in events for label, value in event.metadata.items()}
+
+
+def _last_made(instance: dg.DagsterInstance, asset: dg.AssetKey, week: date, country: str) -> dict[str, Any]:
+    wanted = dg.AssetRecordsFilter(asset, asset_partitions=[partition_key(week, country)])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    return _metadata([event for record in records if (event := record.asset_materialization)])

@@ -1,0 +1,34 @@
+"""One run on this machine without a server."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from markdown_pricing.orchestration.local_runs import storage_held_open
+
+
+def write(file: Path) -> None:
+    """Write as Dagster stores an event: over a connection of its own that is closed at once."""
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE IF NOT EXISTS event_logs (event TEXT)")
+
+
+def test_while_a_run_goes_on_sqlite_does_not_write_each_event_back_into_its_file(tmp_path: Path) -> None:
+    """The log stays beside the file, the run's own new one too, and is written back at the run's end."""
+    history = tmp_path / "history"
+    files = [history / "runs.db", history / "runs/index.db", history / "runs/1234.db"]
+    files[1].parent.mkdir(parents=True)
+    write(files[1])
+
+    with storage_held_open(tmp_path, "1234"):
+        for file in files:
+            write(file)
+        assert all(file.with_name(f"{file.name}-wal").exists() for file in files)
+
+    assert sorted(history.rglob("*.db*")) == sorted(files)
+
+
+def test_another_database_than_sqlite_is_left_alone(tmp_path: Path) -> None:
+    with storage_held_open(tmp_path, "1234"):
+        assert list(tmp_path.iterdir()) == []
