@@ -111,9 +111,8 @@ def price(
                 priced.append(rows)
                 if steady is not None:
                     stabilities[code] = steady
-                advance(
-                    f"{code} {counted(len(rows[-1]), 'article')}" + (f", model grade {grade}" if grade != OWN else "")
-                )
+                grade = f", model grade {grade}" if grade != OWN else ""
+                advance(f"{code} {counted(len(rows[-1]), 'article')}{grade}")
     if not priced:
         raise NothingPriced(snapshot)
     tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]

@@ -119,13 +119,7 @@ def training_data(
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
-@dg.asset(
-    deps=[training_data, SHARED],
-    pool=POOL,
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"lightgbm"},
-)
+@dg.asset(deps=[training_data, SHARED], pool=POOL, group_name=GROUP, owners=OWNERS, kinds={"lightgbm"})
 def demand_model(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
 ) -> dg.MaterializeResult[None]:

@@ -77,84 +77,90 @@ def refuse_unless_accepted(results: Results, rules: RuleBook, country: Country, 
 
 
 def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    """All checks of predictions and models. Each looks at one country of one week."""
+    """All checks of training data, predictions and models. Each looks at one country of one week."""
     with warnings.catch_warnings():
         # Partitioned checks are a preview of this Dagster version; without them AUT's check would stand for DEU's.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        specs = [
-            dg.AssetCheckSpec(
-                name,
-                asset=PREDICTIONS,
-                blocking=name != NOT_A_TENTH_LESS,
-                description=description,
-                partitions_def=partitions,
-            )
-            for name, description in DESCRIPTIONS.items()
-        ]
+        return [_check_of_training_data(partitions), _check_of_predictions(partitions), *_checks_of_models(partitions)]
 
-        @dg.multi_asset_check(specs=specs)
-        def predictions_are_acceptable(
-            context: dg.AssetCheckExecutionContext,
-            lake: dg.ResourceParam[Lake],
-            rules: dg.ResourceParam[RuleBook],
-            countries: dg.ResourceParam[Countries],
-        ) -> Iterator[dg.AssetCheckResult]:
-            week, country = week_and_country_of(context.op_execution_context)
-            results = Results(lake, week, country)
-            rows, _, _ = results.predictions()
-            objections_by_check = acceptance_of(results, rules, countries[country], rows)
-            blocked = [name for name, objections in objections_by_check.items() if any(map(_blocks, objections))]
-            if blocked:
-                do_not_retry(context.op_execution_context, ", ".join(blocked))
-            for name, objections in objections_by_check.items():
-                yield _result(name, objections)
 
-        @dg.asset_check(asset=TRAINING_DATA, name=NOTHING_LEFT_OUT, partitions_def=partitions)
-        def nothing_left_out(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-            """No article is set aside, every optional column can be used, and there are as many rows as before. Warns.
+def _check_of_training_data(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=TRAINING_DATA, name=NOTHING_LEFT_OUT, partitions_def=partitions)
+    def nothing_left_out(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """No article is set aside, every optional column can be used, and there are as many rows as before. Warns.
 
-            What is left out is listed with its article, column and value.
-            """
-            key = str(context.op_execution_context.partition_key)
-            figures = _latest_figures(context.instance, key, TRAINING_DATA)
-            said, remarks = (str(figures.get(label, NOTHING)) for label in (NOT_TAKEN, REMARKS))
-            return dg.AssetCheckResult(
-                passed=said == NOTHING,
-                severity=dg.AssetCheckSeverity.WARN,
-                description="\n".join(each for each in (said, remarks) if each != NOTHING) or None,
-            )
+        What is left out is listed with its article, column and value.
+        """
+        key = str(context.op_execution_context.partition_key)
+        figures = _latest_figures(context.instance, key, TRAINING_DATA)
+        said, remarks = (str(figures.get(label, NOTHING)) for label in (NOT_TAKEN, REMARKS))
+        return dg.AssetCheckResult(
+            passed=said == NOTHING,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="\n".join(each for each in (said, remarks) if each != NOTHING) or None,
+        )
 
-        @dg.asset_check(asset=MODEL, partitions_def=partitions)
-        def error_near_the_naive_forecast(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-            """The model foretells the last weeks about as well as last week's value does, or better. Warns."""
-            key = str(context.op_execution_context.partition_key)
-            return _compare_with_naive(_latest_figures(context.instance, key))
+    return nothing_left_out
 
-        @dg.asset_check(asset=MODEL, partitions_def=partitions)
-        def error_not_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-            """The model's error is at most half above that of the country's last other week. Warns."""
-            week, country = week_and_country_of(context.op_execution_context)
-            now = _latest_figures(context.instance, str(partition_key(week, country)))
-            return _compare_with_last(ERROR.number(now), _error_of_last_other_week(context.instance, week, country))
 
-        @dg.asset_check(asset=MODEL, partitions_def=partitions)
-        def the_countrys_own_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-            """The prices rest on the country's own model of this week, grade A; else it says on what and why. Warns."""
-            figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key))
-            return dg.AssetCheckResult(
-                passed=GRADE.of(figures) == OWN,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=str(figures.get(WHY_THIS_GRADE, "The model has not been made.")),
-                metadata={GRADE.label: str(GRADE.of(figures) or "")},
-            )
-
-    return [
-        nothing_left_out,
-        predictions_are_acceptable,
-        error_near_the_naive_forecast,
-        error_not_up,
-        the_countrys_own_model,
+def _check_of_predictions(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
+    specs = [
+        dg.AssetCheckSpec(
+            name,
+            asset=PREDICTIONS,
+            blocking=name != NOT_A_TENTH_LESS,
+            description=description,
+            partitions_def=partitions,
+        )
+        for name, description in DESCRIPTIONS.items()
     ]
+
+    @dg.multi_asset_check(specs=specs)
+    def predictions_are_acceptable(
+        context: dg.AssetCheckExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        rules: dg.ResourceParam[RuleBook],
+        countries: dg.ResourceParam[Countries],
+    ) -> Iterator[dg.AssetCheckResult]:
+        week, country = week_and_country_of(context.op_execution_context)
+        results = Results(lake, week, country)
+        rows, _, _ = results.predictions()
+        objections_by_check = acceptance_of(results, rules, countries[country], rows)
+        blocked = [name for name, objections in objections_by_check.items() if any(map(_blocks, objections))]
+        if blocked:
+            do_not_retry(context.op_execution_context, ", ".join(blocked))
+        for name, objections in objections_by_check.items():
+            yield _result(name, objections)
+
+    return predictions_are_acceptable
+
+
+def _checks_of_models(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
+    @dg.asset_check(asset=MODEL, partitions_def=partitions)
+    def error_near_the_naive_forecast(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """The model foretells the last weeks about as well as last week's value does, or better. Warns."""
+        key = str(context.op_execution_context.partition_key)
+        return _compare_with_naive(_latest_figures(context.instance, key))
+
+    @dg.asset_check(asset=MODEL, partitions_def=partitions)
+    def error_not_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """The model's error is at most half above that of the country's last other week. Warns."""
+        week, country = week_and_country_of(context.op_execution_context)
+        now = _latest_figures(context.instance, str(partition_key(week, country)))
+        return _compare_with_last(ERROR.number(now), _error_of_last_other_week(context.instance, week, country))
+
+    @dg.asset_check(asset=MODEL, partitions_def=partitions)
+    def the_countrys_own_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """The prices rest on the country's own model of this week, grade A; else it says on what and why. Warns."""
+        figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key))
+        return dg.AssetCheckResult(
+            passed=GRADE.of(figures) == OWN,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=str(figures.get(WHY_THIS_GRADE, "The model has not been made.")),
+            metadata={GRADE.label: str(GRADE.of(figures) or "")},
+        )
+
+    return [error_near_the_naive_forecast, error_not_up, the_countrys_own_model]
 
 
 def _blocks(objection: Objection) -> bool:
