@@ -80,8 +80,7 @@ def price(
     picture: Path | None,
     as_json: bool,
 ) -> int:
-    books = _read_books(settings, rules, with_standing, picture)
-    codes = read_reason_codes()
+    books, codes = _read_books(settings, rules, with_standing, picture), read_reason_codes()
     for code in countries or ():
         unconfigured(code)
     source = named_lake(lake, settings.results_key, settings.allowed_models)

@@ -16,6 +16,7 @@ from tests.elastic.rounds import COUNTRIES, SECRET, Line, Round
 
 STEPS = [
     "training_data",
+    "training_data_nothing_left_out",
     "demand_model",
     "demand_model_error_near_the_naive_forecast",
     "demand_model_error_not_up",
