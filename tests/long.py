@@ -92,7 +92,7 @@ LONG = (
     "tests/backtest/test_twin.py::*linear_demand",
     "tests/backtest/test_twin.py::*reference_logit",
     # The same with fewer random deliveries and files.
-    "tests/fuzz/test_deliveries.py::test_thousands",
+    "tests/fuzz/test_deliveries.py::test_hundreds",
     "tests/fuzz/test_files.py::test_thousands",
     # The same on PostgreSQL, which production has.
     "tests/erp/test_tables.py::test_many_processes_may_make_the_tables_at_once[sqlite]",

@@ -25,7 +25,8 @@ from markdown_pricing.training_data.intake import FEW_ARTICLES
 from markdown_pricing.training_data.schema import COLUMNS
 from tests.demand.market import WEEK, market
 
-SHORT, LONG = 15, 2_000
+SHORT, LONG = 15, 250
+"""Deliveries: a quarter of a second each, and up to a second where the model is learnt anew."""
 DEU = Country("DEU", price_endings=CENT_ENDINGS)
 LONGEST_S, MOST_MIB = 20.0, 600
 """What one case may take on a busy machine; an ordinary one takes a tenth of a second."""
@@ -206,14 +207,14 @@ def peak_mib() -> int:
 QUIETLY = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=SHORT, deadline=None, suppress_health_check=QUIETLY)
+@settings(max_examples=SHORT, deadline=None, derandomize=True, suppress_health_check=QUIETLY)
 @given(CHANGES)
 def test_any_delivery_ends_in_prices_or_in_one_of_our_errors(changes: list[Change]) -> None:
     """Priced by a model that has learnt from the delivery as it was made, which saves time."""
     prices_or_one_of_our_errors(changes, lambda rows: learnt())
 
 
-@settings(max_examples=LONG, deadline=None, suppress_health_check=QUIETLY)
+@settings(max_examples=LONG, deadline=None, derandomize=True, suppress_health_check=QUIETLY)
 @given(CHANGES)
-def test_thousands_of_deliveries_end_in_prices_or_in_one_of_our_errors(changes: list[Change]) -> None:
+def test_hundreds_of_deliveries_end_in_prices_or_in_one_of_our_errors(changes: list[Change]) -> None:
     prices_or_one_of_our_errors(changes, learn)

@@ -64,14 +64,16 @@ def is_read_or_named(name: str, edits: list[tuple[int, int, bytes]], folder: Pat
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(EDITS)
 def test_a_file_is_read_or_named(name: str, tmp_path: Path, edits: list[tuple[int, int, bytes]]) -> None:
     is_read_or_named(name, edits, tmp_path)
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=5_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(EDITS)
 def test_thousands_of_edits_are_read_or_named(name: str, tmp_path: Path, edits: list[tuple[int, int, bytes]]) -> None:
     is_read_or_named(name, edits, tmp_path)
