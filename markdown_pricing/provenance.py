@@ -22,6 +22,8 @@ class Provenance:
     """The stamp of the delivered snapshot."""
     code: str
     libraries: str
+    currencies: str = ""
+    """The country's changes of currency, by which its prices were converted."""
     model_asked: str = ""
     """The demand model that was asked for. Where the country was stepped down, `demand_model` is another one."""
     demand_model: str = ""

@@ -26,7 +26,7 @@ from markdown_pricing.commands.console import (
 )
 from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
-from markdown_pricing.currencies import Changeover
+from markdown_pricing.currencies import Changeover, in_short
 from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import OWN
@@ -201,7 +201,7 @@ def _price_country(
         print_error(f"{country.code}: {note}")
     choice = pricing.fit_or_step_down(sold, model_name, shared=shared)
     version = "none" if shared is None else version_of(shared.to_bytes())
-    origin = provenance(week.isoformat(), country.code, snapshot.stamp)
+    origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(currencies=in_short(changeovers))
     origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, version)
     beside = {"category": sold.articles["category"].to_numpy(), "currency": country.currency}
     now, last_rows = datetime.now(UTC), Results(lake, week, country.code).last_rows()

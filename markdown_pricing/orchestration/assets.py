@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
+from markdown_pricing.currencies import in_short
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.erp.refresh import NewerWeekInErp, Receipt, newest_week, replace_country
 from markdown_pricing.experiments.champion import champion_or
@@ -48,7 +49,6 @@ markdown_training_data = dg.AssetSpec(
     description="Two years of weekly sales of every article in every country, delivered by the ETL, `_SUCCESS` last.",
     metadata=columns.SNAPSHOT_COLUMNS,
 )
-"""The snapshot of a week, delivered by the ETL; the sensor records its arrival."""
 
 
 @dg.multi_asset(
@@ -75,7 +75,7 @@ def shared_demand(
     demand_training: DemandTraining,
     shared_learning: SharedLearning,
 ) -> dg.MaterializeResult[None]:
-    """Reads one country after the other, or as many at a time as `shared_learning` says; takes no slot of the pool.
+    """Reads one country after the other, or as many at a time as `shared_learning` says, outside the pool.
 
     A country with broken data is left out and named.
     """
@@ -110,11 +110,11 @@ def training_data(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
-        snapshot = find_snapshot(lake, week)
+        snapshot, changeovers = find_snapshot(lake, week), countries.changeovers.get(country, ())
         rows = read_country(lake, snapshot, country, columns_to_read)
-        taken = pricing.take_in_country(rows, week, country, countries.changeovers.get(country, ()))
-        sold = pricing.CountryWeek.of(taken.rows, week, country)
-        origin, results = provenance(week.isoformat(), country, snapshot.stamp), Results(lake, week, country)
+        taken = pricing.take_in_country(rows, week, country, changeovers)
+        sold, results = pricing.CountryWeek.of(taken.rows, week, country), Results(lake, week, country)
+        origin = provenance(week.isoformat(), country, snapshot.stamp).of(currencies=in_short(changeovers))
         path, before = results.keep_training_data(sold, origin), results.rows_of_last_training_data()
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 

@@ -10,6 +10,7 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from markdown_pricing import pricing
+from markdown_pricing.currencies import in_short
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.snapshot import Snapshot
 from markdown_pricing.markdown.rules import RuleBook
@@ -37,7 +38,11 @@ def wanted_origins(
     }
     return {
         code: pricing.priced_under(
-            provenance(week, code, snapshot.stamp).of(**made_with), rules, places.countries[code]
+            provenance(week, code, snapshot.stamp).of(
+                currencies=in_short(places.countries.changeovers.get(code, ())), **made_with
+            ),
+            rules,
+            places.countries[code],
         )
         for code in countries
     }

@@ -73,6 +73,7 @@ def test_a_country_whose_rows_are_in_the_erp_is_done(refreshed: dg.DagsterInstan
         {"snapshot": "delivered anew"},
         {"code": "1.1+cd"},
         {"libraries": "numpy-3"},
+        {"currencies": "EUR 2026-01-05 1.95583"},
         {"model_asked": "a new champion"},
         {"seed": 8},
         {"rules": "r2"},
