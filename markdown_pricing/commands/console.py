@@ -44,7 +44,7 @@ def _lines(what: str, total: int, work: float) -> Iterator[Advance]:
     def line(note: str, of_work: float = 1.0, /) -> None:
         pace.advance(of_work)
         text = f"{what} {pace.done}/{total}: {note} ({pace})"
-        standard_error.print(text, highlight=False, soft_wrap=True, markup=False)
+        standard_error.print(plain(text), highlight=False, soft_wrap=True, markup=False)
 
     yield line
 
@@ -171,4 +171,4 @@ def print_json(value: Any) -> None:
 
 
 def print_error(text: str) -> None:
-    standard_error.print(text, highlight=False, soft_wrap=True, markup=False)
+    standard_error.print(plain(text), highlight=False, soft_wrap=True, markup=False)

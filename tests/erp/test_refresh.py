@@ -225,9 +225,11 @@ def test_all_faults_of_the_rows_are_named_at_once(erp: Erp) -> None:
         erp.replace(rows, path=make_path(make_rows(NEXT_WEEK, articles=4)).drop(columns="price"), run_id="run-2")
 
     assert [str(fault) for fault in error.value.faults] == [
-        "markdown_recommendations.recommended_price is not an amount that NUMERIC(14,2) holds: 1, for example inf",
-        "markdown_recommendations.recommended_price is empty: 1, for example row 1",
-        "markdown_recommendations.stock is not a whole number that INTEGER holds: 1, for example 1.5",
+        "markdown_recommendations.recommended_price is not an amount that NUMERIC(14,2) holds: 1, for example inf "
+        "of article 'A000003'",
+        "markdown_recommendations.recommended_price is empty: 1, for example article 'A000001'",
+        "markdown_recommendations.stock is not a whole number that INTEGER holds: 1, for example 1.5 "
+        "of article 'A000000'",
         "columns that are missing for markdown_price_path: 1, for example price",
     ]
     assert erp.everything() == before

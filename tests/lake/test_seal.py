@@ -55,7 +55,7 @@ def nothing_read() -> None:
 def kept(folder: Path, key: str | None = None, model: str = NAME) -> Results:
     folder.mkdir(exist_ok=True)
     results = Results(Lake(str(folder), key, (NAME,)), WEEK, "DEU")
-    results.keep_model(Believing(), Provenance(str(WEEK), "DEU", "0", "code", "libraries", model))
+    results.keep_model(Believing(), Provenance(str(WEEK), "DEU", "0", "code", "libraries", demand_model=model))
     return results
 
 

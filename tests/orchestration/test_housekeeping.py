@@ -59,7 +59,9 @@ class Installation:
     def keep_model(self, week: date, made_by: str) -> Path:
         """A model of EST, kept three years ago."""
         results = Results(self.lake, week, "EST")
-        results.keep_model(Mock(to_bytes=lambda: b"coefficients"), Provenance(str(week), "EST", "0", "", "", made_by))
+        results.keep_model(
+            Mock(to_bytes=lambda: b"coefficients"), Provenance(str(week), "EST", "0", "", "", demand_model=made_by)
+        )
         return self.aged(paths.model_file(week, "EST"))
 
     def aged(self, path: str) -> Path:
@@ -202,7 +204,7 @@ def test_each_night_what_is_older_than_two_years_goes(installation: Installation
 
 def test_the_champions_newest_model_stays_when_another_has_priced_since(installation: Installation) -> None:
     """As when MARKDOWN_PRICING_MODEL names another: who goes back to the champion finds a model to step down to."""
-    promote(installation.lake, Champion("log_linear", "", 1.0, "", "", "", ""))
+    promote(installation.lake, Champion("log_linear", "", 1.0, "", "", "", ""), seen=[])
     before, newest = installation.keep_model(OLDEST, "log_linear"), installation.keep_model(OLDER, "log_linear")
 
     assert installation.run("tidy_lake").success
