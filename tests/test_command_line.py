@@ -441,7 +441,7 @@ def test_no_worker_outlives_the_command(installation: Installation, waiting: dic
         program, env=waiting, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     kept = installation.lake / "markdown_pricing"
-    wait_until("a worker works", lambda: any(kept.rglob("*.parquet")), 120, lambda: list(kept.rglob("*")))
+    wait_until("a worker works", lambda: any(kept.rglob("training_data.bin")), 120, lambda: list(kept.rglob("*")))
 
     started.kill()
     started.wait()
