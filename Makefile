@@ -1,7 +1,7 @@
 # make run    price the 45 countries of a sample lake into SQLite, from a fresh checkout; COUNTRIES=DEU,AUT only these
 # make ui     look at it in the Dagster UI
 # make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
-# make test   the tests, within eight minutes;  make test-long  those that take longer
+# make test   the tests, in twenty minutes on two cores;  make test-long  those that take longer
 # make check  what a reviewer runs: format, lint, types, tests
 
 PYTHON ?= python3
