@@ -189,6 +189,8 @@ def installation(
         **{name: value for name, value in os.environ.items() if not name.startswith(("MARKDOWN_PRICING_", "DAGSTER_"))},
         **secrets,
         "DAGSTER_HOME": str(folder),
+        # A code server that has two cores to share with all else takes longer to start a run than Dagster's 60 s.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": "180",
         "PYTHONPATH": str(PROJECT),
         "MARKDOWN_PRICING_LAKE": f"{hdfs_url}/{folder.name}",
         "MARKDOWN_PRICING_ERP": erp_url,
@@ -236,7 +238,7 @@ def _dagster_yaml(storage: Any, user: str) -> dict[str, Any]:
     config["concurrency"]["pools"]["default_limit"] = POOL
     config["run_coordinator"]["config"]["dequeue_interval_seconds"] = 1
     config["run_monitoring"] |= {
-        "start_timeout_seconds": 60,
+        "start_timeout_seconds": 180,
         "poll_interval_seconds": 2,
         "free_slots_after_run_end_seconds": 5,
     }
