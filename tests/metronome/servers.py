@@ -70,7 +70,7 @@ class Servers:
         self.home = home
         self.dcos = dcos
         # On a busy machine a second may pass between the two calls of a launch, and a worker takes some to exit.
-        settings = cluster_settings(dcos) | {"unseen_timeout_s": 4.0, "exit_timeout_s": 20.0, **cluster}
+        settings = cluster_settings(dcos) | {"unseen_timeout_s": 4.0, "exit_timeout_s": 25.0, **cluster}
         install(
             home,
             settings,

@@ -168,7 +168,7 @@ def test_a_worker_exits_0_without_an_end_and_retries_are_dagsters_alone(servers:
 
 
 def test_a_stop_answers_before_the_process_is_dead(servers: Servers, dcos: Dcos) -> None:
-    dcos.kill_grace_s = 6
+    dcos.kill_grace_s = 12
     run_id = servers.begin()
     os.kill(servers.alive(run_id)[0], signal.SIGSTOP)
     servers.cancel(run_id)
