@@ -147,11 +147,12 @@ def test_it_is_a_component_of_kubeflow_pipelines(image: Image, tmp_path: Path) -
     given = {"lake": str(tmp_path / "lake"), "week": WEEK, "countries": "MLT"}
     deliver_sample(Lake(given["lake"]), parse_week(WEEK), [read_countries()["MLT"]], articles=4)
     filled = {**given, "predictions": str(out)}
-    arguments = [filled[next(iter(part.values()))] if isinstance(part, dict) else part for part in container["args"]]
+    whole = [*container["command"], *container["args"]]
+    command = [filled[next(iter(part.values()))] if isinstance(part, dict) else part for part in whole]
     assert {entry["name"] for entry in component["inputs"]} == set(given)
-    assert container["command"][:2] == ["tini", "--"]
+    assert command[:2] == ["tini", "--"]
 
-    done = image.run(*container["command"][2:], *arguments)
+    done = image.run(*command[2:])
 
     assert done.returncode == 0, done.stderr
     assert len(pd.read_parquet(out)) == 4
