@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from threading import Thread
 from types import FrameType
 from typing import Any
 
@@ -134,6 +134,26 @@ def on_a_stop() -> Callable[[], bool]:
     return lambda: told
 
 
+def end_with_the_parent(end: Callable[[], None] = lambda: os._exit(1)) -> None:
+    """This process ends by `end` when the one that has spawned it does, or else SECONDS_TO_END later.
+
+    Whoever asks first decides how: what runs in a worker that has some seconds to end in must not take them away. A
+    process that nobody has spawned goes on.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None or any(thread.name == _WATCH for thread in threading.enumerate()):
+        return
+
+    def watch() -> None:
+        parent.join()
+        end()
+        time.sleep(SECONDS_TO_END)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name=_WATCH).start()
+
+
+_WATCH = "watches the parent"
 _to_command: Connection | None = None
 
 
@@ -165,16 +185,7 @@ def _begin(side_by_side: int, end: Callable[[], None] = lambda: os._exit(1)) -> 
     limit_threads(side_by_side)
     warnings.filterwarnings("ignore", category=InputWarning)  # the command has said it
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    Thread(target=_watch_the_command, args=(end,), daemon=True).start()
-
-
-def _watch_the_command(end: Callable[[], None]) -> None:
-    command = multiprocessing.parent_process()
-    assert command is not None
-    command.join()
-    end()
-    time.sleep(SECONDS_TO_END)
-    os._exit(1)
+    end_with_the_parent(end)
 
 
 @contextmanager

@@ -26,6 +26,15 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def is_alive(process: int) -> bool:
+    """Whether there is a process of this id."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def wait_until(
     what: str, look: Callable[[], Found | None], within_s: float, state: Callable[[], object], every_s: float = 0.2
 ) -> Found:

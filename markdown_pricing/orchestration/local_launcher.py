@@ -11,11 +11,11 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
 
 from markdown_pricing.orchestration.worker_lock import (
-    end_with_the_parent,
     held_by_this_process,
     is_lost,
     remove_forgotten,
 )
+from markdown_pricing.workers import end_with_the_parent
 
 
 class LocalRunLauncher(DefaultRunLauncher):
@@ -88,6 +88,7 @@ class NoticedExecutor(dg.Executor):
         if not is_local(plan_context.instance):
             yield from self._executor.execute(plan_context, execution_plan)
             return
+        # A process that outlives its code server takes no cancellation any more, and its run is about to be retried.
         end_with_the_parent()
         with held_by_this_process(Path(plan_context.instance.root_directory), plan_context.run_id):
             yield from self._executor.execute(plan_context, execution_plan)

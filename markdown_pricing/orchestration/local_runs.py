@@ -4,7 +4,7 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -19,11 +19,9 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from markdown_pricing.orchestration.faults import why_failed
-from markdown_pricing.orchestration.local_launcher import is_local
 from markdown_pricing.orchestration.names import COUNTRY_TAG, ETL_JOB, JOB, LOCATION, SHARED_JOB, WEEK_TAG
 from markdown_pricing.orchestration.outcome import Outcome, outcome_of
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.orchestration.worker_lock import held_by_this_process
 
 MODULE = "markdown_pricing.definitions"
 
@@ -92,9 +90,7 @@ def _run(
             # Without it the page could not start the run again.
             remote_job_origin=_origin_of(job),
         )
-        home = Path(instance.root_directory)
-        noticed = held_by_this_process(home, run.run_id) if is_local(instance) else nullcontext()
-        with storage_held_open(home, run.run_id), noticed:
+        with storage_held_open(Path(instance.root_directory), run.run_id):
             result = execute_run(InMemoryJob(loaded), run, instance)
     if _was_stopped(result):
         raise KeyboardInterrupt

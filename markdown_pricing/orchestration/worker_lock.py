@@ -5,14 +5,12 @@ and a process that is merely slow still holds it. The files lie in DAGSTER_HOME,
 """
 
 import fcntl
-import multiprocessing
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Thread
 
 from markdown_pricing import private
 
@@ -56,22 +54,6 @@ def remove_forgotten(dagster_home: Path) -> None:
     for file in (dagster_home / FOLDER).glob("*"):
         if file.stat().st_mtime < oldest and is_lost(dagster_home, file.name):
             file.unlink(missing_ok=True)
-
-
-def end_with_the_parent() -> None:
-    """This process ends when the one that has spawned it does.
-
-    A run's process that outlives its code server takes no cancellation any more, and its run is about to be retried.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    Thread(target=watch, daemon=True, name="parent").start()
 
 
 def _file(dagster_home: Path, run_id: str) -> Path:

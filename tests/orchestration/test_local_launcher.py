@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,13 +18,13 @@ from markdown_pricing.orchestration.local_launcher import LocalRunLauncher, in_a
 from markdown_pricing.orchestration.worker_lock import (
     FOLDER,
     FORGOTTEN_AFTER_S,
-    end_with_the_parent,
     held_by_this_process,
     is_lost,
     remove_forgotten,
 )
 from markdown_pricing.settings import DATA
-from tests.processes import wait_until
+from markdown_pricing.workers import end_with_the_parent
+from tests.processes import is_alive, wait_until
 
 PROJECT = Path(__file__).parents[2]
 RUN = "0c8c2a5e-run"
@@ -37,7 +38,15 @@ with held_by_this_process(Path(sys.argv[1]), sys.argv[2]):
 """
 OUTLIVES_NOBODY = """
 import os, signal
-from markdown_pricing.orchestration.worker_lock import end_with_the_parent
+from markdown_pricing.workers import end_with_the_parent
+end_with_the_parent()
+print(os.getpid(), flush=True)
+signal.pause()
+"""
+ENDS_IN_GOOD_ORDER = """
+import os, signal
+from markdown_pricing.workers import end_with_the_parent
+end_with_the_parent(lambda: print("in good order", flush=True))
 end_with_the_parent()
 print(os.getpid(), flush=True)
 signal.pause()
@@ -152,7 +161,17 @@ def test_a_runs_process_ends_with_its_code_server() -> None:
         worker = int(first_line(code_server))
         code_server.kill()
 
-    wait_until("it has ended", lambda: not _is_alive(worker), 10, lambda: worker)
+    wait_until("it has ended", lambda: not is_alive(worker), 10, lambda: worker)
+
+
+def test_a_worker_that_has_seconds_to_end_in_keeps_them_though_a_run_asks_for_less() -> None:
+    """As in `run`, whose workers say how their run ended when the command is killed."""
+    with start(SPAWNS_AND_WAITS, ENDS_IN_GOOD_ORDER) as command:
+        worker = int(first_line(command))
+        command.kill()
+
+        assert first_line(command) == "in good order"
+        os.kill(worker, signal.SIGKILL)
 
 
 def test_a_process_that_nobody_has_spawned_goes_on() -> None:
@@ -197,11 +216,3 @@ def test_in_compose_the_daemon_sees_the_locks_and_a_stop_reaches_the_runs() -> N
     assert (code_server["stop_signal"], code_server["stop_grace_period"]) == ("SIGINT", "60s")
     assert code_server["environment"]["TINI_KILL_PROCESS_GROUP"] == "1"
     assert code_server["environment"]["DB_PASSWORD"]
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True

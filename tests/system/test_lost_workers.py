@@ -18,7 +18,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
 
 from markdown_pricing.settings import DATA
-from tests.processes import answers, end_groups, free_port, wait_until
+from tests.processes import answers, end_groups, free_port, is_alive, wait_until
 from tests.system.waiting_location import GO_ON
 
 PROJECT = Path(__file__).parents[2]
@@ -123,7 +123,7 @@ def test_a_code_server_that_is_killed_takes_its_run_along_which_is_failed_and_re
     worker = machine.wait_for_step("wait")
 
     machine.kill(machine.code_server)
-    wait_until("its worker has ended", lambda: not _is_alive(worker), 10, machine.log)
+    wait_until("its worker has ended", lambda: not is_alive(worker), 10, machine.log)
     machine.start_code_server()
     (machine.folder / GO_ON).touch()
     retry = machine.wait_for_end()
@@ -154,11 +154,3 @@ def test_a_stop_of_the_code_server_ends_its_runs_in_good_order(machine: Machine)
     assert machine.code_server.wait(timeout=60) is not None
     assert machine.run().status == DagsterRunStatus.FAILURE
     assert "Execution was interrupted unexpectedly" in machine.why_failed()
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
