@@ -18,17 +18,14 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from markdown_pricing.currencies import DEFAULT_FILE as CURRENCIES_FILE
 from markdown_pricing.currencies import Changeover, currency_in, read_currencies
 from markdown_pricing.declared import faults_of
-from markdown_pricing.errors import InputWarning, UsageError
+from markdown_pricing.errors import InputWarning, UnusableFile, UsageError
 
 DEFAULT_FILE = Path(__file__).parent / "data" / "countries.csv"
 NO_LONGER_READ = "time_zone"
 
 
-class BadCountries(UsageError):
-    def __init__(self, path: Path, faults: Sequence[str]) -> None:
-        self.path, self.faults = path, tuple(faults)
-        listed = "".join(f"\n  - {fault}" for fault in faults)
-        super().__init__(f"{path} is not a usable list of countries:{listed}\nCorrect the file and start again.")
+class BadCountries(UnusableFile):
+    what = "list of countries"
 
 
 class NotACountry(UsageError):
@@ -112,10 +109,14 @@ class Countries(Mapping[str, Country]):
     changeovers: Mapping[str, tuple[Changeover, ...]] = field(default_factory=dict, repr=False)
     """When a country changed its currency, by its code; those of other countries, too."""
 
+    def changes_of(self, code: str) -> tuple[Changeover, ...]:
+        """The country's changes of currency, by their weeks; mostly there are none."""
+        return self.changeovers.get(code, ())
+
     def in_week(self, code: str, week: date) -> Country:
         """The country with the currency that its prices have in a snapshot of `week`."""
         country = self.by_code[code]
-        return replace(country, currency=currency_in(self.changeovers.get(code, ()), week, country.currency))
+        return replace(country, currency=currency_in(self.changes_of(code), week, country.currency))
 
     def __getitem__(self, code: str) -> Country:
         return self.by_code[code]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from markdown_pricing.errors import UsageError
+from markdown_pricing.errors import UnusableFile
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 DEFAULT_FILE = Path(__file__).parent / "data" / "currencies.csv"
@@ -15,11 +15,8 @@ COLUMNS = ("country", "currency", "since", "factor")
 CURRENCY_BEFORE = "currency_before"
 
 
-class BadCurrencies(UsageError):
-    def __init__(self, path: Path, faults: Sequence[str]) -> None:
-        self.path, self.faults = path, tuple(faults)
-        listed = "".join(f"\n  - {fault}" for fault in faults)
-        super().__init__(f"{path} is not a usable list of currencies:{listed}\nCorrect the file and start again.")
+class BadCurrencies(UnusableFile):
+    what = "list of currencies"
 
 
 @dataclass(frozen=True)

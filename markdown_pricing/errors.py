@@ -3,11 +3,12 @@
 PricingError
 ├── TransientError   the lake, the ERP or a worker is away: the same run may succeed later
 └── FinalError       bad data, a refused write: a repeat would fail again
-    └── UsageError   what the user gave is wrong: an argument, a setting, a rules file
+    └── UsageError   what the user gave is wrong: an argument, a setting, a rules file (UnusableFile)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,17 @@ class FinalError(PricingError):
 
 class UsageError(FinalError):
     """What the user gave can't be used. The command line then ends with exit code 2."""
+
+
+class UnusableFile(UsageError):
+    """A file that somebody edits holds what can't be used. A kind of file says in `what` what it should be."""
+
+    what: ClassVar[str]
+
+    def __init__(self, file: object, faults: Sequence[str]) -> None:
+        self.file, self.faults = str(file), tuple(faults)
+        listed = "".join(f"\n  - {fault}" for fault in faults)
+        super().__init__(f"{file} is not a usable {self.what}:{listed}\nCorrect the file and start again.")
 
 
 class InputWarning(UserWarning):

@@ -204,7 +204,7 @@ def _replay(
     with progress(f"Replaying {counted(weeks, 'week')} before {week}", len(chosen) * len(models)) as advance:
         for code in chosen:
             try:
-                table, changes = read_country(source, snapshot, code, columns_to_read), known.changeovers.get(code, ())
+                table, changes = read_country(source, snapshot, code, columns_to_read), known.changes_of(code)
                 frame = make_training_data(table, week, code, changes)
                 sold = CountryWeek.of(frame, week, code)
                 if not origins(sold, weeks):

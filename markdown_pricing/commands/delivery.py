@@ -50,7 +50,7 @@ def delivery_findings(lake: Lake, week: date | None, configured: Countries) -> I
 def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -> str:
     """How much there is to price and to learn from, and what is odd. Raises what makes the country unusable."""
     rows = read_country(lake, snapshot, code, columns_to_read)
-    taken = take_in_country(rows, snapshot.week, code, configured.changeovers.get(code, ()))
+    taken = take_in_country(rows, snapshot.week, code, configured.changes_of(code))
     frame = taken.rows
     now = pd.Timestamp(snapshot.week)
     history, articles = frame[frame["week"] < now], frame[frame["week"] == now]

@@ -99,7 +99,7 @@ def price(
     with progress(f"Pricing {week}", len(chosen)) as advance:
         for code in chosen:
             try:
-                country, changeovers = _country(code, configured, week), configured.changeovers.get(code, ())
+                country, changeovers = _country(code, configured, week), configured.changes_of(code)
                 how = books, codes, model, shared, run_id, changeovers
                 rows, grade, steady = _price_country(source, snapshot, country, *how)
             except PricingError as error:

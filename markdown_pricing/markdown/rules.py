@@ -5,7 +5,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from itertools import pairwise
@@ -15,14 +15,11 @@ from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, Val
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from markdown_pricing.declared import as_written, faults_of
-from markdown_pricing.errors import UsageError
+from markdown_pricing.errors import UnusableFile
 
 
-class BadRules(UsageError):
-    def __init__(self, file: str, faults: Sequence[str]) -> None:
-        self.file, self.faults = file, tuple(faults)
-        listed = "".join(f"\n  - {fault}" for fault in faults)
-        super().__init__(f"{file} is not a usable set of pricing rules:{listed}\nCorrect the file and start again.")
+class BadRules(UnusableFile):
+    what = "set of pricing rules"
 
 
 def _ascending(discounts: tuple[float, ...]) -> tuple[float, ...]:

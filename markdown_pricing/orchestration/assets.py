@@ -110,7 +110,7 @@ def training_data(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
-        snapshot, changeovers = find_snapshot(lake, week), countries.changeovers.get(country, ())
+        snapshot, changeovers = find_snapshot(lake, week), countries.changes_of(country)
         rows = read_country(lake, snapshot, country, columns_to_read)
         taken = pricing.take_in_country(rows, week, country, changeovers)
         sold, results = pricing.CountryWeek.of(taken.rows, week, country), Results(lake, week, country)

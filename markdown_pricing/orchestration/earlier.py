@@ -39,7 +39,7 @@ def wanted_origins(
     return {
         code: pricing.priced_under(
             provenance(week, code, snapshot.stamp).of(
-                currencies=in_short(places.countries.changeovers.get(code, ())), **made_with
+                currencies=in_short(places.countries.changes_of(code)), **made_with
             ),
             rules,
             places.countries[code],
