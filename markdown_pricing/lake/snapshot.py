@@ -156,7 +156,9 @@ def gone_from(lake: Lake, snapshot: Snapshot, countries: Iterable[str]) -> list[
     Nothing is asked when it lacks none, and no week but that one. Raises LakeUnreachable.
     """
     lacking = [country for country in countries if country not in snapshot.bytes_by_country]
-    earlier = (week for week in reversed(_weeks_begun(lake)) if lacking and week < snapshot.week)
+    if not lacking:
+        return []
+    earlier = (week for week in reversed(_weeks_begun(lake)) if week < snapshot.week)
     before = next((week for week in earlier if lake.entry(paths.success_file(week))), None)
     return [country for country in lacking if before and any(map(_is_read, _data_in(lake, before, country)))]
 

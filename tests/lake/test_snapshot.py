@@ -24,6 +24,7 @@ from markdown_pricing.lake import (
     find_snapshot,
     read_country,
 )
+from markdown_pricing.lake.snapshot import gone_from
 from tests.lake.spark import LATER, WEEK, deliver, part_path, put, read_raw, redeliver, sales, take_away
 
 
@@ -64,6 +65,15 @@ def test_a_lake_that_is_not_there_is_no_undelivered_week(lake: Lake) -> None:
         find_snapshot(elsewhere, WEEK)
     with pytest.raises(LakeMissing, match="MARKDOWN_PRICING_LAKE"):
         delivered_weeks(elsewhere)
+
+
+def test_who_is_gone_is_asked_only_when_a_country_is_lacking(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver(lake)
+    snapshot = find_snapshot(lake, WEEK)
+    assert gone_from(lake, snapshot, ["DEU", "FRA"]) == []  # no week was before
+
+    monkeypatch.setattr(Lake, "entries", lambda *_: pytest.fail("the lake was asked"))
+    assert gone_from(lake, snapshot, ["DEU", "AUT"]) == []
 
 
 def test_names_with_underscore_or_dot_are_not_data(lake: Lake) -> None:
