@@ -186,7 +186,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def terminate(self, run_id: str) -> bool:
         """Stop the run's container. A run without a container is canceled here, because no worker would report it.
 
-        When the cluster can't be asked, the run stays to be canceled, and the upkeep goes on with it.
+        The upkeep goes on when the cluster can't be asked, and waits for a worker whose container was just stopped.
         """
         run = self._instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
@@ -197,7 +197,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             seen = self._look(metronome, run)
             if seen.state is JobState.ACTIVE:
                 metronome.stop_run(self._id(run), seen.run_id)
-            else:
+            elif seen.state in (JobState.QUEUED, JobState.UNSEEN):
                 metronome.delete_job(self._id(run))
                 self._instance.report_run_canceled(run, f"Canceled: {seen}.")
         except MetronomeError as error:

@@ -171,6 +171,20 @@ def test_canceled_while_it_runs(site: Site) -> None:
     assert not site.instance.run_launcher.terminate(run.run_id)
 
 
+def test_a_worker_that_the_upkeep_has_stopped_first_is_not_overtaken_by_the_cancel(site: Site) -> None:
+    site.dcos.kill_grace_s = 600
+    run = begin(site)
+    [pid] = site.dcos.alive(site.job_id(run))
+    os.kill(pid, signal.SIGSTOP)
+    site.instance.report_run_canceling(run)
+    site.poll()
+
+    assert site.instance.run_launcher.terminate(run.run_id)
+    assert site.status(run) == "CANCELING"
+    os.kill(pid, signal.SIGCONT)
+    site.wait_until(run, "CANCELED")
+
+
 def test_a_job_that_is_not_ours_is_not_touched(site: Site) -> None:
     job = {"id": "dagster.test.other", "labels": {}, "run": {"cpus": 1, "mem": 64, "disk": 0, "cmd": "true"}}
     site.cluster.metronome.create_job(job)

@@ -168,12 +168,14 @@ def test_a_worker_exits_0_without_an_end_and_retries_are_dagsters_alone(servers:
 
 
 def test_a_stop_answers_before_the_process_is_dead(servers: Servers, dcos: Dcos) -> None:
-    dcos.kill_grace_s = 12
+    dcos.kill_grace_s = 600
     run_id = servers.begin()
-    os.kill(servers.alive(run_id)[0], signal.SIGSTOP)
+    [pid] = servers.alive(run_id)
+    os.kill(pid, signal.SIGSTOP)
     servers.cancel(run_id)
     assert servers.states(run_id) == ["CANCELING"]
 
+    os.kill(pid, signal.SIGKILL)
     servers.until(run_id, "CANCELED")
     assert servers.alive(run_id) == []
 
