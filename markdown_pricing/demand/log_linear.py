@@ -301,7 +301,9 @@ def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
         empty = np.zeros((0, len(TERMS), len(TERMS)))
         return CountryDemand((), empty, empty[..., 0], OwnEffects(), Quality())
     terms = slice(len(TERMS))
-    mean, variance = learnt.level.mean[:, -1, 0], learnt.level.covariance[:, -1, 0]
+    articles = np.arange(len(learnt.guess))
+    effects, covariance = learnt.level.before((articles, np.full(len(articles), learnt.panel.weeks)))
+    mean, variance = effects[:, 0], covariance[:, 0]
     prior = 1.0 / model.own.level_sd**2
     # The posterior without the prior is what the sales alone say.
     precision = np.maximum(1.0 / variance - prior, 0.0)
