@@ -29,7 +29,7 @@ from markdown_pricing.demand.design import (
 )
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import DemandModel, most_important
-from markdown_pricing.demand.pooling import PooledFit, fit_pooled
+from markdown_pricing.demand.pooling import PooledFit, Search, fit_pooled
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
     MOST_SLOPE,
@@ -63,7 +63,7 @@ class Learnt:
     demand    : (rows,), units, where in sold-out weeks the demand that is expected there stands
     curve     : (rows,), log of demand relative to the article's level
     guess     : (articles,), log of the level by what was known at launch ; level : as it was known before each week
-    log_level : (articles,), log of the level by the article's whole life ; gram, rhs : see PooledFit
+    log_level : (articles,), log of the level by the article's whole life ; gram, rhs, search : see PooledFit
     """
 
     history: pd.DataFrame
@@ -76,6 +76,7 @@ class Learnt:
     log_level: FloatArray
     gram: FloatArray
     rhs: FloatArray
+    search: Search
 
 
 def _default_beta() -> FloatArray:
@@ -135,6 +136,7 @@ class LogLinear(DemandModel):
             week=panel.column,
             calendar=calendar_terms(rows.country, panel.first_week + np.arange(panel.weeks)),
             prior=self.design.prior if shared is None else shared.prior_of(self.design),
+            start=None if shared is None else shared.search,
         )
         self.beta = np.vstack([fit.by_category, fit.country])
         self._bound()
@@ -150,7 +152,7 @@ class LogLinear(DemandModel):
         some = np.random.default_rng(seed).permutation(len(guess))[:ARTICLES_TO_CHOOSE_BY]
         self.own = choose_own_effects(sales.part(some), guess[some], replace(self.own, level_sd=level_sd))
         level = follow_level(sales, guess, self.own)
-        return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs)
+        return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs, fit.search)
 
     def _unknown_elasticity_sd(self) -> float:
         """The standard deviation of the elasticity of a category that was never seen, around its country's."""
@@ -318,4 +320,5 @@ def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
         learnt.rhs[:, terms],
         model.own,
         Quality(ids, alone[use], precision[use]),
+        learnt.search,
     )

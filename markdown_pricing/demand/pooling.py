@@ -15,9 +15,10 @@ Numbers below that name no source were chosen by judgement from 2026-11-23 to 20
 that docs/pricing.md reports. What others would bring was not measured.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,55 @@ class Prior:
 
 
 @dataclass(frozen=True)
+class Effects:
+    """The effects that the fit looks for, in logs.
+
+    articles : (articles,) ; terms : (categories, terms + 1), the mean level last ; weeks : (categories, weeks)
+    """
+
+    articles: FloatArray
+    terms: FloatArray
+    weeks: FloatArray
+
+    def toward(self, solution: Self, largest: float) -> Self:
+        """These effects moved towards `solution`, each by at most `largest`."""
+        moved = [old + np.clip(new - old, -largest, largest) for old, new in self._beside(solution)]
+        return type(self)(*moved)
+
+    def distance(self, other: Self) -> float:
+        """The largest difference of any shared effect. An article that always sold out would take very long."""
+        return max(float(np.abs(new - old).max(initial=0.0)) for old, new in self._beside(other)[1:])
+
+    def _beside(self, other: Self) -> list[tuple[FloatArray, FloatArray]]:
+        return list(zip(arrays_of(self).values(), arrays_of(other).values(), strict=True))
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where the search of a fit has got to, so that another fit of the same rows can go on from there.
+
+    dispersion : (categories,)
+    """
+
+    effects: Effects
+    dispersion: FloatArray
+
+    def is_of(self, articles: int, categories: int, terms: int, weeks: int) -> bool:
+        """Whether it is the search of a fit with so many of each, the mean level among the terms."""
+        found = [array.shape for array in (*arrays_of(self.effects).values(), self.dispersion)]
+        return found == [(articles,), (categories, terms), (categories, weeks), (categories,)]
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        return {name: array.tolist() for name, array in {**arrays_of(self.effects), **arrays_of(self)}.items()}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, list[Any]]) -> Self:
+        terms = np.array(saved["terms"])
+        weeks = np.array(saved["weeks"]).reshape(len(terms), -1)
+        return cls(Effects(np.array(saved["articles"]), terms, weeks), np.array(saved["dispersion"]))
+
+
+@dataclass(frozen=True)
 class PooledFit:
     """What `fit_pooled` finds.
 
@@ -89,6 +139,7 @@ class PooledFit:
     gram, rhs   : (categories, terms, terms) and (categories, terms), the moments of the regression without any prior
     demand      : (rows,), units, where in sold-out weeks the demand that is expected there stands
     fitted      : (rows,), mean demand, the luck of its week included
+    search      : where the search ended
     """
 
     country: FloatArray
@@ -103,30 +154,7 @@ class PooledFit:
     rhs: FloatArray
     demand: FloatArray
     fitted: FloatArray
-
-
-@dataclass(frozen=True)
-class _Effects:
-    """The effects that the fit looks for, in logs.
-
-    articles : (articles,) ; terms : (categories, terms + 1), the mean level last ; weeks : (categories, weeks)
-    """
-
-    articles: FloatArray
-    terms: FloatArray
-    weeks: FloatArray
-
-    def toward(self, solution: Self) -> Self:
-        """These effects moved towards `solution`, each by at most LARGEST_STEP."""
-        moved = [old + np.clip(new - old, -LARGEST_STEP, LARGEST_STEP) for old, new in self._beside(solution)]
-        return type(self)(*moved)
-
-    def distance(self, other: Self) -> float:
-        """The largest difference of any shared effect. An article that always sold out would take very long."""
-        return max(float(np.abs(new - old).max(initial=0.0)) for old, new in self._beside(other)[1:])
-
-    def _beside(self, other: Self) -> list[tuple[FloatArray, FloatArray]]:
-        return list(zip(arrays_of(self).values(), arrays_of(other).values(), strict=True))
+    search: Search
 
 
 @dataclass(frozen=True)
@@ -143,7 +171,7 @@ class _Rows:
     week: IntArray
     parts: list[slice]
 
-    def times(self, effects: _Effects) -> FloatArray:
+    def times(self, effects: Effects) -> FloatArray:
         """The log of demand of an article whose own effect is 0, (rows,)."""
         each = [
             self.x[part] @ terms + weeks[self.week[part]]
@@ -162,6 +190,7 @@ def fit_pooled(
     week: IntArray,
     calendar: FloatArray,
     prior: Prior,
+    start: Search | None = None,
 ) -> PooledFit:
     """The most likely effects of all rows together.
 
@@ -169,31 +198,28 @@ def fit_pooled(
     censored : (rows,), weeks whose sales the stock limited; they are filled with the demand that is expected there
     in_stock : (rows,), False for weeks that began without stock, which say nothing; they are filled, too
     calendar : (weeks, calendar terms), the regressors of the calendar
+    start    : where to begin; the effects are the same wherever that is, but a fit of the same rows is soon there
     An article that has changed its category counts in its last one.
     """
     articles, categories, terms = int(article.max()) + 1, int(category.max()) + 1, x.shape[1]
     order, home, rows = _by_category(x, article, category, week)
     units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
     category = home[article]
-    level, dispersion = _first_level(np.maximum(units, 0.0), article, articles), np.full(categories, USUAL_DISPERSION)
+    level = _first_level(np.maximum(units, 0.0), article, articles)
     prior = prior.with_mean_level(float(level.mean()))
-    effects = _Effects(
-        level - level.mean(),
-        np.broadcast_to(prior.mean, (categories, terms + 1)),
-        np.broadcast_to(calendar @ PRIORS[:, 0], (categories, len(calendar))),
-    )
+    search, largest = _beginning(start, level, prior, calendar, categories)
+    effects, dispersion = search.effects, search.dispersion
     for _ in range(MOST_STEPS):
         log_mean = effects.articles[article] + rows.times(effects)
-        mu = np.exp(np.clip(log_mean, *LOG_RANGE))
-        demand, share = fill_sold_out(units, censored, mu, dispersion[category])
-        w = in_stock * share * mu / (1.0 + dispersion[category] * mu)
-        z = log_mean + (demand - mu) / mu / share
+        mu, demand, w, z = _linearized(units, censored, log_mean, dispersion[category])
+        w = in_stock * w
         gram, rhs = _moments(rows, w, z, len(calendar))
         country, by_category, covariance = _shrunk(gram, rhs, prior, calendar)
-        solution = _Effects(effects.articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
+        solution = Effects(effects.articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
         information = np.bincount(article, w, articles).astype(np.float64)
         left = np.bincount(article, w * (z - rows.times(solution)), articles)
-        before, effects = effects, effects.toward(replace(solution, articles=left / (information + ARTICLE_WEIGHT)))
+        solution = replace(solution, articles=left / (information + ARTICLE_WEIGHT))
+        before, effects, largest = effects, effects.toward(solution, largest), LARGEST_STEP
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
         if effects.distance(before) < SMALL_STEP:
             break
@@ -211,7 +237,36 @@ def fit_pooled(
         rhs=rhs[:, :terms] - (gram[:, :terms, terms + 1 :] @ effects.weeks[..., np.newaxis])[..., 0],
         demand=demand[as_asked],
         fitted=mu[as_asked],
+        search=Search(effects, dispersion),
     )
+
+
+def _beginning(
+    start: Search | None, level: FloatArray, prior: Prior, calendar: FloatArray, categories: int
+) -> tuple[Search, float]:
+    """Where a search begins and how long its first step may be: at `start`, when that is of a fit of the same rows.
+
+    There only the prior is new, so that the first step may be of any length. Without it a search begins with its prior
+    and with how much each article sold, `level`.
+    """
+    articles, terms, weeks = len(level), prior.mean.shape[-1], len(calendar)
+    if start is not None and start.is_of(articles, categories, terms, weeks):
+        return start, np.inf
+    effects = Effects(
+        level - level.mean(),
+        np.broadcast_to(prior.mean, (categories, terms)),
+        np.broadcast_to(calendar @ PRIORS[:, 0], (categories, weeks)),
+    )
+    return Search(effects, np.full(categories, USUAL_DISPERSION)), LARGEST_STEP
+
+
+def _linearized(
+    units: FloatArray, censored: NDArray[np.bool_], log_mean: FloatArray, dispersion: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """What a Newton step of the rows starts from: mean and expected demand, and the weights and values to regress."""
+    mu = np.exp(np.clip(log_mean, *LOG_RANGE))
+    demand, share = fill_sold_out(units, censored, mu, dispersion)
+    return mu, demand, share * mu / (1.0 + dispersion * mu), log_mean + (demand - mu) / mu / share
 
 
 def _by_category(
