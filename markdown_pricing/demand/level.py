@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from markdown_pricing.arrays import each_array, rows_of
-from markdown_pricing.demand.pooling import LOG_RANGE, at_least, fill_sold_out
+from markdown_pricing.demand.pooling import LOG_RANGE
+from markdown_pricing.demand.sold_out import at_least, fill_sold_out
 from markdown_pricing.forecast import with_level_unknown
 from markdown_pricing.training_data.features import FloatArray, IntArray
 

@@ -18,7 +18,8 @@ from markdown_pricing.demand.level import (
     OwnEffects,
     Sales,
 )
-from markdown_pricing.demand.pooling import LOG_RANGE, fill_sold_out
+from markdown_pricing.demand.pooling import LOG_RANGE
+from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.forecast import with_level_unknown
 from markdown_pricing.training_data.features import FloatArray
 
