@@ -183,7 +183,7 @@ class LogLinear(DemandModel):
 
         returns the standard deviation of what it leaves unexplained, in logs
         """
-        x, category = panel.first(rows.launch), panel.first(rows.category)
+        x, category = rows.launch, panel.first(rows.category)
         count = len(self.design.categories)
         # The variance of a level is about 1/information; 0.3 stands for what attributes cannot tell.
         weight = 1.0 / (0.3 + 1.0 / np.maximum(fit.information, 1e-6))
@@ -227,8 +227,8 @@ class LogLinear(DemandModel):
 
     def _guess(self, panel: Panel, rows: DesignRows) -> FloatArray:
         """The log of each article's level by what was known at its launch, (articles,)."""
-        guess: FloatArray = np.clip((rows.launch * self.guess[rows.category]).sum(axis=1), -6.0, 12.0)
-        return np.asarray(panel.first(guess), dtype=np.float64)
+        guess: FloatArray = np.clip((rows.launch * self.guess[panel.first(rows.category)]).sum(axis=1), -6.0, 12.0)
+        return guess
 
     def state(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> State:
         """What is known of `articles` on the Monday of `week`; there must be at least one article."""
