@@ -144,7 +144,7 @@ def test_its_health_check_is_a_look_at_a_file_that_the_code_server_touches(image
     assert image.run(*check).returncode != 0, "it has not answered for two minutes"
 
 
-def test_nothing_of_it_is_written_to_but_home_and_the_folder_for_passing_files(image: Image, tmp_path: Path) -> None:
+def test_it_writes_to_nothing_but_its_temporary_folder_and_dagsters_home(image: Image, tmp_path: Path) -> None:
     """A round under a root that is mounted read-only, as the manifests ask for it."""
     if os.getuid() or not shutil.which("unshare"):
         pytest.skip("only root may mount a root file system read-only")
@@ -155,8 +155,9 @@ def test_nothing_of_it_is_written_to_but_home_and_the_folder_for_passing_files(i
 
     done = image.run(
         *("unshare", "--mount", "sh", "-c", script, "sh", "markdown-pricing", "run", "--countries", "MLT"),
-        TMPDIR=str(image.home),
-        HOME=str(image.home),
+        TMPDIR=str(tmp_path),
+        MPLCONFIGDIR=str(tmp_path / "matplotlib"),
+        HOME=str(image.root),
         MARKDOWN_PRICING_LAKE=str(tmp_path),
         MARKDOWN_PRICING_ERP=f"sqlite:///{tmp_path}/erp.sqlite",
     )
