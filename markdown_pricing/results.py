@@ -21,7 +21,6 @@ from markdown_pricing.lake.publish import (
     ResultMissing,
     make_again,
     parquet_of,
-    publish_bytes,
     publish_parts,
     publish_sealed,
     read_notes,
@@ -78,10 +77,12 @@ class Results:
         published = parquet_of(rows_table)
         notes = {ORIGIN: origin.to_json(), ARTICLES: len(rows), PUBLISHED: len(published)}
         kept = {ROWS: published, PATH: parquet_of(path_table)}
-        # The rows for others are written last, so that whoever sees them finds what is kept, too.
-        publish_parts(self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes)
-        publish_bytes(self.lake, paths.predictions_file(self.week, self.country), published)
-        return paths.predictions_file(self.week, self.country)
+        path_of_rows = paths.predictions_file(self.week, self.country)
+        # The rows for others appear last, so that whoever sees them finds what is kept, too.
+        publish_parts(
+            self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes, {path_of_rows: published}
+        )
+        return path_of_rows
 
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
         """The rows, their price paths and the origin of both. Raises ResultMissing and ResultChanged.
