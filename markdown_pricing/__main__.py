@@ -33,12 +33,15 @@ class Week(click.ParamType[date]):
 
 
 class CommaList(click.ParamType[tuple[str, ...]]):
-    """Texts that are separated by commas."""
+    """Texts with commas between them, and blanks around them as they come."""
 
     name = "list"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, ...]:
-        return value if isinstance(value, tuple) else tuple(value.split(","))
+        names = value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(","))
+        if not all(names):
+            self.fail(f"{value!r} has an empty place. Give names with commas between them.", param, context)
+        return names
 
 
 class Out(click.Path):

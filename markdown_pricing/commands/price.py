@@ -46,6 +46,7 @@ from markdown_pricing.settings import Settings
 from markdown_pricing.shown import cell
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.unmatched import matches_nothing, unknown_settings
 from markdown_pricing.words import counted
 
 
@@ -53,6 +54,14 @@ class NothingPriced(FinalError):
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__(
             f"No country of {snapshot.week} could be priced; nothing was written. The messages above say why."
+        )
+
+
+class NotInTheSnapshot(UsageError):
+    def __init__(self, snapshot: Snapshot, absent: Sequence[str]) -> None:
+        super().__init__(
+            f"The snapshot of {snapshot.week} has no {', '.join(absent)}. It holds "
+            f"{', '.join(snapshot.bytes_by_country) or 'no country at all'}: name some of these."
         )
 
 
@@ -90,11 +99,16 @@ def price(
     limit_threads()
     configured = read_countries(settings.countries_file, settings.currencies_file)
     snapshot = find_snapshot(source, week)
+    chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
+    if absent := [code for code in chosen if code not in snapshot.bytes_by_country]:
+        raise NotInTheSnapshot(snapshot, absent)
+    said = matches_nothing(source, snapshot, books[-1], configured, settings.currencies_file, True)
+    for sentence in (*unknown_settings(os.environ), *said):
+        print_error(sentence)
     run_id = str(uuid.uuid4())
     priced: list[list[pd.DataFrame]] = []
     stabilities: dict[str, Stability] = {}
     failed: dict[str, str] = {}
-    chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
     shared = _share_demand(source, snapshot, chosen, configured)
     with progress(f"Pricing {week}", len(chosen)) as advance:
         for code in chosen:

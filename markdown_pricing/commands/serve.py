@@ -21,6 +21,8 @@ def serve(
 ) -> NoReturn:
     """Turn this process into the server, so that a stop reaches it. Raises BadSettings with every fault."""
     environ = {CODE_SERVER_PORT: PORT, **environ}
+    if home := environ.get("DAGSTER_HOME"):
+        environ["DAGSTER_HOME"] = str(Path(home).absolute())  # Dagster takes no other
     if faults := list(faults_of(environ, server)):
         raise BadSettings(faults)
     arguments = arguments_of(environ, server, host, port, read_only, path_prefix)
