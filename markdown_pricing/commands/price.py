@@ -1,7 +1,6 @@
 """`markdown-pricing price` prices a snapshot into one file, without an ERP and without an orchestrator."""
 
 import os
-import secrets
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from markdown_pricing.commands.console import (
     standard_output,
     width_of,
 )
-from markdown_pricing.commands.places import named_lake
+from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.currencies import Changeover, in_short
 from markdown_pricing.demand.model import check_allowed, make_model
@@ -130,7 +129,7 @@ def price(
         raise NothingPriced(snapshot)
     tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
     table = tables[-1][ROW_COLUMNS]
-    _write(table, out)
+    write_whole(out, lambda file: table.to_parquet(file, index=False))
     summary = _summary(week, out, table, len(priced), failed, stabilities)
     compared = compare(*tables) if with_standing else []
     if picture is not None:
@@ -300,13 +299,5 @@ def _draw(compared: Sequence[Compared], week: date, rules: Path | None, picture:
         }
         for group in compared
     )
-    picture.write_bytes(comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules"))
-
-
-def _write(table: pd.DataFrame, out: Path) -> None:
-    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        table.to_parquet(beside, index=False)
-        os.replace(beside, out)
-    finally:
-        beside.unlink(missing_ok=True)
+    drawn = comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules")
+    write_whole(picture, lambda file: file.write_bytes(drawn))

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from markdown_pricing.commands.console import print_error, progress
 from markdown_pricing.commands.outcomes import ALL_THERE, interrupted, show
+from markdown_pricing.commands.places import check_writable
 from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.files import read_rules
+from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, gone_from, newest_week
 from markdown_pricing.logs import ALERTS, FAILURE, OFF, STDERR, STDOUT, tell, write_to
@@ -63,6 +65,7 @@ def run(
     week = week or newest_week(lake)
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)
+    check_writable(lake, paths.KEPT)
     from markdown_pricing.installation import erp_of
     from markdown_pricing.orchestration.dagster_home import keep_dagster_private, make_dagster_home
     from markdown_pricing.orchestration.local_round import LocalRound

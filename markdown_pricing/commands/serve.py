@@ -71,7 +71,7 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
     if not file.is_file():
         yield f"DAGSTER_HOME={home}: it holds no dagster.yaml; copy one of {DATA}/dagster*.yaml there"
         return
-    config = yaml.safe_load(file.read_text())
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
     for name in sorted({value for key, value in _entries(config) if key == "env"}):
         if name not in environ:
             yield f"{name} is not set, and {file} takes a value from it"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
 from markdown_pricing.errors import UsageError
 from markdown_pricing.private import FILE, FOLDER, keep_private, write_private
@@ -18,10 +19,10 @@ OF_DAGSTER = ("history", "logs", "schedules", "storage", ".logs_queue", ".nux", 
 
 
 class UnusableDagsterHome(UsageError):
-    def __init__(self, home: Path, error: OSError) -> None:
+    def __init__(self, home: Path, why: object) -> None:
         super().__init__(
-            f"Dagster's home {home} cannot be used: {error.strerror}. Set DAGSTER_HOME to a folder that this user can "
-            "write."
+            f"Dagster's home {home} cannot be used: {why}. Set DAGSTER_HOME to a folder that this user can write, and "
+            "that has room."
         )
 
 
@@ -38,7 +39,9 @@ def make_dagster_home(home: Path) -> None:
             if not (home / "schedules").exists():
                 _make_storage(home)
     except OSError as error:
-        raise UnusableDagsterHome(home, error) from error
+        raise UnusableDagsterHome(home, error.strerror) from error
+    except DBAPIError as error:
+        raise UnusableDagsterHome(home, error.orig) from error
 
 
 def keep_dagster_private(home: Path) -> None:
