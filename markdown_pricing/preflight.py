@@ -59,6 +59,7 @@ class Preflight:
         yield inspect("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
         yield inspect("Lake", lambda: f"{lake.url}: {counted(len(delivered_weeks(lake)), 'delivered week')}")
         yield inspect("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
+        yield from _unread_files(lake, None if week is None else week - ONE_WEEK)
         yield from _matches_nothing(lake, settings, None if week is None else week - ONE_WEEK)
         yield from _erp(settings)
         if settings.metronome:
@@ -86,9 +87,15 @@ def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
     lacking = f", but none for {', '.join(missing)}" if missing else ""
     if others := not_configured(snapshot, configured):
         lacking += f"; not configured, and so not priced: {', '.join(others)}"
-    for country, names in snapshot.unread.items():
-        raise UnreadFiles(lake, snapshot.week, country, names)
     return f"{snapshot.week}: {counted(len(snapshot.bytes_by_country), 'country')}{lacking}"
+
+
+def _unread_files(lake: Lake, week: date | None) -> Iterator[Finding]:
+    """A finding for each country in whose folder something lies that would not be read."""
+    with suppress(PricingError):
+        snapshot = find_snapshot(lake, week or newest_delivery(lake))
+        for country, names in snapshot.unread.items():
+            yield Finding(f"Files of {country}", ok=False, says=str(UnreadFiles(lake, snapshot.week, country, names)))
 
 
 def _matches_nothing(lake: Lake, settings: Settings, week: date | None) -> Iterator[Finding]:

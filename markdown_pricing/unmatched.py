@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import DEFAULT_FILE as OWN_CURRENCIES
 from markdown_pricing.errors import PricingError
+from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, read_country
 from markdown_pricing.markdown.rules import Override, RuleBook
@@ -50,7 +51,8 @@ def matches_nothing(
     """
     known = {*configured, *(snapshot.bytes_by_country if unconfigured_are_priced else ())}
     delivered = [code for code in snapshot.bytes_by_country if code in known]
-    said = list(_rules(book, snapshot, known, delivered, cache(lambda code: held(lake, snapshot, code))))
+    said = [f"{lake.where(paths.snapshot_folder(snapshot.week))}/{name} is not read." for name in snapshot.beside]
+    said += list(_rules(book, snapshot, known, delivered, cache(lambda code: held(lake, snapshot, code))))
     if currencies != OWN_CURRENCIES:  # the package's own file has lines for countries that others leave out
         said += [f"{currencies}: {code} is not configured." for code in configured.changeovers if code not in known]
     return said

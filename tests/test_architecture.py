@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "threads": set(),
     "errors": set(),
     "erp_url": {"errors"},
-    "files": {"markdown"},
+    "files": {"errors", "markdown"},
     "finding": set(),
     "loopback": set(),
     "words": set(),

@@ -635,6 +635,16 @@ def test_doctor_says_what_to_do_in_a_line_each(installation: Installation) -> No
     assert "MARKDOWN_PRICING_LAKE" in to_do[0]["says"]
 
 
+def test_doctor_names_the_unread_files_of_every_country(installation: Installation) -> None:
+    for country in ("DEU", "POL"):
+        (installation.parts(country) / "rest.csv").write_text("")
+
+    found = {finding["what"]: finding for finding in json.loads(installation.run("doctor", "--json").stdout)}
+
+    assert [found[f"Files of {country}"]["ok"] for country in ("DEU", "POL")] == [False, False]
+    assert "rest.csv" in found["Files of POL"]["says"]
+
+
 def test_doctor_looks_at_what_the_coming_week_stands_on(installation: Installation) -> None:
     coming = str(parse_week(WEEK) + ONE_WEEK)
     told = installation.run("doctor", "--json", "--week", coming)

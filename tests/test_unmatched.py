@@ -110,3 +110,10 @@ def test_a_setting_that_nobody_reads_is_named_with_the_one_that_is_like_it() -> 
     assert unknown_settings(environ) == [
         "MARKDOWN_PRICING_LAKES is no setting, and nobody reads it. Is MARKDOWN_PRICING_LAKE meant?"
     ]
+
+
+def test_what_lies_beside_the_countries_is_named(lake: Lake, snapshot: Snapshot) -> None:
+    """Nobody reads it."""
+    beside = Snapshot(WEEK, snapshot.success, snapshot.files, beside=("land=POL",))
+
+    assert said(lake, beside, "") == [f"{lake.url}/markdown_training_data/2026-02-09/land=POL is not read."]
