@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from markdown_pricing.commands.console import print_fitting, print_json, standard_output
-from markdown_pricing.commands.places import named_lake
+from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Country, read_countries, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
@@ -107,7 +107,8 @@ def explain(
     if out is not None:
         from markdown_pricing.charts import price_path_chart  # here: matplotlib is slow to load
 
-        out.write_bytes(price_path_chart(explained.path, explained.row, explained.currency))
+        drawn = price_path_chart(explained.path, explained.row, explained.currency)
+        write_whole(out, lambda file: file.write_bytes(drawn))
     if as_json:
         print_json(_machine_readable(explained, out))
         return 0

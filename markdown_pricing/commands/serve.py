@@ -24,6 +24,8 @@ def serve(
 ) -> NoReturn:
     """Turn this process into the server, so that a stop reaches it. Raises BadSettings with every fault."""
     environ = {CODE_SERVER_PORT: PORT, **environ}
+    if home := environ.get("DAGSTER_HOME"):
+        environ["DAGSTER_HOME"] = str(Path(home).absolute())  # Dagster takes no other
     if faults := list(faults_of(environ, server)):
         raise BadSettings(faults)
     arguments = arguments_of(environ, server, host, port, read_only, path_prefix)
@@ -74,7 +76,7 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
     if not file.is_file():
         yield f"DAGSTER_HOME={home}: it holds no dagster.yaml; copy one of {DATA}/dagster*.yaml there"
         return
-    config = yaml.safe_load(file.read_text())
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
     for name in sorted({value for key, value in _entries(config) if key == "env"}):
         if name not in environ:
             yield f"{name} is not set, and {file} takes a value from it"

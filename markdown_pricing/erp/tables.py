@@ -23,20 +23,19 @@ from sqlalchemy import (
     create_engine,
     event,
     inspect,
-    make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema
 from sqlalchemy.types import TypeEngine
 
 from markdown_pricing import columns as declared
 from markdown_pricing.erp import status
-from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, MissingDriver, erp_errors
+from markdown_pricing.erp.errors import ErpDenied, MissingDriver, erp_errors
 from markdown_pricing.erp.grants import STATUS, schema_of
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tls import tls_of
+from markdown_pricing.erp_url import BadErpUrl, parse_erp_url
 from markdown_pricing.errors import FinalError
 
 CENT = Decimal("0.01")
@@ -113,6 +112,8 @@ _CONNECT: dict[str, Mapping[str, Any]] = {
         "tcp_user_timeout": 30_000,
     },
 }
+# A role or a database may have another encoding as its default, or none at all.
+_NEEDED: dict[str, dict[str, Any]] = {"sqlite": {}, "postgresql": {"client_encoding": "utf8"}}
 
 
 class MissingColumns(FinalError):
@@ -132,25 +133,19 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
     Each use opens a connection of its own, so that an engine survives a fork and a restart of the server.
     Raises BadErpUrl and MissingDriver.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise BadErpUrl("is not a SQLAlchemy URL") from None
-    if parsed.password is not None or "password" in parsed.query:
-        raise BadErpUrl("holds a password")
+    parsed = parse_erp_url(url)
     backend = parsed.get_backend_name()
-    if backend not in _CONNECT:
-        raise BadErpUrl("is neither PostgreSQL nor SQLite")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if backend == "postgresql":
         parsed = parsed.set(username=user or parsed.username, password=password or None)
-    elif not parsed.database or parsed.database == ":memory:":
-        raise BadErpUrl("names no file: the processes of a round share one SQLite file")
     elif schema is not None:
         raise BadErpUrl(f"is SQLite, which has no schema {schema}: give it a file of its own")
     given = {**_CONNECT[backend], **(tls_of(parsed) if backend == "postgresql" else {})}
-    settings = {name: value for name, value in given.items() if name not in parsed.query}
+    settings = {name: value for name, value in given.items() if name not in parsed.query} | _NEEDED[backend]
+    if parsed.get_driver_name() == "psycopg":
+        # Behind a pooler the next transaction may get another connection of the server, which has not prepared it.
+        settings["prepare_threshold"] = None
     # Under REPEATABLE READ, which a database may have as its default, the check for newer weeks would read what was
     # there before the lock was taken. SQLite knows no such level.
     options = {} if backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
@@ -160,6 +155,8 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
         raise MissingDriver(str(error.name)) from error
     if backend == "sqlite":
         _make_folder_on_connect(engine)
+    else:
+        _read_alike_everywhere(engine)
     return engine.execution_options(schema_translate_map={None: schema}) if schema else engine
 
 
@@ -234,6 +231,19 @@ def _add_column(connection: Connection, column: Column[Any]) -> str:
     # The column gets no NOT NULL, which a table with rows could not take. Rows are checked before they are written.
     table, quote = qualified_name(connection, column.table.name), connection.dialect.identifier_preparer.quote
     return f"ALTER TABLE {table} ADD COLUMN {quote(column.name)} {column.type.compile(connection.dialect)};"
+
+
+def _read_alike_everywhere(engine: Engine) -> None:
+    """Begin each transaction with what its values are written and read by: ISO days, and all digits of a number.
+
+    A server, database or role may have other defaults. They are set for the transaction alone, because behind a pooler
+    the connection is somebody else's afterwards.
+    """
+
+    @event.listens_for(engine, "begin")
+    def say_how(connection: Connection) -> None:
+        settings = "set_config('DateStyle', 'ISO, MDY', true), set_config('extra_float_digits', '3', true)"
+        connection.exec_driver_sql(f"SELECT {settings}")
 
 
 def _make_folder_on_connect(engine: Engine) -> None:
