@@ -16,10 +16,12 @@ from markdown_pricing.orchestration.figures import CURRENCY, ERROR, EXPECTED_REV
 from markdown_pricing.orchestration.names import (
     CODE_TAG,
     COUNTRY_TAG,
+    GROUP,
     MODEL,
     PREDICTIONS,
     REFRESH,
     ROUND_TAG,
+    STAGE_TAG,
     STAMP_TAG,
     TRAINING_DATA,
     WEEK_TAG,
@@ -72,6 +74,15 @@ def test_every_automation_and_job_says_what_it_does(tmp_path: Path) -> None:
         description = repository.asset_graph.get(key).description
         assert "DEU Germany" in description
         assert "GBR" not in description
+
+
+def test_the_catalog_can_be_filtered_by_stage_kind_owner_and_group(tmp_path: Path) -> None:
+    environ = {"DAGSTER_HOME": str(tmp_path), "MARKDOWN_PRICING_RAW": str(tmp_path)}
+    graph = build(Settings.from_env(environ)).get_repository_def().asset_graph
+
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert {node.tags.get(STAGE_TAG) for node in nodes} == {"input", "learn", "price", "publish"}
+    assert [node.key for node in nodes if not (node.kinds and node.owners and node.group_name == GROUP)] == []
 
 
 def test_no_tag_that_the_page_shows_holds_a_hash() -> None:
