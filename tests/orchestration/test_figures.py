@@ -92,11 +92,24 @@ def test_no_tag_that_the_page_shows_holds_a_hash() -> None:
 
 
 def test_a_picture_that_cannot_be_drawn_costs_the_picture() -> None:
-    def draw() -> bytes:
+    def draw() -> str:
         raise ValueError("an odd name")
 
-    assert figures._picture(draw) == dg.MetadataValue.text("It could not be drawn: an odd name")
-    assert isinstance(figures._picture(lambda: b""), dg.MarkdownMetadataValue)
+    assert figures._drawn(draw) == dg.MetadataValue.text("It could not be drawn: an odd name")
+    assert isinstance(figures._drawn(lambda: ""), dg.MarkdownMetadataValue)
+
+
+def test_a_page_begins_with_a_sentence_and_ends_with_hashes() -> None:
+    """What people read first has its numbers as they write them; a sketch of the prices needs no click."""
+    priced = recommend_for(article(stock=400), rules=Rules())
+
+    told = figures.predictions(priced, None, "EUR", provenance("2026-02-09", "DEU", "stamp"), "uri")
+
+    first, *_, snapshot, made_by, _uri = told
+    assert first == figures.IN_SHORT
+    assert told[first].startswith("1 of 1 article marked down. Expected revenue ")
+    assert (snapshot, made_by) == (figures.SNAPSHOT_STAMP.label, figures.MADE_BY)
+    assert len(told["Price paths"].value) < 1000 < len(told["Price paths, large"].value)
 
 
 def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:

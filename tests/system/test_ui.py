@@ -123,7 +123,10 @@ def test_figures_and_price_paths_of_a_country_can_be_read(page: Page, week: date
     expect(cell_beside(page, "Articles")).to_have_text("6")
     expect(cell_beside(page, "Currency")).to_have_text("EUR")
     expect(cell_beside(page, "Plans that gain most")).to_contain_text("More than keeping")
-    cell_beside(page, "Price paths").get_by_text("[Show Markdown]").click()
+    sketch = cell_beside(page, "Price paths").locator("img")
+    expect(sketch).to_be_visible()
+    assert sketch.evaluate("image => image.naturalWidth") > 300
+    cell_beside(page, "Price paths, large").get_by_text("[Show Markdown]").click()
     picture = page.get_by_role("dialog").locator("img")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 500
