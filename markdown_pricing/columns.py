@@ -1,4 +1,4 @@
-"""The columns of the ERP's three tables, each declared once: name, type and meaning, in the contract's order.
+"""The columns of the ERP's tables, each declared once: name, type and meaning, in the contract's order.
 
 The tables, what a row may hold, the order of the rows' columns and what people read beside Dagster's assets all come
 from here. A new column is one line here, and its value where the rows are made.
@@ -117,6 +117,28 @@ PRICE_PATH = (
     Column("expected_stock", NUMBER, "Units expected at the start of the week."),
 )
 """The columns of markdown_price_path, which has a row for each article and week of its plan."""
+OPTIONS = (
+    Column("country", TEXT, "ISO 3166, three letters.", key=True),
+    Column("article_id", TEXT, "The same in every country.", key=True),
+    Column("price", MONEY, "A price that exists for the article this week, local currency.", key=True),
+    Column("week", DAY, "Monday of the week that is priced."),
+    Column("run_id", TEXT, "The run that wrote the row."),
+    Column("step", WHOLE, "0 is today's price, 1 the next rung below it, and so on."),
+    Column(
+        "value",
+        MONEY,
+        "What it is worth to ask this price now and to plan best afterwards; empty when a rule forbids it.",
+        may_be_empty=True,
+    ),
+    Column("value_loss", MONEY, "The recommended price's value less this one's.", may_be_empty=True),
+    Column("expected_units", NUMBER, "Sales of this week at this price.", may_be_empty=True),
+    Column("expected_leftover", NUMBER, "Units left after the end week on the path from here.", may_be_empty=True),
+    Column("expected_revenue", MONEY, "To the end on the path from here, salvage included.", may_be_empty=True),
+    Column("next_markdown_week", DAY, "The path's first markdown after this week.", may_be_empty=True),
+    Column("next_markdown_price", MONEY, "Its price.", may_be_empty=True),
+    Column("rule", TEXT, "What forbids the price, or why one worth more was not taken; else empty.", may_be_empty=True),
+)
+"""The columns of markdown_options, which has a row for each article and price that exists for it this week."""
 REFRESHES = (
     Column("country", TEXT, "ISO 3166, three letters.", key=True),
     Column("week", DAY, "Monday of the week that is priced.", key=True),
@@ -132,3 +154,4 @@ REFRESHES = (
 
 ROW_COLUMNS = [column.name for column in RECOMMENDATIONS]
 PATH_COLUMNS = [column.name for column in PRICE_PATH]
+OPTION_COLUMNS = [column.name for column in OPTIONS]
