@@ -14,8 +14,9 @@ STATUS = "markdown_status"
 
 _NAMED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
 _TABLES = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-_WHERE_OURS_ARE = "CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END"
-_TABLE = text(f"SELECT c.oid, {_NAMED} {_TABLES} WHERE c.relname = :table AND {_WHERE_OURS_ARE}")
+WHERE_OURS_ARE = "CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END"
+"""Which `pg_class c` of `pg_namespace n` are in the `:schema` of the tables."""
+_TABLE = text(f"SELECT c.oid, {_NAMED} {_TABLES} WHERE c.relname = :table AND {WHERE_OURS_ARE}")
 _SCHEMA = text("SELECT oid, quote_ident(nspname) AS name FROM pg_namespace WHERE nspname = :schema")
 _ROLE = text(
     "SELECT quote_ident(rolname) AS name, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls"
@@ -26,7 +27,7 @@ _OTHER_TABLES = text(
     " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"
     " AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
     " AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, :rights)"
-    f" AND NOT (c.relname = ANY(:ours) AND {_WHERE_OURS_ARE}) ORDER BY name"
+    f" AND NOT (c.relname = ANY(:ours) AND {WHERE_OURS_ARE}) ORDER BY name"
 ).bindparams(rights="SELECT, INSERT, UPDATE, DELETE, TRUNCATE")
 
 

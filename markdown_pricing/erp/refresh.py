@@ -8,17 +8,16 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-from sqlalchemy import Connection, Engine, Select, Table, delete, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Select, delete, func, inspect, select, text
 
-from markdown_pricing.erp.errors import ErpInterrupted, erp_errors
+from markdown_pricing.erp.errors import ErpInterrupted, erp_errors, where_is
 from markdown_pricing.erp.grants import schema_of
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock
+from markdown_pricing.erp.read_back import OtherRowsInErp, check_taken, read_rows
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
 from markdown_pricing.erp.tables import NEWEST_FIRST, price_path, recommendations, refreshes
-from markdown_pricing.erp.values import arrow_schema
 from markdown_pricing.errors import FinalError
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=2)
@@ -120,7 +119,7 @@ def replace_country(
     pause        waits so many seconds before a refresh that was interrupted is tried again
     returns the receipt; a run that has refreshed this country and week before gets the one it got then
     raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, ErpRefused, ErpDenied: nothing was
-    changed;
+    changed; OtherRowsInErp, an ErpRefused, when the tables would hold other rows than these;
     ErpUnreachable, ErpLoginRefused: it may be tried again, under the same run_id, whatever became of the first attempt
     """
     if launched_at.tzinfo is None:
@@ -131,9 +130,8 @@ def replace_country(
     def attempt() -> Receipt:
         with erp_errors(engine), engine.begin() as connection:
             lock(connection, country)
-            if receipt := _receipt(
-                connection, _receipts(country).where(refreshes.c.week == week, refreshes.c.run_id == run_id)
-            ):
+            own = _receipts(country).where(refreshes.c.week == week, refreshes.c.run_id == run_id)
+            if receipt := _receipt(connection, own):
                 return receipt
             if (erp_time := database_time(connection)) + CLOCKS_MAY_DIFFER < launched_at:
                 raise LaunchedInTheFuture(week, country, run_id, launched_at, erp_time, utc_now())
@@ -151,6 +149,7 @@ def replace_country(
                 refreshed_at=now().astimezone(UTC),
             )
             connection.execute(refreshes.insert(), asdict(receipt))
+            _read_back(connection, taken, receipt, own)
         return receipt
 
     receipt = _unless_interrupted(attempt, pause)
@@ -195,7 +194,7 @@ def content_hash(engine: Engine, country: str) -> str:
         else:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
         return CountryRows.of(
-            _read(connection, recommendations, country), _read(connection, price_path, country)
+            read_rows(connection, recommendations, country), read_rows(connection, price_path, country)
         ).content_hash()
 
 
@@ -216,10 +215,22 @@ def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float],
 def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> int:
     """Replace the rows and return how many articles the country had before."""
     previous = connection.scalar(select(func.count()).where(recommendations.c.country == country)) or 0
-    for table, rows in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
+    for table, rows in taken.by_table():
         connection.execute(delete(table).where(table.c.country == country))
         insert(connection, table, rows)
     return previous
+
+
+def _read_back(connection: Connection, taken: CountryRows, receipt: Receipt, query: Select[Any]) -> None:
+    """Refuse the refresh when the database holds other rows than were written, or not their receipt."""
+    if connection.dialect.name == "postgresql":
+        # A trigger that is deferred would otherwise change the rows at the commit.
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    for table, rows in taken.by_table():
+        check_taken(connection, table, receipt.country, rows)
+    held = _receipt(connection, query)
+    if held is None or held.content_hash != receipt.content_hash:
+        raise OtherRowsInErp(where_is(connection.engine), refreshes.name, "the receipt is missing or another")
 
 
 def _refuse_late_writer(connection: Connection, week: date, country: str, run_id: str, launched_at: datetime) -> None:
@@ -259,8 +270,3 @@ def _receipts(country: str) -> Select[Any]:
 def _receipt(connection: Connection, query: Select[Any]) -> Receipt | None:
     row = connection.execute(query).one_or_none()
     return Receipt(*row) if row else None
-
-
-def _read(connection: Connection, table: Table, country: str) -> pa.Table:
-    rows = connection.execute(select(table).where(table.c.country == country)).mappings()
-    return pa.Table.from_pylist([dict(row) for row in rows], arrow_schema(table))

@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from markdown_pricing.erp import status
+from markdown_pricing.erp.column_types import losing_columns
 from markdown_pricing.erp.errors import erp_errors, where_is
 from markdown_pricing.erp.grants import STATUS, missing_grants, rights_beyond_ours
 from markdown_pricing.erp.tables import METADATA, columns_of, missing_columns, status_statement
@@ -24,7 +25,7 @@ def check_rights(engine: Engine) -> list[Finding]:
             return (
                 findings
                 if engine.dialect.name == "sqlite"
-                else [*findings, _no_further_rights(connection), *_view(connection)]
+                else [*findings, _no_further_rights(connection), *_view(connection), *losing_columns(connection)]
             )
     except PricingError as error:
         return [Finding(f"connection to {where}", False, str(error))]

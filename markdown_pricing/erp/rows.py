@@ -20,6 +20,8 @@ from markdown_pricing.errors import Fault, FinalError
 
 MOST_AN_AMOUNT = 1e12
 """NUMERIC(14,2) holds less than this."""
+_NAMED = 5
+"""How many of the articles whose stock is too valuable are named."""
 NOT_HASHED = ("run_id", "predicted_at")
 """These columns say who wrote the rows and when, not what the rows say."""
 
@@ -66,6 +68,10 @@ class CountryRows:
         by_key = [("article_id", "ascending"), ("week", "ascending")]  # Arrow compares the UTF-8 bytes of texts
         return cls(recommendations.sort_by(by_key), price_path.sort_by(by_key))
 
+    def by_table(self) -> tuple[tuple[Table, pa.Table], ...]:
+        """Each table with its rows, in the order in which they are written."""
+        return (price_path, self.price_path), (recommendations, self.recommendations)
+
     @property
     def total_expected_revenue(self) -> Decimal:
         """The sum of expected_revenue over the rows, to the cent."""
@@ -106,16 +112,24 @@ def country_rows(rows: pd.DataFrame, path: pd.DataFrame, *, week: date, country:
         faults = list(_foreign(priced, plans, week, country))
     if faults:
         raise BadRows(country, week, faults, _too_valuable(rows))
-    return CountryRows.of(priced, plans)
+    taken = CountryRows.of(priced, plans)
+    if (total := taken.total_expected_revenue) >= MOST_AN_AMOUNT:
+        what = f"the sum of {recommendations.c.expected_revenue} is {total}, which is more than NUMERIC(14,2) holds"
+        most = rows.loc[rows["expected_revenue"].astype(float).nlargest(_NAMED).index]
+        raise BadRows(country, week, [Fault(what, len(rows), f"article {most.article_id.iloc[0]!r}")], _valued(most))
+    return taken
 
 
 def _too_valuable(rows: pd.DataFrame) -> list[str]:
-    """The articles, with stock and price, whose stock is worth more than an amount can be; five at most."""
+    """The articles, with stock and price, whose stock is worth more than an amount can be."""
     if not {"article_id", "stock", "list_price"} <= set(rows.columns):
         return []
     stock, price = (pd.to_numeric(rows[name], errors="coerce") for name in ("stock", "list_price"))
-    named = rows[stock * price >= MOST_AN_AMOUNT].head(5)
-    return [f"article {row.article_id} (stock {row.stock}, list_price {row.list_price})" for row in named.itertuples()]
+    return _valued(rows[stock * price >= MOST_AN_AMOUNT].head(_NAMED))
+
+
+def _valued(rows: pd.DataFrame) -> list[str]:
+    return [f"article {row.article_id} (stock {row.stock}, list_price {row.list_price})" for row in rows.itertuples()]
 
 
 def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Iterable[Fault]:

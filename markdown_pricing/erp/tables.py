@@ -113,6 +113,8 @@ _CONNECT: dict[str, Mapping[str, Any]] = {
         "tcp_user_timeout": 30_000,
     },
 }
+# A role or a database may have another encoding as its default, or none at all.
+_NEEDED: dict[str, dict[str, Any]] = {"sqlite": {}, "postgresql": {"client_encoding": "utf8"}}
 
 
 class MissingColumns(FinalError):
@@ -150,7 +152,10 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
     elif schema is not None:
         raise BadErpUrl(f"is SQLite, which has no schema {schema}: give it a file of its own")
     given = {**_CONNECT[backend], **(tls_of(parsed) if backend == "postgresql" else {})}
-    settings = {name: value for name, value in given.items() if name not in parsed.query}
+    settings = {name: value for name, value in given.items() if name not in parsed.query} | _NEEDED[backend]
+    if parsed.get_driver_name() == "psycopg":
+        # Behind a pooler the next transaction may get another connection of the server, which has not prepared it.
+        settings["prepare_threshold"] = None
     # Under REPEATABLE READ, which a database may have as its default, the check for newer weeks would read what was
     # there before the lock was taken. SQLite knows no such level.
     options = {} if backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
@@ -160,6 +165,8 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
         raise MissingDriver(str(error.name)) from error
     if backend == "sqlite":
         _make_folder_on_connect(engine)
+    else:
+        _read_alike_everywhere(engine)
     return engine.execution_options(schema_translate_map={None: schema}) if schema else engine
 
 
@@ -234,6 +241,19 @@ def _add_column(connection: Connection, column: Column[Any]) -> str:
     # The column gets no NOT NULL, which a table with rows could not take. Rows are checked before they are written.
     table, quote = qualified_name(connection, column.table.name), connection.dialect.identifier_preparer.quote
     return f"ALTER TABLE {table} ADD COLUMN {quote(column.name)} {column.type.compile(connection.dialect)};"
+
+
+def _read_alike_everywhere(engine: Engine) -> None:
+    """Begin each transaction with what its values are written and read by: ISO days, and all digits of a number.
+
+    A server, database or role may have other defaults. They are set for the transaction alone, because behind a pooler
+    the connection is somebody else's afterwards.
+    """
+
+    @event.listens_for(engine, "begin")
+    def say_how(connection: Connection) -> None:
+        settings = "set_config('DateStyle', 'ISO, MDY', true), set_config('extra_float_digits', '3', true)"
+        connection.exec_driver_sql(f"SELECT {settings}")
 
 
 def _make_folder_on_connect(engine: Engine) -> None:
