@@ -149,6 +149,12 @@ REFRESHES = (
     Column("total_expected_revenue", MONEY, "Sum of expected_revenue over the rows."),
     Column("content_hash", TEXT, "SHA-256 of the rows, without run_id and predicted_at."),
     Column("refreshed_at", MOMENT, "When the transaction wrote it."),
+    Column(
+        "hashed",
+        WHOLE,
+        "What content_hash is over: 2 with markdown_options, empty without. Only like hashes can be compared.",
+        may_be_empty=True,
+    ),
 )
 """The columns of markdown_refreshes, which has a receipt for each refresh of a country."""
 

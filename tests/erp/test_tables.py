@@ -28,12 +28,17 @@ COLUMNS = {
     "markdown_price_path": """country TEXT!, article_id TEXT!, week DATE!, price MONEY!, expected_units DOUBLE!,
         expected_stock DOUBLE!""",
     "markdown_refreshes": """country TEXT!, week DATE!, run_id TEXT!, launched_at TIME!, articles INTEGER!,
-        previous_articles INTEGER!, total_expected_revenue MONEY!, content_hash TEXT!, refreshed_at TIME!""",
+        previous_articles INTEGER!, total_expected_revenue MONEY!, content_hash TEXT!, refreshed_at TIME!,
+        hashed INTEGER""",
+    "markdown_options": """country TEXT!, article_id TEXT!, price MONEY!, week DATE!, run_id TEXT!, step INTEGER!,
+        value MONEY, value_loss MONEY, expected_units DOUBLE, expected_leftover DOUBLE, expected_revenue MONEY,
+        next_markdown_week DATE, next_markdown_price MONEY, rule TEXT""",
 }
 KEYS = {
     "markdown_recommendations": ["country", "article_id"],
     "markdown_price_path": ["country", "article_id", "week"],
     "markdown_refreshes": ["country", "week", "run_id"],
+    "markdown_options": ["country", "article_id", "price"],
 }
 
 
@@ -118,7 +123,7 @@ def test_columns_that_lack_are_named_all_at_once_with_their_alter_table(empty_er
     )
     assert "Nothing was changed" in str(error.value)
     assert all(statement in str(error.value) for statement in error.value.statements)
-    assert set(inspect(empty_erp.engine).get_table_names()) == {"markdown_recommendations", "markdown_price_path"}
+    assert "markdown_refreshes" not in inspect(empty_erp.engine).get_table_names()
 
     empty_erp.execute(*error.value.statements)
     ensure_tables(empty_erp.engine)
