@@ -106,6 +106,41 @@ RECOMMENDATIONS = (
     Column("model_version", TEXT, "The demand model and what it was made from."),
     Column("run_id", TEXT, "The run that wrote the row."),
     Column("predicted_at", MOMENT, "When it was computed."),
+    Column(
+        "stake",
+        MONEY,
+        "How much less the best answer in the other direction is worth this week; empty when there is none.",
+        may_be_empty=True,
+        made_from=_SALES_AHEAD,
+    ),
+    Column("stake_low", MONEY, "With 9 chances in 10 the stake is at least this.", may_be_empty=True),
+    Column("stake_high", MONEY, "With 9 chances in 10 the stake is at most this.", may_be_empty=True),
+    Column("severity", TEXT, "Of the exception: act, look or info; empty without one.", may_be_empty=True),
+    Column("category", TEXT, "As delivered.", may_be_empty=True, made_from=("category",)),
+    Column("season", TEXT, "As delivered.", may_be_empty=True, made_from=("season",)),
+    Column("launch_week", DAY, "First week on sale.", may_be_empty=True, made_from=("launch_week",)),
+    Column("stores", WHOLE, "Stores that carry it.", may_be_empty=True, made_from=("stores",)),
+    Column(
+        "salvage_price",
+        MONEY,
+        "What one unit left over brings after the end week.",
+        may_be_empty=True,
+        made_from=("salvage_price",),
+    ),
+    Column("markdowns_taken", WHOLE, "Markdowns so far that count.", may_be_empty=True, made_from=("price",)),
+    Column(
+        "units_last_week", NUMBER, "Sold in the week before, less returns.", may_be_empty=True, made_from=("units",)
+    ),
+    Column("units_4_weeks", NUMBER, "The same of the four weeks before.", may_be_empty=True, made_from=("units",)),
+    Column(
+        "lowest_price_30_days",
+        MONEY,
+        "The lowest price of the five weeks before.",
+        may_be_empty=True,
+        made_from=("price",),
+    ),
+    Column("arm", TEXT, "How the article is priced in a test; empty without one.", may_be_empty=True),
+    Column("locked_until", DAY, "The last week for which somebody has fixed the price.", may_be_empty=True),
 )
 """The columns of markdown_recommendations, which has a row for each article of a country."""
 PRICE_PATH = (

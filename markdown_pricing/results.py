@@ -115,7 +115,9 @@ class Results:
             return None
         try:
             notes, [rows] = Results(self.lake, nearest, self.country)._read(paths.kept_predictions_file, ROWS)
-            return rows[ROW_COLUMNS].assign(**{RULES_VERSION: Provenance.from_json(notes[ORIGIN]).rules})
+            return rows.reindex(columns=ROW_COLUMNS).assign(
+                **{RULES_VERSION: Provenance.from_json(notes[ORIGIN]).rules}
+            )
         except TransientError:
             raise
         except Exception:  # the file is changed, or another version has kept other columns

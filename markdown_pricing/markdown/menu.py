@@ -3,7 +3,7 @@
 The values are those that the plan decides by. Beside them stands what is expected on the path that follows a price.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -71,8 +71,10 @@ def menu_of(alone: Task, groups: PriceGroups, solution: Solution, best: PathValu
     best     : the planned paths, which follow the recommended prices
     held_by  : (articles,), the option for which a price that is worth more was not taken; None without one
     """
-    ladders, chosen, value = alone.ladders, best.rungs[:, 0], solution.value
-    cents = _prices(alone)
+    ladders, chosen, cents = alone.ladders, best.rungs[:, 0], _prices(alone)
+    exists = cents[:, : solution.value.shape[1]] != NO_PRICE
+    value = np.where(exists, solution.value, np.nan)
+    solution = replace(solution, value=value, by_level=np.where(exists[..., np.newaxis], solution.by_level, np.nan))
     rule = _forbidding_rules(alone, groups, cents)
     in_force = np.take_along_axis(value, chosen[:, np.newaxis], axis=1)
     worth_more = value > in_force + solution.tolerance[:, np.newaxis]

@@ -24,6 +24,7 @@ from markdown_pricing.markdown.policy import LEAST_GAIN, Solution
 from markdown_pricing.markdown.price_groups import price_groups
 from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.markdown.season import BoolArray, Season
+from markdown_pricing.markdown.stake import Stake, stake_of
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue
 
@@ -42,7 +43,7 @@ class Plan:
     """The planned path, the two paths that it is compared with, and what decides the price of this week.
 
     best, keep, habit : the planned path, today's price kept, and the old habit, all valued with the same `demand`
-    menu         : what each price of this week is worth
+    menu, stake  : what each price of this week is worth, and what the decision is
     limits       : what the rules allow
     for_target, too_little_gain, over_budget : (articles,), whether this option is why this week's price is what it is
     out_of_reach : (articles,), whether no path that keeps the rules meets a hard sell-through target
@@ -54,6 +55,7 @@ class Plan:
     keep: PathValue
     habit: PathValue
     menu: Menu
+    stake: Stake
     limits: Limits
     demand: Demand
     for_target: BoolArray
@@ -96,12 +98,14 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     held_by[over_budget], held_by[too_little_gain] = "budget", "least_gain"
     path = alone.value(groups.rungs_of_members(best))
     of_members = groups.solution_of_members(worth_it, path.revenue)
+    menu = menu_of(alone, groups, of_members, path, held_by[groups.place])
     place = groups.place
     return Plan(
         best=path,
         keep=alone.keep,
         habit=alone.habit,
-        menu=menu_of(alone, groups, of_members, path, held_by[place]),
+        menu=menu,
+        stake=stake_of(alone, menu, of_members, path, forecast.elasticity),
         limits=alone.limits,
         demand=alone.demand,
         for_target=for_target[place],

@@ -18,6 +18,7 @@ from markdown_pricing.markdown.limits import only_small_steps
 from markdown_pricing.markdown.option_rows import option_rows, weeks_ahead
 from markdown_pricing.markdown.planning import Plan, plan
 from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, response_in_words
+from markdown_pricing.markdown.recent_weeks import recent_weeks
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.valuation import deepest_sales, next_markdown
 
@@ -122,6 +123,13 @@ def recommend(
         "model_version": made_by.model_version,
         "run_id": made_by.run_id,
         "predicted_at": made_by.predicted_at,
+        "stake": np.round(own_plan.stake.value, 2),
+        "stake_low": np.round(own_plan.stake.low, 2),
+        "stake_high": np.round(own_plan.stake.high, 2),
+        "severity": codes.severities_of(exception_code),
+        **_facts_of_the_article(assortment, ladders),
+        "arm": None,
+        "locked_until": None,
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)
@@ -129,6 +137,20 @@ def recommend(
     rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN
     options = option_rows(own_plan.menu, country.code, articles["article_id"], assortment.week, made_by.run_id)
     return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan, path_prices), options)
+
+
+def _facts_of_the_article(assortment: Assortment, ladders: Ladders) -> dict[str, object]:
+    """What a buyer wants to see beside the price, as it was delivered or follows from what was."""
+    articles = assortment.articles
+    return {
+        "category": articles["category"].to_numpy(dtype=object),
+        "season": articles["season"].to_numpy(dtype=object),
+        "launch_week": _dates(articles["launch_week"]),
+        "stores": ladders.season.stores,
+        "salvage_price": np.round(ladders.season.salvage_price, 2),
+        "markdowns_taken": ladders.season.markdowns_taken,
+        **recent_weeks(articles, assortment.history, assortment.week),
+    }
 
 
 def _units_this_week(ladders: Ladders, own_plan: Plan) -> dict[str, FloatArray]:

@@ -51,6 +51,21 @@ def make_rows(week: date = WEEK, country: str = "DEU", articles: int = 5, **chan
             "model_grade": "A",
             "model_version": "gradient_boosting 1",
             "predicted_at": pd.Timestamp("2026-02-09T08:01:02.345678+01:00"),
+            "stake": (units * 0.1).round(2),
+            "stake_low": (units * -0.1).round(2),
+            "stake_high": (units * 0.3).round(2),
+            "severity": "act",
+            "category": "coats",
+            "season": None,
+            "launch_week": pd.Timestamp(week - timedelta(weeks=9)),
+            "stores": stock // 3,
+            "salvage_price": 2.5,
+            "markdowns_taken": number % 3,
+            "units_last_week": units * 0.9,
+            "units_4_weeks": units * 3.3,
+            "lowest_price_30_days": list_price,
+            "arm": None,
+            "locked_until": None,
         }
     )
     return rows.assign(**changes)

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from io import BytesIO
 from datetime import UTC, date, datetime
 from functools import partial
+from io import BytesIO
 from typing import Any
 from unittest.mock import patch
 

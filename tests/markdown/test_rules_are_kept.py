@@ -34,6 +34,16 @@ NULLABLE = {
     "elasticity_se",
     "change_reason",
     "exception_code",
+    "stake",
+    "stake_low",
+    "stake_high",
+    "severity",
+    "category",
+    "units_last_week",
+    "units_4_weeks",
+    "lowest_price_30_days",
+    "arm",
+    "locked_until",
 }
 HARD_TO_MAKE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -189,6 +199,12 @@ def _check_menu(menu: pd.DataFrame, row: Any, own: dict[str, Any], rules: Rules,
     may_be_asked, has_value = menu["rule"].isna(), menu["value"].notna()
     assert (menu.loc[may_be_asked, "value_loss"] >= -tolerance).all()
     assert (menu.loc[has_value & ~may_be_asked, "value_loss"] < 0).all()
+    others = menu[(menu["step"] > 0) if row.action == "keep" else (menu["step"] == 0)]
+    if others["value"].notna().any():
+        assert row.stake >= 0
+        assert np.isclose(row.stake, max(in_force.value - others["value"].max(), 0), atol=0.011)
+    else:
+        assert pd.isna(row.stake)
     options = {"least_gain"} if rules.least_gain_pct else set()
     options |= {"budget"} if rules.markdown_budget < math.inf else set()
     assert set(menu.loc[has_value & ~may_be_asked, "rule"]) <= options
