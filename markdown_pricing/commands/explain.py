@@ -145,7 +145,7 @@ def find(lake: Lake, country: Country, article: str, week: date | None, configur
     week = week or newest
     if week != newest and not lake.entry(predictions_file(week, country.code)):
         raise WeekNotPriced(country.code, week, list(weeks_with_predictions(lake, country.code)), configured)
-    rows, path, _ = Results(lake, week, country.code).predictions()
+    rows, path, _, _ = Results(lake, week, country.code).predictions()
     mine = rows[rows["article_id"] == article]
     if mine.empty:
         raise ArticleNotPriced(country.code, week, article, rows["article_id"].tolist())
