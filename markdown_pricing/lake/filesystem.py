@@ -6,6 +6,7 @@ KRB5CCNAME names (kinit).
 """
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,6 @@ from functools import lru_cache, partial
 from queue import Empty, SimpleQueue
 from threading import BoundedSemaphore, Thread
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
@@ -77,10 +77,8 @@ class Lake:
     @property
     def root(self) -> str:
         """The lake's path within its file system."""
-        parts = urlsplit(self.url)
-        if parts.scheme in ("hdfs", "viewfs"):
-            return "/" + parts.path.strip("/")
-        return os.path.abspath(parts.path if parts.scheme == "file" else self.url)
+        scheme, _, path = _taken_apart(self.url)
+        return "/" + path.strip("/") if scheme in ("hdfs", "viewfs") else os.path.abspath(path)
 
     def where(self, path: str) -> str:
         """The full name of `path`, to be shown to people."""
@@ -195,10 +193,25 @@ class Lake:
         return lake_errors(self.where(path))
 
 
+def _taken_apart(url: str) -> tuple[str, str, str]:
+    """The scheme of a lake's URL (empty for a local path), its host with the port, and the path, which is taken as it
+    is written: neither # nor ? ends it, and %20 is no blank.
+
+    >>> _taken_apart("hdfs://namenode:8020/data/season#1")
+    ('hdfs', 'namenode:8020', '/data/season#1')
+    """
+    matched = re.fullmatch(r"(?s)([A-Za-z][A-Za-z0-9+.-]*):(?://([^/]*))?(.*)", url)
+    return (matched[1].lower(), matched[2] or "", matched[3]) if matched else ("", "", url)
+
+
 @lru_cache(maxsize=8)
 def _open_filesystem(url: str, process: int) -> AbstractFileSystem:
-    scheme = urlsplit(url).scheme
+    scheme, host, path = _taken_apart(url)
     if scheme in ("", "file"):
+        if host not in ("", "localhost") or not path:
+            raise UnusableLake(
+                f"{url} cannot be a lake: it names no folder of this machine. Use file:///path or /path."
+            )
         return LocalFileSystem(skip_instance_cache=True)
     if scheme not in ("hdfs", "viewfs"):
         raise UnusableLake(
@@ -212,7 +225,7 @@ def _open_filesystem(url: str, process: int) -> AbstractFileSystem:
         ) from error
     filesystem_class: Any = hdfs.HdfsFileSystem if scheme == "hdfs" else hdfs.ViewfsFileSystem
     settings = {"dfs.client.failover.max.attempts": FAILOVER_ATTEMPTS}
-    filesystem: Any = filesystem_class(urlsplit(url).netloc or None, skip_instance_cache=True, **settings)
+    filesystem: Any = filesystem_class(host or None, skip_instance_cache=True, **settings)
     filesystem.client = _ImpatientClient(filesystem.client)
     return cast(AbstractFileSystem, filesystem)
 
