@@ -27,7 +27,6 @@ from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.currencies import Changeover, in_short
 from markdown_pricing.demand.model import check_allowed, make_model
-from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError, UsageError
@@ -40,7 +39,7 @@ from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, 
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results, version_of
+from markdown_pricing.results import Results, SharedAtHand, version_of
 from markdown_pricing.settings import Settings
 from markdown_pricing.shown import cell
 from markdown_pricing.threads import limit_threads
@@ -174,21 +173,21 @@ def _country(code: str, configured: Countries, week: date) -> Country:
     return unconfigured(code)
 
 
-def _share_demand(
-    lake: Lake, snapshot: Snapshot, countries: Sequence[str], configured: Countries
-) -> SharedDemand | None:
-    """What the countries to price share, or None: a single country has nobody to share with."""
+def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str], configured: Countries) -> SharedAtHand:
+    """What the countries to price share, or nothing: a single country has nobody to share with."""
+    nothing = SharedAtHand(None, "none")
     if len(countries) < 2:
-        return None
+        return nothing
     try:
-        return pricing.learn_shared(
+        shared = pricing.learn_shared(
             snapshot.week,
             countries,
             lambda code: read_country(lake, snapshot, code, columns_to_read),
             changeovers=configured.changeovers,
         ).shared
     except pricing.NothingShared:
-        return None  # the message comes where each country is priced
+        return nothing  # the message comes where each country is priced
+    return SharedAtHand(shared, version_of(shared.to_bytes()))
 
 
 def _price_country(
@@ -198,7 +197,7 @@ def _price_country(
     books: Sequence[RuleBook],
     codes: ReasonCodes,
     model_name: str,
-    shared: SharedDemand | None,
+    shared: SharedAtHand,
     run_id: str,
     changeovers: Sequence[Changeover],
 ) -> tuple[list[pd.DataFrame], str, Stability | None]:
@@ -212,10 +211,9 @@ def _price_country(
     sold = pricing.CountryWeek.of(taken.rows, week, country.code)
     for note in taken.notes:
         print_error(f"{country.code}: {note}")
-    choice = pricing.fit_or_step_down(sold, model_name, shared=shared)
-    version = "none" if shared is None else version_of(shared.to_bytes())
+    choice = pricing.fit_or_step_down(sold, model_name, shared=shared.shared)
     origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(currencies=in_short(changeovers))
-    origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, version)
+    origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, shared.version)
     now, last_rows = datetime.now(UTC), Results(lake, week, country.code).last_rows()
     tables = []
     for book in books:

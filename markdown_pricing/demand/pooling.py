@@ -163,6 +163,7 @@ class _Rows:
     parts    : the rows of each category ; articles : the articles of each, in the order of `starts`
     starts   : (articles,), the first row of each article
     in_week  : (categories · weeks, rows), 1 where a row is of the category and week, which a product adds up with
+    in_place : (articles, rows), the same for each article
     """
 
     x: FloatArray
@@ -173,6 +174,7 @@ class _Rows:
     articles: list[slice]
     starts: IntArray
     in_week: csr_array
+    in_place: csr_array
 
     @classmethod
     def of(
@@ -182,9 +184,10 @@ class _Rows:
         starts = np.flatnonzero(np.diff(article, prepend=-1))
         edges = np.searchsorted(category, np.arange(categories + 1))
         parts, articles = ([slice(*ends) for ends in pairwise(at)] for at in (edges, np.searchsorted(starts, edges)))
-        shape = len(parts) * weeks, len(week)
-        in_week = csr_array((np.ones(len(week)), (category * weeks + week, np.arange(len(week)))), shape)
-        return cls(np.column_stack([x, np.ones(len(x))]), article, week, weeks, parts, articles, starts, in_week)
+        ones, every = np.ones(len(x)), np.arange(len(x))
+        in_week = csr_array((ones, (category * weeks + week, every)), (categories * weeks, len(x)))
+        in_place = csr_array((ones, every, np.append(starts, len(x))), (len(starts), len(x)))
+        return cls(np.column_stack([x, ones]), article, week, weeks, parts, articles, starts, in_week, in_place)
 
     def times(self, effects: Effects) -> FloatArray:
         """The log of demand of an article whose own effect is 0, (rows,)."""
@@ -201,7 +204,7 @@ class _Rows:
 
     def by_article(self, values: FloatArray) -> FloatArray:
         """The sums of the values, (rows, …), by article in the order of `starts`, (articles, …)."""
-        sums: FloatArray = np.add.reduceat(values, self.starts)
+        sums: FloatArray = self.in_place @ values
         return sums
 
 

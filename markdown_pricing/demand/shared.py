@@ -98,8 +98,9 @@ class SharedDemand:
     seen       : the quality of articles as each country saw it, by country
     taste_sd   : the standard deviation of how countries differ on one article, in logs
     country    : the country that uses this; what it saw itself is left out, because its own sales say that anyway
-    searches   : by country where the fit of its own sales ended, which the fit of its model goes on from. A model that
-                 is judged by the last of these sales gets nothing that is shared, and so not this either
+    searches   : by country where the fit of its own sales ended, which the fit of its model goes on from, as JSON that
+                 only this country parses. A model that is judged by the last of these sales gets nothing that is
+                 shared, and so not this either
     """
 
     categories: tuple[str, ...]
@@ -108,7 +109,7 @@ class SharedDemand:
     seen: Mapping[str, Quality]
     taste_sd: float
     country: str | None = None
-    searches: Mapping[str, Search] = field(default_factory=dict)
+    searches: Mapping[str, str] = field(default_factory=dict)
 
     def for_country(self, country: str) -> "SharedDemand":
         """The same for one country, without what that country saw itself."""
@@ -117,7 +118,8 @@ class SharedDemand:
     @property
     def search(self) -> Search | None:
         """Where the fit of the country's own sales ended; None when it took no part."""
-        return None if self.country is None else self.searches.get(self.country)
+        kept = None if self.country is None else self.searches.get(self.country)
+        return None if kept is None else Search.from_dict(json.loads(kept))
 
     @property
     def quality(self) -> Quality:
@@ -148,17 +150,16 @@ class SharedDemand:
     def to_bytes(self) -> bytes:
         seen = {country: quality.to_dict() for country, quality in self.seen.items()}
         plain = {"categories": list(self.categories), "mean": self.mean.tolist(), "own": asdict(self.own)}
-        searches = {country: search.to_dict() for country, search in self.searches.items()}
-        return json.dumps({**plain, "seen": seen, "taste_sd": self.taste_sd, "searches": searches}).encode()
+        parts = {"seen": seen, "taste_sd": self.taste_sd, "searches": dict(self.searches)}
+        return json.dumps({**plain, **parts}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         saved = json.loads(data)
         seen = {country: Quality.from_dict(quality) for country, quality in saved["seen"].items()}
         mean = np.array(saved["mean"]).reshape(len(saved["categories"]), -1)
-        searches = {country: Search.from_dict(search) for country, search in saved["searches"].items()}
         own = OwnEffects(**saved["own"])
-        return cls(tuple(saved["categories"]), mean, own, seen, saved["taste_sd"], searches=searches)
+        return cls(tuple(saved["categories"]), mean, own, seen, saved["taste_sd"], searches=saved["searches"])
 
 
 def pool(contributions: Mapping[str, CountryDemand]) -> SharedDemand:
@@ -166,7 +167,11 @@ def pool(contributions: Mapping[str, CountryDemand]) -> SharedDemand:
     contributing = [contribution for _, contribution in sorted(contributions.items()) if contribution.categories]
     categories = tuple(sorted({category for one in contributing for category in one.categories}))
     seen = {country: one.quality for country, one in sorted(contributions.items())}
-    searches = {country: one.search for country, one in sorted(contributions.items()) if one.search is not None}
+    searches = {
+        country: json.dumps(one.search.to_dict())
+        for country, one in sorted(contributions.items())
+        if one.search is not None
+    }
     mean, own = _pooled_terms(contributing, categories), _typical(contributing)
     return SharedDemand(categories, mean, own, seen, _taste_sd(seen), searches=searches)
 
