@@ -161,14 +161,14 @@ def _floor_of(folder: Path, country: str) -> Iterator[Part]:
 
 
 def _copied(country: str) -> Part:
-    """Write the country's rows, as the text that COPY reads, into both tables by one COPY each."""
+    """Write the country's rows, as the text that COPY reads, into the tables by one COPY each."""
     import psycopg
 
     from markdown_pricing.erp.tables import engine_for, ensure_tables
 
     user, bare_url = os.environ["DB_USER"], os.environ["BARE_ERP"]
     ensure_tables(engine_for(bare_url, user, None))
-    tables, texts = ("markdown_recommendations", "markdown_price_path"), []
+    tables, texts = ("markdown_recommendations", "markdown_price_path", "markdown_options"), []
     with (
         psycopg.connect(os.environ["MARKDOWN_PRICING_ERP"], user=user) as full,
         psycopg.connect(bare_url, user=user) as bare,

@@ -204,7 +204,7 @@ def _price_country(
 ) -> tuple[list[pd.DataFrame], str, Stability | None]:
     """The country's rows under each set of rules, all by one model, the model's grade, and how steady its plans are.
 
-    Each frame has ROW_COLUMNS, the article's category and the country's currency.
+    Each frame has ROW_COLUMNS and the country's currency.
     """
     week = snapshot.week
     rows = read_country(lake, snapshot, country.code, columns_to_read)
@@ -216,13 +216,12 @@ def _price_country(
     version = "none" if shared is None else version_of(shared.to_bytes())
     origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(currencies=in_short(changeovers))
     origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, version)
-    beside = {"category": sold.articles["category"].to_numpy(), "currency": country.currency}
     now, last_rows = datetime.now(UTC), Results(lake, week, country.code).last_rows()
     tables = []
     for book in books:
         priced_by = pricing.priced_under(origin, book, country)
         rows = pricing.price_articles(sold, choice.model, country, book, codes, priced_by, run_id, now, last_rows).rows
-        tables.append(rows.assign(**beside))
+        tables.append(rows.assign(currency=country.currency))
     return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
 
 

@@ -9,10 +9,13 @@ from typing import Any, NoReturn
 import yaml  # type: ignore[import-untyped]
 
 from markdown_pricing.errors import UsageError
+from markdown_pricing.orchestration import heartbeat
 from markdown_pricing.secret_texts import secrets_as_text
 from markdown_pricing.settings import CODE_SERVER, CODE_SERVER_PORT, DATA, SECRETS, VARIABLES, BadSettings, Settings
 
 LOCATION = "markdown_pricing"
+HAS_HEARTBEAT = {"code-server", "daemon"}
+"""The servers beside which a file says that they answer. The page itself is asked over HTTP."""
 PORT = VARIABLES[CODE_SERVER_PORT].default or ""
 
 
@@ -28,6 +31,8 @@ def serve(
     arguments = arguments_of(environ, server, host, port, read_only, path_prefix)
     if server != "code-server":  # it has the runs below it, whose predictions others may read
         os.umask(0o077)
+    if server in HAS_HEARTBEAT:
+        arguments = [heartbeat.__name__, server, *arguments]
     os.execve(sys.executable, [sys.executable, "-m", *arguments], dict(environ))
 
 

@@ -202,8 +202,8 @@ def _lake_round(lake: Lake, week: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     countries = [country for name in names if (country := paths.country_of_folder(name))]
     kept = [Results(lake, week, country).predictions() for country in countries]
     return (
-        _joined(recommendations, [rows for rows, _, _ in kept]),
-        _joined(price_path, [path for _, path, _ in kept]),
+        _joined(recommendations, [rows for rows, _, _, _ in kept]),
+        _joined(price_path, [path for _, path, _, _ in kept]),
     )
 
 

@@ -1,10 +1,13 @@
 """The statements with which the database's owner grants missing rights and revokes those that are too many."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, Engine, text
 
 NEEDED_RIGHTS = {
     "markdown_recommendations": ("SELECT", "INSERT", "DELETE"),
     "markdown_price_path": ("SELECT", "INSERT", "DELETE"),
+    "markdown_options": ("SELECT", "INSERT", "DELETE"),
     "markdown_refreshes": ("SELECT", "INSERT"),
 }
 """The rights that a refresh needs on each table."""
@@ -36,6 +39,25 @@ def schema_of(bind: Engine | Connection) -> str | None:
     names = bind.get_execution_options().get("schema_translate_map") or {}
     schema: str | None = names.get(None)
     return schema
+
+
+def may_create(connection: Connection) -> bool:
+    """Whether the connected role can make tables and views; the schema is there, or the role may make it, too."""
+    if connection.dialect.name == "sqlite":
+        return True
+    right = text("SELECT has_schema_privilege(COALESCE(:schema, current_schema()), 'CREATE')")
+    return bool(connection.scalar(right, {"schema": schema_of(connection)}))
+
+
+def owns_tables(connection: Connection, names: Sequence[str]) -> bool:
+    """Whether the connected role may change the form of these tables, as their owner can."""
+    if connection.dialect.name == "sqlite" or not names:
+        return True
+    query = text(
+        f"SELECT bool_and(pg_has_role(c.relowner, 'USAGE')) {_TABLES} WHERE c.relname = ANY(:names)"
+        f" AND {WHERE_OURS_ARE}"
+    )
+    return bool(connection.scalar(query, {"names": list(names), "schema": schema_of(connection)}))
 
 
 def missing_grants(connection: Connection) -> list[str]:

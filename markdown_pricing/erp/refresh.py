@@ -8,18 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Select, delete, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Select, delete, func, null, select, text
 
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors, where_is
-from markdown_pricing.erp.grants import schema_of
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.read_back import OtherRowsInErp, check_taken, read_rows
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
-from markdown_pricing.erp.tables import NEWEST_FIRST, price_path, recommendations, refreshes
+from markdown_pricing.erp.tables import NEWEST_FIRST, columns_of, options, price_path, recommendations, refreshes
 from markdown_pricing.errors import FinalError
 
+WITH_OPTIONS = 2
+"""What `hashed` says of a content hash that is over the options, too."""
 CLOCKS_MAY_DIFFER = timedelta(minutes=2)
 """How far ahead of the ERP's clock a run may have been created."""
 LOOK_TIMEOUT_MS = 10_000
@@ -41,6 +42,7 @@ class Receipt:
     total_expected_revenue: Decimal
     content_hash: str
     refreshed_at: datetime
+    hashed: int | None = WITH_OPTIONS
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,13 @@ def replace_country(
     launched_at: datetime,
     rows: pd.DataFrame,
     path: pd.DataFrame,
+    menu: pd.DataFrame,
     now: Callable[[], datetime] = utc_now,
     pause: Callable[[float], None] = time.sleep,
 ) -> Receipt:
-    """Replace the country's rows of both tables in one transaction, so that a reader sees the old set or the new one.
+    """Replace the country's rows in one transaction, so that a reader sees the old set or the new one.
 
-    rows, path   frames with the columns of markdown_recommendations and markdown_price_path
+    rows, path, menu   frames with the columns of markdown_recommendations, markdown_price_path and markdown_options
     launched_at  when the orchestrator created the run, with its time zone
     now          is asked last, when all but the receipt is written
     pause        waits so many seconds before a refresh that was interrupted is tried again
@@ -124,7 +127,7 @@ def replace_country(
     """
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")
-    taken = country_rows(rows, path, week=week, country=country, run_id=run_id)
+    taken = country_rows(rows, path, menu, week=week, country=country, run_id=run_id)
     digest = taken.content_hash()
 
     def attempt() -> Receipt:
@@ -169,13 +172,16 @@ def last_receipts(engine: Engine) -> dict[str, Receipt]:
     Before the first refresh there is no table, and no receipt.
     """
     place = func.row_number().over(partition_by=refreshes.c.country, order_by=_NEWEST_FIRST).label("place")
-    ranked = select(*_RECEIPT_COLUMNS, place).subquery()
-    newest = select(*(ranked.c[column.name] for column in _RECEIPT_COLUMNS)).where(ranked.c.place == 1)
     with erp_errors(engine), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SET LOCAL statement_timeout = {LOOK_TIMEOUT_MS}"))
-        if not inspect(connection).has_table(refreshes.name, schema_of(connection)):
+        there = columns_of(connection).get(refreshes.name)
+        if there is None:
             return {}
+        # This may be asked of the tables of the version before, which the first refresh is going to change.
+        known = [own if own.name in there else null().label(own.name) for own in _RECEIPT_COLUMNS]
+        ranked = select(*known, place).subquery()
+        newest = select(*(ranked.c[column.name] for column in _RECEIPT_COLUMNS)).where(ranked.c.place == 1)
         return {row.country: Receipt(*row) for row in connection.execute(newest)}
 
 
@@ -187,15 +193,14 @@ def newest_week(engine: Engine, country: str) -> date | None:
 
 
 def content_hash(engine: Engine, country: str) -> str:
-    """The content_hash of the country's rows as they are now, with both tables read at the same moment."""
+    """The content_hash of the country's rows as they are now, with all tables read at the same moment."""
     with erp_errors(engine), engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")
         else:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        return CountryRows.of(
-            read_rows(connection, recommendations, country), read_rows(connection, price_path, country)
-        ).content_hash()
+        tables = (read_rows(connection, table, country) for table in (recommendations, price_path, options))
+        return CountryRows.of(*tables).content_hash()
 
 
 def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float], None]) -> Receipt:

@@ -7,7 +7,7 @@ from threading import Timer
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from markdown_pricing.erp.tables import price_path, qualified_name, recommendations
+from markdown_pricing.erp.tables import options, price_path, qualified_name, recommendations
 
 VACUUM_TIMEOUT_S = 300
 
@@ -23,11 +23,11 @@ def reclaim(engine: Engine) -> None:
     with suppress(DBAPIError), engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         with ended_after(connection, VACUUM_TIMEOUT_S):
-            for table in (price_path, recommendations):
+            for table in (price_path, options, recommendations):
                 # SKIP_LOCKED: another country's refresh vacuums already. TRUNCATE would lock readers out for a moment.
                 # ANALYZE is left out, which takes five times as long; autovacuum does it when enough has changed.
-                options = "SKIP_LOCKED, TRUNCATE FALSE"
-                connection.execute(text(f"VACUUM ({options}) {qualified_name(connection, table.name)}"))
+                how = "SKIP_LOCKED, TRUNCATE FALSE"
+                connection.execute(text(f"VACUUM ({how}) {qualified_name(connection, table.name)}"))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ KRB5CCNAME names (kinit).
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -111,24 +112,38 @@ class Lake:
             yield _Reader(file, partial(self._asking, path))
 
     def replace(self, path: str, data: bytes | memoryview) -> None:
-        """Write a file that appears at `path` complete or not at all, whether or not one is there already.
+        """Write a file that appears at `path` complete or not at all, whether or not one is there already."""
+        self.replace_together({path: data})
 
-        It is written beside its place, under a name that begins with a dot, and then renamed. When a writer is killed,
-        leftovers.py removes the unfinished file a day later.
+    def replace_together(self, files: Mapping[str, bytes | memoryview]) -> None:
+        """Write files that appear one after the other, each complete or not at all; none when one can't be written.
+
+        Each is written beside its place, under a name that begins with a dot, and then renamed. They are written side
+        by side, because HDFS takes up to half a second to close a file of any size. When a writer is killed,
+        leftovers.py removes the unfinished files a day later.
         """
-        folder, _, name = self._full(path).rpartition("/")
-        unfinished = f"{folder}/{paths.unfinished(name, secrets.token_hex(8))}"
-        with self._asking(path):
-            filesystem = self.filesystem
-            filesystem.makedirs(folder, exist_ok=True)
-            try:
-                with filesystem.open(unfinished, "wb") as file:
-                    file.write(data)
-                filesystem.mv(unfinished, self._full(path), overwrite=True)
-            except BaseException:
+        unfinished = {path: self._unfinished(path) for path in files}
+        try:
+            with ThreadPoolExecutor(len(files)) as threads:
+                list(threads.map(self._write, unfinished, unfinished.values(), files.values()))
+            for path, beside in unfinished.items():
+                with self._asking(path):
+                    self.filesystem.mv(beside, self._full(path), overwrite=True)
+        except BaseException:
+            for beside in unfinished.values():
                 with suppress(Exception):
-                    filesystem.rm_file(unfinished)
-                raise
+                    self.filesystem.rm_file(beside)
+            raise
+
+    def _unfinished(self, path: str) -> str:
+        folder, _, name = self._full(path).rpartition("/")
+        return f"{folder}/{paths.unfinished(name, secrets.token_hex(8))}"
+
+    def _write(self, path: str, beside: str, data: bytes | memoryview) -> None:
+        with self._asking(path):
+            self.filesystem.makedirs(beside.rpartition("/")[0], exist_ok=True)
+            with self.filesystem.open(beside, "wb") as file:
+                file.write(data)
 
     @contextmanager
     def alone(self, path: str) -> Iterator[None]:

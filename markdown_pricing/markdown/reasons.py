@@ -78,6 +78,9 @@ EXCEPTIONS = frozenset(
     )
 )
 
+SEVERITIES = ("act", "look", "info")
+"""What somebody should do about an exception: act, have a look, or only know."""
+
 CodeArray = npt.NDArray[np.object_]
 
 
@@ -90,11 +93,13 @@ class ReasonCodes:
     """The sentence of each code, in the order of their precedence.
 
     rules : for each code that stands for a pricing rule, that rule in words
+    severities : for each exception whether somebody should act, should look, or need only know
     """
 
     reasons: Mapping[str, str]
     exceptions: Mapping[str, str]
     rules: Mapping[str, str]
+    severities: Mapping[str, str]
 
     def choose_reason(self, holds: Mapping[str, BoolArray]) -> CodeArray:
         """The first reason that holds for each article, (articles,); None where none does."""
@@ -103,6 +108,13 @@ class ReasonCodes:
     def choose_exception(self, holds: Mapping[str, BoolArray]) -> CodeArray:
         """The first exception that holds for each article, (articles,); None where all is well."""
         return _first(self.exceptions, holds)
+
+    def severities_of(self, exceptions: CodeArray) -> CodeArray:
+        """The severity of each exception, in the shape of `exceptions`; None where there is none."""
+        severities = np.full(exceptions.shape, None, dtype=object)
+        for code, severity in self.severities.items():
+            severities[exceptions == code] = severity
+        return severities
 
     def sentence(self, reason: str, exception: str | None, words: Mapping[str, str]) -> str:
         """The sentence of a row: its reason, then its exception when there is one, with `words` filled in."""
@@ -140,6 +152,7 @@ def reason_codes_in(text: str, file: str) -> ReasonCodes:
         reasons={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "exception"},
         exceptions={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "reason"},
         rules={code: entry["rule"] for code, entry in content.items() if "rule" in entry},
+        severities={code: entry["severity"] for code, entry in content.items() if "severity" in entry},
     )
 
 
@@ -147,9 +160,12 @@ def _faults(code: str, entry: object) -> Iterator[str]:
     if code not in REASONS | EXCEPTIONS:
         yield f"{code}: no rule gives this code"
         return
-    if not isinstance(entry, dict) or entry.keys() - {"rule"} != {"kind", "sentence"}:
-        yield f"{code}: give kind and sentence, and rule where a rule binds; nothing else"
+    needed = {"kind", "sentence", "severity"} if code in EXCEPTIONS else {"kind", "sentence"}
+    if not isinstance(entry, dict) or entry.keys() - {"rule"} != needed:
+        yield f"{code}: give {', '.join(sorted(needed))}, and rule where a rule binds; nothing else"
         return
+    if entry.get("severity", SEVERITIES[0]) not in SEVERITIES:
+        yield f"{code}: severity is {entry['severity']!r}, but must be one of {', '.join(SEVERITIES)}"
     if not isinstance(entry.get("rule", ""), str):
         yield f"{code}: rule {entry['rule']!r} is no text"
     kind = {(True, False): "reason", (False, True): "exception"}.get((code in REASONS, code in EXCEPTIONS), "both")

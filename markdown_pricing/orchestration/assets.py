@@ -6,7 +6,7 @@ all countries, before them; a country that finds none does without, and says so.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -28,7 +28,7 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
 from markdown_pricing.orchestration.faults import final_faults_not_retried
-from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
+from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, STAGE_TAG, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
@@ -45,6 +45,7 @@ markdown_training_data = dg.AssetSpec(
     SNAPSHOT,
     group_name=GROUP,
     owners=["team:etl"],
+    tags={STAGE_TAG: "input"},
     kinds={"spark", "parquet", "hdfs"},
     description="Two years of weekly sales of every article in every country, delivered by the ETL, `_SUCCESS` last.",
     metadata=columns.SNAPSHOT_COLUMNS,
@@ -60,6 +61,7 @@ markdown_training_data = dg.AssetSpec(
             deps=[markdown_training_data],
             group_name=GROUP,
             owners=OWNERS,
+            tags={STAGE_TAG: "learn"},
             kinds={"pandas"},
             description=(
                 "What the countries share: price response by category and how well articles sell elsewhere. Learnt "
@@ -98,6 +100,7 @@ def shared_demand(
     pool=POOL,
     group_name=GROUP,
     owners=OWNERS,
+    tags={STAGE_TAG: "learn"},
     kinds={"pandas", "parquet"},
     metadata=columns.TRAINING_DATA_COLUMNS,
 )
@@ -119,7 +122,14 @@ def training_data(
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
-@dg.asset(deps=[training_data, SHARED], pool=POOL, group_name=GROUP, owners=OWNERS, kinds={"lightgbm"})
+@dg.asset(
+    deps=[training_data, SHARED],
+    pool=POOL,
+    group_name=GROUP,
+    owners=OWNERS,
+    tags={STAGE_TAG: "learn"},
+    kinds={"lightgbm"},
+)
 def demand_model(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
 ) -> dg.MaterializeResult[None]:
@@ -145,6 +155,7 @@ def demand_model(
     pool=POOL,
     group_name=GROUP,
     owners=OWNERS,
+    tags={STAGE_TAG: "price"},
     kinds={"numpy", "parquet"},
     metadata=columns.PREDICTION_COLUMNS,
 )
@@ -169,7 +180,7 @@ def markdown_predictions(
         made_by = context.run.run_id, datetime.now(UTC)
         priced = pricing.price_articles(sold, model, country, rules, reason_codes, origin, *made_by, last_rows)
         steady = stability(priced.rows, last_rows, sold.history)
-        path = results.keep_predictions(priced.rows, priced.path, origin)
+        path = results.keep_predictions(priced.rows, priced.path, priced.options, origin)
         shown = figures.predictions(priced, steady, country.currency, origin, lake.where(path))
         return dg.MaterializeResult(metadata=shown)
 
@@ -179,6 +190,7 @@ def markdown_predictions(
     pool=POOL,
     group_name=GROUP,
     owners=OWNERS,
+    tags={STAGE_TAG: "publish"},
     kinds={"sqlalchemy", "sql"},
     output_required=False,
     metadata=columns.ERP_COLUMNS,
@@ -200,9 +212,9 @@ def erp_refresh(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), erp.engine() as engine:
         results = Results(lake, week, country)
-        rows, path, origin = results.predictions()
+        rows, path, menu, origin = results.predictions()
         check = partial(refuse_unless_accepted, results, rules, countries[country], rows)
-        receipt = _receipt_or_newer_week(context, engine, rows, path, check)
+        receipt = _receipt_or_newer_week(context, engine, {"rows": rows, "path": path, "menu": menu}, check)
         if isinstance(receipt, date):
             _say_superseded(context, receipt, origin)
         else:
@@ -220,8 +232,7 @@ def _how_to_fit(lake: Lake, training: DemandTraining) -> tuple[str, int, int]:
 def _receipt_or_newer_week(
     context: dg.AssetExecutionContext,
     engine: Engine,
-    rows: pd.DataFrame,
-    path: pd.DataFrame,
+    frames: Mapping[str, pd.DataFrame],
     check: Callable[[], None],
 ) -> Receipt | date:
     """Refresh the country once `check` has passed. When the ERP holds a newer week, nothing is done but to name it."""
@@ -233,7 +244,7 @@ def _receipt_or_newer_week(
     launched_at = context.instance.get_run_record_by_id(context.run.run_id).create_timestamp
     made_by = {"run_id": context.run.run_id, "launched_at": launched_at}
     try:
-        return replace_country(engine, week=week, country=country, **made_by, rows=rows, path=path)
+        return replace_country(engine, week=week, country=country, **made_by, **frames)
     except NewerWeekInErp as error:  # which another run has written since the question above
         return error.held.week
 

@@ -25,16 +25,24 @@ COLUMNS = {
         expected_leftover_habit DOUBLE!, expected_revenue MONEY!, expected_revenue_keep MONEY!,
         expected_revenue_habit MONEY!, next_markdown_week DATE, next_markdown_price MONEY, elasticity DOUBLE,
         elasticity_se DOUBLE, reason TEXT!, reason_code TEXT!, change_reason TEXT, exception_code TEXT,
-        model_grade TEXT!, model_version TEXT!, run_id TEXT!, predicted_at TIME!""",
+        model_grade TEXT!, model_version TEXT!, run_id TEXT!, predicted_at TIME!, stake MONEY, stake_low MONEY,
+        stake_high MONEY, severity TEXT, category TEXT, season TEXT, launch_week DATE, stores INTEGER,
+        salvage_price MONEY, markdowns_taken INTEGER, units_last_week DOUBLE, units_4_weeks DOUBLE,
+        lowest_price_30_days MONEY, arm TEXT, locked_until DATE""",
     "markdown_price_path": """country TEXT!, article_id TEXT!, week DATE!, price MONEY!, expected_units DOUBLE!,
         expected_stock DOUBLE!""",
     "markdown_refreshes": """country TEXT!, week DATE!, run_id TEXT!, launched_at TIME!, articles INTEGER!,
-        previous_articles INTEGER!, total_expected_revenue MONEY!, content_hash TEXT!, refreshed_at TIME!""",
+        previous_articles INTEGER!, total_expected_revenue MONEY!, content_hash TEXT!, refreshed_at TIME!,
+        hashed INTEGER""",
+    "markdown_options": """country TEXT!, article_id TEXT!, price MONEY!, week DATE!, run_id TEXT!, step INTEGER!,
+        value MONEY, value_loss MONEY, expected_units DOUBLE, expected_leftover DOUBLE, expected_revenue MONEY,
+        next_markdown_week DATE, next_markdown_price MONEY, rule TEXT""",
 }
 KEYS = {
     "markdown_recommendations": ["country", "article_id"],
     "markdown_price_path": ["country", "article_id", "week"],
     "markdown_refreshes": ["country", "week", "run_id"],
+    "markdown_options": ["country", "article_id", "price"],
 }
 
 
@@ -119,7 +127,7 @@ def test_columns_that_lack_are_named_all_at_once_with_their_alter_table(empty_er
     )
     assert "Nothing was changed" in str(error.value)
     assert all(statement in str(error.value) for statement in error.value.statements)
-    assert set(inspect(empty_erp.engine).get_table_names()) == {"markdown_recommendations", "markdown_price_path"}
+    assert "markdown_refreshes" not in inspect(empty_erp.engine).get_table_names()
 
     empty_erp.execute(*error.value.statements)
     ensure_tables(empty_erp.engine)
