@@ -66,7 +66,7 @@ def in_a_process(place: Place, what: str, *arguments: str) -> dict[str, Any]:
 
 def ours(countries: Sequence[str]) -> Iterator[tuple[str, Figures]]:
     import markdown_pricing.demand.gradient_boosting  # noqa: F401  (imports are not the country's)
-    from markdown_pricing.commands.run import make_dagster_home
+    from markdown_pricing.orchestration.dagster_home import make_dagster_home
     from markdown_pricing.orchestration.local_runs import load_definitions, price_country
 
     make_dagster_home(Path(os.environ["DAGSTER_HOME"]))
@@ -161,14 +161,14 @@ def _floor_of(folder: Path, country: str) -> Iterator[Part]:
 
 
 def _copied(country: str) -> Part:
-    """Write the country's rows, as the text that COPY reads, into both tables by one COPY each."""
+    """Write the country's rows, as the text that COPY reads, into the tables by one COPY each."""
     import psycopg
 
     from markdown_pricing.erp.tables import engine_for, ensure_tables
 
     user, bare_url = os.environ["DB_USER"], os.environ["BARE_ERP"]
     ensure_tables(engine_for(bare_url, user, None))
-    tables, texts = ("markdown_recommendations", "markdown_price_path"), []
+    tables, texts = ("markdown_recommendations", "markdown_price_path", "markdown_options"), []
     with (
         psycopg.connect(os.environ["MARKDOWN_PRICING_ERP"], user=user) as full,
         psycopg.connect(bare_url, user=user) as bare,

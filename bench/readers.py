@@ -27,7 +27,7 @@ sys.path.insert(0, str(PROJECT))
 
 from markdown_pricing.erp.refresh import LaterRunInErp, NewerWeekInErp, replace_country  # noqa: E402
 from markdown_pricing.erp.tables import engine_for, ensure_tables  # noqa: E402
-from tests.erp.samples import LAUNCHED, WEEK, make_path, make_rows  # noqa: E402
+from tests.erp.samples import LAUNCHED, WEEK, make_options, make_path, make_rows  # noqa: E402
 from tests.postgres.server import postgres_server  # noqa: E402
 
 COUNTRIES = ("DEU", "AUT", "EST")
@@ -61,6 +61,7 @@ class Erp:
             launched_at=LAUNCHED + timedelta(weeks=turn) - timedelta(minutes=minutes_ago),
             rows=rows,
             path=make_path(rows, PLANNED_WEEKS),
+            menu=make_options(rows),
         )
 
 

@@ -1,6 +1,6 @@
 """Time a large country's refresh of PostgreSQL beside one bare COPY of the same rows.
 
-    python bench/refresh.py [--articles 20000] [--weeks 8] [--runs 5]
+    python bench/refresh.py [--articles 20000] [--weeks 8] [--prices 8] [--runs 5]
 
 The refresh takes frames, checks and converts them, hashes them, deletes what was there, copies, writes the receipt,
 commits and vacuums. The bare COPY is psycopg's own, row by row, of records that are converted and ordered already, in a
@@ -24,8 +24,8 @@ sys.path.insert(0, str(PROJECT))
 
 from markdown_pricing.erp.refresh import replace_country  # noqa: E402
 from markdown_pricing.erp.rows import country_rows  # noqa: E402
-from markdown_pricing.erp.tables import engine_for, ensure_tables, price_path, recommendations  # noqa: E402
-from tests.erp.samples import LAUNCHED, WEEK, make_path, make_rows  # noqa: E402
+from markdown_pricing.erp.tables import engine_for, ensure_tables  # noqa: E402
+from tests.erp.samples import LAUNCHED, WEEK, make_menus, make_path, make_rows  # noqa: E402
 from tests.postgres.server import postgres_server  # noqa: E402
 
 
@@ -35,22 +35,21 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def frames(articles: int, weeks: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def frames(articles: int, weeks: int, prices: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The rows of a country in which no two expectations are equal, as in a real one."""
     rows = make_rows(articles=articles)
-    path = make_path(rows, weeks)
+    path, menu = make_path(rows, weeks), make_menus(rows, prices)
     random = np.random.default_rng(0)
-    for frame in (rows, path):
-        for name in frame.columns[frame.columns.str.startswith("expected_")]:
+    for frame in (rows, path, menu):
+        for name in frame.columns[frame.columns.str.startswith(("expected_", "value"))]:
             frame[name] *= random.uniform(0.5, 1, len(frame))
-    return rows, path
+    return rows, path, menu
 
 
-def compare(articles: int, weeks: int, runs: int) -> None:
-    rows, path = frames(articles, weeks)
-    taken = country_rows(rows, path, week=WEEK, country="DEU", run_id="bare")
-    written = ((price_path, taken.price_path), (recommendations, taken.recommendations))
-    records = {table: [tuple(record.values()) for record in its.to_pylist()] for table, its in written}
+def compare(articles: int, weeks: int, prices: int, runs: int) -> None:
+    rows, path, menu = frames(articles, weeks, prices)
+    taken = country_rows(rows, path, menu, week=WEEK, country="DEU", run_id="bare")
+    records = {table: [tuple(record.values()) for record in its.to_pylist()] for table, its in taken.by_table()}
     with postgres_server() as server:
         ours, bare = (engine_for(server.fresh_database(), server.user, None) for _ in range(2))
         ensure_tables(ours)
@@ -58,9 +57,8 @@ def compare(articles: int, weeks: int, runs: int) -> None:
 
         def refresh(turn: int) -> None:
             launched_at = LAUNCHED + timedelta(minutes=turn)
-            replace_country(
-                ours, week=WEEK, country="DEU", run_id=str(turn), launched_at=launched_at, rows=rows, path=path
-            )
+            made_by = {"run_id": str(turn), "launched_at": launched_at}
+            replace_country(ours, week=WEEK, country="DEU", **made_by, rows=rows, path=path, menu=menu)
 
         def copy() -> None:
             with bare.begin() as connection:
@@ -73,13 +71,14 @@ def compare(articles: int, weeks: int, runs: int) -> None:
                             copying.write_row(record)
 
         def convert_and_hash() -> None:
-            country_rows(rows, path, week=WEEK, country="DEU", run_id="bare").content_hash()
+            country_rows(rows, path, menu, week=WEEK, country="DEU", run_id="bare").content_hash()
 
         refresh(-1)
         copy()
         pairs = [(seconds_of(lambda turn=turn: refresh(turn)), seconds_of(copy)) for turn in range(runs)]
         converted = statistics.median(seconds_of(convert_and_hash) for _ in range(runs))
-    print(f"{articles:,} articles, {articles * weeks:,} rows of price paths; {runs} of each in turn, medians\n")
+    rows_of = f"{articles * weeks:,} rows of price paths, {articles * prices:,} options"
+    print(f"{articles:,} articles, {rows_of}; {runs} of each in turn, medians\n")
     print("| | seconds |\n|---|---|")
     print(f"| refresh | {statistics.median(own for own, _ in pairs):.2f} |")
     print(f"| of it checks, conversion and hash | {converted:.2f} |")
@@ -89,6 +88,6 @@ def compare(articles: int, weeks: int, runs: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("--articles", 20_000), ("--weeks", 8), ("--runs", 5)):
+    for name, default in (("--articles", 20_000), ("--weeks", 8), ("--prices", 8), ("--runs", 5)):
         parser.add_argument(name, type=int, default=default)
     compare(**vars(parser.parse_args()))

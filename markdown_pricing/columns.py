@@ -1,4 +1,4 @@
-"""The columns of the ERP's three tables, each declared once: name, type and meaning, in the contract's order.
+"""The columns of the ERP's tables, each declared once: name, type and meaning, in the contract's order.
 
 The tables, what a row may hold, the order of the rows' columns and what people read beside Dagster's assets all come
 from here. A new column is one line here, and its value where the rows are made.
@@ -106,6 +106,41 @@ RECOMMENDATIONS = (
     Column("model_version", TEXT, "The demand model and what it was made from."),
     Column("run_id", TEXT, "The run that wrote the row."),
     Column("predicted_at", MOMENT, "When it was computed."),
+    Column(
+        "stake",
+        MONEY,
+        "How much less the best answer in the other direction is worth this week; empty when there is none.",
+        may_be_empty=True,
+        made_from=_SALES_AHEAD,
+    ),
+    Column("stake_low", MONEY, "With 9 chances in 10 the stake is at least this.", may_be_empty=True),
+    Column("stake_high", MONEY, "With 9 chances in 10 the stake is at most this.", may_be_empty=True),
+    Column("severity", TEXT, "Of the exception: act, look or info; empty without one.", may_be_empty=True),
+    Column("category", TEXT, "As delivered.", may_be_empty=True, made_from=("category",)),
+    Column("season", TEXT, "As delivered.", may_be_empty=True, made_from=("season",)),
+    Column("launch_week", DAY, "First week on sale.", may_be_empty=True, made_from=("launch_week",)),
+    Column("stores", WHOLE, "Stores that carry it.", may_be_empty=True, made_from=("stores",)),
+    Column(
+        "salvage_price",
+        MONEY,
+        "What one unit left over brings after the end week.",
+        may_be_empty=True,
+        made_from=("salvage_price",),
+    ),
+    Column("markdowns_taken", WHOLE, "Markdowns so far that count.", may_be_empty=True, made_from=("price",)),
+    Column(
+        "units_last_week", NUMBER, "Sold in the week before, less returns.", may_be_empty=True, made_from=("units",)
+    ),
+    Column("units_4_weeks", NUMBER, "The same of the four weeks before.", may_be_empty=True, made_from=("units",)),
+    Column(
+        "lowest_price_30_days",
+        MONEY,
+        "The lowest price of the five weeks before.",
+        may_be_empty=True,
+        made_from=("price",),
+    ),
+    Column("arm", TEXT, "How the article is priced in a test; empty without one.", may_be_empty=True),
+    Column("locked_until", DAY, "The last week for which somebody has fixed the price.", may_be_empty=True),
 )
 """The columns of markdown_recommendations, which has a row for each article of a country."""
 PRICE_PATH = (
@@ -117,6 +152,28 @@ PRICE_PATH = (
     Column("expected_stock", NUMBER, "Units expected at the start of the week."),
 )
 """The columns of markdown_price_path, which has a row for each article and week of its plan."""
+OPTIONS = (
+    Column("country", TEXT, "ISO 3166, three letters.", key=True),
+    Column("article_id", TEXT, "The same in every country.", key=True),
+    Column("price", MONEY, "A price that exists for the article this week, local currency.", key=True),
+    Column("week", DAY, "Monday of the week that is priced."),
+    Column("run_id", TEXT, "The run that wrote the row."),
+    Column("step", WHOLE, "0 is today's price, 1 the next rung below it, and so on."),
+    Column(
+        "value",
+        MONEY,
+        "What it is worth to ask this price now and to plan best afterwards; empty when a rule forbids it.",
+        may_be_empty=True,
+    ),
+    Column("value_loss", MONEY, "The recommended price's value less this one's.", may_be_empty=True),
+    Column("expected_units", NUMBER, "Sales of this week at this price.", may_be_empty=True),
+    Column("expected_leftover", NUMBER, "Units left after the end week on the path from here.", may_be_empty=True),
+    Column("expected_revenue", MONEY, "To the end on the path from here, salvage included.", may_be_empty=True),
+    Column("next_markdown_week", DAY, "The path's first markdown after this week.", may_be_empty=True),
+    Column("next_markdown_price", MONEY, "Its price.", may_be_empty=True),
+    Column("rule", TEXT, "What forbids the price, or why one worth more was not taken; else empty.", may_be_empty=True),
+)
+"""The columns of markdown_options, which has a row for each article and price that exists for it this week."""
 REFRESHES = (
     Column("country", TEXT, "ISO 3166, three letters.", key=True),
     Column("week", DAY, "Monday of the week that is priced.", key=True),
@@ -127,8 +184,15 @@ REFRESHES = (
     Column("total_expected_revenue", MONEY, "Sum of expected_revenue over the rows."),
     Column("content_hash", TEXT, "SHA-256 of the rows, without run_id and predicted_at."),
     Column("refreshed_at", MOMENT, "When the transaction wrote it."),
+    Column(
+        "hashed",
+        WHOLE,
+        "What content_hash is over: 2 with markdown_options, empty without. Only like hashes can be compared.",
+        may_be_empty=True,
+    ),
 )
 """The columns of markdown_refreshes, which has a receipt for each refresh of a country."""
 
 ROW_COLUMNS = [column.name for column in RECOMMENDATIONS]
 PATH_COLUMNS = [column.name for column in PRICE_PATH]
+OPTION_COLUMNS = [column.name for column in OPTIONS]

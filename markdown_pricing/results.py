@@ -21,7 +21,6 @@ from markdown_pricing.lake.publish import (
     ResultMissing,
     make_again,
     parquet_of,
-    publish_bytes,
     publish_parts,
     publish_sealed,
     read_notes,
@@ -36,7 +35,7 @@ from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
-HISTORY, TO_PRICE, ROWS, PATH = "history", "articles", "rows", "price_path"
+HISTORY, TO_PRICE, ROWS, PATH, MENU = "history", "articles", "rows", "price_path", "options"
 """The parts of a file of training data, and those of one of predictions."""
 ORIGIN, ARTICLES, PUBLISHED, TAKEN_ROWS = "origin", "articles", "published_bytes", "rows"
 """What is noted beside them: the provenance, how many articles were priced, how long the file for others is, and how
@@ -72,24 +71,26 @@ class Results:
         """The articles to price, read without the history."""
         return self._read(paths.training_data_file, TO_PRICE)[1][0]
 
-    def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, origin: Provenance) -> str:
-        """Keep the rows with the price paths, publish the rows for others, and return the path of these."""
-        [rows_table], [path_table] = _tables(origin, rows), _tables(origin, path)
-        published = parquet_of(rows_table)
+    def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, menu: pd.DataFrame, origin: Provenance) -> str:
+        """Keep rows, price paths and options, publish rows and options for others, and return the path of the rows."""
+        published, paths_of_prices, options = (
+            parquet_of(table) for frame in (rows, path, menu) for table in _tables(origin, frame)
+        )
         notes = {ORIGIN: origin.to_json(), ARTICLES: len(rows), PUBLISHED: len(published)}
-        kept = {ROWS: published, PATH: parquet_of(path_table)}
-        # The rows for others are written last, so that whoever sees them finds what is kept, too.
-        publish_parts(self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes)
-        publish_bytes(self.lake, paths.predictions_file(self.week, self.country), published)
-        return paths.predictions_file(self.week, self.country)
+        kept = {ROWS: published, PATH: paths_of_prices, MENU: options}
+        path_of_rows = paths.predictions_file(self.week, self.country)
+        # The rows for others appear last, so that whoever sees them finds what is kept and the options, too.
+        for_others = {paths.options_file(self.week, self.country): options, path_of_rows: published}
+        publish_parts(self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes, for_others)
+        return path_of_rows
 
-    def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
-        """The rows, their price paths and the origin of both. Raises ResultMissing and ResultChanged.
+    def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Provenance]:
+        """The rows, their price paths, their options and the origin of all. Raises ResultMissing and ResultChanged.
 
         The file for others is not asked, because whoever may write to it could change what gets into the ERP.
         """
-        notes, (rows, path) = self._read(paths.kept_predictions_file, ROWS, PATH)
-        return rows, path, Provenance.from_json(notes[ORIGIN])
+        notes, (rows, path, menu) = self._read(paths.kept_predictions_file, ROWS, PATH, MENU)
+        return rows, path, menu, Provenance.from_json(notes[ORIGIN])
 
     def predicted_from(self) -> str | None:
         """The stamp of the delivery that its predictions were made from; None without any that can be read."""
@@ -113,7 +114,9 @@ class Results:
             return None
         try:
             notes, [rows] = Results(self.lake, nearest, self.country)._read(paths.kept_predictions_file, ROWS)
-            return rows[ROW_COLUMNS].assign(**{RULES_VERSION: Provenance.from_json(notes[ORIGIN]).rules})
+            return rows.reindex(columns=ROW_COLUMNS).assign(
+                **{RULES_VERSION: Provenance.from_json(notes[ORIGIN]).rules}
+            )
         except TransientError:
             raise
         except Exception:  # the file is changed, or another version has kept other columns

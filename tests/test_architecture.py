@@ -14,6 +14,7 @@ BASE = {
     "columns",
     "currencies",
     "declared",
+    "erp_url",
     "errors",
     "finding",
     "loopback",
@@ -30,7 +31,8 @@ MAY_IMPORT = {
     "declared": set(),
     "threads": set(),
     "errors": set(),
-    "files": {"markdown"},
+    "erp_url": {"errors"},
+    "files": {"errors", "markdown"},
     "finding": set(),
     "loopback": set(),
     "words": set(),
@@ -81,7 +83,8 @@ MAY_IMPORT = {
         "threads",
         "workers",
     },
-    "preflight": BASE | SCIENCE | {"files", "lake", "erp", "results", "settings", "metronome"},
+    "preflight": BASE | SCIENCE | {"files", "lake", "erp", "results", "settings", "metronome", "unmatched"},
+    "unmatched": BASE | {"lake", "markdown", "settings"},
     "commands": BASE
     | SCIENCE
     | {
@@ -105,6 +108,7 @@ MAY_IMPORT = {
         "private",
         "secret_texts",
         "threads",
+        "unmatched",
         "workers",
     },
     "metronome": {"loopback", "secret_texts"},

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from markdown_pricing.commands.console import print_fitting, print_json, standard_output
-from markdown_pricing.commands.places import named_lake
+from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Country, read_countries, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
@@ -109,7 +109,8 @@ def explain(
         from markdown_pricing.commands.plan_picture import around_plan, plan_chart  # here: matplotlib is slow to load
 
         around = around_plan(place, of, explained.row, read_rules(settings.rules_file))
-        out.write_bytes(plan_chart(explained.path, explained.row, explained.currency, around))
+        drawn = plan_chart(explained.path, explained.row, explained.currency, around)
+        write_whole(out, lambda file: file.write_bytes(drawn))
     if as_json:
         print_json(_machine_readable(explained, out))
         return 0
@@ -144,7 +145,7 @@ def find(lake: Lake, country: Country, article: str, week: date | None, configur
     week = week or newest
     if week != newest and not lake.entry(predictions_file(week, country.code)):
         raise WeekNotPriced(country.code, week, list(weeks_with_predictions(lake, country.code)), configured)
-    rows, path, _ = Results(lake, week, country.code).predictions()
+    rows, path, _, _ = Results(lake, week, country.code).predictions()
     mine = rows[rows["article_id"] == article]
     if mine.empty:
         raise ArticleNotPriced(country.code, week, article, rows["article_id"].tolist())

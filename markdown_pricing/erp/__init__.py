@@ -1,1 +1,1 @@
-"""Where the pricing department reads and decides: three tables, replaced country by country."""
+"""Where the pricing department reads and decides: tables, replaced country by country."""

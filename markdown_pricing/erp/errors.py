@@ -8,8 +8,9 @@ PricingError
 └── FinalError
     ├── ErpDenied        no such account, wrong database, a missing right
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
+    │   └── KeyTooLong, OtherRowsInErp: beside the code that raises them
     ├── ErpNotTrusted    no TLS with a server that shows who it is
-    ├── BadErpUrl, MissingDriver: UsageErrors
+    ├── MissingDriver    a UsageError, as BadErpUrl of erp_url.py is
     └── NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, EmptySet, BadRows, MissingColumns: beside the code that
         raises them
 """
@@ -30,7 +31,8 @@ from markdown_pricing.words import install
 # 25006: the server is a standby, as it may be for a while after a failover.
 _TRY_AGAIN = ("53", "57014", "58", "25006", "55P03")
 # 25P03: the server took a silent writer for dead. 57P: the server shuts down, or does not take connections yet.
-_INTERRUPTED = ("08", "40", "57P", "25P03")
+# 42P05 and 26000: a pooler handed on a connection with statements that somebody else has prepared, or without ours.
+_INTERRUPTED = ("08", "40", "57P", "25P03", "42P05", "26000")
 _DENIED = ("28", "3D", "3F", "42501")
 
 # A refused log-in comes without its code, because libpq does not pass it on. A server that speaks another language
@@ -40,6 +42,7 @@ _REFUSED_LOGIN = (
     "no password supplied",
     "no pg_hba.conf entry",
     "does not exist",
+    "no such database",  # so says pgbouncer
     "permission denied",
     "not permitted to log in",
 )
@@ -82,16 +85,6 @@ class ErpRefused(FinalError):
         super().__init__(
             f"The ERP at {where} does not take this: {why}. Nothing was changed. "
             f"Compare the tables' columns and constraints with the contract (`markdown-pricing doctor` checks them)."
-        )
-
-
-class BadErpUrl(UsageError):
-    """MARKDOWN_PRICING_ERP cannot be used. The message never holds the URL, because it may contain a password."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            f"MARKDOWN_PRICING_ERP {why}. Examples: postgresql://db.example.com:5432/erp, sqlite:////data/erp.sqlite; "
-            f"user and password go into DB_USER and DB_PASSWORD."
         )
 
 

@@ -1,10 +1,13 @@
 """The statements with which the database's owner grants missing rights and revokes those that are too many."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, Engine, text
 
 NEEDED_RIGHTS = {
     "markdown_recommendations": ("SELECT", "INSERT", "DELETE"),
     "markdown_price_path": ("SELECT", "INSERT", "DELETE"),
+    "markdown_options": ("SELECT", "INSERT", "DELETE"),
     "markdown_refreshes": ("SELECT", "INSERT"),
 }
 """The rights that a refresh needs on each table."""
@@ -14,8 +17,9 @@ STATUS = "markdown_status"
 
 _NAMED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
 _TABLES = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-_WHERE_OURS_ARE = "CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END"
-_TABLE = text(f"SELECT c.oid, {_NAMED} {_TABLES} WHERE c.relname = :table AND {_WHERE_OURS_ARE}")
+WHERE_OURS_ARE = "CASE WHEN CAST(:schema AS text) IS NULL THEN pg_table_is_visible(c.oid) ELSE n.nspname = :schema END"
+"""Which `pg_class c` of `pg_namespace n` are in the `:schema` of the tables."""
+_TABLE = text(f"SELECT c.oid, {_NAMED} {_TABLES} WHERE c.relname = :table AND {WHERE_OURS_ARE}")
 _SCHEMA = text("SELECT oid, quote_ident(nspname) AS name FROM pg_namespace WHERE nspname = :schema")
 _ROLE = text(
     "SELECT quote_ident(rolname) AS name, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls"
@@ -26,7 +30,7 @@ _OTHER_TABLES = text(
     " WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')"
     " AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
     " AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, :rights)"
-    f" AND NOT (c.relname = ANY(:ours) AND {_WHERE_OURS_ARE}) ORDER BY name"
+    f" AND NOT (c.relname = ANY(:ours) AND {WHERE_OURS_ARE}) ORDER BY name"
 ).bindparams(rights="SELECT, INSERT, UPDATE, DELETE, TRUNCATE")
 
 
@@ -35,6 +39,25 @@ def schema_of(bind: Engine | Connection) -> str | None:
     names = bind.get_execution_options().get("schema_translate_map") or {}
     schema: str | None = names.get(None)
     return schema
+
+
+def may_create(connection: Connection) -> bool:
+    """Whether the connected role can make tables and views; the schema is there, or the role may make it, too."""
+    if connection.dialect.name == "sqlite":
+        return True
+    right = text("SELECT has_schema_privilege(COALESCE(:schema, current_schema()), 'CREATE')")
+    return bool(connection.scalar(right, {"schema": schema_of(connection)}))
+
+
+def owns_tables(connection: Connection, names: Sequence[str]) -> bool:
+    """Whether the connected role may change the form of these tables, as their owner can."""
+    if connection.dialect.name == "sqlite" or not names:
+        return True
+    query = text(
+        f"SELECT bool_and(pg_has_role(c.relowner, 'USAGE')) {_TABLES} WHERE c.relname = ANY(:names)"
+        f" AND {WHERE_OURS_ARE}"
+    )
+    return bool(connection.scalar(query, {"names": list(names), "schema": schema_of(connection)}))
 
 
 def missing_grants(connection: Connection) -> list[str]:

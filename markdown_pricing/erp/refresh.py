@@ -8,19 +8,19 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-from sqlalchemy import Connection, Engine, Select, Table, delete, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Select, delete, func, null, select, text
 
-from markdown_pricing.erp.errors import ErpInterrupted, erp_errors
-from markdown_pricing.erp.grants import schema_of
+from markdown_pricing.erp.errors import ErpInterrupted, erp_errors, where_is
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock
+from markdown_pricing.erp.read_back import OtherRowsInErp, check_taken, read_rows
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
-from markdown_pricing.erp.tables import NEWEST_FIRST, price_path, recommendations, refreshes
-from markdown_pricing.erp.values import arrow_schema
+from markdown_pricing.erp.tables import NEWEST_FIRST, columns_of, options, price_path, recommendations, refreshes
 from markdown_pricing.errors import FinalError
 
+WITH_OPTIONS = 2
+"""What `hashed` says of a content hash that is over the options, too."""
 CLOCKS_MAY_DIFFER = timedelta(minutes=2)
 """How far ahead of the ERP's clock a run may have been created."""
 LOOK_TIMEOUT_MS = 10_000
@@ -42,6 +42,7 @@ class Receipt:
     total_expected_revenue: Decimal
     content_hash: str
     refreshed_at: datetime
+    hashed: int | None = WITH_OPTIONS
 
 
 @dataclass(frozen=True)
@@ -109,31 +110,31 @@ def replace_country(
     launched_at: datetime,
     rows: pd.DataFrame,
     path: pd.DataFrame,
+    menu: pd.DataFrame,
     now: Callable[[], datetime] = utc_now,
     pause: Callable[[float], None] = time.sleep,
 ) -> Receipt:
-    """Replace the country's rows of both tables in one transaction, so that a reader sees the old set or the new one.
+    """Replace the country's rows in one transaction, so that a reader sees the old set or the new one.
 
-    rows, path   frames with the columns of markdown_recommendations and markdown_price_path
+    rows, path, menu   frames with the columns of markdown_recommendations, markdown_price_path and markdown_options
     launched_at  when the orchestrator created the run, with its time zone
     now          is asked last, when all but the receipt is written
     pause        waits so many seconds before a refresh that was interrupted is tried again
     returns the receipt; a run that has refreshed this country and week before gets the one it got then
     raises EmptySet, BadRows, NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, ErpRefused, ErpDenied: nothing was
-    changed;
+    changed; OtherRowsInErp, an ErpRefused, when the tables would hold other rows than these;
     ErpUnreachable, ErpLoginRefused: it may be tried again, under the same run_id, whatever became of the first attempt
     """
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")
-    taken = country_rows(rows, path, week=week, country=country, run_id=run_id)
+    taken = country_rows(rows, path, menu, week=week, country=country, run_id=run_id)
     digest = taken.content_hash()
 
     def attempt() -> Receipt:
         with erp_errors(engine), engine.begin() as connection:
             lock(connection, country)
-            if receipt := _receipt(
-                connection, _receipts(country).where(refreshes.c.week == week, refreshes.c.run_id == run_id)
-            ):
+            own = _receipts(country).where(refreshes.c.week == week, refreshes.c.run_id == run_id)
+            if receipt := _receipt(connection, own):
                 return receipt
             if (erp_time := database_time(connection)) + CLOCKS_MAY_DIFFER < launched_at:
                 raise LaunchedInTheFuture(week, country, run_id, launched_at, erp_time, utc_now())
@@ -151,6 +152,7 @@ def replace_country(
                 refreshed_at=now().astimezone(UTC),
             )
             connection.execute(refreshes.insert(), asdict(receipt))
+            _read_back(connection, taken, receipt, own)
         return receipt
 
     receipt = _unless_interrupted(attempt, pause)
@@ -170,13 +172,16 @@ def last_receipts(engine: Engine) -> dict[str, Receipt]:
     Before the first refresh there is no table, and no receipt.
     """
     place = func.row_number().over(partition_by=refreshes.c.country, order_by=_NEWEST_FIRST).label("place")
-    ranked = select(*_RECEIPT_COLUMNS, place).subquery()
-    newest = select(*(ranked.c[column.name] for column in _RECEIPT_COLUMNS)).where(ranked.c.place == 1)
     with erp_errors(engine), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SET LOCAL statement_timeout = {LOOK_TIMEOUT_MS}"))
-        if not inspect(connection).has_table(refreshes.name, schema_of(connection)):
+        there = columns_of(connection).get(refreshes.name)
+        if there is None:
             return {}
+        # This may be asked of the tables of the version before, which the first refresh is going to change.
+        known = [own if own.name in there else null().label(own.name) for own in _RECEIPT_COLUMNS]
+        ranked = select(*known, place).subquery()
+        newest = select(*(ranked.c[column.name] for column in _RECEIPT_COLUMNS)).where(ranked.c.place == 1)
         return {row.country: Receipt(*row) for row in connection.execute(newest)}
 
 
@@ -188,15 +193,14 @@ def newest_week(engine: Engine, country: str) -> date | None:
 
 
 def content_hash(engine: Engine, country: str) -> str:
-    """The content_hash of the country's rows as they are now, with both tables read at the same moment."""
+    """The content_hash of the country's rows as they are now, with all tables read at the same moment."""
     with erp_errors(engine), engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("BEGIN")
         else:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        return CountryRows.of(
-            _read(connection, recommendations, country), _read(connection, price_path, country)
-        ).content_hash()
+        tables = (read_rows(connection, table, country) for table in (recommendations, price_path, options))
+        return CountryRows.of(*tables).content_hash()
 
 
 def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float], None]) -> Receipt:
@@ -216,10 +220,22 @@ def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float],
 def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> int:
     """Replace the rows and return how many articles the country had before."""
     previous = connection.scalar(select(func.count()).where(recommendations.c.country == country)) or 0
-    for table, rows in ((price_path, taken.price_path), (recommendations, taken.recommendations)):
+    for table, rows in taken.by_table():
         connection.execute(delete(table).where(table.c.country == country))
         insert(connection, table, rows)
     return previous
+
+
+def _read_back(connection: Connection, taken: CountryRows, receipt: Receipt, query: Select[Any]) -> None:
+    """Refuse the refresh when the database holds other rows than were written, or not their receipt."""
+    if connection.dialect.name == "postgresql":
+        # A trigger that is deferred would otherwise change the rows at the commit.
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    for table, rows in taken.by_table():
+        check_taken(connection, table, receipt.country, rows)
+    held = _receipt(connection, query)
+    if held is None or held.content_hash != receipt.content_hash:
+        raise OtherRowsInErp(where_is(connection.engine), refreshes.name, "the receipt is missing or another")
 
 
 def _refuse_late_writer(connection: Connection, week: date, country: str, run_id: str, launched_at: datetime) -> None:
@@ -259,8 +275,3 @@ def _receipts(country: str) -> Select[Any]:
 def _receipt(connection: Connection, query: Select[Any]) -> Receipt | None:
     row = connection.execute(query).one_or_none()
     return Receipt(*row) if row else None
-
-
-def _read(connection: Connection, table: Table, country: str) -> pa.Table:
-    rows = connection.execute(select(table).where(table.c.country == country)).mappings()
-    return pa.Table.from_pylist([dict(row) for row in rows], arrow_schema(table))

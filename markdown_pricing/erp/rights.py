@@ -6,9 +6,10 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from markdown_pricing.erp import status
+from markdown_pricing.erp.column_types import losing_columns
 from markdown_pricing.erp.errors import erp_errors, where_is
-from markdown_pricing.erp.grants import STATUS, missing_grants, rights_beyond_ours
-from markdown_pricing.erp.tables import METADATA, columns_of, missing_columns, status_statement
+from markdown_pricing.erp.grants import STATUS, may_create, missing_grants, rights_beyond_ours
+from markdown_pricing.erp.tables import METADATA, columns_of, lacking, missing_columns, status_statement
 from markdown_pricing.errors import PricingError
 from markdown_pricing.finding import Finding
 
@@ -24,7 +25,7 @@ def check_rights(engine: Engine) -> list[Finding]:
             return (
                 findings
                 if engine.dialect.name == "sqlite"
-                else [*findings, _no_further_rights(connection), *_view(connection)]
+                else [*findings, _no_further_rights(connection), *_view(connection), *losing_columns(connection)]
             )
     except PricingError as error:
         return [Finding(f"connection to {where}", False, str(error))]
@@ -33,9 +34,9 @@ def check_rights(engine: Engine) -> list[Finding]:
 def _tables(connection: Connection) -> Finding:
     if missing := missing_columns(connection):
         return Finding("tables", False, str(missing))
-    absent = METADATA.tables.keys() - columns_of(connection).keys()
-    if absent:
-        return Finding(f"tables ({', '.join(sorted(absent))} will be created by the first run)", True)
+    if lacks := lacking(connection):
+        names = (", ".join(f"{name}.{column.name}" for column in own) or name for name, own in lacks.items())
+        return Finding(f"tables ({', '.join(sorted(names))} will be created by the first run)", True)
     return Finding("tables", True)
 
 
@@ -58,7 +59,7 @@ def _no_further_rights(connection: Connection) -> Finding:
 def _view(connection: Connection) -> list[Finding]:
     """The view that screens read, where it is neither there nor can be made by this account."""
     tables_are_there = METADATA.tables.keys() <= columns_of(connection).keys()
-    if not tables_are_there or not status.is_missing(connection) or status.may_create(connection):
+    if not tables_are_there or not status.is_missing(connection) or may_create(connection):
         return []
     return [Finding(f"view {STATUS}", False, f"Have the owner of the tables run:\n  {status_statement(connection)};")]
 

@@ -13,13 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Column, Table
 
-from markdown_pricing.erp.tables import price_path, recommendations
+from markdown_pricing.erp.tables import options, price_path, recommendations
 from markdown_pricing.erp.texts import JSON, lines
 from markdown_pricing.erp.values import KINDS, arrow_schema
 from markdown_pricing.errors import Fault, FinalError
 
 MOST_AN_AMOUNT = 1e12
 """NUMERIC(14,2) holds less than this."""
+_NAMED = 5
+"""How many of the articles whose stock is too valuable are named."""
 NOT_HASHED = ("run_id", "predicted_at")
 """These columns say who wrote the rows and when, not what the rows say."""
 
@@ -51,20 +53,26 @@ class BadRows(FinalError):
 
 @dataclass(frozen=True)
 class CountryRows:
-    """One country's rows of both tables, with values that the database takes and gives back unchanged.
+    """One country's rows of the tables, with values that the database takes and gives back unchanged.
 
-    They are ordered by article_id (by code point) and week. The content hash is over this order, and an index grows
-    fastest in it.
+    They are ordered by their keys: article_id (by code point), then week of the plans and price of the options. The
+    content hash is over this order, and an index grows fastest in it.
     """
 
     recommendations: pa.Table
     price_path: pa.Table
+    options: pa.Table
 
     @classmethod
-    def of(cls, recommendations: pa.Table, price_path: pa.Table) -> Self:
+    def of(cls, recommendations: pa.Table, price_path: pa.Table, options: pa.Table) -> Self:
         """The rows in their order, from rows in any order."""
-        by_key = [("article_id", "ascending"), ("week", "ascending")]  # Arrow compares the UTF-8 bytes of texts
-        return cls(recommendations.sort_by(by_key), price_path.sort_by(by_key))
+        by_week, by_price = ([("article_id", "ascending"), (name, "ascending")] for name in ("week", "price"))
+        # Arrow compares the UTF-8 bytes of texts.
+        return cls(recommendations.sort_by(by_week), price_path.sort_by(by_week), options.sort_by(by_price))
+
+    def by_table(self) -> tuple[tuple[Table, pa.Table], ...]:
+        """Each table with its rows, in the order in which they are written."""
+        return (price_path, self.price_path), (options, self.options), (recommendations, self.recommendations)
 
     @property
     def total_expected_revenue(self) -> Decimal:
@@ -75,14 +83,20 @@ class CountryRows:
     def content_hash(self) -> str:
         """The SHA-256 of the rows without run_id and predicted_at, in hexadecimal. It is the same on every database.
 
-        It is over lines of UTF-8 text that end with a line feed. For each table, markdown_recommendations first, there
-        is a line with its name, and then a line for each row, ordered by article_id (by code point, because databases
-        order differently) and week. A row is a JSON list without blanks of its values in the contract's column order.
-        Money is text with two decimals, weeks are ISO text, floats have the shortest form that reads back the same, and
-        there are no escapes beyond JSON's own.
+        It is over lines of UTF-8 text that end with a line feed. For each table, markdown_recommendations first, then
+        markdown_price_path and markdown_options, there is a line with its name, and then a line for each row, ordered
+        by article_id (by code point, because databases order differently) and week, the options by article_id and
+        price. A row is a JSON list without blanks of its values in the contract's column order. Money is text with two
+        decimals, weeks are ISO text, floats have the shortest form that reads back the same, and there are no escapes
+        beyond JSON's own.
         """
         digest = hashlib.sha256()
-        for table, rows in ((recommendations, self.recommendations), (price_path, self.price_path)):
+        hashed_in_order = (
+            (recommendations, self.recommendations),
+            (price_path, self.price_path),
+            (options, self.options),
+        )
+        for table, rows in hashed_in_order:
             digest.update(f"{table.name}\n".encode())
             hashed = [name for name in rows.column_names if name not in NOT_HASHED]
             for block in lines(rows.select(hashed), JSON):
@@ -90,11 +104,14 @@ class CountryRows:
         return digest.hexdigest()
 
 
-def country_rows(rows: pd.DataFrame, path: pd.DataFrame, *, week: date, country: str, run_id: str) -> CountryRows:
+def country_rows(
+    rows: pd.DataFrame, path: pd.DataFrame, menu: pd.DataFrame, *, week: date, country: str, run_id: str
+) -> CountryRows:
     """The frames of one country in the form of the tables, with the id of the run that writes them.
 
     rows : the columns of markdown_recommendations in any order, in which run_id is set here; further ones are ignored
     path : the columns of markdown_price_path, likewise
+    menu : the columns of markdown_options, likewise; its run_id is set here, too
     Missing values become NULL. Money is rounded to the cent, half away from zero, as a NUMERIC column does.
     Raises EmptySet, and BadRows, which lists every fault.
     """
@@ -102,34 +119,53 @@ def country_rows(rows: pd.DataFrame, path: pd.DataFrame, *, week: date, country:
         raise EmptySet(country, week)
     faults: list[Fault] = []
     priced, plans = _taken(recommendations, rows.assign(run_id=run_id), faults), _taken(price_path, path, faults)
+    prices = _taken(options, menu.assign(run_id=run_id), faults)
     if not faults:
-        faults = list(_foreign(priced, plans, week, country))
+        faults = list(_foreign(priced, plans, prices, week, country))
     if faults:
         raise BadRows(country, week, faults, _too_valuable(rows))
-    return CountryRows.of(priced, plans)
+    taken = CountryRows.of(priced, plans, prices)
+    if (total := taken.total_expected_revenue) >= MOST_AN_AMOUNT:
+        what = f"the sum of {recommendations.c.expected_revenue} is {total}, which is more than NUMERIC(14,2) holds"
+        most = rows.loc[rows["expected_revenue"].astype(float).nlargest(_NAMED).index]
+        raise BadRows(country, week, [Fault(what, len(rows), f"article {most.article_id.iloc[0]!r}")], _valued(most))
+    return taken
 
 
 def _too_valuable(rows: pd.DataFrame) -> list[str]:
-    """The articles, with stock and price, whose stock is worth more than an amount can be; five at most."""
+    """The articles, with stock and price, whose stock is worth more than an amount can be."""
     if not {"article_id", "stock", "list_price"} <= set(rows.columns):
         return []
     stock, price = (pd.to_numeric(rows[name], errors="coerce") for name in ("stock", "list_price"))
-    named = rows[stock * price >= MOST_AN_AMOUNT].head(5)
-    return [f"article {row.article_id} (stock {row.stock}, list_price {row.list_price})" for row in named.itertuples()]
+    return _valued(rows[stock * price >= MOST_AN_AMOUNT].head(_NAMED))
 
 
-def _foreign(priced: pa.Table, plans: pa.Table, week: date, country: str) -> Iterable[Fault]:
-    """Faults of the set: another country or week, keys that come twice, plans or articles without the other."""
+def _valued(rows: pd.DataFrame) -> list[str]:
+    return [f"article {row.article_id} (stock {row.stock}, list_price {row.list_price})" for row in rows.itertuples()]
+
+
+def _foreign(priced: pa.Table, plans: pa.Table, prices: pa.Table, week: date, country: str) -> Iterable[Fault]:
+    """Faults of the set: another country or week, keys that come twice, rows of one table without those of another."""
     articles, planned = (set(rows["article_id"].unique().to_pylist()) for rows in (priced, plans))
-    countries = pa.chunked_array([*priced["country"].chunks, *plans["country"].chunks])
+    with_options = set(prices["article_id"].unique().to_pylist())
+    countries, weeks = (
+        pa.chunked_array([chunk for rows in tables for chunk in rows[name].chunks])
+        for name, tables in (("country", (priced, plans, prices)), ("week", (priced, prices)))
+    )
     examples_of: Mapping[str, Sequence[object]] = {
         f"rows of another country than {country}": countries.filter(pc.not_equal(countries, country)).to_pylist(),
-        f"rows of another week than {week}": priced["week"].filter(pc.not_equal(priced["week"], week)).to_pylist(),
+        f"rows of another week than {week}": weeks.filter(pc.not_equal(weeks, week)).to_pylist(),
         f"plans before week {week}": plans["article_id"].filter(pc.less(plans["week"], week)).to_pylist(),
-        "keys that come twice": [*_twice(priced, "article_id"), *_twice(plans, "article_id", "week")],
+        "keys that come twice": [
+            *_twice(priced, "article_id"),
+            *_twice(plans, "article_id", "week"),
+            *_twice(prices, "article_id", "price"),
+        ],
         "articles without a plan": sorted(articles - planned),
         "plans of articles that are not priced": sorted(planned - articles),
         "plans that do not start at the recommended price": _other_starts(priced, plans),
+        "options of articles that are not priced": sorted(with_options - articles),
+        "articles without an option at the recommended price": _without_their_price(priced, prices),
     }
     return (Fault(what, len(examples), examples[0]) for what, examples in examples_of.items() if examples)
 
@@ -142,6 +178,13 @@ def _other_starts(priced: pa.Table, plans: pa.Table) -> list[str]:
     starts = dict(zip(first["article_id"].to_pylist(), first["price"].to_pylist(), strict=True))
     recommended = zip(priced["article_id"].to_pylist(), priced["recommended_price"].to_pylist(), strict=True)
     return sorted(article for article, price in recommended if starts.get(article, price) != price)
+
+
+def _without_their_price(priced: pa.Table, prices: pa.Table) -> list[str]:
+    """The articles whose recommended price is not among their options: these are options of other rows."""
+    own = priced.select(["article_id", "recommended_price"]).rename_columns(["article_id", "price"])
+    lacking = own.join(prices.select(["article_id", "price"]), ["article_id", "price"], join_type="left anti")
+    return sorted(lacking["article_id"].to_pylist())
 
 
 def _twice(rows: pa.Table, *key: str) -> list[str]:

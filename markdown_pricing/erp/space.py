@@ -1,13 +1,15 @@
 """Make the space of replaced rows usable again, without locking readers out."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Timer
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from markdown_pricing.erp.tables import price_path, qualified_name, recommendations
+from markdown_pricing.erp.tables import options, price_path, qualified_name, recommendations
 
-VACUUM_TIMEOUT_MS = 300_000
+VACUUM_TIMEOUT_S = 300
 
 
 def reclaim(engine: Engine) -> None:
@@ -20,9 +22,27 @@ def reclaim(engine: Engine) -> None:
         return
     with suppress(DBAPIError), engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text(f"SET statement_timeout = {VACUUM_TIMEOUT_MS}"))
-        for table in (price_path, recommendations):
-            # SKIP_LOCKED: another country's refresh vacuums already. TRUNCATE would lock readers out for a moment.
-            # ANALYZE is left out, which takes five times as long; autovacuum does it when enough has changed.
-            options = "SKIP_LOCKED, TRUNCATE FALSE"
-            connection.execute(text(f"VACUUM ({options}) {qualified_name(connection, table.name)}"))
+        with ended_after(connection, VACUUM_TIMEOUT_S):
+            for table in (price_path, options, recommendations):
+                # SKIP_LOCKED: another country's refresh vacuums already. TRUNCATE would lock readers out for a moment.
+                # ANALYZE is left out, which takes five times as long; autovacuum does it when enough has changed.
+                how = "SKIP_LOCKED, TRUNCATE FALSE"
+                connection.execute(text(f"VACUUM ({how}) {qualified_name(connection, table.name)}"))
+
+
+@contextmanager
+def ended_after(connection: Connection, seconds: float) -> Iterator[None]:
+    """Have the server end the statement that is under way after so many seconds.
+
+    A setting of the server would need a transaction, in which there is no VACUUM, or would stay in the connection,
+    which a pooler hands on to somebody else.
+    """
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    end = Timer(seconds, driver.cancel)
+    end.daemon = True
+    end.start()
+    try:
+        yield
+    finally:
+        end.cancel()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect
 
 from markdown_pricing.erp.grants import STATUS, schema_of
 from markdown_pricing.weeks import HEAD_OFFICE
@@ -31,11 +31,3 @@ def create_statement(dialect: str, view: str, refreshes: str, newest_first: Iter
 
 def is_missing(connection: Connection) -> bool:
     return not inspect(connection).has_table(STATUS, schema_of(connection))
-
-
-def may_create(connection: Connection) -> bool:
-    """Whether this account can make the view; the schema is there."""
-    if connection.dialect.name == "sqlite":
-        return True
-    right = text("SELECT has_schema_privilege(COALESCE(:schema, current_schema()), 'CREATE')")
-    return bool(connection.scalar(right, {"schema": schema_of(connection)}))

@@ -1,4 +1,4 @@
-"""The three tables of the ERP, and the connection to their database."""
+"""The tables of the ERP, and the connection to their database."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,20 +23,19 @@ from sqlalchemy import (
     create_engine,
     event,
     inspect,
-    make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateSchema
+from sqlalchemy.schema import CreateSchema, CreateTable
 from sqlalchemy.types import TypeEngine
 
 from markdown_pricing import columns as declared
 from markdown_pricing.erp import status
-from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, MissingDriver, erp_errors
-from markdown_pricing.erp.grants import STATUS, schema_of
+from markdown_pricing.erp.errors import ErpDenied, MissingDriver, erp_errors
+from markdown_pricing.erp.grants import NEEDED_RIGHTS, STATUS, may_create, owns_tables, schema_of
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tls import tls_of
+from markdown_pricing.erp_url import BadErpUrl, parse_erp_url
 from markdown_pricing.errors import FinalError
 
 CENT = Decimal("0.01")
@@ -98,10 +97,13 @@ def _table(name: str, columns: Sequence[declared.Column]) -> Table:
 
 recommendations = _table("markdown_recommendations", declared.RECOMMENDATIONS)
 price_path = _table("markdown_price_path", declared.PRICE_PATH)
+options = _table("markdown_options", declared.OPTIONS)
 refreshes = _table("markdown_refreshes", declared.REFRESHES)
 NEWEST_FIRST = ("week", "launched_at", "refreshed_at")
 """The columns by which of a country's receipts the largest is the newest."""
 
+ADD_COLUMN_TIMEOUT_MS = 5_000
+"""How long a reader of a table is waited for that is to get a column; chosen on 2026-11-27."""
 # With these a silent network is noticed within a minute or so, and waiting for other writers has an end, too.
 _CONNECT: dict[str, Mapping[str, Any]] = {
     "sqlite": {"timeout": 60.0},
@@ -113,13 +115,20 @@ _CONNECT: dict[str, Mapping[str, Any]] = {
         "tcp_user_timeout": 30_000,
     },
 }
+# A role or a database may have another encoding as its default, or none at all.
+_NEEDED: dict[str, dict[str, Any]] = {"sqlite": {}, "postgresql": {"client_encoding": "utf8"}}
 
 
 class MissingColumns(FinalError):
+    """Tables or columns of this version that the account may not make, with the statements that do."""
+
     def __init__(self, missing: Mapping[str, Sequence[str]], statements: Sequence[str]) -> None:
         self.missing = {table: tuple(columns) for table, columns in missing.items()}
         self.statements = tuple(statements)
-        named = "; ".join(f"{table} lacks {', '.join(columns)}" for table, columns in missing.items())
+        named = "; ".join(
+            f"{table} lacks {', '.join(columns)}" if columns else f"{table} is missing"
+            for table, columns in missing.items()
+        )
         super().__init__("\n  ".join((f"{named}. Nothing was changed. Have the owner of the tables run:", *statements)))
 
 
@@ -132,25 +141,19 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
     Each use opens a connection of its own, so that an engine survives a fork and a restart of the server.
     Raises BadErpUrl and MissingDriver.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise BadErpUrl("is not a SQLAlchemy URL") from None
-    if parsed.password is not None or "password" in parsed.query:
-        raise BadErpUrl("holds a password")
+    parsed = parse_erp_url(url)
     backend = parsed.get_backend_name()
-    if backend not in _CONNECT:
-        raise BadErpUrl("is neither PostgreSQL nor SQLite")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if backend == "postgresql":
         parsed = parsed.set(username=user or parsed.username, password=password or None)
-    elif not parsed.database or parsed.database == ":memory:":
-        raise BadErpUrl("names no file: the processes of a round share one SQLite file")
     elif schema is not None:
         raise BadErpUrl(f"is SQLite, which has no schema {schema}: give it a file of its own")
     given = {**_CONNECT[backend], **(tls_of(parsed) if backend == "postgresql" else {})}
-    settings = {name: value for name, value in given.items() if name not in parsed.query}
+    settings = {name: value for name, value in given.items() if name not in parsed.query} | _NEEDED[backend]
+    if parsed.get_driver_name() == "psycopg":
+        # Behind a pooler the next transaction may get another connection of the server, which has not prepared it.
+        settings["prepare_threshold"] = None
     # Under REPEATABLE READ, which a database may have as its default, the check for newer weeks would read what was
     # there before the lock was taken. SQLite knows no such level.
     options = {} if backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
@@ -160,28 +163,40 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
         raise MissingDriver(str(error.name)) from error
     if backend == "sqlite":
         _make_folder_on_connect(engine)
+    else:
+        _read_alike_everywhere(engine)
     return engine.execution_options(schema_translate_map={None: schema}) if schema else engine
 
 
 def ensure_tables(engine: Engine) -> None:
-    """Create the tables that are missing, once, however many processes ask at the same time.
+    """Make the tables, and the columns that a newer version has added, once, however many processes ask at a time.
 
-    Existing tables stay as they are, and columns beyond the contract's are left alone. No refresh depends on the view
+    What is there stays as it is, and columns beyond the contract's are left alone. No refresh depends on the view
     `markdown_status`: where the account may not make it, the doctor prints how.
-    Raises MissingColumns, which has the ALTER TABLE statements, ErpUnreachable and ErpDenied.
+    Raises MissingColumns, which has the statements, before anything is changed; ErpDenied; and ErpUnreachable, also
+    when a reader holds a table for too long that is to get a column.
     """
     with erp_errors(engine), engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             # In this mode, which the file keeps, readers can read while a writer writes.
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        if _all_there(connection) and not _lacks_status(connection):
+        if not lacking(connection) and not _lacks_status(connection):
             return
         lock(connection, "tables")
-        if not _all_there(connection):
+        lacks = lacking(connection)
+        if missing := missing_columns(connection):
+            raise missing
+        if lacks:
             schema = schema_of(connection)
             if schema and not inspect(connection).has_schema(schema):
                 connection.execute(CreateSchema(schema))
             METADATA.create_all(connection)
+        if any(lacks.values()) and connection.dialect.name == "postgresql":
+            # While this waits for a reader, it keeps all others waiting who come after it.
+            connection.execute(text(f"SET LOCAL lock_timeout = {ADD_COLUMN_TIMEOUT_MS}"))
+        for columns in lacks.values():
+            for column in columns:
+                connection.execute(text(_add_column(connection, column)))
         if _lacks_status(connection):
             connection.execute(text(status_statement(connection)))
 
@@ -208,32 +223,70 @@ def columns_of(connection: Connection) -> dict[str, set[str]]:
     }
 
 
+def lacking(connection: Connection) -> dict[str, tuple[Column[Any], ...]]:
+    """Each of our tables that is missing, with no columns, or lacks columns, with these."""
+    there = columns_of(connection)
+    lacks = {
+        name: tuple(column for column in table.columns if column.name not in there.get(name, table.columns))
+        for name, table in METADATA.tables.items()
+    }
+    return {name: columns for name, columns in lacks.items() if columns or name not in there}
+
+
 def missing_columns(connection: Connection) -> MissingColumns | None:
-    """The columns that existing tables lack, with the statements that add them; None when they lack nothing."""
-    lacking = {}
-    for name, present in columns_of(connection).items():
-        if columns := [column for column in METADATA.tables[name].columns if column.name not in present]:
-            lacking[name] = columns
-    statements = [_add_column(connection, column) for columns in lacking.values() for column in columns]
-    names = {name: [column.name for column in columns] for name, columns in lacking.items()}
-    return MissingColumns(names, statements) if lacking else None
+    """What existing tables lack and this account may not add, or nobody may add unseen; None without any.
+
+    A column that must be filled was there in every version, so that somebody has taken it away. Where there is none of
+    our tables yet, nothing counts as missing.
+    """
+    lacks = lacking(connection)
+    columns = {name: own for name, own in lacks.items() if own}
+    tables = [METADATA.tables[name] for name in lacks if name not in columns]
+    if all(column.nullable for own in columns.values() for column in own) and owns_tables(connection, list(columns)):
+        columns = {}
+    if len(tables) == len(METADATA.tables) or may_create(connection):
+        tables = []
+    statements = [_add_column(connection, column) for own in columns.values() for column in own]
+    statements += [statement for table in tables for statement in _create_table(connection, table)]
+    names = {name: [column.name for column in own] for name, own in columns.items()}
+    return MissingColumns({**names, **{table.name: () for table in tables}}, statements) if statements else None
 
 
-def _all_there(connection: Connection) -> bool:
-    if missing := missing_columns(connection):
-        raise missing
-    return len(columns_of(connection)) == len(METADATA.tables)
+def _create_table(connection: Connection, table: Table) -> list[str]:
+    """The statements that make a table and let the connected role refresh it."""
+    made = str(CreateTable(table).compile(dialect=connection.dialect))
+    schema = schema_of(connection)
+    name, plain = qualified_name(connection, table.name), connection.dialect.identifier_preparer.format_table(table)
+    create = " ".join(made.split()).replace(f"CREATE TABLE {plain}", f"CREATE TABLE {name}", 1)
+    role = connection.scalar(text("SELECT quote_ident(current_user)"))
+    usage = (
+        [f"GRANT USAGE ON SCHEMA {connection.dialect.identifier_preparer.quote(schema)} TO {role};"] if schema else []
+    )
+    return [f"{create};", *usage, f"GRANT {', '.join(NEEDED_RIGHTS[table.name])} ON {name} TO {role};"]
 
 
 def _lacks_status(connection: Connection) -> bool:
     """Whether the view is to be made, and by this account."""
-    return status.is_missing(connection) and status.may_create(connection)
+    return status.is_missing(connection) and may_create(connection)
 
 
 def _add_column(connection: Connection, column: Column[Any]) -> str:
     # The column gets no NOT NULL, which a table with rows could not take. Rows are checked before they are written.
     table, quote = qualified_name(connection, column.table.name), connection.dialect.identifier_preparer.quote
     return f"ALTER TABLE {table} ADD COLUMN {quote(column.name)} {column.type.compile(connection.dialect)};"
+
+
+def _read_alike_everywhere(engine: Engine) -> None:
+    """Begin each transaction with what its values are written and read by: ISO days, and all digits of a number.
+
+    A server, database or role may have other defaults. They are set for the transaction alone, because behind a pooler
+    the connection is somebody else's afterwards.
+    """
+
+    @event.listens_for(engine, "begin")
+    def say_how(connection: Connection) -> None:
+        settings = "set_config('DateStyle', 'ISO, MDY', true), set_config('extra_float_digits', '3', true)"
+        connection.exec_driver_sql(f"SELECT {settings}")
 
 
 def _make_folder_on_connect(engine: Engine) -> None:

@@ -1,6 +1,6 @@
 """Remove what was kept for a time and is old: models, training data and what the countries share.
 
-Input and predictions, with the price paths that belong to them, stay for ever.
+Input and predictions, with the price paths and options that belong to them, stay for ever.
 """
 
 from collections import defaultdict

@@ -11,17 +11,21 @@ from markdown_pricing.weeks import NotAWeek, parse_week
 
 SNAPSHOTS = "markdown_training_data"
 PREDICTIONS = "markdown_predictions"
+OPTIONS = "markdown_options"
 TRAINING_DATA = "markdown_pricing/training_data"
 MODELS = "markdown_pricing/models"
 KEPT_PREDICTIONS = "markdown_pricing/predictions"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
 
-OURS = (PREDICTIONS, "markdown_pricing")
+KEPT = "markdown_pricing"
+"""The folder of what is kept between the assets."""
+OURS = (PREDICTIONS, OPTIONS, KEPT)
 """The folders that only this package writes to."""
 
 MADE_BY = {
     SNAPSHOTS: "markdown_training_data",
     PREDICTIONS: "markdown_predictions",
+    OPTIONS: "markdown_predictions",
     TRAINING_DATA: "training_data",
     MODELS: "demand_model",
     KEPT_PREDICTIONS: "markdown_predictions",
@@ -55,8 +59,12 @@ def predictions_file(week: date, country: str) -> str:
     return f"{PREDICTIONS}/{week}/country={country}/part-0.parquet"
 
 
+def options_file(week: date, country: str) -> str:
+    return f"{OPTIONS}/{week}/country={country}/part-0.parquet"
+
+
 def kept_predictions_file(week: date, country: str) -> str:
-    """The rows with their price paths, as the refresh reads them; `predictions_file` is for everybody else."""
+    """Rows, price paths and options, as the refresh reads them; the files of each are for everybody else."""
     return f"{KEPT_PREDICTIONS}/{week}/country={country}/predictions.bin"
 
 

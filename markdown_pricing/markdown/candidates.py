@@ -31,6 +31,7 @@ class Ladders:
     cents       : (articles, rungs), whole cents: the regular price, which is the current one unless that is temporary,
         then lower rungs; the last one fills up the row
     rungs       : (articles,), how many of these are different prices, at least 1
+    below_salvage : (articles, prices), whole cents, falling: the further rungs that salvage forbids; -1 fills up
     off_ladder  : (articles,), whether the current price is neither the list price nor a rung
     whole_ladder_below_salvage : (articles,), whether salvage forbids every rung
     habit_cents : (articles, steps of the old habit), whole cents
@@ -42,6 +43,7 @@ class Ladders:
     rule_of: IntArray
     cents: IntArray
     rungs: IntArray
+    below_salvage: IntArray
     off_ladder: BoolArray
     whole_ladder_below_salvage: BoolArray
     habit_cents: IntArray
@@ -100,14 +102,15 @@ def candidate_prices(
     habit[~(habit[:, :, np.newaxis] == ladder[:, np.newaxis, :]).any(axis=2)] = -1
 
     current, floor = season.current_cents[:, np.newaxis], season.floor_cents[:, np.newaxis]
-    usable = (ladder < season.regular_cents[:, np.newaxis]) & (ladder >= floor) & (ladder > 0)
-    cents, rungs = _filled(season.regular_cents, np.where(usable, ladder, -1))
+    lower = (ladder < season.regular_cents[:, np.newaxis]) & (ladder > 0)
+    cents, rungs = _filled(season.regular_cents, np.where(lower & (ladder >= floor), ladder, -1))
     return Ladders(
         season=season,
         rules=rules,
         rule_of=rule_of,
         cents=cents,
         rungs=rungs,
+        below_salvage=_falling(np.where(lower & (ladder < floor), ladder, -1)),
         off_ladder=(season.current_cents != season.list_cents) & ~(ladder == current).any(axis=1),
         whole_ladder_below_salvage=ladder.max(axis=1) < season.floor_cents,
         habit_cents=habit,
@@ -140,10 +143,16 @@ def _filled(first: IntArray, lower: IntArray) -> tuple[IntArray, IntArray]:
     first : (articles,) ; lower : (articles, rungs), where -1 stands for no rung
     returns the rows, each beginning with the first price, and how many different prices each has, (articles,)
     """
-    falling = -np.sort(-lower, axis=1)
-    falling[:, 1:][falling[:, 1:] == falling[:, :-1]] = -1
-    falling = -np.sort(-falling, axis=1)
+    falling = _falling(lower)
     rungs = 1 + (falling > 0).sum(axis=1)
     cents = np.concatenate([first[:, np.newaxis], falling], axis=1)[:, : int(rungs.max(initial=1))]
     last = np.take_along_axis(cents, rungs[:, np.newaxis] - 1, axis=1)
     return np.where(np.arange(cents.shape[1]) < rungs[:, np.newaxis], cents, last), rungs
+
+
+def _falling(prices: IntArray) -> IntArray:
+    """The different prices of each row, falling, and then -1, which stands for no price."""
+    falling = -np.sort(-prices, axis=1)
+    falling[:, 1:][falling[:, 1:] == falling[:, :-1]] = -1
+    falling = -np.sort(-falling, axis=1)
+    return falling[:, : int((falling > 0).sum(axis=1).max(initial=0))]

@@ -1,4 +1,4 @@
-"""The best markdown policy of many articles at once: a dynamic programme over weeks, stock, rung and rules.
+"""The values of prices for many articles at once: a dynamic programme over weeks, stock, rung and rules.
 
 The state at the start of week t is the stock s (on a grid), the rung r in force, the markdowns left m, and the weeks c
 until the next markdown is allowed. Let Q(r, s, m, c) be the value of selling week t on rung r and going on from there:
@@ -22,7 +22,7 @@ import numpy.typing as npt
 from markdown_pricing.arrays import rows_of
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
-from markdown_pricing.markdown.sales import demand_points, expected_sales
+from markdown_pricing.markdown.sales import demand_points
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
 
@@ -30,17 +30,10 @@ STOCK_POINTS, DEMAND_POINTS = 21, 5
 """The points of the grid of stock, and those that stand for a week's demand."""
 FEWER_STOCK_POINTS, FEWER_DEMAND_POINTS = 11, 3
 """The same where levels are unsure, because the levels that are tried spread the demand by themselves."""
-LEVEL_POINTS = np.array([-1.2247, 0.0, 1.2247])
-"""Three equally likely values that have the mean 0 and the variance 1 of the standard normal distribution."""
 BATCH_NUMBERS = 2_000_000
 """The largest arrays of one batch of articles hold at most so many numbers."""
-LEAST_GAIN = 0.01
-"""A markdown must earn a cent of local currency more than waiting, so that of equals the later one is taken."""
 FORBIDDEN = np.float32(-1e30)
 """The value of a move that is not allowed."""
-ROUNDING = 1e-6
-"""Single precision may get values wrong by this share of the stock's value."""
-
 SmallFloats = npt.NDArray[np.float32]
 
 
@@ -112,21 +105,7 @@ class Problem:
         )
 
 
-def best_rungs(problem: Problem) -> IntArray:
-    """The rung in force in each week when the best policy is followed along the mean stock, (articles, weeks).
-
-    This is what is planned today. Next Monday is planned anew from the stock that there is then. After an article's
-    last week its rung stays as it is.
-    """
-    articles, _, weeks = problem.units.shape
-    path = np.zeros((articles, weeks), dtype=np.int64)
-    for rows in _batches(problem):
-        part = problem.part(rows)
-        path[rows] = _follow(part, *_expected_values(part))
-    return path
-
-
-def _batches(problem: Problem) -> Iterator[IntArray]:
+def batches(problem: Problem) -> Iterator[IntArray]:
     """Batches of the articles that have a choice, with weeks_left falling.
 
     Articles of like size stand together, because a batch takes as long as its largest article.
@@ -142,30 +121,7 @@ def _batches(problem: Problem) -> Iterator[IntArray]:
         yield rows[np.argsort(-weeks_left[rows], kind="stable")]
 
 
-def _expected_values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
-    """The mean of `_values` over the levels that articles may turn out to have.
-
-    Each level is valued as if it were known from next week on (QMDP: Littman, Cassandra & Kaelbling 1995). What another
-    week of sales teaches is worth waiting for, because a markdown cannot be taken back.
-    """
-    if problem.level_sd is None:
-        return _values(problem)
-    levels = np.exp(problem.level_sd[..., np.newaxis] * LEVEL_POINTS)
-    levels /= levels.mean(axis=-1, keepdims=True)
-    first, *others = (
-        replace(problem, units=problem.units * level[:, np.newaxis]) for level in np.moveaxis(levels, -1, 0)
-    )
-    moved, stayed = _values(first)
-    for part in others:
-        move, stay = _values(part)
-        moved += move
-        stayed += stay
-    moved /= len(LEVEL_POINTS)
-    stayed /= len(LEVEL_POINTS)
-    return moved, stayed
-
-
-def _values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
+def values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     """The value of each week when it begins with a move to a rung, and when it begins with staying on the rung.
 
     weeks_left has to fall along the articles, so that those which are still sold in a week are the first ones.
@@ -244,7 +200,7 @@ def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:
     return shelf.week_of(share) * ((problem.points - 1) / shelf.needed[:, -1, np.newaxis, np.newaxis])
 
 
-def _point_of(problem: Problem, stock: FloatArray) -> FloatArray:
+def point_of(problem: Problem, stock: FloatArray) -> FloatArray:
     """Where a stock in units, (articles,), lies on the grid, in steps, (articles,)."""
     share = stock / np.where(problem.stock > 0, problem.stock, 1.0)
     if problem.shelf is not None:
@@ -286,38 +242,3 @@ def _best_move(moved: SmallFloats, allowed: BoolArray | None) -> SmallFloats:
             within = allowed[:, rung, :, np.newaxis, np.newaxis]
             best[:, rung] = np.where(within, moved, FORBIDDEN).max(axis=1)
     return best
-
-
-def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> IntArray:
-    """The rungs of the best policy along the mean stock, (articles, weeks); of equal rungs it takes the higher.
-
-    Values are interpolated between grid points.
-    """
-    articles, _, weeks = problem.units.shape
-    every = np.arange(articles)
-    stock, limits = problem.stock.copy(), problem.limits
-    state = replace(limits, left=np.minimum(limits.left, moved.shape[-2])).start
-    least_gain = LEAST_GAIN + ROUNDING * problem.price[:, 0] * problem.stock
-    path = np.zeros((articles, weeks), dtype=np.int64)
-    for week in range(len(moved)):
-        point = _point_of(problem, stock)
-        below = np.minimum(point.astype(np.int64), problem.points - 2)
-        share, spent = point - below, np.maximum(state.left - 1, 0)
-        stay = _between(stayed[week, every, state.rung, spent], below, share)
-        options = _between(moved[week, every, :, spent], below[:, np.newaxis], share[:, np.newaxis])
-        options = np.where(limits.may_move(state, week), options, FORBIDDEN)
-        moves = options.max(axis=1) - stay > least_gain
-        state = limits.after(state, np.where(moves, options.argmax(axis=1), state.rung))
-        path[:, week] = state.rung
-        demand = problem.units[every, state.rung, week]
-        if problem.shelf is not None:
-            demand = demand * problem.shelf.demand_left(stock / np.where(problem.stock > 0, problem.stock, 1.0))
-        stock = stock - expected_sales(stock, demand, problem.dispersion)
-    path[:, len(moved) :] = state.rung[:, np.newaxis]
-    return path
-
-
-def _between(values: SmallFloats, below: IntArray, share: FloatArray) -> FloatArray:
-    """The values, (…, stock points), at `share` of the way from grid point `below` to the next, (…)."""
-    low, high = (np.take_along_axis(values, at[..., np.newaxis], axis=-1)[..., 0] for at in (below, below + 1))
-    return (1 - share) * low + share * high

@@ -201,16 +201,28 @@ def _allowed_moves(ladders: Ladders) -> BoolArray:
     list_cents = ladders.season.list_cents[:, np.newaxis, np.newaxis]
     most = ladders.per_article([own.max_step_pct for own in ladders.rules])[:, np.newaxis, np.newaxis]
     real = np.arange(ladders.cents.shape[1]) < ladders.rungs[:, np.newaxis]
-    points = np.floor(step * 100 / list_cents + 0.5)
-    large_enough = step * 100 >= LEAST_STEP_PCT * list_cents
+    fits = ~is_too_small(step, list_cents) & ~is_too_large(step, list_cents, most)
     may_change = ~ladders.season.set_aside[:, np.newaxis, np.newaxis]
-    allowed: BoolArray = large_enough & real[:, np.newaxis, :] & ((points <= most) | (most >= 100)) & may_change
+    allowed: BoolArray = fits & real[:, np.newaxis, :] & may_change
     return allowed
+
+
+def is_too_small(step: IntArray, list_cents: IntArray) -> BoolArray:
+    """Whether a step in whole cents is too small to be a markdown; the arguments broadcast to the answer."""
+    small: BoolArray = step * 100 < LEAST_STEP_PCT * list_cents
+    return small
+
+
+def is_too_large(step: IntArray, list_cents: IntArray, most_pct: FloatArray) -> BoolArray:
+    """Whether a step in whole cents is larger than `most_pct` allows; the arguments broadcast to the answer."""
+    points = np.floor(step * 100 / list_cents + 0.5)
+    large: BoolArray = (points > most_pct) & (most_pct < 100)
+    return large
 
 
 def only_small_steps(ladders: Ladders) -> BoolArray:
     """Whether an article has lower rungs, and all of them lie too little below today's price, (articles,)."""
     lowest = np.take_along_axis(ladders.cents, ladders.rungs[:, np.newaxis] - 1, axis=1)[:, 0]
-    step = (ladders.cents[:, 0] - lowest) * 100
-    small: BoolArray = (ladders.rungs > 1) & (step < LEAST_STEP_PCT * ladders.season.list_cents)
+    step = ladders.cents[:, 0] - lowest
+    small: BoolArray = (ladders.rungs > 1) & is_too_small(step, ladders.season.list_cents)
     return small

@@ -1,28 +1,30 @@
 """Plan the best path of every article under the rules and their options.
 
-The dynamic programme maximises revenue less label cost. Each option puts a price on something else, or compares two
-solutions:
+The dynamic programme maximises revenue less label cost, and its values decide this week's price. Each option puts a
+price on something else, or compares two values:
 
 - A sell-through target is a penalty on each unit left over beyond it. A hard target takes the least that meets it.
 - A markdown budget is one multiplier on what markdowns give away, the same for the whole country (the Lagrangian of the
   budget: Talluri & van Ryzin 2004, ch. 3), so that the money goes where it brings most.
 - The articles of a price group are planned as one article (`price_groups.py`).
-- With a least gain, a markdown now has to beat the best plan that waits a week by so much.
+- With a least gain, a markdown now has to be worth so much more than waiting a week.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from markdown_pricing.arrays import each_array
+from markdown_pricing.arrays import Value, each_array
 from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN
-from markdown_pricing.markdown.ladder import FloatArray, to_price
-from markdown_pricing.markdown.limits import Limits, deepest_rungs
-from markdown_pricing.markdown.price_groups import PriceGroups, price_groups
+from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
+from markdown_pricing.markdown.limits import Limits
+from markdown_pricing.markdown.menu import Menu, menu_of
+from markdown_pricing.markdown.policy import LEAST_GAIN, Solution
+from markdown_pricing.markdown.price_groups import price_groups
 from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.markdown.season import BoolArray, Season
+from markdown_pricing.markdown.stake import Stake, stake_of
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue
 
@@ -41,6 +43,7 @@ class Plan:
     """The planned path, the two paths that it is compared with, and what decides the price of this week.
 
     best, keep, habit : the planned path, today's price kept, and the old habit, all valued with the same `demand`
+    menu, stake  : what each price of this week is worth, and what the decision is
     limits       : what the rules allow
     for_target, too_little_gain, over_budget : (articles,), whether this option is why this week's price is what it is
     out_of_reach : (articles,), whether no path that keeps the rules meets a hard sell-through target
@@ -51,6 +54,8 @@ class Plan:
     best: PathValue
     keep: PathValue
     habit: PathValue
+    menu: Menu
+    stake: Stake
     limits: Limits
     demand: Demand
     for_target: BoolArray
@@ -73,35 +78,43 @@ class Plan:
 
 
 def plan(ladders: Ladders, forecast: Forecast) -> Plan:
-    """The path that brings most under the rules. Without options it never brings less than keep or habit.
+    """The path that brings most under the rules, and what each price of this week is worth.
 
     forecast : the forecast of the articles of the ladders, which is asked for their prices and weeks
-    The path is the best of the dynamic programme's, keep and habit by revenue less label cost. A markdown that does not
-    earn a cent more than keeping is not planned. Raises BrokenModel.
+    The price of this week is the one of the highest value by the dynamic programme, and the path is the one that its
+    policy takes from there along the mean stock. Such a path counts neither luck nor what sales teach, so that keep or
+    habit may show more revenue. Raises BrokenModel.
     """
     alone = Task(ladders, Limits.of(ladders), _demand(ladders, forecast))
-    groups = price_groups(alone) if (ladders.group >= 0).any() else None
-    task = alone if groups is None else groups.planned
-    best = task.solve()
-    with_target, penalty, out_of_reach = _for_target(task, best)
-    worth_it = _worth_it(task, with_target, penalty)
-    affordable = _within_budget(task, worth_it, penalty)
-    anyway, moves, pays, goes = (path.rungs[:, 0] > 0 for path in (best, with_target, worth_it, affordable))
-    no = np.zeros(len(goes), dtype=np.bool_)
-    planned = Plan(
-        best=affordable,
-        keep=task.keep,
-        habit=task.habit,
-        limits=task.limits,
-        demand=task.demand,
-        for_target=goes & ~anyway,
-        too_little_gain=moves & ~pays,
-        over_budget=pays & ~goes,
-        out_of_reach=out_of_reach,
-        in_group=no,
-        group_apart=no,
+    groups = price_groups(alone)
+    task = groups.planned
+    free = task.solve(np.zeros(len(task.demand.units)))
+    with_target, penalty, out_of_reach = _for_target(task, free)
+    worth_it = _worth_it(task, with_target)
+    best = _within_budget(task, worth_it.rungs, penalty)
+    anyway, moves, pays, goes = (rungs[:, 0] for rungs in (free.rungs, with_target.rungs, worth_it.rungs, best))
+    for_target, too_little_gain, over_budget = (goes > 0) & (anyway == 0), moves != pays, pays != goes
+    held_by = np.full(len(goes), None, dtype=object)
+    held_by[over_budget], held_by[too_little_gain] = "budget", "least_gain"
+    path = alone.value(groups.rungs_of_members(best))
+    of_members = groups.solution_of_members(worth_it, path.revenue)
+    menu = menu_of(alone, groups, of_members, path, held_by[groups.place])
+    place = groups.place
+    return Plan(
+        best=path,
+        keep=alone.keep,
+        habit=alone.habit,
+        menu=menu,
+        stake=stake_of(alone, menu, of_members, path, forecast.elasticity),
+        limits=alone.limits,
+        demand=alone.demand,
+        for_target=for_target[place],
+        too_little_gain=too_little_gain[place],
+        over_budget=over_budget[place] & (goes == 0)[place],
+        out_of_reach=out_of_reach[place],
+        in_group=groups.joined,
+        group_apart=groups.apart,
     )
-    return planned if groups is None else _plan_of_members(planned, alone, groups)
 
 
 def _demand(ladders: Ladders, forecast: Forecast) -> Demand:
@@ -114,92 +127,89 @@ def _demand(ladders: Ladders, forecast: Forecast) -> Demand:
     return replace(demand, units=np.where(temporary[:, np.newaxis], at_it.units, demand.units))
 
 
-def _plan_of_members(planned: Plan, alone: Task, groups: PriceGroups) -> Plan:
-    """A plan of groups and single articles, as one of articles."""
-    return Plan(
-        best=alone.value(groups.rungs_of_members(planned.best.rungs)),
-        keep=alone.keep,
-        habit=alone.habit,
-        limits=alone.limits,
-        demand=alone.demand,
-        for_target=planned.for_target[groups.place],
-        too_little_gain=planned.too_little_gain[groups.place],
-        over_budget=planned.over_budget[groups.place],
-        out_of_reach=planned.out_of_reach[groups.place],
-        in_group=groups.joined,
-        group_apart=groups.apart,
-    )
+def _for_target(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolArray]:
+    """The solution that meets the sell-through targets, from the one without any.
+
+    returns the solution, the penalties that led to it, (articles,), and whether a target is out of reach, (articles,)
+    """
+    rules, list_price = task.ladders.rules, task.ladders.season.list_cents / 100
+    target = task.ladders.per_article([own.sell_through_target for own in rules])
+    hard = task.ladders.per_article([float(own.sell_through == "hard") for own in rules]) > 0
+    none = np.zeros(len(target), dtype=np.bool_)
+    if not (target > 0).any():
+        return free, np.zeros(len(target)), none
+    short = (target > 0) & (task.value(free.rungs).leftover > task.tolerated + REACHED)
+    soft_penalty = task.ladders.per_article([own.left_over_penalty_pct / 100 for own in rules]) * list_price
+    penalty = np.where(short & ~hard, soft_penalty, 0.0)
+    least, out_of_reach = _least_penalty(task, short & hard, HIGHEST_PENALTY * list_price)
+    penalty = np.where(short & hard, least, penalty)
+    again = penalty > 0
+    if not again.any():
+        return free, penalty, out_of_reach
+    return _chosen(again, task.solve(penalty, again), free), penalty, out_of_reach
 
 
-def _chosen(where: BoolArray, yes: PathValue, no: PathValue) -> PathValue:
+def _least_penalty(task: Task, seeking: BoolArray, highest: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """The least penalty that meets the target of the articles in `seeking`, and whether none does, (articles,) both.
+
+    highest : (articles,), the highest penalty, which stands for those that none does
+    """
+    low, high = np.zeros(len(highest)), highest * seeking
+
+    def reaches(penalty: FloatArray, rows: BoolArray) -> BoolArray:
+        met: BoolArray = task.path(penalty, rows=rows).leftover <= task.tolerated + REACHED
+        return met
+
+    if not seeking.any():
+        return high, seeking
+    out_of_reach = seeking & ~reaches(high, seeking)
+    open_rows = seeking & ~out_of_reach
+    for _ in range(BISECTIONS if open_rows.any() else 0):
+        middle = (low + high) / 2
+        met = reaches(middle, open_rows)
+        high, low = np.where(open_rows & met, middle, high), np.where(open_rows & ~met, middle, low)
+    return high, out_of_reach
+
+
+def _chosen(where: BoolArray, yes: Value, no: Value) -> Value:
     """The rows of `yes` for the articles for which `where` holds, and the rows of `no` for the others."""
 
     def pick(left: FloatArray, right: FloatArray) -> FloatArray:
-        picked: FloatArray = np.where(where[:, np.newaxis] if left.ndim > 1 else where, left, right)
+        picked: FloatArray = np.where(where.reshape(-1, *[1] * (left.ndim - 1)), left, right)
         return picked
 
     return each_array(pick, yes, no)
 
 
-def _for_target(task: Task, best: PathValue) -> tuple[PathValue, FloatArray, BoolArray]:
-    """Paths that meet the sell-through targets.
-
-    returns the paths, the penalties that led to them, (articles,), and whether a target is out of reach, (articles,)
-    """
-    rules, list_price = task.ladders.rules, task.ladders.season.list_cents / 100
-    target = task.ladders.per_article([own.sell_through_target for own in rules])
-    hard = task.ladders.per_article([float(own.sell_through == "hard") for own in rules]) > 0
-    soft_penalty = task.ladders.per_article([own.left_over_penalty_pct / 100 for own in rules]) * list_price
-    none = np.zeros(len(target), dtype=np.bool_)
-    short = (target > 0) & (best.leftover > task.tolerated + REACHED)
-    penalty = np.where(short & ~hard, soft_penalty, 0.0)
-    if (penalty > 0).any():
-        best = _chosen(penalty > 0, task.solve(penalty, rows=penalty > 0), best)
-    seeking = short & hard
-    if not seeking.any():
-        return best, penalty, none
-    low, high = np.zeros(len(target)), HIGHEST_PENALTY * list_price * seeking
-    closest, deepest = task.solve(high, rows=seeking), task.value(deepest_rungs(task.limits))
-    closest = _chosen(
-        seeking & (deepest.leftover < closest.leftover) & (closest.leftover > task.tolerated), deepest, closest
-    )
-    out_of_reach = seeking & (closest.leftover > task.tolerated + REACHED)
-    for _ in range(BISECTIONS):
-        open_rows = seeking & ~out_of_reach
-        if not open_rows.any():
-            break
-        middle = (low + high) / 2
-        tried = task.solve(middle * open_rows, rows=open_rows)
-        reached = open_rows & (tried.leftover <= task.tolerated + REACHED)
-        closest = _chosen(reached, tried, closest)
-        high, low = np.where(reached, middle, high), np.where(open_rows & ~reached, middle, low)
-    return _chosen(seeking, closest, best), np.where(seeking, high, penalty), out_of_reach
-
-
-def _worth_it(task: Task, best: PathValue, penalty: FloatArray) -> PathValue:
-    """Paths whose markdowns of this week gain enough over the best plan that waits until next week."""
+def _worth_it(task: Task, found: Solution) -> Solution:
+    """The solution in which a markdown of this week is worth enough more than waiting; else the price is kept."""
     least = task.ladders.per_article([own.least_gain_pct / 100 for own in task.ladders.rules])
-    asked = (least > 0) & (best.rungs[:, :1] > 0).any(axis=1)
+    chosen = found.rungs[:, 0]
+    asked = (least > 0) & (chosen > 0)
     if not asked.any():
-        return best
-    waiting = task.solve(penalty, rows=asked, wait=True)
-    gain = task.worth(best, penalty) - task.worth(waiting, penalty)
-    too_little = asked & (gain < least * np.maximum(best.revenue, LEAST_GAIN))
-    return _chosen(too_little, waiting, best)
+        return found
+    gain = found.value[np.arange(len(chosen)), chosen] - found.value[:, 0]
+    too_little = asked & (gain < least * np.maximum(task.value(found.rungs).revenue, LEAST_GAIN))
+    return replace(found, rungs=np.where(too_little[:, np.newaxis], found.after[:, 0], found.rungs))
 
 
-def _within_budget(task: Task, best: PathValue, penalty: FloatArray) -> PathValue:
-    """Paths that together give away no more than the country's budget, which is spent where it brings most."""
+def _within_budget(task: Task, best_rungs: IntArray, penalty: FloatArray) -> IntArray:
+    """Paths that together give away no more than the country's budget, which is spent where it brings most.
+
+    best_rungs : (articles, weeks), the paths without a budget ; returns the same shape
+    """
     budget = min(own.markdown_budget for own in task.ladders.rules)
+    if budget == np.inf:
+        return best_rungs
+    best, spent = task.value(best_rungs), task.keep
     if task.given_away(best).sum() <= budget:
-        return best
-    low, high = MULTIPLIERS
-    spent = task.keep
+        return best_rungs
     if budget == 0:
-        return spent
+        return spent.rungs
+    low, high = MULTIPLIERS
     for _ in range(BISECTIONS):
         middle = float(np.sqrt(low * high))
-        tried = task.solve(penalty, middle)
+        tried = task.path(penalty, middle)
         # An article that was not worth a markdown now does not become worth one because money is short.
         tried = _chosen((tried.rungs[:, 0] > 0) & (best.rungs[:, 0] == 0), task.keep, tried)
         if task.given_away(tried).sum() <= budget:
@@ -215,4 +225,4 @@ def _within_budget(task: Task, best: PathValue, penalty: FloatArray) -> PathValu
     for article in order:
         if more[article] <= rest:
             taken[article], rest = True, rest - more[article]
-    return _chosen(taken, best, spent)
+    return np.where(taken[:, np.newaxis], best.rungs, spent.rungs)

@@ -7,12 +7,14 @@ own end.
 
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
 from markdown_pricing.arrays import each_array, rows_of
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.markdown.policy import Solution
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
 
@@ -33,6 +35,55 @@ class PriceGroups:
     rung_of: IntArray
     joined: BoolArray
     apart: BoolArray
+
+    @property
+    def _real(self) -> BoolArray:
+        """Which of the planned rungs are different prices, (articles, planned rungs)."""
+        real: BoolArray = np.arange(self.rung_of.shape[1]) < self.planned.ladders.rungs[self.place, np.newaxis]
+        return real
+
+    @property
+    def is_common(self) -> BoolArray:
+        """The article's own rungs that its group has, (articles, rungs); all of an article that is planned alone."""
+        common = ~np.broadcast_to(self.joined[:, np.newaxis], self.rung_of.shape)
+        article, rung = np.nonzero(self._real)
+        common[article, self.rung_of[article, rung]] = True
+        return common
+
+    def if_any_member(self, flags: BoolArray) -> BoolArray:
+        """Whether the flag is set of any article of the group at this price, (articles, rungs), by their own rungs."""
+        article, rung = np.nonzero(self._real)
+        planned = np.zeros(self.planned.ladders.cents.shape, dtype=np.bool_)
+        np.logical_or.at(planned, (self.place[article], rung), flags[article, self.rung_of[article, rung]])
+        any_has: BoolArray = self._own(planned, np.zeros(flags.shape, dtype=np.bool_))
+        return any_has
+
+    def solution_of_members(self, solution: Solution, revenue: FloatArray) -> Solution:
+        """The solution of each article by its own rungs, from that of `planned`.
+
+        revenue : (articles,), expected revenue at the recommended price; in its shares a group's values are split
+        """
+        total = np.bincount(self.place, revenue, minlength=len(solution.value))[self.place]
+        members = np.bincount(self.place, minlength=len(solution.value))[self.place]
+        share = np.where(total > 0, revenue / np.where(total > 0, total, 1.0), 1.0 / members)
+        count, rungs = self.rung_of.shape
+        own_rungs = self.rung_of[:, np.newaxis, :]
+        after = self._own(solution.after, np.zeros((count, rungs, solution.after.shape[2]), dtype=np.int64))
+        by_level = self._own(solution.by_level, np.full((count, rungs, solution.by_level.shape[2]), np.nan))
+        return Solution(
+            value=self._own(solution.value, np.full((count, rungs), np.nan)) * share[:, np.newaxis],
+            by_level=by_level * share[:, np.newaxis, np.newaxis],
+            rungs=self.rungs_of_members(solution.rungs),
+            after=np.take_along_axis(np.broadcast_to(own_rungs, (count, rungs, rungs)), after, axis=2),
+            tolerance=solution.tolerance[self.place] * share,
+        )
+
+    def _own(self, planned: Any, fill: Any) -> Any:
+        """Values by the articles' own rungs, (articles, rungs, …), from those of planned rungs; else `fill`."""
+        article, rung = np.nonzero(self._real)
+        own = fill.copy()
+        own[article, self.rung_of[article, rung]] = planned[self.place[article], rung]
+        return own
 
     def rungs_of_members(self, rungs: IntArray) -> IntArray:
         """The rungs of each article, (articles, weeks), from the planned ones, (rows of `planned`, weeks)."""
@@ -67,7 +118,8 @@ def price_groups(alone: Task) -> PriceGroups:
     place[single] = np.arange(len(single))
     for at, (members, _) in enumerate(groups):
         place[members] = len(single) + at
-    return PriceGroups(_planned(alone, single, groups), place, rung_of, joined, apart)
+    planned = _planned(alone, single, groups) if groups else alone
+    return PriceGroups(planned, place, rung_of, joined, apart)
 
 
 def _planned(alone: Task, single: IntArray, groups: list[tuple[IntArray, IntArray]]) -> Task:

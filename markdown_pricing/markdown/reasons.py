@@ -3,13 +3,13 @@
 import math
 import string
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import UnusableFile
 from markdown_pricing.markdown.season import BoolArray
 
 WORDS = frozenset(
@@ -78,14 +78,14 @@ EXCEPTIONS = frozenset(
     )
 )
 
+SEVERITIES = ("act", "look", "info")
+"""What somebody should do about an exception: act, have a look, or only know."""
+
 CodeArray = npt.NDArray[np.object_]
 
 
-class BadReasonCodes(FinalError):
-    def __init__(self, file: str, faults: Sequence[str]) -> None:
-        self.file, self.faults = file, tuple(faults)
-        listed = "".join(f"\n  - {fault}" for fault in faults)
-        super().__init__(f"{file} is not a usable list of reason codes:{listed}\nCorrect the file and start again.")
+class BadReasonCodes(UnusableFile):
+    what = "list of reason codes"
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,13 @@ class ReasonCodes:
     """The sentence of each code, in the order of their precedence.
 
     rules : for each code that stands for a pricing rule, that rule in words
+    severities : for each exception whether somebody should act, should look, or need only know
     """
 
     reasons: Mapping[str, str]
     exceptions: Mapping[str, str]
     rules: Mapping[str, str]
+    severities: Mapping[str, str]
 
     def choose_reason(self, holds: Mapping[str, BoolArray]) -> CodeArray:
         """The first reason that holds for each article, (articles,); None where none does."""
@@ -106,6 +108,13 @@ class ReasonCodes:
     def choose_exception(self, holds: Mapping[str, BoolArray]) -> CodeArray:
         """The first exception that holds for each article, (articles,); None where all is well."""
         return _first(self.exceptions, holds)
+
+    def severities_of(self, exceptions: CodeArray) -> CodeArray:
+        """The severity of each exception, in the shape of `exceptions`; None where there is none."""
+        severities = np.full(exceptions.shape, None, dtype=object)
+        for code, severity in self.severities.items():
+            severities[exceptions == code] = severity
+        return severities
 
     def sentence(self, reason: str, exception: str | None, words: Mapping[str, str]) -> str:
         """The sentence of a row: its reason, then its exception when there is one, with `words` filled in."""
@@ -143,6 +152,7 @@ def reason_codes_in(text: str, file: str) -> ReasonCodes:
         reasons={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "exception"},
         exceptions={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "reason"},
         rules={code: entry["rule"] for code, entry in content.items() if "rule" in entry},
+        severities={code: entry["severity"] for code, entry in content.items() if "severity" in entry},
     )
 
 
@@ -150,9 +160,12 @@ def _faults(code: str, entry: object) -> Iterator[str]:
     if code not in REASONS | EXCEPTIONS:
         yield f"{code}: no rule gives this code"
         return
-    if not isinstance(entry, dict) or entry.keys() - {"rule"} != {"kind", "sentence"}:
-        yield f"{code}: give kind and sentence, and rule where a rule binds; nothing else"
+    needed = {"kind", "sentence", "severity"} if code in EXCEPTIONS else {"kind", "sentence"}
+    if not isinstance(entry, dict) or entry.keys() - {"rule"} != needed:
+        yield f"{code}: give {', '.join(sorted(needed))}, and rule where a rule binds; nothing else"
         return
+    if entry.get("severity", SEVERITIES[0]) not in SEVERITIES:
+        yield f"{code}: severity is {entry['severity']!r}, but must be one of {', '.join(SEVERITIES)}"
     if not isinstance(entry.get("rule", ""), str):
         yield f"{code}: rule {entry['rule']!r} is no text"
     kind = {(True, False): "reason", (False, True): "exception"}.get((code in REASONS, code in EXCEPTIONS), "both")

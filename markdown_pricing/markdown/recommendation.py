@@ -1,7 +1,7 @@
 """Make the rows that the pricing department reads: take the price or keep it, in money, with reasons and exceptions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -15,10 +15,12 @@ from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.changes import change_reasons
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import only_small_steps
+from markdown_pricing.markdown.option_rows import option_rows, weeks_ahead
 from markdown_pricing.markdown.planning import Plan, plan
 from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, response_in_words
+from markdown_pricing.markdown.recent_weeks import recent_weeks
 from markdown_pricing.markdown.season import BoolArray
-from markdown_pricing.markdown.valuation import deepest_sales
+from markdown_pricing.markdown.valuation import deepest_sales, next_markdown
 
 CERTAIN_LEFTOVER_SHARE = 0.2
 """From this share of today's stock on a left-over is reported as certain."""
@@ -32,10 +34,12 @@ class Recommendations:
 
     rows : ROW_COLUMNS, a row for each article, in the snapshot's order
     path : PATH_COLUMNS, a row for each article and selling week, from this week on
+    options : OPTION_COLUMNS, a row for each article and price that exists for it this week
     """
 
     rows: pd.DataFrame
     path: pd.DataFrame
+    options: pd.DataFrame
 
 
 def in_order_of(parts: Sequence[Recommendations], article_ids: "pd.Series[str]") -> Recommendations:
@@ -43,12 +47,13 @@ def in_order_of(parts: Sequence[Recommendations], article_ids: "pd.Series[str]")
     if len(parts) == 1:
         return parts[0]
     place = pd.Series(np.arange(len(article_ids)), index=pd.Index(article_ids))
-    rows, path = (pd.concat(frames, ignore_index=True) for frames in ([p.rows for p in parts], [p.path for p in parts]))
-    return Recommendations(_sorted_by(rows, place), _sorted_by(path, place))
+    frames = ([getattr(part, field.name) for part in parts] for field in fields(Recommendations))
+    return Recommendations(*(_together(frame, place) for frame in frames))
 
 
-def _sorted_by(rows: pd.DataFrame, place: "pd.Series[int]") -> pd.DataFrame:
-    """The rows in the order of their articles' places; those of one article stay in the order that they have."""
+def _together(parts: Sequence[pd.DataFrame], place: "pd.Series[int]") -> pd.DataFrame:
+    """All rows in the order of their articles' places; those of one article stay in the order that they have."""
+    rows = pd.concat(parts, ignore_index=True)
     order = np.argsort(place.loc[rows["article_id"]].to_numpy(), kind="stable")
     return rows.iloc[order].reset_index(drop=True)
 
@@ -79,8 +84,9 @@ def recommend(
     last_rows         : the country's rows of an earlier week, for change_reason alone; no price depends on them
 
     expected_revenue is Σ price · expected_units over the path plus salvage_price · expected_leftover, to the cent. The
-    cost of labels is not taken off, although the plan counts it, so that the habit can show more revenue when labels
-    cost something. An article with nothing to sell counts as sold: its sell-through is 1 and its left-over 0.
+    cost of labels is not taken off, although the plan counts it. Such a path counts neither luck nor what sales teach,
+    which the values of the options do, so that keep or habit can show more revenue. An article with nothing to sell
+    counts as sold: its sell-through is 1 and its left-over 0.
     """
     articles, country = assortment.articles, assortment.country
     season, own_plan = ladders.season, plan(ladders, forecast)
@@ -117,12 +123,34 @@ def recommend(
         "model_version": made_by.model_version,
         "run_id": made_by.run_id,
         "predicted_at": made_by.predicted_at,
+        "stake": np.round(own_plan.stake.value, 2),
+        "stake_low": np.round(own_plan.stake.low, 2),
+        "stake_high": np.round(own_plan.stake.high, 2),
+        "severity": codes.severities_of(exception_code),
+        **_facts_of_the_article(assortment, ladders),
+        "arm": None,
+        "locked_until": None,
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)
     changes = change_reasons(rows, last_rows, assortment.history, country.currency, assortment.book.version)
     rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN
-    return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan, path_prices))
+    options = option_rows(own_plan.menu, country.code, articles["article_id"], assortment.week, made_by.run_id)
+    return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan, path_prices), options)
+
+
+def _facts_of_the_article(assortment: Assortment, ladders: Ladders) -> dict[str, object]:
+    """What a buyer wants to see beside the price, as it was delivered or follows from what was."""
+    articles = assortment.articles
+    return {
+        "category": articles["category"].to_numpy(dtype=object),
+        "season": articles["season"].to_numpy(dtype=object),
+        "launch_week": _dates(articles["launch_week"]),
+        "stores": ladders.season.stores,
+        "salvage_price": np.round(ladders.season.salvage_price, 2),
+        "markdowns_taken": ladders.season.markdowns_taken,
+        **recent_weeks(articles, assortment.history, assortment.week),
+    }
 
 
 def _units_this_week(ladders: Ladders, own_plan: Plan) -> dict[str, FloatArray]:
@@ -157,13 +185,8 @@ def _dates(days: pd.Series) -> CodeArray:
 
 def _next_markdown(ladders: Ladders, own_plan: Plan) -> tuple[CodeArray, FloatArray]:
     """The week and price of the path's first markdown after this week, both (articles,); None and NaN without one."""
-    falls = np.diff(own_plan.best.rungs, axis=1) > 0
-    ahead = _first_true(falls) + 1
-    has = ahead <= falls.shape[1]
-    rung = np.take_along_axis(own_plan.best.rungs, np.where(has, ahead, 0)[:, np.newaxis], axis=1)
-    price = np.take_along_axis(ladders.prices, rung, axis=1)[:, 0]
-    weeks = [ladders.season.week + timedelta(weeks=int(h)) if yes else None for h, yes in zip(ahead, has, strict=True)]
-    return np.array(weeks, dtype=object), np.where(has, price, np.nan)
+    ahead, price = next_markdown(own_plan.best.rungs, ladders.prices)
+    return weeks_ahead(ladders.season.week, ahead), price
 
 
 def _first_true(flags: BoolArray) -> IntArray:

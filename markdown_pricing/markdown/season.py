@@ -47,6 +47,12 @@ class Season:
     """Whether the intake found a fault in the article's data, so that it keeps its price."""
 
     @property
+    def price_is_fixed(self) -> BoolArray:
+        """Whether no other price can be asked this week, whatever the rules say."""
+        fixed: BoolArray = (self.stock == 0) | (self.weeks_left == 0) | (self.temporary_weeks > 0) | self.set_aside
+        return fixed
+
+    @property
     def floor_cents(self) -> IntArray:
         """The lowest whole cent that is not below salvage_price."""
         floor: IntArray = np.ceil(np.round(self.salvage_price * 100, 6)).astype(np.int64)

@@ -1,17 +1,18 @@
-"""What is to be planned, and the best paths when left-over units and markdowns are given a price."""
+"""What is to be planned, and what its prices are worth when left-over units and markdowns are given a price."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from markdown_pricing.arrays import rows_of
+from markdown_pricing.arrays import each_array, rows_of
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.dynamic_programme import LEAST_GAIN, Problem, best_rungs
+from markdown_pricing.markdown.dynamic_programme import Problem
 from markdown_pricing.markdown.habit import habit_rungs
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import Limits
+from markdown_pricing.markdown.policy import Solution, solve
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
 from markdown_pricing.markdown.valuation import PathValue, evaluate_path
@@ -53,60 +54,55 @@ class Task:
         given: FloatArray = ((today - price) * path.units).sum(axis=1)
         return given
 
-    def worth(self, path: PathValue, penalty: FloatArray, multiplier: float = 0.0) -> FloatArray:
-        """Revenue less label cost, less penalties, less the multiplier times what is given away, (articles,).
+    def worth(self, path: PathValue, penalty: FloatArray) -> FloatArray:
+        """Revenue less label cost and penalties, (articles,).
 
         penalty : (articles,), on each unit left over beyond `tolerated`, in local currency
         """
         beyond = np.maximum(path.leftover - self.tolerated, 0.0)
         worth: FloatArray = path.gain - penalty * beyond
-        return worth - multiplier * self.given_away(path) if multiplier else worth
+        return worth
 
-    def solve(
-        self,
-        penalty: FloatArray | None = None,
-        multiplier: float = 0.0,
-        rows: BoolArray | None = None,
-        wait: bool = False,
-    ) -> PathValue:
-        """The best of the dynamic programme's path, keep and habit, by `worth`.
+    def solve(self, penalty: FloatArray, rows: BoolArray | None = None) -> Solution:
+        """What each price of this week is worth with this penalty, and the path after each of them.
 
-        rows : (articles,), the articles to solve; all others keep their price ; wait : allow no markdown this week
+        rows : (articles,), the articles to solve; all others have no values and keep their price
+        An article that has no choice in any week is worth what its price brings to the end.
         """
-        count = len(self.demand.units)
-        penalty = np.zeros(count) if penalty is None else penalty
-        rungs = self._rungs(penalty, multiplier, np.ones(count, dtype=np.bool_) if rows is None else rows, wait)
-        best, keep = self.value(rungs), self.worth(self.keep, penalty, multiplier)
-        planned, habit = (self.worth(path, penalty, multiplier) for path in (best, self.habit))
-        if wait:
-            habit = np.where(self.habit.rungs[:, 0] > 0, -np.inf, habit)
-        rungs = np.where((habit > planned)[:, np.newaxis], self.habit.rungs, best.rungs)
-        pays = np.maximum(habit, planned) - keep >= LEAST_GAIN
-        return self.value(rungs * pays[:, np.newaxis])
+        found = self._solved(penalty, 0.0, rows, each_price=True)
+        keeps = self.worth(self.keep, penalty)
+        unsolved = np.isnan(found.value[:, 0])
+        found.value[unsolved, 0], found.by_level[unsolved, 0] = keeps[unsolved], keeps[unsolved, np.newaxis]
+        return found
 
-    def _rungs(self, penalty: FloatArray, multiplier: float, chosen: BoolArray, wait: bool) -> IntArray:
-        ladders, limits, season, demand = self.ladders, self.limits, self.ladders.season, self.demand
+    def path(self, penalty: FloatArray, multiplier: float = 0.0, rows: BoolArray | None = None) -> PathValue:
+        """The best path with this penalty and this multiplier of what is given away; `rows` as in `solve`."""
+        return self.value(self._solved(penalty, multiplier, rows, each_price=False).rungs)
+
+    def _solved(self, penalty: FloatArray, multiplier: float, rows: BoolArray | None, each_price: bool) -> Solution:
+        ladders, season, demand = self.ladders, self.ladders.season, self.demand
         prices = (1 + multiplier) * ladders.prices - multiplier * ladders.prices[:, :1]
         temporary = to_price(season.current_cents)
-        if wait:
-            limits = limits.without_this_week()
         shelves = None if demand.shelf is None else Shelf.of(demand.shelf)
-        path = np.zeros(limits.touchable.shape, dtype=np.int64)
-        for index in range(len(ladders.rules)):
-            rows = np.flatnonzero((ladders.rule_of == index) & chosen)
-            path[rows] = best_rungs(
-                Problem(
-                    price=prices[rows],
-                    temporary_price=temporary[rows],
-                    limits=rows_of(limits, rows),
-                    units=demand.units[rows],
-                    dispersion=demand.dispersion[rows],
-                    stock=season.stock[rows].astype(np.float64),
-                    salvage=season.salvage_price[rows],
-                    penalty=penalty[rows],
-                    tolerated=self.tolerated[rows],
-                    shelf=None if shelves is None else rows_of(shelves, rows),
-                    level_sd=None if demand.level_sd is None else demand.level_sd[rows],
-                )
+        solved = np.ones(len(prices), dtype=np.bool_) if rows is None else rows
+        under = [np.flatnonzero((ladders.rule_of == own) & solved) for own in range(len(ladders.rules))]
+        rest = np.flatnonzero(~solved)
+        shape = demand.units.shape[1], demand.units.shape[2]
+        parts = [Solution.of_no_choice(len(rest), shape, demand.level_sd is not None, each_price)]
+        for chosen in under:
+            problem = Problem(
+                price=prices[chosen],
+                temporary_price=temporary[chosen],
+                limits=rows_of(self.limits, chosen),
+                units=demand.units[chosen],
+                dispersion=demand.dispersion[chosen],
+                stock=season.stock[chosen].astype(np.float64),
+                salvage=season.salvage_price[chosen],
+                penalty=penalty[chosen],
+                tolerated=self.tolerated[chosen],
+                shelf=None if shelves is None else rows_of(shelves, chosen),
+                level_sd=None if demand.level_sd is None else demand.level_sd[chosen],
             )
-        return path
+            parts.append(solve(problem, each_price))
+        together = each_array(lambda *arrays: np.concatenate(arrays), *parts)
+        return rows_of(together, np.argsort(np.concatenate([rest, *under])))

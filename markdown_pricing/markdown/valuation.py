@@ -60,6 +60,18 @@ def evaluate_path(ladders: Ladders, rungs: IntArray, demand: Demand) -> PathValu
     return PathValue(rungs, sold, stock, leftover, revenue, markdowns * ladders.label_cost)
 
 
+def next_markdown(rungs: IntArray, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The first markdown after this week, (articles,) both: weeks from now, and its price; NaN where there is none.
+
+    rungs : (articles, weeks) ; prices : (articles, rungs), in local currency
+    """
+    falls = np.diff(rungs, axis=1, append=rungs[:, -1:]) > 0
+    has, ahead = falls.any(axis=1), falls.argmax(axis=1) + 1
+    rung = np.take_along_axis(rungs, np.where(has, ahead, 0)[:, np.newaxis], axis=1)
+    price = np.take_along_axis(prices, rung, axis=1)[:, 0]
+    return np.where(has, ahead, np.nan), np.where(has, price, np.nan)
+
+
 def deepest_sales(ladders: Ladders, limits: Limits, demand: Demand) -> FloatArray:
     """The units that are sold at most when every markdown comes as early and as deep as the rules allow, (articles,).
 

@@ -6,7 +6,7 @@ all countries, before them; a country that finds none does without, and says so.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -180,7 +180,7 @@ def markdown_predictions(
         made_by = context.run.run_id, datetime.now(UTC)
         priced = pricing.price_articles(sold, model, country, rules, reason_codes, origin, *made_by, last_rows)
         steady = stability(priced.rows, last_rows, sold.history)
-        path = results.keep_predictions(priced.rows, priced.path, origin)
+        path = results.keep_predictions(priced.rows, priced.path, priced.options, origin)
         shown = figures.predictions(priced, steady, country.currency, origin, lake.where(path))
         return dg.MaterializeResult(metadata=shown)
 
@@ -212,9 +212,9 @@ def erp_refresh(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), erp.engine() as engine:
         results = Results(lake, week, country)
-        rows, path, origin = results.predictions()
+        rows, path, menu, origin = results.predictions()
         check = partial(refuse_unless_accepted, results, rules, countries[country], rows)
-        receipt = _receipt_or_newer_week(context, engine, rows, path, check)
+        receipt = _receipt_or_newer_week(context, engine, {"rows": rows, "path": path, "menu": menu}, check)
         if isinstance(receipt, date):
             _say_superseded(context, receipt, origin)
         else:
@@ -232,8 +232,7 @@ def _how_to_fit(lake: Lake, training: DemandTraining) -> tuple[str, int, int]:
 def _receipt_or_newer_week(
     context: dg.AssetExecutionContext,
     engine: Engine,
-    rows: pd.DataFrame,
-    path: pd.DataFrame,
+    frames: Mapping[str, pd.DataFrame],
     check: Callable[[], None],
 ) -> Receipt | date:
     """Refresh the country once `check` has passed. When the ERP holds a newer week, nothing is done but to name it."""
@@ -245,7 +244,7 @@ def _receipt_or_newer_week(
     launched_at = context.instance.get_run_record_by_id(context.run.run_id).create_timestamp
     made_by = {"run_id": context.run.run_id, "launched_at": launched_at}
     try:
-        return replace_country(engine, week=week, country=country, **made_by, rows=rows, path=path)
+        return replace_country(engine, week=week, country=country, **made_by, **frames)
     except NewerWeekInErp as error:  # which another run has written since the question above
         return error.held.week
 

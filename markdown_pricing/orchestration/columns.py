@@ -7,8 +7,8 @@ import dagster as dg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from markdown_pricing.columns import PRICE_PATH, RECOMMENDATIONS, Column
-from markdown_pricing.erp.tables import price_path, recommendations
+from markdown_pricing.columns import OPTIONS, PRICE_PATH, RECOMMENDATIONS, Column
+from markdown_pricing.erp.tables import options, price_path, recommendations
 from markdown_pricing.training_data.schema import COLUMN_TYPES, COLUMNS
 
 SALES = {
@@ -68,6 +68,7 @@ ERP_COLUMNS: dict[str, Any] = {
     "dagster/column_schema": _schema(_types_of(recommendations), _meanings(RECOMMENDATIONS)),
     "dagster/table_name": recommendations.name,
     price_path.name: _schema(_types_of(price_path), _meanings(PRICE_PATH)),
+    options.name: _schema(_types_of(options), _meanings(OPTIONS)),
     "dagster/column_lineage": _lineage(
         "markdown_predictions", {column.name: [column.name] for column in recommendations.columns}
     ),

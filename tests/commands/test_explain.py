@@ -35,7 +35,9 @@ def explain(tmp_path: Path) -> Explain:
     for week in (monday(-2), WEEK):
         priced = recommend_for(*SEASON, rules=Rules())
         origin = provenance(week.isoformat(), "DEU", "stamp")
-        Results(Lake(str(tmp_path)), week, "DEU").keep_predictions(priced.rows.assign(week=week), priced.path, origin)
+        Results(Lake(str(tmp_path)), week, "DEU").keep_predictions(
+            priced.rows.assign(week=week), priced.path, priced.options, origin
+        )
 
     def run(*arguments: str, lake: Path = tmp_path) -> Result:
         return CliRunner().invoke(cli, ["explain", *arguments, "--lake", str(lake)], standalone_mode=False)

@@ -29,12 +29,13 @@ def keep(
     priced = recommend_for(*SEASON, rules=Rules())
     rows = change(priced.rows.assign(week=WEEK, run_id=run_id))
     origin = provenance(WEEK.isoformat(), "DEU", "stamp")
-    Results(Lake(str(place)), WEEK, "DEU").keep_predictions(rows, priced.path, origin)
+    Results(Lake(str(place)), WEEK, "DEU").keep_predictions(rows, priced.path, priced.options, origin)
     engine = engine_for(erp, None, None)
     ensure_tables(engine)
     run = {"run_id": run_id, "launched_at": datetime.now(UTC)}
     path = priced.path[priced.path["article_id"].isin(rows["article_id"])]
-    replace_country(engine, week=WEEK, country="DEU", rows=rows, path=path, **run)
+    menu = priced.options[priced.options["article_id"].isin(rows["article_id"])]
+    replace_country(engine, week=WEEK, country="DEU", rows=rows, path=path, menu=menu, **run)
 
 
 @pytest.fixture
@@ -156,8 +157,8 @@ def test_a_column_that_one_round_lacks_is_named_and_not_compared(places: dict[st
     with engine_for(places["erp one"], None, None).begin() as erp:
         erp.exec_driver_sql("ALTER TABLE markdown_recommendations DROP COLUMN change_reason")
     kept = Results(Lake(places["lake one"]), WEEK, "DEU")
-    rows, path, origin = kept.predictions()
-    kept.keep_predictions(rows.drop(columns="change_reason"), path, origin)
+    rows, path, menu, origin = kept.predictions()
+    kept.keep_predictions(rows.drop(columns="change_reason"), path, menu, origin)
 
     done = shadow(places[f"{kind} one"], places[f"{kind} other"])
 

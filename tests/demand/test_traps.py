@@ -72,7 +72,7 @@ def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample):
 def test_censoring_sales_while_sold_out_are_not_demand():
     """Stock that is filled up each week and runs out in nearly half of them: believed, sales are a quarter too low.
 
-    Take out: in pooling.fill_sold_out return `demand` at once.
+    Take out: in sold_out.fill_sold_out return `demand` at once.
     """
     flagged, believed = [], []
     for seed in (6, 8):
@@ -171,7 +171,7 @@ def hash_of(table: pa.Table, threads: int = 1) -> str:
     choice = pricing.fit_or_step_down(of_the_week, "gradient_boosting", threads=threads)
     assert isinstance(choice, Choice)
     priced = pricing.price_articles(of_the_week, choice.model, DEU, BOOK, CODES, ORIGIN, "run", MONDAY_MORNING)
-    return country_rows(priced.rows, priced.path, week=WEEK, country="DEU", run_id="run").content_hash()
+    return country_rows(priced.rows, priced.path, priced.options, week=WEEK, country="DEU", run_id="run").content_hash()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from markdown_pricing.erp.refresh import Receipt, database_time, replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
-from tests.erp.samples import LAUNCHED, make_path, make_rows
+from tests.erp.samples import LAUNCHED, make_options, make_path, make_rows
 from tests.postgres.server import PostgresServer
 
 
@@ -42,6 +42,7 @@ class Erp:
             "run_id": "run-1",
             "launched_at": LAUNCHED,
             "path": make_path(rows) if path is None else path,
+            "menu": make_options(rows),
         }
         return replace_country(self.engine, rows=rows, **{**given, **changes})
 
@@ -71,7 +72,7 @@ class Erp:
 
     def everything(self) -> dict[str, list[Any]]:
         """All rows of all tables."""
-        tables = ("markdown_recommendations", "markdown_price_path", "markdown_refreshes")
+        tables = ("markdown_recommendations", "markdown_price_path", "markdown_options", "markdown_refreshes")
         return {table: sorted(self.read(f"SELECT * FROM {table}"), key=str) for table in tables}
 
 

@@ -51,9 +51,55 @@ def make_rows(week: date = WEEK, country: str = "DEU", articles: int = 5, **chan
             "model_grade": "A",
             "model_version": "gradient_boosting 1",
             "predicted_at": pd.Timestamp("2026-02-09T08:01:02.345678+01:00"),
+            "stake": (units * 0.1).round(2),
+            "stake_low": (units * -0.1).round(2),
+            "stake_high": (units * 0.3).round(2),
+            "severity": "act",
+            "category": "coats",
+            "season": None,
+            "launch_week": pd.Timestamp(week - timedelta(weeks=9)),
+            "stores": stock // 3,
+            "salvage_price": 2.5,
+            "markdowns_taken": number % 3,
+            "units_last_week": units * 0.9,
+            "units_4_weeks": units * 3.3,
+            "lowest_price_30_days": list_price,
+            "arm": None,
+            "locked_until": None,
         }
     )
     return rows.assign(**changes)
+
+
+def make_options(rows: pd.DataFrame) -> pd.DataFrame:
+    """Today's price and the recommended one of each of the rows, and one that a rule forbids."""
+    kept = rows.assign(step=0, price=rows["current_price"], value=rows["expected_revenue_keep"])
+    asked = rows.assign(step=1, price=rows["recommended_price"], value=rows["expected_revenue"])
+    lowest = rows.assign(step=2, price=rows["recommended_price"] / 2, value=float("nan"), rule="too_soon")
+    same = rows["current_price"] == rows["recommended_price"]
+    both = pd.concat([kept[~same], asked, lowest], ignore_index=True)
+    forbidden = both["value"].isna()
+    return pd.DataFrame(
+        {
+            **{name: both[name] for name in ("country", "article_id", "price", "week")},
+            "run_id": "",
+            "step": both["step"],
+            "value": both["value"],
+            "value_loss": (both["expected_revenue"].astype(float) - both["value"]).round(2),
+            **{
+                name: both[name].mask(forbidden) for name in ("expected_units", "expected_leftover", "expected_revenue")
+            },
+            "next_markdown_week": both["next_markdown_week"],
+            "next_markdown_price": both["next_markdown_price"],
+            "rule": both["rule"],
+        }
+    )
+
+
+def make_menus(rows: pd.DataFrame, prices: int) -> pd.DataFrame:
+    """So many prices of each of the rows, from the recommended one down, each a cent below the one before."""
+    menus = [make_options(rows).query("step == 1").assign(step=step) for step in range(prices)]
+    return pd.concat([menu.assign(price=menu["price"] - 0.01 * menu["step"]) for menu in menus], ignore_index=True)
 
 
 def make_path(rows: pd.DataFrame, weeks: int = 2) -> pd.DataFrame:

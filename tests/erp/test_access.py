@@ -123,7 +123,7 @@ def test_a_wrong_database_is_final(postgres_erp: Erp) -> None:
 
 def test_a_role_that_may_only_read_is_told_which_grants_lack(role: Callable[..., Erp], postgres_erp: Erp) -> None:
     """The old rows stay; run as printed, the statements help."""
-    tables = "markdown_recommendations, markdown_price_path, markdown_refreshes"
+    tables = "markdown_recommendations, markdown_price_path, markdown_options, markdown_refreshes"
     erp = role(f"SELECT ON {tables}")
     before = postgres_erp.everything()
 
@@ -133,6 +133,7 @@ def test_a_role_that_may_only_read_is_told_which_grants_lack(role: Callable[...,
     assert error.value.grants == (
         f"GRANT INSERT, DELETE ON public.markdown_recommendations TO {erp.user};",
         f"GRANT INSERT, DELETE ON public.markdown_price_path TO {erp.user};",
+        f"GRANT INSERT, DELETE ON public.markdown_options TO {erp.user};",
         f"GRANT INSERT ON public.markdown_refreshes TO {erp.user};",
     )
     assert all(grant in str(error.value) for grant in error.value.grants)
@@ -150,7 +151,7 @@ def test_who_may_only_read_the_receipts_can_look_them_up(role: Callable[..., Erp
 
     assert looks.last_receipts()["DEU"].run_id == "run-1"
 
-    tables = "markdown_recommendations, markdown_price_path, markdown_refreshes"
+    tables = "markdown_recommendations, markdown_price_path, markdown_options, markdown_refreshes"
     postgres_erp.execute(f"DROP TABLE {tables} CASCADE")
     assert looks.last_receipts() == {}
 
@@ -158,7 +159,9 @@ def test_who_may_only_read_the_receipts_can_look_them_up(role: Callable[..., Erp
 def test_a_role_that_may_not_create_is_told_so(role: Callable[..., Erp], postgres_erp: Erp) -> None:
     """Tables or schema: the one GRANT that it takes."""
     erp = role()
-    postgres_erp.execute("DROP TABLE markdown_recommendations, markdown_price_path, markdown_refreshes CASCADE")
+    postgres_erp.execute(
+        "DROP TABLE markdown_recommendations, markdown_price_path, markdown_options, markdown_refreshes CASCADE"
+    )
     database = make_url(erp.url).database
 
     with pytest.raises(ErpDenied) as error:
@@ -198,7 +201,7 @@ def test_tables_outside_the_default_schema_are_found_by_the_search_path(
 
 def test_a_denial_that_no_grant_cures_says_so(role: Callable[..., Erp], postgres_erp: Erp) -> None:
     """Row-level security comes with the same code as a missing right."""
-    tables = "markdown_recommendations, markdown_price_path, markdown_refreshes"
+    tables = "markdown_recommendations, markdown_price_path, markdown_options, markdown_refreshes"
     erp = role(f"SELECT, INSERT, DELETE ON {tables}")
     postgres_erp.execute("ALTER TABLE markdown_recommendations ENABLE ROW LEVEL SECURITY")
 
@@ -239,7 +242,9 @@ def test_an_account_that_may_touch_more_than_its_tables_is_told_what_to_take_awa
     postgres_erp: Erp, role: Callable[..., Erp]
 ) -> None:
     """Tables of others, by its own right or everybody's; run as printed, the statements help."""
-    erp = role("SELECT, INSERT, DELETE ON markdown_recommendations, markdown_price_path, markdown_refreshes")
+    erp = role(
+        "SELECT, INSERT, DELETE ON markdown_recommendations, markdown_price_path, markdown_options, markdown_refreshes"
+    )
     postgres_erp.execute("CREATE TABLE orders (n int)", "CREATE TABLE stores (n int)", "CREATE TABLE secret (n int)")
     postgres_erp.execute(f"GRANT UPDATE ON orders TO {erp.user}", "GRANT SELECT ON stores TO PUBLIC")
     postgres_erp.execute(f"ALTER ROLE {erp.user} CREATEDB")
@@ -260,7 +265,9 @@ def test_a_view_that_the_account_may_not_make_is_the_owners_and_holds_no_refresh
     postgres_erp: Erp, role: Callable[..., Erp]
 ) -> None:
     """As after an upgrade; the doctor prints the statement, which helps as it stands."""
-    erp = role("SELECT, INSERT, DELETE ON markdown_recommendations, markdown_price_path, markdown_refreshes")
+    erp = role(
+        "SELECT, INSERT, DELETE ON markdown_recommendations, markdown_price_path, markdown_options, markdown_refreshes"
+    )
     postgres_erp.execute("DROP VIEW markdown_status")
     ensure_tables(erp.engine)
     assert erp.replace(make_rows(articles=2), run_id="run-2").articles == 2

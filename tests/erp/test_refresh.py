@@ -22,7 +22,7 @@ from markdown_pricing.erp.refresh import (
 from markdown_pricing.erp.rows import BadRows, EmptySet
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from tests.erp.conftest import Erp
-from tests.erp.samples import LAUNCHED, NEXT_WEEK, WEEK, make_path, make_rows
+from tests.erp.samples import LAUNCHED, NEXT_WEEK, WEEK, make_options, make_path, make_rows
 
 
 def test_the_first_refresh_writes_both_tables_and_a_receipt(erp: Erp) -> None:
@@ -221,8 +221,9 @@ def test_all_faults_of_the_rows_are_named_at_once(erp: Erp) -> None:
     before = erp.everything()
     rows = make_rows(NEXT_WEEK, articles=4, stock=[1.5, 2, 3, 4], recommended_price=[1.0, None, 2.0, float("inf")])
 
+    right = make_rows(NEXT_WEEK, articles=4)
     with pytest.raises(BadRows) as error:
-        erp.replace(rows, path=make_path(make_rows(NEXT_WEEK, articles=4)).drop(columns="price"), run_id="run-2")
+        erp.replace(rows, path=make_path(right).drop(columns="price"), menu=make_options(right), run_id="run-2")
 
     assert [str(fault) for fault in error.value.faults] == [
         "markdown_recommendations.recommended_price is not an amount that NUMERIC(14,2) holds: 1, for example inf "
@@ -238,7 +239,7 @@ def test_all_faults_of_the_rows_are_named_at_once(erp: Erp) -> None:
 def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
     """Another country, another week, a plan that begins too early, the same key twice, a plan without its article."""
     rows = make_rows(articles=4)
-    path = make_path(rows)
+    path, menu = make_path(rows), make_options(rows)
     path.loc[0, "week"] = path.loc[0, "week"].replace(day=2)
     path = pd.concat([path, path.tail(1)])
     rows.loc[1, "country"] = "AUT"
@@ -246,7 +247,7 @@ def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
     rows.loc[3, "article_id"] = "A000000"
 
     with pytest.raises(BadRows) as error:
-        erp.replace(rows, path=path, week=WEEK, country="DEU")
+        erp.replace(rows, path=path, menu=menu, week=WEEK, country="DEU")
 
     assert [str(fault) for fault in error.value.faults] == [
         "rows of another country than DEU: 1, for example AUT",
@@ -255,6 +256,8 @@ def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
         "keys that come twice: 2, for example A000000",
         "plans of articles that are not priced: 1, for example A000003",
         "plans that do not start at the recommended price: 1, for example A000000",
+        "options of articles that are not priced: 1, for example A000003",
+        "articles without an option at the recommended price: 1, for example A000000",
     ]
 
 
@@ -270,6 +273,15 @@ def test_plans_of_other_rows_are_refused(erp: Erp) -> None:
         erp.replace(rows, path=path, run_id="run-2")
 
     assert erp.everything() == before
+
+
+def test_options_of_other_rows_are_refused(erp: Erp) -> None:
+    """The recommended price is one of those that an article has."""
+    rows = make_rows(articles=3)
+    menu = make_options(rows)
+
+    with pytest.raises(BadRows, match="without an option at the recommended price: 1, for example A000001"):
+        erp.replace(rows, menu=menu[(menu["article_id"] != "A000001") | (menu["step"] != 1)])
 
 
 def test_an_insert_that_fails_leaves_the_old_set(erp: Erp) -> None:
@@ -334,7 +346,14 @@ def test_a_schema_of_its_own_leaves_the_default_tables_alone(postgres_erp: Erp) 
     rows = make_rows(NEXT_WEEK, articles=2)
 
     replace_country(
-        test_engine, week=NEXT_WEEK, country="DEU", run_id="t", launched_at=LAUNCHED, rows=rows, path=make_path(rows)
+        test_engine,
+        week=NEXT_WEEK,
+        country="DEU",
+        run_id="t",
+        launched_at=LAUNCHED,
+        rows=rows,
+        path=make_path(rows),
+        menu=make_options(rows),
     )
 
     assert postgres_erp.everything() == before

@@ -18,11 +18,11 @@ from sqlalchemy import Column, Date, Double, Integer, Text, select
 from markdown_pricing.erp import texts
 from markdown_pricing.erp.refresh import content_hash, last_receipt
 from markdown_pricing.erp.rows import BadRows, CountryRows, country_rows
-from markdown_pricing.erp.tables import Money, ensure_tables, price_path, recommendations
+from markdown_pricing.erp.tables import Money, ensure_tables, options, price_path, recommendations
 from markdown_pricing.erp.texts import JSON, lines
 from markdown_pricing.erp.values import KINDS
 from tests.erp.conftest import Erp
-from tests.erp.samples import WEEK, make_path, make_rows
+from tests.erp.samples import WEEK, make_options, make_path, make_rows
 
 NULLABLE = [column.name for column in recommendations.columns if column.nullable]
 
@@ -139,17 +139,17 @@ def test_values_that_no_column_holds_are_faults(change: dict[str, Any], says: st
     rows = make_rows()
 
     with pytest.raises(BadRows, match=says):
-        country_rows(make_rows(**change), make_path(rows), week=WEEK, country="DEU", run_id="run-1")
+        country_rows(make_rows(**change), make_path(rows), make_options(rows), week=WEEK, country="DEU", run_id="run-1")
 
 
 def test_an_error_names_the_article_and_says_whose_fault_it_is() -> None:
     """A stock that stands for unlimited is data; an amount out of nothing is not."""
     rows = make_rows().assign(expected_revenue=[1.0, 2e12, 1.0, 1.0, 1.0])
     with pytest.raises(BadRows, match=r"2000000000000\.0 of article 'A000001'\n.*its code has a fault"):
-        country_rows(rows, make_path(rows), week=WEEK, country="DEU", run_id="r")
+        country_rows(rows, make_path(rows), make_options(rows), week=WEEK, country="DEU", run_id="r")
     unlimited = rows.assign(stock=[10, 2**31 - 1, 10, 10, 10], list_price=[20.0, 600.0, 20.0, 20.0, 20.0])
     with pytest.raises(BadRows, match=r"in the data: stock and price of article A000001 \(stock 2147483647"):
-        country_rows(unlimited, make_path(rows), week=WEEK, country="DEU", run_id="r")
+        country_rows(unlimited, make_path(rows), make_options(rows), week=WEEK, country="DEU", run_id="r")
 
 
 EDGES = (1.2345678901234567e-05, 0.005, 999_999_999_999.994, 999_999_999_999.995)
@@ -190,10 +190,10 @@ def test_the_hash_follows_its_description(erp: Erp, monkeypatch: pytest.MonkeyPa
     receipt = erp.replace(make_rows(articles=12))
     said = []
     with erp.engine.connect() as connection:
-        for table in (recommendations, price_path):
+        for table, key in ((recommendations, "week"), (price_path, "week"), (options, "price")):
             said.append(table.name)
             rows = [dict(row) for row in connection.execute(select(table)).mappings()]
-            for row in sorted(rows, key=lambda row: (row["article_id"], row["week"])):
+            for row in sorted(rows, key=lambda row: (row["article_id"], row[key])):
                 values = [
                     f"{value:.2f}" if isinstance(value, Decimal) else str(value) if isinstance(value, date) else value
                     for name, value in row.items()
@@ -225,9 +225,11 @@ def test_the_hash_ignores_who_wrote_and_when_and_in_what_order() -> None:
     """Same prices, same hash."""
     rows = make_rows(articles=9)
     path = make_path(rows)
-    first = country_rows(rows, path, week=WEEK, country="DEU", run_id="run-1")
+    first = country_rows(rows, path, make_options(rows), week=WEEK, country="DEU", run_id="run-1")
     shuffled = rows.assign(predicted_at=pd.Timestamp("2026-02-10T08:00Z")).sample(frac=1, random_state=1)
-    second = country_rows(shuffled, path.sample(frac=1, random_state=2), week=WEEK, country="DEU", run_id="run-2")
+    second = country_rows(
+        shuffled, path.sample(frac=1, random_state=2), make_options(rows), week=WEEK, country="DEU", run_id="run-2"
+    )
 
     assert second.content_hash() == first.content_hash()
     assert second.recommendations["run_id"].unique().to_pylist() == ["run-2"]
@@ -243,10 +245,14 @@ OTHER: dict[type, Any] = {Text: "?", Money: Decimal("0.07"), Integer: 7, Double:
 )
 def test_the_hash_sees_every_other_column(column: Column[Any]) -> None:
     """A change in any of them changes it."""
-    first = country_rows(make_rows(), make_path(make_rows()), week=WEEK, country="DEU", run_id="run-1")
+    first = country_rows(
+        make_rows(), make_path(make_rows()), make_options(make_rows()), week=WEEK, country="DEU", run_id="run-1"
+    )
     records = first.recommendations.to_pylist()
     records[2][column.name] = OTHER[type(column.type)]
-    changed = CountryRows.of(pa.Table.from_pylist(records, first.recommendations.schema), first.price_path)
+    changed = CountryRows.of(
+        pa.Table.from_pylist(records, first.recommendations.schema), first.price_path, first.options
+    )
 
     assert changed.content_hash() != first.content_hash()
 
@@ -258,7 +264,7 @@ def test_the_hash_sees_the_plan() -> None:
     dearer_later = path.assign(price=path["price"] + 0.01 * (path["week"] > pd.Timestamp(WEEK)))
 
     hashes = {
-        country_rows(rows, plan, week=WEEK, country="DEU", run_id="run-1").content_hash()
+        country_rows(rows, plan, make_options(rows), week=WEEK, country="DEU", run_id="run-1").content_hash()
         for plan in (path, dearer_later)
     }
 
@@ -270,6 +276,6 @@ def test_the_frame_that_is_handed_in_stays_as_it_is() -> None:
     rows = make_rows()
     before = rows.copy()
 
-    country_rows(rows, make_path(rows), week=WEEK, country="DEU", run_id="run-1")
+    country_rows(rows, make_path(rows), make_options(rows), week=WEEK, country="DEU", run_id="run-1")
 
     pd.testing.assert_frame_equal(rows, before)

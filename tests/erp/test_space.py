@@ -42,14 +42,14 @@ def test_copy_and_insert_bring_the_same_rows(erp: Erp) -> None:
     assert (engine_for(erp.url, None, None).driver, inserting.engine.driver) == ("psycopg", "psycopg2")
     assert inserted.content_hash == copied.content_hash == content_hash(erp.engine, "DEU")
     assert inserted.total_expected_revenue == copied.total_expected_revenue
-    tables = ("markdown_recommendations", "markdown_price_path")
+    tables = ("markdown_recommendations", "markdown_price_path", "markdown_options")
     assert {table: erp.everything()[table] for table in tables} == {table: by_copy[table] for table in tables}
 
 
 def size(erp: Erp) -> int:
     [(total,)] = erp.read(
         "SELECT sum(pg_total_relation_size(name::regclass))::bigint"
-        " FROM (VALUES ('markdown_recommendations'), ('markdown_price_path')) AS ours (name)"
+        " FROM (VALUES ('markdown_recommendations'), ('markdown_price_path'), ('markdown_options')) AS ours (name)"
     )
     return int(total)
 

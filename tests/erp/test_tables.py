@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, ErpRefused, MissingDriver
+from markdown_pricing.erp.errors import ErpDenied, ErpRefused, MissingDriver
 from markdown_pricing.erp.grants import NEEDED_RIGHTS
 from markdown_pricing.erp.tables import METADATA, MissingColumns, engine_for, ensure_tables
+from markdown_pricing.erp_url import BadErpUrl
 from tests.erp.conftest import Erp
 from tests.erp.samples import WEEK
 
@@ -24,16 +25,24 @@ COLUMNS = {
         expected_leftover_habit DOUBLE!, expected_revenue MONEY!, expected_revenue_keep MONEY!,
         expected_revenue_habit MONEY!, next_markdown_week DATE, next_markdown_price MONEY, elasticity DOUBLE,
         elasticity_se DOUBLE, reason TEXT!, reason_code TEXT!, change_reason TEXT, exception_code TEXT,
-        model_grade TEXT!, model_version TEXT!, run_id TEXT!, predicted_at TIME!""",
+        model_grade TEXT!, model_version TEXT!, run_id TEXT!, predicted_at TIME!, stake MONEY, stake_low MONEY,
+        stake_high MONEY, severity TEXT, category TEXT, season TEXT, launch_week DATE, stores INTEGER,
+        salvage_price MONEY, markdowns_taken INTEGER, units_last_week DOUBLE, units_4_weeks DOUBLE,
+        lowest_price_30_days MONEY, arm TEXT, locked_until DATE""",
     "markdown_price_path": """country TEXT!, article_id TEXT!, week DATE!, price MONEY!, expected_units DOUBLE!,
         expected_stock DOUBLE!""",
     "markdown_refreshes": """country TEXT!, week DATE!, run_id TEXT!, launched_at TIME!, articles INTEGER!,
-        previous_articles INTEGER!, total_expected_revenue MONEY!, content_hash TEXT!, refreshed_at TIME!""",
+        previous_articles INTEGER!, total_expected_revenue MONEY!, content_hash TEXT!, refreshed_at TIME!,
+        hashed INTEGER""",
+    "markdown_options": """country TEXT!, article_id TEXT!, price MONEY!, week DATE!, run_id TEXT!, step INTEGER!,
+        value MONEY, value_loss MONEY, expected_units DOUBLE, expected_leftover DOUBLE, expected_revenue MONEY,
+        next_markdown_week DATE, next_markdown_price MONEY, rule TEXT""",
 }
 KEYS = {
     "markdown_recommendations": ["country", "article_id"],
     "markdown_price_path": ["country", "article_id", "week"],
     "markdown_refreshes": ["country", "week", "run_id"],
+    "markdown_options": ["country", "article_id", "price"],
 }
 
 
@@ -118,7 +127,7 @@ def test_columns_that_lack_are_named_all_at_once_with_their_alter_table(empty_er
     )
     assert "Nothing was changed" in str(error.value)
     assert all(statement in str(error.value) for statement in error.value.statements)
-    assert set(inspect(empty_erp.engine).get_table_names()) == {"markdown_recommendations", "markdown_price_path"}
+    assert "markdown_refreshes" not in inspect(empty_erp.engine).get_table_names()
 
     empty_erp.execute(*error.value.statements)
     ensure_tables(empty_erp.engine)
@@ -214,6 +223,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         ("mysql://db/erp", "is neither PostgreSQL nor SQLite"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
+        ("sqlite+pysqlite:///file::memory:?uri=true", "names no file"),
+        ("sqlite://data/erp.sqlite", "is SQLite with the name of a host"),
+        ("postgresql://db:port/erp", "is not a SQLAlchemy URL"),
     ],
 )
 def test_a_url_that_cannot_be_used_says_why_without_showing_itself(url: str, why: str) -> None:

@@ -57,6 +57,29 @@ def markdown_weeks(own: Mapping[str, Any]) -> list[int]:
     ]
 
 
+def prices_below(own: Mapping[str, Any], rules: Rules, endings: Sequence[PriceEnding]) -> list[int]:
+    """The different rungs below today's price, in whole cents, falling."""
+    rungs = ladder(cents(own["list_price"]), rules.discounts_pct, endings)
+    return sorted({rung for rung in rungs if rung < cents(own["prices"][0])}, reverse=True)
+
+
+def forbidding_rule(own: Mapping[str, Any], price: int, week: date, rules: Rules) -> str | None:
+    """The first rule, in the contract's order, that forbids to ask `price`, in whole cents, in this week."""
+    fell = markdown_weeks(own)
+    points = Fraction((cents(own["prices"][0]) - price) * 100, cents(own["list_price"]))
+    full_price = min(rules.full_price_weeks, (own["weeks_left"] - own["launch"]) // 3)
+    forbids = {
+        "full_price_weeks": rules.full_price_weeks > 0 and -own["launch"] < full_price,
+        "too_small": points < 3,
+        "too_soon": bool(fell) and -max(fell) < rules.weeks_between_markdowns,
+        "too_many": len(fell) >= rules.max_markdowns,
+        "no_touch_week": week in rules.no_touch_weeks,
+        "max_step": rules.max_step_pct < 100 and points >= Fraction(rules.max_step_pct) + Fraction(1, 2),
+        "below_salvage": price < own["salvage"] * 100 - 1e-6,
+    }
+    return next((rule for rule, yes in forbids.items() if yes), None)
+
+
 def broken_rules(
     own: Mapping[str, Any], path: Sequence[tuple[date, float]], week: date, rules: Rules, endings: Sequence[PriceEnding]
 ) -> Iterator[str]:

@@ -100,7 +100,7 @@ def test_the_dynamic_programme_has_the_same_rules(seed: int) -> None:
     limits = Limits.of(ladders)
     demand = Demand(takings / ladders.prices[:, :, np.newaxis], np.zeros(len(made)))
 
-    planned = Task(ladders, limits, demand).solve()
+    planned = Task(ladders, limits, demand).path(np.zeros(len(made)))
 
     for row in range(len(made)):
         paths = list(allowed_paths(one(limits, row)))

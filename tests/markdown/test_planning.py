@@ -9,7 +9,7 @@ import pytest
 
 from markdown_pricing.countries import Country
 from markdown_pricing.forecast import Demand
-from markdown_pricing.markdown import dynamic_programme, task
+from markdown_pricing.markdown import dynamic_programme
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
@@ -122,16 +122,6 @@ def test_of_markdowns_that_earn_the_same_the_later_is_planned() -> None:
     units[:, :, :5] = units[:, :1, :5] * ladders.prices[:, :1, np.newaxis] / ladders.prices[:, :, np.newaxis]
 
     assert np.flatnonzero(plan(ladders, foreseen(units, np.array([0.1]))).best.rungs[0])[0] == 5
-
-
-def test_the_habit_is_planned_where_it_brings_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is so whatever the programme finds; here it finds nothing."""
-    monkeypatch.setattr(task, "best_rungs", lambda problem: np.zeros_like(problem.units[:, 0], dtype=np.int64))
-
-    _, own_plan = plan_of(article(stock=400), article(stock=40, salvage=40.0))
-
-    assert own_plan.best.rungs.tolist() == [own_plan.habit.rungs[0].tolist(), own_plan.keep.rungs[1].tolist()]
-    assert own_plan.best.revenue[0] == own_plan.habit.revenue[0] > own_plan.keep.revenue[0]
 
 
 def test_each_category_is_planned_under_its_own_rules_in_one_call() -> None:

@@ -33,12 +33,21 @@ def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
     """Missing and unknown codes, wrong kinds, words that no row can fill."""
     text = REASON_CODES_FILE.read_text(encoding="utf-8")
     text = text.replace("[wait]", "[later]").replace("{allowed_week}", "{alowed_week}", 1)
-    text = text.replace('kind = "exception"\nsentence = "it has', 'kind = "reason"\nsentence = "it has')
+    text = text.replace(
+        'kind = "exception"\nseverity = "info"\nsentence = "it has',
+        'kind = "reason"\nseverity = "none"\nsentence = "it has',
+    )
     path = tmp_path / "codes.toml"
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(BadReasonCodes) as caught:
         read_reason_codes(path)
 
-    for expected in ("wait: missing", "later: no rule", "unknown words alowed_week", "no_history: kind is 'reason'"):
+    for expected in (
+        "wait: missing",
+        "later: no rule",
+        "unknown words alowed_week",
+        "no_history: kind is 'reason'",
+        "no_history: severity is 'none'",
+    ):
         assert expected in str(caught.value)

@@ -8,7 +8,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
+from markdown_pricing.columns import OPTION_COLUMNS, PATH_COLUMNS, ROW_COLUMNS
 from markdown_pricing.countries import CENT_ENDINGS, Country, PriceEnding
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, check_new_prices
@@ -18,7 +18,7 @@ from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import Override, RuleBook, Rules
 from markdown_pricing.markdown.valuation import evaluate_path
-from tests.markdown.rule_checker import broken_rules, cents, ladder
+from tests.markdown.rule_checker import broken_rules, cents, forbidding_rule, ladder, prices_below
 from tests.markdown.seasons import CODES, MADE_BY, WEEK, article, foreseen, frames, monday
 
 ENDINGS = {
@@ -34,6 +34,16 @@ NULLABLE = {
     "elasticity_se",
     "change_reason",
     "exception_code",
+    "stake",
+    "stake_low",
+    "stake_high",
+    "severity",
+    "category",
+    "units_last_week",
+    "units_4_weeks",
+    "lowest_price_30_days",
+    "arm",
+    "locked_until",
 }
 HARD_TO_MAKE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -113,10 +123,7 @@ def test_no_output_and_no_planned_path_breaks_a_rule_in_hundreds_of_countries(**
 def assert_no_rule_is_broken(
     made: list[dict[str, Any]], two_rules: tuple[Rules, Rules], endings: str, seed: int, level: float
 ) -> None:
-    """Rules, whole numbers of rows, identities between the columns, and money never below keep and habit.
-
-    Options cost money, so only without any is it never below them.
-    """
+    """Rules, whole numbers of rows, identities between the columns, and the menu of this week's prices."""
     default, dresses = two_rules
     snapshot, history = frames(made)
     country = Country("HUN", price_endings=ENDINGS[endings])
@@ -132,6 +139,7 @@ def assert_no_rule_is_broken(
     rows, path = found.rows, found.path
     assert list(rows.columns) == ROW_COLUMNS
     assert list(path.columns) == PATH_COLUMNS
+    assert list(found.options.columns) == OPTION_COLUMNS
     assert rows["article_id"].tolist() == snapshot["article_id"].tolist()
     assert not rows.drop(columns=list(NULLABLE)).isna().any(axis=None)
     assert not path.isna().any(axis=None)
@@ -142,10 +150,8 @@ def assert_no_rule_is_broken(
         assert list(broken_rules(own, priced, WEEK, rules, country.price_endings)) == []
         _check_row(row, planned, own)
         _check_money(row, planned, salvage)
-        off = rules.sell_through_target == 0 and rules.least_gain_pct == 0 and rules.markdown_budget == math.inf
-        assert row.expected_revenue >= row.expected_revenue_keep or not off
-        if off and rules.relabel_cost_per_store == 0:
-            assert row.expected_revenue >= row.expected_revenue_habit
+        menu = found.options[found.options["article_id"] == row.article_id]
+        _check_menu(menu, row, own, rules, country.price_endings)
     assert check_new_prices(rows, snapshot, country, book) == []
     assert check_every_article_has_a_row(rows, snapshot) == []
     habit = np.take_along_axis(ladders.prices, plan(ladders, forecast).habit.rungs, axis=1)
@@ -170,6 +176,38 @@ def _check_row(row: Any, planned: pd.DataFrame, own: dict[str, Any]) -> None:
     assert np.array_equal(row.next_markdown_price, later["price"].iloc[0] if len(later) else np.nan, equal_nan=True)
     assert row.reason.endswith(".")
     assert row.reason.count("\n") == 0
+
+
+def _check_menu(menu: pd.DataFrame, row: Any, own: dict[str, Any], rules: Rules, endings: Any) -> None:
+    """Each price once, from today's down; a value or the rule that forbids it; and none is worth more than the best."""
+    listed = [cents(price) for price in menu["price"]]
+    has_choice = own["stock"] > 0 and own["weeks_left"] > 0
+    assert listed == [cents(row.current_price), *(prices_below(own, rules, endings) if has_choice else [])]
+    assert menu["step"].tolist() == list(range(len(menu)))
+    in_force = menu[menu["price"] == row.recommended_price].iloc[0]
+    for option, price in zip(menu.itertuples(), listed, strict=True):
+        forbidden = forbidding_rule(own, price, WEEK, rules) if option.step else None
+        assert pd.isna(option.value) == pd.isna(option.expected_revenue) == (forbidden is not None)
+        if forbidden:
+            assert option.rule == forbidden
+        assert np.isclose(option.value_loss, in_force.value - option.value, atol=0.006, equal_nan=True)
+    assert pd.isna(in_force.rule)
+    assert (in_force.value_loss, in_force.expected_units) == (0.0, row.expected_units)
+    assert (in_force.expected_leftover, in_force.expected_revenue) == (row.expected_leftover, row.expected_revenue)
+    assert in_force.next_markdown_week == row.next_markdown_week
+    tolerance = 0.02 + 1e-6 * row.current_price * row.stock
+    may_be_asked, has_value = menu["rule"].isna(), menu["value"].notna()
+    assert (menu.loc[may_be_asked, "value_loss"] >= -tolerance).all()
+    assert (menu.loc[has_value & ~may_be_asked, "value_loss"] < 0).all()
+    others = menu[(menu["step"] > 0) if row.action == "keep" else (menu["step"] == 0)]
+    if others["value"].notna().any():
+        assert row.stake >= 0
+        assert np.isclose(row.stake, max(in_force.value - others["value"].max(), 0), atol=0.011)
+    else:
+        assert pd.isna(row.stake)
+    options = {"least_gain"} if rules.least_gain_pct else set()
+    options |= {"budget"} if rules.markdown_budget < math.inf else set()
+    assert set(menu.loc[has_value & ~may_be_asked, "rule"]) <= options
 
 
 def _check_money(row: Any, planned: pd.DataFrame, salvage: float) -> None:

@@ -135,7 +135,9 @@ def test_the_accounts_of_a_test_can_not_write_to_production_even_when_told_to(in
     assert installation.production() == before
 
 
-@pytest.mark.parametrize("table", ["markdown_recommendations", "markdown_price_path", "markdown_refreshes"])
+@pytest.mark.parametrize(
+    "table", ["markdown_recommendations", "markdown_price_path", "markdown_options", "markdown_refreshes"]
+)
 def test_the_erp_denies_a_test_account_productions_tables(installation: Installation, table: str) -> None:
     url = installation.environment["MARKDOWN_PRICING_ERP"]
     with (
