@@ -66,7 +66,7 @@ def in_a_process(place: Place, what: str, *arguments: str) -> dict[str, Any]:
 
 def ours(countries: Sequence[str]) -> Iterator[tuple[str, Figures]]:
     import markdown_pricing.demand.gradient_boosting  # noqa: F401  (imports are not the country's)
-    from markdown_pricing.commands.run import make_dagster_home
+    from markdown_pricing.orchestration.dagster_home import make_dagster_home
     from markdown_pricing.orchestration.local_runs import load_definitions, price_country
 
     make_dagster_home(Path(os.environ["DAGSTER_HOME"]))

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from examples.running_rate import FEATURES, PRICE_CHANGE, RunningRate
 from markdown_pricing.demand.model import DemandModel
-from markdown_pricing.demand.pooling import fill_sold_out
 from markdown_pricing.demand.shared import SharedDemand
+from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import FloatArray
 

@@ -1,8 +1,12 @@
 """The command line. Heavy libraries are imported by the command that needs them, so that help comes at once."""
 
+import errno
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -16,6 +20,9 @@ from markdown_pricing.weeks import NotAWeek, parse_week
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
 """Exit codes: the command did what it was asked; something failed; its usage or a setting is wrong."""
+_OF_A_PLACE = "EPIPE ENOSPC EDQUOT EFBIG EIO EROFS EACCES EPERM ENOENT ENOTDIR EISDIR ENAMETOOLONG EBADF"
+OF_A_PLACE = frozenset(getattr(errno, name) for name in _OF_A_PLACE.split())
+"""What the system says of a place that cannot be written or read: no fault of the code."""
 
 
 class Week(click.ParamType[date]):
@@ -33,12 +40,15 @@ class Week(click.ParamType[date]):
 
 
 class CommaList(click.ParamType[tuple[str, ...]]):
-    """Texts that are separated by commas."""
+    """Texts with commas between them, and blanks around them as they come."""
 
     name = "list"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> tuple[str, ...]:
-        return value if isinstance(value, tuple) else tuple(value.split(","))
+        names = value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(","))
+        if not all(names):
+            self.fail(f"{value!r} has an empty place. Give names with commas between them.", param, context)
+        return names
 
 
 class Out(click.Path):
@@ -361,19 +371,60 @@ def doctor(**options: Any) -> int:
 
 
 def main() -> None:
-    """Run the command and leave with its exit code; our own errors are printed as they are, without a traceback."""
+    """Run the command and leave with its exit code; our own errors are printed as they are, without a traceback.
+
+    What the output cannot show is printed as an escape. Nobody need read the output to its end.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(prog_name="markdown-pricing", standalone_mode=False)
+        code = _exit_code()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in OF_A_PLACE:
+            raise
+        code = FAILED
+        with suppress(OSError):
+            if error.errno != errno.EPIPE:
+                click.echo(
+                    f"{error.filename or 'The output'} could not be written or read: {error.strerror}.", err=True
+                )
+        _write_to_nobody()
+    sys.exit(code or DONE)
+
+
+def _exit_code() -> int | None:
+    try:
+        _check_arguments(sys.argv[1:])
+        answer: int | None = cli.main(prog_name="markdown-pricing", standalone_mode=False)
+        return answer
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
-        code = FAILED
+        return FAILED
     except PricingError as error:
         click.echo(str(error), err=True)
-        code = BAD_USAGE if isinstance(error, UsageError) else FAILED
-    sys.exit(code or DONE)
+        return BAD_USAGE if isinstance(error, UsageError) else FAILED
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"The argument {argument!a} is not written in UTF-8. Write it so, or rename the file."
+            ) from None
+
+
+def _write_to_nobody() -> None:
+    """Python would otherwise try once more, at its end, to write what is left, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

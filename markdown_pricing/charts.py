@@ -1,7 +1,6 @@
 """Small pictures for the orchestrator's pages. They take frames and return the bytes of a PNG."""
 
 import io
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,8 +19,8 @@ INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
 INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
 # Set by hand, because matplotlib takes longer to work them out than to draw the rest.
 MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
-PLANS_SHOWN, WEEKS_NAMED, MOST_GROUPS = 5, 12, 60
-"""The most panels, dates on an axis and lines of a picture, chosen so that their texts can be read."""
+PLANS_SHOWN, MOST_GROUPS = 5, 60
+"""The most panels and lines of a picture, chosen so that their texts can be read."""
 
 
 @names_as_they_are
@@ -32,7 +31,7 @@ def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
     rows : article_id, list_price, stock, expected_leftover, expected_revenue, expected_revenue_keep
     """
     chosen = most_gain(rows, PLANS_SHOWN)
-    figure = _figure("Price in % of list price (line) and stock in % of today's (area): the plans that gain most")
+    figure = new_figure("Price in % of list price (line) and stock in % of today's (area): the plans that gain most")
     panels = figure.subplots(1, PLANS_SHOWN, sharex=True, sharey=True, gridspec_kw=MARGINS)
     for panel, row in zip(panels, chosen.itertuples(), strict=False):
         _draw_plan(panel, path[path["article_id"] == row.article_id], row)
@@ -41,7 +40,7 @@ def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
     panels[0].set_ylim(0, 105)
     panels[0].xaxis.set_major_locator(MonthLocator(interval=2))  # type: ignore[no-untyped-call]
     panels[0].xaxis.set_major_formatter(DateFormatter("%b"))  # type: ignore[no-untyped-call]
-    return _png(figure)
+    return png_of(figure)
 
 
 def most_gain(rows: pd.DataFrame, number: int) -> pd.DataFrame:
@@ -58,7 +57,7 @@ def _draw_plan(panel: Axes, plan: pd.DataFrame, row: Any) -> None:
     panel.fill_between(weeks, stock, step="post", color=PALE, alpha=0.35, linewidth=0)
     panel.step(weeks, price, where="post", color=ACCENT, linewidth=1.5)
     panel.set_title(row.article_id, fontsize=8, color=INK)
-    _plain(panel)
+    plain(panel)
 
 
 @names_as_they_are
@@ -67,7 +66,7 @@ def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
 
     by_week : week, actual, expected, naive
     """
-    figure = _figure("Units a week of all articles together, each week forecast a week ahead")
+    figure = new_figure("Units a week of all articles together, each week forecast a week ahead")
     axes = figure.subplots(gridspec_kw={**MARGINS, "left": 0.09})
     weeks = pd.to_datetime(by_week["week"]).dt.strftime("%d %b")
     axes.plot(weeks, by_week["actual"], color=INK, marker="o", label="sold")
@@ -77,45 +76,8 @@ def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
     axes.set_ylim(0, 1.1 * largest or 1)
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower left")
-    _plain(axes)
-    return _png(figure)
-
-
-@names_as_they_are
-def price_path_chart(path: pd.DataFrame, row: Mapping[str, Any], currency: str) -> bytes:
-    """One article's plan: price steps above the stock at the start of each week and the units expected in it.
-
-    path : week, price, expected_units, expected_stock ; row : the article's recommendation
-    """
-    figure = _figure(
-        f"{row['country']} {row['article_id']}, week of {row['week']}: the plan to its last selling week", (8.0, 4.6)
-    )
-    margins = {"left": 0.09, "right": 0.98, "bottom": 0.07, "top": 0.9, "hspace": 0.28}
-    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=margins)
-    weeks = [*path["week"], path["week"].iloc[-1] + timedelta(weeks=1)]
-    prices = [float(price) for price in [*path["price"], path["price"].iloc[-1]]]
-    stock = [float(units) for units in [*path["expected_stock"], row["expected_leftover"]]]
-    above.axhline(float(row["list_price"]), color=PALE, linestyle=":", linewidth=1, label="list price")
-    above.step(weeks, prices, where="post", color=ACCENT, linewidth=2, label="planned price")
-    before = float(row["current_price"])
-    for week, price in zip(weeks[:-1], prices, strict=False):
-        if price < before:
-            above.annotate(f"{price:,.2f}", (week, price), (4, 4), textcoords="offset points", fontsize=8, color=ACCENT)
-        before = price
-    above.set_ylim(0, 1.15 * max(float(row["list_price"]), *prices))
-    above.set_title(f"Price, {currency}", fontsize=8, loc="left", color=INK)
-    below.fill_between(weeks, stock, step="post", color=PALE, alpha=0.35, linewidth=0, label="stock")
-    below.bar(path["week"], path["expected_units"].astype(float), width=6, align="edge", color=INK, label="sales")
-    below.set_ylim(0, 1.1 * max(stock) or 1)
-    below.set_title(
-        "Units: stock at the start of the week, and sales expected in it", fontsize=8, loc="left", color=INK
-    )
-    below.set_xticks(weeks[:: -(-len(weeks) // WEEKS_NAMED)])
-    below.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
-    for axes in (above, below):
-        axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
-        _plain(axes)
-    return _png(figure)
+    plain(axes)
+    return png_of(figure)
 
 
 @names_as_they_are
@@ -127,7 +89,7 @@ def comparison_chart(groups: pd.DataFrame, title: str) -> bytes:
     """
     shown = groups if len(groups) <= MOST_GROUPS else groups[groups["whole"]]
     height = 0.9 + 0.19 * len(shown)
-    figure = _figure(title, (8.0, height))
+    figure = new_figure(title, (8.0, height))
     margins = {"left": 0.2, "right": 0.96, "bottom": 0.35 / height, "top": 1 - 0.55 / height, "wspace": 0.12}
     panels = figure.subplots(1, 3, sharey=True, gridspec_kw=margins)
     lines = range(len(shown))
@@ -145,24 +107,24 @@ def comparison_chart(groups: pd.DataFrame, title: str) -> bytes:
         panel.use_sticky_edges = False  # room for the numbers of bars that are 0
         panel.margins(x=0.25, y=0.01)
         panel.set_title(name, fontsize=8, loc="left", color=INK)
-        _plain(panel)
+        plain(panel)
     panels[0].set_yticks(lines, shown["label"])
     panels[0].invert_yaxis()
-    return _png(figure)
+    return png_of(figure)
 
 
-def _figure(title: str, inches: tuple[float, float] = INCHES) -> Figure:
+def new_figure(title: str, inches: tuple[float, float] = INCHES) -> Figure:
     figure = Figure(figsize=inches, dpi=DOTS_PER_INCH)
     figure.suptitle(title, fontsize=9, x=0.01, ha="left", color=INK)
     return figure
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure) -> bytes:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
     return picture.getvalue()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from markdown_pricing.errors import UnusableFile
 from markdown_pricing.markdown.reasons import BadReasonCodes, ReasonCodes, reason_codes_in
 from markdown_pricing.markdown.rules import BadRules, RuleBook, rules_in
 
@@ -19,7 +20,7 @@ def read_reason_codes(path: Path = REASON_CODES_FILE) -> ReasonCodes:
     return reason_codes_in(_text(path, BadReasonCodes), str(path))
 
 
-def _text(path: Path, fault: type[BadRules] | type[BadReasonCodes]) -> str:
+def _text(path: Path, fault: type[UnusableFile]) -> str:
     """The text of the file. Raises `fault` when there is no such file, or it is not in UTF-8."""
     try:
         return path.read_text(encoding="utf-8-sig")

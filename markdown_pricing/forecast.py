@@ -4,7 +4,7 @@ A `Forecast` can be asked for any prices. Asked for the prices of ladders it bec
 computes with. `Forecast.at` is the one place where a model's answers are taken, and where they are checked.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -68,6 +68,7 @@ class Forecast:
     level_sd   : a function of a number of weeks, whose answer is (articles, weeks); see `Demand`
     elasticity : each article's elasticity (>= 0: sales move with price ** -elasticity) and its standard error, both
                  (articles,); None when the model has none
+    ids        : the articles' ids, for the message; without them they are counted from 0. No model need give them
     """
 
     model: str
@@ -76,6 +77,7 @@ class Forecast:
     shelf: FloatArray | None = None
     level_sd: Callable[[int], FloatArray] | None = None
     elasticity: tuple[FloatArray, FloatArray] | None = None
+    ids: Sequence[str] | None = None
 
     @classmethod
     def fixed(cls, model: str, demand: Demand) -> Self:
@@ -114,7 +116,8 @@ class Forecast:
             shelf=None if self.shelf is None else np.asarray(self.shelf, dtype=np.float64),
             level_sd=None if self.level_sd is None else np.asarray(self.level_sd(weeks), dtype=np.float64),
         )
-        faults = [*_faults_of_units(demand.units, (*prices.shape, weeks)), *_other_faults(demand, len(prices), weeks)]
+        of = self.ids if self.ids is not None else range(len(prices))
+        faults = [*_faults_of_units(demand.units, prices, weeks, of), *_other_faults(demand, len(prices), weeks, of)]
         if self.elasticity is not None and any(values.shape != (len(prices),) for values in self.elasticity):
             faults.append("its elasticity is not two numbers for each article")
         if faults:
@@ -132,37 +135,44 @@ def with_level_unknown(dispersion: FloatArray, variance: FloatArray) -> FloatArr
     return widened
 
 
-def _faults_of_units(units: FloatArray, wanted: tuple[int, ...]) -> Iterator[str]:
+def _faults_of_units(units: FloatArray, prices: FloatArray, weeks: int, ids: Sequence[object]) -> Iterator[str]:
+    wanted = (*prices.shape, weeks)
     if units.shape != wanted:
         yield f"its units have the shape {units.shape}, asked for were {wanted}"
-    elif not np.isfinite(units).all():
-        yield f"the units of article {_first(~np.isfinite(units))} are not finite"
+        return
+
+    def first(wrong: NDArray[np.bool_]) -> str:
+        article, rung, week = np.argwhere(wrong)[0]
+        said = f"{units[article, rung, week]:g} at the price {prices[article, rung]:.2f}, {week} weeks ahead"
+        return f"the units of article {ids[article]} are {said}"
+
+    if not np.isfinite(units).all():
+        yield f"{first(~np.isfinite(units))}, which is not finite"
     elif (units < 0).any():
-        yield f"the units of article {_first(units < 0)} are below 0"
+        yield f"{first(units < 0)}, which is below 0"
     elif (rising := np.diff(units, axis=1) < -SAME_UNITS * (1 + units[:, :-1])).any():
-        yield f"article {_first(rising)} sells more at a higher price"
+        yield f"{first(rising)}, and less at the next lower price"
 
 
-def _other_faults(demand: Demand, articles: int, weeks: int) -> Iterator[str]:
+def _other_faults(demand: Demand, articles: int, weeks: int, ids: Sequence[object]) -> Iterator[str]:
     dispersion, shelf, level_sd = demand.dispersion, demand.shelf, demand.level_sd
-    if dispersion.shape != (articles,) or not _numbers_from_0(dispersion):
-        yield "its dispersion is not a number at or above 0 for each article"
-    if level_sd is not None and (level_sd.shape != (articles, weeks) or not _numbers_from_0(level_sd)):
-        yield "its level_sd is not a number at or above 0 for each article and week"
+
+    def first(name: str, values: FloatArray, wrong: NDArray[np.bool_]) -> str:
+        at = tuple(np.argwhere(wrong)[0])
+        return f"its {name} of article {ids[int(at[0])]} is {values[at]:g}"
+
+    for name, values, shape in (("dispersion", dispersion, (articles,)), ("level_sd", level_sd, (articles, weeks))):
+        if values is not None and values.shape != shape:
+            yield f"its {name} has the shape {values.shape}, asked for was {shape}"
+        elif values is not None and not (good := np.isfinite(values) & (values >= 0)).all():
+            yield f"{first(name, values, ~good)}, which is not a number at or above 0"
     if shelf is None:
         return
     if shelf.shape != (articles, len(SHELF_SHARES)):
         yield f"its shelf has the shape {shelf.shape}, asked for was {(articles, len(SHELF_SHARES))}"
-    elif not (np.isfinite(shelf) & (shelf > 0) & (shelf <= 1 + ROUNDING)).all():
-        yield "its shelf has values that are not above 0 and at most 1"
-    elif (np.diff(shelf, axis=1) < -ROUNDING).any() or (np.abs(shelf[:, -1] - 1) > ROUNDING).any():
-        yield "its shelf does not rise with the stock to 1 at today's"
-
-
-def _numbers_from_0(values: FloatArray) -> bool:
-    return bool((np.isfinite(values) & (values >= 0)).all())
-
-
-def _first(wrong: NDArray[np.bool_]) -> int:
-    """The first article with something wrong, counted from 0."""
-    return int(np.argwhere(wrong)[0][0])
+    elif not (good := np.isfinite(shelf) & (shelf > 0) & (shelf <= 1 + ROUNDING)).all():
+        yield f"{first('shelf', shelf, ~good)}, which is not above 0 and at most 1"
+    elif (falls := np.diff(shelf, axis=1) < -ROUNDING).any():
+        yield f"{first('shelf', shelf, falls)} and does not rise with the stock"
+    elif (not_1 := np.abs(shelf[:, -1:] - 1) > ROUNDING).any():
+        yield f"{first('shelf', shelf[:, -1:], not_1)} at today's stock, and does not rise with the stock to 1"

@@ -17,9 +17,11 @@ from markdown_pricing.finding import Finding
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, publish_bytes
 from markdown_pricing.lake.snapshot import UnreadFiles, delivered_weeks, find_snapshot
+from markdown_pricing.lake.snapshot import newest_week as newest_delivery
 from markdown_pricing.lake.space import check_room
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
+from markdown_pricing.unmatched import matches_nothing, not_configured
 from markdown_pricing.weeks import ONE_WEEK
 from markdown_pricing.words import counted
 
@@ -57,6 +59,8 @@ class Preflight:
         yield inspect("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
         yield inspect("Lake", lambda: f"{lake.url}: {counted(len(delivered_weeks(lake)), 'delivered week')}")
         yield inspect("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
+        yield from _unread_files(lake, None if week is None else week - ONE_WEEK)
+        yield from _matches_nothing(lake, settings, None if week is None else week - ONE_WEEK)
         yield from _erp(settings)
         if settings.metronome:
             yield _metronome(settings.metronome)
@@ -78,15 +82,30 @@ def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
     if week is None and not weeks:
         return "none delivered yet"
     snapshot = find_snapshot(lake, week or max(weeks))
-    missing = [
-        code
-        for code in read_countries(settings.countries_file, settings.currencies_file)
-        if code not in snapshot.bytes_by_country
-    ]
+    configured = read_countries(settings.countries_file, settings.currencies_file)
+    missing = [code for code in configured if code not in snapshot.bytes_by_country]
     lacking = f", but none for {', '.join(missing)}" if missing else ""
-    for country, names in snapshot.unread.items():
-        raise UnreadFiles(lake, snapshot.week, country, names)
+    if others := not_configured(snapshot, configured):
+        lacking += f"; not configured, and so not priced: {', '.join(others)}"
     return f"{snapshot.week}: {counted(len(snapshot.bytes_by_country), 'country')}{lacking}"
+
+
+def _unread_files(lake: Lake, week: date | None) -> Iterator[Finding]:
+    """A finding for each country in whose folder something lies that would not be read."""
+    with suppress(PricingError):
+        snapshot = find_snapshot(lake, week or newest_delivery(lake))
+        for country, names in snapshot.unread.items():
+            yield Finding(f"Files of {country}", ok=False, says=str(UnreadFiles(lake, snapshot.week, country, names)))
+
+
+def _matches_nothing(lake: Lake, settings: Settings, week: date | None) -> Iterator[Finding]:
+    """Rules and countries that match nothing of the newest snapshot; what can't be read has a finding of its own."""
+    with suppress(PricingError):
+        book = read_rules(settings.rules_file)
+        configured = read_countries(settings.countries_file, settings.currencies_file)
+        snapshot = find_snapshot(lake, week or newest_delivery(lake))
+        if said := matches_nothing(lake, snapshot, book, configured, settings.currencies_file):
+            yield Finding("What matches nothing", ok=False, says="\n  ".join(said))
 
 
 def _erp(settings: Settings) -> Iterator[Finding]:

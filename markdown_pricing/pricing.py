@@ -199,5 +199,6 @@ def price_articles(
         assortment = Assortment(country_week.week, country, articles, country_week.history, book, codes)
         ladders = candidate_prices(articles, assortment.history, country, book, assortment.week)
         forecast = model.forecast(articles, assortment.history, assortment.week)
+        forecast = replace(forecast, ids=articles["article_id"].to_numpy())
         parts.append(recommend(assortment, ladders, forecast, made_by, last_rows))
     return in_order_of(parts, country_week.articles["article_id"])

@@ -21,7 +21,6 @@ from markdown_pricing.lake.publish import (
     ResultMissing,
     make_again,
     parquet_of,
-    publish_bytes,
     publish_parts,
     publish_sealed,
     read_notes,
@@ -79,11 +78,11 @@ class Results:
         )
         notes = {ORIGIN: origin.to_json(), ARTICLES: len(rows), PUBLISHED: len(published)}
         kept = {ROWS: published, PATH: paths_of_prices, MENU: options}
-        # The rows for others are written last, so that whoever sees them finds what is kept, too.
-        publish_parts(self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes)
-        publish_bytes(self.lake, paths.options_file(self.week, self.country), options)
-        publish_bytes(self.lake, paths.predictions_file(self.week, self.country), published)
-        return paths.predictions_file(self.week, self.country)
+        path_of_rows = paths.predictions_file(self.week, self.country)
+        # The rows for others appear last, so that whoever sees them finds what is kept and the options, too.
+        for_others = {paths.options_file(self.week, self.country): options, path_of_rows: published}
+        publish_parts(self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes, for_others)
+        return path_of_rows
 
     def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Provenance]:
         """The rows, their price paths, their options and the origin of all. Raises ResultMissing and ResultChanged.

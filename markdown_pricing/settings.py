@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote_plus, unquote
 
 from markdown_pricing.device import DEVICES
+from markdown_pricing.erp_url import BadErpUrl, of_a_test, parse_erp_url
 from markdown_pricing.errors import UsageError
 from markdown_pricing.logs import DESTINATIONS
 from markdown_pricing.secret_texts import names_a_secret, secrets_in
@@ -207,14 +208,16 @@ class Settings:
             raise BadSettings(faults)
         is_test = given[f"{_OWN}ENV"] == "test"
         local = _project() / ".local"
-        dagster_home = Path(given["DAGSTER_HOME"] or local / "dagster")
+        # Dagster takes no other, and what a command starts may have another working folder.
+        dagster_home = Path(given["DAGSTER_HOME"] or local / "dagster").absolute()
         erp_url = _erp_url(given[ERP], local, is_test)
+        has_schemas = parse_erp_url(erp_url).get_backend_name() == "postgresql"
         group = environ.get("COUNTRY_GROUP")
         return cls(
             environment=given[f"{_OWN}ENV"],
             lake_url=_lake_url(given[LAKE], local, is_test),
             erp_url=erp_url,
-            erp_schema=TEST_SCHEMA if is_test and erp_url.startswith("postgresql") else None,
+            erp_schema=TEST_SCHEMA if is_test and has_schemas else None,
             erp_user=given["DB_USER"] or None,
             erp_password=given["DB_PASSWORD"] or None,
             shadow_user=given[SHADOW_USER] or None,
@@ -283,6 +286,11 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     for name, place in _PASSWORD_OF.items():
         if any(secrets_in(given[name])):
             yield f"{name} holds a password: give it as {place}, never in the URL"
+    try:
+        parse_erp_url(given[ERP] or "sqlite:///erp.sqlite")
+    except BadErpUrl as error:
+        if not any(secrets_in(given[ERP])):  # which is said above
+            yield f"{ERP} {error.why}"
     for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES", f"{_OWN}CURRENCIES"):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
@@ -306,10 +314,7 @@ def _erp_url(given: str, local: Path, is_test: bool) -> str:
     """The ERP's URL. A test has a SQLite file of its own; on PostgreSQL it has a schema of its own."""
     if not given:
         return f"sqlite:///{(local / 'test' if is_test else local) / 'erp.sqlite'}"
-    if is_test and given.startswith("sqlite:///"):
-        file = Path(given.removeprefix("sqlite:///"))
-        return f"sqlite:///{file.with_name('test-' + file.name)}"
-    return given
+    return of_a_test(parse_erp_url(given)).render_as_string() if is_test else given
 
 
 def _metronome(given: Mapping[str, str]) -> dict[str, str]:

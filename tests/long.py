@@ -30,6 +30,7 @@ LONG = (
     "tests/deploy/test_image.py::test_its_steps_install",
     "tests/deploy/test_image.py::test_it_does_not_start",
     "tests/deploy/test_image.py::test_its_health_check",
+    "tests/deploy/test_image.py::test_it_writes_to_nothing",
     "tests/deploy/test_image.py::test_it_is_a_component",
     # The launcher's tests run beside it; that it imports nothing of ours is in test_architecture.py.
     "tests/metronome/test_alone.py::test_it_and_its_tests",

@@ -276,6 +276,9 @@ USAGE_ERRORS: Sequence[Sequence[str]] = (
     ("shadow", "a", "b"),
     ("shadow", "a", "b", "--week", WEEK),
     ("shadow", "mysql://a", "mysql://b", "--week", WEEK),
+    ("shadow", "sqlite+pysqlite:///:memory:", ".", "--week", WEEK),
+    ("price", "--lake", "file://data/lake", "--week", WEEK, "--out", "out.parquet"),
+    ("price", "--lake", ".", "--week", WEEK, "--out", "out.parquet", "--countries", "DEU,,AUT"),
     ("serve", "daemon"),
     ("serve", "web-server", "--port", "0"),
 )
@@ -498,6 +501,42 @@ def test_price_writes_one_file_and_nothing_else(installation: Installation, tmp_
     assert sorted(tmp_path.rglob("*")) == sorted([*before, out])
 
 
+@pytest.mark.parametrize(
+    ("countries", "code", "says"),
+    [
+        (" MLT ,MLT", 0, "6 articles of 1 country"),
+        ("MLT,USA", 2, "The snapshot of 2026-02-09 has no USA. It holds AUT, DEU, HUN, MLT, POL"),
+        ("MLT,", 2, "has an empty place"),
+        ("mlt", 2, "'mlt' is not a country"),
+    ],
+)
+def test_the_countries_to_price_are_those_of_the_snapshot(
+    installation: Installation, tmp_path: Path, countries: str, code: int, says: str
+) -> None:
+    """Blanks are none of their names, and what is not there is a mistake of whoever names it."""
+    arguments = ["--lake", str(installation.lake), "--week", WEEK, "--out", str(tmp_path / "prices.parquet")]
+
+    ended = installation.run("price", *arguments, "--countries", countries)
+
+    assert (ended.returncode, says in ended.stdout + ended.stderr) == (code, True), ended.stderr
+
+
+@pytest.mark.parametrize("name", ["run", "price", "doctor"])
+def test_what_matches_nothing_is_said(installation: Installation, tmp_path: Path, name: str) -> None:
+    """A rule for a country that nobody is called, and a setting that nobody reads."""
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[override]]\ncountry = "GER"\nmax_markdowns = 0\n')
+    of_price = ["--lake", str(installation.lake), "--week", WEEK, "--out", str(tmp_path / "prices.parquet")]
+    arguments = {"run": ["--countries", "MLT"], "price": [*of_price, "--countries", "MLT"], "doctor": ["--json"]}[name]
+
+    ended = installation.run(name, *arguments, MARKDOWN_PRICING_RULES=str(rules), MARKDOWN_PRICING_LAKES="/lake")
+
+    said = ended.stdout if name == "doctor" else ended.stderr
+    assert "The rules' override 1 holds for nobody: GER is not configured." in said
+    assert "MARKDOWN_PRICING_LAKES is no setting, and nobody reads it." in said
+    assert ended.returncode == (1 if name == "doctor" else 0)
+
+
 def test_price_finds_the_prices_that_run_refreshes(installation: Installation, tmp_path: Path) -> None:
     installation.run("run", "--countries", "AUT")
     out = tmp_path / "prices.parquet"
@@ -594,6 +633,16 @@ def test_doctor_says_what_to_do_in_a_line_each(installation: Installation) -> No
     to_do = [finding for finding in json.loads(ill.stdout) if not finding["ok"]]
     assert {finding["what"] for finding in to_do} == {"Lake", "Snapshot"}
     assert "MARKDOWN_PRICING_LAKE" in to_do[0]["says"]
+
+
+def test_doctor_names_the_unread_files_of_every_country(installation: Installation) -> None:
+    for country in ("DEU", "POL"):
+        (installation.parts(country) / "rest.csv").write_text("")
+
+    found = {finding["what"]: finding for finding in json.loads(installation.run("doctor", "--json").stdout)}
+
+    assert [found[f"Files of {country}"]["ok"] for country in ("DEU", "POL")] == [False, False]
+    assert "rest.csv" in found["Files of POL"]["says"]
 
 
 def test_doctor_looks_at_what_the_coming_week_stands_on(installation: Installation) -> None:

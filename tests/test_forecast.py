@@ -55,9 +55,15 @@ def test_what_nobody_knows_of_the_level_widens_the_dispersion_of_a_week() -> Non
     ("fault", "spoil"),
     [
         ("its units have the shape", lambda units: units[:, :-1]),
-        ("the units of article 1 are not finite", lambda units: units * np.array([1, np.nan])[:, None, None]),
-        ("the units of article 0 are below 0", lambda units: units - 11),
-        ("article 0 sells more at a higher price", lambda units: units * np.array([1.0, 0.5])[:, None]),
+        (
+            "the units of article 1 are nan at the price .*, 0 weeks ahead, which is not finite",
+            lambda units: units * np.array([1, np.nan])[:, None, None],
+        ),
+        ("the units of article 0 are -1 at the price .*, which is below 0", lambda units: units - 11),
+        (
+            "the units of article 0 are 10 at the price .*, and less at the next lower price",
+            lambda units: units * np.array([1.0, 0.5])[:, None],
+        ),
     ],
 )
 def test_units_that_break_the_contract_are_refused(fault: str, spoil: object) -> None:
@@ -65,6 +71,14 @@ def test_units_that_break_the_contract_are_refused(fault: str, spoil: object) ->
     broken = replace(SHORT, units=lambda prices, weeks: spoil(ten_a_week(prices, weeks)))
 
     with pytest.raises(BrokenModel, match=f"The demand model Short broke its contract: {fault}"):
+        broken.at(PRICES, WEEKS)
+
+
+def test_a_broken_answer_names_the_article_by_its_id() -> None:
+    """With the value, so that whoever corrects the model can look it up."""
+    broken = replace(SHORT, dispersion=np.array([0.1, -2.5]), ids=("A1", "B2"))
+
+    with pytest.raises(BrokenModel, match=r"its dispersion of article B2 is -2\.5, which is not a number"):
         broken.at(PRICES, WEEKS)
 
 

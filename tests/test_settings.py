@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from markdown_pricing.erp_url import parse_erp_url
 from markdown_pricing.metronome import MetronomeResource
 from markdown_pricing.settings import VARIABLES, BadSettings, Settings, Variable
 
@@ -190,3 +191,54 @@ def test_each_field_of_the_settings_is_described() -> None:
     ]
 
     assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("given", "of_the_test"),
+    [
+        ("sqlite:////data/erp.sqlite", "sqlite:////data/test-erp.sqlite"),
+        ("sqlite+pysqlite:////data/erp.sqlite", "sqlite+pysqlite:////data/test-erp.sqlite"),
+        ("sqlite:///erp.sqlite?timeout=9", "sqlite:///test-erp.sqlite?timeout=9"),
+        ("sqlite:///file:/data/erp.sqlite?uri=true", "sqlite:///file:/data/test-erp.sqlite?uri=true"),
+        (" sqlite:////data/erp.sqlite", "sqlite:////data/test-erp.sqlite"),
+    ],
+)
+def test_a_test_has_a_file_of_its_own_however_productions_is_written(given: str, of_the_test: str) -> None:
+    """The parsed URL decides."""
+    settings = Settings.from_env({"MARKDOWN_PRICING_ENV": "test", "MARKDOWN_PRICING_ERP": given})
+
+    assert parse_erp_url(settings.erp_url) == parse_erp_url(of_the_test)
+
+
+@pytest.mark.parametrize("driver", ["", "+psycopg", "+psycopg2"])
+def test_a_test_has_a_schema_of_its_own_whatever_the_driver(driver: str) -> None:
+    url = f"postgresql{driver}://erp/prices"
+
+    settings = Settings.from_env({"MARKDOWN_PRICING_ENV": "test", "MARKDOWN_PRICING_ERP": url})
+
+    assert (settings.erp_url, settings.erp_schema) == (url, "markdown_pricing_test")
+
+
+@pytest.mark.parametrize("url", ["mysql://erp/prices", "erp.sqlite", "SQLITE:////data/erp.sqlite", "sqlite://d/e.db"])
+def test_an_erp_that_is_none_is_a_bad_setting(url: str) -> None:
+    """Before anything is priced."""
+    with pytest.raises(BadSettings, match="MARKDOWN_PRICING_ERP is"):
+        Settings.from_env({"MARKDOWN_PRICING_ERP": url})
+
+
+@pytest.mark.parametrize("place", ["h:5432/db", "h/db", "h:5432"])
+def test_a_sign_in_an_option_of_the_erps_url_is_no_password(place: str) -> None:
+    """Nor is what stands before it: the database is that before the question mark."""
+    url = f"postgresql://{place}?sslrootcert=/etc/ssl/me@corp.pem"
+
+    assert Settings.from_env({"MARKDOWN_PRICING_ERP": url}).erp_url == url
+    parsed = parse_erp_url(url)
+    assert (parsed.host, parsed.password) == ("h", None)
+    assert parsed.query["sslrootcert"] == "/etc/ssl/me@corp.pem"
+
+
+def test_dagsters_home_may_be_named_from_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster itself takes no such name, and what a command starts may have another working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    assert Settings.from_env({"DAGSTER_HOME": "dh"}).dagster_home == tmp_path / "dh"

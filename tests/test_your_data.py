@@ -117,6 +117,32 @@ def test_a_country_that_is_not_configured_is_said(lake: Path) -> None:
     assert "the country is not configured" in findings(lake)["XXX"].says
 
 
+def test_columns_that_cannot_be_used_and_those_that_nobody_reads_are_all_listed(lake: Path) -> None:
+    """However many there are: a slip in a name is found in the list."""
+
+    def with_odd_columns(rows: pa.Table) -> pa.Table:
+        for number in range(7):
+            rows = rows.append_column(f"attr_{number}", pa.array([[number]] * len(rows)))
+        return rows.append_column("atr_color", pa.array(["red"] * len(rows)))
+
+    change(lake, with_odd_columns)
+
+    says = findings(lake)["DEU"].says
+
+    assert [f"the column 'attr_{number}' is left out: its type is list" in says for number in range(7)] == [True] * 7
+    assert "columns that nobody reads: atr_color" in says
+
+
+def test_what_lies_beside_the_countries_is_named(lake: Path) -> None:
+    """A folder whose name is almost a country's is not read."""
+    snapshot = lake / f"markdown_training_data/{WEEK}"
+    (snapshot / "country=Aut").mkdir()
+
+    found = findings(lake)["Beside the countries"]
+
+    assert (found.ok, found.says.partition(":")[0]) == (False, "country=Aut")
+
+
 def test_a_delivery_without_its_success_file_is_to_do(lake: Path) -> None:
     (lake / f"markdown_training_data/{WEEK}/_SUCCESS").unlink()
 

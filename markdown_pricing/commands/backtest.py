@@ -25,7 +25,7 @@ from markdown_pricing.backtest.scores import (
 )
 from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, play_setting, policy_named
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.commands.places import named_lake
+from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Countries, read_countries, unconfigured
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.device import choose_device
@@ -238,5 +238,5 @@ def _replay(
 
 
 def _write(page: str, out: Path) -> None:
-    out.write_text(page, encoding="utf-8")
+    write_whole(out, lambda file: file.write_text(page, encoding="utf-8"))
     print_error(f"The report is in {out}.")

@@ -15,11 +15,11 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, read_country
 from markdown_pricing.preflight import inspect
 from markdown_pricing.pricing import take_in_country
-from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.training_data.schema import columns_to_read, printable
 from markdown_pricing.words import counted
 
 SHOWN = 5
-"""Articles and columns that are named in a country's line; chosen so that the line can be read."""
+"""Articles that are named in a country's line; chosen so that the line can be read."""
 
 
 def delivery_findings(lake: Lake, week: date | None, configured: Countries) -> Iterator[Finding]:
@@ -43,20 +43,33 @@ def delivery_findings(lake: Lake, week: date | None, configured: Countries) -> I
     yield Finding(
         f"Week {week}", ok=bool(snapshot.files), says=held if snapshot.files else f"{folder} has no country=<ISO3>"
     )
+    if snapshot.beside:
+        says = f"{', '.join(snapshot.beside)}: not read, as only folders called country=<ISO3> are"
+        yield Finding("Beside the countries", ok=False, says=says)
     for code in snapshot.files:
         yield inspect(code, partial(_country, lake, snapshot, code, configured))
 
 
 def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -> str:
     """How much there is to price and to learn from, and what is odd. Raises what makes the country unusable."""
-    rows = read_country(lake, snapshot, code, columns_to_read)
+    ignored: list[str] = []
+
+    def wanted(available: list[str]) -> list[str]:
+        chosen = columns_to_read(available)
+        ignored.extend(name for name in available if name not in chosen)
+        return chosen
+
+    rows = read_country(lake, snapshot, code, wanted)
     taken = take_in_country(rows, snapshot.week, code, configured.changes_of(code))
     frame = taken.rows
     now = pd.Timestamp(snapshot.week)
     history, articles = frame[frame["week"] < now], frame[frame["week"] == now]
     weeks = history["week"].nunique()
-    notes = [note.rstrip(".") for note in (*taken.notes, *taken.remarks)]
-    odd = [*notes[:SHOWN], *([f"and {len(notes) - SHOWN:,} more of the kind"] if len(notes) > SHOWN else [])]
+    odd = [f"the column {name!r} is left out: {why}" for name, why in taken.left_out.items()]
+    notes = [*(f"set aside: {article}" for article in taken.set_aside), *(note.rstrip(".") for note in taken.remarks)]
+    odd += [*notes[:SHOWN], *([f"and {len(notes) - SHOWN:,} more of the kind"] if len(notes) > SHOWN else [])]
+    if ignored:
+        odd.append(f"columns that nobody reads: {', '.join(map(printable, ignored))}")
     odd += _oddities(history, articles, now)
     if weeks < LEAST_WEEKS:
         odd.append(f"a model of the country's own needs {LEAST_WEEKS} weeks of history")

@@ -12,6 +12,7 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.finding import Finding
 from markdown_pricing.preflight import Preflight, inspect
 from markdown_pricing.settings import Settings
+from markdown_pricing.unmatched import unknown_settings
 from markdown_pricing.words import counted
 
 
@@ -45,6 +46,8 @@ def _findings(environ: Mapping[str, str], week: date | None) -> Iterator[Finding
         return f"{settings.environment}, weeks from {settings.start_week}"
 
     yield inspect("Settings", read_settings)
+    if unknown := unknown_settings(environ):
+        yield Finding("Unknown settings", ok=False, says="\n  ".join(unknown))
     if settings is not None:
         yield from Preflight(settings).findings(week)
         yield inspect("Dagster", partial(_dagster, settings.dagster_home))

@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from markdown_pricing.commands.console import print_fitting, print_json, standard_output
-from markdown_pricing.commands.places import named_lake
+from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Country, read_countries, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
-from markdown_pricing.files import read_reason_codes
+from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
@@ -103,11 +103,14 @@ def explain(
 ) -> int:
     configured = read_countries(settings.countries_file, settings.currencies_file)
     place = named_lake(lake) if lake else Lake(settings.lake_url, settings.results_key)
-    explained = find(place, configured.get(country) or unconfigured(country), article, week, country in configured)
+    of = configured.get(country) or unconfigured(country)
+    explained = find(place, of, article, week, country in configured)
     if out is not None:
-        from markdown_pricing.charts import price_path_chart  # here: matplotlib is slow to load
+        from markdown_pricing.commands.plan_picture import around_plan, plan_chart  # here: matplotlib is slow to load
 
-        out.write_bytes(price_path_chart(explained.path, explained.row, explained.currency))
+        around = around_plan(place, of, explained.row, read_rules(settings.rules_file))
+        drawn = plan_chart(explained.path, explained.row, explained.currency, around)
+        write_whole(out, lambda file: file.write_bytes(drawn))
     if as_json:
         print_json(_machine_readable(explained, out))
         return 0

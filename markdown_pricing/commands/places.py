@@ -1,8 +1,12 @@
 """Places that a command's user names: a lake to read from, and files to write, found out about before the work."""
 
-from collections.abc import Sequence
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from markdown_pricing.errors import UsageError
+from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
+from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import LakeMissing
 from markdown_pricing.lake.filesystem import Lake
 
@@ -22,3 +26,41 @@ def named_lake(url: str, key: str | None = None, models: Sequence[str] = ()) -> 
     except LakeMissing as error:
         raise NoLakeThere(url) from error
     return lake
+
+
+class LakeNotWritable(UsageError):
+    def __init__(self, url: str, error: PricingError) -> None:
+        super().__init__(f"Nothing can be written to a lake at {url}: {error} Give another folder or URL.")
+
+
+def check_writable(lake: Lake, folder: str) -> None:
+    """Write a file to a folder of the lake and take it away again, before the work. Raises LakeNotWritable.
+
+    Raises what is transient as it is.
+    """
+    probe = f"{folder}/{paths.unfinished('probe', secrets.token_hex(8))}"
+    try:
+        lake.replace(probe, b"")
+        lake.remove(probe)
+    except TransientError:
+        raise
+    except FinalError as error:
+        raise LakeNotWritable(lake.url, error) from error
+
+
+class NotWritten(FinalError):
+    def __init__(self, file: Path, error: OSError) -> None:
+        why = error.strerror or error
+        super().__init__(f"{file} could not be written: {why}. What was there before is still there.")
+
+
+def write_whole(file: Path, write: Callable[[Path], object]) -> None:
+    """Have `write` make a file beside its place, and put it there when it is whole. Raises NotWritten."""
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        write(beside)
+        os.replace(beside, file)
+    except OSError as error:
+        raise NotWritten(file, error) from error
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,7 +1,6 @@
 """`markdown-pricing price` prices a snapshot into one file, without an ERP and without an orchestrator."""
 
 import os
-import secrets
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from markdown_pricing.commands.console import (
     standard_output,
     width_of,
 )
-from markdown_pricing.commands.places import named_lake
+from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.currencies import Changeover, in_short
 from markdown_pricing.demand.model import check_allowed, make_model
@@ -46,6 +45,7 @@ from markdown_pricing.settings import Settings
 from markdown_pricing.shown import cell
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.unmatched import matches_nothing, unknown_settings
 from markdown_pricing.words import counted
 
 
@@ -53,6 +53,14 @@ class NothingPriced(FinalError):
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__(
             f"No country of {snapshot.week} could be priced; nothing was written. The messages above say why."
+        )
+
+
+class NotInTheSnapshot(UsageError):
+    def __init__(self, snapshot: Snapshot, absent: Sequence[str]) -> None:
+        super().__init__(
+            f"The snapshot of {snapshot.week} has no {', '.join(absent)}. It holds "
+            f"{', '.join(snapshot.bytes_by_country) or 'no country at all'}: name some of these."
         )
 
 
@@ -90,11 +98,16 @@ def price(
     limit_threads()
     configured = read_countries(settings.countries_file, settings.currencies_file)
     snapshot = find_snapshot(source, week)
+    chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
+    if absent := [code for code in chosen if code not in snapshot.bytes_by_country]:
+        raise NotInTheSnapshot(snapshot, absent)
+    said = matches_nothing(source, snapshot, books[-1], configured, settings.currencies_file, True)
+    for sentence in (*unknown_settings(os.environ), *said):
+        print_error(sentence)
     run_id = str(uuid.uuid4())
     priced: list[list[pd.DataFrame]] = []
     stabilities: dict[str, Stability] = {}
     failed: dict[str, str] = {}
-    chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
     shared = _share_demand(source, snapshot, chosen, configured)
     with progress(f"Pricing {week}", len(chosen)) as advance:
         for code in chosen:
@@ -116,7 +129,7 @@ def price(
         raise NothingPriced(snapshot)
     tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
     table = tables[-1][ROW_COLUMNS]
-    _write(table, out)
+    write_whole(out, lambda file: table.to_parquet(file, index=False))
     summary = _summary(week, out, table, len(priced), failed, stabilities)
     compared = compare(*tables) if with_standing else []
     if picture is not None:
@@ -285,13 +298,5 @@ def _draw(compared: Sequence[Compared], week: date, rules: Path | None, picture:
         }
         for group in compared
     )
-    picture.write_bytes(comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules"))
-
-
-def _write(table: pd.DataFrame, out: Path) -> None:
-    beside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        table.to_parquet(beside, index=False)
-        os.replace(beside, out)
-    finally:
-        beside.unlink(missing_ok=True)
+    drawn = comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules")
+    write_whole(picture, lambda file: file.write_bytes(drawn))

@@ -9,25 +9,23 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markdown_pricing.commands.console import print_error, progress
 from markdown_pricing.commands.outcomes import ALL_THERE, interrupted, show
-from markdown_pricing.countries import read_countries
+from markdown_pricing.commands.places import check_writable
+from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.files import read_rules
+from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, gone_from, newest_week
 from markdown_pricing.logs import ALERTS, FAILURE, OFF, STDERR, STDOUT, tell, write_to
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.private import FOLDER, keep_private, write_private
-from markdown_pricing.settings import DATA, LOG, Settings, in_container
-
-OF_DAGSTER = ("history", "logs", "schedules", "storage", ".logs_queue", ".nux", ".telemetry")
-"""The folders that Dagster makes in its home, where an operator may keep other things, too."""
+from markdown_pricing.settings import LOG, Settings, in_container
+from markdown_pricing.unmatched import matches_nothing, not_configured, unknown_settings
 
 if TYPE_CHECKING:
     from markdown_pricing.orchestration.local_round import LocalRound
@@ -67,10 +65,14 @@ def run(
     week = week or newest_week(lake)
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)
+    check_writable(lake, paths.KEPT)
     from markdown_pricing.installation import erp_of
+    from markdown_pricing.orchestration.dagster_home import keep_dagster_private, make_dagster_home
     from markdown_pricing.orchestration.local_round import LocalRound
     from markdown_pricing.orchestration.lost_runs import Places
 
+    for sentence in unknown_settings(os.environ):
+        print_error(sentence)
     make_dagster_home(settings.dagster_home)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     settings = _with_log(settings, as_json)
@@ -83,6 +85,7 @@ def run(
             if settings.raw_url is not None and week not in delivered_weeks(lake):
                 _make_snapshot(a_round, week)
             snapshot = find_snapshot(lake, week)
+            _say_what_matches_nothing(settings, lake, snapshot, rules, configured)
             if countries is None:
                 gone, chosen = gone_from(lake, snapshot, chosen), _delivered(snapshot, chosen)
             if len(chosen) > 1:
@@ -122,6 +125,15 @@ def _make_snapshot(a_round: "LocalRound", week: date) -> None:
         advance("failed" if why_not else "done")
     if why_not:
         raise NoSnapshot(why_not)
+
+
+def _say_what_matches_nothing(
+    settings: Settings, lake: Lake, snapshot: Snapshot, rules: RuleBook, configured: Countries
+) -> None:
+    for sentence in matches_nothing(lake, snapshot, rules, configured, settings.currencies_file):
+        print_error(sentence)
+    if left_out := not_configured(snapshot, configured):
+        print_error(f"Delivered and not configured, and so not priced: {', '.join(left_out)}.")
 
 
 def _share_demand(a_round: "LocalRound", lake: Lake, snapshot: Snapshot, configured: Sequence[str]) -> None:
@@ -183,19 +195,6 @@ def _tell_failed(week: date, outcome: "Outcome") -> None:
         "markdown.run_id": outcome.run_id or None,
     }
     tell(outcome.message, facts, logging.ERROR)
-
-
-def make_dagster_home(home: Path) -> None:
-    """Make the folder, for its owner alone, and its dagster.yaml where they are missing; what is there stays."""
-    home.mkdir(mode=FOLDER, parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        write_private(home / "dagster.yaml", (DATA / "dagster.yaml").read_text(encoding="utf-8"))
-
-
-def keep_dagster_private(home: Path) -> None:
-    """Logs, and what runs have recorded, are for nobody but their owner, whatever the umask is and was."""
-    for name in OF_DAGSTER:
-        keep_private(home / name)
 
 
 def _delivered(snapshot: Snapshot, countries: Sequence[str]) -> list[str]:

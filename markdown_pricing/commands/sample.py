@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from markdown_pricing.commands.console import print_json, progress
+from markdown_pricing.commands.places import check_writable
 from markdown_pricing.countries import read_countries
+from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import this_week
@@ -23,6 +25,7 @@ def sample(
     as_json: bool,
 ) -> int:
     target, week = Lake(lake), week or this_week(datetime.now(UTC))
+    check_writable(target, paths.SNAPSHOTS)
     if real_sales:
         from markdown_pricing.sample.grocery import COUNTRY, deliver_grocery
 

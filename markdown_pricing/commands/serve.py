@@ -9,10 +9,13 @@ from typing import Any, NoReturn
 import yaml  # type: ignore[import-untyped]
 
 from markdown_pricing.errors import UsageError
+from markdown_pricing.orchestration import heartbeat
 from markdown_pricing.secret_texts import secrets_as_text
 from markdown_pricing.settings import CODE_SERVER, CODE_SERVER_PORT, DATA, SECRETS, VARIABLES, BadSettings, Settings
 
 LOCATION = "markdown_pricing"
+HAS_HEARTBEAT = {"code-server", "daemon"}
+"""The servers beside which a file says that they answer. The page itself is asked over HTTP."""
 PORT = VARIABLES[CODE_SERVER_PORT].default or ""
 
 
@@ -21,11 +24,15 @@ def serve(
 ) -> NoReturn:
     """Turn this process into the server, so that a stop reaches it. Raises BadSettings with every fault."""
     environ = {CODE_SERVER_PORT: PORT, **environ}
+    if home := environ.get("DAGSTER_HOME"):
+        environ["DAGSTER_HOME"] = str(Path(home).absolute())  # Dagster takes no other
     if faults := list(faults_of(environ, server)):
         raise BadSettings(faults)
     arguments = arguments_of(environ, server, host, port, read_only, path_prefix)
     if server != "code-server":  # it has the runs below it, whose predictions others may read
         os.umask(0o077)
+    if server in HAS_HEARTBEAT:
+        arguments = [heartbeat.__name__, server, *arguments]
     os.execve(sys.executable, [sys.executable, "-m", *arguments], dict(environ))
 
 
@@ -69,7 +76,7 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
     if not file.is_file():
         yield f"DAGSTER_HOME={home}: it holds no dagster.yaml; copy one of {DATA}/dagster*.yaml there"
         return
-    config = yaml.safe_load(file.read_text())
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
     for name in sorted({value for key, value in _entries(config) if key == "env"}):
         if name not in environ:
             yield f"{name} is not set, and {file} takes a value from it"

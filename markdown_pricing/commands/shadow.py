@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Table, inspect, select
 from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.erp.errors import erp_errors
 from markdown_pricing.erp.tables import engine_for, price_path, recommendations
+from markdown_pricing.erp_url import BACKENDS, parse_erp_url
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
@@ -24,7 +25,6 @@ from markdown_pricing.settings import SHADOW_PASSWORD, SHADOW_USER, Settings
 from markdown_pricing.shown import cell
 from markdown_pricing.words import counted
 
-ERP_SCHEMES = ("postgresql", "sqlite:")
 BY_NATURE = ("model_version", "run_id", "predicted_at")
 """Columns that differ between any two runs, or, as they hold the code's hash, between any two versions."""
 ROW_KEY = ["country", "article_id"]
@@ -105,7 +105,7 @@ def read_round(place: str, week: date, settings: Settings, countries: Sequence[s
 
     place : an ERP (a SQLAlchemy URL), or else a lake (a URL or a folder)
     """
-    if place.startswith(ERP_SCHEMES):
+    if place.partition("://")[0].partition("+")[0].lower() in BACKENDS:
         rows, path = _erp_round(place, week, settings)
     else:
         rows, path = _lake_round(Lake(place), week)
@@ -176,7 +176,7 @@ def _near(a: Any, b: Any, tolerance: float) -> bool:
 
 
 def _erp_round(url: str, week: date, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
-    if not url.startswith("sqlite:") and not settings.shadow_user:
+    if parse_erp_url(url).get_backend_name() != "sqlite" and not settings.shadow_user:
         raise NoAccount()
     engine = engine_for(url, settings.shadow_user, settings.shadow_password, settings.erp_schema)
     countries = select(recommendations.c.country).where(recommendations.c.week == week).distinct()

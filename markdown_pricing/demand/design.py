@@ -140,11 +140,11 @@ class Design:
 
 @dataclass(frozen=True)
 class DesignRows:
-    """What a model sees of each row. Every array is (rows, …), in the order of the frame.
+    """What a model sees of each row. Every array but `launch` is (rows, …), in the order of the frame.
 
     category : codes ; week : week numbers ; country : that of all rows, empty when there are none
     terms    : (rows, terms), in which the log of demand is linear
-    launch   : (rows, launch terms), what was known of the article at its launch
+    launch   : (articles, launch terms), what was known of each article in its earliest row
     first_price, first_stores : list price and stores in the article's earliest row, with which later rows are compared
     """
 
@@ -164,11 +164,12 @@ class DesignRows:
         """The frame's rows as the model sees them. `panel` lays out the same frame."""
         week, launch, end = dates_of(frame)
         stock = frame["stock"].to_numpy(dtype=np.float64)
-        first_price = panel.first(frame["list_price"].to_numpy(dtype=np.float64))[panel.row]
-        first_stores = np.maximum(panel.first(frame["stores"].to_numpy(dtype=np.float64)), 1.0)[panel.row]
+        price_at_launch = panel.first(frame["list_price"].to_numpy(dtype=np.float64))
+        stores_at_launch = np.maximum(panel.first(frame["stores"].to_numpy(dtype=np.float64)), 1.0)
+        first_price, first_stores = price_at_launch[panel.row], stores_at_launch[panel.row]
         price = np.log(frame["price"].to_numpy(dtype=np.float64) / first_price)
-        first_stock = np.maximum(panel.first(stock), 1.0)[panel.row]
-        logs = np.log(np.column_stack([first_stock, first_stores, first_price, np.maximum(end - launch + 1, 1)]))
+        life = panel.first(np.maximum(end - launch + 1, 1))
+        at_launch = np.maximum(panel.first(stock), 1.0), stores_at_launch, price_at_launch, life
         return cls(
             units=frame["units"].to_numpy(dtype=np.float64),
             stock=stock,
@@ -186,7 +187,13 @@ class DesignRows:
                 design.scaled_attributes(frame),
             ),
             # The logs are centred, so that a ridge pulls towards sensible values.
-            launch=np.column_stack([np.ones(len(frame)), logs - np.array([5.0, 3.0, 3.0, 3.0]), design.flags(frame)]),
+            launch=np.column_stack(
+                [
+                    np.ones(len(life)),
+                    np.log(np.column_stack(at_launch)) - np.array([5.0, 3.0, 3.0, 3.0]),
+                    design.flags(frame.iloc[panel.earliest]),
+                ]
+            ),
             first_price=first_price,
             first_stores=first_stores,
         )

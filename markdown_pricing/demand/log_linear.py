@@ -29,7 +29,7 @@ from markdown_pricing.demand.design import (
 )
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import DemandModel, most_important
-from markdown_pricing.demand.pooling import PooledFit, fit_pooled
+from markdown_pricing.demand.pooling import PooledFit, Search, fit_pooled
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
     MOST_SLOPE,
@@ -63,7 +63,7 @@ class Learnt:
     demand    : (rows,), units, where in sold-out weeks the demand that is expected there stands
     curve     : (rows,), log of demand relative to the article's level
     guess     : (articles,), log of the level by what was known at launch ; level : as it was known before each week
-    log_level : (articles,), log of the level by the article's whole life ; gram, rhs : see PooledFit
+    log_level : (articles,), log of the level by the article's whole life ; gram, rhs, search : see PooledFit
     """
 
     history: pd.DataFrame
@@ -76,6 +76,7 @@ class Learnt:
     log_level: FloatArray
     gram: FloatArray
     rhs: FloatArray
+    search: Search
 
 
 def _default_beta() -> FloatArray:
@@ -135,6 +136,7 @@ class LogLinear(DemandModel):
             week=panel.column,
             calendar=calendar_terms(rows.country, panel.first_week + np.arange(panel.weeks)),
             prior=self.design.prior if shared is None else shared.prior_of(self.design),
+            start=None if shared is None else shared.search,
         )
         self.beta = np.vstack([fit.by_category, fit.country])
         self._bound()
@@ -150,7 +152,7 @@ class LogLinear(DemandModel):
         some = np.random.default_rng(seed).permutation(len(guess))[:ARTICLES_TO_CHOOSE_BY]
         self.own = choose_own_effects(sales.part(some), guess[some], replace(self.own, level_sd=level_sd))
         level = follow_level(sales, guess, self.own)
-        return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs)
+        return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs, fit.search)
 
     def _unknown_elasticity_sd(self) -> float:
         """The standard deviation of the elasticity of a category that was never seen, around its country's."""
@@ -181,7 +183,7 @@ class LogLinear(DemandModel):
 
         returns the standard deviation of what it leaves unexplained, in logs
         """
-        x, category = panel.first(rows.launch), panel.first(rows.category)
+        x, category = rows.launch, panel.first(rows.category)
         count = len(self.design.categories)
         # The variance of a level is about 1/information; 0.3 stands for what attributes cannot tell.
         weight = 1.0 / (0.3 + 1.0 / np.maximum(fit.information, 1e-6))
@@ -225,8 +227,8 @@ class LogLinear(DemandModel):
 
     def _guess(self, panel: Panel, rows: DesignRows) -> FloatArray:
         """The log of each article's level by what was known at its launch, (articles,)."""
-        guess: FloatArray = np.clip((rows.launch * self.guess[rows.category]).sum(axis=1), -6.0, 12.0)
-        return np.asarray(panel.first(guess), dtype=np.float64)
+        guess: FloatArray = np.clip((rows.launch * self.guess[panel.first(rows.category)]).sum(axis=1), -6.0, 12.0)
+        return guess
 
     def state(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> State:
         """What is known of `articles` on the Monday of `week`; there must be at least one article."""
@@ -301,7 +303,9 @@ def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
         empty = np.zeros((0, len(TERMS), len(TERMS)))
         return CountryDemand((), empty, empty[..., 0], OwnEffects(), Quality())
     terms = slice(len(TERMS))
-    mean, variance = learnt.level.mean[:, -1, 0], learnt.level.covariance[:, -1, 0]
+    articles = np.arange(len(learnt.guess))
+    effects, covariance = learnt.level.before((articles, np.full(len(articles), learnt.panel.weeks)))
+    mean, variance = effects[:, 0], covariance[:, 0]
     prior = 1.0 / model.own.level_sd**2
     # The posterior without the prior is what the sales alone say.
     precision = np.maximum(1.0 / variance - prior, 0.0)
@@ -316,4 +320,5 @@ def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:
         learnt.rhs[:, terms],
         model.own,
         Quality(ids, alone[use], precision[use]),
+        learnt.search,
     )

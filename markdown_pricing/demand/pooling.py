@@ -15,17 +15,18 @@ Numbers below that name no source were chosen by judgement from 2026-11-23 to 20
 that docs/pricing.md reports. What others would bring was not measured.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.special import betaincc
 
 from markdown_pricing.arrays import arrays_of
 from markdown_pricing.demand.calendar import LUCK_SD, PRIORS
+from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.forecast import USUAL_DISPERSION
 
 FloatArray = NDArray[np.float64]
@@ -43,8 +44,6 @@ WEEK_WEIGHT = 150.0
 """The same for the luck of a category's week: a standard deviation of about 0.08 in logs."""
 COUNTRY_LEVEL_SD, LEVEL_SD = 5.0, 1.0
 """Prior standard deviations, in logs, of a country's mean level and of a category's around it: nearly free."""
-LEAST_SHARE = 0.02
-"""A week that was sure to sell out still counts with this share, so that no step is divided by 0."""
 LOG_RANGE = (-12.0, 14.0)
 """The log of mean demand is held within this range, so that its exponential stays finite."""
 DISPERSION_BOUNDS = (0.02, 4.0)
@@ -77,6 +76,55 @@ class Prior:
 
 
 @dataclass(frozen=True)
+class Effects:
+    """The effects that the fit looks for, in logs.
+
+    articles : (articles,) ; terms : (categories, terms + 1), the mean level last ; weeks : (categories, weeks)
+    """
+
+    articles: FloatArray
+    terms: FloatArray
+    weeks: FloatArray
+
+    def toward(self, solution: Self, largest: float) -> Self:
+        """These effects moved towards `solution`, each by at most `largest`."""
+        moved = [old + np.clip(new - old, -largest, largest) for old, new in self._beside(solution)]
+        return type(self)(*moved)
+
+    def distance(self, other: Self) -> float:
+        """The largest difference of any shared effect. An article that always sold out would take very long."""
+        return max(float(np.abs(new - old).max(initial=0.0)) for old, new in self._beside(other)[1:])
+
+    def _beside(self, other: Self) -> list[tuple[FloatArray, FloatArray]]:
+        return list(zip(arrays_of(self).values(), arrays_of(other).values(), strict=True))
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where the search of a fit has got to, so that another fit of the same rows can go on from there.
+
+    dispersion : (categories,)
+    """
+
+    effects: Effects
+    dispersion: FloatArray
+
+    def is_of(self, articles: int, categories: int, terms: int, weeks: int) -> bool:
+        """Whether it is the search of a fit with so many of each, the mean level among the terms."""
+        found = [array.shape for array in (*arrays_of(self.effects).values(), self.dispersion)]
+        return found == [(articles,), (categories, terms), (categories, weeks), (categories,)]
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        return {name: array.tolist() for name, array in {**arrays_of(self.effects), **arrays_of(self)}.items()}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, list[Any]]) -> Self:
+        terms = np.array(saved["terms"])
+        weeks = np.array(saved["weeks"]).reshape(len(terms), -1)
+        return cls(Effects(np.array(saved["articles"]), terms, weeks), np.array(saved["dispersion"]))
+
+
+@dataclass(frozen=True)
 class PooledFit:
     """What `fit_pooled` finds.
 
@@ -89,6 +137,7 @@ class PooledFit:
     gram, rhs   : (categories, terms, terms) and (categories, terms), the moments of the regression without any prior
     demand      : (rows,), units, where in sold-out weeks the demand that is expected there stands
     fitted      : (rows,), mean demand, the luck of its week included
+    search      : where the search ended
     """
 
     country: FloatArray
@@ -103,53 +152,57 @@ class PooledFit:
     rhs: FloatArray
     demand: FloatArray
     fitted: FloatArray
-
-
-@dataclass(frozen=True)
-class _Effects:
-    """The effects that the fit looks for, in logs.
-
-    articles : (articles,) ; terms : (categories, terms + 1), the mean level last ; weeks : (categories, weeks)
-    """
-
-    articles: FloatArray
-    terms: FloatArray
-    weeks: FloatArray
-
-    def toward(self, solution: Self) -> Self:
-        """These effects moved towards `solution`, each by at most LARGEST_STEP."""
-        moved = [old + np.clip(new - old, -LARGEST_STEP, LARGEST_STEP) for old, new in self._beside(solution)]
-        return type(self)(*moved)
-
-    def distance(self, other: Self) -> float:
-        """The largest difference of any shared effect. An article that always sold out would take very long."""
-        return max(float(np.abs(new - old).max(initial=0.0)) for old, new in self._beside(other)[1:])
-
-    def _beside(self, other: Self) -> list[tuple[FloatArray, FloatArray]]:
-        return list(zip(arrays_of(self).values(), arrays_of(other).values(), strict=True))
+    search: Search
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows in the order of their articles' categories.
+    """Rows in the order of their articles' categories, and in each of the articles.
 
-    x     : (rows, terms + 1), the last term is 1 ; week : (rows,)
-    place : (rows,), the number of the row's article among those of its category
-    parts : the rows of each category
+    x        : (rows, terms + 1), the last term is 1 ; article, week : (rows,) ; weeks : how many there are
+    parts    : the rows of each category ; articles : the articles of each, in the order of `starts`
+    starts   : (articles,), the first row of each article
+    in_week  : (categories · weeks, rows), 1 where a row is of the category and week, which a product adds up with
     """
 
     x: FloatArray
-    place: IntArray
+    article: IntArray
     week: IntArray
+    weeks: int
     parts: list[slice]
+    articles: list[slice]
+    starts: IntArray
+    in_week: csr_array
 
-    def times(self, effects: _Effects) -> FloatArray:
+    @classmethod
+    def of(
+        cls, x: FloatArray, article: IntArray, category: IntArray, week: IntArray, categories: int, weeks: int
+    ) -> Self:
+        """The rows, which are in that order already. A category that no article has in the end has no rows."""
+        starts = np.flatnonzero(np.diff(article, prepend=-1))
+        edges = np.searchsorted(category, np.arange(categories + 1))
+        parts, articles = ([slice(*ends) for ends in pairwise(at)] for at in (edges, np.searchsorted(starts, edges)))
+        shape = len(parts) * weeks, len(week)
+        in_week = csr_array((np.ones(len(week)), (category * weeks + week, np.arange(len(week)))), shape)
+        return cls(np.column_stack([x, np.ones(len(x))]), article, week, weeks, parts, articles, starts, in_week)
+
+    def times(self, effects: Effects) -> FloatArray:
         """The log of demand of an article whose own effect is 0, (rows,)."""
         each = [
             self.x[part] @ terms + weeks[self.week[part]]
             for part, terms, weeks in zip(self.parts, effects.terms, effects.weeks, strict=True)
         ]
         return np.concatenate(each)
+
+    def by_week(self, values: FloatArray) -> FloatArray:
+        """The sums of the values, (rows, …), by category and week, (categories, weeks, …)."""
+        sums: FloatArray = self.in_week @ values
+        return sums.reshape(len(self.parts), self.weeks, *values.shape[1:])
+
+    def by_article(self, values: FloatArray) -> FloatArray:
+        """The sums of the values, (rows, …), by article in the order of `starts`, (articles, …)."""
+        sums: FloatArray = np.add.reduceat(values, self.starts)
+        return sums
 
 
 def fit_pooled(
@@ -162,6 +215,7 @@ def fit_pooled(
     week: IntArray,
     calendar: FloatArray,
     prior: Prior,
+    start: Search | None = None,
 ) -> PooledFit:
     """The most likely effects of all rows together.
 
@@ -169,31 +223,29 @@ def fit_pooled(
     censored : (rows,), weeks whose sales the stock limited; they are filled with the demand that is expected there
     in_stock : (rows,), False for weeks that began without stock, which say nothing; they are filled, too
     calendar : (weeks, calendar terms), the regressors of the calendar
+    start    : where to begin; the effects are the same wherever that is, but a fit of the same rows is soon there
     An article that has changed its category counts in its last one.
     """
     articles, categories, terms = int(article.max()) + 1, int(category.max()) + 1, x.shape[1]
-    order, home, rows = _by_category(x, article, category, week)
+    home, order = _by_category(article, category)
     units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
     category = home[article]
-    level, dispersion = _first_level(np.maximum(units, 0.0), article, articles), np.full(categories, USUAL_DISPERSION)
+    rows = _Rows.of(x[order], article, category, week[order], categories, len(calendar))
+    level = _first_level(np.maximum(units, 0.0), article, articles)
     prior = prior.with_mean_level(float(level.mean()))
-    effects = _Effects(
-        level - level.mean(),
-        np.broadcast_to(prior.mean, (categories, terms + 1)),
-        np.broadcast_to(calendar @ PRIORS[:, 0], (categories, len(calendar))),
-    )
+    search, largest = _beginning(start, level, prior, calendar, categories)
+    effects, dispersion = search.effects, search.dispersion
     for _ in range(MOST_STEPS):
         log_mean = effects.articles[article] + rows.times(effects)
-        mu = np.exp(np.clip(log_mean, *LOG_RANGE))
-        demand, share = fill_sold_out(units, censored, mu, dispersion[category])
-        w = in_stock * share * mu / (1.0 + dispersion[category] * mu)
-        z = log_mean + (demand - mu) / mu / share
-        gram, rhs = _moments(rows, w, z, len(calendar))
+        mu, demand, w, z = _linearized(units, censored, log_mean, dispersion[category])
+        w = in_stock * w
+        gram, rhs = _moments(rows, w, z)
         country, by_category, covariance = _shrunk(gram, rhs, prior, calendar)
-        solution = _Effects(effects.articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
+        solution = Effects(effects.articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
         information = np.bincount(article, w, articles).astype(np.float64)
         left = np.bincount(article, w * (z - rows.times(solution)), articles)
-        before, effects = effects, effects.toward(replace(solution, articles=left / (information + ARTICLE_WEIGHT)))
+        solution = replace(solution, articles=left / (information + ARTICLE_WEIGHT))
+        before, effects, largest = effects, effects.toward(solution, largest), LARGEST_STEP
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
         if effects.distance(before) < SMALL_STEP:
             break
@@ -211,51 +263,43 @@ def fit_pooled(
         rhs=rhs[:, :terms] - (gram[:, :terms, terms + 1 :] @ effects.weeks[..., np.newaxis])[..., 0],
         demand=demand[as_asked],
         fitted=mu[as_asked],
+        search=Search(effects, dispersion),
     )
 
 
-def _by_category(
-    x: FloatArray, article: IntArray, category: IntArray, week: IntArray
-) -> tuple[IntArray, IntArray, _Rows]:
-    """The rows put together by category: (rows,) their order, (articles,) each one's last category, and the rows."""
+def _beginning(
+    start: Search | None, level: FloatArray, prior: Prior, calendar: FloatArray, categories: int
+) -> tuple[Search, float]:
+    """Where a search begins and how long its first step may be: at `start`, when that is of a fit of the same rows.
+
+    There only the prior is new, so that the first step may be of any length. Without it a search begins with its prior
+    and with how much each article sold, `level`.
+    """
+    articles, terms, weeks = len(level), prior.mean.shape[-1], len(calendar)
+    if start is not None and start.is_of(articles, categories, terms, weeks):
+        return start, np.inf
+    effects = Effects(
+        level - level.mean(),
+        np.broadcast_to(prior.mean, (categories, terms)),
+        np.broadcast_to(calendar @ PRIORS[:, 0], (categories, weeks)),
+    )
+    return Search(effects, np.full(categories, USUAL_DISPERSION)), LARGEST_STEP
+
+
+def _linearized(
+    units: FloatArray, censored: NDArray[np.bool_], log_mean: FloatArray, dispersion: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """What a Newton step of the rows starts from: mean and expected demand, and the weights and values to regress."""
+    mu = np.exp(np.clip(log_mean, *LOG_RANGE))
+    demand, share = fill_sold_out(units, censored, mu, dispersion)
+    return mu, demand, share * mu / (1.0 + dispersion * mu), log_mean + (demand - mu) / mu / share
+
+
+def _by_category(article: IntArray, category: IntArray) -> tuple[IntArray, IntArray]:
+    """Each article's last category, (articles,), and the order of the rows by these and by article, (rows,)."""
     home = np.zeros(int(article.max()) + 1, dtype=np.int64)
     home[article] = category
-    order = np.argsort(home[article], kind="stable")
-    edges = np.searchsorted(home[article[order]], np.arange(int(category.max()) + 2))
-    parts = [slice(*ends) for ends in pairwise(edges)]
-    place = np.concatenate([np.unique(article[order][part], return_inverse=True)[1] for part in parts])
-    return order, home, _Rows(np.column_stack([x[order], np.ones(len(x))]), place, week[order], parts)
-
-
-def fill_sold_out(
-    units: FloatArray, censored: NDArray[np.bool_], mean: FloatArray, dispersion: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Demand: `units`, and where the stock limited them the mean of a negative binomial that is at least `units`.
-
-    E[D | D >= s] = mean · P(D' >= s − 1) / P(D >= s), where the size of D' is one more than that of D; it follows by
-    summing s·f(s), for which s·f(s; size) = mean·f(s − 1; size + 1).
-    returns the demand, and how much each row says of its mean as a share of what an unlimited week says: for a week
-    that sold out this is the chance that it would not have. Both are (rows,), as all arguments are.
-    """
-    demand, share = np.maximum(units, 0.0), np.ones(len(units))
-    if not censored.any():
-        return demand, share
-    sold, mu, size = demand[censored], np.maximum(mean[censored], 1e-6), 1.0 / dispersion[censored]
-    p = size / (size + mu)
-    reached = _at_least(sold, size, p)
-    tail = mu * _at_least(sold - 1, size + 1, p) / np.maximum(reached, 1e-12)
-    # Far in the tail both probabilities vanish. Demand is then little above what was sold.
-    demand[censored] = np.where(reached > 1e-9, np.maximum(tail, sold), sold * (1.0 + dispersion[censored]))
-    share[censored] = np.maximum(1.0 - reached, LEAST_SHARE)
-    return demand, share
-
-
-def _at_least(units: FloatArray, size: FloatArray, p: FloatArray) -> FloatArray:
-    """P(demand >= units) of a negative binomial. scipy.stats has it, too, but takes a second to import."""
-    chance = np.ones_like(units)
-    some = units > 0  # most weeks whose sales the stock limited began without any stock
-    chance[some] = betaincc(size[some], units[some], p[some])
-    return chance
+    return home, np.lexsort((article, home[article]))
 
 
 def _first_level(demand: FloatArray, article: IntArray, articles: int) -> FloatArray:
@@ -266,29 +310,30 @@ def _first_level(demand: FloatArray, article: IntArray, articles: int) -> FloatA
     return level
 
 
-def _moments(rows: _Rows, w: FloatArray, z: FloatArray, weeks: int) -> tuple[FloatArray, FloatArray]:
+def _moments(rows: _Rows, w: FloatArray, z: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The moments of each category's regression of z (rows,) on its terms and weeks, with weights w (rows,).
 
     The articles' effects are eliminated from them.
     returns (categories, terms + weeks, terms + weeks) and (categories, terms + weeks)
     """
-    terms = rows.x.shape[1]
-    gram, rhs = np.zeros((len(rows.parts), terms + weeks, terms + weeks)), np.zeros((len(rows.parts), terms + weeks))
-    for part, left, right in zip(rows.parts, gram, rhs, strict=True):
-        x, week, article, weight = rows.x[part], rows.week[part], rows.place[part], w[part]
-        weighted = weight * z[part]
-        count, every = int(article.max(initial=-1)) + 1, np.arange(len(week))
-        by_week = csr_array((weight, (week, every)), (weeks, len(week))) @ x
-        left[:terms, :terms] = (x * weight[:, np.newaxis]).T @ x
-        left[terms:, :terms], left[:terms, terms:] = by_week, by_week.T
-        left[terms:, terms:] = np.diag(np.bincount(week, weight, weeks))
-        right[:terms], right[terms:] = weighted @ x, np.bincount(week, weighted, weeks)
-        term_sums = csr_array((weight, (article, every)), (count, len(week))) @ x
-        week_sums = np.bincount(article * weeks + week, weight, count * weeks).reshape(count, weeks)
-        article_sums = np.hstack([term_sums, week_sums])
-        taken = article_sums / (week_sums.sum(axis=1) + ARTICLE_WEIGHT)[:, np.newaxis]
-        left -= article_sums.T @ taken
-        right -= np.bincount(article, weighted, count) @ taken
+    terms, weeks, every = rows.x.shape[1], rows.weeks, np.arange(rows.weeks)
+    gram = np.zeros((len(rows.parts), terms + weeks, terms + weeks))
+    rhs = np.zeros((len(rows.parts), terms + weeks))
+    x, z = rows.x * w[:, np.newaxis], z * w
+    gram[:, terms:, :terms] = rows.by_week(x)
+    gram[:, :terms, terms:] = gram[:, terms:, :terms].transpose(0, 2, 1)
+    gram[:, terms + every, terms + every], rhs[:, terms:] = rows.by_week(w), rows.by_week(z)
+    # What each article adds up to, divided by the root of its weight, so that products with itself take it away.
+    root = np.sqrt(rows.by_article(w) + ARTICLE_WEIGHT)
+    place = np.repeat(np.arange(len(root)), np.diff(rows.starts, append=len(w)))
+    by_week = np.bincount(place * weeks + rows.week, w, len(root) * weeks).reshape(-1, weeks)
+    sums = np.hstack([rows.by_article(x), by_week]) / root[:, np.newaxis]
+    left = rows.by_article(z) / root
+    for part, articles, square, right in zip(rows.parts, rows.articles, gram, rhs, strict=True):
+        square[:terms, :terms] += x[part].T @ rows.x[part]
+        right[:terms] += z[part] @ rows.x[part]
+        square -= sums[articles].T @ sums[articles]
+        right -= left[articles] @ sums[articles]
     return gram, rhs
 
 
@@ -311,9 +356,9 @@ def _shrunk(
     country_design[terms:, terms:] = np.hstack([calendar, np.eye(weeks)])
     rhs = rhs - (gram @ mean[..., np.newaxis])[..., 0]
     inverse = np.asarray(np.linalg.inv(gram + np.diag(own_precision)), dtype=np.float64)
-    kept = gram @ inverse
-    left = (gram - kept @ gram).sum(axis=0)
-    right = (rhs - (kept @ rhs[..., np.newaxis])[..., 0]).sum(axis=0)
+    # With G for gram and D for the precision, G − G (G + D)⁻¹ G is D − D (G + D)⁻¹ D, which takes no product.
+    left = len(gram) * np.diag(own_precision) - own_precision[:, np.newaxis] * inverse.sum(axis=0) * own_precision
+    right = own_precision * (inverse @ rhs[..., np.newaxis])[..., 0].sum(axis=0)
     country = np.linalg.solve(
         country_design.T @ left @ country_design + np.diag(country_precision), country_design.T @ right
     )

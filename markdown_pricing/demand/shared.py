@@ -17,7 +17,7 @@ import pandas as pd
 
 from markdown_pricing.demand.design import TERMS, Design
 from markdown_pricing.demand.level import OwnEffects
-from markdown_pricing.demand.pooling import Prior
+from markdown_pricing.demand.pooling import Prior, Search
 from markdown_pricing.training_data.features import FloatArray
 
 COUNTRY_SHARE, CATEGORY_SHARE = 0.35, 0.6
@@ -62,6 +62,7 @@ class CountryDemand:
 
     gram, rhs : (categories, TERMS, TERMS) and (categories, TERMS), moments of its regression without any prior
     own       : how far its articles deviate from their category ; quality : what its own sales say of its articles
+    search    : where the fit of its sales ended, from which the fit of its model begins; None without a fit
     """
 
     categories: tuple[str, ...]
@@ -69,10 +70,13 @@ class CountryDemand:
     rhs: FloatArray
     own: OwnEffects
     quality: Quality
+    search: Search | None = None
 
     def to_bytes(self) -> bytes:
         plain = {"gram": self.gram.tolist(), "rhs": self.rhs.tolist(), "categories": list(self.categories)}
-        return json.dumps({**plain, "own": asdict(self.own), "quality": self.quality.to_dict()}).encode()
+        search = None if self.search is None else self.search.to_dict()
+        parts = {"own": asdict(self.own), "quality": self.quality.to_dict(), "search": search}
+        return json.dumps({**plain, **parts}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -81,7 +85,8 @@ class CountryDemand:
         gram = np.array(saved["gram"]).reshape(count, len(TERMS), len(TERMS))
         rhs = np.array(saved["rhs"]).reshape(count, len(TERMS))
         quality = Quality.from_dict(saved["quality"])
-        return cls(tuple(saved["categories"]), gram, rhs, OwnEffects(**saved["own"]), quality)
+        search = None if saved["search"] is None else Search.from_dict(saved["search"])
+        return cls(tuple(saved["categories"]), gram, rhs, OwnEffects(**saved["own"]), quality, search)
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,8 @@ class SharedDemand:
     seen       : the quality of articles as each country saw it, by country
     taste_sd   : the standard deviation of how countries differ on one article, in logs
     country    : the country that uses this; what it saw itself is left out, because its own sales say that anyway
+    searches   : by country where the fit of its own sales ended, which the fit of its model goes on from. A model that
+                 is judged by the last of these sales gets nothing that is shared, and so not this either
     """
 
     categories: tuple[str, ...]
@@ -101,10 +108,16 @@ class SharedDemand:
     seen: Mapping[str, Quality]
     taste_sd: float
     country: str | None = None
+    searches: Mapping[str, Search] = field(default_factory=dict)
 
     def for_country(self, country: str) -> "SharedDemand":
         """The same for one country, without what that country saw itself."""
         return replace(self, country=country)
+
+    @property
+    def search(self) -> Search | None:
+        """Where the fit of the country's own sales ended; None when it took no part."""
+        return None if self.country is None else self.searches.get(self.country)
 
     @property
     def quality(self) -> Quality:
@@ -135,14 +148,17 @@ class SharedDemand:
     def to_bytes(self) -> bytes:
         seen = {country: quality.to_dict() for country, quality in self.seen.items()}
         plain = {"categories": list(self.categories), "mean": self.mean.tolist(), "own": asdict(self.own)}
-        return json.dumps({**plain, "seen": seen, "taste_sd": self.taste_sd}).encode()
+        searches = {country: search.to_dict() for country, search in self.searches.items()}
+        return json.dumps({**plain, "seen": seen, "taste_sd": self.taste_sd, "searches": searches}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         saved = json.loads(data)
         seen = {country: Quality.from_dict(quality) for country, quality in saved["seen"].items()}
         mean = np.array(saved["mean"]).reshape(len(saved["categories"]), -1)
-        return cls(tuple(saved["categories"]), mean, OwnEffects(**saved["own"]), seen, saved["taste_sd"])
+        searches = {country: Search.from_dict(search) for country, search in saved["searches"].items()}
+        own = OwnEffects(**saved["own"])
+        return cls(tuple(saved["categories"]), mean, own, seen, saved["taste_sd"], searches=searches)
 
 
 def pool(contributions: Mapping[str, CountryDemand]) -> SharedDemand:
@@ -150,9 +166,9 @@ def pool(contributions: Mapping[str, CountryDemand]) -> SharedDemand:
     contributing = [contribution for _, contribution in sorted(contributions.items()) if contribution.categories]
     categories = tuple(sorted({category for one in contributing for category in one.categories}))
     seen = {country: one.quality for country, one in sorted(contributions.items())}
-    return SharedDemand(
-        categories, _pooled_terms(contributing, categories), _typical(contributing), seen, _taste_sd(seen)
-    )
+    searches = {country: one.search for country, one in sorted(contributions.items()) if one.search is not None}
+    mean, own = _pooled_terms(contributing, categories), _typical(contributing)
+    return SharedDemand(categories, mean, own, seen, _taste_sd(seen), searches=searches)
 
 
 def _pooled_terms(contributing: Sequence[CountryDemand], categories: Sequence[str]) -> FloatArray:

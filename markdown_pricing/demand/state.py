@@ -114,8 +114,8 @@ class State:
 
     def _elasticities(self) -> FloatArray:
         """Each article's own elasticity on each piece of the response, (articles, PIECES)."""
-        beta, own = self.model.beta[self.rows.category[self.now]], self.level.mean[self.cell][:, 2]
-        slopes: FloatArray = elasticities(beta[:, PRICE] + own, beta[:, SHAPE])
+        beta, (effects, _) = self.model.beta[self.rows.category[self.now]], self.level.before(self.cell)
+        slopes: FloatArray = elasticities(beta[:, PRICE] + effects[:, 2], beta[:, SHAPE])
         return np.clip(slopes, LEAST_SLOPE, MOST_SLOPE)
 
     def _elasticity(self) -> tuple[FloatArray, FloatArray]:
@@ -123,7 +123,7 @@ class State:
         price = self.rows.terms[self.now, PRICE]
         cut = pieces_of(price - TYPICAL_CUT) - pieces_of(price)
         elasticity = (cut * self._elasticities()).sum(axis=-1) / TYPICAL_CUT
-        covariance = self.level.covariance[self.cell]
+        _, covariance = self.level.before(self.cell)
         return elasticity, np.sqrt(covariance[:, 5] + self.model.elasticity_sd[self.rows.category[self.now]] ** 2)
 
     def _shelf(self) -> FloatArray:

@@ -177,7 +177,8 @@ def _with_nothing_learnt(
 def _probe(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> FloatArray:
     """The units that the model expects at a few prices, (articles, rungs, weeks). Raises BrokenModel."""
     prices = articles[["price"]].to_numpy(dtype=np.float64) * np.array(PROBED_SHARES)
-    return model.forecast(articles, history, week).at(prices, PROBED_WEEKS).units
+    forecast = replace(model.forecast(articles, history, week), ids=articles["article_id"].to_numpy())
+    return forecast.at(prices, PROBED_WEEKS).units
 
 
 def _check_response(model: DemandModel, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> None:

@@ -10,7 +10,7 @@ PricingError
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
     │   └── KeyTooLong, OtherRowsInErp: beside the code that raises them
     ├── ErpNotTrusted    no TLS with a server that shows who it is
-    ├── BadErpUrl, MissingDriver: UsageErrors
+    ├── MissingDriver    a UsageError, as BadErpUrl of erp_url.py is
     └── NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, EmptySet, BadRows, MissingColumns: beside the code that
         raises them
 """
@@ -85,16 +85,6 @@ class ErpRefused(FinalError):
         super().__init__(
             f"The ERP at {where} does not take this: {why}. Nothing was changed. "
             f"Compare the tables' columns and constraints with the contract (`markdown-pricing doctor` checks them)."
-        )
-
-
-class BadErpUrl(UsageError):
-    """MARKDOWN_PRICING_ERP cannot be used. The message never holds the URL, because it may contain a password."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(
-            f"MARKDOWN_PRICING_ERP {why}. Examples: postgresql://db.example.com:5432/erp, sqlite:////data/erp.sqlite; "
-            f"user and password go into DB_USER and DB_PASSWORD."
         )
 
 

@@ -23,20 +23,19 @@ from sqlalchemy import (
     create_engine,
     event,
     inspect,
-    make_url,
     text,
 )
-from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateSchema, CreateTable
 from sqlalchemy.types import TypeEngine
 
 from markdown_pricing import columns as declared
 from markdown_pricing.erp import status
-from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, MissingDriver, erp_errors
+from markdown_pricing.erp.errors import ErpDenied, MissingDriver, erp_errors
 from markdown_pricing.erp.grants import NEEDED_RIGHTS, STATUS, may_create, owns_tables, schema_of
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tls import tls_of
+from markdown_pricing.erp_url import BadErpUrl, parse_erp_url
 from markdown_pricing.errors import FinalError
 
 CENT = Decimal("0.01")
@@ -142,21 +141,12 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
     Each use opens a connection of its own, so that an engine survives a fork and a restart of the server.
     Raises BadErpUrl and MissingDriver.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise BadErpUrl("is not a SQLAlchemy URL") from None
-    if parsed.password is not None or "password" in parsed.query:
-        raise BadErpUrl("holds a password")
+    parsed = parse_erp_url(url)
     backend = parsed.get_backend_name()
-    if backend not in _CONNECT:
-        raise BadErpUrl("is neither PostgreSQL nor SQLite")
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
     if backend == "postgresql":
         parsed = parsed.set(username=user or parsed.username, password=password or None)
-    elif not parsed.database or parsed.database == ":memory:":
-        raise BadErpUrl("names no file: the processes of a round share one SQLite file")
     elif schema is not None:
         raise BadErpUrl(f"is SQLite, which has no schema {schema}: give it a file of its own")
     given = {**_CONNECT[backend], **(tls_of(parsed) if backend == "postgresql" else {})}

@@ -17,7 +17,9 @@ MODELS = "markdown_pricing/models"
 KEPT_PREDICTIONS = "markdown_pricing/predictions"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
 
-OURS = (PREDICTIONS, OPTIONS, "markdown_pricing")
+KEPT = "markdown_pricing"
+"""The folder of what is kept between the assets."""
+OURS = (PREDICTIONS, OPTIONS, KEPT)
 """The folders that only this package writes to."""
 
 MADE_BY = {

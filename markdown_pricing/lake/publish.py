@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -49,9 +50,18 @@ def read_bytes(lake: Lake, path: str) -> bytes:
         raise ResultMissing(error.where, paths.made_by(path)) from error
 
 
-def publish_parts(lake: Lake, path: str, parts: Mapping[str, bytes], notes: Mapping[str, Any]) -> None:
-    """Replace the file at `path` by sealed parts, with notes beside them; raises as `publish_bytes` does."""
-    publish_bytes(lake, path, packed(parts, notes, lake.key))
+def publish_parts(
+    lake: Lake,
+    path: str,
+    parts: Mapping[str, bytes],
+    notes: Mapping[str, Any],
+    then: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
+    """Replace the file at `path` by sealed parts, with notes beside them; raises as `publish_bytes` does.
+
+    then : the bytes of files by their paths, which are written side by side with it and appear after it
+    """
+    lake.replace_together({path: packed(parts, notes, lake.key), **then})
 
 
 def read_notes(lake: Lake, path: str) -> Mapping[str, Any]:

@@ -85,12 +85,14 @@ class Snapshot:
 
     files  : the part files of each country, ordered by the countries' names
     unread : the names of what else lies in a country's folder, where anything does
+    beside : the names of what lies beside the countries' folders and is not read
     """
 
     week: date
     success: Entry = field(repr=False)
     files: Mapping[str, tuple[Entry, ...]] = field(repr=False)
     unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    beside: tuple[str, ...] = ()
 
     @cached_property
     def stamp(self) -> str:
@@ -111,14 +113,15 @@ def find_snapshot(lake: Lake, week: date) -> Snapshot:
         entries = lake.entries(paths.snapshot_folder(week))
     except FileMissing as error:
         raise SnapshotNotDelivered(lake, week) from error
-    folders = [entry.name for entry in entries if entry.is_folder]
-    countries = [country for name in folders if (country := paths.country_of_folder(name))]
+    country_of = {entry.name: paths.country_of_folder(entry.name) if entry.is_folder else None for entry in entries}
+    countries = [country for country in country_of.values() if country]
+    beside = tuple(name for name, country in country_of.items() if country is None and _is_data(name))
     found = {country: _data_in(lake, week, country) for country in countries}
     files = {country: tuple(entry for entry in data if _is_read(entry)) for country, data in found.items()}
     others = {country: tuple(entry.name for entry in data if not _is_read(entry)) for country, data in found.items()}
     if _success(lake, week) != success:
         raise SnapshotReplaced(lake, week)
-    return Snapshot(week, success, files, {country: names for country, names in others.items() if names})
+    return Snapshot(week, success, files, {country: names for country, names in others.items() if names}, beside)
 
 
 def check_unchanged(lake: Lake, snapshot: Snapshot) -> None:
@@ -225,7 +228,11 @@ def _data_in(lake: Lake, week: date, country: str) -> list[Entry]:
         entries = lake.entries(paths.country_folder(week, country))
     except FileMissing:
         return []
-    return [entry for entry in entries if not entry.name.startswith(("_", "."))]
+    return [entry for entry in entries if _is_data(entry.name)]
+
+
+def _is_data(name: str) -> bool:
+    return not name.startswith(("_", "."))
 
 
 def _is_read(entry: Entry) -> bool:

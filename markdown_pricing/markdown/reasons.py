@@ -3,13 +3,13 @@
 import math
 import string
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from markdown_pricing.errors import FinalError
+from markdown_pricing.errors import UnusableFile
 from markdown_pricing.markdown.season import BoolArray
 
 WORDS = frozenset(
@@ -84,11 +84,8 @@ SEVERITIES = ("act", "look", "info")
 CodeArray = npt.NDArray[np.object_]
 
 
-class BadReasonCodes(FinalError):
-    def __init__(self, file: str, faults: Sequence[str]) -> None:
-        self.file, self.faults = file, tuple(faults)
-        listed = "".join(f"\n  - {fault}" for fault in faults)
-        super().__init__(f"{file} is not a usable list of reason codes:{listed}\nCorrect the file and start again.")
+class BadReasonCodes(UnusableFile):
+    what = "list of reason codes"
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def check(body: Mapping[str, Any], version: tuple[int, ...] = (0, 6, 33)) -> Non
 @cache
 def _validator(has_networks: bool) -> Draft4Validator:
     """A validator of Metronome's own schema, which before 0.6.42 had no dependencies, schedules and networks."""
-    schema = json.loads((files(__package__) / "jobspec.schema.json").read_text())
+    schema = json.loads((files(__package__) / "jobspec.schema.json").read_text(encoding="utf-8"))
     if not has_networks:
         del schema["properties"]["dependencies"], schema["properties"]["schedules"]
         del schema["properties"]["run"]["properties"]["networks"]

@@ -91,6 +91,6 @@ def cluster_of(launcher: ConfigurableClassData | None) -> MetronomeResource | No
 
 def _text(path: str, name: str) -> str:
     try:
-        return Path(path).read_text()
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Final(f"`{name}` can't be read: {error}.") from None

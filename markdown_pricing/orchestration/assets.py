@@ -28,7 +28,7 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
 from markdown_pricing.orchestration.faults import final_faults_not_retried
-from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, WITHOUT_SHARED_TAG
+from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, STAGE_TAG, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
@@ -45,6 +45,7 @@ markdown_training_data = dg.AssetSpec(
     SNAPSHOT,
     group_name=GROUP,
     owners=["team:etl"],
+    tags={STAGE_TAG: "input"},
     kinds={"spark", "parquet", "hdfs"},
     description="Two years of weekly sales of every article in every country, delivered by the ETL, `_SUCCESS` last.",
     metadata=columns.SNAPSHOT_COLUMNS,
@@ -60,6 +61,7 @@ markdown_training_data = dg.AssetSpec(
             deps=[markdown_training_data],
             group_name=GROUP,
             owners=OWNERS,
+            tags={STAGE_TAG: "learn"},
             kinds={"pandas"},
             description=(
                 "What the countries share: price response by category and how well articles sell elsewhere. Learnt "
@@ -98,6 +100,7 @@ def shared_demand(
     pool=POOL,
     group_name=GROUP,
     owners=OWNERS,
+    tags={STAGE_TAG: "learn"},
     kinds={"pandas", "parquet"},
     metadata=columns.TRAINING_DATA_COLUMNS,
 )
@@ -119,7 +122,14 @@ def training_data(
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
-@dg.asset(deps=[training_data, SHARED], pool=POOL, group_name=GROUP, owners=OWNERS, kinds={"lightgbm"})
+@dg.asset(
+    deps=[training_data, SHARED],
+    pool=POOL,
+    group_name=GROUP,
+    owners=OWNERS,
+    tags={STAGE_TAG: "learn"},
+    kinds={"lightgbm"},
+)
 def demand_model(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
 ) -> dg.MaterializeResult[None]:
@@ -145,6 +155,7 @@ def demand_model(
     pool=POOL,
     group_name=GROUP,
     owners=OWNERS,
+    tags={STAGE_TAG: "price"},
     kinds={"numpy", "parquet"},
     metadata=columns.PREDICTION_COLUMNS,
 )
@@ -179,6 +190,7 @@ def markdown_predictions(
     pool=POOL,
     group_name=GROUP,
     owners=OWNERS,
+    tags={STAGE_TAG: "publish"},
     kinds={"sqlalchemy", "sql"},
     output_required=False,
     metadata=columns.ERP_COLUMNS,

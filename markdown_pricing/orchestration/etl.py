@@ -19,7 +19,7 @@ from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.assets import markdown_training_data
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import ROW_COUNT
-from markdown_pricing.orchestration.names import ETL_JOB, GROUP, SNAPSHOT, WEEK_TAG
+from markdown_pricing.orchestration.names import ETL_JOB, GROUP, SNAPSHOT, STAGE_TAG, WEEK_TAG
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, monday_of, parse_week
 
 ON_THIS_MACHINE = (sys.executable,)
@@ -50,7 +50,12 @@ def raw_tables() -> list[dg.AssetSpec]:
     """The raw tables, which others deliver and from which the snapshot is made."""
     return [
         dg.AssetSpec(
-            f"raw_{name}", group_name=GROUP, owners=["team:etl"], kinds={"parquet"}, description=", ".join(known)
+            f"raw_{name}",
+            group_name=GROUP,
+            owners=["team:etl"],
+            tags={STAGE_TAG: "input"},
+            kinds={"parquet"},
+            description=", ".join(known),
         )
         for name, known in RAW.items()
     ]
@@ -65,6 +70,7 @@ def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDe
         partitions_def=weeks,
         group_name=GROUP,
         owners=["team:etl"],
+        tags={STAGE_TAG: "input"},
         kinds={"spark", "parquet", "hdfs"},
         metadata=columns.SNAPSHOT_COLUMNS,
     )

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.errors import DagsterUserCodeProcessError
 from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
+from dagster_shared.error import SerializableErrorInfo
 
 from markdown_pricing.errors import FinalError
 from markdown_pricing.orchestration.names import (
@@ -34,18 +36,29 @@ def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None
         yield
     except FinalError as error:
         do_not_retry(context, type(error).__name__)
-        # Without `from error` the page shows the sentence once, and not a second time below Dagster's own frames.
-        raise _failure(error, str(error)) from None
+        raise Said(error, str(error)) from None
     except MemoryError as error:
         if OUT_OF_MEMORY_TAG not in context.run.tags:
             context.instance.add_run_tags(context.run.run_id, {OUT_OF_MEMORY_TAG: "true"})  # its retry inherits it
             raise
         do_not_retry(context, type(error).__name__)
-        raise _failure(error, TWICE_OUT_OF_MEMORY) from None
+        raise Said(error, TWICE_OUT_OF_MEMORY) from None
 
 
-def _failure(error: BaseException, sentence: str) -> dg.Failure:
-    return dg.Failure(sentence, metadata={ERROR_NAME: type(error).__name__}, allow_retries=False)
+class Said(DagsterUserCodeProcessError, dg.Failure):
+    """Fails a step with a sentence, which Dagster's page shows without the stack frames of Dagster and of ours.
+
+    Dagster takes from its own base class what the error looks like elsewhere, and asks nothing of the frames here.
+    """
+
+    def __init__(self, error: BaseException, sentence: str) -> None:
+        name = type(error).__name__
+        super().__init__(  # type: ignore[no-untyped-call]
+            sentence,
+            metadata={ERROR_NAME: name},
+            allow_retries=False,
+            user_code_process_error_infos=[SerializableErrorInfo(f"{sentence}\n", [], name)],
+        )
 
 
 def do_not_retry(context: dg.AssetExecutionContext | dg.OpExecutionContext, reason: str) -> None:

@@ -19,6 +19,7 @@ from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STA
 from markdown_pricing.pricing import CountryWeek, LearntTogether
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.shown import cell, in_markdown
+from markdown_pricing.sketches import expected_and_actual_sketch, price_paths_sketch
 from markdown_pricing.training_data.intake import Intake
 from markdown_pricing.words import counted
 
@@ -99,6 +100,8 @@ IN_SHORT = "In short"
 
 The figures below it stay plain numbers, because Dagster plots them, and log lines and messages take them from there.
 """
+LARGE = ", large"
+"""So the label of a picture ends that a click shows; a sketch of the same stands beside it at once."""
 NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake says", "nothing"
 FEWER_ROWS = 0.9
 """From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
@@ -145,10 +148,14 @@ def training_data(sold: CountryWeek, taken: Intake, rows_before: int | None, ori
 
 def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: Provenance, uri: str) -> Metadata:
     """What the countries share: which of them took part, the price response by category, and how long it took."""
-    shared = learnt.shared
+    shared, articles = learnt.shared, sum(learnt.articles.values())
     return {
+        IN_SHORT: (
+            f"Learnt from {counted(articles, 'article')} of {counted(len(learnt.articles), 'country')}; "
+            f"{counted(len(learnt.left_out), 'country')} left out."
+        ),
         COUNTRIES.label: len(learnt.articles),
-        ARTICLES.label: sum(learnt.articles.values()),
+        ARTICLES.label: articles,
         LEFT_OUT: _table(("Country", "Why"), [(code, cell(why)) for code, why in learnt.left_out.items()]),
         SHARED_ELASTICITY: _table(
             ("Category", "Elasticity of 30 % off"),
@@ -188,7 +195,8 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
                 for row in report.by_week.itertuples()
             ],
         ),
-        "Expected and actual units": _picture(lambda: expected_and_actual_chart(report.by_week)),
+        "Expected and actual units": _drawn(lambda: expected_and_actual_sketch(report.by_week)),
+        f"Expected and actual units{LARGE}": _drawn(lambda: _large(expected_and_actual_chart(report.by_week))),
         "Feature importance": _table(
             ("Feature", "Share"), [(cell(name), f"{share:.1%}") for name, share in importance]
         ),
@@ -223,7 +231,8 @@ def predictions(
             ("Article", "Today", "This week", "Next", "More than keeping"),
             [_plan(row) for row in most_gain(rows, PLANS_SHOWN).itertuples()],
         ),
-        "Price paths": _picture(lambda: price_paths_chart(priced.path, rows)),
+        "Price paths": _drawn(lambda: price_paths_sketch(priced.path, most_gain(rows, PLANS_SHOWN))),
+        f"Price paths{LARGE}": _drawn(lambda: _large(price_paths_chart(priced.path, rows))),
         "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
         ROW_COUNT.label: len(rows),
         **_origin(origin, uri),
@@ -319,15 +328,18 @@ def _figure(value: float) -> float | str:
     return round(value, 4) if value == value else "not known"
 
 
-def _picture(draw: Callable[[], bytes]) -> dg.MarkdownMetadataValue | dg.TextMetadataValue:
+def _drawn(draw: Callable[[], str]) -> dg.MarkdownMetadataValue | dg.TextMetadataValue:
     """The picture, or why there is none: no country is lost because it can't be drawn."""
     try:
-        png = draw()
+        return dg.MetadataValue.md(draw())
     except MemoryError:
         raise
     except Exception as error:  # whatever the library finds odd about the data
         return dg.MetadataValue.text(f"It could not be drawn: {error}")
-    return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(png).decode()})")
+
+
+def _large(png: bytes) -> str:
+    return f"![](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.MarkdownMetadataValue:

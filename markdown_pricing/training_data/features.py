@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -101,16 +102,21 @@ class Panel:
 
     def first(self, values: Any) -> NDArray[Any]:
         """The value of each article's earliest row, (articles,)."""
-        return self._at(values, np.lexsort((self.column, self.row)))
+        return np.asarray(values)[self.earliest]
 
     def last(self, values: Any) -> NDArray[Any]:
         """The value of each article's latest row, (articles,)."""
-        return self._at(values, np.lexsort((-self.column, self.row)))
+        return np.asarray(values)[self._starts(-self.column)]
 
-    def _at(self, values: Any, order: IntArray) -> NDArray[Any]:
-        starts = np.searchsorted(self.row[order], np.arange(len(self.article_ids)))
-        chosen: NDArray[Any] = np.asarray(values)[order[starts]]
-        return chosen
+    @cached_property
+    def earliest(self) -> IntArray:
+        """The number of each article's earliest row, (articles,)."""
+        return self._starts(self.column)
+
+    def _starts(self, by: IntArray) -> IntArray:
+        order = np.lexsort((by, self.row))
+        starts: IntArray = order[np.searchsorted(self.row[order], np.arange(len(self.article_ids)))]
+        return starts
 
 
 def lag(grid: FloatArray, cell: Cells, weeks: int) -> FloatArray:

@@ -116,26 +116,35 @@ def take_in(table: pa.Table, week: date, country: str, changeovers: Sequence[Cha
         faults += _nothing_to_price(columns["week"], snapshot)
     if faults or _is_of_the_delivery(in_rows, columns):
         raise BadTrainingData(country, week, [*faults, *(_counted(fault, columns) for fault in in_rows)])
-    taken, article = _usable(columns, optional, in_rows, snapshot, left_out, (country, week))
+    taken, article = _usable(_Delivered(country, week, snapshot, columns, optional, left_out), in_rows)
     rows, remarks, untold = in_one_currency(taken.rows, article, week, changeovers)
     if untold:
         raise BadTrainingData(country, week, untold)
     return replace(taken, rows=rows, remarks=tuple(remarks))
 
 
-def _usable(
-    columns: dict[str, Column],
-    optional: dict[str, pa.ChunkedArray],
-    faults: Sequence[RowFault],
-    snapshot: int,
-    left_out: dict[str, str],
-    where: tuple[str, date],
-) -> tuple[Intake, NDArray[np.int64]]:
+@dataclass(frozen=True)
+class _Delivered:
+    """What a country has delivered for a week, column by column.
+
+    snapshot : the day of the week, since 1970 ; optional : the optional columns that can be used
+    left_out : the optional columns that can't be used, and why
+    """
+
+    country: str
+    week: date
+    snapshot: int
+    columns: dict[str, Column]
+    optional: dict[str, pa.ChunkedArray]
+    left_out: dict[str, str]
+
+
+def _usable(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[Intake, NDArray[np.int64]]:
     """What can be used of a delivery that has a few faults or none, and a number for the article of each row."""
-    if not faults:
-        rows, article = _frame(columns, optional, np.ones(len(columns["week"].values), dtype=np.bool_), snapshot)
-        return Intake(rows.assign(**{SET_ASIDE: _texts({}, rows["article_id"])}), (), left_out), article
-    return _without_faults(columns, optional, faults, snapshot, left_out, where)
+    if faults:
+        return _without_faults(delivered, faults)
+    rows, article = _frame(delivered, np.ones(len(delivered.columns["week"].values), dtype=np.bool_))
+    return Intake(rows.assign(**{SET_ASIDE: _texts({}, rows["article_id"])}), (), delivered.left_out), article
 
 
 def _nothing_to_price(week: Column, snapshot: int) -> list[Fault]:
@@ -176,15 +185,9 @@ def _nameless(faults: Sequence[RowFault]) -> Mask:
     return nameless
 
 
-def _without_faults(
-    columns: dict[str, Column],
-    optional: dict[str, pa.ChunkedArray],
-    faults: Sequence[RowFault],
-    snapshot: int,
-    left_out: dict[str, str],
-    where: tuple[str, date],
-) -> tuple[Intake, NDArray[np.int64]]:
+def _without_faults(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[Intake, NDArray[np.int64]]:
     """The rows without those that have faults; the snapshot's are mended where their article has a row all the same."""
+    columns, snapshot = delivered.columns, delivered.snapshot
     article, now = columns["article_id"], columns["week"].values == snapshot
     nameless = _nameless(faults)
     bad = np.logical_or.reduce([fault.rows for fault in faults])
@@ -194,8 +197,9 @@ def _without_faults(
     keep = ~bad | (now & ~unpriced)
     to_price = np.unique(article.values[now & keep])
     if not len(to_price):
-        raise BadTrainingData(*where, [_counted(fault, columns) for fault in faults])
-    rows, of_row = _frame(columns, optional, keep, snapshot)
+        told = [_counted(fault, columns) for fault in faults]
+        raise BadTrainingData(delivered.country, delivered.week, told)
+    rows, of_row = _frame(delivered, keep)
     said = _first_faults(columns, faults, bad & ~nameless)
     with_row = {_id(article, rank): what for rank, what in said.items() if rank in set(to_price.tolist())}
     _mend(rows, with_row, _bad_cells(columns, faults, now & keep & bad), snapshot)
@@ -207,7 +211,7 @@ def _without_faults(
             set_aside.append(SetAside(printable(_id(article, rank)), what, outcome))
     set_aside += _without_a_name(columns, faults, now)
     rows[SET_ASIDE] = _texts(with_row, rows["article_id"])
-    return Intake(rows, tuple(set_aside), left_out), of_row
+    return Intake(rows, tuple(set_aside), delivered.left_out), of_row
 
 
 def _id(article: Column, rank: int) -> str:
@@ -276,10 +280,9 @@ def _texts(named: dict[str, str], articles: "pd.Series[str]") -> Any:
     return pd.Categorical.from_codes(codes, said)
 
 
-def _frame(
-    columns: dict[str, Column], optional: dict[str, pa.ChunkedArray], keep: Mask, snapshot: int
-) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+def _frame(delivered: _Delivered, keep: Mask) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """The rows to keep, sorted by article and week, and a number for the article of each."""
+    columns, optional, snapshot = delivered.columns, delivered.optional, delivered.snapshot
     order = np.argsort(key_of(columns["article_id"], columns["week"]), kind="stable")
     order = order if keep.all() else order[keep[order]]
     data: dict[str, Any] = {}

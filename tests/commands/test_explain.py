@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from markdown_pricing.__main__ import cli
+from markdown_pricing.commands.plan_picture import around_plan, plan_chart
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.markdown.rules import Rules
+from markdown_pricing.markdown.rules import RuleBook, Rules
+from markdown_pricing.pricing import CountryWeek, priced_under
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from tests.command import command
-from tests.markdown.seasons import WEEK, article, monday, recommend_for
+from tests.markdown.seasons import DEU, WEEK, article, frames, monday, recommend_for
 
 MARKED_DOWN, BLOCKED, SOLD_OUT, PAST = "0000", "0001", "0002", "0003"
 SEASON = (
@@ -96,6 +98,28 @@ def test_the_plan_can_be_drawn(explain: Explain, tmp_path: Path) -> None:
 
         assert page.return_value == 0, page.exception
         assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_shows_the_past_and_the_old_habit(tmp_path: Path) -> None:
+    """The habit is left out under other rules than those of the row, and the past where it is no longer kept."""
+    rules, season = Rules(), article({-2: 49.99, -1: 44.99, 0: 44.99}, launch=-4, weeks_left=6)
+    snapshot, history = frames([season])
+    priced, lake = recommend_for(season, rules=rules), Lake(str(tmp_path))
+    origin = priced_under(provenance(str(WEEK), "DEU", "stamp"), RuleBook(rules), DEU)
+    results, row = Results(lake, WEEK, "DEU"), priced.rows.iloc[0].to_dict()
+    results.keep_predictions(priced.rows, priced.path, origin)
+
+    assert around_plan(lake, DEU, row, RuleBook(rules)).past.empty
+
+    results.keep_training_data(CountryWeek(WEEK, "DEU", history, snapshot), origin)
+    around = around_plan(lake, DEU, row, RuleBook(rules))
+    assert list(zip(around.past["week"], around.past["price"], strict=True)) == [
+        (monday(-2), 49.99),
+        (monday(-1), 44.99),
+    ]
+    assert list(around.habit) == [*2 * [44.99], *2 * [34.99], *2 * [24.99]]
+    assert plan_chart(priced.path, row, "EUR", around).startswith(b"\x89PNG")
+    assert not around_plan(lake, DEU, row, RuleBook(Rules(max_markdowns=2))).habit
 
 
 @pytest.mark.parametrize(

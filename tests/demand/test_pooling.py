@@ -6,7 +6,8 @@ import pytest
 
 from markdown_pricing.demand.calendar import calendar_terms
 from markdown_pricing.demand.design import PRICE, TO_A_CUT, Design, DesignRows
-from markdown_pricing.demand.pooling import PooledFit, fill_sold_out, fit_pooled
+from markdown_pricing.demand.pooling import PooledFit, fit_pooled
+from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.training_data.features import IntArray, Panel
 from tests.demand.market import market
 

@@ -1,8 +1,12 @@
 """What countries know together: response of categories, quality of articles, each country's own part left out."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from markdown_pricing.demand import pooling
 from markdown_pricing.demand.level import OwnEffects
 from markdown_pricing.demand.log_linear import LogLinear, learn_country
 from markdown_pricing.demand.shared import CountryDemand, Quality, SharedDemand, pool
@@ -44,6 +48,7 @@ def test_an_article_new_here_is_known_from_where_it_sold(shared):
 def test_the_bytes_are_all_there_is(shared):
     again = SharedDemand.from_bytes(shared.to_bytes())
     assert again.to_bytes() == shared.to_bytes()
+    assert again.for_country("A").search is not None
     np.testing.assert_array_equal(again.for_country("A").quality.mean, shared.for_country("A").quality.mean)
     contribution = learn_country(market(seed=1)[0], 1)
     assert CountryDemand.from_bytes(contribution.to_bytes()).to_bytes() == contribution.to_bytes()
@@ -58,3 +63,30 @@ def test_a_country_without_sales_says_nothing():
     silent = learn_country(market(seed=1)[0].iloc[:0], 1)
     assert silent.categories == ()
     assert pool({"A": silent}).own == OwnEffects()
+
+
+def fitted_in(history: pd.DataFrame, shared: SharedDemand, monkeypatch: pytest.MonkeyPatch) -> tuple[LogLinear, int]:
+    """The model of the history, and how many Newton steps its fit took."""
+    steps, moments = [], pooling._moments
+    monkeypatch.setattr(pooling, "_moments", lambda *rows: steps.append(1) or moments(*rows))
+    model = LogLinear()
+    model.fit(history, WEEK, 1, shared=shared)
+    return model, len(steps)
+
+
+def test_a_countrys_model_goes_on_from_the_fit_of_its_own_sales(shared, monkeypatch):
+    """It is the same model, and takes fewer steps."""
+    history, articles = market(seed=0, elasticity=2.6)  # those of A
+    own, unknown = shared.for_country("A"), replace(shared, searches={}).for_country("A")
+    (soon, few), (late, many) = (fitted_in(history, each, monkeypatch) for each in (own, unknown))
+    assert few < many
+    units = [model.forecast(articles, history, WEEK).units(articles[["price"]].to_numpy(), 4) for model in (soon, late)]
+    np.testing.assert_allclose(*units, rtol=2 * pooling.SMALL_STEP)
+
+
+def test_the_fit_of_other_rows_is_no_place_to_begin(shared, monkeypatch):
+    history = market(seed=0, elasticity=2.6)[0]
+    fewer = history[history["article_id"] != history["article_id"].iloc[0]]
+    own, unknown = shared.for_country("A"), replace(shared, searches={}).for_country("A")
+    (one, _), (other, _) = (fitted_in(fewer, each, monkeypatch) for each in (own, unknown))
+    assert one.to_bytes() == other.to_bytes()

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.demand import model as model_module
 from markdown_pricing.demand.log_linear import LogLinear, learn_country
-from markdown_pricing.demand.model import UnknownModel
+from markdown_pricing.demand.model import EVALUATED_WEEKS, DemandModel, UnknownModel
 from markdown_pricing.demand.shared import SharedDemand, pool
 from markdown_pricing.demand.step_down import LAST_GOOD, LEAST_WEEKS, OWN, POOLED, RULE, Choice, KeptModel, choose
 from markdown_pricing.errors import TransientError
@@ -48,6 +49,24 @@ def chosen(
     history, articles = sold
     model = name if name == "log_linear" else f"tests.demand.odd_models:{name}"
     return choose(history, articles, WEEK, model, SEED, shared=shared, last_good=lambda: kept)
+
+
+def test_the_model_that_judges_knows_nothing_of_the_weeks_that_it_judges(sold, monkeypatch):
+    """Other sales of these weeks leave it as it is, whatever was learnt together from them before."""
+    history, articles = sold
+    first = pd.Timestamp(WEEK - EVALUATED_WEEKS * ONE_WEEK)
+    doubled = history.assign(units=history["units"].where(history["week"] < first, 2 * history["units"]))
+    judged: list[bytes] = []
+    measure = model_module.measure_error
+    monkeypatch.setattr(model_module, "measure_error", lambda model, *sales: judge(model) or measure(model, *sales))
+
+    def judge(model: DemandModel) -> None:
+        judged.append(model.to_bytes())
+
+    for sales in (history, doubled):
+        shared = pool({country: learn_country(sales, SEED) for country in ("AUT", "DEU")})
+        choose(sales, articles, WEEK, "log_linear", SEED, shared=shared.for_country("AUT"))
+    assert judged[0] == judged[1]
 
 
 def test_a_model_that_passes_is_the_countrys_own(sold):

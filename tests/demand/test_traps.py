@@ -72,7 +72,7 @@ def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample):
 def test_censoring_sales_while_sold_out_are_not_demand():
     """Stock that is filled up each week and runs out in nearly half of them: believed, sales are a quarter too low.
 
-    Take out: in pooling.fill_sold_out return `demand` at once.
+    Take out: in sold_out.fill_sold_out return `demand` at once.
     """
     flagged, believed = [], []
     for seed in (6, 8):

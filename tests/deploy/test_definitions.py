@@ -289,9 +289,11 @@ def test_the_charts_values_make_the_same_dagster_as_the_manifests() -> None:
         assert values[part]["image"]["tag"] == __version__
 
 
-@pytest.mark.parametrize(
-    "file", [*sorted(DATA.glob("dagster*.yaml")), PROJECT / "docker/dagster.yaml"], ids=lambda f: f.name
-)
+BASE = DATA / "dagster.yaml"
+HANDED_OUT = [*sorted(DATA.glob("dagster.*.yaml")), PROJECT / "docker/dagster.yaml"]
+
+
+@pytest.mark.parametrize("file", [BASE, *HANDED_OUT], ids=lambda f: f"{f.parent.name}/{f.name}")
 def test_dagster_reads_every_dagster_yaml_that_we_hand_out(file: Path, tmp_path: Path) -> None:
     (tmp_path / "dagster.yaml").write_text(file.read_text())
     instance = InstanceRef.from_dir(str(tmp_path))
@@ -305,3 +307,25 @@ def test_dagster_reads_every_dagster_yaml_that_we_hand_out(file: Path, tmp_path:
     (tmp_path / "dagster.yaml").write_text(file.read_text() + "\nplanted: {}\n")
     with pytest.raises(dg.DagsterInvalidConfigError, match="planted"):
         InstanceRef.from_dir(str(tmp_path))
+
+
+@pytest.mark.parametrize("file", [BASE, *HANDED_OUT], ids=lambda f: f"{f.parent.name}/{f.name}")
+def test_every_setting_of_dagster_yaml_has_its_reason(file: Path) -> None:
+    """Beside it, or, where it is the same in the `dagster.yaml` for one machine, beside that one."""
+    text, plain = file.read_text(), yaml.safe_load(BASE.read_text())
+    sections = re.split(r"\n\n(?=\S)", text)[1:]
+
+    without = [
+        section
+        for section in sections
+        if "#" not in section and (file == BASE or not _is_part(yaml.safe_load(section), plain))
+    ]
+
+    assert without == []
+
+
+def _is_part(of: Any, whole: Any) -> bool:
+    """Whether each setting of the one is in the other."""
+    if isinstance(of, dict) and isinstance(whole, dict):
+        return all(name in whole and _is_part(value, whole[name]) for name, value in of.items())
+    return bool(of == whole)

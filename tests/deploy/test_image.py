@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import yaml  # type: ignore[import-untyped]
 from markdown_pricing import __version__
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration import heartbeat as heartbeats
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import parse_week
@@ -130,13 +132,38 @@ def code_server(image: Image, tmp_path: Path) -> Iterator[int]:
         end_groups([process])
 
 
-def test_its_health_check_finds_the_code_server_that_it_is_without_arguments(image: Image, code_server: int) -> None:
+def test_its_health_check_is_a_look_at_a_file_that_the_code_server_touches(image: Image, code_server: int) -> None:
     [health] = [rest for word, rest in stage("runtime") if word == "HEALTHCHECK"]
     check = yaml.safe_load(health.partition("CMD ")[2])
-    assert check[-1] == "4000"
+    heartbeat = image.home / heartbeats.FILE.format(server="code-server")
+    assert image.run(*check).returncode != 0, "it has not answered yet"
 
-    assert image.run(*check[:-1], str(code_server)).returncode == 0
-    assert image.run(*check[:-1], str(free_port())).returncode != 0
+    wait_until("the code server has answered", heartbeat.exists, 60, lambda: os.listdir(image.home))
+    assert image.run(*check).returncode == 0
+    os.utime(heartbeat, (0, time.time() - 130.0))
+    assert image.run(*check).returncode != 0, "it has not answered for two minutes"
+
+
+def test_it_writes_to_nothing_but_its_temporary_folder_and_dagsters_home(image: Image, tmp_path: Path) -> None:
+    """A round under a root that is mounted read-only, as the manifests ask for it."""
+    if os.getuid() or not shutil.which("unshare"):
+        pytest.skip("only root may mount a root file system read-only")
+    deliver_sample(Lake(str(tmp_path)), parse_week(WEEK), [read_countries()["MLT"]], articles=4)
+    may_write = [image.home, tmp_path]
+    mounts = [f"mount --bind {folder} {folder}" for folder in may_write]
+    script = " && ".join([*mounts, "mount -o remount,ro,bind /", f"! touch {image.root}/planted", 'exec "$@"'])
+
+    done = image.run(
+        *("unshare", "--mount", "sh", "-c", script, "sh", "markdown-pricing", "run", "--countries", "MLT"),
+        TMPDIR=str(tmp_path),
+        MPLCONFIGDIR=str(tmp_path / "matplotlib"),
+        HOME=str(image.root),
+        MARKDOWN_PRICING_LAKE=str(tmp_path),
+        MARKDOWN_PRICING_ERP=f"sqlite:///{tmp_path}/erp.sqlite",
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Read-only file system" in done.stderr  # what was planted
 
 
 def test_it_is_a_component_of_kubeflow_pipelines(image: Image, tmp_path: Path) -> None:

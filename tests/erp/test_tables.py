@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from markdown_pricing.erp.errors import BadErpUrl, ErpDenied, ErpRefused, MissingDriver
+from markdown_pricing.erp.errors import ErpDenied, ErpRefused, MissingDriver
 from markdown_pricing.erp.grants import NEEDED_RIGHTS
 from markdown_pricing.erp.tables import METADATA, MissingColumns, engine_for, ensure_tables
+from markdown_pricing.erp_url import BadErpUrl
 from tests.erp.conftest import Erp
 from tests.erp.samples import WEEK
 
@@ -222,6 +223,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
         ("mysql://db/erp", "is neither PostgreSQL nor SQLite"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
+        ("sqlite+pysqlite:///file::memory:?uri=true", "names no file"),
+        ("sqlite://data/erp.sqlite", "is SQLite with the name of a host"),
+        ("postgresql://db:port/erp", "is not a SQLAlchemy URL"),
     ],
 )
 def test_a_url_that_cannot_be_used_says_why_without_showing_itself(url: str, why: str) -> None:

@@ -179,3 +179,27 @@ def test_a_relative_folder_is_under_the_working_directory(tmp_path: Path, monkey
     publish_bytes(Lake("lake"), "name", b"here")
 
     assert (tmp_path / "lake" / "name").read_bytes() == b"here"
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("file:///data/season#1", "/data/season#1"),
+        ("file:///data/season?1/my%20lake", "/data/season?1/my%20lake"),
+        ("file://localhost/data/lake", "/data/lake"),
+        ("FILE:/data/lake", "/data/lake"),
+        ("/data/season#1", "/data/season#1"),
+        ("hdfs://namenode:8020/data/a#b?c/", "/data/a#b?c"),
+        ("viewfs://cluster/data", "/data"),
+    ],
+)
+def test_all_behind_the_host_is_the_path(url: str, root: str) -> None:
+    """Two seasons whose names differ behind a # are two folders."""
+    assert Lake(url).root == root
+
+
+@pytest.mark.parametrize("url", ["file://data/lake", "file://", "s3://bucket/lake", "file://#1/lake"])
+def test_a_url_that_names_no_folder_is_refused(url: str) -> None:
+    """The working folder is not taken in its place."""
+    with pytest.raises(UnusableLake):
+        Lake(url).entries("")

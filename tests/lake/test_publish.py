@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import pyarrow as pa
@@ -150,6 +150,69 @@ def test_a_write_that_fails_keeps_what_was_there(
 
     assert names(lake, FOLDER) == ["part-0.parquet"]
     assert row_count(lake, PREDICTIONS) == 5
+
+
+KEPT = paths.kept_predictions_file(WEEK, "DEU")
+
+
+class ClosesWithTheOther:
+    """A file that is not closed before the other one is, as if each close took long."""
+
+    def __init__(self, file: Any, both: Barrier) -> None:
+        self.write, self.file, self.both = file.write, file, both
+
+    def __enter__(self) -> "ClosesWithTheOther":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.both.wait(timeout=60)
+        self.file.close()
+
+
+def test_files_published_together_are_closed_side_by_side(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    really_open, both = lake.filesystem.open, Barrier(2)
+    monkeypatch.setattr(lake.filesystem, "open", lambda path, mode: ClosesWithTheOther(really_open(path, mode), both))
+    lake.replace_together({KEPT: b"kept", PREDICTIONS: b"for others"})
+    monkeypatch.undo()
+
+    assert (read_bytes(lake, KEPT), read_bytes(lake, PREDICTIONS)) == (b"kept", b"for others")
+    assert names(lake, FOLDER) == ["part-0.parquet"]
+
+
+def test_files_published_together_appear_one_after_the_other(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the writer is stopped in between, the first is there, and nothing unfinished."""
+    really_move = lake.filesystem.mv
+
+    def lose_the_lake_before_the_second(beside: str, path: str, **how: Any) -> None:
+        if path.endswith(PREDICTIONS):
+            raise OSError("connection reset")
+        really_move(beside, path, **how)
+
+    monkeypatch.setattr(lake.filesystem, "mv", lose_the_lake_before_the_second)
+    with pytest.raises(LakeUnreachable, match=r"part-0\.parquet"):
+        lake.replace_together({KEPT: b"kept", PREDICTIONS: b"for others"})
+    monkeypatch.undo()
+
+    assert read_bytes(lake, KEPT) == b"kept"
+    assert names(lake, FOLDER) == []
+
+
+def test_when_one_cannot_be_written_none_of_those_published_together_appears(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really_open = lake.filesystem.open
+
+    def fill_up_with_the_second(path: str, mode: str) -> Any:
+        file = really_open(path, mode)
+        return BreaksOff(file) if FOLDER in path else file
+
+    monkeypatch.setattr(lake.filesystem, "open", fill_up_with_the_second)
+    with pytest.raises(LakeFull, match=r"part-0\.parquet"):
+        lake.replace_together({KEPT: b"kept", PREDICTIONS: b"for others"})
+    monkeypatch.undo()
+
+    assert names(lake, FOLDER) == []
+    assert names(lake, KEPT.rpartition("/")[0]) == []
 
 
 def test_a_file_being_written_does_not_look_like_data(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

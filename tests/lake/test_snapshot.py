@@ -110,6 +110,15 @@ def test_what_lies_among_the_data_and_is_not_read_is_named(lake: Lake, name: str
     assert rows(lake, "AUT") == 3
 
 
+def test_what_lies_beside_the_countries_is_named(lake: Lake) -> None:
+    """It is no fault of any of them; what begins with _ or . is no data."""
+    deliver(lake)
+    for name in ("country=Deu/part-00000.parquet", "land=DEU/part-00000.parquet", "part-00000.parquet", "_SUCCESS.crc"):
+        put(lake, f"markdown_training_data/{WEEK}/{name}", b"rows")
+
+    assert find_snapshot(lake, WEEK).beside == ("country=Deu", "land=DEU", "part-00000.parquet")
+
+
 def test_a_link_counts_as_what_it_leads_to(tmp_path: Path) -> None:
     """A week, a country and a part file, whether or not they are links."""
     lake, elsewhere = Lake(str(tmp_path / "lake")), tmp_path / "elsewhere"

@@ -16,10 +16,12 @@ from markdown_pricing.orchestration.figures import CURRENCY, ERROR, EXPECTED_REV
 from markdown_pricing.orchestration.names import (
     CODE_TAG,
     COUNTRY_TAG,
+    GROUP,
     MODEL,
     PREDICTIONS,
     REFRESH,
     ROUND_TAG,
+    STAGE_TAG,
     STAMP_TAG,
     TRAINING_DATA,
     WEEK_TAG,
@@ -74,6 +76,15 @@ def test_every_automation_and_job_says_what_it_does(tmp_path: Path) -> None:
         assert "GBR" not in description
 
 
+def test_the_catalog_can_be_filtered_by_stage_kind_owner_and_group(tmp_path: Path) -> None:
+    environ = {"DAGSTER_HOME": str(tmp_path), "MARKDOWN_PRICING_RAW": str(tmp_path)}
+    graph = build(Settings.from_env(environ)).get_repository_def().asset_graph
+
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert {node.tags.get(STAGE_TAG) for node in nodes} == {"input", "learn", "price", "publish"}
+    assert [node.key for node in nodes if not (node.kinds and node.owners and node.group_name == GROUP)] == []
+
+
 def test_no_tag_that_the_page_shows_holds_a_hash() -> None:
     """The row of a run has its week and its country."""
     assert {get_tag_type(tag) for tag in (ROUND_TAG, STAMP_TAG, CODE_TAG)} == {TagType.HIDDEN}
@@ -81,11 +92,24 @@ def test_no_tag_that_the_page_shows_holds_a_hash() -> None:
 
 
 def test_a_picture_that_cannot_be_drawn_costs_the_picture() -> None:
-    def draw() -> bytes:
+    def draw() -> str:
         raise ValueError("an odd name")
 
-    assert figures._picture(draw) == dg.MetadataValue.text("It could not be drawn: an odd name")
-    assert isinstance(figures._picture(lambda: b""), dg.MarkdownMetadataValue)
+    assert figures._drawn(draw) == dg.MetadataValue.text("It could not be drawn: an odd name")
+    assert isinstance(figures._drawn(lambda: ""), dg.MarkdownMetadataValue)
+
+
+def test_a_page_begins_with_a_sentence_and_ends_with_hashes() -> None:
+    """What people read first has its numbers as they write them; a sketch of the prices needs no click."""
+    priced = recommend_for(article(stock=400), rules=Rules())
+
+    told = figures.predictions(priced, None, "EUR", provenance("2026-02-09", "DEU", "stamp"), "uri")
+
+    first, *_, snapshot, made_by, _uri = told
+    assert first == figures.IN_SHORT
+    assert told[first].startswith("1 of 1 article marked down. Expected revenue ")
+    assert (snapshot, made_by) == (figures.SNAPSHOT_STAMP.label, figures.MADE_BY)
+    assert len(told["Price paths"].value) < 1000 < len(told["Price paths, large"].value)
 
 
 def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:

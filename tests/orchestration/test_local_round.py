@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
 
-from markdown_pricing.commands.run import make_dagster_home
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import local_round
+from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.local_round import LocalRound
 from markdown_pricing.orchestration.lost_runs import Places
 from markdown_pricing.orchestration.names import COUNTRY_TAG, PREDICTIONS, REFRESH

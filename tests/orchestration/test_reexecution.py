@@ -12,9 +12,9 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster_graphql.test.utils import execute_dagster_graphql
 
-from markdown_pricing.commands.run import make_dagster_home
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import assets
+from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.local_runs import MODULE, load_definitions, price_country
 from markdown_pricing.orchestration.names import LOCATION
 from markdown_pricing.weeks import parse_week

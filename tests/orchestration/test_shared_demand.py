@@ -268,6 +268,7 @@ def test_a_country_uses_what_was_learnt_and_says_which(
     made_by = told["Made by"]
     assert isinstance(made_by, dict)
     assert made_by["shared_demand"] == version
+    assert taught.at_hand().for_country("AUT").search is not None, "the country's fit goes on from there"
 
 
 def test_a_country_prices_without_it_and_says_why(installation: Installation) -> None:

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page
 
 from markdown_pricing.settings import DATA
 from tests.processes import answers, end_groups, free_port, wait_until
-from tests.quick import STEADY
+from tests.quick import PATIENT, WAIT_WHILE
 
 PROJECT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -30,6 +30,8 @@ CHROMIUM_OPTIONS = [
 ]
 PATIENCE_MS = 60_000
 """How long a page may take; a busy machine needs longer than a person would wait."""
+RUN_PATIENCE_MS = 180_000
+"""How long a run may take from its click to its end: it waits in the queue, and its process starts anew."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,38 @@ class Shop:
             "MARKDOWN_PRICING_ERP": f"sqlite:///{self.folder}/erp.sqlite",
             "MARKDOWN_PRICING_COUNTRIES": str(self._countries_file()),
             "MARKDOWN_PRICING_START_WEEK": self.first_week.isoformat(),
-            "MARKDOWN_PRICING_MODEL": STEADY,
+            "MARKDOWN_PRICING_MODEL": PATIENT,
+            WAIT_WHILE: str(self.folder / "wait"),
             "DAGSTER_HOME": str(self.folder / "dagster"),
         }
 
-    def markdown_pricing(self, *arguments: str) -> None:
-        """The command line with these arguments; it must succeed."""
+    def markdown_pricing(self, *arguments: str, code: int = 0) -> str:
+        """What the command line with these arguments says; it must end with this exit code."""
         command = [sys.executable, "-m", "markdown_pricing", *arguments]
         ended = subprocess.run(command, env=self.environment, capture_output=True, text=True)
-        assert ended.returncode == 0, ended.stderr
+        assert ended.returncode == code, ended.stderr
+        return ended.stdout
+
+    @contextmanager
+    def training_that_waits(self) -> Iterator[None]:
+        """As long as the `with` block lasts, no demand model is fitted."""
+        (self.folder / "wait").touch()
+        try:
+            yield
+        finally:
+            (self.folder / "wait").unlink()
+
+    @contextmanager
+    def corrupt(self, country: str) -> Iterator[None]:
+        """The country's file is cut off; afterwards it is what it was, to the moment it was written."""
+        [file] = Path(self.lake).glob(f"markdown_training_data/*/country={country}/part-*.parquet")
+        whole, written = file.read_bytes(), file.stat().st_mtime_ns
+        file.write_bytes(whole[:500])
+        try:
+            yield
+        finally:
+            file.write_bytes(whole)
+            os.utime(file, ns=(written, written))
 
     def refreshes(self, country: str) -> int:
         """How often the country was refreshed in the ERP."""

@@ -24,7 +24,6 @@ from dagster._core.execution.api import create_execution_plan, execute_run
 from dagster._core.execution.plan.state import KnownExecutionState
 from sqlalchemy import Engine
 
-from markdown_pricing.commands.run import make_dagster_home
 from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.erp.refresh import content_hash, last_receipt
@@ -33,6 +32,7 @@ from markdown_pricing.erp.tables import engine_for, ensure_tables, price_path, r
 from markdown_pricing.lake import Lake, paths, read_bytes
 from markdown_pricing.lake.leftovers import remove_leftovers
 from markdown_pricing.lake.publish import read_parts
+from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.names import JOB, SHARED_JOB
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.results import PATH, ROWS, Results

@@ -13,14 +13,17 @@ from threading import Event, Thread
 from unittest.mock import patch
 
 import dagster as dg
+import grpc
 import pytest
 import yaml  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from psycopg import sql
 from sqlalchemy import make_url
 
 from markdown_pricing.lake.paths import SNAPSHOTS
 from markdown_pricing.orchestration.names import CODE_TAG, COUNTRY_TAG, OTHER_CODE_TAG, WEEK_TAG
 from markdown_pricing.provenance import code_version
+from markdown_pricing.settings import CODE_SERVER_PORT
 from markdown_pricing.threads import VARIABLES
 from tests.doubles import demo
 from tests.doubles.dcos import Dcos
@@ -197,20 +200,24 @@ def test_the_round_equals_one_without_a_cluster_cell_by_cell(priced: Round, site
 
 
 def test_the_probes_of_the_definitions_find_the_servers_well(priced: Round, site: Site) -> None:
-    """Those of Kubernetes; DC/OS and compose have the same commands and the same page."""
+    """Those of Kubernetes, as its kubelet asks; DC/OS and compose look at such files and at the same page."""
     manifests = yaml.safe_load_all((demo.PROJECT / "deploy/kubernetes/servers.yaml").read_text())
     servers = [manifest for manifest in manifests if manifest["kind"] == "Deployment"]
     probes = [server["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] for server in servers]
-    commands = [probe["exec"]["command"] for probe in probes if "exec" in probe]
-    [page] = [probe["httpGet"]["path"] for probe in probes if "httpGet" in probe]
-    port = site.environment["MARKDOWN_PRICING_CODE_SERVER_PORT"]
+    [code_server, web_server, daemon] = [
+        probe[how] for probe, how in zip(probes, ("grpc", "httpGet", "exec"), strict=True)
+    ]
+    environment = {**os.environ, **site.environment}
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{site.web_port}{page}", timeout=30) as answer:
-        assert answer.status == 200
-    assert len(commands) == 2
-    for command in commands:
-        here = [port if part == "4000" else part for part in command]
-        subprocess.run(here, env={**os.environ, **site.environment}, check=True, stdout=subprocess.DEVNULL)
+    with grpc.insecure_channel(f"127.0.0.1:{site.environment[CODE_SERVER_PORT]}") as channel:
+        question = health_pb2.HealthCheckRequest(service=code_server["service"])
+        answer = health_pb2_grpc.HealthStub(channel).Check(question, timeout=30)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    with urllib.request.urlopen(f"http://127.0.0.1:{site.web_port}{web_server['path']}", timeout=30) as page:
+        assert page.status == 200
+    subprocess.run(daemon["command"], env=environment, check=True, stdout=subprocess.DEVNULL)
+    app = json.loads((demo.PROJECT / "deploy/dcos/code-server.json").read_text())
+    subprocess.run(app["healthChecks"][0]["command"]["value"], env=environment, check=True, shell=True)
 
 
 def test_no_secret_is_in_anything_that_was_written(

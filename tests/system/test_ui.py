@@ -1,8 +1,10 @@
-"""What a user sees in the Dagster UI after `markdown-pricing run`, in a real browser.
+"""What a user sees and does in the Dagster UI after `markdown-pricing run`, in a real browser.
 
-Three countries are priced from the command line; then the web server and its daemon are started as `make ui` does.
+Four countries are priced from the command line; then the web server and its daemon are started as `make ui` does. All
+tests look at these servers, in the order in which they stand here: first what is seen, then what is done.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -15,9 +17,19 @@ from markdown_pricing.lake import Lake
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, opens_at, this_week
 from tests.real_parts import missing
-from tests.system.browser import CHROMIUM, PATIENCE_MS, Shop, cell_beside, chromium, light_of, partition
+from tests.system.browser import (
+    CHROMIUM,
+    PATIENCE_MS,
+    RUN_PATIENCE_MS,
+    Shop,
+    cell_beside,
+    chromium,
+    light_of,
+    partition,
+)
 
-COUNTRIES = ("DEU", "AUT", "HUN")
+THREE = ("DEU", "AUT", "HUN")
+COUNTRIES = (*THREE, "POL")
 FLOW = ("markdown_training_data", "training_data", "demand_model", "markdown_predictions", "erp_refresh")
 LOCATION = "/locations/markdown_pricing"
 SUCCESS = re.compile("^Success$")
@@ -54,14 +66,19 @@ def url(shop: Shop) -> Iterator[str]:
 
 @pytest.fixture
 def page(url: str, browser: Browser) -> Iterator[Page]:
+    page = new_page(url, browser)
+    yield page
+    page.context.close()
+
+
+def new_page(url: str, browser: Browser) -> Page:
     """A fresh window on the UI, in Berlin."""
     expect.set_options(timeout=PATIENCE_MS)
     context = browser.new_context(
         base_url=url, timezone_id=str(HEAD_OFFICE), locale="en-US", viewport={"width": 1400, "height": 1000}
     )
     context.set_default_timeout(PATIENCE_MS)
-    yield context.new_page()
-    context.close()
+    return context.new_page()
 
 
 def test_the_lineage_reads_from_the_snapshot_to_the_erp(page: Page) -> None:
@@ -80,7 +97,7 @@ def test_every_country_of_the_week_is_green(page: Page, week: date) -> None:
 
     for entry in (*COUNTRIES, week.isoformat()):
         expect(light_of(partition(page, entry))).to_have_attribute("style", re.compile("accent-green"))
-    expect(page.get_by_text("Materialized (3)")).to_be_visible()
+    expect(page.get_by_text("Materialized (4)")).to_be_visible()
     expect(page.get_by_text("Missing (0)")).to_be_visible()
 
 
@@ -101,11 +118,12 @@ def test_the_sensor_looks_and_starts_nothing_again(page: Page) -> None:
 
     expect(cell_beside(page, "Running").get_by_role("checkbox")).to_be_checked()
     expect(cell_beside(page, "Latest tick")).to_contain_text("0 runs requested")
+    expect(cell_beside(page, "Frequency")).to_contain_text("~1 min")
 
     page.goto("/runs")
     for country in COUNTRIES:
         expect(page.get_by_text(f"markdown/country: {country}")).to_have_count(1)
-    expect(page.get_by_text(SUCCESS)).to_have_count(4)  # what they share, and three countries
+    expect(page.get_by_text(SUCCESS)).to_have_count(5)  # what they share, and four countries
     expect(page.get_by_text("Queued (0)")).to_be_visible()
     expect(page.get_by_text("In progress (0)")).to_be_visible()
 
@@ -123,23 +141,87 @@ def test_figures_and_price_paths_of_a_country_can_be_read(page: Page, week: date
     expect(cell_beside(page, "Articles")).to_have_text("6")
     expect(cell_beside(page, "Currency")).to_have_text("EUR")
     expect(cell_beside(page, "Plans that gain most")).to_contain_text("More than keeping")
-    cell_beside(page, "Price paths").get_by_text("[Show Markdown]").click()
+    sketch = cell_beside(page, "Price paths").locator("img")
+    expect(sketch).to_be_visible()
+    assert sketch.evaluate("image => image.naturalWidth") > 300
+    cell_beside(page, "Price paths, large").get_by_text("[Show Markdown]").click()
     picture = page.get_by_role("dialog").locator("img")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 500
 
 
-def test_one_country_is_materialized_again_by_a_few_clicks(page: Page, shop: Shop, week: date) -> None:
+def test_one_asset_of_one_country_is_materialized_again_by_a_few_clicks(page: Page, shop: Shop, week: date) -> None:
     """And only that one: the ERP has a second receipt for it, the others keep their first."""
-    page.goto("/assets/erp_refresh")
+    materialize(page, "erp_refresh", "DEU", week)
 
+    expect(page.get_by_text(SUCCESS).first).to_be_visible(timeout=RUN_PATIENCE_MS)
+    assert [shop.refreshes(country) for country in COUNTRIES] == [2, 1, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def backfill(url: str, browser: Browser, week: date) -> str:
+    """The path of the page on which the launch of three countries is followed, which Dagster begins within 30 s."""
+    page = new_page(url, browser)
+    page.goto("/assets/erp_refresh?view=partitions")
+    page.get_by_role("button", name="Materialize").first.click()
+    page.get_by_text("Select a partition or create one").first.click()  # the country
+    expect(page.get_by_placeholder("Filter partitions")).to_be_visible()
+    for country in THREE:
+        page.get_by_text(country, exact=True).filter(visible=True).last.click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Latest").last.click()
+    page.get_by_role("button", name=re.compile("^Launch")).click()
+    page.get_by_text("Created backfill").locator("xpath=following::*[text()='View'][1]").click()
+    expect(page).to_have_url(re.compile("/runs/b/"))
+    page.context.close()
+    return page.url.removeprefix(url)
+
+
+@pytest.mark.usefixtures("backfill")  # which is begun here and has ended by the last test
+def test_a_corrupt_country_is_a_sentence_and_its_run_is_executed_again_from_failure(page: Page, shop: Shop) -> None:
+    """`make run` names the file and what to do, and so does the page, which shows no stack frame beside it."""
+    with shop.corrupt("POL"):
+        [failed] = json.loads(shop.markdown_pricing("run", "--countries", "POL", "--again", "--json", code=1))[
+            "countries"
+        ]
+
+    page.goto(f"/runs/{failed['run_id']}")
+    expect(page.get_by_text(failed["message"]).first).to_be_visible()
+    assert "Have the ETL write that snapshot again." in failed["message"]
+    expect(page.get_by_text("Stack Trace")).to_have_count(0)
+
+    page.get_by_role("button", name="Re-execute all").locator("xpath=following::button[1]").click()
+    page.get_by_role("menuitem", name="From failure").click()
+    expect(page).not_to_have_url(re.compile(failed["run_id"]))
+    expect(page.get_by_text(SUCCESS).first).to_be_visible(timeout=RUN_PATIENCE_MS)
+    assert shop.refreshes("POL") == 2
+
+
+def test_a_run_is_canceled(page: Page, shop: Shop, week: date) -> None:
+    with shop.training_that_waits():
+        materialize(page, "demand_model", "POL", week)
+        expect(page.get_by_text("STEP_START").first).to_be_visible(timeout=RUN_PATIENCE_MS)
+
+        page.get_by_role("button", name="Terminate").click()
+        page.get_by_role("dialog").get_by_role("button", name="Terminate 1 run").click()
+
+        expect(page.get_by_text(re.compile("^Canceled$")).first).to_be_visible()
+
+
+def test_three_countries_of_a_week_are_materialized_by_a_few_clicks(page: Page, shop: Shop, backfill: str) -> None:
+    page.goto(backfill)
+
+    expect(page.get_by_text("100% completed")).to_be_visible(timeout=RUN_PATIENCE_MS)
+    assert [shop.refreshes(country) for country in COUNTRIES] == [3, 2, 2, 2]
+
+
+def materialize(page: Page, asset: str, country: str, week: date) -> None:
+    """Launch one run from the page of the asset, and go to its page."""
+    page.goto(f"/assets/{asset}")
     page.get_by_role("tab", name="Partitions").click()
-    partition(page, "DEU").click()
+    partition(page, country).click()
     partition(page, week.isoformat()).click()
     page.get_by_role("button", name="Materialize").first.click()
     page.get_by_role("button", name="Launch 1 run").click()
     page.get_by_role("link", name="View", exact=True).click()
-
     expect(page).to_have_url(re.compile("/runs/"))
-    expect(page.get_by_text(SUCCESS).first).to_be_visible()
-    assert [shop.refreshes(country) for country in COUNTRIES] == [2, 1, 1]
