@@ -13,16 +13,19 @@ TEST_PROCESSES ?= 2
 # The sample's own week: without it five years of weeks would be opened and found missing.
 first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_training_data/20*))))
 
+# On Ctrl-C a program says itself what has become of its work, so that make need not add "Error 1".
+QUIET_ON_CTRL_C := trap 'exit 0' INT;
+
 .PHONY: run price-sample ui test test-long check format lint types bench metronome-demo clean
 
 run: .venv/run
-	@ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || $(BIN)/markdown-pricing sample --lake $(SAMPLE_LAKE)
-	@$(MAKE) --no-print-directory price-sample
+	@$(QUIET_ON_CTRL_C) ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || $(BIN)/markdown-pricing sample --lake $(SAMPLE_LAKE)
+	@$(QUIET_ON_CTRL_C) $(MAKE) --no-print-directory price-sample
 
 price-sample ui: export MARKDOWN_PRICING_START_WEEK := $(or $(MARKDOWN_PRICING_START_WEEK),$(first_week))
 
 price-sample:
-	@$(BIN)/markdown-pricing run --workers $(WORKERS) $(if $(COUNTRIES),--countries '$(COUNTRIES)')
+	@$(QUIET_ON_CTRL_C) $(BIN)/markdown-pricing run --workers $(WORKERS) $(if $(COUNTRIES),--countries '$(COUNTRIES)')
 
 # Nobody collects log lines here.
 ui: export MARKDOWN_PRICING_LOG := $(or $(MARKDOWN_PRICING_LOG),off)
@@ -31,7 +34,7 @@ ui: export DAGSTER_HOME := $(or $(DAGSTER_HOME),$(CURDIR)/.local/dagster)
 ui: .venv/run
 	@umask 077 && mkdir -p "$$DAGSTER_HOME" && test -f "$$DAGSTER_HOME/dagster.yaml" || cp markdown_pricing/data/dagster.yaml "$$DAGSTER_HOME/"
 	@echo "Dagster's page opens in some seconds: http://localhost:$(or $(PORT),3000) (Ctrl-C ends it)"
-	@$(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000) --log-level warning
+	@$(QUIET_ON_CTRL_C) $(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000) --log-level warning
 
 test: .venv/dev
 	@tests/install
@@ -60,7 +63,7 @@ bench: .venv/dev
 	@$(BIN)/python bench/pricing.py
 
 metronome-demo: .venv/dev
-	@$(BIN)/python -m tests.doubles.demo --port $(or $(PORT),3000)
+	@$(QUIET_ON_CTRL_C) $(BIN)/python -m tests.doubles.demo --port $(or $(PORT),3000)
 
 # What pip does not bring: as root it is installed, else named.
 need = @$(1) >/dev/null 2>&1 \

@@ -23,8 +23,8 @@ _NO_SECRETS = {"topologykey"}
 
 Names = Callable[[str], bool]
 
-# Behind a port an @ in the options is no end of a password.
-_IN_URL = re.compile(r"://[^:/?#@\s]*:(?!\d*(?:/[^?@\s]*)?\?)([^@\s]+)@")
+# Behind a port, an @ in the path or in the options ends no password.
+_IN_URL = re.compile(r"://[^:/?#@\s]*:(?!\d{1,5}[/?])([^@\s]+)@")
 _ASSIGNED = re.compile(r"""(?:^|[?&;,\s"'])-*([\w.-]+)\s*=\s*([^\s&;,"']+)""")
 _PEM_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 

@@ -203,7 +203,7 @@ class Settings:
 
         needs_places : lake and ERP have to be given; their default would be lost with the container
         """
-        given = {name: environ.get(name) or declared.default or "" for name, declared in VARIABLES.items()}
+        given = {name: _given(environ, declared) or declared.default or "" for name, declared in VARIABLES.items()}
         if faults := list(_faults_of(given, needs_places)):
             raise BadSettings(faults)
         is_test = given[f"{_OWN}ENV"] == "test"
@@ -242,6 +242,12 @@ class Settings:
             metronome=_metronome(given),
             secrets=secrets_of(environ),
         )
+
+
+def _given(environ: Mapping[str, str], declared: Variable) -> str:
+    """The value of a variable; blanks around it, as an editor or a YAML file leaves them, are no part of it."""
+    value = environ.get(declared.name) or ""
+    return value if declared.secret else value.strip()
 
 
 def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ LONG = (
     "tests/system/test_three_processes.py::test_the_round_equals",
     "tests/system/test_three_processes.py::test_the_probes",
     "tests/system/test_three_processes.py::test_no_secret",
+    # Ctrl-C is pressed in test_make_run_stops_by_ctrl_c; a SIGTERM takes the same way (test_workers.py).
+    "tests/test_command_line.py::test_a_stop_is_quiet",
     # The lock, its launcher and the end of a process with its parent are tried in test_local_launcher.py.
     "tests/system/test_lost_workers.py::",
     # Single weeks are waited for in test_weekly_round.py; which week is next is decided in test_automation.py.

@@ -2,20 +2,16 @@
 
 import json
 import os
-import pty
 import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import termios
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
 
 import pandas as pd
 import pytest
@@ -36,8 +32,9 @@ from tests.command import command
 from tests.doubles.dcos import Dcos
 from tests.processes import wait_until
 from tests.quick import PATIENT, STEADY, WAIT_WHILE, deliver
-from tests.readme import README, heading
+from tests.readme import README, heading, rows
 from tests.storage import make_storage
+from tests.terminal import Terminal
 
 WEEK, WEEK_BEFORE = "2026-02-09", "2026-02-02"
 COUNTRIES = ("DEU", "AUT", "HUN", "POL", "MLT")
@@ -363,19 +360,12 @@ def waiting(installation: Installation, tmp_path: Path) -> dict[str, str]:
     return installation.environment(COUNTRY_GROUP="HUN,POL,MLT", **model)
 
 
-@pytest.mark.parametrize(("workers", "stop"), [("1", signal.SIGTERM), ("2", None)], ids=["SIGTERM", "Ctrl-C"])
-def test_a_stop_is_quiet_and_the_next_run_goes_on(
-    installation: Installation, waiting: dict[str, str], workers: str, stop: signal.Signals | None
-) -> None:
+def test_a_stop_is_quiet_and_the_next_run_goes_on(installation: Installation, waiting: dict[str, str]) -> None:
     """What was under way is canceled, and nothing is red; no country begins after it, none is priced twice."""
-    (installation.root / "wait").unlink()
-    assert command("run", "--countries", "MLT", environ=waiting).returncode == 0
-    (installation.root / "wait").touch()
-    begun = installation.lake / "markdown_pricing/training_data" / WEEK
-
-    with Terminal("run", "--workers", workers, environ=waiting) as terminal:
-        wait_until("countries are priced", lambda: len(list(begun.iterdir())) > int(workers), 120, terminal.said)
-        terminal.stop(stop)
+    price_one_and_let_the_others_wait(installation, waiting)
+    with Terminal([sys.executable, "-m", "markdown_pricing", "run"], waiting) as terminal:
+        wait_until_priced(installation, 2, terminal)
+        os.kill(terminal.pid, signal.SIGTERM)
         code, said = terminal.ended()
 
     assert code == 1
@@ -384,8 +374,8 @@ def test_a_stop_is_quiet_and_the_next_run_goes_on(
         == "Interrupted: 1 of 3 countries are done and in the ERP. `markdown-pricing run` goes on."
     )
     assert "Traceback" not in said
-    assert len(list(begun.iterdir())) == 1 + int(workers)
-    assert installation.runs() == {"CANCELED": int(workers), "SUCCESS": 1}
+    assert begun(installation) == 2
+    assert installation.runs() == {"CANCELED": 1, "SUCCESS": 1}
 
     (installation.root / "wait").unlink()
     ended = command("run", "--json", environ=waiting)
@@ -395,46 +385,62 @@ def test_a_stop_is_quiet_and_the_next_run_goes_on(
     assert done == {"HUN": ("refreshed", False), "POL": ("refreshed", False), "MLT": ("refreshed", True)}
 
 
-class Terminal:
-    """`markdown-pricing` on a terminal of 80 × 24, where Ctrl-C reaches every process of the command."""
+def test_make_run_stops_by_ctrl_c_and_goes_on_when_called_again(
+    installation: Installation, waiting: dict[str, str]
+) -> None:
+    """On a terminal of 80 × 24, as docs/terminal.md shows it: the last words are the command's own, not make's."""
+    checkout = checkout_for_make(installation)
+    make_run = ["make", "--old-file", ".venv/run", "run", "WORKERS=2"]  # the environment is not installed anew
+    price_one_and_let_the_others_wait(installation, waiting)
 
-    def __init__(self, *arguments: str, environ: Mapping[str, str]) -> None:
-        self.pid, self._screen = pty.fork()
-        if self.pid == 0:
-            termios.tcsetwinsize(0, (24, 80))
-            os.execve(
-                sys.executable, [sys.executable, "-m", "markdown_pricing", *arguments], {**environ, "TERM": "xterm"}
-            )
-        self._read = bytearray()
-        self._reader = Thread(target=self._listen, daemon=True)
-        self._reader.start()
+    with Terminal(make_run, waiting, checkout) as terminal:
+        wait_until_priced(installation, 3, terminal)
+        terminal.press_ctrl_c()
+        code, said = terminal.ended()
 
-    def __enter__(self) -> "Terminal":
-        return self
+    assert code == -signal.SIGINT
+    assert said.splitlines()[-1] == "Interrupted: 1 of 3 countries are done and in the ERP. `make run` goes on."
+    assert not re.search(r"Traceback|\*\*\*", said)
+    assert installation.runs() == {"CANCELED": 2, "SUCCESS": 1}
 
-    def __exit__(self, *_: object) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        os.close(self._screen)
+    (installation.root / "wait").unlink()
+    with Terminal(make_run, waiting, checkout) as terminal:
+        code, said = terminal.ended()
 
-    def said(self) -> str:
-        """All that was written, without what moves the cursor and colours the text."""
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self._read.decode(errors="replace")).replace("\r", "")
+    assert code == 0, said
+    assert heading(said) == heading(README) == heading((Path("docs") / "terminal.md").read_text())
+    assert {country: shown[-1] == "earlier" for country, shown in rows(said).items()} == {
+        "HUN": False,
+        "POL": False,
+        "MLT": True,
+    }
+    assert len(installation.receipts()) == 3
 
-    def stop(self, by: signal.Signals | None) -> None:
-        """By a signal to the command, or else as somebody who presses Ctrl-C."""
-        os.kill(self.pid, by) if by else os.write(self._screen, b"\x03")
 
-    def ended(self) -> tuple[int, str]:
-        """The exit code, and all that was written."""
-        _, status = os.waitpid(self.pid, 0)
-        self._reader.join(10)
-        return os.waitstatus_to_exitcode(status), self.said()
+def price_one_and_let_the_others_wait(installation: Installation, waiting: dict[str, str]) -> None:
+    (installation.root / "wait").unlink()
+    assert command("run", "--countries", "MLT", environ=waiting).returncode == 0
+    (installation.root / "wait").touch()
 
-    def _listen(self) -> None:
-        with suppress(OSError):  # the last process of the terminal has ended
-            while read := os.read(self._screen, 4096):
-                self._read += read
+
+def begun(installation: Installation) -> int:
+    """How many countries were begun, whatever has become of them."""
+    return len(list((installation.lake / "markdown_pricing/training_data" / WEEK).iterdir()))
+
+
+def wait_until_priced(installation: Installation, countries: int, terminal: Terminal) -> None:
+    wait_until("countries are priced", lambda: begun(installation) == countries, 120, terminal.said)
+
+
+def checkout_for_make(installation: Installation) -> Path:
+    """A folder with the Makefile and this environment, whose sample is the installation's lake."""
+    checkout = installation.root / "a checkout"
+    (checkout / ".local").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        (checkout / name).symlink_to(Path(name).absolute())
+    (checkout / ".venv").symlink_to(sys.prefix)
+    (checkout / ".local/lake").symlink_to(installation.lake)
+    return checkout
 
 
 def test_no_worker_outlives_the_command(installation: Installation, waiting: dict[str, str]) -> None:

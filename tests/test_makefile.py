@@ -3,10 +3,14 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.processes import wait_until
+from tests.terminal import Terminal
 
 PROJECT = Path(__file__).parent.parent
 MAKEFILE = (PROJECT / "Makefile").read_text()
@@ -48,6 +52,26 @@ def make(project: Path, *arguments: str) -> list[str]:
     assert ended.returncode == 0, ended.stderr
     assert not ended.stderr
     return told.read_text().splitlines()
+
+
+STOPPED = '#!/bin/sh\ntrap "echo Interrupted.; exit 1" INT\necho "At work."; sleep 60 & wait\n'
+"""Stands in for a program that says on Ctrl-C what has become of its work."""
+
+
+@pytest.mark.parametrize(("target", "program"), [("run", "markdown-pricing"), ("ui", "dagster")])
+def test_on_ctrl_c_the_last_word_is_the_programs(project: Path, target: str, program: str) -> None:
+    (project / ".local/lake/markdown_training_data/2026-02-09").mkdir(parents=True)
+    (project / ".local/lake/markdown_training_data/2026-02-09/_SUCCESS").touch()
+    make(project, "run")
+    (project / ".venv/bin" / program).write_text(STOPPED)
+
+    with Terminal(["make", target], {"PATH": os.environ["PATH"]}, project) as terminal:
+        wait_until("it is at work", lambda: "At work." in terminal.said(), 60, terminal.said)
+        terminal.press_ctrl_c()
+        code, said = terminal.ended()
+
+    assert code == -signal.SIGINT
+    assert said.splitlines()[-1].endswith("Interrupted.")
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -242,3 +242,19 @@ def test_dagsters_home_may_be_named_from_the_working_folder(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
 
     assert Settings.from_env({"DAGSTER_HOME": "dh"}).dagster_home == tmp_path / "dh"
+
+
+def test_blanks_around_a_setting_are_no_part_of_it() -> None:
+    """Of a secret they may be."""
+    given = {"MARKDOWN_PRICING_LAKE": " hdfs://lake/data ", "MARKDOWN_PRICING_ENV": "test\n", "DB_PASSWORD": " a b "}
+
+    settings = Settings.from_env(given)
+
+    assert (settings.lake_url, settings.environment) == ("hdfs://lake/data/test", "test")
+    assert settings.erp_password == " a b "
+
+
+@pytest.mark.parametrize("variable", ["MARKDOWN_PRICING_LAKE", "MARKDOWN_PRICING_RAW"])
+def test_a_sign_in_the_path_of_a_lake_is_no_password(variable: str) -> None:
+    """It stands behind the host and the port."""
+    Settings.from_env({variable: "hdfs://namenode:8020/home/me@example.com/lake"})

@@ -54,7 +54,7 @@ def _bar(what: str, total: int, work: float) -> Iterator[Advance]:
     pace = _Pace(total, work)
     columns = TextColumn("{task.description}"), BarColumn(bar_width=12), _Words(lambda task: f"{pace.done}/{total}")
     note = _Words(lambda task: task.fields["note"], may_be_cut=True)
-    with Progress(*columns, _Words(lambda task: str(pace)), note, console=standard_error) as bar:
+    with Progress(*columns, _Words(lambda task: str(pace)), note, ROOM_FOR_CTRL_C, console=standard_error) as bar:
         task = bar.add_task(what, total=work, note="")
 
         def advance(note: str, of_work: float = 1.0, /) -> None:
@@ -96,6 +96,10 @@ class _Words(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text(self._words(task), no_wrap=True, overflow="ellipsis")
+
+
+ROOM_FOR_CTRL_C = TextColumn("  ")
+"""At the end of the bar's line: where there is no room for its `^C`, the terminal begins another line."""
 
 
 def _clock(seconds: float) -> str:

@@ -51,7 +51,7 @@ def around_plan(lake: Lake, country: Country, row: Mapping[str, Any], book: Rule
         return Around(nothing)
     history, articles = (frame[frame["article_id"] == row["article_id"]] for frame in (sold.history, sold.articles))
     past = history[["week", "price", "units"]].assign(week=history["week"].dt.date)
-    origin = results.predictions()[2]
+    *_, origin = results.predictions()
     if origin != priced_under(origin, book, country):
         return Around(past)
     habit = habit_prices(articles.reset_index(drop=True), history, country, book, row["week"])

@@ -90,7 +90,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     task = groups.planned
     free = task.solve(np.zeros(len(task.demand.units)))
     with_target, penalty, out_of_reach = _for_target(task, free)
-    worth_it = _worth_it(task, with_target)
+    worth_it = _worth_it(task, with_target, penalty)
     best = _within_budget(task, worth_it.rungs, penalty)
     anyway, moves, pays, goes = (rungs[:, 0] for rungs in (free.rungs, with_target.rungs, worth_it.rungs, best))
     for_target, too_little_gain, over_budget = (goes > 0) & (anyway == 0), moves != pays, pays != goes
@@ -181,11 +181,15 @@ def _chosen(where: BoolArray, yes: Value, no: Value) -> Value:
     return each_array(pick, yes, no)
 
 
-def _worth_it(task: Task, found: Solution) -> Solution:
-    """The solution in which a markdown of this week is worth enough more than waiting; else the price is kept."""
+def _worth_it(task: Task, found: Solution, penalty: FloatArray) -> Solution:
+    """The solution in which a markdown of this week is worth enough more than waiting; else the price is kept.
+
+    A hard target is met all the same: the least penalty that meets it makes the markdown worth hardly more.
+    """
+    hard = task.ladders.per_article([float(own.sell_through == "hard") for own in task.ladders.rules]) > 0
     least = task.ladders.per_article([own.least_gain_pct / 100 for own in task.ladders.rules])
     chosen = found.rungs[:, 0]
-    asked = (least > 0) & (chosen > 0)
+    asked = (least > 0) & (chosen > 0) & ~(hard & (penalty > 0))
     if not asked.any():
         return found
     gain = found.value[np.arange(len(chosen)), chosen] - found.value[:, 0]

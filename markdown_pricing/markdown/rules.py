@@ -71,7 +71,7 @@ class Rules:
         "week may fall again two weeks later.",
     )
     full_price_weeks: Whole = Field(
-        default=0,
+        default=4,
         ge=0,
         le=520,
         description="An article is not marked down before its launch, nor in its first so many selling weeks, of "
@@ -115,12 +115,12 @@ class Rules:
         description="What each unit left over beyond a soft target costs, in percent of the list price.",
     )
     least_gain_pct: Number = Field(
-        default=0.0,
+        default=0.1,
         ge=0,
         le=100,
         description="A markdown this week must bring at least so many percent of the article's expected revenue more "
-        "than waiting a week. This keeps prices from moving for next to nothing. 0 lets every cent "
-        "count.",
+        "than waiting a week. This keeps prices from moving for next to nothing, except for a hard "
+        "sell-through target. 0 lets every cent count.",
     )
     markdown_budget: Number = Field(
         default=math.inf,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
 from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
@@ -16,6 +17,9 @@ from markdown_pricing.orchestration.worker_lock import (
     remove_forgotten,
 )
 from markdown_pricing.workers import end_with_the_parent
+
+SHUTTING_DOWN = "after telling it to shut down"
+"""So Dagster 1.13 says that a code server has started nothing because it is about to end."""
 
 
 class LocalRunLauncher(DefaultRunLauncher):
@@ -34,8 +38,18 @@ class LocalRunLauncher(DefaultRunLauncher):
         return True
 
     def launch_run(self, context: LaunchRunContext) -> None:
+        """Raises DagsterUserCodeUnreachableError, with which the run goes back into the queue, when nothing started.
+
+        A code server that hangs loses its heartbeat and refuses every start until another takes its place. Dagster's
+        own launcher takes that for the run's fault, and fails it for good.
+        """
         remove_forgotten(Path(self._instance.root_directory))
-        super().launch_run(context)
+        try:
+            super().launch_run(context)
+        except DagsterLaunchFailedError as error:
+            if SHUTTING_DOWN not in str(error):
+                raise
+            raise DagsterUserCodeUnreachableError(f"The code server is shutting down: {error}") from error
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """A lost process is told at the second look, so that a code server which restarts is there for the retry."""

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX, PRICE_UNTIL, fits, numbers_of
+from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX, PRICE_UNTIL, filled, fits, numbers_of
 
 LARGEST_NUMBER = 1e30
 """Larger numbers overflow when models square them or compute in single precision."""
@@ -53,7 +53,7 @@ def _in_a_type_that_models_take(column: pa.ChunkedArray) -> pa.ChunkedArray | st
 
 
 def _finite(numbers: pa.ChunkedArray) -> pa.ChunkedArray | str:
-    values = numbers.fill_null(np.nan).to_numpy()
+    values = filled(numbers, np.nan).to_numpy()
     with np.errstate(invalid="ignore"):
         beyond = np.abs(values) > LARGEST_NUMBER
     if beyond.any():

@@ -104,15 +104,18 @@ def _steps(
     rows: pd.DataFrame, article: IntArray, weeks: NDArray[np.datetime64], asked: Sequence[date]
 ) -> Iterator[Step]:
     """The steps in which most prices moved much, and those into the first delivered week from an `asked` one on."""
+    lists, prices = (rows[name].to_numpy(dtype=np.float64) for name in ("list_price", "price"))
+    # Whatever is within ALIKE of a median outside of SMALLER and LARGER is outside of these.
+    low, high = SMALLER * (1 + ALIKE), LARGER * (1 - ALIKE)
+    beyond = (lists[1:] < 1.001 * low * lists[:-1]) | (lists[1:] > 0.999 * high * lists[:-1])
+    if not asked and not (beyond & (article[1:] == article[:-1])).any():
+        return  # as nearly always: what follows costs a tenth of the intake
     days = weeks.astype(np.int64)
     since_first = (days - days.min()) // 7
     there = np.bincount(since_first) > 0
     delivered, number = days.min() + 7 * np.flatnonzero(there), (np.cumsum(there) - 1)[since_first]
-    lists, prices = (rows[name].to_numpy(dtype=np.float64) for name in ("list_price", "price"))
     later = 1 + np.flatnonzero((article[1:] == article[:-1]) & (np.diff(number) == 1))
     by_list, by_price = lists[later] / lists[later - 1], prices[later] / prices[later - 1]
-    # Whatever is within ALIKE of a median outside of SMALLER and LARGER is outside of these.
-    low, high = SMALLER * (1 + ALIKE), LARGER * (1 - ALIKE)
     moved = ((by_list < low) | (by_list > high)) & ((by_price < low) | (by_price > high))
     in_week = np.bincount(number[later], minlength=len(delivered))
     moved_in_week = np.bincount(number[later], weights=moved, minlength=len(delivered))

@@ -58,10 +58,10 @@ class Column:
         if name in COUNTS:
             return cls(name, _whole_numbers(column), missing)
         if name in MONEY:
-            values = numbers_of(column).fill_null(np.nan).to_numpy()
+            values = filled(numbers_of(column), np.nan).to_numpy()
             return cls(name, values, np.isnan(values))
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
-        return cls(name, days.fill_null(0).to_numpy(), missing)
+        return cls(name, filled(days, 0).to_numpy(), missing)
 
     @classmethod
     def _of_texts(cls, column: pa.ChunkedArray, name: str, missing: Mask) -> "Column":
@@ -71,7 +71,7 @@ class Column:
         order = pc.sort_indices(different).to_numpy()
         ranks = np.empty(len(order) + 1, dtype=np.int64)
         ranks[order], ranks[-1] = np.arange(len(order)), -1
-        codes = encoded.indices.fill_null(-1).to_numpy()
+        codes = filled(encoded.indices, -1).to_numpy()
         unreadable = tuple((what, np.append(bad, False)[codes]) for what, bad in faults.items())
         return cls(name, ranks[codes], missing, different.take(pa.array(order)), unreadable)
 
@@ -84,6 +84,11 @@ class Column:
         if self.name in MONEY or self.name in COUNTS:
             return str(self.values[row])
         return str(np.datetime64(int(self.values[row]), "D"))
+
+
+def filled(column: Any, value: float) -> Any:
+    """The array with `value` in place of NULL; without any it is itself, because filling copies all the same."""
+    return column.fill_null(value) if column.null_count else column
 
 
 def printable(text: str, most: int = 60) -> str:
@@ -120,7 +125,7 @@ def _whole_numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Integers of any width as int64, 0 where NULL; larger ones, which no bound allows, as the largest int64."""
     if pa.types.is_uint64(column.type):
         column = pc.min_element_wise(column, pa.scalar(2**63 - 1, pa.uint64()))
-    numbers: NDArray[np.int64] = column.cast(pa.int64()).fill_null(0).to_numpy()
+    numbers: NDArray[np.int64] = filled(column.cast(pa.int64()), 0).to_numpy()
     return numbers
 
 

@@ -56,3 +56,13 @@ def test_on_a_terminal_of_any_width_the_clock_goes_on_between_two_countries(
         console.standard_error.print("a line above the bar, with which the bar is drawn anew")
 
     assert "1/2 1:40, about 0:20 left" in screen.getvalue()
+
+
+def test_on_a_full_line_there_is_room_for_ctrl_c(clock: list[float], screen: StringIO) -> None:
+    """The terminal writes `^C` behind the bar; on a line of its own the bar would be seen twice."""
+    with console.progress("Pricing 2026-02-09", 2) as advance:
+        advance("a note that is far too long for the line of the bar and is cut, whatever it says" * 2)
+
+    shown = [line for line in screen.getvalue().replace("\r", "\n").splitlines() if "1/2" in line]
+    assert shown
+    assert all(line.endswith("…   ") for line in shown)

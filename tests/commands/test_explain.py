@@ -107,7 +107,7 @@ def test_the_picture_shows_the_past_and_the_old_habit(tmp_path: Path) -> None:
     priced, lake = recommend_for(season, rules=rules), Lake(str(tmp_path))
     origin = priced_under(provenance(str(WEEK), "DEU", "stamp"), RuleBook(rules), DEU)
     results, row = Results(lake, WEEK, "DEU"), priced.rows.iloc[0].to_dict()
-    results.keep_predictions(priced.rows, priced.path, origin)
+    results.keep_predictions(priced.rows, priced.path, priced.options, origin)
 
     assert around_plan(lake, DEU, row, RuleBook(rules)).past.empty
 

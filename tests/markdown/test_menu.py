@@ -31,7 +31,8 @@ def unsure_articles(level_sd: float | None) -> tuple[Plan, np.ndarray]:
     """Young articles of any stock, whose level is so unsure; their plan and their stock."""
     random = np.random.default_rng(5)
     stocks = random.integers(60, 500, MANY)
-    ladders = ladders_of(*[article(stock=int(stock), weeks_left=10) for stock in stocks])
+    made = [article(stock=int(stock), weeks_left=10) for stock in stocks]
+    ladders = ladders_of(*made, rules=Rules(least_gain_pct=0))
     unsure = None if level_sd is None else np.full((MANY, ladders.weeks), level_sd)
     units = demand(ladders, stocks / 10 * random.uniform(0.05, 1.0, MANY))
     return plan(ladders, foreseen(units, np.full(MANY, 0.2), level_sd=unsure)), stocks

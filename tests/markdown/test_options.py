@@ -127,7 +127,8 @@ class TestSellThroughTarget:
 
 
 class TestLeastGain:
-    def test_a_markdown_that_gains_too_little_waits(self, standing: Plan):
+    def test_a_markdown_that_gains_too_little_waits(self):
+        standing = planned(Rules(least_gain_pct=0.0))
         own = planned(Rules(least_gain_pct=3.0))
         moved, moves = standing.best.rungs[:, 0] > 0, own.best.rungs[:, 0] > 0
         assert not (moves & ~moved).any()
@@ -306,7 +307,7 @@ class TestPriceGroups:
     [
         {"sell_through_target": 0.0, "sell_through": "hard", "left_over_penalty_pct": 50.0},
         {"sell_through_target": 0.9, "left_over_penalty_pct": 0.0},
-        {"least_gain_pct": 0.0, "markdown_budget": math.inf},
+        {"full_price_weeks": 0, "markdown_budget": math.inf},
     ],
 )
 def test_an_option_that_is_off_changes_nothing(standing: Plan, off: dict[str, float]):

@@ -1,5 +1,6 @@
 """Whether a run's process is still there is known by the lock that it holds, whatever ended it."""
 
+import inspect
 import multiprocessing
 import os
 import signal
@@ -7,14 +8,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 import yaml  # type: ignore[import-untyped]
-from dagster._core.launcher import WorkerStatus
+from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
+from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext, WorkerStatus
 from dagster._core.test_utils import create_run_for_test
+from dagster._grpc import proxy_server, server
 
-from markdown_pricing.orchestration.local_launcher import LocalRunLauncher, in_a_noticed_process
+from markdown_pricing.orchestration.local_launcher import SHUTTING_DOWN, LocalRunLauncher, in_a_noticed_process
 from markdown_pricing.orchestration.worker_lock import (
     FOLDER,
     FORGOTTEN_AFTER_S,
@@ -216,3 +220,30 @@ def test_in_compose_the_daemon_sees_the_locks_and_a_stop_reaches_the_runs() -> N
     assert (code_server["stop_signal"], code_server["stop_grace_period"]) == ("SIGINT", "60s")
     assert code_server["environment"]["TINI_KILL_PROCESS_GROUP"] == "1"
     assert code_server["environment"]["DB_PASSWORD"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "raised"),
+    [
+        ("Tried to start a run on a server after telling it to shut down", DagsterUserCodeUnreachableError),
+        ("There is no such job", DagsterLaunchFailedError),
+    ],
+)
+def test_a_code_server_that_is_about_to_end_costs_no_run(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, refusal: str, raised: type[Exception]
+) -> None:
+    """The queue keeps a run whose code server cannot be reached, and launches it again; what else is refused fails."""
+
+    def refuses(*_: Any) -> None:
+        raise DagsterLaunchFailedError(refusal, serializable_error_info=None)
+
+    monkeypatch.setattr(DefaultRunLauncher, "launch_run", refuses)
+    assert isinstance(instance.run_launcher, LocalRunLauncher)
+
+    with pytest.raises(raised):
+        instance.run_launcher.launch_run(LaunchRunContext(create_run_for_test(instance), None))
+
+
+def test_dagster_still_says_so_in_these_words() -> None:
+    assert SHUTTING_DOWN in inspect.getsource(proxy_server)
+    assert SHUTTING_DOWN in inspect.getsource(server)
