@@ -13,6 +13,7 @@ from markdown_pricing.metronome.errors import BadJob, Final, Transient
 from tests.doubles.dcos import Dcos, Fault
 from tests.metronome import work
 from tests.metronome.conftest import Site
+from tests.processes import wait_until
 
 
 def lines() -> list[str]:
@@ -174,6 +175,9 @@ def test_canceled_while_it_runs(site: Site) -> None:
 def test_a_worker_that_the_upkeep_has_stopped_first_is_not_overtaken_by_the_cancel(site: Site) -> None:
     site.dcos.kill_grace_s = 600
     run = begin(site)
+    began = work.marks() / f"began.{run.run_id}"
+    # Stopped earlier, it might hold a lock of Dagster's database.
+    wait_until("its work has begun", began.exists, 60, lambda: site.messages(run))
     [pid] = site.dcos.alive(site.job_id(run))
     os.kill(pid, signal.SIGSTOP)
     site.instance.report_run_canceling(run)
