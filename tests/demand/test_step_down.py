@@ -15,7 +15,7 @@ from tests.demand.market import WEEK
 
 SEED = 3
 FAULTS = {
-    "SellsMoreWhenDearer": "more at a higher price",
+    "SellsMoreWhenDearer": "and less at the next lower price",
     "Indifferent": "sales do not rise when the price falls",
     "AtTheBound": "lies at the bound",
     "NotANumber": "not finite",

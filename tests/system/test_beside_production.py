@@ -125,13 +125,13 @@ def test_a_test_run_prices_into_places_of_its_own(installation: Installation) ->
 
 
 def test_the_accounts_of_a_test_can_not_write_to_production_even_when_told_to(installation: Installation) -> None:
-    """Someone forgets MARKDOWN_PRICING_ENV=test: the ERP refuses before anything is priced."""
+    """Someone forgets MARKDOWN_PRICING_ENV=test: the lake refuses before anything is priced."""
     before = installation.production()
 
     refused = installation.run_as_test(DAGSTER_HOME=str(Path(installation.environment["DAGSTER_HOME"]) / "test"))
 
-    assert refused.returncode == 1
-    assert "denies access: permission denied" in refused.stderr
+    assert refused.returncode == 2
+    assert "Nothing can be written to a lake at" in refused.stderr
     assert installation.production() == before
 
 
