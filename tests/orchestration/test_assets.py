@@ -191,7 +191,7 @@ def test_key_figures_and_pictures_are_there_to_see(priced: Priced) -> None:
     assert {"Articles to price", "Weeks of history", "Sold-out weeks"} <= labels["training_data"].keys()
     assert {"Error of the model (WAPE, last weeks)", "Feature importance"} <= labels["demand_model"].keys()
     for node, picture in (("demand_model", "Expected and actual units"), ("markdown_predictions", "Price paths")):
-        assert str(labels[node][picture].value).startswith("![](data:image/png;base64,")
+        assert str(labels[node][picture].value).startswith("![](data:image/svg+xml,")
     assert {"More than the old habit (%)", "Currency", "Markdowns"} <= labels["markdown_predictions"].keys()
     assert {"Articles", "Articles before", "Content hash"} <= labels["erp_refresh"].keys()
 
