@@ -72,11 +72,11 @@ def as_markdown(table: pd.DataFrame, digits: int = 2) -> str:
 
 
 def played(
-    settings: Sequence[Setting], policies: Sequence[str], workers: int
+    settings: Sequence[Setting], policies: Sequence[str], workers: int, rules: Path | None = None
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Scores of all policies in all markets, and the forecasts in the first market."""
     rows, first = [], {}
-    for setting, one in played_in(settings, policies, read_rules(), workers):
+    for setting, one in played_in(settings, policies, read_rules(rules), workers):
         place = settings.index(setting), policies.index(one.policy)
         rows.append((place, score(setting, one) | {"shared": bool(setting.sharing)}))
         if place[0] == 0 and len(one.forecasts):
@@ -193,6 +193,7 @@ def main() -> None:
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=5, help="the market was chosen on 0 to 4")
+    parser.add_argument("--rules", type=Path, help="play the seasons under this file instead of the standing rules")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=["seasons", "horizons", "lending", "shared", "plan"])
     parser.add_argument("--out", type=Path)
@@ -210,7 +211,7 @@ def main() -> None:
     if given.only in (None, "plan"):
         show_plan()
     if given.only in (None, "seasons"):
-        scores, first = played(settings, (*OVER, *given.models, PLANNER), given.workers)
+        scores, first = played(settings, (*OVER, *given.models, PLANNER), given.workers, given.rules)
         show_seasons(scores)
         if given.out:
             given.out.write_text(seasons_page(scores, first, what), encoding="utf-8")
