@@ -3,7 +3,7 @@
 Two equal rounds prove that a migration, or a new version, changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, inspect, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.erp.errors import erp_errors
-from markdown_pricing.erp.tables import engine_for, price_path, recommendations
+from markdown_pricing.erp.tables import columns_of, engine_for, options, price_path, recommendations
 from markdown_pricing.erp_url import BACKENDS, parse_erp_url
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake import paths
@@ -28,7 +28,8 @@ from markdown_pricing.words import counted
 BY_NATURE = ("model_version", "run_id", "predicted_at")
 """Columns that differ between any two runs, or, as they hold the code's hash, between any two versions."""
 ROW_KEY = ["country", "article_id"]
-PATH_KEY = [*ROW_KEY, "week"]
+KEYS = {recommendations.name: ROW_KEY, price_path.name: [*ROW_KEY, "week"], options.name: [*ROW_KEY, "price"]}
+"""The tables that are compared, and what a row of each is found by."""
 MISSING = "no such row"
 SHOWN = 20
 
@@ -50,19 +51,25 @@ class NoAccount(UsageError):
 
 @dataclass(frozen=True)
 class Round:
-    """One round of a week, as rows of markdown_recommendations and of markdown_price_path."""
+    """One round of a week, as the rows of each table of KEYS by its name; a version before may lack a table."""
 
-    rows: pd.DataFrame
-    path: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        return self.tables[recommendations.name]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One cell in which two rounds differ. `week` is the week of the price path, and None in the recommendations."""
+    """One cell in which two rounds differ.
+
+    of : the week of a price path, or the price of an option; None in the recommendations
+    """
 
     country: str
     article_id: str
-    week: str | None
+    of: str | None
     column: str
     first: Any
     second: Any
@@ -88,7 +95,7 @@ def shadow(
         "week": week,
         "countries": rounds[0].rows["country"].nunique(),
         "articles": len(rounds[0].rows),
-        "cells": sum(each.size for each in (rounds[0].rows, rounds[0].path)),
+        "cells": sum(frame.size for frame in rounds[0].tables.values()),
         "differences": len(cells_that_differ),
         "only_in_first": _columns_only_in(*rounds),
         "only_in_second": _columns_only_in(*reversed(rounds)),
@@ -106,12 +113,12 @@ def read_round(place: str, week: date, settings: Settings, countries: Sequence[s
     place : an ERP (a SQLAlchemy URL), or else a lake (a URL or a folder)
     """
     if place.partition("://")[0].partition("+")[0].lower() in BACKENDS:
-        rows, path = _erp_round(place, week, settings)
+        tables = _erp_round(place, week, settings)
     else:
-        rows, path = _lake_round(Lake(place), week)
+        tables = _lake_round(Lake(place), week)
     if countries:
-        rows, path = (frame[frame["country"].isin(countries)] for frame in (rows, path))
-    return Round(rows.drop(columns=list(BY_NATURE)), path)
+        tables = {name: frame[frame["country"].isin(countries)] for name, frame in tables.items()}
+    return Round({name: frame.drop(columns=list(BY_NATURE), errors="ignore") for name, frame in tables.items()})
 
 
 def differences(first: Round, second: Round, tolerance: float = 0.0) -> list[Difference]:
@@ -121,15 +128,24 @@ def differences(first: Round, second: Round, tolerance: float = 0.0) -> list[Dif
         round the last digit differently
     """
     return [
-        *_differing_cells(first.rows, second.rows, ROW_KEY, tolerance),
-        *_differing_cells(first.path, second.path, PATH_KEY, tolerance),
+        cell
+        for name, key in KEYS.items()
+        if name in first.tables and name in second.tables
+        for cell in _differing_cells(first.tables[name], second.tables[name], key, tolerance)
     ]
 
 
 def _columns_only_in(first: Round, second: Round) -> list[str]:
-    """Columns that no cell of the other round is compared with, as one of the two is of another version."""
-    pairs = ((first.rows, second.rows), (first.path, second.path))
-    return [str(column) for here, there in pairs for column in here.columns.difference(there.columns, sort=False)]
+    """Tables and columns that no cell of the other round is compared with, as one of the two is of another version."""
+    return [
+        str(column)
+        for name, here in first.tables.items()
+        for column in (
+            here.columns.difference(second.tables[name].columns, sort=False)
+            if name in second.tables
+            else [f"the table {name}"]
+        )
+    ]
 
 
 def _differing_cells(first: pd.DataFrame, second: pd.DataFrame, key: list[str], tolerance: float) -> list[Difference]:
@@ -146,8 +162,8 @@ def _differing_cells(first: pd.DataFrame, second: pd.DataFrame, key: list[str], 
         differing += [
             (row, column, a, b) for row, a, b in zip(both[differs], one[differs], other[differs], strict=True)
         ]
-    cells = [Difference(row[0], row[1], row[2] if len(row) > 2 else None, *rest) for row, *rest in differing]
-    return sorted(cells, key=lambda cell: (cell.country, cell.article_id, cell.week or "", cell.column))
+    cells = [Difference(row[0], row[1], str(row[2]) if len(row) > 2 else None, *rest) for row, *rest in differing]
+    return sorted(cells, key=lambda cell: (cell.country, cell.article_id, cell.of or "", cell.column))
 
 
 def _comparable(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
@@ -175,36 +191,41 @@ def _near(a: Any, b: Any, tolerance: float) -> bool:
     return numbers and abs(a - b) <= tolerance * max(abs(a), abs(b))
 
 
-def _erp_round(url: str, week: date, settings: Settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _erp_round(url: str, week: date, settings: Settings) -> dict[str, pd.DataFrame]:
     if parse_erp_url(url).get_backend_name() != "sqlite" and not settings.shadow_user:
         raise NoAccount()
     engine = engine_for(url, settings.shadow_user, settings.shadow_password, settings.erp_schema)
     countries = select(recommendations.c.country).where(recommendations.c.week == week).distinct()
     with erp_errors(engine), engine.connect() as connection:
-        return (
-            _frame(connection, recommendations, recommendations.c.week == week),
-            _frame(connection, price_path, price_path.c.country.in_(countries)),
-        )
+        there = columns_of(connection)
+        return {
+            table.name: _frame(connection, table, there[table.name], where)
+            for table, where in (
+                (recommendations, recommendations.c.week == week),
+                (price_path, price_path.c.country.in_(countries)),
+                (options, options.c.country.in_(countries)),
+            )
+            if table.name in there
+        }
 
 
-def _frame(connection: Connection, table: Table, where: ColumnElement[bool]) -> pd.DataFrame:
+def _frame(connection: Connection, table: Table, there: Set[str], where: ColumnElement[bool]) -> pd.DataFrame:
     """Those columns of the table that are there: another version may have made it."""
-    there = [
-        table.c[column["name"]] for column in inspect(connection).get_columns(table.name) if column["name"] in table.c
-    ]
-    rows = connection.execute(select(*there).where(where)).mappings().all()
-    return pd.DataFrame(rows, columns=[column.name for column in there])
+    columns = [column for column in table.columns if column.name in there]
+    rows = connection.execute(select(*columns).where(where)).mappings().all()
+    return pd.DataFrame(rows, columns=[column.name for column in columns])
 
 
-def _lake_round(lake: Lake, week: date) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _lake_round(lake: Lake, week: date) -> dict[str, pd.DataFrame]:
     folder = f"{paths.PREDICTIONS}/{week}"
     names = [entry.name for entry in lake.entries(folder)] if lake.entry(folder) else []
     countries = [country for name in names if (country := paths.country_of_folder(name))]
     kept = [Results(lake, week, country).predictions() for country in countries]
-    return (
-        _joined(recommendations, [rows for rows, _, _, _ in kept]),
-        _joined(price_path, [path for _, path, _, _ in kept]),
-    )
+    return {
+        recommendations.name: _joined(recommendations, [rows for rows, _, _, _ in kept]),
+        price_path.name: _joined(price_path, [path for _, path, _, _ in kept]),
+        options.name: _joined(options, [menu for _, _, menu, _ in kept]),
+    }
 
 
 def _joined(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -228,10 +249,10 @@ def _show(compared: dict[str, Any], cells_that_differ: Sequence[Difference]) -> 
         print(f"Equal: {size}.")
         return
     lines = [
-        (each.country, cell(each.article_id), each.week or "", each.column, _shown(each.first), _shown(each.second))
+        (each.country, cell(each.article_id), each.of or "", each.column, _shown(each.first), _shown(each.second))
         for each in cells_that_differ[:SHOWN]
     ]
     title = f"{counted(len(cells_that_differ), 'cell')} of {size} differ" + (
         f", the first {SHOWN}" if len(cells_that_differ) > SHOWN else ""
     )
-    print_table(title, ("Country", "Article", "Path of", "Column", "First", "Second"), lines, numbers_from=4)
+    print_table(title, ("Country", "Article", "Of", "Column", "First", "Second"), lines, numbers_from=4)

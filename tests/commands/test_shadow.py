@@ -23,18 +23,23 @@ SEASON = (article(stock=400), article(stock=30))
 
 
 def keep(
-    place: Path, erp: str, run_id: str, change: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows
+    place: Path,
+    erp: str,
+    run_id: str,
+    change: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows,
+    change_menu: Callable[[pd.DataFrame], pd.DataFrame] = lambda menu: menu,
 ) -> None:
     """A round of WEEK by one run, kept on a lake and refreshed in an ERP."""
     priced = recommend_for(*SEASON, rules=Rules())
     rows = change(priced.rows.assign(week=WEEK, run_id=run_id))
     origin = provenance(WEEK.isoformat(), "DEU", "stamp")
-    Results(Lake(str(place)), WEEK, "DEU").keep_predictions(rows, priced.path, priced.options, origin)
+    options = change_menu(priced.options)
+    Results(Lake(str(place)), WEEK, "DEU").keep_predictions(rows, priced.path, options, origin)
     engine = engine_for(erp, None, None)
     ensure_tables(engine)
     run = {"run_id": run_id, "launched_at": datetime.now(UTC)}
     path = priced.path[priced.path["article_id"].isin(rows["article_id"])]
-    menu = priced.options[priced.options["article_id"].isin(rows["article_id"])]
+    menu = options[options["article_id"].isin(rows["article_id"])]
     replace_country(engine, week=WEEK, country="DEU", rows=rows, path=path, menu=menu, **run)
 
 
@@ -89,6 +94,32 @@ def test_a_changed_price_is_shown_with_its_cell(places: dict[str, str], kind: st
     assert str(cell["first"]) in shadow(places[f"{kind} one"], places[f"{kind} other"]).output
 
 
+@pytest.mark.parametrize("kind", ["erp", "lake"])
+def test_a_changed_value_of_the_menu_is_shown_with_its_price(places: dict[str, str], kind: str) -> None:
+    def worth_more(menu: pd.DataFrame) -> pd.DataFrame:
+        return menu.assign(value=menu["value"].where(menu.index != 1, menu["value"] + 0.01))
+
+    keep(Path(places["lake one"]), places["erp one"], "run-on-metronome")
+    keep(Path(places["lake other"]), places["erp other"], "run-on-kubernetes", change_menu=worth_more)
+
+    answer = json.loads(shadow(places[f"{kind} one"], places[f"{kind} other"], "--json").output)
+
+    priced = recommend_for(*SEASON, rules=Rules()).options.iloc[1]
+    [cell] = answer["cells_that_differ"]
+    assert (cell["article_id"], cell["of"], cell["column"]) == (priced["article_id"], str(priced["price"]), "value")
+
+
+def test_a_table_that_one_round_lacks_is_named_and_not_compared(places: dict[str, str]) -> None:
+    keep_both(places)
+    with engine_for(places["erp one"], None, None).begin() as erp:
+        erp.exec_driver_sql("DROP TABLE markdown_options")
+
+    done = shadow(places["erp one"], places["erp other"])
+
+    assert done.return_value == 0, done.output
+    assert "Only the second round has the table markdown_options" in done.output
+
+
 def test_a_row_that_one_round_lacks_is_a_difference(places: dict[str, str]) -> None:
     keep_both(places, lambda rows: rows.iloc[:1])
 
@@ -130,7 +161,7 @@ def stop() -> None:
 
 def a_round(**columns: object) -> Round:
     rows = pd.DataFrame({"country": ["DEU"], "article_id": ["1"], **{name: [value] for name, value in columns.items()}})
-    return Round(rows, pd.DataFrame({"country": [], "article_id": [], "week": []}))
+    return Round({"markdown_recommendations": rows})
 
 
 @pytest.mark.parametrize(
