@@ -88,8 +88,7 @@ def price(
     as_json: bool,
 ) -> int:
     books, codes = _read_books(settings, rules, with_standing, picture), read_reason_codes()
-    for code in countries or ():
-        unconfigured(code)
+    named = _codes(countries)
     source = named_lake(lake, settings.results_key, settings.allowed_models)
     model = model or check_allowed(champion_or(source, settings.demand_model, settings.follow_champion), source.models)
     make_model(model)
@@ -97,16 +96,12 @@ def price(
     limit_threads()
     configured = read_countries(settings.countries_file, settings.currencies_file)
     snapshot = find_snapshot(source, week)
-    chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
-    if absent := [code for code in chosen if code not in snapshot.bytes_by_country]:
-        raise NotInTheSnapshot(snapshot, absent)
+    chosen = _chosen(snapshot, named)
     said = matches_nothing(source, snapshot, books[-1], configured, settings.currencies_file, True)
     for sentence in (*unknown_settings(os.environ), *said):
         print_error(sentence)
     run_id = str(uuid.uuid4())
-    priced: list[list[pd.DataFrame]] = []
-    stabilities: dict[str, Stability] = {}
-    failed: dict[str, str] = {}
+    priced, stabilities, failed = list[list[pd.DataFrame]](), dict[str, Stability](), dict[str, str]()
     shared = _share_demand(source, snapshot, chosen, configured)
     with progress(f"Pricing {week}", len(chosen)) as advance:
         for code in chosen:
@@ -135,11 +130,24 @@ def price(
         _draw(compared, week, rules, picture)
     if as_json:
         print_json({**summary, "compared": [_machine_readable(group) for group in compared]} if compared else summary)
-    else:
-        if compared and rules is not None:
-            _show(compared, rules.name)
-        print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
+        return 1 if failed else 0
+    if compared and rules is not None:
+        _show(compared, rules.name)
+    print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
     return 1 if failed else 0
+
+
+def _codes(countries: Sequence[str] | None) -> list[str]:
+    """The codes of countries that were named. Raises a UsageError for what is no country's code."""
+    return [unconfigured(code).code for code in countries or ()]
+
+
+def _chosen(snapshot: Snapshot, countries: Sequence[str]) -> list[str]:
+    """The countries to price, each once, in the order given or that of the snapshot. Raises NotInTheSnapshot."""
+    chosen = list(dict.fromkeys(countries or snapshot.bytes_by_country))
+    if absent := [code for code in chosen if code not in snapshot.bytes_by_country]:
+        raise NotInTheSnapshot(snapshot, absent)
+    return chosen
 
 
 def _read_books(settings: Settings, rules: Path | None, with_standing: bool, picture: Path | None) -> list[RuleBook]:

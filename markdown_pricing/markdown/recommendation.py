@@ -22,6 +22,7 @@ from markdown_pricing.markdown.recent_weeks import recent_weeks
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.valuation import deepest_sales, next_markdown
 
+STAKES = ("stake", "stake_low", "stake_high")
 CERTAIN_LEFTOVER_SHARE = 0.2
 """From this share of today's stock on a left-over is reported as certain."""
 NO_UNITS = 1e-6
@@ -90,13 +91,10 @@ def recommend(
     """
     articles, country = assortment.articles, assortment.country
     season, own_plan = ladders.season, plan(ladders, forecast)
-    rung, current = own_plan.best.rungs[:, 0], to_price(season.current_cents)
     path_prices = ladders.prices_in(own_plan.best.rungs)
     recommended = path_prices[:, 0]
     list_price = to_price(season.list_cents)
-    next_week, next_price = _next_markdown(ladders, own_plan)
     codes = assortment.codes
-    reason_code = codes.choose_reason(_reasons_that_hold(ladders, own_plan))
     exception_code = codes.choose_exception(_exceptions_that_hold(assortment, ladders, own_plan))
     elasticity, elasticity_se = forecast.elasticity or (np.nan, np.nan)
     columns = {
@@ -104,28 +102,25 @@ def recommend(
         "article_id": articles["article_id"].to_numpy(dtype=object),
         "week": assortment.week,
         "list_price": list_price,
-        "current_price": current,
+        "current_price": to_price(season.current_cents),
         "recommended_price": recommended,
         "markdown_pct": np.round(np.clip(100 * (1 - recommended / list_price), 0, 100), 2),
-        "action": np.where(rung > 0, "markdown", "keep"),
+        "action": np.where(own_plan.best.rungs[:, 0] > 0, "markdown", "keep"),
         "stock": season.stock,
         **_units_this_week(ladders, own_plan),
         "end_week": _dates(articles["end_week"]),
         **_outcomes(own_plan, season.stock),
-        "next_markdown_week": next_week,
-        "next_markdown_price": next_price,
+        **_next_markdown(ladders, own_plan),
         "elasticity": elasticity,
         "elasticity_se": elasticity_se,
-        "reason_code": reason_code,
+        "reason_code": codes.choose_reason(_reasons_that_hold(ladders, own_plan)),
         "change_reason": None,
         "exception_code": exception_code,
         "model_grade": made_by.model_grade,
         "model_version": made_by.model_version,
         "run_id": made_by.run_id,
         "predicted_at": made_by.predicted_at,
-        "stake": np.round(own_plan.stake.value, 2),
-        "stake_low": np.round(own_plan.stake.low, 2),
-        "stake_high": np.round(own_plan.stake.high, 2),
+        **_stakes(own_plan),
         "severity": codes.severities_of(exception_code),
         **_facts_of_the_article(assortment, ladders),
         "arm": None,
@@ -183,10 +178,16 @@ def _dates(days: pd.Series) -> CodeArray:
     return np.array([day.date() for day in days], dtype=object)
 
 
-def _next_markdown(ladders: Ladders, own_plan: Plan) -> tuple[CodeArray, FloatArray]:
+def _next_markdown(ladders: Ladders, own_plan: Plan) -> dict[str, CodeArray | FloatArray]:
     """The week and price of the path's first markdown after this week, both (articles,); None and NaN without one."""
     ahead, price = next_markdown(own_plan.best.rungs, ladders.prices)
-    return weeks_ahead(ladders.season.week, ahead), price
+    return {"next_markdown_week": weeks_ahead(ladders.season.week, ahead), "next_markdown_price": price}
+
+
+def _stakes(own_plan: Plan) -> dict[str, FloatArray]:
+    """What the decision is worth and its range, to the cent, each (articles,)."""
+    stake = own_plan.stake
+    return {name: np.round(value, 2) for name, value in zip(STAKES, (stake.value, stake.low, stake.high), strict=True)}
 
 
 def _first_true(flags: BoolArray) -> IntArray:
