@@ -38,6 +38,8 @@ from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week
 
 OWNERS = ["team:pricing"]
+of_a_country = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
+"""What makes a function the asset of one country and week; each says of itself its inputs, stage, kinds and columns."""
 REFRESHED_WITHIN = timedelta(hours=12)
 """So long after the opening of its week Dagster's page shows a country that is not refreshed as overdue."""
 
@@ -95,11 +97,8 @@ def shared_demand(
         return dg.MaterializeResult(metadata=figures.shared_demand(learnt, version, seconds, origin, lake.where(path)))
 
 
-@dg.asset(
+@of_a_country(
     deps=[markdown_training_data],
-    pool=POOL,
-    group_name=GROUP,
-    owners=OWNERS,
     tags={STAGE_TAG: "learn"},
     kinds={"pandas", "parquet"},
     metadata=columns.TRAINING_DATA_COLUMNS,
@@ -122,14 +121,7 @@ def training_data(
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
-@dg.asset(
-    deps=[training_data, SHARED],
-    pool=POOL,
-    group_name=GROUP,
-    owners=OWNERS,
-    tags={STAGE_TAG: "learn"},
-    kinds={"lightgbm"},
-)
+@of_a_country(deps=[training_data, SHARED], tags={STAGE_TAG: "learn"}, kinds={"lightgbm"})
 def demand_model(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
 ) -> dg.MaterializeResult[None]:
@@ -150,11 +142,8 @@ def demand_model(
         return dg.MaterializeResult(metadata=figures.demand_model(choice, str(shared), origin, lake.where(path)))
 
 
-@dg.asset(
+@of_a_country(
     deps=[training_data, demand_model],
-    pool=POOL,
-    group_name=GROUP,
-    owners=OWNERS,
     tags={STAGE_TAG: "price"},
     kinds={"numpy", "parquet"},
     metadata=columns.PREDICTION_COLUMNS,
@@ -185,11 +174,8 @@ def markdown_predictions(
         return dg.MaterializeResult(metadata=shown)
 
 
-@dg.asset(
+@of_a_country(
     deps=[markdown_predictions],
-    pool=POOL,
-    group_name=GROUP,
-    owners=OWNERS,
     tags={STAGE_TAG: "publish"},
     kinds={"sqlalchemy", "sql"},
     output_required=False,
