@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
+from functools import cache, partial
 
 from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
@@ -16,8 +16,7 @@ from markdown_pricing.files import read_rules
 from markdown_pricing.finding import Finding
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, publish_bytes
-from markdown_pricing.lake.snapshot import UnreadFiles, delivered_weeks, find_snapshot
-from markdown_pricing.lake.snapshot import newest_week as newest_delivery
+from markdown_pricing.lake.snapshot import Snapshot, UnreadFiles, delivered_weeks, find_snapshot
 from markdown_pricing.lake.space import check_room
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
@@ -26,6 +25,9 @@ from markdown_pricing.weeks import ONE_WEEK
 from markdown_pricing.words import counted
 
 PROBE = "markdown_pricing/preflight"
+
+Look = Callable[[], Snapshot | None]
+"""The snapshot that is looked at, which is listed once; None when none is delivered yet."""
 
 
 class CountriesLack(FinalError):
@@ -58,9 +60,10 @@ class Preflight:
         yield inspect("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
         yield inspect("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
         yield inspect("Lake", lambda: f"{lake.url}: {counted(len(delivered_weeks(lake)), 'delivered week')}")
-        yield inspect("Snapshot", lambda: _snapshot(lake, settings, None if week is None else week - ONE_WEEK))
-        yield from _unread_files(lake, None if week is None else week - ONE_WEEK)
-        yield from _matches_nothing(lake, settings, None if week is None else week - ONE_WEEK)
+        delivered = cache(partial(_delivered, lake, week))
+        yield inspect("Snapshot", lambda: _snapshot(settings, delivered()))
+        yield from _unread_files(lake, delivered)
+        yield from _matches_nothing(lake, settings, delivered)
         yield from _erp(settings)
         if settings.metronome:
             yield _metronome(settings.metronome)
@@ -76,12 +79,18 @@ def inspect(what: str, find: Callable[[], str]) -> Finding:
         return Finding(what, ok=False, says=str(error))
 
 
-def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
-    """The countries in the snapshot of the given week, or of the newest week that is there."""
+def _delivered(lake: Lake, week: date | None) -> Snapshot | None:
+    """The snapshot before the given week, or else of the newest week that is there; None when there is none yet."""
+    if week is not None:
+        return find_snapshot(lake, week - ONE_WEEK)
     weeks = delivered_weeks(lake)
-    if week is None and not weeks:
+    return find_snapshot(lake, max(weeks)) if weeks else None
+
+
+def _snapshot(settings: Settings, snapshot: Snapshot | None) -> str:
+    """The countries in the snapshot, and those that it lacks or has beyond the configured ones."""
+    if snapshot is None:
         return "none delivered yet"
-    snapshot = find_snapshot(lake, week or max(weeks))
     configured = read_countries(settings.countries_file, settings.currencies_file)
     missing = [code for code in configured if code not in snapshot.bytes_by_country]
     lacking = f", but none for {', '.join(missing)}" if missing else ""
@@ -90,21 +99,22 @@ def _snapshot(lake: Lake, settings: Settings, week: date | None) -> str:
     return f"{snapshot.week}: {counted(len(snapshot.bytes_by_country), 'country')}{lacking}"
 
 
-def _unread_files(lake: Lake, week: date | None) -> Iterator[Finding]:
+def _unread_files(lake: Lake, delivered: Look) -> Iterator[Finding]:
     """A finding for each country in whose folder something lies that would not be read."""
     with suppress(PricingError):
-        snapshot = find_snapshot(lake, week or newest_delivery(lake))
+        if (snapshot := delivered()) is None:
+            return
         for country, names in snapshot.unread.items():
             yield Finding(f"Files of {country}", ok=False, says=str(UnreadFiles(lake, snapshot.week, country, names)))
 
 
-def _matches_nothing(lake: Lake, settings: Settings, week: date | None) -> Iterator[Finding]:
+def _matches_nothing(lake: Lake, settings: Settings, delivered: Look) -> Iterator[Finding]:
     """Rules and countries that match nothing of the newest snapshot; what can't be read has a finding of its own."""
     with suppress(PricingError):
         book = read_rules(settings.rules_file)
         configured = read_countries(settings.countries_file, settings.currencies_file)
-        snapshot = find_snapshot(lake, week or newest_delivery(lake))
-        if said := matches_nothing(lake, snapshot, book, configured, settings.currencies_file):
+        snapshot = delivered()
+        if snapshot and (said := matches_nothing(lake, snapshot, book, configured, settings.currencies_file)):
             yield Finding("What matches nothing", ok=False, says="\n  ".join(said))
 
 
