@@ -130,10 +130,10 @@ def price(
         _draw(compared, week, rules, picture)
     if as_json:
         print_json({**summary, "compared": [_machine_readable(group) for group in compared]} if compared else summary)
-        return 1 if failed else 0
-    if compared and rules is not None:
-        _show(compared, rules.name)
-    print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
+    else:
+        if compared and rules is not None:
+            _show(compared, rules.name)
+        print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
     return 1 if failed else 0
 
 

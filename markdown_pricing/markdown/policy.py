@@ -123,10 +123,10 @@ def _this_week(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> Flo
     every = np.arange(len(problem.stock))
     limits = _with_left_of(problem.limits, moved)
     spent = np.maximum(limits.left - 1, 0)
-    point = point_of(problem, problem.stock)
-    value = _options(moved, 0, every, spent, *_parts(problem, point))
+    parts = _parts(problem, point_of(problem, problem.stock))
+    value = _options(moved, 0, every, spent, *parts)
     value[~limits.may_move(limits.start, 0)] = np.nan
-    value[:, 0] = _options(stayed, 0, every, spent, *_parts(problem, point))[:, 0]
+    value[:, 0] = _options(stayed, 0, every, spent, *parts)[:, 0]
     return value
 
 
