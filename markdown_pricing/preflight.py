@@ -14,8 +14,9 @@ from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError, PricingError
 from markdown_pricing.files import read_rules
 from markdown_pricing.finding import Finding
+from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.publish import countries_with_predictions, publish_bytes
+from markdown_pricing.lake.publish import countries_with_predictions, try_to_write
 from markdown_pricing.lake.snapshot import Snapshot, UnreadFiles, delivered_weeks, find_snapshot
 from markdown_pricing.lake.space import check_room
 from markdown_pricing.results import Results
@@ -23,8 +24,6 @@ from markdown_pricing.settings import Settings
 from markdown_pricing.unmatched import matches_nothing, not_configured
 from markdown_pricing.weeks import ONE_WEEK
 from markdown_pricing.words import counted
-
-PROBE = "markdown_pricing/preflight"
 
 Look = Callable[[], Snapshot | None]
 """The snapshot that is looked at, which is listed once; None when none is delivered yet."""
@@ -165,8 +164,7 @@ def _all_countries(settings: Settings, last_week: date, there: Callable[[Countri
 
 
 def _probe(lake: Lake) -> str:
-    publish_bytes(lake, PROBE, b"")
-    lake.remove(PROBE)
+    try_to_write(lake, paths.KEPT)
     return "a file was written and taken away"
 
 

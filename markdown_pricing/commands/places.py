@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
-from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import LakeMissing
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import try_to_write
 
 
 class NoLakeThere(UsageError):
@@ -38,10 +38,8 @@ def check_writable(lake: Lake, folder: str) -> None:
 
     Raises what is transient as it is.
     """
-    probe = f"{folder}/{paths.unfinished('probe', secrets.token_hex(8))}"
     try:
-        lake.replace(probe, b"")
-        lake.remove(probe)
+        try_to_write(lake, folder)
     except TransientError:
         raise
     except FinalError as error:

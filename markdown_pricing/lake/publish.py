@@ -1,5 +1,6 @@
 """Write and read the results in the lake. A file appears complete or not at all, and a second run replaces it."""
 
+import secrets
 from collections.abc import Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
@@ -48,6 +49,16 @@ def read_bytes(lake: Lake, path: str) -> bytes:
             return file.read()
     except FileMissing as error:
         raise ResultMissing(error.where, paths.made_by(path)) from error
+
+
+def try_to_write(lake: Lake, folder: str) -> None:
+    """Write an empty file to a folder of the lake and take it away again; raises as `publish_bytes` does.
+
+    When this is killed between, the file is taken away with other writers' unfinished ones.
+    """
+    probe = f"{folder}/{paths.unfinished('probe', secrets.token_hex(8))}"
+    lake.replace(probe, b"")
+    lake.remove(probe)
 
 
 def publish_parts(

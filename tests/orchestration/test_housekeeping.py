@@ -113,7 +113,7 @@ def test_when_all_is_there_the_check_passes(installation: Installation) -> None:
     assert (evaluation.check_name, evaluation.passed) == (READY, True), evaluation.description
     assert evaluation.metadata["To do"].value == 0
     assert "| Last week's models | ok |" in str(evaluation.metadata["Findings"].value)
-    assert installation.lake.entry("markdown_pricing/preflight") is None
+    assert not [entry for entry in installation.lake.entries("markdown_pricing") if not entry.is_folder]
 
 
 @pytest.mark.parametrize(
