@@ -21,7 +21,7 @@ from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
-from markdown_pricing.markdown.reasons import response_in_words
+from markdown_pricing.markdown.sentences import response_in_words
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.shown import cell, plain
@@ -223,7 +223,8 @@ def _facts(explained: Explained) -> Table:
     table.add_row("Stock", f"{row['stock']:,} units, {cover}, last selling week {row['end_week']}")
     sold = f"{row['expected_units']:,.1f} units expected at {row['recommended_price']:,.2f}"
     table.add_row("This week", f"{sold} (8 times in 10: {low:,.0f} to {high:,.0f})")
-    table.add_row("Price response", response_in_words(row["elasticity"], row["elasticity_se"]) or "not known")
+    response = response_in_words(row["elasticity"], row["elasticity_se"])
+    table.add_row("Price response", f"30 % off sells about {response}" if response else "not known")
     table.add_row("Binding rule", explained.rule or "none")
     table.add_row("Model", f"{row['model_grade']}, {explained.grade}; {row['model_version']}")
     return table
