@@ -26,15 +26,15 @@ def price(amount: float) -> str:
 
 
 def about(number: float) -> str:
-    """An expected number with two significant digits, and no more than one behind the point.
+    """A number with two significant digits, and no more than one behind the point; a whole one has none there.
 
-    >>> about(3_320.4), about(-0.849), about(9.96), about(0.02)
-    ('3,300', '-0.8', '10', '0')
+    >>> about(3_320.4), about(-0.849), about(9.96), about(0.02), about(5)
+    ('3,300', '-0.8', '10', '0', '5')
     """
     if abs(number) < 0.05:
         return "0"
     rounded = round(number, min(1 - math.floor(math.log10(abs(number))), 1))
-    return f"{rounded:,.{int(abs(rounded) < 10)}f}"
+    return f"{rounded:,.{int(abs(rounded) < 10 and number % 1 > 0)}f}"
 
 
 def about_range(low: float, high: float) -> str:

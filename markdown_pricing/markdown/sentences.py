@@ -132,6 +132,11 @@ def _steps(paths: FloatArray, weeks_left: IntArray, week: date) -> list[list[Ste
     return steps
 
 
+def times_as_many(elasticity: float) -> float:
+    """How many times as many units a cut of 30 % of today's price sells."""
+    return float((1 - CUT) ** -elasticity)
+
+
 def response_in_words(elasticity: float | None, error: float | None) -> str:
     """How many times as much a cut of 30 % sells, with the range that holds 8 times in 10; empty where it is not known.
 
@@ -143,8 +148,8 @@ def response_in_words(elasticity: float | None, error: float | None) -> str:
     if elasticity is None or pd.isna(elasticity):
         return ""
     wide = EIGHT_IN_TEN * (np.nan if error is None else error)
-    times, low, high = (float((1 - CUT) ** -power) for power in (elasticity, elasticity - wide, elasticity + wide))
-    return f"{about(times)} times as many{about_range(low, high)}"
+    low, high = times_as_many(elasticity - wide), times_as_many(elasticity + wide)
+    return f"{about(times_as_many(elasticity))} times as many{about_range(low, high)}"
 
 
 PLAIN: Mapping[str, Callable[[Told], str]] = {

@@ -43,9 +43,9 @@ class Published:
 
 
 def two_digits(number: float) -> str:
-    """Two significant digits, at most one of them behind the point."""
+    """Two significant digits, at most one of them behind the point, and none there of a whole number."""
     shown = float(f"{number:.2g}")
-    if abs(shown) >= 10:
+    if abs(shown) >= 10 or number == int(number):
         return f"{shown:,.0f}"
     return f"{number:.1f}" if abs(number) >= 0.05 else "0"
 
