@@ -84,6 +84,15 @@ def last_day(week: date) -> str:
     return day(min(week, date.max - timedelta(days=6)) + timedelta(days=6))
 
 
+def in_words(code: str) -> str:
+    """A code of the data as words.
+
+    >>> in_words("full_price_weeks")
+    'full price weeks'
+    """
+    return code.replace("_", " ")
+
+
 def listed(parts: Sequence[str]) -> str:
     """The parts as a sentence has them.
 

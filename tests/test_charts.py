@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.charts import comparison_chart, expected_and_actual_chart, price_paths_chart
-from markdown_pricing.commands.plan_picture import Around, plan_chart
+from markdown_pricing.commands.around import Around
+from markdown_pricing.commands.plan_picture import plan_chart
 
 
 @pytest.mark.parametrize("weeks", [0, 4])
@@ -26,10 +27,12 @@ def test_a_name_that_looks_like_a_formula_is_a_name(name: str) -> None:
     row = {"article_id": name, "list_price": 19.99, "current_price": 19.99, "stock": 2, "expected_leftover": 1}
     row |= {"expected_revenue": 20.0, "expected_revenue_keep": 10.0, "country": "DEU", "week": week}
     row |= {"expected_leftover_keep": 2, "expected_leftover_habit": 1}
+    row |= {"recommended_price": 9.99}
+    menu = pd.DataFrame({"price": [19.99, 9.99], "value_loss": [3.0, 0.0], "rule": [None, None]})
     group = {"label": name, "whole": True, "revenue_pct": 1.0, "leftover_pct": 1.0, "markdowns": 1}
 
     assert price_paths_chart(path, pd.DataFrame([row])).startswith(b"\x89PNG")
-    assert plan_chart(path, row, name, Around(path.head(0).assign(units=0))).startswith(b"\x89PNG")
+    assert plan_chart(path, row, menu, name, Around()).startswith(b"\x89PNG")
     assert comparison_chart(pd.DataFrame([group]), name).startswith(b"\x89PNG")
 
 
