@@ -6,9 +6,9 @@ import matplotlib
 import pandas as pd
 import pytest
 
-from markdown_pricing.charts import comparison_chart, expected_and_actual_chart, price_paths_chart
+from markdown_pricing.charts import comparison_chart, expected_and_actual_chart, new_figure, price_paths_chart
 from markdown_pricing.commands.around import Around
-from markdown_pricing.commands.plan_picture import plan_chart
+from markdown_pricing.commands.plan_picture import draw_menu, plan_chart
 
 
 @pytest.mark.parametrize("weeks", [0, 4])
@@ -34,6 +34,23 @@ def test_a_name_that_looks_like_a_formula_is_a_name(name: str) -> None:
     assert price_paths_chart(path, pd.DataFrame([row])).startswith(b"\x89PNG")
     assert plan_chart(path, row, menu, name, Around()).startswith(b"\x89PNG")
     assert comparison_chart(pd.DataFrame([group]), name).startswith(b"\x89PNG")
+
+
+def test_the_menu_s_picture_names_what_each_price_loses_or_its_rule() -> None:
+    """The recommended price loses nothing; a price that is worth more was held back by an option."""
+    lines = [(49.99, -1500.4, "least_gain"), (39.99, 0.0, None), (29.99, 12345.6, None), (5.99, None, "below_salvage")]
+    menu = pd.DataFrame(lines, columns=["price", "value_loss", "rule"])
+    axes = new_figure("").subplots()
+
+    draw_menu(axes, menu, {"recommended_price": 39.99}, "EUR")
+
+    assert [text.get_text() for text in axes.texts] == [
+        "+1,500 least gain",
+        "recommended",
+        "-12,346",
+        "below salvage",
+    ]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["49.99", "39.99", "29.99", "5.99"]
 
 
 def test_a_picture_leaves_the_process_as_it_was() -> None:

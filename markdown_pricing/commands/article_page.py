@@ -69,7 +69,7 @@ def page(explained: Explained, past: pd.DataFrame, width: int) -> Iterator[Any]:
 def _menu_table(explained: Explained) -> Table:
     """A line for each price of this week: its worth against that of the recommended price, or what forbids it."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
-    for place, name in enumerate(("Price", "Off list", "Worth", "This week", "Left over", "Next", "")):
+    for place, name in enumerate(("Price", "Off list", "Worth", "Units", "Left over", "Next", "")):
         table.add_column(name, justify="right" if place < 5 else "left")
     row = explained.row
     for line in explained.menu.itertuples():

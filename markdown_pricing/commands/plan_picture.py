@@ -17,6 +17,7 @@ BLUE = "#1d4ed8"
 WEEKS_NAMED, WEEKS_BEFORE = 12, 16
 """The most dates on the axis, and weeks before this one; chosen so that dates and steps can be read."""
 INCHES = (8.0, 8.6)
+THOUSANDS = "{x:,.6g}"
 MARGINS = {"left": 0.1, "right": 0.98, "bottom": 0.04, "top": 0.93, "hspace": 0.36}
 COURSES = {
     "plan": ("plan", ACCENT, "-", 2.0),
@@ -36,50 +37,49 @@ def plan_chart(path: pd.DataFrame, row: Mapping[str, Any], menu: pd.DataFrame, c
     title = f"{row['country']} {row['article_id']}, week of {row['week']}: this week's prices, and its season"
     figure = new_figure(title, INCHES)
     options, prices, sales, stock = figure.subplots(4, 1, gridspec_kw=MARGINS)
-    past = around.past.tail(WEEKS_BEFORE)
-    weeks = [*past["week"], *path["week"], _after(path["week"])]
-    _draw_menu(options, menu, row, currency)
-    _draw_prices(prices, path, row, currency, Around(past, around.courses))
-    _draw_sales(sales, path, Around(past, around.courses))
-    _draw_stock(stock, path, row, Around(past, around.courses))
+    near = Around(around.past.tail(WEEKS_BEFORE), around.courses)
+    weeks = [*near.past["week"], *path["week"], _after(path["week"])]
+    draw_menu(options, menu, row, currency)
+    _draw_prices(prices, path, row, currency, near)
+    _draw_sales(sales, path, near)
+    _draw_stock(stock, path, row, near)
     for axes in (prices, sales, stock):
         axes.set_xlim(weeks[0] - timedelta(days=3), weeks[-1] + timedelta(days=3))
         axes.set_xticks(weeks[:: -(-len(weeks) // WEEKS_NAMED)])
         axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_major_formatter(StrMethodFormatter(THOUSANDS))
         axes.axvline(row["week"], color=PALE, linewidth=0.8)
         axes.tick_params(labelbottom=axes is stock)
         plain(axes)
     return png_of(figure)
 
 
-def _draw_menu(axes: Axes, menu: pd.DataFrame, row: Mapping[str, Any], currency: str) -> None:
+def draw_menu(axes: Axes, menu: pd.DataFrame, row: Mapping[str, Any], currency: str) -> None:
     """A bar for each price of this week: its value against the recommended one's, or the rule that forbids it."""
-    lead = -menu["value_loss"].astype(float).fillna(0.0)
+    leads = 0.0 - menu["value_loss"].astype(float)
     is_mine = menu["price"].astype(float) == float(row["recommended_price"])
     places = range(len(menu))
-    axes.barh(places, lead, color=[ACCENT if mine else PALE for mine in is_mine], height=0.6)
-    for place, (price, value, rule) in enumerate(zip(is_mine, lead, menu["rule"], strict=True)):
-        text = "recommended" if price else f"{value:+,.0f}" if value else ""
-        if not pd.isna(rule):
-            text = f"{text} {in_words(rule)}".strip()
+    axes.barh(places, leads.fillna(0.0), color=[ACCENT if mine else PALE for mine in is_mine], height=0.6)
+    for place, mine, lead, rule in zip(places, is_mine, leads, menu["rule"], strict=True):
+        worth = "recommended" if mine else "" if pd.isna(lead) else f"{lead:+,.0f}"
+        side, align = (-4, "right") if lead < 0 else (4, "left")
         axes.annotate(
-            text,
-            (value, place),
-            (-4 if value < 0 else 4, 0),
+            worth if pd.isna(rule) else f"{worth} {in_words(rule)}".strip(),
+            (0.0 if pd.isna(lead) else lead, place),
+            (side, 0),
             textcoords="offset points",
             fontsize=7,
             va="center",
-            ha="right" if value < 0 else "left",
-            color=ACCENT if price else INK,
+            ha=align,
+            color=ACCENT if mine else INK,
         )
     axes.axvline(0, color=INK, linewidth=0.6)
-    low, high = min(lead.min(), 0.0), max(lead.max(), 0.0)
+    low, high = min(leads.min(), 0.0), max(leads.max(), 0.0)
     room = 0.3 * max(high - low, 1.0)
     axes.set_xlim(low - room, high + room)
     axes.set_yticks(places, [f"{float(price):,.2f}" for price in menu["price"]])
     axes.invert_yaxis()
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.xaxis.set_major_formatter(StrMethodFormatter(THOUSANDS))
     axes.set_title(
         f"Worth of each price of this week against the recommended one, {currency}", fontsize=8, loc="left", color=INK
     )

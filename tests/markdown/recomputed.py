@@ -1,6 +1,7 @@
 """The words of a sentence worked out anew from what is published: an article's row, its menu and its price path."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -8,6 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.markdown.assortment import Assortment
+from markdown_pricing.markdown.candidates import candidate_prices
+from markdown_pricing.markdown.habit import habit_prices
+from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.reasons import ReasonCodes
 
 
@@ -40,6 +45,43 @@ class Published:
         path = [before, *prices]
         changes = [ahead for ahead in range(len(prices)) if path[ahead + 1] != path[ahead]]
         return [(self.row.week + timedelta(weeks=ahead), path[ahead + 1]) for ahead in changes]
+
+
+def published(
+    rows: pd.DataFrame, options: pd.DataFrame, path: pd.DataFrame, assortment: Assortment
+) -> Iterator[tuple[Published, dict[str, str]]]:
+    """What is published of each article, and the words of its sentence that the rules and the delivery give."""
+    articles, country, week = assortment.articles, assortment.country, assortment.week
+    ladders = candidate_prices(articles, assortment.history, country, assortment.book, week)
+    limits, habit = Limits.of(ladders), habit_prices(articles, assortment.history, country, assortment.book, week)
+    menus, plans = _by_article(options), _by_article(path)
+    asides = articles["set_aside"] if "set_aside" in articles else [""] * len(articles)
+    untils = articles["price_until"] if "price_until" in articles else [pd.NaT] * len(articles)
+    for place, (row, aside, until) in enumerate(zip(rows.itertuples(index=False), asides, untils, strict=True)):
+        plan = [step.price for step in plans[row.article_id]]
+        allowed, rules = week + timedelta(weeks=int(limits.first_allowed[place])), ladders.rules[ladders.rule_of[place]]
+        words = {
+            "salvage": f"{row.salvage_price:,.2f}",
+            "list": f"{row.list_price:,.2f}",
+            "currency": country.currency,
+            "allowed": str(allowed),
+            "allowed_day": day(allowed),
+            "until_day": "" if pd.isna(until) else day(until.date() + timedelta(days=6)),
+            "most": str(rules.max_markdowns),
+            "between": str(rules.weeks_between_markdowns),
+            "target": f"{100 * rules.sell_through_target:g}",
+            "least_gain": f"{rules.least_gain_pct:g}",
+            "category": row.category,
+            "fault": aside,
+        }
+        yield Published(row, menus[row.article_id], plan, habit[place, : len(plan)].tolist()), words
+
+
+def _by_article(frame: pd.DataFrame) -> Mapping[str, list[Any]]:
+    lines = defaultdict(list)
+    for line in frame.itertuples(index=False):
+        lines[line.article_id].append(line)
+    return lines
 
 
 def two_digits(number: float) -> str:

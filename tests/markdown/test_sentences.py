@@ -1,8 +1,6 @@
 """What a sentence says follows from what is published: the row, its menu and its price path."""
 
 import re
-from collections import defaultdict
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +9,10 @@ import pytest
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
-from markdown_pricing.markdown.habit import habit_prices
-from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.reasons import REASONS
 from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
-from tests.markdown.recomputed import Published, day, sentence_of
+from tests.markdown.recomputed import published, sentence_of
 from tests.markdown.seasons import CODES, DEU, MADE_BY, WEEK, article, frames, monday, recommend_for
 
 MANY = 70
@@ -76,40 +72,13 @@ def told() -> dict[str, list[tuple[str, str, str]]]:
     return {name: list(recomputed(rules)) for name, rules in RULES.items()}
 
 
-def by_article(frame: pd.DataFrame) -> dict[str, list[Any]]:
-    lines = defaultdict(list)
-    for line in frame.itertuples(index=False):
-        lines[line.article_id].append(line)
-    return lines
-
-
 def recomputed(rules: Rules) -> list[tuple[str, str, str]]:
     own = assortment_under(rules)
     found = priced(own)
-    limits = Limits.of(candidate_prices(own.articles, own.history, DEU, own.book, WEEK))
-    habit = habit_prices(own.articles, own.history, DEU, own.book, WEEK)
-    menus, plans = by_article(found.options), by_article(found.path)
-    told = []
-    for place, row in enumerate(found.rows.itertuples(index=False)):
-        plan = [step.price for step in plans[row.article_id]]
-        allowed = monday(int(limits.first_allowed[place]))
-        words = {
-            "salvage": f"{row.salvage_price:,.2f}",
-            "list": f"{row.list_price:,.2f}",
-            "currency": "EUR",
-            "allowed": str(allowed),
-            "allowed_day": day(allowed),
-            "until_day": "22 Feb 2026",
-            "most": str(rules.max_markdowns),
-            "between": str(rules.weeks_between_markdowns),
-            "target": f"{100 * rules.sell_through_target:g}",
-            "least_gain": f"{rules.least_gain_pct:g}",
-            "category": "coats",
-            "fault": "its stock is below 0",
-        }
-        published = Published(row, menus[row.article_id], plan, habit[place, : len(plan)].tolist())
-        told.append((row.reason_code, row.reason, sentence_of(published, CODES, words)))
-    return told
+    return [
+        (one.row.reason_code, one.row.reason, sentence_of(one, CODES, words))
+        for one, words in published(found.rows, found.options, found.path, own)
+    ]
 
 
 @pytest.mark.parametrize("rules", RULES)
