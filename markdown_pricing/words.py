@@ -16,13 +16,17 @@ def counted(number: int, one: str) -> str:
     return f"{number:,} {one}"
 
 
+UNKNOWN = "?"
+"""It stands where a sentence asks for a number that there is not."""
+
+
 def price(amount: float) -> str:
     """An amount to the cent.
 
-    >>> price(1249.9)
-    '1,249.90'
+    >>> price(1249.9), price(math.nan)
+    ('1,249.90', '?')
     """
-    return f"{amount:,.2f}"
+    return UNKNOWN if math.isnan(amount) else f"{amount:,.2f}"
 
 
 def about(number: float) -> str:
@@ -31,6 +35,8 @@ def about(number: float) -> str:
     >>> about(3_320.4), about(-0.849), about(9.96), about(0.02), about(5)
     ('3,300', '-0.8', '10', '0', '5')
     """
+    if math.isnan(number):
+        return UNKNOWN
     if abs(number) < 0.05:
         return "0"
     rounded = round(number, min(1 - math.floor(math.log10(abs(number))), 1))

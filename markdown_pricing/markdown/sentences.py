@@ -14,7 +14,7 @@ import pandas as pd
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan
-from markdown_pricing.words import about, about_range, day, last_day, listed, more_or_less, percent, price
+from markdown_pricing.words import UNKNOWN, about, about_range, day, last_day, listed, more_or_less, percent, price
 
 EIGHT_IN_TEN = 1.2816
 """Between so many standard errors below and above lie eight of ten values that are normally distributed."""
@@ -169,8 +169,8 @@ PLAIN: Mapping[str, Callable[[Told], str]] = {
     "stake_range": lambda told: about_range(told.row.stake_low, told.row.stake_high),
     "other": lambda told: price(told.other),
     "lead": lambda told: about(told.lead),
-    "habit_price": lambda told: price(told.habit[0][1]),
-    "habit_day": lambda told: day(told.habit[0][0]),
+    "habit_price": lambda told: price(told.habit[0][1]) if told.habit else UNKNOWN,
+    "habit_day": lambda told: day(told.habit[0][0]) if told.habit else UNKNOWN,
     "habit_leftover": lambda told: about(told.row.expected_leftover_habit),
     "habit_leftover_pct": lambda told: percent(told.row.expected_leftover_habit / max(told.row.stock, 1)),
     "habit_gain": lambda told: more_or_less(_ratio(told.row.expected_revenue_habit, told.row.expected_revenue)),
@@ -187,7 +187,7 @@ PLAIN: Mapping[str, Callable[[Told], str]] = {
     "fault": lambda told: told.fault,
     "category": lambda told: category if isinstance(category := told.row.category, str) and category else "none",
 }
-"""The words that may stand in every text of the file."""
+"""The words that may stand in every text of the file; UNKNOWN where an article has no such thing."""
 
 
 def _ratio(one: float, other: float) -> float:

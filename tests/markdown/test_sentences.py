@@ -1,6 +1,7 @@
 """What a sentence says follows from what is published: the row, its menu and its price path."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.reasons import REASONS
 from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
+from markdown_pricing.markdown.sentences import CLAUSE_WORDS, PLAIN
 from tests.markdown.recomputed import published, sentence_of
 from tests.markdown.seasons import CODES, DEU, MADE_BY, WEEK, article, frames, monday, recommend_for
 
@@ -103,6 +105,17 @@ def test_every_reason_and_clause_was_told(told: dict[str, list[tuple[str, str, s
 def test_a_sentence_can_be_read_in_a_cell(told: dict[str, list[tuple[str, str, str]]]) -> None:
     """It is about as long as a paragraph at most."""
     assert max(len(said) for rows in told.values() for _, said, _ in rows) < 600
+
+
+def test_any_word_may_stand_in_any_sentence() -> None:
+    """Where an article has no such thing there is a question mark, and nobody's file breaks a round."""
+    every_word = " ".join(f"{{{word}}}" for word in [*PLAIN, *CLAUSE_WORDS])
+    codes = replace(CODES, reasons=dict.fromkeys(CODES.reasons, every_word))
+
+    sentences = priced(replace(assortment_under(Rules()), codes=codes)).rows["reason"]
+
+    assert sentences.str.contains(" ? ", regex=False).any()
+    assert not sentences.str.contains("nan").any()
 
 
 def test_a_markdown_a_wait_and_a_price_that_stays() -> None:
