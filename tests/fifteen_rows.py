@@ -25,17 +25,17 @@ ROWS = 15
 HEAD = """# Fifteen rows
 
 Fifteen rows of the round that `make run` makes of the sample, of the week {week}. The seed {seed} chooses them among
-all {articles:,} rows of its {countries} countries. Each sentence is set beside the figures from which it can be worked
-out. This page is what the command prints after `make run`:
+all {articles:,} rows of its {countries} countries. Each sentence is set beside the figures from which it follows. This
+page is what the command prints after `make run`:
 
 ```
 .venv/bin/python -m tests.fifteen_rows .local/lake {week} {seed}
 ```
 
 It works each sentence out anew from what is published, which is the row, `markdown_options` and
-`markdown_price_path`, and ends with an error where one differs. In this round none did, in any row of the countries
-below. A test recomputes the numbers of this page's sentences from its tables. "Worth" is `value`, "against" is
-`value_loss` with its sign turned, and "on paper" is `expected_revenue`. The recommended price is in bold.
+`markdown_price_path`, and ends with an error where one differs. In this round none did, in any row of any country. A
+test recomputes the numbers of this page's sentences from its tables. "Worth" is `value`, "against" is `value_loss` with
+its sign turned, and "on paper" is `expected_revenue`. The recommended price is in bold.
 """
 
 
@@ -52,7 +52,7 @@ def page(lake: Lake, week: date, seed: int) -> Iterator[str]:
     names = [(code, article) for code, (own, *_) in rows.items() for article in own["article_id"]]
     chosen = sorted(Random(seed).sample(names, ROWS))
     yield HEAD.format(week=week, seed=seed, articles=len(names), countries=len(rows))
-    for code in sorted({code for code, _ in chosen}):
+    for code in sorted(rows):
         sold, _ = Results(lake, week, code).training_data()
         country = read_countries()[code]
         assortment = Assortment(week, country, sold.articles, sold.history, book, codes)
@@ -78,7 +78,7 @@ def section(one: Published, currency: str) -> str:
         "end_week": row.end_week,
         "stake": "" if pd.isna(row.stake) else f"{row.stake:,.2f} ({row.stake_low:,.2f} to {row.stake_high:,.2f})",
         "today's price kept, on paper": f"{row.expected_revenue_keep:,.2f}",
-        "old habit, on paper and left over": f"{row.expected_revenue_habit:,.2f}, {row.expected_leftover_habit:,.2f}",
+        "old habit, on paper and left over": f"{row.expected_revenue_habit:,.2f}, {row.expected_leftover_habit:,.3f}",
         "elasticity": "" if pd.isna(row.elasticity) else f"{row.elasticity:.3f} ± {row.elasticity_se:.3f}",
         "plan": _steps(one, one.plan, one.plan[0]),
         "old habit": _steps(one, one.habit, row.current_price),
@@ -88,14 +88,16 @@ def section(one: Published, currency: str) -> str:
 
 
 def _line(line: Any, is_mine: bool) -> str:
-    cells = ["" if np.isnan(line.value) else f"{number:,.2f}" for number in _numbers(line)]
+    money = line.value, 0.0 - line.value_loss, line.expected_revenue
+    worth, against, paper = ("" if np.isnan(amount) else f"{amount:,.2f}" for amount in money)
+    units, left = (
+        "" if np.isnan(number) else f"{number:,.3f}" for number in (line.expected_units, line.expected_leftover)
+    )
     later = "" if pd.isna(line.next_markdown_price) else f"{line.next_markdown_price:,.2f}, {line.next_markdown_week}"
     price = f"**{line.price:,.2f}**" if is_mine else f"{line.price:,.2f}"
-    return f"| {' | '.join([price, *cells, later, '' if pd.isna(line.rule) else line.rule])} |"
-
-
-def _numbers(line: Any) -> tuple[float, ...]:
-    return line.value, 0.0 - line.value_loss, line.expected_units, line.expected_leftover, line.expected_revenue
+    return (
+        f"| {' | '.join([price, worth, against, units, left, paper, later, '' if pd.isna(line.rule) else line.rule])} |"
+    )
 
 
 def _steps(one: Published, prices: list[float], before: float) -> str:

@@ -61,6 +61,11 @@ class Told:
     fault: str
 
     @property
+    def stake(self) -> float:
+        """The stake as it follows from the menu, whose values are to the cent."""
+        return max(-self.lead, 0.0)
+
+    @property
     def rival(self) -> int:
         """Which of `on_paper` brings most; -1 where the plan does."""
         most = max(self.on_paper)
@@ -165,7 +170,7 @@ PLAIN: Mapping[str, Callable[[Told], str]] = {
     "least_leftover_pct": lambda told: percent(told.least_left / max(told.row.stock, 1)),
     "end_day": lambda told: last_day(told.row.end_week),
     "steps": lambda told: listed([f"{price(cut)} from {day(week)}" for week, cut in told.steps]),
-    "stake": lambda told: about(told.row.stake),
+    "stake": lambda told: about(told.stake),
     "stake_range": lambda told: about_range(told.row.stake_low, told.row.stake_high),
     "other": lambda told: price(told.other),
     "lead": lambda told: about(told.lead),
@@ -195,9 +200,9 @@ def _ratio(one: float, other: float) -> float:
 
 
 def _instead(told: Told) -> str:
-    if pd.isna(told.row.stake):
+    if np.isnan(told.lead):
         return "not_before" if told.allowed > told.row.week else "no_choice"
-    return "no_better" if about(told.row.stake) == "0" else "worth_less"
+    return "no_better" if about(told.stake) == "0" else "worth_less"
 
 
 def _habit(told: Told) -> str:
