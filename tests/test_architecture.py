@@ -23,6 +23,7 @@ BASE = {
     "weeks",
     "countries",
     "holidays",
+    "worth",
 }
 SCIENCE = {"training_data", "demand", "markdown"}
 
@@ -36,6 +37,7 @@ MAY_IMPORT = {
     "finding": set(),
     "loopback": set(),
     "words": set(),
+    "worth": set(),
     "private": set(),
     "shown": set(),
     "workers": {"errors", "threads"},

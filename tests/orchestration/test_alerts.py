@@ -14,7 +14,7 @@ from dagster._core.test_utils import create_run_for_test
 from markdown_pricing import logs
 from markdown_pricing.messages import BadMessageUrl, UnsafeMessageUrl, _service, send
 from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
-from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
+from markdown_pricing.orchestration.figures import EXPECTED_REVENUE_EUR, LEAD_OVER_HABIT, STAKE_EUR, STAKE_PCT
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, ROUND_TAG, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.weeks import ONE_WEEK, opens_at, this_week
@@ -38,9 +38,12 @@ class Round:
         known = {ROUND_TAG: f"{week}@stamp", WEEK_TAG: str(week), COUNTRY_TAG: country}
         return create_run_for_test(self.instance, JOB, status=status, tags={**known, **tags})
 
-    def predicted(self, country: str, revenue: float, lead_pct: float, currency: str = "EUR") -> None:
-        metadata = {EXPECTED_REVENUE.label: revenue, LEAD_OVER_KEEP.label: lead_pct, CURRENCY.label: currency}
-        key = str(partition_key(WEEK - ONE_WEEK, country))
+    def predicted(self, country: str, eur: float | None, week: date = WEEK) -> None:
+        """Its decisions are worth so many euros, 0.2 % of its expected revenue; None: it has no rate."""
+        metadata = {STAKE_PCT.label: 0.2, LEAD_OVER_HABIT.label: 10.0}
+        if eur is not None:
+            metadata |= {STAKE_EUR.label: eur, EXPECTED_REVENUE_EUR.label: 500 * eur}
+        key = str(partition_key(week, country))
         event = dg.AssetMaterialization("markdown_predictions", partition=key, metadata=metadata)
         self.instance.report_runless_asset_event(event)
 
@@ -122,8 +125,9 @@ def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Ro
     a_round.run("POL", DagsterRunStatus.CANCELED)
     a_round.run("HUN", FAILURE, **{NOT_RETRIED_TAG: "rows_not_halved"})
     a_round.run("FRA", FAILURE, **{NOT_RETRIED_TAG: "BadTrainingData"})
-    a_round.predicted("HUN", revenue=1_100_000, lead_pct=10, currency="HUF")
-    a_round.predicted("FRA", revenue=52_500, lead_pct=5)
+    a_round.predicted("DEU", eur=73_609)
+    a_round.predicted("HUN", eur=None, week=WEEK - ONE_WEEK)
+    a_round.predicted("FRA", eur=2_500, week=WEEK - ONE_WEEK)
 
     a_round.look(chat.url)
 
@@ -131,13 +135,14 @@ def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Ro
     assert digest["title"].endswith("1 of 4 countries done")
     assert digest["message"].splitlines() == [
         "Done: DEU.",
+        "This week's decisions: 73,600 EUR; the whole plan against the old habit: +10.0 %.",
         "Failed:",
         "- FRA: no reason given",
         "- POL: canceled",
         "Blocked by a check:",
         "- HUN: At least half as many rows as in the country's last other week. Blocks the refresh.",
-        "At stake: 2,500 EUR and 100,000 HUF and what is not known of POL. "
-        "So much more do these countries' plans bring than today's prices.",
+        "At stake: 2,500 EUR, and 0.20 % of the expected revenue of HUN, and what is not known of POL. "
+        "So much is lost when their markdowns wait a week.",
     ]
 
 
@@ -201,7 +206,7 @@ def test_what_has_been_told_is_not_looked_up_again(a_round: Round, chat: Chat) -
     """A look each minute for six days reads no event of what has been told; before it, one for each failed country."""
     for country in ("FRA", "ITA", "POL"):
         a_round.run(country, FAILURE)
-        a_round.predicted(country, revenue=1_050, lead_pct=5)
+        a_round.predicted(country, eur=50)
     instance = a_round.instance
 
     with (
