@@ -63,12 +63,14 @@ MAY_IMPORT = {
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"forecast", "provenance"},
     "results": BASE | SCIENCE | {"lake", "pricing", "provenance"},
+    "across_countries": BASE | SCIENCE | {"lake", "results"},
     "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
     "etl": BASE,
     "experiments": BASE | {"lake"},
     "orchestration": BASE
     | SCIENCE
     | {
+        "across_countries",
         "lake",
         "erp",
         "pricing",
@@ -85,7 +87,9 @@ MAY_IMPORT = {
         "threads",
         "workers",
     },
-    "preflight": BASE | SCIENCE | {"files", "lake", "erp", "results", "settings", "metronome", "unmatched"},
+    "preflight": BASE
+    | SCIENCE
+    | {"across_countries", "files", "lake", "erp", "results", "settings", "metronome", "unmatched"},
     "unmatched": BASE | {"lake", "markdown", "settings"},
     "commands": BASE
     | SCIENCE

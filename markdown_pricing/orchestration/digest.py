@@ -37,6 +37,7 @@ class Digest:
 
     worth : what the advice is worth of the countries that are done
     gone  : countries that were not delivered, though the week before they were
+    apart : where the advice for an article differs widely between countries; empty where it does not
     """
 
     week: str
@@ -44,6 +45,7 @@ class Digest:
     not_done: Sequence[NotDone]
     gone: Sequence[str] = ()
     worth: Sequence[Worth] = ()
+    apart: str = ""
 
     @property
     def title(self) -> str:
@@ -63,6 +65,8 @@ class Digest:
             lines += [f"{title}:", *(f"- {one.country}: {one.why}" for one in countries)] if countries else []
         if self.not_done:
             lines.append(f"At stake: {self._stakes()}. So much is lost when their markdowns wait a week.")
+        if self.apart:
+            lines.append(self.apart)
         return "\n".join(lines)
 
     def _stakes(self) -> str:

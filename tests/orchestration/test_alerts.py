@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from unittest.mock import patch
 
@@ -12,12 +13,17 @@ from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing import logs
+from markdown_pricing.lake.errors import LakeUnreachable
+from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.messages import BadMessageUrl, UnsafeMessageUrl, _service, send
+from markdown_pricing.orchestration import alerts
 from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
 from markdown_pricing.orchestration.figures import EXPECTED_REVENUE_EUR, LEAD_OVER_HABIT, STAKE_EUR, STAKE_PCT
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, ROUND_TAG, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.weeks import ONE_WEEK, opens_at, this_week
+from tests.markdown.seasons import article
+from tests.priced import keep_priced
 from tests.processes import free_port
 from tests.receivers import Chat, chat_server, mail_server, silent_server
 
@@ -31,8 +37,8 @@ SUCCESS, FAILURE, STARTED = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, 
 class Round:
     """A round's runs as Dagster has recorded them, and the sensor's looks with the cursor that the last one left."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self.instance, self.cursor = instance, None
+    def __init__(self, instance: dg.DagsterInstance, lake: Lake) -> None:
+        self.instance, self.lake, self.cursor = instance, lake, None
 
     def run(self, country: str, status: DagsterRunStatus, week: date = WEEK, **tags: str) -> dg.DagsterRun:
         known = {ROUND_TAG: f"{week}@stamp", WEEK_TAG: str(week), COUNTRY_TAG: country}
@@ -50,7 +56,7 @@ class Round:
     def look(self, *urls: str) -> str:
         """What one look says for itself. The week is far ahead, so that none is late."""
         sensor = alerting(urls, WEEK + 9 * ONE_WEEK, 60)
-        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources={"lake": self.lake})
         result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
@@ -58,9 +64,9 @@ class Round:
 
 
 @pytest.fixture
-def a_round() -> Iterator[Round]:
+def a_round(tmp_path: Path) -> Iterator[Round]:
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Round(instance)
+        yield Round(instance, Lake(str(tmp_path)))
 
 
 @pytest.fixture
@@ -146,6 +152,35 @@ def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Ro
     ]
 
 
+def test_the_digest_ends_with_the_articles_whose_advice_differs_widely(a_round: Round, chat: Chat) -> None:
+    """They are looked for once, when the digest is put together."""
+    cheap = article({-6: 49.99, -5: 19.99, -1: 19.99, 0: 19.99}, stock=10)
+    keep_priced(a_round.lake, WEEK, {"DEU": [article(stock=10)], "AUT": [cheap]})
+    for country in ("AUT", "DEU"):
+        a_round.run(country, SUCCESS)
+
+    with patch.object(alerts, "compare_countries", wraps=alerts.compare_countries) as compared:
+        for _ in range(2):
+            a_round.look(chat.url)
+
+    [digest] = chat.taken
+    assert digest["message"].splitlines()[1] == (
+        "The advice for 1 of 1 article differs widely between countries, by 45 points or more:"
+    )
+    assert digest["message"].splitlines()[2].startswith("- 0000: 0 % off in DEU, 60 % off in AUT. ")
+    assert compared.call_count == 1
+
+
+def test_a_lake_that_does_not_answer_holds_no_digest_up(a_round: Round, chat: Chat) -> None:
+    a_round.run("DEU", SUCCESS)
+
+    with patch.object(alerts, "compare_countries", side_effect=LakeUnreachable("hdfs://name", "no answer")):
+        a_round.look(chat.url)
+
+    [digest] = chat.taken
+    assert digest["message"].splitlines()[1].startswith("The advice of the countries could not be compared: ")
+
+
 def test_the_first_failure_is_told_at_once_and_the_rest_in_the_digest(a_round: Round, chat: Chat) -> None:
     a_round.run("FRA", FAILURE)
     going = a_round.run("DEU", STARTED)
@@ -187,7 +222,7 @@ def test_each_lost_country_has_one_line_in_the_log_with_no_url_set(a_round: Roun
 
 def test_a_week_with_nothing_done_by_noon_is_late(a_round: Round) -> None:
     def late(after: timedelta) -> list[Alert]:
-        due = alerts_due(a_round.instance, LONG_AGO, opens_at(WEEK) + after)
+        due = alerts_due(a_round.instance, a_round.lake, LONG_AGO, opens_at(WEEK) + after)
         return [alert for alert in (each.alert() for each in due) if alert.action == "round_late"]
 
     assert late(timedelta(hours=4) - MINUTE) == []
