@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from markdown_pricing.countries import Country
+from markdown_pricing.countries import EURO, Country
 from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
@@ -114,6 +114,7 @@ FEWER_ROWS = 0.9
 """From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
 MADE_BY = "Made by"
 MOST_AT_STAKE = "Decisions that are worth most"
+RATE = "Rate in euros"
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
@@ -234,6 +235,7 @@ def predictions(
         MARKDOWNS.label: markdowns,
         **money,
         CURRENCY.label: country.currency,
+        **_rate(country),
         **_stability(steady),
         MOST_AT_STAKE: _table(
             ("Article", "Today", "This week", "Next", "Stake"),
@@ -275,14 +277,25 @@ def money_of(rows: pd.DataFrame, country: Country) -> Metadata:
     plan, habit = (float(rows[name].astype(float).sum()) for name in ("expected_revenue", "expected_revenue_habit"))
     # What would be lost if they waited a week. Kept prices are left out, because nobody has to do anything for them.
     stake = float(rows.loc[rows["action"] == "markdown", "stake"].astype(float).sum())
-    in_eur = {EXPECTED_REVENUE_EUR.label: country.in_eur(plan), STAKE_EUR.label: country.in_eur(stake)}
-    return {
-        STAKE.label: round(stake, 2),
-        STAKE_PCT.label: round(100 * stake / plan, 4) if plan > 0 else 0.0,
-        LEAD_OVER_HABIT.label: _lead(plan, habit),
-        EXPECTED_REVENUE.label: round(plan, 2),
-        **{label: round(amount, 2) for label, amount in in_eur.items() if amount is not None},
+    figures = {
+        STAKE: stake,
+        STAKE_EUR: country.in_eur(stake),
+        STAKE_PCT: 100 * stake / plan if plan > 0 else 0.0,
+        LEAD_OVER_HABIT: _lead(plan, habit),
+        EXPECTED_REVENUE: plan,
+        EXPECTED_REVENUE_EUR: country.in_eur(plan),
     }
+    known = {figure: value for figure, value in figures.items() if value is not None}
+    return {figure.label: round(value, 4 if figure is STAKE_PCT else 2) for figure, value in known.items()}
+
+
+def _rate(country: Country) -> Metadata:
+    """By which rate the figures in euros were made; nothing of a country that has the euro."""
+    if country.currency == EURO:
+        return {}
+    if country.eur_per_unit is None:
+        return {RATE: "not known"}
+    return {RATE: f"{country.eur_per_unit:g} EUR for 1 {country.currency}, of {country.eur_date}"}
 
 
 def worth_of(country: str, predicted: Mapping[str, Any]) -> Worth | None:

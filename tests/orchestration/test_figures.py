@@ -75,6 +75,8 @@ def test_this_weeks_decisions_are_the_stakes_of_what_is_marked_down() -> None:
     assert figures.STAKE_EUR.of(in_forint) == pytest.approx(markdown / 100, abs=0.01)
     assert figures.worth_of("HUN", in_forint).revenue_eur == pytest.approx(revenue / 100, abs=0.01)
     assert figures.worth_of("HUN", abroad).stake_eur is None
+    assert in_forint[figures.RATE] == "0.01 EUR for 1 HUF, of 2026-02-09"
+    assert abroad[figures.RATE] == "not known"
     assert figures.worth_of("HUN", {}) is None
 
 
