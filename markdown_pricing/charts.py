@@ -25,13 +25,14 @@ PLANS_SHOWN, MOST_GROUPS = 5, 60
 
 @names_as_they_are
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
-    """Planned price and below it the stock, week by week, of the articles whose plan gains most over keeping the price.
+    """Planned price and below it the stock, week by week, of the articles whose decision is worth most.
 
     path : article_id, week, price, expected_stock
-    rows : article_id, list_price, stock, expected_leftover, expected_revenue, expected_revenue_keep
+    rows : article_id, list_price, stock, expected_leftover, action, stake
     """
-    chosen = most_gain(rows, PLANS_SHOWN)
-    figure = new_figure("The plans that gain most: price in % of list price, and the stock in units below it", TALL)
+    chosen = most_at_stake(rows, PLANS_SHOWN)
+    title = "The decisions that are worth most: price in % of list price, and the stock in units below it"
+    figure = new_figure(title, TALL)
     margins = MARGINS | {"left": 0.08, "wspace": 0.4, "hspace": 0.15}
     panels = figure.subplots(2, PLANS_SHOWN, sharex=True, gridspec_kw=margins)
     for prices, stock, row in zip(*panels, chosen.itertuples(), strict=False):
@@ -43,10 +44,10 @@ def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
     return png_of(figure)
 
 
-def most_gain(rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    """The `number` rows whose plan earns most above keeping today's price."""
-    gain = (rows["expected_revenue"] - rows["expected_revenue_keep"]).astype(float)
-    return rows.loc[gain.nlargest(number).index]
+def most_at_stake(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The `number` rows whose decision is worth most: markdowns first, as a kept price asks nothing of anybody."""
+    ranks = pd.DataFrame({"is_markdown": rows["action"] == "markdown", "stake": rows["stake"].astype(float)})
+    return rows.loc[ranks.sort_values(["is_markdown", "stake"], ascending=False, kind="stable").index[:number]]
 
 
 def _draw_plan(prices: Axes, stock: Axes, plan: pd.DataFrame, row: Any) -> None:

@@ -157,7 +157,7 @@ def markdown_predictions(
 ) -> dg.MaterializeResult[None]:
     """When and by how much to mark each article down: a row per article to price, and its price path to the end week.
 
-    Every price obeys the country's rules; revenue is set beside keeping today's price and beside the old habit.
+    Every price obeys the country's rules; each decision has its stake, and the plan stands beside the old habit.
     """
     week, code = week_and_country_of(context)
     country = countries.in_week(code, week)
@@ -170,7 +170,7 @@ def markdown_predictions(
         priced = pricing.price_articles(sold, model, country, rules, reason_codes, origin, *made_by, last_rows)
         steady = stability(priced.rows, last_rows, sold.history)
         path = results.keep_predictions(priced.rows, priced.path, priced.options, origin)
-        shown = figures.predictions(priced, steady, country.currency, origin, lake.where(path))
+        shown = figures.predictions(priced, steady, country, origin, lake.where(path))
         return dg.MaterializeResult(metadata=shown)
 
 
