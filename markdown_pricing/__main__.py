@@ -214,7 +214,7 @@ def promote(**options: Any) -> int:
 @click.option("--out", type=Out(), help="Draw the plan into this PNG file.")
 @json_option
 def explain(**options: Any) -> int:
-    """Explain why an article has its price, by its reason, the money, the price response and the weekly plan.
+    """Explain why an article has its price, by its reason, this week's prices, the money and the weekly plan.
 
     The command shows what the newest round, or the round of --week, recommended for ARTICLE in COUNTRY.
     """

@@ -16,7 +16,7 @@ from matplotlib.ticker import StrMethodFormatter
 names_as_they_are = rc_context({"text.parse_math": False})
 
 INK, ACCENT, PALE = "#333333", "#c2410c", "#9ca3af"
-INCHES, DOTS_PER_INCH = (8.0, 2.8), 90
+INCHES, TALL, DOTS_PER_INCH = (8.0, 2.8), (8.0, 3.6), 90
 # Set by hand, because matplotlib takes longer to work them out than to draw the rest.
 MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
 PLANS_SHOWN, MOST_GROUPS = 5, 60
@@ -25,23 +25,22 @@ PLANS_SHOWN, MOST_GROUPS = 5, 60
 
 @names_as_they_are
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
-    """Planned price and the stock left, week by week, of the articles whose decision is worth most.
+    """Planned price and below it the stock, week by week, of the articles whose decision is worth most.
 
     path : article_id, week, price, expected_stock
     rows : article_id, list_price, stock, expected_leftover, action, stake
     """
     chosen = most_at_stake(rows, PLANS_SHOWN)
-    figure = new_figure(
-        "Price in % of list price (line) and stock in % of today's (area): the decisions that are worth most"
-    )
-    panels = figure.subplots(1, PLANS_SHOWN, sharex=True, sharey=True, gridspec_kw=MARGINS)
-    for panel, row in zip(panels, chosen.itertuples(), strict=False):
-        _draw_plan(panel, path[path["article_id"] == row.article_id], row)
-    for panel in panels[len(chosen) :]:
+    title = "The decisions that are worth most: price in % of list price, and the stock in units below it"
+    figure = new_figure(title, TALL)
+    margins = MARGINS | {"left": 0.08, "wspace": 0.4, "hspace": 0.15}
+    panels = figure.subplots(2, PLANS_SHOWN, sharex=True, gridspec_kw=margins)
+    for prices, stock, row in zip(*panels, chosen.itertuples(), strict=False):
+        _draw_plan(prices, stock, path[path["article_id"] == row.article_id], row)
+    for panel in panels[:, len(chosen) :].flat:
         panel.set_visible(False)
-    panels[0].set_ylim(0, 105)
-    panels[0].xaxis.set_major_locator(MonthLocator(interval=2))  # type: ignore[no-untyped-call]
-    panels[0].xaxis.set_major_formatter(DateFormatter("%b"))  # type: ignore[no-untyped-call]
+    panels[0, 0].xaxis.set_major_locator(MonthLocator(interval=2))  # type: ignore[no-untyped-call]
+    panels[0, 0].xaxis.set_major_formatter(DateFormatter("%b"))  # type: ignore[no-untyped-call]
     return png_of(figure)
 
 
@@ -51,15 +50,19 @@ def most_at_stake(rows: pd.DataFrame, number: int) -> pd.DataFrame:
     return rows.loc[ranks.sort_values(["is_markdown", "stake"], ascending=False, kind="stable").index[:number]]
 
 
-def _draw_plan(panel: Axes, plan: pd.DataFrame, row: Any) -> None:
+def _draw_plan(prices: Axes, stock: Axes, plan: pd.DataFrame, row: Any) -> None:
     # A step lasts until the next week begins, so that the last one needs an end, which is what is left over then.
     weeks = [*plan["week"], plan["week"].iloc[-1] + timedelta(weeks=1)]
     price = [100 * float(price) / float(row.list_price) for price in [*plan["price"], plan["price"].iloc[-1]]]
-    stock = [100 * float(stock) / max(row.stock, 1) for stock in [*plan["expected_stock"], row.expected_leftover]]
-    panel.fill_between(weeks, stock, step="post", color=PALE, alpha=0.35, linewidth=0)
-    panel.step(weeks, price, where="post", color=ACCENT, linewidth=1.5)
-    panel.set_title(row.article_id, fontsize=8, color=INK)
-    plain(panel)
+    units = [*plan["expected_stock"].astype(float), float(row.expected_leftover)]
+    prices.step(weeks, price, where="post", color=ACCENT, linewidth=1.5)
+    prices.set_ylim(0, 105)
+    prices.set_title(row.article_id, fontsize=8, color=INK)
+    stock.fill_between(weeks, units, step="post", color=PALE, alpha=0.35, linewidth=0)
+    stock.set_ylim(0, 1.05 * max(1.0, *units))
+    stock.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    plain(prices)
+    plain(stock)
 
 
 @names_as_they_are

@@ -6,8 +6,15 @@ import matplotlib
 import pandas as pd
 import pytest
 
-from markdown_pricing.charts import comparison_chart, expected_and_actual_chart, most_at_stake, price_paths_chart
-from markdown_pricing.commands.plan_picture import Around, plan_chart
+from markdown_pricing.charts import (
+    comparison_chart,
+    expected_and_actual_chart,
+    most_at_stake,
+    new_figure,
+    price_paths_chart,
+)
+from markdown_pricing.commands.around import Around
+from markdown_pricing.commands.plan_picture import draw_menu, plan_chart
 
 
 @pytest.mark.parametrize("weeks", [0, 4])
@@ -26,11 +33,30 @@ def test_a_name_that_looks_like_a_formula_is_a_name(name: str) -> None:
     row = {"article_id": name, "list_price": 19.99, "current_price": 19.99, "stock": 2, "expected_leftover": 1}
     row |= {"action": "markdown", "stake": 10.0, "country": "DEU", "week": week}
     row |= {"expected_leftover_keep": 2, "expected_leftover_habit": 1}
+    row |= {"recommended_price": 9.99}
+    menu = pd.DataFrame({"price": [19.99, 9.99], "value_loss": [3.0, 0.0], "rule": [None, None]})
     group = {"label": name, "whole": True, "revenue_pct": 1.0, "leftover_pct": 1.0, "markdowns": 1}
 
     assert price_paths_chart(path, pd.DataFrame([row])).startswith(b"\x89PNG")
-    assert plan_chart(path, row, name, Around(path.head(0).assign(units=0))).startswith(b"\x89PNG")
+    assert plan_chart(path, row, menu, name, Around()).startswith(b"\x89PNG")
     assert comparison_chart(pd.DataFrame([group]), name).startswith(b"\x89PNG")
+
+
+def test_the_menu_s_picture_names_what_each_price_loses_or_its_rule() -> None:
+    """The recommended price loses nothing; a price that is worth more was held back by an option."""
+    lines = [(49.99, -1500.4, "least_gain"), (39.99, 0.0, None), (29.99, 12345.6, None), (5.99, None, "below_salvage")]
+    menu = pd.DataFrame(lines, columns=["price", "value_loss", "rule"])
+    axes = new_figure("").subplots()
+
+    draw_menu(axes, menu, {"recommended_price": 39.99}, "EUR")
+
+    assert [text.get_text() for text in axes.texts] == [
+        "+1,500 least gain",
+        "recommended",
+        "-12,346",
+        "below salvage",
+    ]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["49.99", "39.99", "29.99", "5.99"]
 
 
 def test_markdowns_are_worth_a_look_before_kept_prices() -> None:

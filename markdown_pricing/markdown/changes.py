@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from markdown_pricing.markdown.sentences import times_as_many
 from markdown_pricing.weeks import weeks_between
+from markdown_pricing.words import about, counted, day, last_day, price
 
 RULES_VERSION = "rules_version"
 """A column that rows of an earlier week may have: the version of the rules under which they were priced."""
@@ -154,7 +156,7 @@ class _Step:
 
     def sentence(self) -> str:
         """The sentence for change_reason: what happened since, and how the plan has moved."""
-        since, facts, plan = self.last["week"], list(self._facts()), self._plan()
+        since, facts, plan = day(self.last["week"]), list(self._facts()), self._plan()
         if not facts and plan is None:
             return f"Nothing changed since the week of {since}; the plan is as it was."
         if not facts and plan == AS_PLANNED:
@@ -179,18 +181,18 @@ class _Step:
         if self.surprised:
             low, high = last["expected_units_q10"], last["expected_units_q90"]
             how = "more" if self.sold_more else "fewer"
-            yield f"{self.sold:,.0f} units were sold, {how} than the {low:,.0f} to {high:,.0f} expected"
+            yield f"{self.sold:,.0f} units were sold, {how} than the {about(low)} to {about(high)} expected"
         if row["stock"] == 0 and last["stock"] > 0:
             yield "it sold out"
         delivered = row["stock"] - (last["stock"] - (self.sold if self.weeks == 1 else 0))
         if delivered > max(DELIVERED_SHARE * last["stock"], 0.5):
             yield f"{delivered:,.0f} units came into stock"
         if row["end_week"] != last["end_week"]:
-            yield f"its last selling week moved from {last['end_week']} to {row['end_week']}"
+            yield f"its last selling day moved from {last_day(last['end_week'])} to {last_day(row['end_week'])}"
         if row["end_week"] < row["week"] and last["end_week"] >= last["week"]:
-            yield "its last selling week is over"
+            yield "its last selling day has passed"
         if not _same(row["list_price"], last["list_price"]):
-            yield f"the list price went from {last['list_price']:.2f} to {row['list_price']:.2f} {self.currency}"
+            yield f"the list price went from {price(last['list_price'])} to {price(row['list_price'])} {self.currency}"
         yield from self._model()
         rules = last.get(RULES_VERSION)
         if isinstance(rules, str) and rules and rules != self.rules_version:
@@ -201,11 +203,11 @@ class _Step:
         marked = self.last["action"] == "markdown"
         if self.taken:
             if marked:
-                yield f"the markdown to {advised:.2f} {self.currency} was taken"
+                yield f"the markdown to {price(advised)} {self.currency} was taken"
         elif marked and _same(current, self.last["current_price"]):
-            yield f"the markdown to {advised:.2f} {self.currency} was not taken"
+            yield f"the markdown to {price(advised)} {self.currency} was not taken"
         else:
-            yield f"the price is {current:.2f} {self.currency}, not the {advised:.2f} recommended"
+            yield f"the price is {price(current)} {self.currency}, not the {price(advised)} recommended"
 
     def _model(self) -> Iterator[str]:
         row, last = self.row, self.last
@@ -219,34 +221,39 @@ class _Step:
             return
         if abs(now - then) > max(RESPONSE_MOVED, 0.0 if pd.isna(error) else error):
             how = "more" if now > then else "less"
-            yield f"customers look {how} sensitive to price than thought ({now:.1f} % per percent, not {then:.1f})"
+            times, before = about(times_as_many(now)), about(times_as_many(then))
+            yield (
+                f"customers look {how} sensitive to price than thought (30 % off sells about {times} times as many, "
+                f"not {before})"
+            )
 
     def _plan(self) -> str | None:
         """How the next markdown has moved; None when it has not, or when none is planned, neither then nor now."""
         then, now = self._next_then(), self._next_now()
         if then is None or now is None:
             if now is not None:
-                week, price = now
-                at = "now" if week == self.row["week"] else f"in the week of {week}"
-                return f"a markdown to {price:.2f} {self.currency} {at} is new in the plan"
+                return f"a markdown to {price(now[1])} {self.currency} {self._when(now[0])} is new in the plan"
             if then is not None and self.sells:
-                return f"the markdown to {then[1]:.2f} {self.currency} that was planned is dropped"
+                return f"the markdown to {price(then[1])} {self.currency} that was planned is dropped"
             return None
         return self._moved(then, now)
 
     def _moved(self, then: tuple[date, float], now: tuple[date, float]) -> str | None:
         later, same = weeks_between(then[0], now[0]), _same(then[1], now[1])
-        at = "now" if now[0] == self.row["week"] else f"in the week of {now[0]}"
+        at = self._when(now[0])
         if later == 0 and same:
             if at != "now":
                 return None
             return AS_PLANNED if self.taken else "it is recommended again"
-        to = "" if same else f", and goes to {now[1]:.2f} instead of {then[1]:.2f} {self.currency}"
+        to = "" if same else f", and goes to {price(now[1])} instead of {price(then[1])} {self.currency}"
         if later == 0:
             due = "due" if at == "now" else "planned"
-            return f"the markdown {due} {at} goes to {now[1]:.2f} instead of {then[1]:.2f} {self.currency}"
-        count = f"{abs(later)} week{'s' if abs(later) > 1 else ''} {'later' if later > 0 else 'earlier'}"
+            return f"the markdown {due} {at} goes to {price(now[1])} instead of {price(then[1])} {self.currency}"
+        count = f"{counted(abs(later), 'week')} {'later' if later > 0 else 'earlier'}"
         return f"the next markdown comes {count}, {at}{to}"
+
+    def _when(self, week: date) -> str:
+        return "now" if week == self.row["week"] else f"in the week of {day(week)}"
 
     def _next_then(self) -> tuple[date, float] | None:
         """Week and price of the earlier plan's next markdown. One that was not taken is due now."""
@@ -255,10 +262,10 @@ class _Step:
             return this_week, float(last["recommended_price"])
         if pd.isna(last["next_markdown_week"]):
             return None
-        price = float(last["next_markdown_price"])
-        if self.row["current_price"] - price < SAME_PRICE:
+        planned = float(last["next_markdown_price"])
+        if self.row["current_price"] - planned < SAME_PRICE:
             return None  # the price is that low already
-        return max(last["next_markdown_week"], this_week), price
+        return max(last["next_markdown_week"], this_week), planned
 
     def _next_now(self) -> tuple[date, float] | None:
         row = self.row

@@ -85,7 +85,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     policy takes from there along the mean stock. Such a path counts neither luck nor what sales teach, so that keep or
     habit may show more revenue. Raises BrokenModel.
     """
-    alone = Task(ladders, Limits.of(ladders), _demand(ladders, forecast))
+    alone = Task(ladders, Limits.of(ladders), demand_at(ladders, forecast))
     groups = price_groups(alone)
     task = groups.planned
     free = task.solve(np.zeros(len(task.demand.units)))
@@ -117,7 +117,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     )
 
 
-def _demand(ladders: Ladders, forecast: Forecast) -> Demand:
+def demand_at(ladders: Ladders, forecast: Forecast) -> Demand:
     """The demand at the prices of the ladders; at a temporary price, on all rungs, in the weeks in which that holds."""
     demand, season = forecast.at(ladders.prices, ladders.weeks), ladders.season
     if not season.temporary_weeks.any():

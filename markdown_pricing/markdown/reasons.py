@@ -1,6 +1,5 @@
 """Codes and sentences that say why a price is what it is, and what somebody should look at; one data file has them."""
 
-import math
 import string
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -8,37 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.markdown.sentences import CLAUSE_WORDS, CLAUSES, PLAIN, Told, Words
 
-WORDS = frozenset(
-    (
-        "current",
-        "recommended",
-        "list",
-        "salvage",
-        "currency",
-        "stock",
-        "leftover",
-        "leftover_keep",
-        "gain",
-        "end_week",
-        "next_week",
-        "next_price",
-        "allowed_week",
-        "taken",
-        "most",
-        "between",
-        "share",
-        "category",
-        "target",
-        "least_gain",
-        "response",
-        "until",
-        "fault",
-    )
-)
 REASONS = frozenset(
     (
         "bad_data",
@@ -92,12 +66,14 @@ class BadReasonCodes(UnusableFile):
 class ReasonCodes:
     """The sentence of each code, in the order of their precedence.
 
+    clauses : the parts of sentences that stand for a word in braces
     rules : for each code that stands for a pricing rule, that rule in words
     severities : for each exception whether somebody should act, should look, or need only know
     """
 
     reasons: Mapping[str, str]
     exceptions: Mapping[str, str]
+    clauses: Mapping[str, str]
     rules: Mapping[str, str]
     severities: Mapping[str, str]
 
@@ -116,26 +92,13 @@ class ReasonCodes:
             severities[exceptions == code] = severity
         return severities
 
-    def sentence(self, reason: str, exception: str | None, words: Mapping[str, str]) -> str:
-        """The sentence of a row: its reason, then its exception when there is one, with `words` filled in."""
-        said = self.reasons[reason].format_map(words)
-        if exception is None or exception == reason:
+    def sentence(self, told: Told) -> str:
+        """The sentence of a row: its reason, then its exception when there is one."""
+        words, exception = Words(told, self.clauses), told.row.exception_code
+        said = self.reasons[told.row.reason_code].format_map(words)
+        if pd.isna(exception) or exception == told.row.reason_code:
             return f"{said}."
         return f"{said}; note that {self.exceptions[exception].format_map(words)}."
-
-
-def response_in_words(elasticity: float | None, error: float | None) -> str:
-    """What a lower price does to sales, and how sure that is; empty when it is not known (None or NaN).
-
-    >>> response_in_words(2.13, 0.4)
-    'customers buy about 2.1 % more per percent off, give or take 0.4'
-    >>> response_in_words(None, None)
-    ''
-    """
-    if elasticity is None or math.isnan(elasticity):
-        return ""
-    sure = "" if error is None or math.isnan(error) else f", give or take {error:.1f}"
-    return f"customers buy about {elasticity:.1f} % more per percent off{sure}"
 
 
 def reason_codes_in(text: str, file: str) -> ReasonCodes:
@@ -145,19 +108,20 @@ def reason_codes_in(text: str, file: str) -> ReasonCodes:
     except tomllib.TOMLDecodeError as error:
         raise BadReasonCodes(file, [str(error)]) from error
     faults = [fault for code, entry in content.items() for fault in _faults(code, entry)]
-    faults += [f"{code}: missing" for code in sorted((REASONS | EXCEPTIONS) - content.keys())]
+    faults += [f"{code}: missing" for code in sorted((REASONS | EXCEPTIONS | CLAUSES) - content.keys())]
     if faults:
         raise BadReasonCodes(file, faults)
     return ReasonCodes(
-        reasons={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "exception"},
-        exceptions={code: entry["sentence"] for code, entry in content.items() if entry["kind"] != "reason"},
+        reasons={code: entry["sentence"] for code, entry in content.items() if code in REASONS},
+        exceptions={code: entry["sentence"] for code, entry in content.items() if code in EXCEPTIONS},
+        clauses={code: entry["sentence"] for code, entry in content.items() if code in CLAUSES},
         rules={code: entry["rule"] for code, entry in content.items() if "rule" in entry},
         severities={code: entry["severity"] for code, entry in content.items() if "severity" in entry},
     )
 
 
 def _faults(code: str, entry: object) -> Iterator[str]:
-    if code not in REASONS | EXCEPTIONS:
+    if code not in REASONS | EXCEPTIONS | CLAUSES:
         yield f"{code}: no rule gives this code"
         return
     needed = {"kind", "sentence", "severity"} if code in EXCEPTIONS else {"kind", "sentence"}
@@ -168,7 +132,9 @@ def _faults(code: str, entry: object) -> Iterator[str]:
         yield f"{code}: severity is {entry['severity']!r}, but must be one of {', '.join(SEVERITIES)}"
     if not isinstance(entry.get("rule", ""), str):
         yield f"{code}: rule {entry['rule']!r} is no text"
-    kind = {(True, False): "reason", (False, True): "exception"}.get((code in REASONS, code in EXCEPTIONS), "both")
+    kind = {(True, False): "reason", (False, True): "exception", (True, True): "both"}.get(
+        (code in REASONS, code in EXCEPTIONS), "clause"
+    )
     if entry["kind"] != kind:
         yield f"{code}: kind is {entry['kind']!r}, but must be {kind!r}"
     try:
@@ -176,8 +142,9 @@ def _faults(code: str, entry: object) -> Iterator[str]:
     except (TypeError, ValueError) as error:
         yield f"{code}: sentence {entry['sentence']!r}: {error}"
         return
-    if words - WORDS:
-        yield f"{code}: unknown words {', '.join(sorted(words - WORDS))}; known are {', '.join(sorted(WORDS))}"
+    known = PLAIN.keys() | (set() if code in CLAUSES else CLAUSE_WORDS.keys())
+    if words - known:
+        yield f"{code}: unknown words {', '.join(sorted(words - known))}; known are {', '.join(sorted(known))}"
 
 
 def _first(codes: Mapping[str, str], holds: Mapping[str, BoolArray]) -> CodeArray:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
-from markdown_pricing.countries import Country
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders
@@ -17,9 +16,10 @@ from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import only_small_steps
 from markdown_pricing.markdown.option_rows import option_rows, weeks_ahead
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.reasons import CodeArray, ReasonCodes, response_in_words
+from markdown_pricing.markdown.reasons import CodeArray
 from markdown_pricing.markdown.recent_weeks import recent_weeks
 from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.markdown.sentences import told_of
 from markdown_pricing.markdown.valuation import deepest_sales, next_markdown
 
 STAKES = ("stake", "stake_low", "stake_high")
@@ -127,7 +127,7 @@ def recommend(
         "locked_until": None,
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
-    rows["reason"] = _sentences(rows, articles, country, ladders, own_plan, codes)
+    rows["reason"] = [codes.sentence(told) for told in told_of(rows, articles, country.currency, ladders, own_plan)]
     changes = change_reasons(rows, last_rows, assortment.history, country.currency, assortment.book.version)
     rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN
     options = option_rows(own_plan.menu, country.code, articles["article_id"], assortment.week, made_by.run_id)
@@ -246,64 +246,6 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
         "certain_leftover": stock - deepest_sales(ladders, own_plan.limits, own_plan.demand)
         >= CERTAIN_LEFTOVER_SHARE * stock,
     }
-
-
-def _sentences(
-    rows: pd.DataFrame,
-    articles: pd.DataFrame,
-    country: Country,
-    ladders: Ladders,
-    own_plan: Plan,
-    codes: ReasonCodes,
-) -> list[str]:
-    season = ladders.season
-    allowed = own_plan.limits.first_allowed
-    others = zip(
-        rows.itertuples(index=False),
-        season.salvage_price,
-        allowed,
-        season.markdowns_taken,
-        own_plan.limits.most,
-        own_plan.limits.between,
-        100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
-        ladders.per_article([own.least_gain_pct for own in ladders.rules]),
-        articles["category"],
-        own_plan.limits.temporary,
-        articles["set_aside"] if "set_aside" in articles else [""] * len(articles),
-        strict=True,
-    )
-    return [
-        codes.sentence(
-            row.reason_code,
-            None if pd.isna(row.exception_code) else row.exception_code,
-            {
-                "current": f"{row.current_price:.2f}",
-                "recommended": f"{row.recommended_price:.2f}",
-                "list": f"{row.list_price:.2f}",
-                "salvage": f"{salvage:.2f}",
-                "currency": country.currency,
-                "stock": f"{row.stock:,}",
-                "leftover": f"{row.expected_leftover:,.0f}",
-                "leftover_keep": f"{row.expected_leftover_keep:,.0f}",
-                "gain": f"{row.expected_revenue - row.expected_revenue_keep:,.2f}",
-                "end_week": row.end_week.isoformat(),
-                "next_week": str(row.next_markdown_week),
-                "next_price": f"{row.next_markdown_price:.2f}",
-                "allowed_week": (season.week + timedelta(weeks=int(ahead))).isoformat(),
-                "taken": str(taken),
-                "most": str(most),
-                "between": str(weeks),
-                "share": f"{100 * CERTAIN_LEFTOVER_SHARE:.0f}",
-                "target": f"{target:g}",
-                "least_gain": f"{least_gain:g}",
-                "response": f"; {said}" if (said := response_in_words(row.elasticity, row.elasticity_se)) else "",
-                "until": (season.week + timedelta(weeks=int(temporary) - 1)).isoformat(),
-                "fault": fault,
-                "category": category if isinstance(category, str) and category else "none",
-            },
-        )
-        for row, salvage, ahead, taken, most, weeks, target, least_gain, category, temporary, fault in others
-    ]
 
 
 def _path_rows(rows: pd.DataFrame, ladders: Ladders, own_plan: Plan, prices: FloatArray) -> pd.DataFrame:

@@ -2,21 +2,27 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from markdown_pricing.__main__ import cli
-from markdown_pricing.commands.plan_picture import around_plan, plan_chart
+from markdown_pricing.commands.around import Around, around_plan
+from markdown_pricing.commands.plan_picture import plan_chart
+from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.forecast import Forecast
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import RuleBook, Rules
-from markdown_pricing.pricing import CountryWeek, priced_under
+from markdown_pricing.pricing import CountryWeek, price_articles, priced_under
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from tests.command import command
-from tests.markdown.seasons import DEU, WEEK, article, frames, monday, recommend_for
+from tests.markdown.seasons import CODES, DEU, PREDICTED_AT, WEEK, article, frames, monday, recommend_for
 
 MARKED_DOWN, BLOCKED, SOLD_OUT, PAST = "0000", "0001", "0002", "0003"
 SEASON = (
@@ -100,26 +106,110 @@ def test_the_plan_can_be_drawn(explain: Explain, tmp_path: Path) -> None:
         assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_picture_shows_the_past_and_the_old_habit(tmp_path: Path) -> None:
-    """The habit is left out under other rules than those of the row, and the past where it is no longer kept."""
-    rules, season = Rules(), article({-2: 49.99, -1: 44.99, 0: 44.99}, launch=-4, weeks_left=6)
-    snapshot, history = frames([season])
-    priced, lake = recommend_for(season, rules=rules), Lake(str(tmp_path))
-    origin = priced_under(provenance(str(WEEK), "DEU", "stamp"), RuleBook(rules), DEU)
-    results, row = Results(lake, WEEK, "DEU"), priced.rows.iloc[0].to_dict()
+class Constant(DemandModel):
+    """Ten units a week at the list price, and an elasticity of 2; it learns nothing."""
+
+    def fit(self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: Any = None) -> None: ...
+
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
+        list_price = articles["list_price"].to_numpy()[:, np.newaxis, np.newaxis]
+        return Forecast(
+            "constant",
+            lambda prices, weeks: np.repeat(10 * (prices[:, :, np.newaxis] / list_price) ** -2.0, weeks, axis=2),
+            level_sd=lambda weeks: np.full((len(articles), weeks), 0.2),
+        )
+
+    def to_bytes(self) -> bytes:
+        return b""
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Constant":
+        return cls()
+
+
+ALLOWED = "tests.commands.test_explain:Constant"
+
+
+@pytest.fixture
+def round_of_one(tmp_path: Path) -> Callable[[RuleBook], Around]:
+    """What is around the plan of an article of a round that is kept with its model, under the rules that are asked."""
+    own, book = article({-2: 49.99, -1: 44.99, 0: 44.99}, launch=-4, weeks_left=6), RuleBook(Rules())
+    snapshot, history = frames([own])
+    lake = Lake(str(tmp_path), models=(ALLOWED,))
+    results, sold = Results(lake, WEEK, "DEU"), CountryWeek(WEEK, "DEU", history, snapshot)
+    made = provenance(str(WEEK), "DEU", "stamp").of(demand_model=ALLOWED)
+    origin = priced_under(made, book, DEU)
+    priced = price_articles(sold, Constant(), DEU, book, CODES, origin, "run", PREDICTED_AT)
+    results.keep_training_data(sold, made)
+    results.keep_model(Constant(), made)
     results.keep_predictions(priced.rows, priced.path, priced.options, origin)
+    row = priced.rows.iloc[0].to_dict()
 
-    assert around_plan(lake, DEU, row, RuleBook(rules)).past.empty
+    def asked(book: RuleBook, **other: Any) -> Around:
+        return around_plan(lake, DEU, {**row, **other}, priced.path, origin, book)
 
-    results.keep_training_data(CountryWeek(WEEK, "DEU", history, snapshot), origin)
-    around = around_plan(lake, DEU, row, RuleBook(rules))
+    return asked
+
+
+def test_the_past_the_plan_and_what_it_is_compared_with_are_shown(round_of_one: Callable[..., Around]) -> None:
+    """Each course has the prices of its weeks, and bands around what is expected."""
+    around = round_of_one(RuleBook(Rules()))
+    plan, keep, habit = (around.courses[name] for name in ("plan", "keep", "habit"))
+
     assert list(zip(around.past["week"], around.past["price"], strict=True)) == [
         (monday(-2), 49.99),
         (monday(-1), 44.99),
     ]
-    assert list(around.habit) == [*2 * [44.99], *2 * [34.99], *2 * [24.99]]
-    assert plan_chart(priced.path, row, "EUR", around).startswith(b"\x89PNG")
-    assert not around_plan(lake, DEU, row, RuleBook(Rules(max_markdowns=2))).habit
+    assert keep.price.tolist() == 6 * [44.99]
+    assert habit.price.tolist() == [*2 * [44.99], *2 * [34.99], *2 * [24.99]]
+    for course in (plan, keep, habit):
+        assert course.stock[0] == course.stock_low[0] == course.stock_high[0] == 100
+        assert (course.stock_low[1:] < course.stock[1:]).all()
+        assert (course.stock[1:] < course.stock_high[1:]).all()
+        assert (course.units_low <= course.units).all()
+        assert (course.units <= course.units_high).all()
+
+
+def test_courses_are_those_of_the_row_or_none(round_of_one: Callable[..., Around]) -> None:
+    """Neither under other rules than the row's, nor where the model gives other units than it did."""
+    assert not round_of_one(RuleBook(Rules(max_markdowns=2))).courses
+    assert not round_of_one(RuleBook(Rules()), expected_units=99.0).courses
+    assert not round_of_one(RuleBook(Rules()), stock=0).courses
+
+
+def test_where_nothing_is_kept_nothing_is_around(tmp_path: Path) -> None:
+    """Training data go before predictions do."""
+    priced = recommend_for(article())
+    row, origin = priced.rows.iloc[0].to_dict(), provenance(str(WEEK), "DEU", "stamp")
+
+    around = around_plan(Lake(str(tmp_path)), DEU, row, priced.path, origin, RuleBook())
+
+    assert around.past.empty
+    assert not around.courses
+    assert plan_chart(priced.path, row, priced.options, "EUR", around).startswith(b"\x89PNG")
+
+
+def test_the_menu_names_each_price_with_its_worth_or_its_rule(explain: Explain) -> None:
+    """Against the recommended price, which has its whole worth; forbidden prices have the rule."""
+    options, page = told(explain, MARKED_DOWN)["options"], explain("DEU", MARKED_DOWN).stdout
+    recommended = next(line for line in options if line["value_loss"] == 0)
+
+    assert f"{recommended['value']:,.0f}" in page
+    for line in options:
+        assert f"{line['price']:,.2f}" in page
+        assert line is recommended or f"{-line['value_loss']:+,.0f}" in page
+    assert [line["rule"] for line in told(explain, BLOCKED)["options"]][1:3] == ["too_soon", "too_soon"]
+    assert explain("DEU", BLOCKED).stdout.count("too soon") >= 2
+
+
+def test_predictions_are_read_once(explain: Explain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a large country are a hundred thousand rows."""
+    read, once = Results.predictions, []
+    monkeypatch.setattr(Results, "predictions", lambda own: once.append(own) or read(own))
+
+    explain("DEU", MARKED_DOWN, "--out", str(tmp_path / "plan.png"))
+
+    assert len(once) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ import pytest
 from rich.console import Console
 
 from markdown_pricing.commands import console, doctor, explain, price
+from markdown_pricing.commands.around import Around
+from markdown_pricing.commands.article_page import Explained
 from markdown_pricing.commands.console import print_table
 from markdown_pricing.finding import Finding
 from markdown_pricing.markdown.comparison import Compared, Totals
 from markdown_pricing.markdown.rules import Rules
-from tests.markdown.seasons import article, recommend_for
+from markdown_pricing.provenance import provenance
+from tests.markdown.seasons import WEEK, article, recommend_for
 
 HEAD = ("", "WAPE after a cut", "bias after a cut", "Revenue, against keeping", "seconds a week")
 ROWS = [("gradient_boosting", "0.319", "-0.403", "1,234,567.89", "4.882")] * 2
@@ -91,9 +94,10 @@ def test_an_article_is_explained_on_any_screen(screen: Shown) -> None:
     """The price of each week stands whole in it."""
     priced = recommend_for(article(stock=400), rules=Rules())
     row = {str(name): value for name, value in priced.rows.iloc[0].items()}
-    explained = explain.Explained(row, priced.path, "EUR", "the country's own model", None)
+    origin = provenance(str(WEEK), "DEU", "stamp")
+    explained = Explained(row, priced.path, priced.options, origin, "EUR", "the country's own model", None)
 
-    explain.show(explained)
+    explain.show(explained, Around().past)
 
     page = screen()
     assert all(f"{step.price:,.2f}" in page for step in priced.path.itertuples())

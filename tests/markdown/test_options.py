@@ -147,7 +147,7 @@ class TestLeastGain:
         rows = rows_under(Rules(least_gain_pct=3.0))
         because = rows[rows["reason_code"] == "too_little_gain"]
         assert len(because) > MANY / 100
-        assert because["reason"].str.contains("less than 3 % more than waiting").all()
+        assert because["reason"].str.contains("more than waiting, less than 3 % of the revenue").all()
 
 
 class TestMarkdownBudget:

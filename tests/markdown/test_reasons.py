@@ -6,19 +6,17 @@ import numpy as np
 import pytest
 
 from markdown_pricing.files import REASON_CODES_FILE, read_reason_codes
-from markdown_pricing.markdown.reasons import (
-    EXCEPTIONS,
-    REASONS,
-    BadReasonCodes,
-)
+from markdown_pricing.markdown.reasons import EXCEPTIONS, REASONS, BadReasonCodes
+from markdown_pricing.markdown.sentences import CLAUSES
 
 
 def test_the_packaged_file_names_every_code_with_a_sentence() -> None:
-    """A reason for every price, and the contract's exceptions."""
+    """A reason for every price, the contract's exceptions, and the clauses that sentences are made of."""
     codes = read_reason_codes()
 
     assert set(codes.reasons) == REASONS
     assert set(codes.exceptions) == EXCEPTIONS
+    assert set(codes.clauses) == CLAUSES
 
 
 def test_the_first_code_that_holds_is_given() -> None:
@@ -32,7 +30,8 @@ def test_the_first_code_that_holds_is_given() -> None:
 def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
     """Missing and unknown codes, wrong kinds, words that no row can fill."""
     text = REASON_CODES_FILE.read_text(encoding="utf-8")
-    text = text.replace("[wait]", "[later]").replace("{allowed_week}", "{alowed_week}", 1)
+    text = text.replace("[wait]", "[later]").replace("until {until_day}", "until {until_dya}", 1)
+    text = text.replace("; 30 % off sells", "{on_paper}; 30 % off sells", 1)
     text = text.replace(
         'kind = "exception"\nseverity = "info"\nsentence = "it has',
         'kind = "reason"\nseverity = "none"\nsentence = "it has',
@@ -46,7 +45,8 @@ def test_all_faults_stand_in_one_error(tmp_path: Path) -> None:
     for expected in (
         "wait: missing",
         "later: no rule",
-        "unknown words alowed_week",
+        "temporary_price: unknown words until_dya",
+        "response: unknown words on_paper",
         "no_history: kind is 'reason'",
         "no_history: severity is 'none'",
     ):

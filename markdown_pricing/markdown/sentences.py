@@ -1,0 +1,255 @@
+"""The words that fill the sentences of the data file: each comes from the row, its menu and its paths.
+
+How a number is written is said in `words.py`; which clause says a thing is said here, and its text is in the file.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.markdown.candidates import Ladders
+from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
+from markdown_pricing.markdown.planning import Plan
+from markdown_pricing.words import UNKNOWN, about, about_range, day, last_day, listed, more_or_less, percent, price
+
+EIGHT_IN_TEN = 1.2816
+"""Between so many standard errors below and above lie eight of ten values that are normally distributed."""
+CUT = 0.3
+"""The cut of today's price for which the price response is told: the first that the old habit takes."""
+LEAST_TOLD = 1.0
+"""A lead on paper of less than so much, in local currency, is not told."""
+RIVALS = ("on_paper_now", "on_paper_keep", "on_paper_habit")
+"""The clauses on what may bring more on paper than the plan, in the order of `Told.on_paper`."""
+
+Step = tuple[date, float]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the sentence of one article is made from; prices and money in local currency.
+
+    row        : its row, all but the sentences
+    other      : the best price in the other direction this week, and by how much it is worth more than the recommended
+        one; NaN both where no such price has a value
+    on_paper   : the expected revenue, on the path that follows, of the best other price of this week, of today's price
+        kept and of the old habit; `best_now` is that other price
+    least_left : the least that a price of this week is expected to leave over, units
+    steps, habit : the changes of price that are planned after this week, and those of the old habit from this week on
+    allowed    : the first Monday on which the rules allow a markdown ; until : the last week of a temporary price
+    """
+
+    row: Any
+    currency: str
+    other: float
+    lead: float
+    best_now: float
+    on_paper: Sequence[float]
+    least_left: float
+    steps: Sequence[Step]
+    habit: Sequence[Step]
+    same_as_habit: bool
+    allowed: date
+    until: date
+    most: int
+    between: int
+    target_pct: float
+    least_gain_pct: float
+    fault: str
+
+    @property
+    def stake(self) -> float:
+        """The stake as it follows from the menu, whose values are to the cent."""
+        return max(-self.lead, 0.0)
+
+    @property
+    def rival(self) -> int:
+        """Which of `on_paper` brings most; -1 where the plan does."""
+        most = max(self.on_paper)
+        return self.on_paper.index(most) if most - self.row.expected_revenue >= LEAST_TOLD else -1
+
+
+def told_of(rows: pd.DataFrame, articles: pd.DataFrame, currency: str, ladders: Ladders, plan: Plan) -> Iterator[Told]:
+    """What each row's sentence is made from, in the rows' order."""
+    season, limits, every = ladders.season, plan.limits, np.arange(len(rows))
+    menu, chosen = plan.menu, plan.menu.chosen
+    value, revenue = np.round(menu.value, 2), np.round(menu.expected.revenue, 2)
+    places = np.arange(value.shape[1])
+    other = _best(value, (places > 0) != (chosen > 0)[:, np.newaxis])
+    now = _best(revenue, places != chosen[:, np.newaxis])
+    path, habit = ladders.prices_in(plan.best.rungs), ladders.prices_in(plan.habit.rungs)
+    prices, in_force = to_price(menu.cents), value[every, chosen]
+    on_paper = np.column_stack([revenue[every, now], rows["expected_revenue_keep"], rows["expected_revenue_habit"]])
+    on_paper = np.where(np.isnan(on_paper), -np.inf, on_paper)
+    on_paper[now == chosen, 0] = -np.inf
+    others = zip(
+        rows.itertuples(index=False),
+        np.where(other == chosen, np.nan, prices[every, other]),
+        np.where(other == chosen, np.nan, value[every, other] - in_force),
+        prices[every, now],
+        on_paper.tolist(),
+        np.nanmin(menu.expected.leftover, axis=1, initial=np.inf),
+        _steps(np.column_stack([path[:, 0], path]), season.weeks_left, season.week),
+        _steps(np.column_stack([rows["current_price"], habit]), season.weeks_left, season.week),
+        ((path == habit) | (np.arange(path.shape[1]) >= season.weeks_left[:, np.newaxis])).all(axis=1).tolist(),
+        _mondays(season.week, limits.first_allowed),
+        _mondays(season.week, limits.temporary - 1),
+        limits.most.tolist(),
+        limits.between.tolist(),
+        100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
+        ladders.per_article([own.least_gain_pct for own in ladders.rules]),
+        articles["set_aside"] if "set_aside" in articles else [""] * len(articles),
+        strict=True,
+    )
+    for row, *facts in others:
+        yield Told(row, currency, *facts)
+
+
+def _best(values: FloatArray, among: Any) -> IntArray:
+    """The place of the highest value among some of each row's, (articles,); one not among them where none is known.
+
+    values, among : (articles, prices)
+    """
+    known = among & ~np.isnan(values)
+    best = np.where(known, values, -np.inf).argmax(axis=1)
+    place: IntArray = np.where(known.any(axis=1), best, (~among).argmax(axis=1))
+    return place
+
+
+def _mondays(week: date, ahead: IntArray) -> list[date]:
+    return [week + timedelta(weeks=weeks) for weeks in ahead.tolist()]
+
+
+def _steps(paths: FloatArray, weeks_left: IntArray, week: date) -> list[list[Step]]:
+    """The weeks and prices at which each path changes before its article's end.
+
+    paths : (articles, weeks and the one before them), prices
+    """
+    changes = np.diff(paths, axis=1) != 0
+    changes &= np.arange(changes.shape[1]) < weeks_left[:, np.newaxis]
+    steps: list[list[Step]] = [[] for _ in paths]
+    article, ahead = np.nonzero(changes)
+    for own, when, to in zip(article, _mondays(week, ahead), paths[article, ahead + 1].tolist(), strict=True):
+        steps[own].append((when, to))
+    return steps
+
+
+def times_as_many(elasticity: float) -> float:
+    """How many times as many units a cut of 30 % of today's price sells."""
+    return float((1 - CUT) ** -elasticity)
+
+
+def response_in_words(elasticity: float | None, error: float | None) -> str:
+    """How many times as much a cut of 30 % sells, with the range that holds 8 times in 10; empty where it is not known.
+
+    >>> response_in_words(2.57, 0.2)
+    '2.5 times as many (2.3 to 2.7)'
+    >>> response_in_words(None, None)
+    ''
+    """
+    if elasticity is None or pd.isna(elasticity):
+        return ""
+    wide = EIGHT_IN_TEN * (np.nan if error is None else error)
+    low, high = times_as_many(elasticity - wide), times_as_many(elasticity + wide)
+    return f"{about(times_as_many(elasticity))} times as many{about_range(low, high)}"
+
+
+PLAIN: Mapping[str, Callable[[Told], str]] = {
+    "current": lambda told: price(told.row.current_price),
+    "recommended": lambda told: price(told.row.recommended_price),
+    "list": lambda told: price(told.row.list_price),
+    "salvage": lambda told: price(told.row.salvage_price),
+    "currency": lambda told: told.currency,
+    "stock": lambda told: f"{told.row.stock:,}",
+    "leftover": lambda told: about(told.row.expected_leftover),
+    "leftover_pct": lambda told: percent(told.row.expected_leftover / max(told.row.stock, 1)),
+    "least_leftover": lambda told: about(told.least_left),
+    "least_leftover_pct": lambda told: percent(told.least_left / max(told.row.stock, 1)),
+    "end_day": lambda told: last_day(told.row.end_week),
+    "steps": lambda told: listed([f"{price(cut)} from {day(week)}" for week, cut in told.steps]),
+    "stake": lambda told: about(told.stake),
+    "stake_range": lambda told: about_range(told.row.stake_low, told.row.stake_high),
+    "other": lambda told: price(told.other),
+    "lead": lambda told: about(told.lead),
+    "habit_price": lambda told: price(told.habit[0][1]) if told.habit else UNKNOWN,
+    "habit_day": lambda told: day(told.habit[0][0]) if told.habit else UNKNOWN,
+    "habit_leftover": lambda told: about(told.row.expected_leftover_habit),
+    "habit_leftover_pct": lambda told: percent(told.row.expected_leftover_habit / max(told.row.stock, 1)),
+    "habit_gain": lambda told: more_or_less(_ratio(told.row.expected_revenue_habit, told.row.expected_revenue)),
+    "best_now": lambda told: price(told.best_now),
+    "paper_gain": lambda told: about(max(told.on_paper) - told.row.expected_revenue),
+    "times": lambda told: response_in_words(told.row.elasticity, told.row.elasticity_se),
+    "allowed_day": lambda told: day(told.allowed),
+    "until_day": lambda told: last_day(told.until),
+    "taken": lambda told: str(told.row.markdowns_taken),
+    "most": lambda told: str(told.most),
+    "between": lambda told: str(told.between),
+    "target": lambda told: f"{told.target_pct:g}",
+    "least_gain": lambda told: f"{told.least_gain_pct:g}",
+    "fault": lambda told: told.fault,
+    "category": lambda told: category if isinstance(category := told.row.category, str) and category else "none",
+}
+"""The words that may stand in every text of the file; UNKNOWN where an article has no such thing."""
+
+
+def _ratio(one: float, other: float) -> float:
+    return one / other if other > 0 else 1.0
+
+
+def _instead(told: Told) -> str:
+    if np.isnan(told.lead):
+        return "not_before" if told.allowed > told.row.week else "no_choice"
+    return "no_better" if about(told.stake) == "0" else "worth_less"
+
+
+def _habit(told: Told) -> str:
+    if told.same_as_habit:
+        return "habit_same"
+    if not told.habit:
+        return "habit_keeps"
+    return "habit_now" if told.habit[0][0] == told.row.week else "habit_later"
+
+
+CLAUSE_WORDS: Mapping[str, Callable[[Told], str | None]] = {
+    "then": lambda told: "then" if told.steps else None,
+    "instead": _instead,
+    "habit": _habit,
+    "response": lambda told: None if pd.isna(told.row.elasticity) else "response",
+    "on_paper": lambda told: RIVALS[told.rival] if told.rival >= 0 else None,
+}
+"""The words that stand for a clause, with the one that holds for an article; None for nothing."""
+CLAUSES = frozenset(
+    (
+        "then",
+        "not_before",
+        "no_choice",
+        "no_better",
+        "worth_less",
+        "habit_same",
+        "habit_keeps",
+        "habit_now",
+        "habit_later",
+        "response",
+        *RIVALS,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of one article for `str.format_map`: each is made when a sentence asks for it.
+
+    clauses : the text of each of CLAUSES
+    """
+
+    told: Told
+    clauses: Mapping[str, str]
+
+    def __getitem__(self, word: str) -> str:
+        if word in PLAIN:
+            return PLAIN[word](self.told)
+        clause = CLAUSE_WORDS[word](self.told)
+        return "" if clause is None else self.clauses[clause].format_map(self)
