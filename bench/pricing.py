@@ -125,7 +125,7 @@ def foretold_and_true(twin: Twin, name: str) -> Iterator[tuple[str, str, float, 
     ladders = candidate_prices(articles, history, twin.country, read_rules(), twin.week)
     model = make_model(name)
     model.fit(history, twin.week, SEED)
-    expected = model.forecast(articles, history, twin.week).at(ladders.prices, ladders.weeks).units
+    expected = model.among(articles).forecast(articles, history, twin.week).at(ladders.prices, ladders.weeks).units
     true = twin.true_units(ladders)
     every, cut = np.arange(len(true)), np.abs(ladders.prices / ladders.prices[:, :1] - 0.7).argmin(axis=1)
     for price, rung in (("today's", np.zeros_like(cut)), ("30 % off", cut)):

@@ -58,7 +58,9 @@ def foretold(snapshot: int, models: Sequence[str], peer: str | None) -> pd.DataF
     for name in models:
         model = make_model(name)
         model.fit(sold.history, sold.week, pricing.SEED)
-        found[name] = model.forecast(sold.articles, sold.history, week).at(prices, 1).units[:, 0, 0]
+        found[name] = (
+            model.among(sold.articles).forecast(sold.articles, sold.history, week).at(prices, 1).units[:, 0, 0]
+        )
     if peer:
         found[PEER_NAME] = _by_mlforecast(table.to_pandas(), peer).loc[found.index]
     return found.astype(np.float64).assign(snapshot=snapshot)

@@ -193,7 +193,7 @@ def price_articles(
     last_rows : the rows of an earlier week, from which change_reason is made; prices are the same without them
     """
     made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
-    parts = []
+    model, parts = model.among(country_week.articles), []
     for rows in by_horizon(country_week.articles, country_week.week, country.code, book):
         articles = country_week.articles.iloc[rows].reset_index(drop=True)
         assortment = Assortment(country_week.week, country, articles, country_week.history, book, codes)

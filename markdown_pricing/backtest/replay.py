@@ -47,7 +47,7 @@ def _forecasts(
     # A week without a row gets today's price; it is not compared.
     asked = np.where(np.isnan(asked), articles[["price"]].to_numpy(dtype=np.float64), asked)
     falling = -np.sort(-asked, axis=1)
-    demand = model.forecast(articles, history, origin).at(falling, len(HORIZONS))
+    demand = model.among(articles).forecast(articles, history, origin).at(falling, len(HORIZONS))
     frames = []
     for ahead in HORIZONS:
         rung = (falling == asked[:, [ahead]]).argmax(axis=1)

@@ -117,7 +117,7 @@ def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = 
     def priced(view: MarketView) -> WeekPrices:
         model = make_model(name)
         model.fit(view.history, view.week, SEED, shared=shared)
-        forecast = model.forecast(view.articles, view.history, view.week)
+        forecast = model.among(view.articles).forecast(view.articles, view.history, view.week)
         if lent != NOTHING:
             forecast = _lend(forecast, _truth(view), lent, len(view.articles))
         return week_prices(view.ladders(), forecast)

@@ -10,7 +10,7 @@ them on the seeds that docs/pricing.md reports: shallow trees and few rounds, be
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Self
 
@@ -22,7 +22,9 @@ from markdown_pricing.demand.design import PRICE, DesignRows, attribute_values, 
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.model import DemandModel, most_important
+from markdown_pricing.demand.near import Near, learn_near
 from markdown_pricing.demand.shared import SharedDemand
+from markdown_pricing.demand.skill import weights_ahead
 from markdown_pricing.demand.state import LARGEST_UPLIFT, State
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import (
@@ -71,14 +73,17 @@ class GradientBoosting(DemandModel):
     base: LogLinear = field(default_factory=LogLinear)
     trees: lgb.Booster | None = None
     features: list[str] = field(default_factory=list)
+    near: Near | None = None
+    assortment: pd.DataFrame | None = None
 
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
     ) -> None:
         learnt = self.base.learn(history, seed, shared)
-        self.trees, self.features = None, []
+        self.trees, self.features, self.near = None, [], None
         if learnt is None:
             return
+        self.near = learn_near(self.base, learnt, seed, threads)
         origin, target = _draw_targets(learnt, seed)
         if len(origin) < 2 * int(PARAMETERS["min_data_in_leaf"]):
             return
@@ -106,6 +111,9 @@ class GradientBoosting(DemandModel):
         )
         self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)
 
+    def among(self, articles: pd.DataFrame) -> Self:
+        return replace(self, assortment=articles)
+
     def _curve_at(self, rows: DesignRows, target: IntArray, ahead: IntArray) -> FloatArray:
         """The base's log curve at the target's price and shelf, (targets,), without the attributes of weeks to come.
 
@@ -128,7 +136,19 @@ class GradientBoosting(DemandModel):
         if articles.empty:
             return Forecast.for_no_articles(type(self).__name__)
         state = self.base.state(articles, history, week)
-        return state.forecast(type(self).__name__, lambda weeks: state.ahead(weeks) + self._correction(state, weeks))
+        if self.near is None:
+            return state.forecast(
+                type(self).__name__, lambda weeks: state.ahead(weeks) + self._correction(state, weeks)
+            )
+        correction, weights = self.near.correction(self.base, state, history, self.assortment)
+
+        def log_mean(weeks: int) -> FloatArray:
+            weight = weights_ahead(weights, weeks) * np.isfinite(correction)[:, None]
+            near = np.nan_to_num(correction)[:, None]
+            mixed: FloatArray = state.ahead(weeks) + (1.0 - weight) * self._correction(state, weeks) + weight * near
+            return mixed
+
+        return state.forecast(type(self).__name__, log_mean)
 
     def _correction(self, state: State, weeks: int) -> FloatArray:
         """What the trees add to the log of demand, (articles, weeks), within LARGEST_CORRECTION."""
@@ -154,13 +174,17 @@ class GradientBoosting(DemandModel):
 
     def to_bytes(self) -> bytes:
         trees = None if self.trees is None else self.trees.model_to_string()
-        return json.dumps({"base": self.base.to_dict(), "trees": trees, "features": self.features}).encode()
+        near = None if self.near is None else self.near.to_dict()
+        return json.dumps(
+            {"base": self.base.to_dict(), "trees": trees, "features": self.features, "near": near}
+        ).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         saved = json.loads(data)
         trees = None if saved["trees"] is None else lgb.Booster(model_str=saved["trees"])
-        return cls(LogLinear.from_dict(saved["base"]), trees, saved["features"])
+        near = None if saved["near"] is None else Near.from_dict(saved["near"])
+        return cls(LogLinear.from_dict(saved["base"]), trees, saved["features"], near)
 
 
 def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from markdown_pricing.arrays import arrays_of
 from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_terms
@@ -29,7 +30,7 @@ from markdown_pricing.demand.design import (
 )
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import DemandModel, most_important
-from markdown_pricing.demand.pooling import PooledFit, Search, fit_pooled
+from markdown_pricing.demand.pooling import Effects, PooledFit, Prior, Search, fit_pooled
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
     MOST_SLOPE,
@@ -64,6 +65,7 @@ class Learnt:
     curve     : (rows,), log of demand relative to the article's level
     guess     : (articles,), log of the level by what was known at launch ; level : as it was known before each week
     log_level : (articles,), log of the level by the article's whole life ; gram, rhs, search : see PooledFit
+    prior     : that of the coefficients, with what other countries know
     """
 
     history: pd.DataFrame
@@ -77,6 +79,7 @@ class Learnt:
     gram: FloatArray
     rhs: FloatArray
     search: Search
+    prior: Prior
 
 
 def _default_beta() -> FloatArray:
@@ -126,17 +129,36 @@ class LogLinear(DemandModel):
         panel = Panel.of(history)
         self.design = Design.of(history)
         rows = DesignRows.of(history, panel, self.design)
+        prior = self.design.prior if shared is None else shared.prior_of(self.design)
+        every = np.ones(len(history), dtype=np.bool_)
+        fit = self._fit_curve(panel, rows, every, prior, None if shared is None else shared.search)
+        level_sd = self._learn_guess(panel, rows, fit)
+        curve = self.curve(rows.terms, rows.category, rows.country, rows.week)
+        sales, guess = self._sales(history, panel, rows, curve), self._guess(panel, rows)
+        some = np.random.default_rng(seed).permutation(len(guess))[:ARTICLES_TO_CHOOSE_BY]
+        self.own = choose_own_effects(sales.part(some), guess[some], replace(self.own, level_sd=level_sd))
+        level = follow_level(sales, guess, self.own)
+        return Learnt(
+            history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs, fit.search, prior
+        )
+
+    def _fit_curve(
+        self, panel: Panel, rows: DesignRows, use: NDArray[np.bool_], prior: Prior, start: Search | None
+    ) -> PooledFit:
+        """Fit what articles have in common to the rows `use`, (rows,), and take it; the fit itself is returned."""
+        weeks = int(panel.column[use].max()) + 1
         fit = fit_pooled(
-            rows.units,
-            rows.censored,
-            rows.stock > 0,
-            rows.terms,
-            article=panel.row,
-            category=rows.category,
-            week=panel.column,
-            calendar=calendar_terms(rows.country, panel.first_week + np.arange(panel.weeks)),
-            prior=self.design.prior if shared is None else shared.prior_of(self.design),
-            start=None if shared is None else shared.search,
+            rows.units[use],
+            rows.censored[use],
+            rows.stock[use] > 0,
+            rows.terms[use],
+            article=np.unique(panel.row[use], return_inverse=True)[1],
+            category=rows.category[use],
+            week=panel.column[use],
+            calendar=calendar_terms(rows.country, panel.first_week + np.arange(weeks)),
+            prior=prior,
+            start=start,
+            categories=len(self.design.categories),
         )
         self.beta = np.vstack([fit.by_category, fit.country])
         self._bound()
@@ -146,13 +168,22 @@ class LogLinear(DemandModel):
         self.calendar = fit.calendar
         self.week, self.first_week = np.vstack([fit.week, np.zeros_like(fit.week[:1])]), panel.first_week
         self.dispersion = np.append(fit.dispersion, fit.dispersion.mean())
-        level_sd = self._learn_guess(panel, rows, fit)
-        curve = self.curve(rows.terms, rows.category, rows.country, rows.week)
-        sales, guess = self._sales(history, panel, rows, curve), self._guess(panel, rows)
-        some = np.random.default_rng(seed).permutation(len(guess))[:ARTICLES_TO_CHOOSE_BY]
-        self.own = choose_own_effects(sales.part(some), guess[some], replace(self.own, level_sd=level_sd))
-        level = follow_level(sales, guess, self.own)
-        return Learnt(history, panel, rows, fit.demand, curve, guess, level, fit.level, fit.gram, fit.rhs, fit.search)
+        return fit
+
+    def as_of(self, learnt: Learnt, column: int) -> Self:
+        """The model as the weeks in columns of the panel before `column` alone would have made it.
+
+        What was learnt of attributes at launch and the scales of articles stay, because single weeks hardly move them.
+        """
+        use = learnt.panel.column < column
+        effects = learnt.search.effects
+        articles = np.unique(learnt.panel.row[use])
+        start = Search(
+            Effects(effects.articles[articles], effects.terms, effects.weeks[:, :column]), self.dispersion[:-1]
+        )
+        earlier = replace(self)
+        earlier._fit_curve(learnt.panel, learnt.rows, use, learnt.prior, start)
+        return earlier
 
     def _unknown_elasticity_sd(self) -> float:
         """The standard deviation of the elasticity of a category that was never seen, around its country's."""

@@ -42,6 +42,13 @@ class DemandModel(ABC):
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         """What the model knows of `articles` from `week` on, in their order."""
 
+    def among(self, articles: pd.DataFrame) -> Self:
+        """The same model when all articles of the week are known, of which `forecast` may be asked for a part.
+
+        A model that uses what others ask, as the price of an article's neighbours, overrides it.
+        """
+        return self
+
     @abstractmethod
     def to_bytes(self) -> bytes:
         """Everything that the model has learnt, as it is kept on the lake."""
@@ -172,7 +179,7 @@ def _one_week_ahead(model: DemandModel, history: pd.DataFrame, start: date) -> p
     sold = history[(history["week"] == now) & ~history["censored"]].reset_index(drop=True)
     asked = sold.assign(units=np.nan)
     prices = sold[["price"]].to_numpy(dtype=np.float64)
-    expected = model.forecast(asked, before, start).at(prices, 1).units[:, 0, 0]
+    expected = model.among(asked).forecast(asked, before, start).at(prices, 1).units[:, 0, 0]
     last = before.sort_values("week").groupby("article_id")["units"].last()
     naive = sold["article_id"].map(last).fillna(0.0).to_numpy()
     return pd.DataFrame({"week": sold["week"], "actual": sold["units"], "expected": expected, "naive": naive})

@@ -219,6 +219,7 @@ def fit_pooled(
     calendar: FloatArray,
     prior: Prior,
     start: Search | None = None,
+    categories: int | None = None,
 ) -> PooledFit:
     """The most likely effects of all rows together.
 
@@ -227,9 +228,11 @@ def fit_pooled(
     in_stock : (rows,), False for weeks that began without stock, which say nothing; they are filled, too
     calendar : (weeks, calendar terms), the regressors of the calendar
     start    : where to begin; the effects are the same wherever that is, but a fit of the same rows is soon there
+    categories : how many there are; None: as many as the rows have
     An article that has changed its category counts in its last one.
     """
-    articles, categories, terms = int(article.max()) + 1, int(category.max()) + 1, x.shape[1]
+    articles, terms = int(article.max()) + 1, x.shape[1]
+    categories = categories or int(category.max()) + 1
     home, order = _by_category(article, category)
     units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
     category = home[article]

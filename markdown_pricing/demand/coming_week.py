@@ -1,0 +1,222 @@
+"""The coming week's demand by what just happened: last week's price and promotions, the others', and trees on top.
+
+log demand − its mean of the past = Σ_k γ_k · (z_k − its mean of the past) + trees + noise     (`local_linear.py`)
+
+The terms z are listed in `local_terms.py`. The trees (LightGBM) know the surprises of the last weeks, past prices, and
+what the others of the category and of each text attribute ask and sold. They never see the week's own price, and the
+forecast is taken at today's price alone. The answer to another price moves from there by the base model's elasticity,
+which is learnt within articles. What the manager's prices tell of what he knew can therefore not enter the answer
+(Schultz et al. 2023, arXiv 2312.15282, part nuisance and effect for the same reason).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.demand.design import DesignRows
+from markdown_pricing.demand.local_linear import LocalLinear
+from markdown_pricing.demand.local_terms import LocalRows, own_values, past_mean
+from markdown_pricing.demand.log_linear import LogLinear
+from markdown_pricing.demand.surroundings import CATEGORY, Surroundings, groupings, lately
+from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag, week_of_year
+
+ROUNDS = 30
+"""How many trees there are. On the panels 30 forecast as well as 60 and 100."""
+LARGEST_TRAINING_ROWS = 60_000
+LEAST_SEEN = 4
+"""A row is learnt from when so many weeks of its article are known before it."""
+PARAMETERS: dict[str, Any] = {
+    "objective": "tweedie",
+    "tweedie_variance_power": 1.5,
+    "learning_rate": 0.1,
+    "num_leaves": 15,
+    "min_data_in_leaf": 30,
+    "lambda_l2": 2.0,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 63,
+    "bin_construct_sample_cnt": 10_000,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame as the coming week's model sees it: what it is fitted on, and what it is asked about.
+
+    panel, local : the frame's layout and rows ; weight : (rows,), information of a row
+    groups       : the code of each row's group, (rows,), by the name of the grouping
+    around       : what all articles of these groups asked and sold
+    category, week : (rows,), codes and week numbers
+    """
+
+    panel: Panel
+    local: LocalRows
+    weight: FloatArray
+    category: IntArray
+    week: IntArray
+    groups: dict[str, IntArray]
+    around: Surroundings
+
+    @classmethod
+    def of(
+        cls,
+        base: LogLinear,
+        frame: pd.DataFrame,
+        panel: Panel,
+        rows: DesignRows,
+        log_foreseen: FloatArray,
+        around: Surroundings,
+    ) -> Self:
+        dispersion = base.dispersion[rows.category]
+        own = own_values(rows, base.design.attribute_terms)
+        local = LocalRows.of(panel, rows, log_foreseen, dispersion, around.asked[CATEGORY], own)
+        foreseen = np.exp(np.clip(log_foreseen, -12.0, 14.0))
+        groups = {name: codes for name, (codes, _) in groupings(frame, base.design).items()}
+        weight = foreseen / (1.0 + dispersion * foreseen) * base.dispersion.mean()
+        return cls(panel, local, weight, rows.category, rows.week, groups, around)
+
+    @property
+    def learnable(self) -> IntArray:
+        """The numbers of the rows that can be learnt from."""
+        known = np.isfinite(self.local.difference) & (self.local.seen >= LEAST_SEEN)
+        return np.flatnonzero(known)
+
+
+@dataclass
+class ComingWeek:
+    """The fitted model.
+
+    linear : the regression on differences ; lift : what is added to its forecast of a log, for the log of a mean
+    trees  : on top of it ; features : the names of their features, in their order
+    """
+
+    linear: LocalLinear
+    lift: float = 0.0
+    trees: lgb.Booster | None = None
+    features: list[str] = field(default_factory=list)
+
+    @classmethod
+    def fit(cls, seen: Seen, demand: FloatArray, until: int, seed: int, threads: int) -> Self:
+        """The model of the rows in columns of the panel before `until`; demand : (rows,), of all rows."""
+        early = seen.learnable[seen.panel.column[seen.learnable] < until]
+        local = seen.local
+        linear = LocalLinear.fit(
+            local.terms[early],
+            local.difference[early],
+            seen.weight[early],
+            seen.category[early],
+            len(seen.around.asked[CATEGORY].count) - 1,
+            seen.panel.row[early],
+            local.own,
+        )
+        made = cls(linear)
+        log_mean = made.log_linear(seen, until)
+        made.lift = float(np.clip(np.log(demand[early].sum() / np.exp(log_mean[early]).sum()), -1.0, 1.0))
+        if len(early) > LARGEST_TRAINING_ROWS:
+            drawn = np.random.default_rng(seed).choice(early, LARGEST_TRAINING_ROWS, replace=False)
+            early = np.sort(drawn)
+        columns = features_of(seen, log_mean, early)
+        data = lgb.Dataset(
+            np.column_stack(list(columns.values())).astype(np.float32),
+            label=demand[early],
+            init_score=log_mean[early] + made.lift,
+            feature_name=[str(index) for index in range(len(columns))],
+            params=PARAMETERS,
+        )
+        made.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, ROUNDS)
+        made.features = list(columns)
+        return made
+
+    def log_linear(self, seen: Seen, until: int | None = None) -> FloatArray:
+        """The log of demand in each row by the regression alone, (rows,), with articles' own coefficients.
+
+        until : these are learnt from the columns before it; None: from all
+        """
+        local, panel = seen.local, seen.panel
+        common = self.linear.foretold(local.terms, seen.category)
+        known = seen.learnable
+        if until is not None:
+            known = known[panel.column[known] < until]
+        left = local.difference[known] - common[known]
+        own = self.linear.of_articles(
+            local.terms[known], left, seen.weight[known], panel.row[known], len(panel.article_ids)
+        )
+        expected: FloatArray = local.past + common + (local.terms[:, : local.own] * own[panel.row]).sum(axis=1)
+        return expected
+
+    def log_mean(self, seen: Seen, at: IntArray, until: int | None = None) -> FloatArray:
+        """The log of mean demand in the rows `at`, (at,), NaN where an article has no past."""
+        log_linear = self.log_linear(seen, until)
+        if self.trees is None or not len(at):
+            return np.asarray(log_linear[at] + self.lift)
+        columns = features_of(seen, log_linear, at)
+        x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
+        added = np.asarray(self.trees.predict(x, raw_score=True, num_threads=1))
+        log_mean: FloatArray = log_linear[at] + self.lift + added
+        return log_mean
+
+    def to_dict(self) -> dict[str, Any]:
+        trees = None if self.trees is None else self.trees.model_to_string()
+        return {"linear": self.linear.to_dict(), "lift": self.lift, "trees": trees, "features": self.features}
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Self:
+        trees = None if saved["trees"] is None else lgb.Booster(model_str=saved["trees"])
+        return cls(LocalLinear.from_dict(saved["linear"]), saved["lift"], trees, saved["features"])
+
+
+def features_of(seen: Seen, log_linear: FloatArray, at: IntArray) -> dict[str, FloatArray]:
+    """What the trees know of the rows `at`, by name, each (at,): nothing of the week's own price and sales."""
+    local, panel = seen.local, seen.panel
+    cell = panel.row[at], panel.column[at]
+    past, week = local.past[at], seen.week[at]
+    surprise = panel.grid(local.log_demand - log_linear)
+    log_demand = panel.grid(local.log_demand)
+    columns = {"past": past, "weeks_known": local.seen[at], "category": seen.category[at].astype(np.float64)}
+    columns["week_of_year"] = week_of_year(week).astype(np.float64)
+    for back in (1, 2, 3, 4):
+        columns[f"surprise_{back}"] = lag(surprise, cell, back)
+    for back in (1, 2, 4, 8):
+        columns[f"sold_{back}"] = lag(log_demand, cell, back) - past
+    for name, speed in (("fast", 0.5), ("slow", 0.04)):
+        columns[f"sold_{name}"] = past_mean(log_demand, speed)[cell] - past
+    for name, speed in (("fast", 0.3), ("slow", 0.08)):
+        columns[f"surprise_{name}"] = past_mean(surprise, speed)[cell]
+    price = panel.grid(local.values[:, 0])
+    for back in (1, 2, 3):
+        columns[f"price_{back}"] = lag(price, cell, back)
+    columns["price_past"] = past_mean(price, 0.15)[cell]
+    for number in range(1, local.own):
+        columns |= _of_promotion(f"attribute_{number}", panel.grid(local.values[:, number]), surprise, cell)
+    for number in range(2 * local.own, local.values.shape[1]):
+        columns[f"around_{number}"] = local.values[at, number]
+    for name, codes in seen.groups.items():
+        group = codes[at]
+        columns[f"lately_{name}"] = lately(seen.around.sold[name], group, week)
+        if name != CATEGORY:
+            columns[f"group_{name}"] = group.astype(np.float64)
+            others = seen.around.asked[name].others(group, week, local.values[at, : local.own])
+            columns |= {f"others_{name}_{number}": column for number, column in enumerate(others.T)}
+    return columns
+
+
+def _of_promotion(
+    name: str, grid: FloatArray, surprise: FloatArray, cell: tuple[IntArray, IntArray]
+) -> dict[str, FloatArray]:
+    """An attribute now and in three weeks before, how long ago it was last above its mean, and the surprise then."""
+    columns = {f"{name}_{back}": lag(grid, cell, back) for back in range(4)}
+    since, at_last = np.full(grid.shape, np.nan), np.full(grid.shape, np.nan)
+    weeks, last = np.full(len(grid), np.nan), np.full(len(grid), np.nan)
+    for week in range(grid.shape[1]):
+        since[:, week], at_last[:, week] = weeks, last
+        on = grid[:, week] > 0
+        weeks = np.where(on, 1.0, weeks + 1.0)
+        last = np.where(on & np.isfinite(surprise[:, week]), surprise[:, week], last)
+    return columns | {f"{name}_since": since[cell], f"{name}_surprise": at_last[cell]}

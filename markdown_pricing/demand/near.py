@@ -1,0 +1,133 @@
+"""The coming week's forecast beside the base's: learnt, weighed by how both did in the last weeks, and mixed.
+
+log demand, h weeks ahead = base(h) + w(h) · (coming week's forecast − base(0)),   both at today's price
+
+w(h) is 0 where the coming week's forecast has not helped in the last weeks, and falls with h. The base keeps what it is
+good at: young articles, small counts, and weeks far ahead.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.demand.coming_week import LEAST_SEEN, ComingWeek, Seen
+from markdown_pricing.demand.design import PRICE, dates_of
+from markdown_pricing.demand.level import Level
+from markdown_pricing.demand.log_linear import Learnt, LogLinear
+from markdown_pricing.demand.skill import HORIZONS, JUDGED_WEEKS, LARGEST_CORRECTION, best_weight, pairs_ahead
+from markdown_pricing.demand.state import LARGEST_UPLIFT, State
+from markdown_pricing.demand.surroundings import Surroundings
+from markdown_pricing.training_data.features import Age, FloatArray, IntArray
+
+LEAST_WEEKS, LEAST_ROWS = 20, 400
+"""Before the judged weeks a history has at least so many weeks and rows to learn from, or the base stands alone.
+
+Chosen by judgement on 2026-11-27."""
+
+LEAST_WEIGHT = 0.25
+"""With a smaller weight in the coming week the base stands alone, and a fit is saved.
+
+In simulated seasons, where the base has nothing to learn from the other, the measured weight is about 0.05. On the
+panels it is 0.35 and more.
+"""
+
+
+@dataclass(frozen=True)
+class Near:
+    """The coming week's model, and its weight at each of HORIZONS, (horizons,)."""
+
+    coming: ComingWeek
+    weights: FloatArray
+
+    def correction(
+        self, base: LogLinear, state: State, history: pd.DataFrame, assortment: pd.DataFrame | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """How far the coming week's forecast lies above the base's, (articles,), NaN for an article too young; weights.
+
+        assortment : the rows of all articles of the week; None when only those that are asked for are known
+        """
+        frame = history if assortment is None else pd.concat([history, assortment.assign(units=np.nan)])
+        around = Surroundings.of(frame.reset_index(drop=True), base.design)
+        log_foreseen = _foreseen(state.frame, state.curve, state)
+        seen = Seen.of(base, state.frame, state.panel, state.rows, log_foreseen, around)
+        today = state.articles[["price"]].to_numpy(dtype=np.float64)
+        at_base = np.log(state.at_prices(state.ahead(1), today)[:, 0, 0])
+        old_enough = seen.local.seen[state.now] >= LEAST_SEEN
+        higher = np.where(old_enough, self.coming.log_mean(seen, state.now) - at_base, np.nan)
+        return np.clip(higher, -LARGEST_CORRECTION, LARGEST_CORRECTION), self.weights
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"coming": self.coming.to_dict(), "weights": self.weights.tolist()}
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Self:
+        return cls(ComingWeek.from_dict(saved["coming"]), np.array(saved["weights"]))
+
+
+def learn_near(base: LogLinear, learnt: Learnt, seed: int, threads: int) -> Near | None:
+    """The coming week's model and its weights; None when there is too little to learn from, or it does not help."""
+    panel = learnt.panel
+    until = panel.weeks - min(JUDGED_WEEKS, panel.weeks // 4)
+    around = Surroundings.of(learnt.history, base.design)
+    log_foreseen = _foreseen(learnt.history, learnt.curve, learnt)
+    seen = Seen.of(base, learnt.history, panel, learnt.rows, log_foreseen, around)
+    early = (panel.column[seen.learnable] < until).sum()
+    if until < LEAST_WEEKS or early < LEAST_ROWS or early == len(seen.learnable):
+        return None
+    trial = ComingWeek.fit(seen, learnt.demand, until, seed, threads)
+    judged = seen.learnable[panel.column[seen.learnable] >= until]
+    weights = _weights(base.as_of(learnt, until), learnt, seen, judged, trial.log_mean(seen, judged, until))
+    if weights[0] < LEAST_WEIGHT:
+        return None
+    coming = ComingWeek.fit(seen, learnt.demand, panel.weeks, seed, threads)
+    return Near(coming, weights)
+
+
+def _weights(earlier: LogLinear, learnt: Learnt, seen: Seen, judged: IntArray, now: FloatArray) -> FloatArray:
+    """The weights at HORIZONS, (horizons,), by rows that neither model has seen.
+
+    judged, now : (judged,), their numbers and the coming week's forecast
+    """
+    panel, rows = learnt.panel, learnt.rows
+    curve = earlier.curve(rows.terms, rows.category, rows.country, rows.week)
+    level = earlier.levels(learnt.history, panel, rows, curve)
+    life_share = Age.of(*dates_of(learnt.history)).life_share
+    correction = np.full(len(rows.units), np.nan)
+    correction[judged] = np.clip(
+        now - _base_at(earlier, learnt, level, life_share, judged, judged), -LARGEST_CORRECTION, LARGEST_CORRECTION
+    )
+    row_at = panel.grid(np.arange(len(rows.units)), -1.0).astype(np.int64)
+    told = judged[~rows.censored[judged]]
+    weights = []
+    for ahead in HORIZONS:
+        origin, target = pairs_ahead(row_at, panel.row[told], panel.column[told], ahead)
+        known = np.isfinite(correction[origin])
+        origin, target = origin[known], target[known]
+        log_base = _base_at(earlier, learnt, level, life_share, origin, target)
+        dispersion = earlier.dispersion[rows.category[target]]
+        weights.append(best_weight(learnt.demand[target], log_base, correction[origin], dispersion))
+    return np.array(weights)
+
+
+def _base_at(
+    base: LogLinear, learnt: Learnt, level: Level, life_share: FloatArray, origin: IntArray, target: IntArray
+) -> FloatArray:
+    """The log of mean demand in the rows `target` at their own prices, as the base foresaw it in the rows `origin`."""
+    panel, rows = learnt.panel, learnt.rows
+    ahead = panel.column[target] - panel.column[origin]
+    terms = rows.terms[target].copy()
+    terms[ahead > 0, base.design.attribute_terms] = 0.0
+    curve = base.curve(terms, rows.category[target], rows.country, rows.week[target])
+    cell = panel.row[origin], panel.column[origin]
+    mean, variance = level.at(cell, life_share[target], rows.terms[target, PRICE], ahead)
+    log_mean: FloatArray = curve + mean + np.minimum(variance / 2.0, LARGEST_UPLIFT)
+    return log_mean
+
+
+def _foreseen(frame: pd.DataFrame, curve: FloatArray, known: State | Learnt) -> FloatArray:
+    """The log of demand in each row of a frame as it was foreseen one week ahead, (rows,)."""
+    life_share = Age.of(*dates_of(frame)).life_share
+    cells = known.panel.row, known.panel.column
+    return curve + known.level.at(cells, life_share, known.rows.terms[:, PRICE])[0]
