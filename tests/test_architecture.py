@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "threads": set(),
     "errors": set(),
     "erp_url": {"errors"},
-    "files": {"errors", "markdown"},
+    "files": {"decisions", "errors", "markdown"},
     "finding": set(),
     "loopback": set(),
     "words": set(),
@@ -57,6 +57,7 @@ MAY_IMPORT = {
     "training_data": BASE,
     "demand": BASE | {"forecast", "training_data"},
     "markdown": BASE | {"forecast"},
+    "decisions": BASE,
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"forecast", "provenance"},
@@ -88,6 +89,7 @@ MAY_IMPORT = {
     "commands": BASE
     | SCIENCE
     | {
+        "decisions",
         "lake",
         "erp",
         "sample",
@@ -169,7 +171,7 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
 @pytest.mark.parametrize("library", ["fsspec", "hdfs_native", "io", "os", "pathlib", "sqlalchemy"])
 def test_the_science_does_no_io(library: str) -> None:
     for part, path in modules():
-        if part in SCIENCE:
+        if part in SCIENCE | {"decisions"}:
             assert library not in {name.split(".")[0] for name in imported(path)}
 
 
