@@ -12,7 +12,6 @@ LONG = (
     # A first round stays, of six countries. What a second one does is decided in test_next_round.py and
     # test_automation.py, and a country whose file can't be read is left out in test_command_line.py.
     "tests/system/test_weekly_round.py::*all countries",
-    "tests/system/test_weekly_round.py::test_never_more_runs",
     "tests/system/test_weekly_round.py::test_a_redelivery",
     "tests/system/test_weekly_round.py::test_a_broken_country",
     "tests/system/test_weekly_round.py::test_bad_data",

@@ -1,7 +1,8 @@
 """Replace one country's rows in one transaction, with a receipt. An older week never overwrites a newer one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Engine, Select, delete, func, null, select, t
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors, where_is
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock
-from markdown_pricing.erp.read_back import OtherRowsInErp, check_taken, read_rows
+from markdown_pricing.erp.read_back import Lines, OtherRowsInErp, check_taken, lines_of, read_rows
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
 from markdown_pricing.erp.tables import NEWEST_FIRST, columns_of, options, price_path, recommendations, refreshes
@@ -51,6 +52,14 @@ class Held:
 
     week: date
     run_id: str
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What the tables must hold in the end: the content hash, and each table's lines where the database prints them."""
+
+    hash: str
+    printed: Mapping[str, Lines]
 
 
 _RECEIPT_COLUMNS = [refreshes.c[field.name] for field in fields(Receipt)]
@@ -128,7 +137,6 @@ def replace_country(
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")
     taken = country_rows(rows, path, menu, week=week, country=country, run_id=run_id)
-    digest = taken.content_hash()
 
     def attempt() -> Receipt:
         with erp_errors(engine), engine.begin() as connection:
@@ -140,6 +148,7 @@ def replace_country(
                 raise LaunchedInTheFuture(week, country, run_id, launched_at, erp_time, utc_now())
             _refuse_late_writer(connection, week, country, run_id, launched_at)
             previous = _replace_rows(connection, country, taken)
+            content = beside.result()
             receipt = Receipt(
                 country=country,
                 week=week,
@@ -148,14 +157,17 @@ def replace_country(
                 articles=len(taken.recommendations),
                 previous_articles=previous,
                 total_expected_revenue=taken.total_expected_revenue,
-                content_hash=digest,
+                content_hash=content.hash,
                 refreshed_at=now().astimezone(UTC),
             )
             connection.execute(refreshes.insert(), asdict(receipt))
-            _read_back(connection, taken, receipt, own)
+            _read_back(connection, taken, content, receipt, own)
         return receipt
 
-    receipt = _unless_interrupted(attempt, pause)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        # While the database takes the rows, nothing else is to be done here.
+        beside = thread.submit(_content, engine, taken)
+        receipt = _unless_interrupted(attempt, pause)
     reclaim(engine)
     return receipt
 
@@ -226,13 +238,21 @@ def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> i
     return previous
 
 
-def _read_back(connection: Connection, taken: CountryRows, receipt: Receipt, query: Select[Any]) -> None:
+def _content(engine: Engine, taken: CountryRows) -> _Content:
+    prints = engine.driver == "psycopg"
+    printed = {table.name: lines_of(table, rows) for table, rows in taken.by_table()} if prints else {}
+    return _Content(taken.content_hash(), printed)
+
+
+def _read_back(
+    connection: Connection, taken: CountryRows, content: _Content, receipt: Receipt, query: Select[Any]
+) -> None:
     """Refuse the refresh when the database holds other rows than were written, or not their receipt."""
     if connection.dialect.name == "postgresql":
         # A trigger that is deferred would otherwise change the rows at the commit.
         connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
     for table, rows in taken.by_table():
-        check_taken(connection, table, receipt.country, rows)
+        check_taken(connection, table, receipt.country, rows, content.printed.get(table.name))
     held = _receipt(connection, query)
     if held is None or held.content_hash != receipt.content_hash:
         raise OtherRowsInErp(where_is(connection.engine), refreshes.name, "the receipt is missing or another")

@@ -1,5 +1,6 @@
 """Write rows as lines of text, column by column: as JSON for the content hash, and in the form that COPY reads."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from json.encoder import encode_basestring
@@ -22,13 +23,15 @@ class Form:
     null: str
     quote: str
     """It is put around amounts and days."""
+    whole: str
+    """It ends a float that is a whole number."""
     text: Callable[[str], str]
 
 
-JSON = Form("[", ",", "]\n", "null", '"', encode_basestring)
+JSON = Form("[", ",", "]\n", "null", '"', ".0", encode_basestring)
 # https://www.postgresql.org/docs/current/sql-copy.html, text format
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-COPY = Form("", "\t", "\n", r"\N", "", lambda text: text.translate(_ESCAPES))
+COPY = Form("", "\t", "\n", r"\N", "", "", lambda text: text.translate(_ESCAPES))
 
 
 def lines(rows: pa.Table, form: Form) -> Iterator[memoryview]:
@@ -42,7 +45,7 @@ def lines(rows: pa.Table, form: Form) -> Iterator[memoryview]:
 
 def _texts(column: pa.Array, form: Form) -> pa.StringArray:
     if pa.types.is_floating(column.type):
-        return _shortest(column)
+        return _shortest(column, form.whole)
     encoded = column.dictionary_encode()
     texts = encoded.dictionary.cast(pa.string())
     if pa.types.is_string(column.type):
@@ -52,14 +55,16 @@ def _texts(column: pa.Array, form: Form) -> pa.StringArray:
     return texts.take(encoded.indices)
 
 
-def _shortest(column: pa.DoubleArray) -> pa.StringArray:
-    """The shortest text that reads back the same number, as Python's repr gives it.
+def _shortest(column: pa.DoubleArray, whole: str) -> pa.StringArray:
+    """The shortest text that reads back the same number, as Python's repr gives it, with `whole` in place of ".0".
 
     Arrow has the same digits, but leaves ".0" out, and writes exponents differently and for other numbers.
     """
     numbers = column.to_numpy(zero_copy_only=False)
     texts = column.cast(pa.string())
-    texts = pc.if_else(numbers == np.floor(numbers), pc.binary_join_element_wise(texts, ".0", ""), texts)
+    if whole:
+        texts = pc.if_else(numbers == np.floor(numbers), pc.binary_join_element_wise(texts, whole, ""), texts)
     size = np.abs(numbers)
     other = (numbers != 0) & ((size < 1e-4) | (size >= 1e10))
-    return pc.replace_with_mask(texts, other, pa.array(map(repr, numbers[other].tolist()), pa.string()))
+    own = (re.sub(r"\.0$", whole, repr(number)) for number in numbers[other].tolist())
+    return pc.replace_with_mask(texts, other, pa.array(own, pa.string()))
