@@ -140,7 +140,7 @@ RECOMMENDATIONS = (
         made_from=("price",),
     ),
     Column("arm", TEXT, "How the article is priced in a test; empty without one.", may_be_empty=True),
-    Column("locked_until", DAY, "The last week for which somebody has fixed the price.", may_be_empty=True),
+    Column("locked_until", DAY, "The Monday until which somebody has locked the price.", may_be_empty=True),
 )
 """The columns of markdown_recommendations, which has a row for each article of a country."""
 PRICE_PATH = (

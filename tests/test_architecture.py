@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "decisions": BASE,
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
-    "pricing": BASE | SCIENCE | {"forecast", "provenance"},
+    "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
     "results": BASE | SCIENCE | {"lake", "pricing", "provenance"},
     "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
     "etl": BASE,
@@ -68,6 +68,7 @@ MAY_IMPORT = {
     "orchestration": BASE
     | SCIENCE
     | {
+        "decisions",
         "lake",
         "erp",
         "pricing",

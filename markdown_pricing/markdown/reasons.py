@@ -37,6 +37,11 @@ WORDS = frozenset(
         "response",
         "until",
         "fault",
+        "locked_until",
+        "lock_cost",
+        "decided_price",
+        "decided_week",
+        "void",
     )
 )
 REASONS = frozenset(
@@ -45,6 +50,7 @@ REASONS = frozenset(
         "sold_out",
         "past_end",
         "temporary_price",
+        "locked",
         "markdown_for_target",
         "markdown_with_group",
         "markdown_now",
@@ -66,6 +72,9 @@ EXCEPTIONS = frozenset(
         "bad_data",
         "sold_out",
         "past_end",
+        "not_applied",
+        "void_decision",
+        "asked_again",
         "far_end",
         "bad_margin",
         "infeasible_rules",
@@ -78,7 +87,7 @@ EXCEPTIONS = frozenset(
     )
 )
 
-SEVERITIES = ("act", "look", "info")
+SEVERITIES = _, LOOK, _ = "act", "look", "info"
 """What somebody should do about an exception: act, have a look, or only know."""
 
 CodeArray = npt.NDArray[np.object_]

@@ -10,6 +10,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from markdown_pricing.decisions.decision import DecisionsRead, in_force, locks, why_void
+from markdown_pricing.decisions.followed import FollowedUp
 from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
@@ -108,6 +110,7 @@ FEWER_ROWS = 0.9
 MADE_BY = "Made by"
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
+GONE_ARTICLES = "Decisions about articles that are gone"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 
@@ -205,6 +208,30 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
         "Weeks of history": report.weeks_of_history,
         **_origin(origin, uri),
     }
+
+
+def decisions(found: DecisionsRead, week: date, why_none: str, is_copy: bool) -> Metadata:
+    """How many decisions there are about the country's weeks up to this one, and what is wrong with some."""
+    valid = in_force(found.decisions)
+    locked = len(locks(valid, week))
+    void = [f"{each.article_id}, week {each.week}: {why}" for each in valid if (why := why_void(each))]
+    from_where = "The week is over, so that those count with which it was priced. " if is_copy else ""
+    return {
+        IN_SHORT: (
+            f"{from_where}{counted(len(valid), 'decision')} about this week and those before it; "
+            f"{counted(locked, 'price')} locked."
+        ),
+        "Decisions": len(valid),
+        "Locked prices": locked,
+        "Why there are none": why_none or "they were read",
+        "Void": dg.MetadataValue.text("\n".join(void) or NOTHING),
+        "Not readable": dg.MetadataValue.text("\n".join(found.unreadable) or NOTHING),
+    }
+
+
+def of_nobody(followed: FollowedUp) -> Metadata:
+    """The decisions about articles that are not there any more."""
+    return {GONE_ARTICLES: dg.MetadataValue.text("\n".join(followed.gone) or NOTHING)}
 
 
 def predictions(

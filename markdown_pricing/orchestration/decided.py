@@ -1,0 +1,62 @@
+"""What people have decided, as a round reads it: copied from the ERP at its start, and kept with the week.
+
+No decision is an error of a round, and nor is an ERP that has none or shows none. Only an ERP that is away is waited
+for, as the refresh would: locked prices must not fall because nobody could be asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from markdown_pricing.decisions.decision import Decision, DecisionsRead, read
+from markdown_pricing.erp.decisions import Row, read_decisions
+from markdown_pricing.erp.tables import engine_for
+from markdown_pricing.errors import FinalError
+from markdown_pricing.lake.seal import ResultChanged
+from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.results import Results
+from markdown_pricing.weeks import this_week
+
+
+@dataclass(frozen=True)
+class Found:
+    """The decisions about a country's weeks up to one of them.
+
+    rows     : as the ERP has them ; read : the same, understood
+    why_none : why the ERP shows none; empty when it was asked, or need not be
+    is_copy  : whether they are those that the week was priced with, because it is over
+    """
+
+    rows: Sequence[Row]
+    read: DecisionsRead
+    why_none: str = ""
+    is_copy: bool = False
+
+
+def find_decisions(results: Results, erp: Erp, now: datetime) -> Found:
+    """The decisions that the week is to be priced with: a week that is over keeps the copy that it was priced with.
+
+    Raises a TransientError while the ERP or the lake is away.
+    """
+    if results.week < this_week(now) and (kept := _kept_unchanged(results)) is not None:
+        return Found(kept, read(kept), is_copy=True)
+    engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
+    try:
+        rows = read_decisions(engine, results.country, until=results.week)
+    except FinalError as error:
+        return Found((), read(()), str(error))
+    finally:
+        engine.dispose()
+    return Found(rows, read(rows))
+
+
+def copied_decisions(results: Results) -> Sequence[Decision]:
+    """The decisions that were copied at the start of the round; none where there is no copy. Raises ResultChanged."""
+    return read(results.decisions() or ()).decisions
+
+
+def _kept_unchanged(results: Results) -> Sequence[Row] | None:
+    try:
+        return results.decisions()
+    except ResultChanged:
+        return None
