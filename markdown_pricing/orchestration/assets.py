@@ -28,7 +28,7 @@ from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
-from markdown_pricing.orchestration.decided import copied_decisions, find_decisions
+from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.names import (
     DECIDED,
@@ -129,10 +129,7 @@ def decisions(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context):
-        results = Results(lake, week, country)
-        found = find_decisions(results, erp, datetime.now(UTC))
-        origin = provenance(week.isoformat(), country, "")
-        path = results.keep_decisions(found.rows, origin)
+        found, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
         observed = figures.decisions(found.read, week, found.why_none, found.is_copy)
         context.log_event(dg.AssetObservation(DECIDED, partition=context.partition_key, metadata=observed))
         return dg.MaterializeResult(metadata={**observed, "dagster/uri": lake.where(path)})
@@ -192,6 +189,7 @@ def demand_model(
 def markdown_predictions(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
+    erp: dg.ResourceParam[Erp],
     rules: dg.ResourceParam[RuleBook],
     reason_codes: dg.ResourceParam[ReasonCodes],
     countries: dg.ResourceParam[Countries],
@@ -207,7 +205,7 @@ def markdown_predictions(
         results = Results(lake, week, code)
         sold, _ = results.training_data()
         model, origin = results.model()
-        decided, last_rows = copied_decisions(results), results.last_rows()
+        decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
         origin, followed = (
             pricing.priced_under(origin, rules, country, decided),
             pricing.follow_decisions(decided, sold),

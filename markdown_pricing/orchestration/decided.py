@@ -14,6 +14,7 @@ from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.weeks import this_week
 
@@ -50,9 +51,19 @@ def find_decisions(results: Results, erp: Erp, now: datetime) -> Found:
     return Found(rows, read(rows))
 
 
-def copied_decisions(results: Results) -> Sequence[Decision]:
-    """The decisions that were copied at the start of the round; none where there is no copy. Raises ResultChanged."""
-    return read(results.decisions() or ()).decisions
+def copy_decisions(results: Results, erp: Erp, now: datetime) -> tuple[Found, str]:
+    """Keep the decisions that the week is to be priced with, and return them and the path of the copy."""
+    found = find_decisions(results, erp, now)
+    return found, results.keep_decisions(found.rows, provenance(str(results.week), results.country, ""))
+
+
+def copied_decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Decision]:
+    """The decisions that were copied at the start of the round; now, where somebody materializes the prices alone.
+
+    Raises ResultChanged for a copy that somebody has changed.
+    """
+    kept = results.decisions()
+    return copy_decisions(results, erp, now)[0].read.decisions if kept is None else read(kept).decisions
 
 
 def _kept_unchanged(results: Results) -> Sequence[Row] | None:

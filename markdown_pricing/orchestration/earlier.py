@@ -3,7 +3,7 @@
 Dagster's record of a refresh says what its rows were made from, and the ERP's receipt says that they are there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -11,6 +11,8 @@ from dagster import DagsterEventType
 
 from markdown_pricing import pricing
 from markdown_pricing.currencies import in_short
+from markdown_pricing.decisions.decision import Decision
+from markdown_pricing.errors import TransientError
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.snapshot import Snapshot
 from markdown_pricing.markdown.rules import RuleBook
@@ -32,7 +34,7 @@ def wanted_origins(
 ) -> dict[str, Provenance]:
     """What each country's rows are to be made from: snapshot, code, rules, champion, what the countries share, locks.
 
-    Raises PricingError when the ERP does not answer, which has the locks.
+    Where the ERP, which has the locks, does not answer, they are taken for none: whatever is priced then asks it again.
     """
     week, now = snapshot.week.isoformat(), datetime.now(UTC)
     made_with: dict[str, str | int] = {
@@ -47,10 +49,17 @@ def wanted_origins(
             ),
             rules,
             places.countries[code],
-            find_decisions(Results(places.lake, snapshot.week, code), places.erp, now).read.decisions,
+            _decisions(Results(places.lake, snapshot.week, code), places.erp, now),
         )
         for code in countries
     }
+
+
+def _decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Decision]:
+    try:
+        return find_decisions(results, erp, now).read.decisions
+    except TransientError:
+        return ()
 
 
 def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict[str, Outcome]:

@@ -21,7 +21,7 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.orchestration.decided import copied_decisions, find_decisions
+from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, find_decisions
 from markdown_pricing.orchestration.resources import Erp as ErpResource
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
@@ -67,9 +67,8 @@ class Shop:
         sold = sold or self.sold
         results, week = self.results(sold.week), sold.week
         origin = provenance(str(week), "DEU", "stamp")
-        found = find_decisions(results, self.resource, now or at(week))
-        results.keep_decisions(found.rows, origin)
-        decided = copied_decisions(results)
+        copy_decisions(results, self.resource, now or at(week))
+        decided = copied_decisions(results, self.resource, now or at(week))
         followed, last = pricing.follow_decisions(decided, sold).articles, results.last_rows()
         priced_by = pricing.priced_under(origin, BOOK, DEU, decided)
         run = f"run-{week}-{self.written}"
@@ -163,14 +162,16 @@ def test_five_decisions_are_followed_through_three_weeks(shop: Shop) -> None:
 
 
 def test_a_second_run_on_the_same_monday_reads_the_locks_that_were_set_since(shop: Shop) -> None:
-    """The lock holds its article's price; all other rows are equal to the bit."""
+    """The lock holds its article's price; all other rows are equal to the bit. `run` sees that it is to price again."""
     before = shop.round()
+    origin = shop.results().predictions()[-1]
     shop.decide("locked", "rejected", lock_until=WEEK + ONE)
     shop.decide("rejected", "rejected")
 
     again = shop.round(now=at(WEEK, 11))
 
     assert by_article(again)["locked"].reason_code == "locked"
+    assert origin.locks == "" != shop.results().predictions()[-1].locks
     others = [each[each["article_id"] != "locked"] for each in map(what_it_says, (before, again))]
     pd.testing.assert_frame_equal(*others, check_exact=True)
 
@@ -215,6 +216,18 @@ def test_an_erp_without_the_table_is_a_round_without_decisions_that_says_so(shop
 
     assert found.rows == ()
     assert "has no table markdown_decisions" in found.why_none
+
+
+def test_prices_that_are_made_alone_read_what_is_decided_and_keep_it(shop: Shop) -> None:
+    """Somebody materializes them on the page, without the copy before them."""
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=WEEK + ONE)
+    shop.lake.remove(paths.decisions_file(WEEK, "DEU"))
+
+    decided = copied_decisions(shop.results(), shop.resource, at(WEEK))
+
+    assert [each.article_id for each in decided] == ["locked"]
+    assert len(shop.results().decisions() or ()) == 1
 
 
 def test_a_row_that_cannot_be_read_costs_no_other_decision(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
