@@ -651,6 +651,34 @@ def test_doctor_names_the_unread_files_of_every_country(installation: Installati
     assert "rest.csv" in found["Files of POL"]["says"]
 
 
+def test_doctor_names_tags_for_countries_that_are_not_configured(installation: Installation, tmp_path: Path) -> None:
+    home = tmp_path / "another home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text(
+        "run_coordinator:\n"
+        "  module: markdown_pricing.orchestration.coordinator\n"
+        "  class: PricingRunCoordinator\n"
+        "  config:\n"
+        "    tags_by_country: {DEU: {metronome/mem: '4096'}, GER: {metronome/mem: '8192'}}\n"
+    )
+
+    told = installation.run("doctor", "--json", DAGSTER_HOME=str(home))
+
+    found = {finding["what"]: finding for finding in json.loads(told.stdout)}["Dagster"]
+    assert not found["ok"]
+    assert f"tags_by_country in {home}/dagster.yaml names GER," in found["says"]
+
+
+@pytest.mark.parametrize("text", ["run_coordinator: [", "run_coordinator: none", "- a list"])
+def test_doctor_says_that_dagsters_file_cannot_be_read(installation: Installation, tmp_path: Path, text: str) -> None:
+    (tmp_path / "dagster.yaml").write_text(text)
+
+    told = installation.run("doctor", "--json", DAGSTER_HOME=str(tmp_path))
+
+    found = {finding["what"]: finding for finding in json.loads(told.stdout)}["Dagster"]
+    assert "dagster.yaml cannot be read" in found["says"]
+
+
 def test_doctor_looks_at_what_the_coming_week_stands_on(installation: Installation) -> None:
     coming = str(parse_week(WEEK) + ONE_WEEK)
     told = installation.run("doctor", "--json", "--week", coming)

@@ -1,14 +1,17 @@
 """`markdown-pricing doctor` checks everything that a round needs, and says for each that it is ok or what to do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from functools import partial
 from pathlib import Path
 
+import yaml  # type: ignore[import-untyped]
+
 from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.commands.places import named_lake
 from markdown_pricing.countries import read_countries
+from markdown_pricing.errors import UsageError
 from markdown_pricing.finding import Finding
 from markdown_pricing.preflight import Preflight, inspect
 from markdown_pricing.settings import Settings
@@ -50,12 +53,37 @@ def _findings(environ: Mapping[str, str], week: date | None) -> Iterator[Finding
         yield Finding("Unknown settings", ok=False, says="\n  ".join(unknown))
     if settings is not None:
         yield from Preflight(settings).findings(week)
-        yield inspect("Dagster", partial(_dagster, settings.dagster_home))
+        yield inspect("Dagster", partial(_dagster, settings))
 
 
-def _dagster(home: Path) -> str:
-    yaml = home / "dagster.yaml"
-    state = f"{yaml}" if yaml.exists() else f"{yaml} will be made by the first run"
+class TagsForNobody(UsageError):
+    def __init__(self, yaml: Path, codes: Sequence[str]) -> None:
+        super().__init__(
+            f"tags_by_country in {yaml} names {', '.join(codes)}, which no configured country is called: these tags "
+            "hold for no run. Correct the codes or take the lines out."
+        )
+
+
+class UnreadableDagsterYaml(UsageError):
+    def __init__(self, yaml: Path, why: Exception) -> None:
+        super().__init__(f"{yaml} cannot be read: {why}. Correct the file; nothing can be started with it.")
+
+
+def _dagster(settings: Settings) -> str:
+    """Raises TagsForNobody and UnreadableDagsterYaml."""
+    path = settings.dagster_home / "dagster.yaml"
+    state = f"{path}" if path.exists() else f"{path} will be made by the first run"
+    if unknown := sorted(_tagged(path) - read_countries(settings.countries_file, settings.currencies_file).keys()):
+        raise TagsForNobody(path, unknown)
     from markdown_pricing.definitions import defs
 
     return f"{state}; {counted(len(list(defs().resolve_all_asset_keys())), 'asset')} can be loaded"
+
+
+def _tagged(path: Path) -> set[str]:
+    """The countries that the run coordinator in dagster.yaml has tags for. Raises UnreadableDagsterYaml."""
+    try:
+        whole = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
+        return set((((whole or {}).get("run_coordinator") or {}).get("config") or {}).get("tags_by_country") or {})
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
+        raise UnreadableDagsterYaml(path, error) from error
