@@ -94,8 +94,8 @@ def run(**options: Any) -> int:
     Without --countries the countries of the setting COUNTRY_GROUP are priced, and without that setting all of them, as
     far as the snapshot holds them.
     Each country is a run of its own in Dagster. What an earlier run has refreshed from the same snapshot, code, rules,
-    settings and champion is not priced again, so that a second call goes on where the first was interrupted. The exit
-    code is 1 when a country failed, and then the others are done, or when the command was interrupted.
+    settings, champion and locks is not priced again, so that a second call goes on where the first was interrupted. The
+    exit code is 1 when a country failed, and then the others are done, or when the command was interrupted.
     """
     from markdown_pricing.commands.run import run
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HEAD = ("Country", "Result", "Articles", "Markdowns", "Revenue, against keeping", "against the habit", "Seconds")
 ALL_THERE = (
-    "All of it was there already, from the same snapshot, code, rules, settings and champion. "
+    "All of it was there already, from the same snapshot, code, rules, settings, champion and locks. "
     "`markdown-pricing run --again` prices it anew."
 )
 

@@ -38,6 +38,13 @@ def test_an_accepted_price_that_is_not_there_is_not_applied() -> None:
     assert followed(ACCEPTED, WEEK + 2 * ONE, asked("19.99", "19.99", "19.99")) == told
 
 
+def test_a_price_that_was_to_be_kept_and_fell_is_not_applied() -> None:
+    """That it was asked in the week of the decision itself says nothing."""
+    keep = replace(ACCEPTED, price=Decimal("19.99"), recommended_price=Decimal("19.99"))
+
+    assert followed(keep, WEEK + ONE, asked("19.99", "13.95")).not_applied
+
+
 def test_on_the_monday_of_the_decision_nothing_is_asked_yet() -> None:
     assert followed(ACCEPTED, WEEK, asked("19.99")) == Followed()
 

@@ -102,9 +102,11 @@ def test_a_lock_of_one_article_holds_its_price_group() -> None:
     assert rows["locked_until"].tolist() == [monday(2), monday(2)]
 
 
-def test_a_lock_is_kept_under_a_budget() -> None:
-    """Money that the locked article does not spend goes to the other; neither week of the lock is touched."""
-    found = recommend_with([article(**FULL), article(**FULL)], [monday(3), None], Rules(markdown_budget=2_000.0))
+@pytest.mark.parametrize("budget", [600.0, 2_000.0])
+def test_a_lock_is_kept_whatever_a_budget_leaves(budget: float) -> None:
+    """The paths that cost less keep the lock, too."""
+    new = article(**FULL, launch=-3)  # without the lock its markdown would come next week
+    found = recommend_with([new, article(**FULL)], [monday(3), None], Rules(markdown_budget=budget))
 
     path = found.path[found.path["article_id"] == "0000"]
     assert (path["price"].iloc[:3] == 49.99).all()
