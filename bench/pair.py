@@ -52,10 +52,11 @@ def show(seconds: Sequence[tuple[float, float]], other: pd.DataFrame, own: pd.Da
     middle = [statistics.median(each) for each in zip(*seconds, strict=True)]
     money = both.groupby("country")[["expected_revenue", "expected_revenue_own"]].sum()
     apart = 100 * (money["expected_revenue_own"] / money["expected_revenue"] - 1)
+    in_eur = money.mul(money.index.map(lambda code: read_countries()[code].in_eur(1.0)), axis=0).sum()
     print("| articles | other, s | this one, s | ratio | other rungs | revenue, % | most in a country, % |")
     print("|---|---|---|---|---|---|---|")
     ratio = statistics.median(own / other for other, own in seconds)
-    total = 100 * (both["expected_revenue_own"].sum() / both["expected_revenue"].sum() - 1)
+    total = 100 * (in_eur["expected_revenue_own"] / in_eur["expected_revenue"] - 1)
     rungs = int((both["recommended_price"] != both["recommended_price_own"]).sum())
     print(
         f"| {len(both):,} | {middle[0]:.2f} | {middle[1]:.2f} | {ratio:.2f} | {rungs} | {total:+.4f} "

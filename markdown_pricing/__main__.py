@@ -21,7 +21,6 @@ _OF_A_PLACE = "EPIPE ENOSPC EDQUOT EFBIG EIO EROFS EACCES EPERM ENOENT ENOTDIR E
 OF_A_PLACE = frozenset(getattr(errno, name) for name in _OF_A_PLACE.split())
 """What the system says of a place that cannot be written or read: no fault of the code."""
 
-
 week_option = click.option(
     "--week", type=Week(), metavar="MONDAY", help="Take this week, named by its Monday's ISO date."
 )
@@ -226,9 +225,9 @@ def explain(**options: Any) -> int:
 def decide(**options: Any) -> int:
     """Add the decisions of a CSV file to the ERP's table markdown_decisions: all of them, or none.
 
-    FILE has the columns country, article_id, week and verdict (accepted, changed, rejected or withdrawn) and, where
-    they apply, price, lock_until, decision_reason, note, decided_by and decision_id. Each fault is named with its line.
-    What is there already is done. The exit code is 1 when the account may not write or somebody else decided meanwhile.
+    FILE has the columns country, article_id, week, verdict and, where they apply, price, lock_until, decision_reason,
+    note, decided_by, decision_id. Each fault is named with its line. What is there already is done. The exit code is 1
+    when the account may not write or somebody decided meanwhile.
     """
     from markdown_pricing.commands.decisions import decide
 

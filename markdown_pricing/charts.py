@@ -25,13 +25,15 @@ PLANS_SHOWN, MOST_GROUPS = 5, 60
 
 @names_as_they_are
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
-    """Planned price and the stock left, week by week, of the articles whose plan gains most over keeping the price.
+    """Planned price and the stock left, week by week, of the articles whose decision is worth most.
 
     path : article_id, week, price, expected_stock
-    rows : article_id, list_price, stock, expected_leftover, expected_revenue, expected_revenue_keep
+    rows : article_id, list_price, stock, expected_leftover, action, stake
     """
-    chosen = most_gain(rows, PLANS_SHOWN)
-    figure = new_figure("Price in % of list price (line) and stock in % of today's (area): the plans that gain most")
+    chosen = most_at_stake(rows, PLANS_SHOWN)
+    figure = new_figure(
+        "Price in % of list price (line) and stock in % of today's (area): the decisions that are worth most"
+    )
     panels = figure.subplots(1, PLANS_SHOWN, sharex=True, sharey=True, gridspec_kw=MARGINS)
     for panel, row in zip(panels, chosen.itertuples(), strict=False):
         _draw_plan(panel, path[path["article_id"] == row.article_id], row)
@@ -43,10 +45,10 @@ def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
     return png_of(figure)
 
 
-def most_gain(rows: pd.DataFrame, number: int) -> pd.DataFrame:
-    """The `number` rows whose plan earns most above keeping today's price."""
-    gain = (rows["expected_revenue"] - rows["expected_revenue_keep"]).astype(float)
-    return rows.loc[gain.nlargest(number).index]
+def most_at_stake(rows: pd.DataFrame, number: int) -> pd.DataFrame:
+    """The `number` rows whose decision is worth most: markdowns first, as a kept price asks nothing of anybody."""
+    ranks = pd.DataFrame({"is_markdown": rows["action"] == "markdown", "stake": rows["stake"].astype(float)})
+    return rows.loc[ranks.sort_values(["is_markdown", "stake"], ascending=False, kind="stable").index[:number]]
 
 
 def _draw_plan(panel: Axes, plan: pd.DataFrame, row: Any) -> None:

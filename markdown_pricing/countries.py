@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from markdown_pricing.currencies import DEFAULT_FILE as CURRENCIES_FILE
@@ -22,6 +22,7 @@ from markdown_pricing.errors import InputWarning, UnusableFile, UsageError
 
 DEFAULT_FILE = Path(__file__).parent / "data" / "countries.csv"
 NO_LONGER_READ = "time_zone"
+EURO = "EUR"
 
 
 class BadCountries(UnusableFile):
@@ -83,6 +84,22 @@ def _endings(written: object) -> object:
         raise ValueError(f"should be price endings such as .99 .95: {error}") from None
 
 
+def _none_if_empty(written: object) -> object:
+    return None if written == "" else written
+
+
+def _one_for_the_euro(rate: float | None, row: ValidationInfo) -> float | None:
+    if row.data.get("currency") == EURO and rate not in (None, 1):
+        raise ValueError("should be 1, as one euro is one euro")
+    return rate
+
+
+def _beside_its_rate(day: date | None, row: ValidationInfo) -> date | None:
+    if day is None and row.data.get("currency") != EURO and row.data.get("eur_per_unit") is not None:
+        raise ValueError("should be the day of the rate in eur_per_unit, like 2026-12-21")
+    return day
+
+
 @pydantic_dataclass(frozen=True)
 class Country:
     """A country as the pricing department knows it: a row of the countries file, in which a field is a column."""
@@ -93,8 +110,21 @@ class Country:
     price_endings: Annotated[tuple[PriceEnding, ...], BeforeValidator(_endings)] = Field(
         default=CENT_ENDINGS, min_length=1, description="how prices end, with blanks between: .99 .95, or 990"
     )
+    eur_per_unit: Annotated[float | None, BeforeValidator(_none_if_empty), AfterValidator(_one_for_the_euro)] = Field(
+        default=None, gt=0, allow_inf_nan=False, description="euros for one unit of the currency; empty: not known"
+    )
+    eur_date: Annotated[date | None, BeforeValidator(_none_if_empty), AfterValidator(_beside_its_rate)] = Field(
+        default=None, description="the day of that rate"
+    )
+
+    def in_eur(self, amount: float) -> float | None:
+        """An amount of the country's currency in euros; None where the rate is not known."""
+        rate = 1.0 if self.currency == EURO else self.eur_per_unit
+        return None if rate is None else rate * amount
 
 
+OPTIONAL = ("eur_per_unit", "eur_date")
+"""Columns that a countries file may lack, or leave empty."""
 CALLED = {"code": "country"}
 """Fields that have another name in the file, by their own names."""
 COLUMNS = {CALLED.get(own.name, own.name): own.name for own in fields(Country)}
@@ -114,9 +144,15 @@ class Countries(Mapping[str, Country]):
         return self.changeovers.get(code, ())
 
     def in_week(self, code: str, week: date) -> Country:
-        """The country with the currency that its prices have in a snapshot of `week`."""
+        """The country with the currency that its prices have in a snapshot of `week`.
+
+        The rate in euros is that of the currency in the countries file, and not known of another one.
+        """
         country = self.by_code[code]
-        return replace(country, currency=currency_in(self.changes_of(code), week, country.currency))
+        currency = currency_in(self.changes_of(code), week, country.currency)
+        if currency == country.currency:
+            return country
+        return replace(country, currency=currency, eur_per_unit=None, eur_date=None)
 
     def __getitem__(self, code: str) -> Country:
         return self.by_code[code]
@@ -145,7 +181,8 @@ def read_countries(path: Path = DEFAULT_FILE, currencies: Path = CURRENCIES_FILE
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            asked = [column for column in COLUMNS if column not in OPTIONAL]
+            missing = [column for column in asked if column not in (reader.fieldnames or ())]
             if missing:
                 raise BadCountries(path, [f"the first line lacks {', '.join(missing)}"])
             rows = [(reader.line_num, row) for row in reader]
@@ -156,7 +193,7 @@ def read_countries(path: Path = DEFAULT_FILE, currencies: Path = CURRENCIES_FILE
     by_code: dict[str, Country] = {}
     faults: list[str] = []
     for line, row in rows:
-        values = {name: (row[column] or "").strip() for column, name in COLUMNS.items()}
+        values = {name: (row.get(column) or "").strip() for column, name in COLUMNS.items()}
         try:
             country = COUNTRY.validate_python(values)
         except ValidationError as error:

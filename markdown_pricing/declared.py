@@ -9,7 +9,10 @@ from pydantic import ValidationError
 PLAIN = {
     "int_type": "should be a whole number",
     "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "finite_number": "should be a number",
     "date_type": "should be a date like 2026-12-21",
+    "date_from_datetime_parsing": "should be a date like 2026-12-21",
     "tuple_type": "should be a list",
     "frozen_set_type": "should be a list",
     "string_type": "should be a text",

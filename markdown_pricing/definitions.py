@@ -14,7 +14,7 @@ from markdown_pricing.orchestration.etl import snapshot_from
 from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
 from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
 from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
-from markdown_pricing.settings import Settings, in_container
+from markdown_pricing.settings import Settings, in_container, in_kubernetes
 
 
 @dg.definitions
@@ -22,7 +22,7 @@ def defs() -> dg.Definitions:
     """What a code server, a run worker or a command loads when it starts: its process is set up first."""
     settings = Settings.from_env(os.environ, needs_places=in_container(os.environ))
     set_up_process(settings)
-    return build(settings)
+    return dg.Definitions.merge(build(settings), *on_kubernetes())
 
 
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
@@ -58,3 +58,12 @@ def on_metronome(settings: Settings) -> list[dg.Definitions]:
     from markdown_pricing.metronome import upkeep_sensor
 
     return [dg.Definitions(sensors=[upkeep_sensor()])]
+
+
+def on_kubernetes() -> list[dg.Definitions]:
+    """The sensor that looks after the runs' Jobs; nothing where this is no pod."""
+    if not in_kubernetes(os.environ):
+        return []
+    from markdown_pricing.orchestration.kubernetes_upkeep import kubernetes_upkeep
+
+    return [dg.Definitions(sensors=[kubernetes_upkeep])]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, partial
 
+from markdown_pricing.across_countries import compare_countries
 from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.erp.refresh import newest_week
@@ -63,6 +64,7 @@ class Preflight:
         yield inspect("Snapshot", lambda: _snapshot(settings, delivered()))
         yield from _unread_files(lake, delivered)
         yield from _matches_nothing(lake, settings, delivered)
+        yield from _across_countries(lake, delivered)
         yield from _erp(settings)
         if settings.metronome:
             yield _metronome(settings.metronome)
@@ -115,6 +117,15 @@ def _matches_nothing(lake: Lake, settings: Settings, delivered: Look) -> Iterato
         snapshot = delivered()
         if snapshot and (said := matches_nothing(lake, snapshot, book, configured, settings.currencies_file)):
             yield Finding("What matches nothing", ok=False, says="\n  ".join(said))
+
+
+def _across_countries(lake: Lake, delivered: Look) -> Iterator[Finding]:
+    """Where the advice of the snapshot's week differs widely between countries, which is for a buyer to judge."""
+    with suppress(PricingError):
+        if (snapshot := delivered()) is None:
+            return
+        if (found := compare_countries(lake, snapshot.week)).articles or found.unread:
+            yield Finding("The same article in several countries", ok=True, says=found.text)
 
 
 def _erp(settings: Settings) -> Iterator[Finding]:

@@ -93,6 +93,14 @@ class Results:
         notes, (rows, path, menu) = self._read(paths.kept_predictions_file, ROWS, PATH, MENU)
         return rows, path, menu, Provenance.from_json(notes[ORIGIN])
 
+    def rows(self) -> pd.DataFrame:
+        """The rows alone, read without the rest of what is kept with them; raises as `predictions` does."""
+        return self._read(paths.kept_predictions_file, ROWS)[1][0]
+
+    def menu(self) -> pd.DataFrame:
+        """The options alone, as `rows` gives the rows."""
+        return self._read(paths.kept_predictions_file, MENU)[1][0]
+
     def predicted_from(self) -> str | None:
         """The stamp of the delivery that its predictions were made from; None without any that can be read."""
         try:

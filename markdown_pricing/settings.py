@@ -285,6 +285,11 @@ def in_container(environ: Mapping[str, str]) -> bool:
     return bool(environ.get(CONTAINER))
 
 
+def in_kubernetes(environ: Mapping[str, str]) -> bool:
+    """Whether this is a pod: Kubernetes names its API server to every container."""
+    return bool(environ.get("KUBERNETES_SERVICE_HOST"))
+
+
 def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     """Everything that is wrong with the values of the variables. Each fault begins with its variable."""
     for name, declared in VARIABLES.items():

@@ -29,6 +29,8 @@ LONG = (
     "tests/system/test_catch_up.py::",
     # Its commands are those that test_command_line.py runs, without an installation of its own.
     "tests/deploy/test_image.py::test_its_steps_install",
+    "tests/deploy/test_image.py::test_a_release_changes",
+    "tests/deploy/test_image.py::test_its_bill",
     "tests/deploy/test_image.py::test_it_does_not_start",
     "tests/deploy/test_image.py::test_its_health_check",
     "tests/deploy/test_image.py::test_it_writes_to_nothing",

@@ -23,6 +23,6 @@ def rows(text: str) -> dict[str, list[str]]:
 
 
 def totals(text: str) -> str:
-    """The line below the table: how many countries, articles and markdowns there are."""
-    [line] = re.findall(r"^\d+ of \d+ countries, .+\.$", text, flags=re.MULTILINE)
-    return str(line)
+    """The lines below the table: how many countries, articles and markdowns there are, and what they are worth."""
+    [lines] = re.findall(r"^\d+ of \d+ countries, .+\.\nThis week's decisions: .+\.$", text, flags=re.MULTILINE)
+    return str(lines)

@@ -23,6 +23,7 @@ BASE = {
     "weeks",
     "countries",
     "holidays",
+    "worth",
 }
 SCIENCE = {"training_data", "demand", "markdown"}
 
@@ -36,6 +37,7 @@ MAY_IMPORT = {
     "finding": set(),
     "loopback": set(),
     "words": set(),
+    "worth": set(),
     "private": set(),
     "shown": set(),
     "workers": {"errors", "threads"},
@@ -62,6 +64,7 @@ MAY_IMPORT = {
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
     "results": BASE | SCIENCE | {"lake", "pricing", "provenance"},
+    "across_countries": BASE | SCIENCE | {"lake", "results"},
     "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
     "etl": BASE,
     "experiments": BASE | {"lake"},
@@ -69,6 +72,7 @@ MAY_IMPORT = {
     | SCIENCE
     | {
         "decisions",
+        "across_countries",
         "lake",
         "erp",
         "pricing",
@@ -85,7 +89,9 @@ MAY_IMPORT = {
         "threads",
         "workers",
     },
-    "preflight": BASE | SCIENCE | {"files", "lake", "erp", "results", "settings", "metronome", "unmatched"},
+    "preflight": BASE
+    | SCIENCE
+    | {"across_countries", "files", "lake", "erp", "results", "settings", "metronome", "unmatched"},
     "unmatched": BASE | {"lake", "markdown", "settings"},
     "commands": BASE
     | SCIENCE

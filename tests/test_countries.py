@@ -9,6 +9,7 @@ from markdown_pricing.countries import (
     CENT_ENDINGS,
     DEFAULT_FILE,
     BadCountries,
+    Country,
     NotACountry,
     PriceEnding,
     UnknownCountries,
@@ -148,6 +149,43 @@ def test_a_countrys_currency_is_that_of_the_week(tmp_path: Path) -> None:
     in_weeks = [countries.in_week("BGR", week).currency for week in (date(2025, 12, 29), date(2026, 1, 5))]
     assert in_weeks == ["BGN", "EUR"]
     assert countries.in_week("HUN", date(2026, 1, 5)).currency == "HUF"
+
+
+def test_a_currency_has_its_rate_in_euros_and_the_day_of_it() -> None:
+    """Of the euro it is 1, whatever the file says; of a currency that the file does not speak of it is not known."""
+    countries = read_countries()
+
+    assert all(country.eur_per_unit and country.eur_date for country in countries.values())
+    assert countries["HUN"].in_eur(1_000) == pytest.approx(1_000 * (countries["HUN"].eur_per_unit or 0))
+    assert Country("AUT").in_eur(7.5) == 7.5
+    assert countries.in_week("BGR", date(2025, 12, 29)).in_eur(7.5) is None
+
+
+def test_a_file_without_rates_is_read_and_knows_none(tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    file.write_text(HEAD + "DEU,Germany,EUR,.99\nHUN,Hungary,HUF,90\n")
+    countries = read_countries(file)
+
+    assert (countries["DEU"].in_eur(10), countries["HUN"].in_eur(10)) == (10, None)
+
+
+def test_a_rate_that_cannot_be_one_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "countries.csv"
+    rates = ["HUN,,HUF,90,-1,2026-11-27", "SRB,,RSD,90,many,2026-11-27", "POL,,PLN,.99,0.2,", "CZE,,CZK,9,0.04,soon"]
+    rates += ["AUT,,EUR,.99,1.1,2026-11-27", "CHE,,CHF,.99,nan,2026-11-27", "SWE,,SEK,9,,"]
+    file.write_text(HEAD.replace("\n", ",eur_per_unit,eur_date\n") + "\n".join(rates))
+
+    with pytest.raises(BadCountries) as raised:
+        read_countries(file)
+
+    assert list(raised.value.faults) == [
+        'line 2: eur_per_unit = "-1": it should be above 0',
+        'line 3: eur_per_unit = "many": it should be a number',
+        'line 4: eur_date = "": it should be the day of the rate in eur_per_unit, like 2026-12-21',
+        'line 5: eur_date = "soon": it should be a date like 2026-12-21',
+        'line 6: eur_per_unit = "1.1": it should be 1, as one euro is one euro',
+        'line 7: eur_per_unit = "nan": it should be a number',
+    ]
 
 
 def test_every_fault_of_a_currencies_file_is_named_with_its_line(tmp_path: Path) -> None:

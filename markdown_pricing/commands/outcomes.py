@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from markdown_pricing.commands.console import print_error, print_json, print_table, standard_error, standard_output
 from markdown_pricing.words import counted
+from markdown_pricing.worth import Worth, sentence_of
 
 if TYPE_CHECKING:
     from markdown_pricing.orchestration.outcome import Outcome
 
-HEAD = ("Country", "Result", "Articles", "Markdowns", "Revenue, against keeping", "against the habit", "Seconds")
+HEAD = (
+    *("Country", "Result", "Articles", "Markdowns"),
+    *("This week's decisions, EUR", "Whole plan against habit", "Seconds"),
+)
 ALL_THERE = (
     "All of it was there already, from the same snapshot, code, rules, settings, champion and locks. "
     "`markdown-pricing run --again` prices it anew."
@@ -33,7 +37,8 @@ def show(week: date, outcomes: Sequence["Outcome"], gone: Sequence[str], as_json
         articles, markdowns = sum(o.articles or 0 for o in done), sum(o.markdowns or 0 for o in done)
         countries = f"{len(done)} of {counted(len(outcomes), 'country')}"
         total = f"{countries}, {counted(articles, 'article')}, {counted(markdowns, 'markdown')}."
-        to.print(total, highlight=False, soft_wrap=True)
+        worth = sentence_of([outcome.worth for outcome in done if outcome.worth])
+        to.print("\n".join(filter(None, (total, worth))), highlight=False, soft_wrap=True)
     for outcome in outcomes:
         if outcome.failed:
             print_error(f"{outcome.country}: {outcome.message}")
@@ -52,18 +57,21 @@ def interrupted(outcomes: Sequence["Outcome"], countries: int) -> str:
 
 
 def _row(outcome: "Outcome") -> tuple[str, ...]:
-    def share(value: float | None) -> str:
-        return "" if value is None else f"{value:+.1f} %"
-
     def count(value: int | None) -> str:
         return "" if value is None else f"{value:,}"
 
+    worth = outcome.worth
     return (
         outcome.country,
         outcome.status,
         count(outcome.articles),
         count(outcome.markdowns),
-        share(outcome.lead_over_keep_pct),
-        share(outcome.lead_over_habit_pct),
+        _stake(worth) if worth else "",
+        f"{worth.over_habit_pct:+.1f} %" if worth else "",
         "earlier" if outcome.earlier else f"{outcome.seconds:.1f}",
     )
+
+
+def _stake(worth: Worth) -> str:
+    """What the decisions are worth in euros; where no rate is known, in percent of the expected revenue."""
+    return f"{worth.stake_pct:.2f} %" if worth.stake_eur is None else f"{worth.stake_eur:,.0f}"

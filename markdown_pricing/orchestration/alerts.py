@@ -9,7 +9,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import Any
@@ -17,7 +17,9 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
+from markdown_pricing.across_countries import compare_countries
 from markdown_pricing.errors import PricingError
+from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.logs import ALERTS, FAILURE, SUCCESS, tell
 from markdown_pricing.messages import send
 from markdown_pricing.orchestration.digest import digest_of, newest_by_country, why_not_done
@@ -26,12 +28,14 @@ from markdown_pricing.orchestration.facts import failed_for_good, is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
 from markdown_pricing.orchestration.names import GONE, JOB, ROUND, ROUND_TAG, SNAPSHOT, WEEK_TAG
 from markdown_pricing.orchestration.next_round import week_of_round
-from markdown_pricing.weeks import due_weeks, opens_at
+from markdown_pricing.weeks import due_weeks, opens_at, parse_week
 
 ROUND_LATE_AFTER = timedelta(hours=4)
 """A round is late at noon: so long after it opened on Monday at 08:00."""
 LOOK_BACK = timedelta(days=6)
 """A round that is older is reported no more, so that a new installation is not flooded with old rounds."""
+COMPARE_WITHIN_S = 20.0
+"""So long the digest reads what the countries advise, because a look of the sensor must end within a minute."""
 LOG = "log"
 
 
@@ -87,15 +91,15 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Says who failed for good, that a round is late, and how it ended: in the log and by message.",
     )
-    def round_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        due = list(alerts_due(context.instance, start, datetime.now(UTC)))
+    def round_alerts(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]) -> dg.SensorResult:
+        due = list(alerts_due(context.instance, lake, start, datetime.now(UTC)))
         memory, said = send_all(due, Memory.from_cursor(context.cursor), receivers)
         return dg.SensorResult(skip_reason=said, cursor=memory.to_cursor())
 
     return round_alerts
 
 
-def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iterator[Due]:
+def alerts_due(instance: dg.DagsterInstance, lake: Lake, start: date, now: datetime) -> Iterator[Due]:
     """Every alert of the last days, whether it has been sent or not."""
     gone = _gone_by_round(instance, now)
     yield from (Due.of(f"gone {name}", _incomplete, name, codes) for name, codes in gone.items())
@@ -111,7 +115,7 @@ def alerts_due(instance: dg.DagsterInstance, start: date, now: datetime) -> Iter
             newest = newest_by_country(runs)
             done = sum(run.is_success for run in newest.values())
             # Its runs' number is part of the key: a country that is started again has a digest of its own.
-            yield Due.of(f"end {name} {done} {len(newest) - done}", _end, instance, newest, gone.get(name, ()))
+            yield Due.of(f"end {name} {done} {len(newest) - done}", _end, instance, lake, newest, gone.get(name, ()))
         elif failed:
             over = newest_by_country(run for run in runs if not is_unfinished(run))
             yield Due.of(f"failing {name}", _first_failures, instance, over)
@@ -196,8 +200,9 @@ def _incomplete(name: str, gone: Sequence[str]) -> Alert:
     return Alert("round_incomplete", text, f"Markdown pricing, week {week}: not delivered: {', '.join(gone)}", facts)
 
 
-def _end(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun], gone: Sequence[str]) -> Alert:
+def _end(instance: dg.DagsterInstance, lake: Lake, newest: Mapping[str, dg.DagsterRun], gone: Sequence[str]) -> Alert:
     digest = digest_of(instance, newest, gone)
+    digest = replace(digest, apart=_apart(lake, digest.week))
     facts = {
         "markdown.week": digest.week,
         COUNTRIES.field: len(digest.done),
@@ -206,6 +211,15 @@ def _end(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun], gone
         "event.outcome": FAILURE if digest.not_done or digest.gone else SUCCESS,
     }
     return Alert("round_ended", digest.text, digest.title, facts)
+
+
+def _apart(lake: Lake, week: str) -> str:
+    """Where the advice differs widely between countries. The digest is not held up by a lake that does not answer."""
+    try:
+        found = compare_countries(lake, parse_week(week), COMPARE_WITHIN_S)
+    except PricingError as error:
+        return f"The advice of the countries could not be compared: {error}"
+    return found.text if found.apart else ""
 
 
 def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Due]:

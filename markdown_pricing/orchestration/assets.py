@@ -28,7 +28,7 @@ from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
-from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions
+from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, figures_of, figures_of_gone
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.names import (
     DECIDED,
@@ -130,7 +130,7 @@ def decisions(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context):
         found, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
-        observed = figures.decisions(found.read, week, found.why_none, found.is_copy)
+        observed = figures_of(found, week)
         context.log_event(dg.AssetObservation(DECIDED, partition=context.partition_key, metadata=observed))
         return dg.MaterializeResult(metadata={**observed, "dagster/uri": lake.where(path)})
 
@@ -196,7 +196,7 @@ def markdown_predictions(
 ) -> dg.MaterializeResult[None]:
     """When and by how much to mark each article down: a row per article to price, and its price path to the end week.
 
-    Every price obeys the country's rules, and locked ones are held; revenue is set beside keeping today's price and
+    Every price obeys the country's rules, and locked ones are held; each decision has its stake, and the plan stands
     beside the old habit.
     """
     week, code = week_and_country_of(context)
@@ -206,17 +206,15 @@ def markdown_predictions(
         sold, _ = results.training_data()
         model, origin = results.model()
         decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
-        origin, followed = (
-            pricing.priced_under(origin, rules, country, decided),
-            pricing.follow_decisions(decided, sold),
-        )
+        origin = pricing.priced_under(origin, rules, country, decided)
+        followed = pricing.follow_decisions(decided, sold)
         made_by = context.run.run_id, datetime.now(UTC)
         given = country, rules, reason_codes, origin, *made_by, last_rows, followed.articles
         priced = pricing.price_articles(sold, model, *given)
         steady = stability(priced.rows, last_rows, sold.history)
         path = results.keep_predictions(priced.rows, priced.path, priced.options, origin)
-        shown = figures.predictions(priced, steady, country.currency, origin, lake.where(path))
-        return dg.MaterializeResult(metadata={**shown, **figures.of_nobody(followed)})
+        shown = figures.predictions(priced, steady, country, origin, lake.where(path))
+        return dg.MaterializeResult(metadata={**shown, **figures_of_gone(followed)})
 
 
 @of_a_country(

@@ -6,17 +6,24 @@ for, as the refresh would: locked prices must not fall because nobody could be a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from markdown_pricing.decisions.decision import Decision, DecisionsRead, read
+import dagster as dg
+
+from markdown_pricing.decisions.decision import Decision, DecisionsRead, in_force, locks, read, why_void
+from markdown_pricing.decisions.followed import FollowedUp
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.seal import ResultChanged
+from markdown_pricing.orchestration.figures import IN_SHORT, NOTHING, Metadata
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.weeks import this_week
+from markdown_pricing.words import counted
+
+GONE_ARTICLES = "Decisions about articles that are gone"
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,30 @@ def copied_decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Deci
     """
     kept = results.decisions()
     return copy_decisions(results, erp, now)[0].read.decisions if kept is None else read(kept).decisions
+
+
+def figures_of(found: Found, week: date) -> Metadata:
+    """How many decisions there are about the country's weeks up to this one, and what is wrong with some."""
+    valid = in_force(found.read.decisions)
+    locked = len(locks(valid, week))
+    void = [f"{each.article_id}, week {each.week}: {why}" for each in valid if (why := why_void(each))]
+    from_where = "The week is over, so that those count with which it was priced. " if found.is_copy else ""
+    return {
+        IN_SHORT: (
+            f"{from_where}{counted(len(valid), 'decision')} about this week and those before it; "
+            f"{counted(locked, 'price')} locked."
+        ),
+        "Decisions": len(valid),
+        "Locked prices": locked,
+        "Why there are none": found.why_none or "they were read",
+        "Void": dg.MetadataValue.text("\n".join(void) or NOTHING),
+        "Not readable": dg.MetadataValue.text("\n".join(found.read.unreadable) or NOTHING),
+    }
+
+
+def figures_of_gone(followed: FollowedUp) -> Metadata:
+    """The decisions about articles that are not there any more."""
+    return {GONE_ARTICLES: dg.MetadataValue.text("\n".join(followed.gone) or NOTHING)}
 
 
 def _kept_unchanged(results: Results) -> Sequence[Row] | None:

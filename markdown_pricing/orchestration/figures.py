@@ -10,8 +10,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from markdown_pricing.decisions.decision import DecisionsRead, in_force, locks, why_void
-from markdown_pricing.decisions.followed import FollowedUp
+from markdown_pricing.countries import EURO, Country
 from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
@@ -24,6 +23,7 @@ from markdown_pricing.shown import cell, in_markdown
 from markdown_pricing.sketches import expected_and_actual_sketch, price_paths_sketch
 from markdown_pricing.training_data.intake import Intake
 from markdown_pricing.words import counted
+from markdown_pricing.worth import Worth, rounded
 
 IMPORTANT_FEATURES = 12
 """So many of a model's inputs are drawn; chosen on 2026-11-23 so that their names stay readable."""
@@ -70,14 +70,19 @@ class Figure:
 
 
 WORDS = "words"
+LOCAL_MONEY, EUROS = "money of the country's currency", "EUR"
+"""Figures of the first unit are never added over countries."""
 ARTICLES_TO_PRICE = Figure("articles", "Articles to price", "articles")
 ARTICLES = Figure("articles", "Articles", "articles")
 ARTICLES_BEFORE = Figure("articles_before", "Articles before", "articles")
 COUNTRIES = Figure("countries", "Countries", "countries")
 CURRENCY = Figure("currency", "Currency", WORDS)
-EXPECTED_REVENUE = Figure("expected_revenue", "Expected revenue", "money of the country's currency")
-LEAD_OVER_KEEP = Figure("lead_over_keep_pct", "More than keeping today's prices (%)", "%")
-LEAD_OVER_HABIT = Figure("lead_over_habit_pct", "More than the old habit (%)", "%")
+EXPECTED_REVENUE = Figure("expected_revenue", "Expected revenue", LOCAL_MONEY)
+EXPECTED_REVENUE_EUR = Figure("expected_revenue_eur", "Expected revenue (EUR)", EUROS)
+STAKE = Figure("stake", "This week's decisions", LOCAL_MONEY)
+STAKE_EUR = Figure("stake_eur", "This week's decisions (EUR)", EUROS)
+STAKE_PCT = Figure("stake_pct", "This week's decisions (% of the expected revenue)", "%")
+LEAD_OVER_HABIT = Figure("lead_over_habit_pct", "The whole plan against the old habit (%)", "%")
 MARKDOWNS = Figure("markdowns", "Markdowns", "articles")
 MODEL_NAME = Figure("model", "Model", WORDS)
 GRADE = Figure("model_grade", "Grade", WORDS)
@@ -91,9 +96,9 @@ SET_ASIDE = Figure("set_aside", "Articles set aside", "articles")
 SNAPSHOT_STAMP = Figure("snapshot", STAMP, WORDS)
 NEWER_WEEK = Figure("superseded_by", SUPERSEDED_BY, WORDS)
 LOGGED = (
-    *(ARTICLES_TO_PRICE, ARTICLES, ARTICLES_BEFORE, COUNTRIES, CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP),
-    *(LEAD_OVER_HABIT, MARKDOWNS, MODEL_NAME, GRADE, ERROR, NAIVE_ERROR, BIAS, ROWS, ROW_COUNT, SOLD_OUT_WEEKS),
-    *(SET_ASIDE, SNAPSHOT_STAMP, NEWER_WEEK),
+    *(ARTICLES_TO_PRICE, ARTICLES, ARTICLES_BEFORE, COUNTRIES, CURRENCY, EXPECTED_REVENUE, EXPECTED_REVENUE_EUR),
+    *(STAKE, STAKE_EUR, STAKE_PCT, LEAD_OVER_HABIT, MARKDOWNS, MODEL_NAME, GRADE, ERROR, NAIVE_ERROR),
+    *(BIAS, ROWS, ROW_COUNT, SOLD_OUT_WEEKS, SET_ASIDE, SNAPSHOT_STAMP, NEWER_WEEK),
 )
 """Those that stand in a step's log line; all other figures are for the pages of the Dagster UI alone."""
 
@@ -108,9 +113,10 @@ NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake 
 FEWER_ROWS = 0.9
 """From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
 MADE_BY = "Made by"
+MOST_AT_STAKE = "Decisions that are worth most"
+RATE = "Rate in euros"
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
-GONE_ARTICLES = "Decisions about articles that are gone"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 
@@ -210,55 +216,32 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
     }
 
 
-def decisions(found: DecisionsRead, week: date, why_none: str, is_copy: bool) -> Metadata:
-    """How many decisions there are about the country's weeks up to this one, and what is wrong with some."""
-    valid = in_force(found.decisions)
-    locked = len(locks(valid, week))
-    void = [f"{each.article_id}, week {each.week}: {why}" for each in valid if (why := why_void(each))]
-    from_where = "The week is over, so that those count with which it was priced. " if is_copy else ""
-    return {
-        IN_SHORT: (
-            f"{from_where}{counted(len(valid), 'decision')} about this week and those before it; "
-            f"{counted(locked, 'price')} locked."
-        ),
-        "Decisions": len(valid),
-        "Locked prices": locked,
-        "Why there are none": why_none or "they were read",
-        "Void": dg.MetadataValue.text("\n".join(void) or NOTHING),
-        "Not readable": dg.MetadataValue.text("\n".join(found.unreadable) or NOTHING),
-    }
-
-
-def of_nobody(followed: FollowedUp) -> Metadata:
-    """The decisions about articles that are not there any more."""
-    return {GONE_ARTICLES: dg.MetadataValue.text("\n".join(followed.gone) or NOTHING)}
-
-
 def predictions(
-    priced: Recommendations, steady: Stability | None, currency: str, origin: Provenance, uri: str
+    priced: Recommendations, steady: Stability | None, country: Country, origin: Provenance, uri: str
 ) -> Metadata:
-    """How many articles are marked down, what that is expected to earn, and how the plans compare with last week's."""
-    from markdown_pricing.charts import PLANS_SHOWN, most_gain, price_paths_chart
+    """How many articles are marked down, what that is worth, and how the plans compare with last week's."""
+    from markdown_pricing.charts import PLANS_SHOWN, most_at_stake, price_paths_chart
 
     rows = priced.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
-    markdowns, revenue = int((rows["action"] == "markdown").sum()), _revenue(rows)
+    markdowns, money = int((rows["action"] == "markdown").sum()), money_of(rows, country)
     return {
         IN_SHORT: (
-            f"{markdowns:,} of {counted(len(rows), 'article')} marked down. Expected revenue "
-            f"{revenue[EXPECTED_REVENUE.label]:,.0f} {currency}: {revenue[LEAD_OVER_KEEP.label]:+.1f} % against "
-            f"keeping today's prices, {revenue[LEAD_OVER_HABIT.label]:+.1f} % against the old habit."
+            f"{markdowns:,} of {counted(len(rows), 'article')} marked down. This week's decisions are worth "
+            f"{rounded(money[STAKE.label]):,.0f} {country.currency}, {money[STAKE_PCT.label]:.2f} % of the "
+            f"expected revenue. The whole plan against the old habit: {money[LEAD_OVER_HABIT.label]:+.1f} %."
         ),
         ARTICLES.label: len(rows),
         MARKDOWNS.label: markdowns,
-        **revenue,
-        CURRENCY.label: currency,
+        **money,
+        CURRENCY.label: country.currency,
+        **_rate(country),
         **_stability(steady),
-        "Plans that gain most": _table(
-            ("Article", "Today", "This week", "Next", "More than keeping"),
-            [_plan(row) for row in most_gain(rows, PLANS_SHOWN).itertuples()],
+        MOST_AT_STAKE: _table(
+            ("Article", "Today", "This week", "Next", "Stake"),
+            [_plan(row) for row in most_at_stake(rows, PLANS_SHOWN).itertuples()],
         ),
-        "Price paths": _drawn(lambda: price_paths_sketch(priced.path, most_gain(rows, PLANS_SHOWN))),
+        "Price paths": _drawn(lambda: price_paths_sketch(priced.path, most_at_stake(rows, PLANS_SHOWN))),
         f"Price paths{LARGE}": _drawn(lambda: _large(price_paths_chart(priced.path, rows))),
         "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
         ROW_COUNT.label: len(rows),
@@ -289,16 +272,41 @@ def superseded(held: date, origin: Provenance) -> Metadata:
     return {**_origin(origin), NEWER_WEEK.label: held.isoformat()}
 
 
-def _revenue(rows: pd.DataFrame) -> Metadata:
-    plan, keep, habit = (
-        float(rows[column].astype(float).sum())
-        for column in ("expected_revenue", "expected_revenue_keep", "expected_revenue_habit")
-    )
-    return {
-        EXPECTED_REVENUE.label: round(plan, 2),
-        LEAD_OVER_KEEP.label: _lead(plan, keep),
-        LEAD_OVER_HABIT.label: _lead(plan, habit),
+def money_of(rows: pd.DataFrame, country: Country) -> Metadata:
+    """What the decisions and the whole plan are worth; in euros, too, where the country's rate is known."""
+    plan, habit = (float(rows[name].astype(float).sum()) for name in ("expected_revenue", "expected_revenue_habit"))
+    # What would be lost if they waited a week. Kept prices are left out, because nobody has to do anything for them.
+    stake = float(rows.loc[rows["action"] == "markdown", "stake"].astype(float).sum())
+    figures = {
+        STAKE: stake,
+        STAKE_EUR: country.in_eur(stake),
+        STAKE_PCT: 100 * stake / plan if plan > 0 else 0.0,
+        LEAD_OVER_HABIT: _lead(plan, habit),
+        EXPECTED_REVENUE: plan,
+        EXPECTED_REVENUE_EUR: country.in_eur(plan),
     }
+    known = {figure: value for figure, value in figures.items() if value is not None}
+    return {figure.label: round(value, 4 if figure is STAKE_PCT else 2) for figure, value in known.items()}
+
+
+def _rate(country: Country) -> Metadata:
+    """By which rate the figures in euros were made; nothing of a country that has the euro."""
+    if country.currency == EURO:
+        return {}
+    if country.eur_per_unit is None:
+        return {RATE: "not known"}
+    return {RATE: f"{country.eur_per_unit:g} EUR for 1 {country.currency}, of {country.eur_date}"}
+
+
+def worth_of(country: str, predicted: Mapping[str, Any]) -> Worth | None:
+    """What a country's advice is worth, from the figures of its predictions; None where they do not say it.
+
+    They do not when they are of a version that recorded other figures, or are not there.
+    """
+    stake, lead = STAKE_PCT.number(predicted), LEAD_OVER_HABIT.number(predicted)
+    if stake is None or lead is None:
+        return None
+    return Worth(country, stake, lead, STAKE_EUR.number(predicted), EXPECTED_REVENUE_EUR.number(predicted))
 
 
 def _stability(steady: Stability | None) -> Metadata:
@@ -318,13 +326,12 @@ def _lead(plan: float, other: float) -> float:
 
 def _plan(row: Any) -> tuple[str, ...]:
     later = f"{row.next_markdown_price:,.2f} from {row.next_markdown_week:%d %b}" if row.next_markdown_week else ""
-    gain = float(row.expected_revenue) - float(row.expected_revenue_keep)
     return (
         cell(row.article_id),
         f"{row.current_price:,.2f}",
         f"{row.recommended_price:,.2f}",
         later.replace(" ", NO_BREAK),
-        f"{gain:,.2f}",
+        "" if pd.isna(row.stake) else f"{row.stake:,.2f}",
     )
 
 

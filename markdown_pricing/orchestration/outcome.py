@@ -8,9 +8,10 @@ from typing import Any
 import dagster as dg
 
 from markdown_pricing.orchestration.faults import why_failed
-from markdown_pricing.orchestration.figures import ARTICLES, GRADE, LEAD_OVER_HABIT, LEAD_OVER_KEEP, MARKDOWNS
+from markdown_pricing.orchestration.figures import ARTICLES, CURRENCY, GRADE, MARKDOWNS, STAKE, worth_of
 from markdown_pricing.orchestration.names import MODEL, PREDICTIONS, REFRESH, SUPERSEDED_BY
 from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.worth import Worth
 
 REFRESHED, ARCHIVED, FAILED = "refreshed", "archived", "failed"
 Metadata = Mapping[str, Any]
@@ -18,7 +19,11 @@ Metadata = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one country's run ended; `earlier`: before this command, which therefore did not price it again."""
+    """How one country's run ended.
+
+    stake     : what this week's decisions are worth, in `currency`; `worth` has it as a share and in euros
+    earlier   : it ended before this command, which therefore did not price the country again
+    """
 
     country: str
     status: str
@@ -27,8 +32,9 @@ class Outcome:
     message: str = ""
     articles: int | None = None
     markdowns: int | None = None
-    lead_over_keep_pct: float | None = None
-    lead_over_habit_pct: float | None = None
+    stake: float | None = None
+    currency: str | None = None
+    worth: Worth | None = None
     grade: str | None = None
     earlier: bool = False
 
@@ -79,8 +85,9 @@ def _done(
         message=f"the ERP already holds {superseded_by}" if superseded_by else "",
         articles=ARTICLES.of(predicted),
         markdowns=MARKDOWNS.of(predicted),
-        lead_over_keep_pct=LEAD_OVER_KEEP.of(predicted),
-        lead_over_habit_pct=LEAD_OVER_HABIT.of(predicted),
+        stake=STAKE.number(predicted),
+        currency=CURRENCY.of(predicted),
+        worth=worth_of(country, predicted),
         grade=GRADE.of(modelled),
         earlier=earlier,
     )

@@ -1,5 +1,6 @@
 """The image, which is not built here: its install steps in a clean environment, its commands, and what linters say."""
 
+import json
 import os
 import re
 import shutil
@@ -44,29 +45,37 @@ def stage(name: str) -> list[tuple[str, str]]:
 
 
 class Image:
-    """What the stage `build` makes, under another root; processes see the environment of the stage `runtime`."""
+    """What the stages before `runtime` make, under another root; its processes see the environment of `runtime`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.home = root / "home"
         self.home.mkdir(parents=True)
-        for word, rest in stage("build"):
+        (root / "src").mkdir()
+        for name in ("dependencies", "package", "sbom"):
+            for word, rest in stage(name):
+                if word == "COPY":
+                    *sources, target = rest.split()
+                    for source in sources:
+                        self._copy(PROJECT / source, root / "src" / target)
+                if word == "RUN":
+                    self._run(rest)
+        for word, rest in stage("cpu"):
             if word == "COPY":
-                *sources, target = rest.split()
-                for source in sources:
-                    self._copy(PROJECT / source, root / "src" / target)
-            if word == "RUN":
-                command = rest.replace("/opt/venv", str(root / "venv")).replace("python -m", f"{sys.executable} -m")
-                subprocess.run(command, shell=True, check=True, cwd=self._workdir(), stdout=subprocess.DEVNULL)
+                _, made, target = rest.split()
+                if made != target:
+                    self._copy(self._here(made), self._here(target))
 
-    def _workdir(self) -> Path:
-        (self.root / "src").mkdir(exist_ok=True)
-        return self.root / "src"
+    def _here(self, path: str) -> Path:
+        return self.root / Path(path).relative_to("/opt")
+
+    def _run(self, command: str) -> None:
+        own = re.sub(r"(^|&& )python ", rf"\1{sys.executable} ", command.replace("/opt/", f"{self.root}/"))
+        subprocess.run(own, shell=True, check=True, cwd=self.root / "src", stdout=subprocess.DEVNULL)
 
     def _copy(self, source: Path, target: Path) -> None:
-        self._workdir()
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target, dirs_exist_ok=True)
         else:
             shutil.copy(source, target)
 
@@ -96,6 +105,27 @@ def test_its_steps_install_the_command_and_every_data_file(image: Image) -> None
     installed = Path(where.stdout.strip())
     assert image.root in installed.parents
     assert {file.name for file in installed.iterdir()} >= {file.name for file in DATA.iterdir()}
+
+
+def test_a_release_changes_a_layer_of_less_than_10_mb(image: Image) -> None:
+    """All that the package needs is made without it, and lies in a layer before it."""
+    copied_before = [rest for word, rest in stage("dependencies") if word == "COPY"]
+    layers = [rest.split()[0] for word, rest in stage("cpu") if word == "COPY"]
+
+    assert sum(file.stat().st_size for file in (image.root / "package").rglob("*") if file.is_file()) < 10e6
+    assert copied_before == ["pyproject.toml constraints.txt docker/requirements.py ./"]
+    assert layers.index("--from=dependencies") < layers.index("--from=package")
+
+
+def test_its_bill_of_materials_lists_every_package(image: Image) -> None:
+    """With the version that is installed, in the words of CycloneDX."""
+    listed = json.loads((image.root / "sbom.cdx.json").read_text())
+    query = "import importlib.metadata as m, json; print(json.dumps([[d.name, d.version] for d in m.distributions()]))"
+    installed = json.loads(image.run("python", "-c", query).stdout)
+
+    assert listed["bomFormat"] == "CycloneDX"
+    assert sorted([part["name"], part["version"]] for part in listed["components"]) == sorted(installed)
+    assert ["markdown-pricing", __version__] in installed
 
 
 @pytest.mark.parametrize("command", [("run",), ("serve", "code-server")])

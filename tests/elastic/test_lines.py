@@ -78,7 +78,7 @@ def test_a_steps_line_has_everything_there_is_to_say_of_it(good: Round) -> None:
     assert told["training_data"]["markdown"]["articles"] == 20
     assert 0 < told["demand_model"]["markdown"]["error"] < 2
     assert told["demand_model"]["markdown"]["model_grade"] == "A"
-    assert told["markdown_predictions"]["markdown"]["lead_over_keep_pct"] > 0
+    assert told["markdown_predictions"]["markdown"]["stake_eur"] >= 0
     assert told["erp_refresh"]["markdown"]["articles_before"] == 20
 
 

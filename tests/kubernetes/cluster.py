@@ -21,6 +21,7 @@ from tests.processes import end_groups, free_port, wait_until
 BUILD = Path(__file__).parent / "build"
 PATHS = {
     "ConfigMap": ("api/v1", "configmaps"),
+    "Event": ("api/v1", "events"),
     "Deployment": ("apis/apps/v1", "deployments"),
     "Job": ("apis/batch/v1", "jobs"),
     "Namespace": ("api/v1", "namespaces"),
@@ -56,6 +57,12 @@ class Cluster:
         """Create one object as strictly as the server can check it: an unknown field is a fault."""
         check = {"fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
         return self._client().post(self._path(manifest["kind"], namespace), params=check, json=manifest)
+
+    def set_status(self, kind: str, name: str, namespace: str, status: dict[str, Any]) -> None:
+        """Say what scheduler, kubelet or a controller would say, which this cluster has not."""
+        path = f"{self._path(kind, namespace)}/{name}/status"
+        headers = {"Content-Type": "application/merge-patch+json"}
+        self._client().patch(path, json={"status": status}, headers=headers).raise_for_status()
 
     def list(self, kind: str, namespace: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._client().get(self._path(kind, namespace)).raise_for_status().json()["items"]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from time import monotonic
 from unittest.mock import patch
 
@@ -12,12 +13,17 @@ from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing import logs
+from markdown_pricing.lake.errors import LakeUnreachable
+from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.messages import BadMessageUrl, UnsafeMessageUrl, _service, send
+from markdown_pricing.orchestration import alerts
 from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
-from markdown_pricing.orchestration.figures import CURRENCY, EXPECTED_REVENUE, LEAD_OVER_KEEP
+from markdown_pricing.orchestration.figures import EXPECTED_REVENUE_EUR, LEAD_OVER_HABIT, STAKE_EUR, STAKE_PCT
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, ROUND_TAG, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.weeks import ONE_WEEK, opens_at, this_week
+from tests.markdown.seasons import article
+from tests.priced import keep_priced
 from tests.processes import free_port
 from tests.receivers import Chat, chat_server, mail_server, silent_server
 
@@ -31,23 +37,26 @@ SUCCESS, FAILURE, STARTED = DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, 
 class Round:
     """A round's runs as Dagster has recorded them, and the sensor's looks with the cursor that the last one left."""
 
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self.instance, self.cursor = instance, None
+    def __init__(self, instance: dg.DagsterInstance, lake: Lake) -> None:
+        self.instance, self.lake, self.cursor = instance, lake, None
 
     def run(self, country: str, status: DagsterRunStatus, week: date = WEEK, **tags: str) -> dg.DagsterRun:
         known = {ROUND_TAG: f"{week}@stamp", WEEK_TAG: str(week), COUNTRY_TAG: country}
         return create_run_for_test(self.instance, JOB, status=status, tags={**known, **tags})
 
-    def predicted(self, country: str, revenue: float, lead_pct: float, currency: str = "EUR") -> None:
-        metadata = {EXPECTED_REVENUE.label: revenue, LEAD_OVER_KEEP.label: lead_pct, CURRENCY.label: currency}
-        key = str(partition_key(WEEK - ONE_WEEK, country))
+    def predicted(self, country: str, eur: float | None, week: date = WEEK) -> None:
+        """Its decisions are worth so many euros, 0.2 % of its expected revenue; None: it has no rate."""
+        metadata = {STAKE_PCT.label: 0.2, LEAD_OVER_HABIT.label: 10.0}
+        if eur is not None:
+            metadata |= {STAKE_EUR.label: eur, EXPECTED_REVENUE_EUR.label: 500 * eur}
+        key = str(partition_key(week, country))
         event = dg.AssetMaterialization("markdown_predictions", partition=key, metadata=metadata)
         self.instance.report_runless_asset_event(event)
 
     def look(self, *urls: str) -> str:
         """What one look says for itself. The week is far ahead, so that none is late."""
         sensor = alerting(urls, WEEK + 9 * ONE_WEEK, 60)
-        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources={"lake": self.lake})
         result = sensor(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
@@ -55,9 +64,9 @@ class Round:
 
 
 @pytest.fixture
-def a_round() -> Iterator[Round]:
+def a_round(tmp_path: Path) -> Iterator[Round]:
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Round(instance)
+        yield Round(instance, Lake(str(tmp_path)))
 
 
 @pytest.fixture
@@ -122,8 +131,9 @@ def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Ro
     a_round.run("POL", DagsterRunStatus.CANCELED)
     a_round.run("HUN", FAILURE, **{NOT_RETRIED_TAG: "rows_not_halved"})
     a_round.run("FRA", FAILURE, **{NOT_RETRIED_TAG: "BadTrainingData"})
-    a_round.predicted("HUN", revenue=1_100_000, lead_pct=10, currency="HUF")
-    a_round.predicted("FRA", revenue=52_500, lead_pct=5)
+    a_round.predicted("DEU", eur=73_609)
+    a_round.predicted("HUN", eur=None, week=WEEK - ONE_WEEK)
+    a_round.predicted("FRA", eur=2_500, week=WEEK - ONE_WEEK)
 
     a_round.look(chat.url)
 
@@ -131,14 +141,44 @@ def test_the_digest_tells_failed_from_blocked_and_the_money_at_stake(a_round: Ro
     assert digest["title"].endswith("1 of 4 countries done")
     assert digest["message"].splitlines() == [
         "Done: DEU.",
+        "This week's decisions: 73,600 EUR; the whole plan against the old habit: +10.0 %.",
         "Failed:",
         "- FRA: no reason given",
         "- POL: canceled",
         "Blocked by a check:",
         "- HUN: At least half as many rows as in the country's last other week. Blocks the refresh.",
-        "At stake: 2,500 EUR and 100,000 HUF and what is not known of POL. "
-        "So much more do these countries' plans bring than today's prices.",
+        "At stake: 2,500 EUR, and 0.20 % of the expected revenue of HUN, and what is not known of POL. "
+        "So much is lost when their markdowns wait a week.",
     ]
+
+
+def test_the_digest_ends_with_the_articles_whose_advice_differs_widely(a_round: Round, chat: Chat) -> None:
+    """They are looked for once, when the digest is put together."""
+    cheap = article({-6: 49.99, -5: 19.99, -1: 19.99, 0: 19.99}, stock=10)
+    keep_priced(a_round.lake, WEEK, {"DEU": [article(stock=10)], "AUT": [cheap]})
+    for country in ("AUT", "DEU"):
+        a_round.run(country, SUCCESS)
+
+    with patch.object(alerts, "compare_countries", wraps=alerts.compare_countries) as compared:
+        for _ in range(2):
+            a_round.look(chat.url)
+
+    [digest] = chat.taken
+    assert digest["message"].splitlines()[1] == (
+        "The advice for 1 of 1 article differs widely between countries, by 45 points or more:"
+    )
+    assert digest["message"].splitlines()[2].startswith("- 0000: 0 % off in DEU, 60 % off in AUT. ")
+    assert compared.call_count == 1
+
+
+def test_a_lake_that_does_not_answer_holds_no_digest_up(a_round: Round, chat: Chat) -> None:
+    a_round.run("DEU", SUCCESS)
+
+    with patch.object(alerts, "compare_countries", side_effect=LakeUnreachable("hdfs://name", "no answer")):
+        a_round.look(chat.url)
+
+    [digest] = chat.taken
+    assert digest["message"].splitlines()[1].startswith("The advice of the countries could not be compared: ")
 
 
 def test_the_first_failure_is_told_at_once_and_the_rest_in_the_digest(a_round: Round, chat: Chat) -> None:
@@ -182,7 +222,7 @@ def test_each_lost_country_has_one_line_in_the_log_with_no_url_set(a_round: Roun
 
 def test_a_week_with_nothing_done_by_noon_is_late(a_round: Round) -> None:
     def late(after: timedelta) -> list[Alert]:
-        due = alerts_due(a_round.instance, LONG_AGO, opens_at(WEEK) + after)
+        due = alerts_due(a_round.instance, a_round.lake, LONG_AGO, opens_at(WEEK) + after)
         return [alert for alert in (each.alert() for each in due) if alert.action == "round_late"]
 
     assert late(timedelta(hours=4) - MINUTE) == []
@@ -201,7 +241,7 @@ def test_what_has_been_told_is_not_looked_up_again(a_round: Round, chat: Chat) -
     """A look each minute for six days reads no event of what has been told; before it, one for each failed country."""
     for country in ("FRA", "ITA", "POL"):
         a_round.run(country, FAILURE)
-        a_round.predicted(country, revenue=1_050, lead_pct=5)
+        a_round.predicted(country, eur=50)
     instance = a_round.instance
 
     with (

@@ -14,7 +14,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import kept_predictions_file
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.orchestration import assets
-from markdown_pricing.orchestration.figures import UNEXPLAINED_CHANGES
+from markdown_pricing.orchestration.figures import CURRENCY, LEAD_OVER_HABIT, MARKDOWNS, STAKE, UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
@@ -192,7 +192,9 @@ def test_key_figures_and_pictures_are_there_to_see(priced: Priced) -> None:
     assert {"Error of the model (WAPE, last weeks)", "Feature importance"} <= labels["demand_model"].keys()
     for node, picture in (("demand_model", "Expected and actual units"), ("markdown_predictions", "Price paths")):
         assert str(labels[node][picture].value).startswith("![](data:image/svg+xml,")
-    assert {"More than the old habit (%)", "Currency", "Markdowns"} <= labels["markdown_predictions"].keys()
+    assert {LEAD_OVER_HABIT.label, STAKE.label, CURRENCY.label, MARKDOWNS.label} <= labels[
+        "markdown_predictions"
+    ].keys()
     assert {"Articles", "Articles before", "Content hash"} <= labels["erp_refresh"].keys()
 
 

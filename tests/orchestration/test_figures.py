@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from dagster._core.storage.tags import TagType, get_tag_type
 
+from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.orchestration import figures
-from markdown_pricing.orchestration.digest import stake_of
-from markdown_pricing.orchestration.figures import CURRENCY, ERROR, EXPECTED_REVENUE, LEAD_OVER_KEEP, LOGGED
+from markdown_pricing.orchestration.figures import ERROR, LOGGED
 from markdown_pricing.orchestration.names import (
     CODE_TAG,
     COUNTRY_TAG,
@@ -30,7 +30,7 @@ from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import provenance
 from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.intake import Intake, Outcome, SetAside
-from tests.markdown.seasons import WEEK, article, frames, recommend_for
+from tests.markdown.seasons import DEU, WEEK, article, frames, recommend_for
 
 
 def test_a_label_stands_for_one_figure() -> None:
@@ -56,11 +56,28 @@ def test_a_number_is_found_again_however_it_was_kept(recorded: object, number: f
     assert ERROR.number({}) is None
 
 
-def test_the_stake_is_what_the_plan_brings_over_todays_prices() -> None:
-    figures = {EXPECTED_REVENUE.label: 110.0, LEAD_OVER_KEEP.label: 10.0, CURRENCY.label: "EUR"}
+def test_this_weeks_decisions_are_the_stakes_of_what_is_marked_down() -> None:
+    """In the country's currency and as a share; in euros where the rate is known. A kept price is no decision."""
+    priced = recommend_for(article(stock=400), article(stock=1), rules=Rules())
+    assert list(priced.rows["action"]) == ["markdown", "keep"]
+    markdown, revenue = priced.rows["stake"].iloc[0], priced.rows["expected_revenue"].sum()
 
-    assert stake_of(figures) == (pytest.approx(10.0), "EUR")
-    assert stake_of({**figures, LEAD_OVER_KEEP.label: "not known"}) is None
+    in_forint, abroad = (
+        figures.predictions(priced, None, country, provenance("2026-02-09", "HUN", "stamp"), "uri")
+        for country in (
+            Country("HUN", currency="HUF", eur_per_unit=0.01, eur_date=WEEK),
+            Country("HUN", currency="HUF"),
+        )
+    )
+
+    assert figures.STAKE.of(in_forint) == figures.STAKE.of(abroad) == pytest.approx(markdown)
+    assert figures.STAKE_PCT.of(in_forint) == pytest.approx(100 * markdown / revenue, abs=1e-4)
+    assert figures.STAKE_EUR.of(in_forint) == pytest.approx(markdown / 100, abs=0.01)
+    assert figures.worth_of("HUN", in_forint).revenue_eur == pytest.approx(revenue / 100, abs=0.01)
+    assert figures.worth_of("HUN", abroad).stake_eur is None
+    assert in_forint[figures.RATE] == "0.01 EUR for 1 HUF, of 2026-02-09"
+    assert abroad[figures.RATE] == "not known"
+    assert figures.worth_of("HUN", {}) is None
 
 
 def test_every_automation_and_job_says_what_it_does(tmp_path: Path) -> None:
@@ -103,11 +120,11 @@ def test_a_page_begins_with_a_sentence_and_ends_with_hashes() -> None:
     """What people read first has its numbers as they write them; a sketch of the prices needs no click."""
     priced = recommend_for(article(stock=400), rules=Rules())
 
-    told = figures.predictions(priced, None, "EUR", provenance("2026-02-09", "DEU", "stamp"), "uri")
+    told = figures.predictions(priced, None, DEU, provenance("2026-02-09", "DEU", "stamp"), "uri")
 
     first, *_, snapshot, made_by, _uri = told
     assert first == figures.IN_SHORT
-    assert told[first].startswith("1 of 1 article marked down. Expected revenue ")
+    assert told[first].startswith("1 of 1 article marked down. This week's decisions are worth ")
     assert (snapshot, made_by) == (figures.SNAPSHOT_STAMP.label, figures.MADE_BY)
     assert len(told["Price paths"].value) < 1000 < len(told["Price paths, large"].value)
 
@@ -118,9 +135,9 @@ def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:
     rows, path = (frame.assign(article_id=hostile) for frame in (priced.rows, priced.path))
     origin = provenance("2026-02-09", "DEU", "stamp")
 
-    told = figures.predictions(replace(priced, rows=rows, path=path), None, "EUR", origin, "uri")
+    told = figures.predictions(replace(priced, rows=rows, path=path), None, DEU, origin, "uri")
 
-    page = str(told["Plans that gain most"].value)
+    page = str(told[figures.MOST_AT_STAKE].value)
     assert "'=\\[A\\](javascript:b)\\|&lt;script&gt;" in page
 
 

@@ -27,6 +27,8 @@ from markdown_pricing.provenance import Provenance
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from tests.lake.spark import put
+from tests.markdown.seasons import article
+from tests.priced import keep_priced
 from tests.quick import STEADY, deliver
 
 LAST_WEEK, WEEK = date(2026, 2, 9), date(2026, 2, 16)
@@ -114,6 +116,18 @@ def test_when_all_is_there_the_check_passes(installation: Installation) -> None:
     assert evaluation.metadata["To do"].value == 0
     assert "| Last week's models | ok |" in str(evaluation.metadata["Findings"].value)
     assert not [entry for entry in installation.lake.entries("markdown_pricing") if not entry.is_folder]
+
+
+def test_an_article_that_is_cheap_elsewhere_is_told_and_is_nothing_to_do(installation: Installation) -> None:
+    """A buyer judges that, with what each country's menu says."""
+    cheap = article({-6: 49.99, -5: 19.99, -1: 19.99, 0: 19.99}, stock=10)
+    keep_priced(installation.lake, LAST_WEEK, {"DEU": [article(stock=10)], "AUT": [cheap]})
+
+    evaluation = installation.look()
+
+    assert evaluation.passed, evaluation.description
+    told = str(evaluation.metadata["Findings"].value)
+    assert "| The same article in several countries | ok | The advice for 1 of 1 article differs widely" in told
 
 
 @pytest.mark.parametrize(

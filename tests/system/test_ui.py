@@ -140,7 +140,7 @@ def test_figures_and_price_paths_of_a_country_can_be_read(page: Page, week: date
 
     expect(cell_beside(page, "Articles")).to_have_text("6")
     expect(cell_beside(page, "Currency")).to_have_text("EUR")
-    expect(cell_beside(page, "Plans that gain most")).to_contain_text("More than keeping")
+    expect(cell_beside(page, "Decisions that are worth most")).to_contain_text("Stake")
     sketch = cell_beside(page, "Price paths").locator("img")
     expect(sketch).to_be_visible()
     assert sketch.evaluate("image => image.naturalWidth") > 300

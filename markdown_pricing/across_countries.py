@@ -1,0 +1,98 @@
+"""The same article in several countries: where this week's advice differs widely, for the digest and for `doctor`."""
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from markdown_pricing.errors import FinalError
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import countries_with_predictions
+from markdown_pricing.markdown.apart import (
+    ADVICE_COLUMNS,
+    POINTS_APART,
+    Apart,
+    in_several_countries,
+    line_of,
+    widely_apart,
+)
+from markdown_pricing.results import Results
+from markdown_pricing.words import counted
+
+MOST_LISTED = 10
+"""So many articles are listed, and the others counted; chosen on 2026-11-27 so that a message can be read."""
+
+
+@dataclass(frozen=True)
+class AcrossCountries:
+    """How one week's advice for the same articles compares.
+
+    articles : how many are on sale in several countries ; apart : for how many of them the advice differs widely
+    lines    : of those that differ most ; unread : countries that were not compared
+    """
+
+    articles: int
+    apart: int
+    lines: Sequence[str]
+    unread: Sequence[str]
+
+    @property
+    def text(self) -> str:
+        told = [
+            f"The advice for {self.apart:,} of {counted(self.articles, 'article')} differs widely between countries"
+        ]
+        told[0] += f", by {POINTS_APART:.0f} points or more{':' if self.lines else '.'}"
+        told += [f"- {line}" for line in self.lines]
+        if (more := self.apart - len(self.lines)) > 0:
+            told.append(f"and {more:,} more.")
+        if self.unread:
+            told.append(f"Not compared: {', '.join(self.unread)}.")
+        return "\n".join(told)
+
+
+def compare_countries(
+    lake: Lake, week: date, within_s: float = math.inf, clock: Callable[[], float] = time.monotonic
+) -> AcrossCountries:
+    """Compare the advice of all countries that have predictions of that week.
+
+    within_s : no further country is read when so many seconds are over
+    Raises a TransientError when the lake does not answer.
+    """
+    began, rows, unread = clock(), [], []
+    for country in countries_with_predictions(lake, week):
+        if clock() - began > within_s:
+            unread.append(country)
+            continue
+        try:
+            rows.append(Results(lake, week, country).rows().reindex(columns=ADVICE_COLUMNS))
+        except FinalError:  # it is gone or changed, or of a version that kept something else
+            unread.append(country)
+    shared = in_several_countries(pd.concat(rows, ignore_index=True)) if rows else pd.DataFrame(columns=ADVICE_COLUMNS)
+    apart = widely_apart(shared)
+
+    menus = _menus(lake, week, apart[:MOST_LISTED])
+    lines = [
+        line_of(one, *(menus[advice.country, one.article_id] for advice in (one.least, one.most)))
+        for one in apart[:MOST_LISTED]
+    ]
+    return AcrossCountries(shared["article_id"].nunique(), len(apart), lines, unread)
+
+
+def _menus(lake: Lake, week: date, listed: Sequence[Apart]) -> dict[tuple[str, str], pd.DataFrame]:
+    """The menu of each listed article in both of its countries, each of which is read once; empty when it cannot be."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for one in listed:
+        for advice in (one.least, one.most):
+            wanted[advice.country].add(one.article_id)
+    menus: dict[tuple[str, str], pd.DataFrame] = {}
+    for country, articles in wanted.items():
+        try:
+            menu = Results(lake, week, country).menu()
+        except FinalError:
+            menu = pd.DataFrame(columns=["article_id"])
+        menus |= {(country, article_id): menu[menu["article_id"] == article_id] for article_id in articles}
+    return menus

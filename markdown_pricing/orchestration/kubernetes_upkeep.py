@@ -1,0 +1,141 @@
+"""A sensor for what dagster-k8s and Dagster's monitoring leave out: runs that wait in silence, and Jobs left behind."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from markdown_pricing.orchestration.pods import RUN_LABEL, hindrance, is_over, run_of
+
+if TYPE_CHECKING:  # it takes a second to load
+    from kubernetes.client import ApiClient  # type: ignore[import-untyped]
+
+NAME = "kubernetes_upkeep"
+LAUNCHER = "K8sRunLauncher"
+ANSWER_S = 10.0
+"""Seconds that the API server may take for an answer: three of a look stay under the 60 that a sensor has."""
+LEFT_BEHIND_S = 120.0
+"""Seconds after the end of a run in which its pod may end by itself; it is given 60 to stop."""
+
+
+@dataclass(frozen=True)
+class Kubernetes:
+    """The namespace in which the run launcher of dagster.yaml makes its Jobs, asked as this process's own account."""
+
+    namespace: str
+    kubeconfig_file: str | None = None
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The Jobs of all runs."""
+        from kubernetes.client import BatchV1Api
+
+        return self._items(BatchV1Api(self._client).list_namespaced_job, label_selector=RUN_LABEL)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The pods of all runs."""
+        from kubernetes.client import CoreV1Api
+
+        return self._items(CoreV1Api(self._client).list_namespaced_pod, label_selector=RUN_LABEL)
+
+    def warnings(self) -> list[dict[str, Any]]:
+        """What went wrong in the last hour, the newest last."""
+        from kubernetes.client import CoreV1Api
+
+        events = self._items(CoreV1Api(self._client).list_namespaced_event, field_selector="type=Warning")
+        return sorted(events, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
+
+    def delete_job(self, name: str) -> None:
+        """Take the Job away, and its pods."""
+        from kubernetes.client import BatchV1Api
+
+        delete = BatchV1Api(self._client).delete_namespaced_job
+        delete(name, self.namespace, propagation_policy="Background", _request_timeout=ANSWER_S)
+
+    def _items(self, listing: Callable[..., Any], **which: str) -> list[dict[str, Any]]:
+        answer = listing(self.namespace, _preload_content=False, _request_timeout=ANSWER_S, **which)
+        items: list[dict[str, Any]] = json.loads(answer.data)["items"]
+        return items
+
+    @cached_property
+    def _client(self) -> "ApiClient":
+        from kubernetes import client, config  # type: ignore[import-untyped]
+
+        if self.kubeconfig_file:
+            return config.new_client_from_config(self.kubeconfig_file)
+        inside = client.Configuration()
+        config.load_incluster_config(client_configuration=inside)
+        return client.ApiClient(inside)
+
+
+@dg.sensor(
+    name=NAME,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Says in Kubernetes' own words why a run does not begin, and removes Jobs of runs that are over.",
+)
+def kubernetes_upkeep(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """It starts no run. Each hindrance is said once, in the events of the run that it keeps from beginning."""
+    launcher = context.instance.get_ref().run_launcher_data
+    if launcher is None or launcher.class_name != LAUNCHER:
+        return dg.SkipReason("Nothing to do: the run launcher of dagster.yaml has no Kubernetes.")
+    given = launcher.config_dict
+    cluster = Kubernetes(given.get("job_namespace", "default"), given.get("kubeconfig_file"))
+    done, said = look_after(context.instance, cluster, json.loads(context.cursor or "{}"))
+    context.update_cursor(json.dumps(said))
+    return dg.SkipReason("\n".join(done) or "Nothing to do.")
+
+
+def look_after(
+    instance: dg.DagsterInstance,
+    cluster: Kubernetes,
+    said: Mapping[str, str],
+    clock: Callable[[], float] = time.time,
+) -> tuple[list[str], dict[str, str]]:
+    """Look once at the Jobs and pods of all runs.
+
+    said : run id -> the reason that was said of it last
+    Returns what was said and done, in words, and `said` for the next look.
+    """
+    starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
+    jobs = {run_of(job): job for job in cluster.jobs()}
+    done: list[str] = []
+    now_said: dict[str, str] = {}
+    waiting = [run for run in starting if run.run_id in jobs]
+    if waiting:
+        pods, events = defaultdict(list), cluster.warnings()
+        for pod in cluster.pods():
+            pods[run_of(pod)].append(pod)
+        for run in waiting:
+            own = {each["metadata"]["name"] for each in (jobs[run.run_id], *pods[run.run_id])}
+            of_run = [event for event in events if event.get("involvedObject", {}).get("name") in own]
+            if found := hindrance(pods[run.run_id], of_run):
+                now_said[run.run_id] = found.reason
+                if said.get(run.run_id) != found.reason:
+                    instance.report_engine_event(str(found), run)
+                    done.append(f"Run {run.run_id}: {found}")
+    done += _remove_left_behind(instance, cluster, jobs, clock())
+    return done, now_said
+
+
+def _remove_left_behind(
+    instance: dg.DagsterInstance, cluster: Kubernetes, jobs: Mapping[str, Mapping[str, Any]], now_s: float
+) -> list[str]:
+    """Remove the Jobs that go on although their runs are over; what is no run of this Dagster is left alone."""
+    removed = []
+    for run_id in sorted(run_id for run_id, job in jobs.items() if not is_over(job)):
+        record = instance.get_run_record_by_id(run_id)
+        if record is None or not record.dagster_run.is_finished or now_s - (record.end_time or now_s) < LEFT_BEHIND_S:
+            continue
+        name = jobs[run_id]["metadata"]["name"]
+        cluster.delete_job(name)
+        status = record.dagster_run.status.value
+        instance.report_engine_event(
+            f"Job {name} had gone on although the run is over and was removed.", record.dagster_run
+        )
+        removed.append(f"Job {name} went on although its run is over ({status}). It was removed with its pod.")
+    return removed

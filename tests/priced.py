@@ -1,0 +1,18 @@
+"""Countries that were priced, as their results lie on a lake."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
+from tests.markdown.seasons import recommend_for
+
+
+def keep_priced(lake: Lake, week: date, articles: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Price each country's articles, which all countries number alike, and keep that as the result of the week."""
+    for country, own in articles.items():
+        priced = recommend_for(*own)
+        frames = (frame.assign(country=country) for frame in (priced.rows, priced.path, priced.options))
+        Results(lake, week, country).keep_predictions(*frames, provenance(str(week), country, "stamp"))
