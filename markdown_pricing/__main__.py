@@ -3,7 +3,6 @@
 import errno
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import click
 
 from markdown_pricing import __version__
-from markdown_pricing.commands.parameters import CommaList, Out, Week
+from markdown_pricing.commands.parameters import CommaList, Out, Week, check_encoding
 from markdown_pricing.errors import PricingError, UsageError
 from markdown_pricing.settings import Settings, in_container
 
@@ -22,12 +21,24 @@ _OF_A_PLACE = "EPIPE ENOSPC EDQUOT EFBIG EIO EROFS EACCES EPERM ENOENT ENOTDIR E
 OF_A_PLACE = frozenset(getattr(errno, name) for name in _OF_A_PLACE.split())
 """What the system says of a place that cannot be written or read: no fault of the code."""
 
-
 week_option = click.option(
     "--week", type=Week(), metavar="MONDAY", help="Take this week, named by its Monday's ISO date."
 )
 countries_option = click.option(
     "--countries", type=CommaList(), metavar="DEU,AUT", help="Take only these countries, named by their ISO codes."
+)
+families_option = click.option(
+    "--families", type=CommaList(), metavar="A,B", help="Simulate these demand families; the default is all."
+)
+articles_option = click.option(
+    "--articles",
+    type=click.IntRange(min=4),
+    default=60,
+    show_default=True,
+    help="Have so many articles on sale in a week.",
+)
+seeds_option = click.option(
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Play so many markets of each family."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 
@@ -82,8 +93,8 @@ def run(**options: Any) -> int:
     Without --countries the countries of the setting COUNTRY_GROUP are priced, and without that setting all of them, as
     far as the snapshot holds them.
     Each country is a run of its own in Dagster. What an earlier run has refreshed from the same snapshot, code, rules,
-    settings and champion is not priced again, so that a second call goes on where the first was interrupted. The exit
-    code is 1 when a country failed, and then the others are done, or when the command was interrupted.
+    settings, champion and locks is not priced again, so that a second call goes on where the first was interrupted. The
+    exit code is 1 when a country failed, and then the others are done, or when the command was interrupted.
     """
     from markdown_pricing.commands.run import run
 
@@ -130,25 +141,17 @@ def price(**options: Any) -> int:
 @click.option("--lake", help="Replay real weeks of the snapshot on this lake instead of simulating seasons.")
 @week_option
 @countries_option
-@click.option("--families", type=CommaList(), metavar="A,B", help="Simulate these demand families; the default is all.")
+@families_option
 @click.option(
     "--models", type=CommaList(), metavar="A,B", help="Play these demand models; the default is the one that is set."
 )
-@click.option(
-    "--articles",
-    type=click.IntRange(min=4),
-    default=60,
-    show_default=True,
-    help="Have so many articles on sale in a week.",
-)
+@articles_option
 @click.option(
     "--weeks",
     type=click.IntRange(min=1),
     help="Play so many weeks; the default is 26, and 8 when real weeks are replayed.",
 )
-@click.option(
-    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Play so many markets of each family."
-)
+@seeds_option
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Work in so many processes.")
 @click.option(
     "--rules",
@@ -179,18 +182,10 @@ def backtest(**options: Any) -> int:
     help="Ask for so many percent more revenue than the champion's.",
 )
 @countries_option
-@click.option("--families", type=CommaList(), metavar="A,B", help="Simulate these demand families; the default is all.")
-@click.option(
-    "--articles",
-    type=click.IntRange(min=4),
-    default=60,
-    show_default=True,
-    help="Have so many articles on sale in a week.",
-)
+@families_option
+@articles_option
 @click.option("--weeks", type=click.IntRange(min=1), help="Play so many weeks; the default is 26.")
-@click.option(
-    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Play so many markets of each family."
-)
+@seeds_option
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Work in so many processes.")
 @click.option("--back", is_flag=True, help="Take the last promotion back.")
 @click.option("--show", is_flag=True, help="Show the champion and all promotions.")
@@ -221,6 +216,36 @@ def explain(**options: Any) -> int:
     from markdown_pricing.commands.explain import explain
 
     return explain(Settings.from_env(os.environ), **options)
+
+
+@cli.command(short_help="Add people's decisions to the ERP, from a CSV file.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Check the file and show what would be written; write nothing.")
+@json_option
+def decide(**options: Any) -> int:
+    """Add the decisions of a CSV file to the ERP's table markdown_decisions: all of them, or none.
+
+    FILE has the columns country, article_id, week, verdict and, where they apply, price, lock_until, decision_reason,
+    note, decided_by, decision_id. Each fault is named with its line. What is there already is done. The exit code is 1
+    when the account may not write or somebody decided meanwhile.
+    """
+    from markdown_pricing.commands.decisions import decide
+
+    return decide(Settings.from_env(os.environ), **options)
+
+
+@cli.command(short_help="Show what people decided about a country's prices.")
+@click.argument("country")
+@week_option
+@json_option
+def decisions(**options: Any) -> int:
+    """Show the decisions about COUNTRY in the week that the ERP shows, or of --week, and the locks that hold in it.
+
+    What is odd about a decision, or makes it void, is said on standard error.
+    """
+    from markdown_pricing.commands.decisions import decisions
+
+    return decisions(Settings.from_env(os.environ), **options)
 
 
 @cli.command("metronome-jobs", short_help="Write DC/OS job definitions, by groups of countries.")
@@ -351,7 +376,7 @@ def main() -> None:
 
 def _exit_code() -> int | None:
     try:
-        _check_arguments(sys.argv[1:])
+        check_encoding(sys.argv[1:])
         answer: int | None = cli.main(prog_name="markdown-pricing", standalone_mode=False)
         return answer
     except click.ClickException as error:
@@ -363,16 +388,6 @@ def _exit_code() -> int | None:
     except PricingError as error:
         click.echo(str(error), err=True)
         return BAD_USAGE if isinstance(error, UsageError) else FAILED
-
-
-def _check_arguments(arguments: Sequence[str]) -> None:
-    for argument in arguments:
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
-            raise UsageError(
-                f"The argument {argument!a} is not written in UTF-8. Write it so, or rename the file."
-            ) from None
 
 
 def _write_to_nobody() -> None:

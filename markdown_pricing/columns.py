@@ -140,7 +140,7 @@ RECOMMENDATIONS = (
         made_from=("price",),
     ),
     Column("arm", TEXT, "How the article is priced in a test; empty without one.", may_be_empty=True),
-    Column("locked_until", DAY, "The last week for which somebody has fixed the price.", may_be_empty=True),
+    Column("locked_until", DAY, "The Monday until which somebody has locked the price.", may_be_empty=True),
 )
 """The columns of markdown_recommendations, which has a row for each article of a country."""
 PRICE_PATH = (
@@ -192,7 +192,29 @@ REFRESHES = (
     ),
 )
 """The columns of markdown_refreshes, which has a receipt for each refresh of a country."""
+DECISIONS = (
+    Column("decision_id", TEXT, "Given by whoever writes the row; the same one again is refused.", key=True),
+    Column("country", TEXT, "ISO 3166, three letters."),
+    Column("article_id", TEXT, "The same in every country."),
+    Column("week", DAY, "Monday of the week that was decided about."),
+    Column("seq", WHOLE, "1 for the first decision about the article and week, and one more than the last for each."),
+    Column("verdict", TEXT, "accepted, changed, rejected or withdrawn."),
+    Column("price", MONEY, "The price that was decided; needed for changed.", may_be_empty=True),
+    Column("lock_until", DAY, "The Monday until which today's price is held whatever is advised.", may_be_empty=True),
+    Column("recommended_price", MONEY, "What the person saw as recommended.", may_be_empty=True),
+    Column("current_price", MONEY, "What the person saw as today's price.", may_be_empty=True),
+    Column("stake", MONEY, "What the person saw at stake.", may_be_empty=True),
+    Column("run_id", TEXT, "The run that wrote the row which the person saw.", may_be_empty=True),
+    Column("decision_reason", TEXT, "A code; needed for changed and rejected.", may_be_empty=True),
+    Column("note", TEXT, "At most 500 characters.", may_be_empty=True),
+    Column("decided_by", TEXT, "Who decided."),
+    Column("source", TEXT, "erp, import, page or rule."),
+    Column("batch_id", TEXT, "The same for rows that were written together.", may_be_empty=True),
+    Column("decided_at", MOMENT, "When it was decided."),
+)
+"""The columns of markdown_decisions, to which people's tools add rows and of which nobody changes any."""
 
 ROW_COLUMNS = [column.name for column in RECOMMENDATIONS]
 PATH_COLUMNS = [column.name for column in PRICE_PATH]
 OPTION_COLUMNS = [column.name for column in OPTIONS]
+DECISION_COLUMNS = [column.name for column in DECISIONS]

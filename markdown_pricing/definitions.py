@@ -7,7 +7,7 @@ import dagster as dg
 from markdown_pricing.countries import read_countries
 from markdown_pricing.installation import resources_of, set_up_process
 from markdown_pricing.orchestration.alerts import alerting
-from markdown_pricing.orchestration.assets import FLOW, shared_demand
+from markdown_pricing.orchestration.assets import FLOW, markdown_decisions, shared_demand
 from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.etl import snapshot_from
@@ -35,7 +35,10 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
     ours = dg.Definitions(
-        assets=by_week_and_country([shared_demand, *FLOW], weeks, partitions, countries),
+        assets=[
+            markdown_decisions.replace_attributes(partitions_def=partitions),
+            *by_week_and_country([shared_demand, *FLOW], weeks, partitions, countries),
+        ],
         asset_checks=[*checks_for(partitions), ready_for_the_round],
         jobs=[*jobs, preflight_job, tidy_lake],
         schedules=[schedule, *SCHEDULES],

@@ -1,13 +1,16 @@
-"""The files of rules and of buyers' sentences, read from disk. The packages of the science parse their text."""
+"""The files of rules, buyers' sentences and decision reasons, read from disk. Packages without I/O parse their text."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from markdown_pricing.decisions.reasons import BadDecisionReasons, decision_reasons_in
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.markdown.reasons import BadReasonCodes, ReasonCodes, reason_codes_in
 from markdown_pricing.markdown.rules import BadRules, RuleBook, rules_in
 
 DATA = Path(__file__).parent / "data"
 RULES_FILE, REASON_CODES_FILE = DATA / "rules.toml", DATA / "reason_codes.toml"
+DECISION_REASONS_FILE = DATA / "decision_reasons.toml"
 
 
 def read_rules(path: Path = RULES_FILE) -> RuleBook:
@@ -18,6 +21,11 @@ def read_rules(path: Path = RULES_FILE) -> RuleBook:
 def read_reason_codes(path: Path = REASON_CODES_FILE) -> ReasonCodes:
     """The codes of a TOML file. Raises BadReasonCodes, which lists every fault."""
     return reason_codes_in(_text(path, BadReasonCodes), str(path))
+
+
+def read_decision_reasons(path: Path = DECISION_REASONS_FILE) -> Mapping[str, str]:
+    """The meaning of each code in a TOML file. Raises BadDecisionReasons, which lists every fault."""
+    return decision_reasons_in(_text(path, BadDecisionReasons), str(path))
 
 
 def _text(path: Path, fault: type[UnusableFile]) -> str:

@@ -7,7 +7,9 @@ row.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +19,8 @@ import pyarrow as pa
 
 from markdown_pricing.countries import Country
 from markdown_pricing.currencies import Changeover
+from markdown_pricing.decisions.decision import Decision
+from markdown_pricing.decisions.followed import Asked, Followed, FollowedUp, follow, locks_in_short
 from markdown_pricing.demand.log_linear import learn_country
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
@@ -24,6 +28,7 @@ from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
+from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.horizons import by_horizon
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, in_order_of, recommend
@@ -31,6 +36,7 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.training_data.intake import Intake, take_in
 from markdown_pricing.training_data.stockouts import mark_stockouts
+from markdown_pricing.weeks import parse_week
 
 SEED = 20200106
 """The seed of every random choice in training, unless a run is configured with another one."""
@@ -171,10 +177,50 @@ def modelled_by(origin: Provenance, choice: Choice, seed: int, shared_demand: st
     )
 
 
-def priced_under(origin: Provenance, book: RuleBook, country: Country) -> Provenance:
-    """The origin of prices found under these rules."""
+def priced_under(
+    origin: Provenance, book: RuleBook, country: Country, decisions: Iterable[Decision] = ()
+) -> Provenance:
+    """The origin of prices found under these rules, and under the locks among these decisions."""
     endings = " ".join(f"{ending.cents}/{ending.every_cents}" for ending in country.price_endings)
-    return origin.of(rules=book.version, price_endings=endings)
+    locks = locks_in_short(decisions, parse_week(origin.week))
+    version = sha256(locks.encode()).hexdigest()[:12] if locks else ""
+    return origin.of(rules=book.version, price_endings=endings, locks=version)
+
+
+def follow_decisions(decisions: Sequence[Decision], country_week: CountryWeek) -> FollowedUp:
+    """What the decisions about the country's weeks up to this one mean for its articles."""
+    sold = country_week
+    ids = {each.article_id for each in decisions}
+    now, before = (frame[frame["article_id"].isin(ids)] for frame in (sold.articles, sold.history))
+    prices: dict[str, dict[date, Decimal]] = {article: {} for article in now["article_id"]}
+    for frame in (before, now):
+        for article, week, price in zip(frame["article_id"], frame["week"], frame["price"], strict=True):
+            if article in prices:
+                prices[article][week.date()] = _cents(price)
+    list_prices = dict(zip(now["article_id"], now["list_price"], strict=True))
+    asked = {article: Asked(_cents(list_prices[article]), own) for article, own in prices.items()}
+    return follow(decisions, sold.week, asked)
+
+
+def _cents(price: float) -> Decimal:
+    return Decimal(f"{price:.2f}")
+
+
+def _with_decisions(articles: pd.DataFrame, followed: Mapping[str, Followed]) -> pd.DataFrame:
+    """The articles with what people decided about them; as they are when nobody has."""
+    nothing = Followed()
+    own = [followed.get(article, nothing) for article in articles["article_id"]]
+    if all(each is nothing for each in own):
+        return articles
+    decided = Decided(
+        not_applied=np.array([each.not_applied for each in own]),
+        rejected=np.array([each.rejected for each in own]),
+        week=np.array([each.week for each in own], dtype=object),
+        price=np.array([np.nan if each.price is None else float(each.price) for each in own]),
+        stake=np.array([np.nan if each.stake is None else float(each.stake) for each in own]),
+        void=np.array([each.void for each in own], dtype=object),
+    )
+    return decided.beside(articles, pd.to_datetime(pd.Series([each.locked_until for each in own], dtype=object)))
 
 
 def price_articles(
@@ -187,17 +233,20 @@ def price_articles(
     run_id: str,
     predicted_at: datetime,
     last_rows: pd.DataFrame | None = None,
+    followed: Mapping[str, Followed] = MappingProxyType({}),
 ) -> Recommendations:
     """A row and a price path for every article of the snapshot week. Raises BrokenModel.
 
     last_rows : the rows of an earlier week, from which change_reason is made; prices are the same without them
+    followed  : by article what people's decisions mean for it; of these only locks hold prices
     """
     made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
     model, parts = model.among(country_week.articles), []
     for rows in by_horizon(country_week.articles, country_week.week, country.code, book):
         articles = country_week.articles.iloc[rows].reset_index(drop=True)
-        assortment = Assortment(country_week.week, country, articles, country_week.history, book, codes)
-        ladders = candidate_prices(articles, assortment.history, country, book, assortment.week)
+        decided = _with_decisions(articles, followed)
+        assortment = Assortment(country_week.week, country, decided, country_week.history, book, codes)
+        ladders = candidate_prices(decided, assortment.history, country, book, assortment.week)
         forecast = model.forecast(articles, assortment.history, assortment.week)
         forecast = replace(forecast, ids=articles["article_id"].to_numpy())
         parts.append(recommend(assortment, ladders, forecast, made_by, last_rows))

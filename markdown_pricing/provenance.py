@@ -32,6 +32,8 @@ class Provenance:
     price_endings: str = ""
     shared_demand: str = ""
     """The version of what the countries share, or "none"."""
+    locks: str = ""
+    """The version of the locks that hold in the week; empty without any."""
     model_grade: str = ""
     """The grade of the model; A is the country's own model. See demand/step_down.py."""
     model_of: str = ""

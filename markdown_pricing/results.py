@@ -1,6 +1,7 @@
 """Keep each asset's result on the lake with its provenance, so that a retry goes on where the run stopped."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
@@ -201,6 +202,23 @@ class Results:
             if origin.model_grade in ("", OWN):
                 return KeptModel(model, origin.demand_model, week, origin.version)
         return None
+
+    def keep_decisions(self, rows: Sequence[Mapping[str, str | None]], origin: Provenance) -> str:
+        """Keep a copy of the rows of markdown_decisions, whose values are texts, and return its path."""
+        path = paths.decisions_file(self.week, self.country)
+        publish_sealed(self.lake, path, origin.to_json().encode() + b"\n" + json.dumps(list(rows)).encode())
+        return path
+
+    def decisions(self) -> list[dict[str, str | None]] | None:
+        """The rows that were copied when the week was priced; None when none were. Raises ResultChanged."""
+        path = paths.decisions_file(self.week, self.country)
+        try:
+            origin, _, rows = read_sealed(self.lake, path).partition(b"\n")
+        except ResultMissing:
+            return None
+        self._check_place(path, Provenance.from_json(origin.decode()))
+        found: list[dict[str, str | None]] = json.loads(rows)
+        return found
 
     def _read(self, of: Callable[[date, str], str], *names: str) -> tuple[Mapping[str, Any], list[pd.DataFrame]]:
         """The notes and the named parts of one of the country's files, checked before they are parsed."""

@@ -64,6 +64,11 @@ VARIABLES = {
         Variable(f"{_OWN}COUNTRIES", "the file of the countries that are priced", str(DATA / "countries.csv")),
         Variable(f"{_OWN}RULES", "the file of the rules that prices obey", str(DATA / "rules.toml")),
         Variable(f"{_OWN}CURRENCIES", "the file of changes of currency", str(DATA / "currencies.csv")),
+        Variable(
+            f"{_OWN}DECISION_REASONS",
+            "the file of the codes that say why somebody changed or rejected a price",
+            str(DATA / "decision_reasons.toml"),
+        ),
         Variable(f"{_OWN}START_WEEK", "the first week that is due, named by its Monday", "2020-01-06"),
         Variable(
             f"{_OWN}KEEP_WEEKS",
@@ -164,6 +169,8 @@ class Settings:
     """The file of the rules that prices obey."""
     currencies_file: Path
     """The file of changes of currency."""
+    decision_reasons_file: Path
+    """The file of the codes that say why somebody changed or rejected a price."""
     start_week: date
     """The first week that is due, by its Monday."""
     keep_weeks: int
@@ -225,6 +232,7 @@ class Settings:
             countries_file=Path(given[f"{_OWN}COUNTRIES"]),
             rules_file=Path(given[f"{_OWN}RULES"]),
             currencies_file=Path(given[f"{_OWN}CURRENCIES"]),
+            decision_reasons_file=Path(given[f"{_OWN}DECISION_REASONS"]),
             start_week=parse_week(given[f"{_OWN}START_WEEK"]),
             keep_weeks=int(given[f"{_OWN}KEEP_WEEKS"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
@@ -302,7 +310,7 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     except BadErpUrl as error:
         if not any(secrets_in(given[ERP])):  # which is said above
             yield f"{ERP} {error.why}"
-    for name in (f"{_OWN}COUNTRIES", f"{_OWN}RULES", f"{_OWN}CURRENCIES"):
+    for name in (f"{_OWN}{file}" for file in ("COUNTRIES", "RULES", "CURRENCIES", "DECISION_REASONS")):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
     keep = given[f"{_OWN}KEEP_WEEKS"]

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "threads": set(),
     "errors": set(),
     "erp_url": {"errors"},
-    "files": {"errors", "markdown"},
+    "files": {"decisions", "errors", "markdown"},
     "finding": set(),
     "loopback": set(),
     "words": set(),
@@ -59,9 +59,10 @@ MAY_IMPORT = {
     "training_data": BASE,
     "demand": BASE | {"forecast", "training_data"},
     "markdown": BASE | {"forecast"},
+    "decisions": BASE,
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
-    "pricing": BASE | SCIENCE | {"forecast", "provenance"},
+    "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
     "results": BASE | SCIENCE | {"lake", "pricing", "provenance"},
     "across_countries": BASE | SCIENCE | {"lake", "results"},
     "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
@@ -70,6 +71,7 @@ MAY_IMPORT = {
     "orchestration": BASE
     | SCIENCE
     | {
+        "decisions",
         "across_countries",
         "lake",
         "erp",
@@ -94,6 +96,7 @@ MAY_IMPORT = {
     "commands": BASE
     | SCIENCE
     | {
+        "decisions",
         "lake",
         "erp",
         "sample",
@@ -175,7 +178,7 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
 @pytest.mark.parametrize("library", ["fsspec", "hdfs_native", "io", "os", "pathlib", "sqlalchemy"])
 def test_the_science_does_no_io(library: str) -> None:
     for part, path in modules():
-        if part in SCIENCE:
+        if part in SCIENCE | {"decisions"}:
             assert library not in {name.split(".")[0] for name in imported(path)}
 
 

@@ -1,6 +1,7 @@
 """The ERP's columns are declared once: tables, rows and pages follow the declaration."""
 
 from markdown_pricing.columns import (
+    DECISIONS,
     OPTION_COLUMNS,
     OPTIONS,
     PATH_COLUMNS,
@@ -9,13 +10,13 @@ from markdown_pricing.columns import (
     REFRESHES,
     ROW_COLUMNS,
 )
-from markdown_pricing.erp.tables import options, price_path, recommendations, refreshes
+from markdown_pricing.erp.tables import decisions, options, price_path, recommendations, refreshes
 from markdown_pricing.orchestration.columns import ERP_COLUMNS
 from markdown_pricing.training_data.schema import COLUMNS
 
 
 def test_each_column_is_declared_once_and_says_what_it_means() -> None:
-    for declared in (RECOMMENDATIONS, PRICE_PATH, OPTIONS, REFRESHES):
+    for declared in (RECOMMENDATIONS, PRICE_PATH, OPTIONS, REFRESHES, DECISIONS):
         assert len({column.name for column in declared}) == len(declared)
         assert all(column.meaning.endswith(".") for column in declared)
 
@@ -25,6 +26,7 @@ def test_tables_and_rows_have_the_declared_columns_in_their_order() -> None:
     assert [column.name for column in price_path.columns] == PATH_COLUMNS
     assert [column.name for column in options.columns] == OPTION_COLUMNS
     assert [column.name for column in refreshes.columns] == [column.name for column in REFRESHES]
+    assert [column.name for column in decisions.columns] == [column.name for column in DECISIONS]
 
 
 def test_only_what_may_be_empty_takes_null() -> None:

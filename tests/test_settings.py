@@ -43,11 +43,12 @@ def test_every_fault_is_told_at_once_with_its_variable() -> None:
                 "MARKDOWN_PRICING_KEEP_WEEKS": "0",
                 "MARKDOWN_PRICING_COUNTRIES": "/nowhere/countries.csv",
                 "MARKDOWN_PRICING_RULES": "/nowhere/rules.toml",
+                "MARKDOWN_PRICING_DECISION_REASONS": "/nowhere/decision_reasons.toml",
                 "MARKDOWN_PRICING_ERP": "postgresql://pricing:hunter2@erp/prices",
             }
         )
 
-    for variable in ("ENV", "DEVICE", "START_WEEK", "KEEP_WEEKS", "COUNTRIES", "RULES", "ERP"):
+    for variable in ("ENV", "DEVICE", "START_WEEK", "KEEP_WEEKS", "COUNTRIES", "RULES", "DECISION_REASONS", "ERP"):
         assert f"MARKDOWN_PRICING_{variable}" in str(raised.value)
     assert "hunter2" not in str(raised.value)
 

@@ -18,7 +18,7 @@ HEAD = (
     *("This week's decisions, EUR", "Whole plan against habit", "Seconds"),
 )
 ALL_THERE = (
-    "All of it was there already, from the same snapshot, code, rules, settings and champion. "
+    "All of it was there already, from the same snapshot, code, rules, settings, champion and locks. "
     "`markdown-pricing run --again` prices it anew."
 )
 

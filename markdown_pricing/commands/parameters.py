@@ -1,6 +1,7 @@
 """The kinds of values that options take: what cannot be used is bad usage, found out before the work."""
 
 import os
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -8,6 +9,7 @@ from typing import Any
 
 import click
 
+from markdown_pricing.errors import UsageError
 from markdown_pricing.weeks import NotAWeek, parse_week
 
 
@@ -53,3 +55,14 @@ class Out(click.Path):
                 return path
         except OSError as error:
             self.fail(f"Nothing can be written to the folder {folder}: {error.strerror}.", param, context)
+
+
+def check_encoding(arguments: Sequence[str]) -> None:
+    """Refuse arguments that are no UTF-8. Raises UsageError."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"The argument {argument!a} is not written in UTF-8. Write it so, or rename the file."
+            ) from None

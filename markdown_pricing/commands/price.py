@@ -26,6 +26,7 @@ from markdown_pricing.commands.console import (
 from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
 from markdown_pricing.currencies import Changeover, in_short
+from markdown_pricing.decisions.decision import Decision, read
 from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
@@ -33,6 +34,7 @@ from markdown_pricing.errors import FinalError, PricingError, UsageError
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
 from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure, compare
@@ -222,13 +224,25 @@ def _price_country(
     choice = pricing.fit_or_step_down(sold, model_name, shared=shared.shared)
     origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(currencies=in_short(changeovers))
     origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, shared.version)
-    now, last_rows = datetime.now(UTC), Results(lake, week, country.code).last_rows()
+    results = Results(lake, week, country.code)
+    now, last_rows, decided = datetime.now(UTC), results.last_rows(), _decided(results)
+    followed = pricing.follow_decisions(decided, sold).articles
     tables = []
     for book in books:
-        priced_by = pricing.priced_under(origin, book, country)
-        rows = pricing.price_articles(sold, choice.model, country, book, codes, priced_by, run_id, now, last_rows).rows
+        priced_by = pricing.priced_under(origin, book, country, decided)
+        given = country, book, codes, priced_by, run_id, now, last_rows, followed
+        rows = pricing.price_articles(sold, choice.model, *given).rows
         tables.append(rows.assign(currency=country.currency))
     return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
+
+
+def _decided(results: Results) -> Sequence[Decision]:
+    """What people had decided when a round priced the week; none where no round has, or its copy cannot be read."""
+    try:
+        return read(results.decisions() or ()).decisions
+    except ResultChanged as error:
+        print_error(f"{results.country}: priced without people's decisions. {error}")
+        return ()
 
 
 CAVEAT = (

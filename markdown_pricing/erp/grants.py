@@ -1,6 +1,6 @@
 """The statements with which the database's owner grants missing rights and revokes those that are too many."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, text
 
@@ -14,6 +14,10 @@ NEEDED_RIGHTS = {
 
 STATUS = "markdown_status"
 """The view of the newest receipts, which people's screens read."""
+DECISIONS, CURRENT = "markdown_decisions", "markdown_decisions_current"
+"""The table that people's tools add their decisions to, and the view of the newest of each article and week."""
+READ_RIGHTS = {DECISIONS: ("SELECT",)}
+"""The rights that a round needs on what no refresh depends on."""
 
 _NAMED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
 _TABLES = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -60,8 +64,11 @@ def owns_tables(connection: Connection, names: Sequence[str]) -> bool:
     return bool(connection.scalar(query, {"names": list(names), "schema": schema_of(connection)}))
 
 
-def missing_grants(connection: Connection) -> list[str]:
-    """The GRANT statements that the connected role still needs to create and refresh the tables, on PostgreSQL."""
+def missing_grants(connection: Connection, needed: Mapping[str, Sequence[str]] = NEEDED_RIGHTS) -> list[str]:
+    """The GRANT statements that the connected role still needs to create and refresh the tables, on PostgreSQL.
+
+    needed : the rights by table, which may be others than those of a refresh
+    """
     role = connection.scalar(text("SELECT quote_ident(current_user)"))
     wanted = schema_of(connection)
     current = wanted or connection.scalar(text("SELECT current_schema()")) or "public"
@@ -74,7 +81,7 @@ def missing_grants(connection: Connection) -> list[str]:
     usable = _holds(connection, f"has_schema_privilege({schema.oid}::oid, 'USAGE')")
     grants = [] if usable else [f"GRANT USAGE ON SCHEMA {schema.name} TO {role};"]
     to_create = False
-    for table, rights in NEEDED_RIGHTS.items():
+    for table, rights in needed.items():
         # Tables in a schema that the role may not use are missing on the search path, but not in the catalogue.
         there = connection.execute(_TABLE, {"table": table, "schema": wanted if usable else current}).one_or_none()
         if there is None:
@@ -93,7 +100,7 @@ def rights_beyond_ours(connection: Connection) -> list[str]:
     role = connection.execute(_ROLE).one()
     if role.rolsuper:
         return [f"-- {role.name} is a superuser, who may do everything: use an account of its own for the prices"]
-    ours = {"schema": schema_of(connection), "ours": [*NEEDED_RIGHTS, STATUS]}
+    ours = {"schema": schema_of(connection), "ours": [*NEEDED_RIGHTS, STATUS, DECISIONS, CURRENT]}
     revokes = [
         f"REVOKE ALL ON {table.name} FROM {'PUBLIC' if table.everybody else role.name};"
         for table in connection.execute(_OTHER_TABLES, ours)

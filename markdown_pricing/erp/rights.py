@@ -5,11 +5,17 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from markdown_pricing.erp import status
 from markdown_pricing.erp.column_types import losing_columns
 from markdown_pricing.erp.errors import erp_errors, where_is
-from markdown_pricing.erp.grants import STATUS, may_create, missing_grants, rights_beyond_ours
-from markdown_pricing.erp.tables import METADATA, columns_of, lacking, missing_columns, status_statement
+from markdown_pricing.erp.grants import DECISIONS, READ_RIGHTS, may_create, missing_grants, rights_beyond_ours
+from markdown_pricing.erp.tables import (
+    METADATA,
+    columns_of,
+    lacking,
+    missing_beside,
+    missing_columns,
+    statements_beside,
+)
 from markdown_pricing.errors import PricingError
 from markdown_pricing.finding import Finding
 
@@ -25,7 +31,7 @@ def check_rights(engine: Engine) -> list[Finding]:
             return (
                 findings
                 if engine.dialect.name == "sqlite"
-                else [*findings, _no_further_rights(connection), *_view(connection), *losing_columns(connection)]
+                else [*findings, _no_further_rights(connection), *_beside(connection), *losing_columns(connection)]
             )
     except PricingError as error:
         return [Finding(f"connection to {where}", False, str(error))]
@@ -56,12 +62,22 @@ def _no_further_rights(connection: Connection) -> Finding:
     return Finding("rights beyond", not revokes, "\n  ".join((advice, *revokes)) if revokes else "")
 
 
-def _view(connection: Connection) -> list[Finding]:
-    """The view that screens read, where it is neither there nor can be made by this account."""
+def _beside(connection: Connection) -> list[Finding]:
+    """What people read and write beside the rows, where this account can neither make it nor read it."""
     tables_are_there = METADATA.tables.keys() <= columns_of(connection).keys()
-    if not tables_are_there or not status.is_missing(connection) or may_create(connection):
+    if not tables_are_there:
         return []
-    return [Finding(f"view {STATUS}", False, f"Have the owner of the tables run:\n  {status_statement(connection)};")]
+    lacking_there = {} if may_create(connection) else statements_beside(connection)
+    if DECISIONS not in missing_beside(connection) and (grants := missing_grants(connection, READ_RIGHTS)):
+        lacking_there[DECISIONS] = grants
+    return [
+        Finding(
+            f"{'table' if name == DECISIONS else 'view'} {name}",
+            False,
+            "\n  ".join(("No refresh depends on it. Have the owner of the tables run:", *statements)),
+        )
+        for name, statements in lacking_there.items()
+    ]
 
 
 def _may_create(file: Path) -> Finding:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     Connection,
     Date,
@@ -20,19 +21,29 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
     create_engine,
     event,
     inspect,
     text,
 )
 from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateSchema, CreateTable
+from sqlalchemy.schema import Constraint, CreateSchema, CreateTable
 from sqlalchemy.types import TypeEngine
 
 from markdown_pricing import columns as declared
-from markdown_pricing.erp import status
+from markdown_pricing.erp import views
 from markdown_pricing.erp.errors import ErpDenied, MissingDriver, erp_errors
-from markdown_pricing.erp.grants import NEEDED_RIGHTS, STATUS, may_create, owns_tables, schema_of
+from markdown_pricing.erp.grants import (
+    CURRENT,
+    DECISIONS,
+    NEEDED_RIGHTS,
+    READ_RIGHTS,
+    STATUS,
+    may_create,
+    owns_tables,
+    schema_of,
+)
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tls import tls_of
 from markdown_pricing.erp_url import BadErpUrl, parse_erp_url
@@ -75,6 +86,9 @@ class Moment(TypeDecorator[datetime]):
 
 
 METADATA = MetaData()
+"""The tables that a refresh writes."""
+BESIDE = MetaData()
+"""The table of decisions, which is people's: no refresh depends on it or touches it."""
 
 
 TYPES: Mapping[declared.Type, type[TypeEngine[Any]]] = {
@@ -87,18 +101,39 @@ TYPES: Mapping[declared.Type, type[TypeEngine[Any]]] = {
 }
 
 
-def _table(name: str, columns: Sequence[declared.Column]) -> Table:
+def _table(
+    name: str, columns: Sequence[declared.Column], metadata: MetaData = METADATA, constraints: Sequence[Constraint] = ()
+) -> Table:
     made = (
         Column(own.name, TYPES[own.type], primary_key=own.key, nullable=own.may_be_empty and not own.key)
         for own in columns
     )
-    return Table(name, METADATA, *made)
+    return Table(name, metadata, *made, *constraints)
+
+
+def _check(what: str, condition: str) -> CheckConstraint:
+    return CheckConstraint(condition, name=f"{DECISIONS}_{what}")
 
 
 recommendations = _table("markdown_recommendations", declared.RECOMMENDATIONS)
 price_path = _table("markdown_price_path", declared.PRICE_PATH)
 options = _table("markdown_options", declared.OPTIONS)
 refreshes = _table("markdown_refreshes", declared.REFRESHES)
+decisions = _table(
+    DECISIONS,
+    declared.DECISIONS,
+    BESIDE,
+    (
+        # When two people decide at once, the second cannot add a row with the number that the first has taken.
+        UniqueConstraint("country", "article_id", "week", "seq", name=f"{DECISIONS}_once"),
+        _check("seq", "seq >= 1"),
+        _check("verdict", "verdict IN ('accepted', 'changed', 'rejected', 'withdrawn')"),
+        _check("source", "source IN ('erp', 'import', 'page', 'rule')"),
+        _check("price", "price > 0 AND (verdict <> 'changed' OR price IS NOT NULL)"),
+        _check("reason", "verdict NOT IN ('changed', 'rejected') OR decision_reason IS NOT NULL"),
+        _check("note", "length(note) <= 500"),
+    ),
+)
 NEWEST_FIRST = ("week", "launched_at", "refreshed_at")
 """The columns by which of a country's receipts the largest is the newest."""
 
@@ -171,8 +206,8 @@ def engine_for(url: str, user: str | None, password: str | None, schema: str | N
 def ensure_tables(engine: Engine) -> None:
     """Make the tables, and the columns that a newer version has added, once, however many processes ask at a time.
 
-    What is there stays as it is, and columns beyond the contract's are left alone. No refresh depends on the view
-    `markdown_status`: where the account may not make it, the doctor prints how.
+    What is there stays as it is, and columns beyond the contract's are left alone. No refresh depends on
+    `markdown_decisions` and the views: where the account may not make them, the doctor prints how.
     Raises MissingColumns, which has the statements, before anything is changed; ErpDenied; and ErpUnreachable, also
     when a reader holds a table for too long that is to get a column.
     """
@@ -180,7 +215,7 @@ def ensure_tables(engine: Engine) -> None:
         if engine.dialect.name == "sqlite":
             # In this mode, which the file keeps, readers can read while a writer writes.
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-        if not lacking(connection) and not _lacks_status(connection):
+        if not lacking(connection) and not _to_make(connection):
             return
         lock(connection, "tables")
         lacks = lacking(connection)
@@ -197,14 +232,28 @@ def ensure_tables(engine: Engine) -> None:
         for columns in lacks.values():
             for column in columns:
                 connection.execute(text(_add_column(connection, column)))
-        if _lacks_status(connection):
-            connection.execute(text(status_statement(connection)))
+        for statement in _to_make(connection).values():
+            connection.execute(text(statement))
 
 
-def status_statement(connection: Connection) -> str:
-    """What makes the view `markdown_status` beside the tables."""
-    view, of = (qualified_name(connection, name) for name in (STATUS, refreshes.name))
-    return status.create_statement(connection.dialect.name, view, of, NEWEST_FIRST)
+def missing_beside(connection: Connection) -> dict[str, str]:
+    """What is missing of the decisions and the views, each by its name with the statement that makes it."""
+    there, schema = inspect(connection), schema_of(connection)
+    dialect, named = connection.dialect.name, {name: qualified_name(connection, name) for name in (STATUS, CURRENT)}
+    statements = {
+        DECISIONS: _create_statement(connection, decisions),
+        STATUS: views.status(dialect, named[STATUS], qualified_name(connection, refreshes.name), NEWEST_FIRST),
+        CURRENT: views.current(named[CURRENT], qualified_name(connection, DECISIONS), declared.DECISION_COLUMNS),
+    }
+    return {name: statement for name, statement in statements.items() if not there.has_table(name, schema)}
+
+
+def statements_beside(connection: Connection) -> dict[str, list[str]]:
+    """What `missing_beside` has, as statements for an owner who also lets this account read the decisions."""
+    missing = {name: [f"{statement};"] for name, statement in missing_beside(connection).items()}
+    if DECISIONS in missing and connection.dialect.name == "postgresql":
+        missing[DECISIONS] += _grants(connection, DECISIONS, READ_RIGHTS[DECISIONS])
+    return missing
 
 
 def qualified_name(connection: Connection, name: str) -> str:
@@ -254,20 +303,30 @@ def missing_columns(connection: Connection) -> MissingColumns | None:
 
 def _create_table(connection: Connection, table: Table) -> list[str]:
     """The statements that make a table and let the connected role refresh it."""
+    return [
+        f"{_create_statement(connection, table)};",
+        *_grants(connection, table.name, NEEDED_RIGHTS[table.name]),
+    ]
+
+
+def _create_statement(connection: Connection, table: Table) -> str:
     made = str(CreateTable(table).compile(dialect=connection.dialect))
-    schema = schema_of(connection)
     name, plain = qualified_name(connection, table.name), connection.dialect.identifier_preparer.format_table(table)
-    create = " ".join(made.split()).replace(f"CREATE TABLE {plain}", f"CREATE TABLE {name}", 1)
-    role = connection.scalar(text("SELECT quote_ident(current_user)"))
-    usage = (
-        [f"GRANT USAGE ON SCHEMA {connection.dialect.identifier_preparer.quote(schema)} TO {role};"] if schema else []
-    )
-    return [f"{create};", *usage, f"GRANT {', '.join(NEEDED_RIGHTS[table.name])} ON {name} TO {role};"]
+    return " ".join(made.split()).replace(f"CREATE TABLE {plain}", f"CREATE TABLE {name}", 1)
 
 
-def _lacks_status(connection: Connection) -> bool:
-    """Whether the view is to be made, and by this account."""
-    return status.is_missing(connection) and may_create(connection)
+def _grants(connection: Connection, table: str, rights: Sequence[str]) -> list[str]:
+    """The statements that give the connected role these rights on a table of PostgreSQL."""
+    role, schema = connection.scalar(text("SELECT quote_ident(current_user)")), schema_of(connection)
+    quote = connection.dialect.identifier_preparer.quote
+    usage = [f"GRANT USAGE ON SCHEMA {quote(schema)} TO {role};"] if schema else []
+    return [*usage, f"GRANT {', '.join(rights)} ON {qualified_name(connection, table)} TO {role};"]
+
+
+def _to_make(connection: Connection) -> dict[str, str]:
+    """What is to be made beside the refreshes' tables, and by this account, as `missing_beside` has it."""
+    missing = missing_beside(connection)
+    return missing if missing and may_create(connection) else {}
 
 
 def _add_column(connection: Connection, column: Column[Any]) -> str:

@@ -16,6 +16,7 @@ TRAINING_DATA = "markdown_pricing/training_data"
 MODELS = "markdown_pricing/models"
 KEPT_PREDICTIONS = "markdown_pricing/predictions"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
+DECISIONS = "markdown_pricing/decisions"
 
 KEPT = "markdown_pricing"
 """The folder of what is kept between the assets."""
@@ -30,6 +31,7 @@ MADE_BY = {
     MODELS: "demand_model",
     KEPT_PREDICTIONS: "markdown_predictions",
     SHARED_DEMAND: "shared_demand",
+    DECISIONS: "decisions",
 }
 """For each folder the asset that fills it."""
 
@@ -66,6 +68,11 @@ def options_file(week: date, country: str) -> str:
 def kept_predictions_file(week: date, country: str) -> str:
     """Rows, price paths and options, as the refresh reads them; the files of each are for everybody else."""
     return f"{KEPT_PREDICTIONS}/{week}/country={country}/predictions.bin"
+
+
+def decisions_file(week: date, country: str) -> str:
+    """What people had decided when the week was priced, so that it can be priced again as it was."""
+    return f"{DECISIONS}/{week}/country={country}/decisions.bin"
 
 
 def shared_demand_file(week: date, stamp: str) -> str:

@@ -42,6 +42,8 @@ class Limits:
     weeks_left : (articles,), selling weeks from this one to end_week
     full_price : (articles,), for how many weeks from now no markdown is allowed, because the article is new
     temporary  : (articles,), for how many weeks from now no markdown is allowed, because today's price is temporary
+    locked     : (articles,), for how many weeks from now somebody has locked the price; only `held` counts it, so that
+        what a lock costs can be told
     touchable  : (articles, weeks), False in no-touch weeks
     moves      : (articles, from rung, to rung), True for lower rungs that are no too small and no too large step away
     label_cost : (articles,), cost of new labels for one markdown, in local currency
@@ -54,6 +56,7 @@ class Limits:
     weeks_left: IntArray
     full_price: IntArray
     temporary: IntArray
+    locked: IntArray
     touchable: BoolArray
     moves: BoolArray
     label_cost: FloatArray
@@ -72,6 +75,7 @@ class Limits:
             weeks_left=season.weeks_left,
             full_price=_full_price(ladders),
             temporary=season.temporary_weeks,
+            locked=season.locked_weeks,
             touchable=_touchable(ladders),
             moves=_allowed_moves(ladders),
             label_cost=ladders.label_cost,
@@ -97,6 +101,7 @@ class Limits:
             weeks_left=self.weeks_left[members].max(keepdims=True),
             full_price=np.array([_held_longest_by_most(self.full_price[members], stock)]),
             temporary=self.temporary[members].max(keepdims=True),
+            locked=self.locked[members].max(keepdims=True),
             touchable=np.logical_and.reduce(self.touchable[members])[np.newaxis],
             moves=(moves & ~repeated)[np.newaxis],
             label_cost=self.label_cost[members].sum(keepdims=True),
@@ -147,6 +152,11 @@ class Limits:
         moved = rung != state.rung
         wait = np.where(moved, self.between - 1, np.maximum(state.wait - 1, 0))
         return Standing(rung, state.left - moved, wait)
+
+    def held(self) -> "Limits":
+        """The same limits, except that no markdown falls into a week in which the price is locked."""
+        free = np.arange(self.weeks) >= self.locked[:, np.newaxis]
+        return replace(self, touchable=self.touchable & free)
 
     def without_this_week(self) -> "Limits":
         """The same limits, except that no markdown may fall into this week."""

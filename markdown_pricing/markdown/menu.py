@@ -14,6 +14,7 @@ from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import is_too_large, is_too_small
 from markdown_pricing.markdown.policy import Solution
 from markdown_pricing.markdown.price_groups import PriceGroups
+from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue, evaluate_path, next_markdown
 
@@ -62,14 +63,28 @@ class Menu:
     expected: Expected
     chosen: IntArray
 
+    @property
+    def forgone(self) -> FloatArray:
+        """What the best of the prices is worth more than the recommended one, (articles,), in local currency.
 
-def menu_of(alone: Task, groups: PriceGroups, solution: Solution, best: PathValue, held_by: Words) -> Menu:
+        It is made from whole cents, so that it is what a reader of the options finds.
+        """
+        value = np.round(self.value, 2)
+        in_force = np.take_along_axis(value, self.chosen[:, np.newaxis], axis=1)
+        more: FloatArray = np.nan_to_num(value - in_force).max(axis=1)
+        return np.maximum(more, 0.0)
+
+
+def menu_of(
+    alone: Task, groups: PriceGroups, solution: Solution, best: PathValue, held_by: Words, is_held: BoolArray
+) -> Menu:
     """The menu of articles.
 
     alone    : the articles, each by itself ; groups : how they were planned
     solution : their values and paths, as `PriceGroups.solution_of_members` gives them
     best     : the planned paths, which follow the recommended prices
     held_by  : (articles,), the option for which a price that is worth more was not taken; None without one
+    is_held  : (articles,), whether it stands for every other price, because today's is held whatever they are worth
     """
     ladders, chosen, cents = alone.ladders, best.rungs[:, 0], _prices(alone)
     exists = cents[:, : solution.value.shape[1]] != NO_PRICE
@@ -78,12 +93,14 @@ def menu_of(alone: Task, groups: PriceGroups, solution: Solution, best: PathValu
     rule = _forbidding_rules(alone, groups, cents)
     in_force = np.take_along_axis(value, chosen[:, np.newaxis], axis=1)
     worth_more = value > in_force + solution.tolerance[:, np.newaxis]
+    is_other = ~np.isnan(value) & (np.arange(value.shape[1]) != chosen[:, np.newaxis])
+    not_taken = np.where(is_held[:, np.newaxis], is_other, worth_more)
     below = ladders.below_salvage.shape[1]
     return Menu(
         cents=cents,
         value=_padded(value, below, np.nan),
         by_level=_padded(solution.by_level, below, np.nan),
-        rule=np.where(_padded(worth_more, below, False), held_by[:, np.newaxis], rule),
+        rule=np.where(_padded(not_taken, below, False), held_by[:, np.newaxis], rule),
         expected=each_array(lambda values: _padded(values, below, np.nan), _expected(alone, solution, best)),
         chosen=chosen,
     )

@@ -8,6 +8,9 @@ price on something else, or compares two values:
   budget: Talluri & van Ryzin 2004, ch. 3), so that the money goes where it brings most.
 - The articles of a price group are planned as one article (`price_groups.py`).
 - With a least gain, a markdown now has to be worth so much more than waiting a week.
+
+A price that somebody has locked is held whatever the values say. They are found as without the lock, so that they tell
+what it costs this week.
 """
 
 from dataclasses import dataclass, replace
@@ -49,6 +52,7 @@ class Plan:
     out_of_reach : (articles,), whether no path that keeps the rules meets a hard sell-through target
     in_group     : (articles,), whether the article is planned as one with the others of its price group
     group_apart  : (articles,), whether it is in a price group whose articles have no rung in common
+    locked       : (articles,), for how many weeks from now its price, or that of its group, is locked
     """
 
     best: PathValue
@@ -64,6 +68,7 @@ class Plan:
     out_of_reach: BoolArray
     in_group: BoolArray
     group_apart: BoolArray
+    locked: IntArray
 
     def this_week(self, season: Season) -> tuple[FloatArray, FloatArray, FloatArray]:
         """This week's mean demand at the planned price, and the 10 % and 90 % quantiles of its sales, (articles,) each.
@@ -91,15 +96,18 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     free = task.solve(np.zeros(len(task.demand.units)))
     with_target, penalty, out_of_reach = _for_target(task, free)
     worth_it = _worth_it(task, with_target, penalty)
-    best = _within_budget(task, worth_it.rungs, penalty)
+    held, rungs = _with_locks(task, worth_it.rungs, penalty)
+    best = _within_budget(held, rungs, penalty)
+    is_locked = task.limits.locked > 0
     anyway, moves, pays, goes = (rungs[:, 0] for rungs in (free.rungs, with_target.rungs, worth_it.rungs, best))
-    for_target, too_little_gain, over_budget = (goes > 0) & (anyway == 0), moves != pays, pays != goes
+    for_target, too_little_gain = (goes > 0) & (anyway == 0), (moves != pays) & ~is_locked
+    over_budget = (pays != goes) & ~is_locked
     held_by = np.full(len(goes), None, dtype=object)
-    held_by[over_budget], held_by[too_little_gain] = "budget", "least_gain"
+    held_by[over_budget], held_by[too_little_gain], held_by[is_locked] = "budget", "least_gain", "locked"
     path = alone.value(groups.rungs_of_members(best))
     of_members = groups.solution_of_members(worth_it, path.revenue)
-    menu = menu_of(alone, groups, of_members, path, held_by[groups.place])
     place = groups.place
+    menu = menu_of(alone, groups, of_members, path, held_by[place], is_locked[place])
     return Plan(
         best=path,
         keep=alone.keep,
@@ -114,6 +122,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
         out_of_reach=out_of_reach[place],
         in_group=groups.joined,
         group_apart=groups.apart,
+        locked=task.limits.locked[place],
     )
 
 
@@ -195,6 +204,18 @@ def _worth_it(task: Task, found: Solution, penalty: FloatArray) -> Solution:
     gain = found.value[np.arange(len(chosen)), chosen] - found.value[:, 0]
     too_little = asked & (gain < least * np.maximum(task.value(found.rungs).revenue, LEAST_GAIN))
     return replace(found, rungs=np.where(too_little[:, np.newaxis], found.after[:, 0], found.rungs))
+
+
+def _with_locks(task: Task, best_rungs: IntArray, penalty: FloatArray) -> tuple[Task, IntArray]:
+    """The task in which locked prices are held, and the paths with theirs, (articles, weeks); as given without a lock.
+
+    best_rungs : (articles, weeks), the paths without locks
+    """
+    locked = task.limits.locked > 0
+    if not locked.any():
+        return task, best_rungs
+    held = replace(task, limits=task.limits.held())
+    return held, np.where(locked[:, np.newaxis], held.path(penalty, rows=locked).rungs, best_rungs)
 
 
 def _within_budget(task: Task, best_rungs: IntArray, penalty: FloatArray) -> IntArray:

@@ -19,6 +19,7 @@ REASONS = frozenset(
         "sold_out",
         "past_end",
         "temporary_price",
+        "locked",
         "markdown_for_target",
         "markdown_with_group",
         "markdown_now",
@@ -40,6 +41,9 @@ EXCEPTIONS = frozenset(
         "bad_data",
         "sold_out",
         "past_end",
+        "not_applied",
+        "void_decision",
+        "asked_again",
         "far_end",
         "bad_margin",
         "infeasible_rules",
@@ -52,7 +56,7 @@ EXCEPTIONS = frozenset(
     )
 )
 
-SEVERITIES = ("act", "look", "info")
+SEVERITIES = _, LOOK, _ = "act", "look", "info"
 """What somebody should do about an exception: act, have a look, or only know."""
 
 CodeArray = npt.NDArray[np.object_]

@@ -12,15 +12,17 @@ from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.changes import change_reasons
+from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import only_small_steps
 from markdown_pricing.markdown.option_rows import option_rows, weeks_ahead
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.reasons import CodeArray
+from markdown_pricing.markdown.reasons import LOOK, CodeArray
 from markdown_pricing.markdown.recent_weeks import recent_weeks
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.sentences import told_of
 from markdown_pricing.markdown.valuation import deepest_sales, next_markdown
+from markdown_pricing.weeks import weeks_between
 
 STAKES = ("stake", "stake_low", "stake_high")
 CERTAIN_LEFTOVER_SHARE = 0.2
@@ -121,10 +123,10 @@ def recommend(
         "run_id": made_by.run_id,
         "predicted_at": made_by.predicted_at,
         **_stakes(own_plan),
-        "severity": codes.severities_of(exception_code),
+        "severity": _severities(assortment, own_plan, exception_code),
         **_facts_of_the_article(assortment, ladders),
         "arm": None,
-        "locked_until": None,
+        "locked_until": weeks_ahead(season.week, np.where(own_plan.locked > 0, own_plan.locked, np.nan)),
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = [codes.sentence(told) for told in told_of(rows, articles, country.currency, ladders, own_plan)]
@@ -207,6 +209,7 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
         "sold_out": season.stock == 0,
         "past_end": season.weeks_left == 0,
         "temporary_price": own_plan.limits.temporary > 0,
+        "locked": own_plan.locked > 0,
         "markdown_for_target": own_plan.for_target,
         "markdown_with_group": own_plan.in_group & (rungs[:, 0] > 0),
         "markdown_now": rungs[:, 0] > 0,
@@ -230,11 +233,14 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
     unknown = category.isna() | (category == "")
     if len(history):
         unknown |= ~category.isin(history["category"].unique())
-    stock = season.stock.astype(np.float64)
+    stock, decided = season.stock.astype(np.float64), Decided.of(assortment.articles)
     return {
         "bad_data": season.set_aside,
         "sold_out": season.stock == 0,
         "past_end": season.weeks_left == 0,
+        "not_applied": decided.not_applied,
+        "void_decision": decided.void != "",
+        "asked_again": decided.rejected & (own_plan.best.rungs[:, 0] > 0),
         "far_end": season.far_end,
         "bad_margin": season.floor_cents >= season.current_cents,
         "infeasible_rules": (season.markdowns_taken > own_plan.limits.most) | ladders.whole_ladder_below_salvage,
@@ -246,6 +252,15 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
         "certain_leftover": stock - deepest_sales(ladders, own_plan.limits, own_plan.demand)
         >= CERTAIN_LEFTOVER_SHARE * stock,
     }
+
+
+def _severities(assortment: Assortment, own_plan: Plan, exceptions: CodeArray) -> CodeArray:
+    """The severity of each exception; a markdown that was rejected is to be looked at once more is at stake."""
+    severities, decided = assortment.codes.severities_of(exceptions), Decided.of(assortment.articles)
+    ago = np.array([0 if week is None else weeks_between(week, assortment.week) for week in decided.week])
+    look = (exceptions == "asked_again") & decided.asks_for_a_look(ago, own_plan.stake.value)
+    severities[look] = LOOK
+    return severities
 
 
 def _path_rows(rows: pd.DataFrame, ladders: Ladders, own_plan: Plan, prices: FloatArray) -> pd.DataFrame:

@@ -43,6 +43,8 @@ class Season:
     """For how many weeks today's price still holds, because it is a temporary one; 0 when it is not."""
     regular_cents: IntArray
     """The price afterwards: that before the temporary one, and the current one where there is none."""
+    locked_weeks: IntArray
+    """For how many weeks from this one on somebody has locked the price; 0 when nobody has."""
     set_aside: BoolArray
     """Whether the intake found a fault in the article's data, so that it keeps its price."""
 
@@ -87,6 +89,7 @@ def read_season(articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Se
         far_end=end > FARTHEST_END_WEEKS,
         temporary_weeks=temporary,
         regular_cents=np.where(temporary > 0, regular, current),
+        locked_weeks=_locked_weeks(articles, now),
         set_aside=_set_aside(articles),
     )
 
@@ -97,6 +100,14 @@ def _temporary_weeks(articles: pd.DataFrame, now: pd.Timestamp) -> IntArray:
         return np.zeros(len(articles), dtype=np.int64)
     until = articles["price_until"]
     return np.where(until.isna(), 0, np.maximum(_whole_weeks(until.fillna(now), now) + 1, 0))
+
+
+def _locked_weeks(articles: pd.DataFrame, now: pd.Timestamp) -> IntArray:
+    """For how many weeks from this one on the price is locked, (articles,): the Monday of the column is free again."""
+    if "locked_until" not in articles:
+        return np.zeros(len(articles), dtype=np.int64)
+    until = articles["locked_until"]
+    return np.where(until.isna(), 0, np.maximum(_whole_weeks(until.fillna(now), now), 0))
 
 
 def _set_aside(articles: pd.DataFrame) -> BoolArray:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.markdown.candidates import Ladders
+from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan
 from markdown_pricing.words import UNKNOWN, about, about_range, day, last_day, listed, more_or_less, percent, price
@@ -40,6 +41,8 @@ class Told:
     least_left : the least that a price of this week is expected to leave over, units
     steps, habit : the changes of price that are planned after this week, and those of the old habit from this week on
     allowed    : the first Monday on which the rules allow a markdown ; until : the last week of a temporary price
+    lock_cost  : what the best price of this week is worth more than the recommended one
+    decided_week, decided_price, void : of a decision that still counts, and why it cannot be followed
     """
 
     row: Any
@@ -59,6 +62,10 @@ class Told:
     target_pct: float
     least_gain_pct: float
     fault: str
+    lock_cost: float
+    decided_week: date | None
+    decided_price: float
+    void: str
 
     @property
     def stake(self) -> float:
@@ -75,7 +82,7 @@ class Told:
 def told_of(rows: pd.DataFrame, articles: pd.DataFrame, currency: str, ladders: Ladders, plan: Plan) -> Iterator[Told]:
     """What each row's sentence is made from, in the rows' order."""
     season, limits, every = ladders.season, plan.limits, np.arange(len(rows))
-    menu, chosen = plan.menu, plan.menu.chosen
+    menu, chosen, decided = plan.menu, plan.menu.chosen, Decided.of(articles)
     value, revenue = np.round(menu.value, 2), np.round(menu.expected.revenue, 2)
     places = np.arange(value.shape[1])
     other = _best(value, (places > 0) != (chosen > 0)[:, np.newaxis])
@@ -102,6 +109,10 @@ def told_of(rows: pd.DataFrame, articles: pd.DataFrame, currency: str, ladders: 
         100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
         ladders.per_article([own.least_gain_pct for own in ladders.rules]),
         articles["set_aside"] if "set_aside" in articles else [""] * len(articles),
+        menu.forgone.tolist(),
+        decided.week,
+        decided.price.tolist(),
+        decided.void,
         strict=True,
     )
     for row, *facts in others:
@@ -190,6 +201,11 @@ PLAIN: Mapping[str, Callable[[Told], str]] = {
     "target": lambda told: f"{told.target_pct:g}",
     "least_gain": lambda told: f"{told.least_gain_pct:g}",
     "fault": lambda told: told.fault,
+    "lock_day": lambda told: day(told.row.locked_until) if told.row.locked_until else UNKNOWN,
+    "lock_cost": lambda told: about(told.lock_cost),
+    "decided_day": lambda told: day(told.decided_week) if told.decided_week else UNKNOWN,
+    "decided_price": lambda told: price(told.decided_price),
+    "void": lambda told: told.void,
     "category": lambda told: category if isinstance(category := told.row.category, str) and category else "none",
 }
 """The words that may stand in every text of the file; UNKNOWN where an article has no such thing."""

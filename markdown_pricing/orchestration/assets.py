@@ -1,6 +1,7 @@
 """The whole flow on one page: sales from the lake, a demand model, a price path for every article, the ERP's rows.
 
-Each asset reads what the one before it kept on the lake and keeps its own result there, by week and country; so any
+What people have decided is copied first. Each asset reads what the one before it kept on the lake and keeps its own
+result there, by week and country; so any
 of them can be materialized alone, and a retried run goes on where it stopped. `shared_demand` is made once a week for
 all countries, before them; a country that finds none does without, and says so.
 """
@@ -27,8 +28,18 @@ from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
+from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, figures_of, figures_of_gone
 from markdown_pricing.orchestration.faults import final_faults_not_retried
-from markdown_pricing.orchestration.names import GROUP, POOL, REFRESH, SHARED, SNAPSHOT, STAGE_TAG, WITHOUT_SHARED_TAG
+from markdown_pricing.orchestration.names import (
+    DECIDED,
+    GROUP,
+    POOL,
+    REFRESH,
+    SHARED,
+    SNAPSHOT,
+    STAGE_TAG,
+    WITHOUT_SHARED_TAG,
+)
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
@@ -97,6 +108,33 @@ def shared_demand(
         return dg.MaterializeResult(metadata=figures.shared_demand(learnt, version, seconds, origin, lake.where(path)))
 
 
+markdown_decisions = dg.AssetSpec(
+    DECIDED,
+    group_name=GROUP,
+    owners=OWNERS,
+    tags={STAGE_TAG: "input"},
+    kinds={"sql"},
+    description="What people decided about recommended prices: a table of the ERP that their tools add rows to.",
+    metadata=columns.DECISION_COLUMNS,
+)
+
+
+@of_a_country(deps=[markdown_decisions], tags={STAGE_TAG: "input"}, kinds={"sql", "json"})
+def decisions(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], erp: dg.ResourceParam[Erp]
+) -> dg.MaterializeResult[None]:
+    """What people have decided about one country's prices up to this week, copied from the ERP.
+
+    A week that is over keeps its copy, so that it can be priced again as it was. An ERP without decisions has none.
+    """
+    week, country = week_and_country_of(context)
+    with final_faults_not_retried(context):
+        found, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
+        observed = figures_of(found, week)
+        context.log_event(dg.AssetObservation(DECIDED, partition=context.partition_key, metadata=observed))
+        return dg.MaterializeResult(metadata={**observed, "dagster/uri": lake.where(path)})
+
+
 @of_a_country(
     deps=[markdown_training_data],
     tags={STAGE_TAG: "learn"},
@@ -143,7 +181,7 @@ def demand_model(
 
 
 @of_a_country(
-    deps=[training_data, demand_model],
+    deps=[training_data, demand_model, decisions],
     tags={STAGE_TAG: "price"},
     kinds={"numpy", "parquet"},
     metadata=columns.PREDICTION_COLUMNS,
@@ -151,13 +189,15 @@ def demand_model(
 def markdown_predictions(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
+    erp: dg.ResourceParam[Erp],
     rules: dg.ResourceParam[RuleBook],
     reason_codes: dg.ResourceParam[ReasonCodes],
     countries: dg.ResourceParam[Countries],
 ) -> dg.MaterializeResult[None]:
     """When and by how much to mark each article down: a row per article to price, and its price path to the end week.
 
-    Every price obeys the country's rules; each decision has its stake, and the plan stands beside the old habit.
+    Every price obeys the country's rules, and locked ones are held; each decision has its stake, and the plan stands
+    beside the old habit.
     """
     week, code = week_and_country_of(context)
     country = countries.in_week(code, week)
@@ -165,13 +205,16 @@ def markdown_predictions(
         results = Results(lake, week, code)
         sold, _ = results.training_data()
         model, origin = results.model()
-        origin, last_rows = pricing.priced_under(origin, rules, country), results.last_rows()
+        decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
+        origin = pricing.priced_under(origin, rules, country, decided)
+        followed = pricing.follow_decisions(decided, sold)
         made_by = context.run.run_id, datetime.now(UTC)
-        priced = pricing.price_articles(sold, model, country, rules, reason_codes, origin, *made_by, last_rows)
+        given = country, rules, reason_codes, origin, *made_by, last_rows, followed.articles
+        priced = pricing.price_articles(sold, model, *given)
         steady = stability(priced.rows, last_rows, sold.history)
         path = results.keep_predictions(priced.rows, priced.path, priced.options, origin)
         shown = figures.predictions(priced, steady, country, origin, lake.where(path))
-        return dg.MaterializeResult(metadata=shown)
+        return dg.MaterializeResult(metadata={**shown, **figures_of_gone(followed)})
 
 
 @of_a_country(
@@ -243,5 +286,5 @@ def _say_superseded(context: dg.AssetExecutionContext, held: date, origin: Prove
     context.log.info(f"Archived only: the ERP already holds {held} for {country}.")
 
 
-FLOW = (training_data, demand_model, markdown_predictions, erp_refresh)
+FLOW = (decisions, training_data, demand_model, markdown_predictions, erp_refresh)
 """The assets of one country's run, in the order in which they are made."""

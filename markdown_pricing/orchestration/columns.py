@@ -7,8 +7,8 @@ import dagster as dg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from markdown_pricing.columns import OPTIONS, PRICE_PATH, RECOMMENDATIONS, Column
-from markdown_pricing.erp.tables import options, price_path, recommendations
+from markdown_pricing.columns import DECISIONS, OPTIONS, PRICE_PATH, RECOMMENDATIONS, Column
+from markdown_pricing.erp.tables import decisions, options, price_path, recommendations
 from markdown_pricing.training_data.schema import COLUMN_TYPES, COLUMNS
 
 SALES = {
@@ -63,6 +63,10 @@ PREDICTION_COLUMNS: dict[str, Any] = {
         "training_data",
         {column.name: column.made_from for column in RECOMMENDATIONS if column.made_from},
     ),
+}
+DECISION_COLUMNS: dict[str, Any] = {
+    "dagster/column_schema": _schema(_types_of(decisions), _meanings(DECISIONS)),
+    "dagster/table_name": decisions.name,
 }
 ERP_COLUMNS: dict[str, Any] = {
     "dagster/column_schema": _schema(_types_of(recommendations), _meanings(RECOMMENDATIONS)),

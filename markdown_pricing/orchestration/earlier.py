@@ -3,17 +3,20 @@
 Dagster's record of a refresh says what its rows were made from, and the ERP's receipt says that they are there.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 
 import dagster as dg
 from dagster import DagsterEventType
 
 from markdown_pricing import pricing
 from markdown_pricing.currencies import in_short
+from markdown_pricing.decisions.decision import Decision
+from markdown_pricing.errors import TransientError
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.snapshot import Snapshot
 from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.orchestration.decided import find_decisions
 from markdown_pricing.orchestration.facts import latest_events, recorded_refreshes, refreshes_in_erp
 from markdown_pricing.orchestration.figures import made_from
 from markdown_pricing.orchestration.lost_runs import Places
@@ -23,14 +26,17 @@ from markdown_pricing.orchestration.outcome import Outcome, recorded_outcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import Provenance, provenance
-from markdown_pricing.results import shared_demand_at_hand
+from markdown_pricing.results import Results, shared_demand_at_hand
 
 
 def wanted_origins(
     places: Places, snapshot: Snapshot, countries: Iterable[str], rules: RuleBook, model: str, follow_champion: bool
 ) -> dict[str, Provenance]:
-    """What each country's rows are to be made from: snapshot, code, rules, champion and what the countries share."""
-    week = snapshot.week.isoformat()
+    """What each country's rows are to be made from: snapshot, code, rules, champion, what the countries share, locks.
+
+    Where the ERP, which has the locks, does not answer, they are taken for none: whatever is priced then asks it again.
+    """
+    week, now = snapshot.week.isoformat(), datetime.now(UTC)
     made_with: dict[str, str | int] = {
         "model_asked": champion_or(places.lake, model, follow_champion),
         "seed": pricing.SEED,
@@ -43,9 +49,17 @@ def wanted_origins(
             ),
             rules,
             places.countries[code],
+            _decisions(Results(places.lake, snapshot.week, code), places.erp, now),
         )
         for code in countries
     }
+
+
+def _decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Decision]:
+    try:
+        return find_decisions(results, erp, now).read.decisions
+    except TransientError:
+        return ()
 
 
 def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict[str, Outcome]:

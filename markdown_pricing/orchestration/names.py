@@ -26,6 +26,8 @@ POOL = "country_runs"
 
 SNAPSHOT = dg.AssetKey("markdown_training_data")
 SHARED = dg.AssetKey("shared_demand")
+DECIDED = dg.AssetKey("markdown_decisions")
+DECISIONS = dg.AssetKey("decisions")
 TRAINING_DATA = dg.AssetKey("training_data")
 MODEL = dg.AssetKey("demand_model")
 PREDICTIONS = dg.AssetKey("markdown_predictions")

@@ -37,12 +37,17 @@ COLUMNS = {
     "markdown_options": """country TEXT!, article_id TEXT!, price MONEY!, week DATE!, run_id TEXT!, step INTEGER!,
         value MONEY, value_loss MONEY, expected_units DOUBLE, expected_leftover DOUBLE, expected_revenue MONEY,
         next_markdown_week DATE, next_markdown_price MONEY, rule TEXT""",
+    "markdown_decisions": """decision_id TEXT!, country TEXT!, article_id TEXT!, week DATE!, seq INTEGER!,
+        verdict TEXT!, price MONEY, lock_until DATE, recommended_price MONEY, current_price MONEY, stake MONEY,
+        run_id TEXT, decision_reason TEXT, note TEXT, decided_by TEXT!, source TEXT!, batch_id TEXT,
+        decided_at TIME!""",
 }
 KEYS = {
     "markdown_recommendations": ["country", "article_id"],
     "markdown_price_path": ["country", "article_id", "week"],
     "markdown_refreshes": ["country", "week", "run_id"],
     "markdown_options": ["country", "article_id", "price"],
+    "markdown_decisions": ["decision_id"],
 }
 
 
@@ -65,11 +70,11 @@ def test_times_know_their_zone_on_postgres(postgres_erp: Erp) -> None:
 
     zones = postgres_erp.read(
         "SELECT count(*) AS n FROM information_schema.columns"
-        " WHERE table_name LIKE 'markdown%' AND table_name <> 'markdown_status'"
+        " WHERE table_name LIKE 'markdown%' AND table_name NOT IN ('markdown_status', 'markdown_decisions_current')"
         " AND data_type = 'timestamp with time zone'"
     )
 
-    assert zones[0].n == 3
+    assert zones[0].n == 4
 
 
 def test_making_the_tables_again_changes_nothing(erp: Erp) -> None:

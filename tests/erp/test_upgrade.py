@@ -57,7 +57,13 @@ def old_erp(empty_erp: Erp) -> Erp:
     empty_erp.replace()
     words = {"MONEY": "NUMERIC(14, 2)", "TIME": "TIMESTAMPTZ" if empty_erp.is_postgres else "TEXT"}
     words["DOUBLE"] = "DOUBLE PRECISION"
-    empty_erp.execute("DROP VIEW markdown_status", "DROP TABLE markdown_options")
+    newer = (
+        "VIEW markdown_status",
+        "VIEW markdown_decisions_current",
+        "TABLE markdown_options",
+        "TABLE markdown_decisions",
+    )
+    empty_erp.execute(*(f"DROP {each}" for each in newer))
     for name, columns in BEFORE.items():
         types = re.sub(r"\b[A-Z]+\b", lambda m: words.get(m[0], m[0]), columns).replace("!", " NOT NULL")
         named = ", ".join(COLUMNS[name])
@@ -90,6 +96,7 @@ def test_a_refresh_adds_what_is_new_and_readers_go_on(old_erp: Erp) -> None:
     assert {row.week for row in old_erp.read("SELECT week FROM markdown_status")} == {
         NEXT_WEEK if old_erp.is_postgres else str(NEXT_WEEK)
     }
+    assert old_erp.read("SELECT * FROM markdown_decisions_current") == []
 
 
 def test_receipts_of_the_version_before_are_read_before_the_upgrade(old_erp: Erp) -> None:

@@ -79,6 +79,7 @@ def test_a_country_whose_rows_are_in_the_erp_is_done(refreshed: dg.DagsterInstan
         {"rules": "r2"},
         {"price_endings": "95/100"},
         {"shared_demand": "none"},
+        {"locks": "l1"},
     ],
     ids=str,
 )

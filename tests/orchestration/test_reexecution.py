@@ -22,7 +22,7 @@ from tests.quick import STEADY, deliver
 from tests.storage import make_storage
 
 WEEK = parse_week("2026-02-09")
-FLOW = ["training_data", "demand_model", "markdown_predictions", "erp_refresh"]
+FLOW = ["decisions", "training_data", "demand_model", "markdown_predictions", "erp_refresh"]
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkspaceP
 
 @pytest.mark.parametrize(
     ("fails", "strategy", "steps"),
-    [(False, "ALL_STEPS", FLOW), (True, "FROM_FAILURE", FLOW[3:])],
+    [(False, "ALL_STEPS", FLOW), (True, "FROM_FAILURE", FLOW[4:])],
     ids=["whole", "from failure"],
 )
 def test_a_run_of_the_command_line_is_started_again(

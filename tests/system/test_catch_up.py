@@ -29,7 +29,7 @@ from tests.system.installation import ARTICLES, Installation, installation, writ
 pytestmark = pytest.mark.timeout(1200)
 
 CODES = ("DEU", "POL", "HUN")
-FLOW = ["training_data", "demand_model", "markdown_predictions", "erp_refresh"]
+FLOW = ["decisions", "training_data", "demand_model", "markdown_predictions", "erp_refresh"]
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,7 @@
-"""The view `markdown_status`: which week each country's rows are for, and whether that is this week already."""
+"""The views beside the tables: each country's newest receipt, and the newest decision of each article and week."""
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, inspect
-
-from markdown_pricing.erp.grants import STATUS, schema_of
 from markdown_pricing.weeks import HEAD_OFFICE
 
 _THIS_MONDAY = {
@@ -14,8 +11,8 @@ _THIS_MONDAY = {
 }
 
 
-def create_statement(dialect: str, view: str, refreshes: str, newest_first: Iterable[str]) -> str:
-    """The statement that makes the view of each country's newest receipt.
+def status(dialect: str, view: str, refreshes: str, newest_first: Iterable[str]) -> str:
+    """The statement that makes `markdown_status`, the view of each country's newest receipt.
 
     view, refreshes : names that are quoted and have their schema
     newest_first    : the columns of the receipts by which the largest is the newest
@@ -29,5 +26,14 @@ def create_statement(dialect: str, view: str, refreshes: str, newest_first: Iter
     )
 
 
-def is_missing(connection: Connection) -> bool:
-    return not inspect(connection).has_table(STATUS, schema_of(connection))
+def current(view: str, decisions: str, columns: Iterable[str]) -> str:
+    """The statement that makes `markdown_decisions_current`: the newest decisions, without those that are withdrawn.
+
+    view, decisions : names that are quoted and have their schema ; columns : those of the decisions
+    """
+    named = ", ".join(columns)
+    return (
+        f"CREATE VIEW {view} AS SELECT {named}"
+        f" FROM (SELECT {named}, row_number() OVER (PARTITION BY country, article_id, week ORDER BY seq DESC) AS place"
+        f" FROM {decisions}) AS ranked WHERE place = 1 AND verdict <> 'withdrawn'"
+    )

@@ -1,0 +1,133 @@
+"""`markdown-pricing decide` adds decisions from a CSV file to the ERP, and `decisions` shows those of a week."""
+
+import getpass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Engine
+
+from markdown_pricing.commands.console import print_error, print_json, print_table
+from markdown_pricing.countries import read_countries
+from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, Line, Seen, Writer, check, lines_of
+from markdown_pricing.decisions.decision import Decision, in_force, locks, newest, read, remarks, why_void
+from markdown_pricing.erp.decisions import add_decisions, erp_time, read_decisions, seen_rows
+from markdown_pricing.erp.refresh import newest_week
+from markdown_pricing.erp.tables import engine_for
+from markdown_pricing.files import read_decision_reasons
+from markdown_pricing.settings import Settings
+from markdown_pricing.shown import cell
+from markdown_pricing.words import counted
+
+HEAD = ("Article", "Week", "Decision", "Reason", "By", "At", "Note", "Recommended", "Today's", "Stake")
+NUMBERS_FROM = 7
+
+
+def decide(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> int:
+    try:
+        lines = lines_of(file.read_text(encoding="utf-8-sig"), str(file))
+    except UnicodeDecodeError as error:
+        raise BadDecisions(file, [f"it is not in UTF-8: {error}"]) from error
+    engine = _engine(settings)
+    reasons = read_decision_reasons(settings.decision_reasons_file)
+    writer = Writer(_user(), erp_time(engine), uuid4().hex, lambda: uuid4().hex)
+    checked = check(lines, _known(engine, lines, reasons), writer, str(file))
+    if not dry_run:
+        add_decisions(engine, [asdict(decision) for decision in checked.new])
+    _show_decided(checked, dry_run, as_json)
+    return 0
+
+
+def decisions(settings: Settings, country: str, week: date | None, as_json: bool) -> int:
+    [country] = read_countries(settings.countries_file, settings.currencies_file).choose([country])
+    engine, reasons = _engine(settings), read_decision_reasons(settings.decision_reasons_file)
+    found = read(read_decisions(engine, country, until=week))
+    week = week or newest_week(engine, country) or max((each.week for each in found.decisions), default=None)
+    shown = _of_week(found.decisions, week) if week else []
+    odd = remarks(found.decisions, reasons, erp_time(engine))
+    says = {each.decision_id: [*_void(each), *odd.get(each.decision_id, ())] for each in shown}
+    if as_json:
+        listed = [{**asdict(each), "remarks": says[each.decision_id]} for each in shown]
+        print_json({"country": country, "week": week, "decisions": listed, "unreadable": found.unreadable})
+        return 0
+    if not shown:
+        print(f"Nobody has decided about {country}{f' in the week of {week}' if week else ''}.")
+    else:
+        print_table(f"{country}, week of {week}", HEAD, [_row(each, reasons) for each in shown], NUMBERS_FROM)
+    for each in shown:
+        for remark in says[each.decision_id]:
+            print_error(f"{each.article_id}, week {each.week}: {remark}.")
+    for fault in found.unreadable:
+        print_error(f"A decision that cannot be read does not count: {fault}.")
+    return 0
+
+
+def _of_week(found: Sequence[Decision], week: date) -> list[Decision]:
+    """The decisions about the week, and those of earlier weeks that still lock a price in it."""
+    valid = in_force(found)
+    mine = [decision for decision in valid if decision.week == week]
+    locking = [decision for decision in locks(valid, week).values() if decision.week < week]
+    return sorted(mine + locking, key=lambda each: (each.article_id, each.week))
+
+
+def _void(decision: Decision) -> list[str]:
+    void = why_void(decision)
+    return [] if void is None else [f"the decision is void: {void}"]
+
+
+def _engine(settings: Settings) -> Engine:
+    return engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
+
+
+def _user() -> str:
+    """The account of whoever calls the command; a container may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _known(engine: Engine, lines: Sequence[Line], reasons: Mapping[str, str]) -> Known:
+    countries = sorted({line["country"] for line in lines})
+    there = read(row for country in countries for row in read_decisions(engine, country)).decisions
+    seen = {
+        (row["country"], row["article_id"]): Seen(
+            **{name: value for name, value in row.items() if name not in ("country", "article_id")}
+        )
+        for row in seen_rows(engine, countries)
+    }
+    return Known(seen, reasons, newest(there), {each.decision_id: each for each in there})
+
+
+def _show_decided(checked: Checked, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"dry_run": dry_run, "new": [asdict(each) for each in checked.new], "done": len(checked.done)})
+        return
+    if checked.new:
+        rows = [(each.country, cell(each.article_id), str(each.week), each.says) for each in checked.new]
+        print_table("Decisions", ("Country", "Article", "Week", "Decision"), rows, len(rows[0]))
+    done = f"; {counted(len(checked.done), 'decision')} stood there already" if checked.done else ""
+    would = "would be written" if dry_run else "written"
+    print(f"{counted(len(checked.new), 'decision')} {would}{done}.")
+
+
+def _row(decision: Decision, reasons: Mapping[str, str]) -> tuple[str, ...]:
+    def money(value: Any) -> str:
+        return "" if value is None else f"{value:,}"
+
+    code = decision.decision_reason or ""
+    return (
+        cell(decision.article_id),
+        str(decision.week),
+        decision.says,
+        code if code in reasons or not code else f"{cell(code)} (unknown)",
+        cell(decision.decided_by),
+        f"{decision.decided_at:%Y-%m-%d %H:%M}",
+        cell(decision.note or ""),
+        money(decision.recommended_price),
+        money(decision.current_price),
+        money(decision.stake),
+    )

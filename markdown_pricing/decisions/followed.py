@@ -1,0 +1,106 @@
+"""What became of decisions by the next snapshots: what is locked, not applied, rejected or void.
+
+Whether a price is there is asked from the first snapshot after the week that was decided about. Of that week itself
+only the locks count, so that a second run on the same Monday reads those that were set since.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from markdown_pricing.decisions.decision import REJECTED, Decision, in_force, locks, why_void
+from markdown_pricing.weeks import weeks_between
+
+SAME_PRICE_SHARE = Decimal("0.015")
+"""A price this near, as a share of the list price, is the decided one: the contract's meaning of applied."""
+SAID_FOR_WEEKS = 4
+"""That a decision is void, or its article gone, is said for so many weeks. Chosen on 2026-11-27: a month of rounds."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the data say of an article's prices.
+
+    list_price : today's ; prices : the price of each week that is known, the snapshot's included
+    """
+
+    list_price: Decimal
+    prices: Mapping[date, Decimal]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What the decisions about an article mean for its row of this week.
+
+    week, price, stake : of the newest decision of an earlier week, or of a void one
+    locked_until       : the Monday until which the price is held ; void : why the decision cannot be followed
+    """
+
+    week: date | None = None
+    price: Decimal | None = None
+    stake: Decimal | None = None
+    not_applied: bool = False
+    rejected: bool = False
+    locked_until: date | None = None
+    void: str = ""
+
+
+@dataclass(frozen=True)
+class FollowedUp:
+    """The decisions about one country as its round reads them.
+
+    articles : what they mean, by article ; gone : a sentence for each decision about an article that is not there
+    """
+
+    articles: Mapping[str, Followed]
+    gone: tuple[str, ...]
+
+
+def follow(decisions: Iterable[Decision], week: date, articles: Mapping[str, Asked]) -> FollowedUp:
+    """What the decisions about one country's weeks up to `week` mean for its articles in that week.
+
+    articles : those to price, or at least those of them that somebody has decided about
+    """
+    known = sorted((each for each in in_force(decisions) if each.week <= week), key=lambda each: each.week)
+    locked = locks(known, week)
+    newest = {each.article_id: each for each in known}
+    before = {each.article_id: each for each in known if each.week < week}
+    found, gone = {}, []
+    for article, decision in newest.items():
+        asked, ago = articles.get(article), weeks_between(decision.week, week)
+        if asked is None:
+            if ago < SAID_FOR_WEEKS:
+                gone.append(f"{article}: {decision.says} in the week of {decision.week}, but the article is gone")
+            continue
+        followed = _followed(decision, before.get(article), locked.get(article), ago < SAID_FOR_WEEKS, asked)
+        if followed != Followed():
+            found[article] = followed
+    return FollowedUp(found, tuple(gone))
+
+
+def _followed(newest: Decision, before: Decision | None, lock: Decision | None, is_new: bool, asked: Asked) -> Followed:
+    until, void = lock.lock_until if lock else None, why_void(newest)
+    if void is not None:
+        return Followed(newest.week, locked_until=until, void=void) if is_new else Followed(locked_until=until)
+    if before is None or why_void(before) is not None:
+        return Followed(locked_until=until)
+    about = before.week, before.asked_price, before.stake
+    if before.verdict == REJECTED:
+        return Followed(*about, rejected=True, locked_until=until)
+    if _was_asked(before, asked):
+        return Followed(locked_until=until)
+    return Followed(*about, not_applied=True, locked_until=until)
+
+
+def _was_asked(decision: Decision, asked: Asked) -> bool:
+    """Whether the decided price was asked in a week after the one that was decided about."""
+    near = SAME_PRICE_SHARE * asked.list_price
+    price = decision.asked_price or Decimal(0)
+    return any(week > decision.week and abs(each - price) <= near for week, each in asked.prices.items())
+
+
+def locks_in_short(decisions: Iterable[Decision], week: date) -> str:
+    """The locks that hold in the week as a text, by which two rounds can be told apart; empty without any."""
+    held = locks((each for each in in_force(decisions) if each.week <= week), week)
+    return " ".join(f"{article}:{decision.lock_until}" for article, decision in sorted(held.items()))

@@ -1,0 +1,144 @@
+"""Read what people decided, as texts that nobody has checked, and add decisions that are checked.
+
+Nobody changes or removes a row here. Of two who decide at once the second is refused by the table's own key.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Text, cast, select, text
+from sqlalchemy.exc import IntegrityError
+
+from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
+from markdown_pricing.erp.grants import DECISIONS, missing_grants
+from markdown_pricing.erp.locks import LOCK_TIMEOUT_MS
+from markdown_pricing.erp.refresh import database_time
+from markdown_pricing.erp.tables import decisions, missing_beside, recommendations, statements_beside
+from markdown_pricing.errors import FinalError
+
+Row = Mapping[str, str | None]
+"""A row of markdown_decisions by column, each value as the database writes it as text."""
+
+WRITERS_RIGHTS = {DECISIONS: ("SELECT", "INSERT")}
+"""The rights of who decides."""
+SEEN = ("country", "article_id", "week", "list_price", "recommended_price", "current_price", "stake", "run_id")
+"""The columns of the recommendations that a decision is about."""
+_UNIQUE = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+
+
+class NoDecisionTable(FinalError):
+    """The version before made no table for decisions, and the first refresh of this one has not made it either."""
+
+    def __init__(self, where: str, statements: Sequence[str]) -> None:
+        listed = "\n  ".join(("", *statements))
+        super().__init__(
+            f"The ERP at {where} has no table {DECISIONS}. The next refresh makes it where its account may create "
+            f"tables; else have the owner of the tables run:{listed}"
+        )
+
+
+class SomebodyDecided(FinalError):
+    """Somebody else decided about the same article and week between our look and our writing."""
+
+    def __init__(self, first: Sequence[Row]) -> None:
+        self.first = tuple(first)
+        listed = "".join(
+            f"\n  - {row['country']}, article {row['article_id']}, week {row['week']}: {row['decided_by']} has "
+            f"{row['verdict']}{'' if row['price'] is None else ' at ' + str(row['price'])} ({row['decided_at']})"
+            for row in first
+        )
+        super().__init__(
+            f"Somebody else has decided in the meantime, and nothing was written:{listed}\n"
+            "Look at that, and run the command again if this decision is still wanted."
+        )
+
+
+def read_decisions(engine: Engine, country: str, since: date | None = None, until: date | None = None) -> list[Row]:
+    """All rows about the country's weeks from `since` to `until`, both included; in the order of their numbers.
+
+    Raises NoDecisionTable and what `erp_errors` raises.
+    """
+    of_country = decisions.c.country == country
+    wanted = [of_country]
+    if since is not None:
+        wanted.append(decisions.c.week >= since)
+    if until is not None:
+        wanted.append(decisions.c.week <= until)
+    with erp_errors(engine), engine.connect() as connection:
+        _check_there(connection)
+        return _read(connection, *wanted)
+
+
+def seen_rows(engine: Engine, countries: Collection[str]) -> list[Mapping[str, Any]]:
+    """The SEEN columns of the countries' rows, as they stand in the ERP now."""
+    columns = (recommendations.c[name] for name in SEEN)
+    with erp_errors(engine), engine.connect() as connection:
+        rows = connection.execute(select(*columns).where(recommendations.c.country.in_(sorted(countries)))).mappings()
+        return [dict(row) for row in rows]
+
+
+def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add the rows, all or none.
+
+    rows : by column, each with the number `seq` that follows the last one that was seen
+    Raises NoDecisionTable; ErpDenied, with the grants, for an account that may only read; and SomebodyDecided.
+    """
+    if not rows:
+        return
+    with erp_errors(engine):
+        with engine.connect() as connection:
+            _check_there(connection)
+            _check_may_write(connection)
+        try:
+            with engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    # The key waits for whoever has begun to add the same number.
+                    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+                connection.execute(decisions.insert(), [dict(row) for row in rows])
+        except IntegrityError as error:
+            code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", "")
+            if code not in _UNIQUE:
+                raise
+            raise SomebodyDecided(_already_there(engine, rows)) from error
+
+
+def _check_there(connection: Connection) -> None:
+    if DECISIONS in missing_beside(connection):
+        statements = [each for own in statements_beside(connection).values() for each in own]
+        raise NoDecisionTable(where_is(connection.engine), statements)
+
+
+def _check_may_write(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        return  # the file's rights say it when it is written
+    if grants := missing_grants(connection, WRITERS_RIGHTS):
+        advice = "Have the owner of the database run, or decide with an account that may:"
+        raise ErpDenied(where_is(connection.engine), f"this account may not add to {DECISIONS}", advice, grants)
+
+
+def _already_there(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """The rows that stand in the way of these."""
+    about = {(row["country"], row["article_id"], str(row["week"]), str(row["seq"])) for row in rows}
+    ids = {row["decision_id"] for row in rows}
+    countries = {row["country"] for row in rows}
+    with engine.connect() as connection:
+        there = _read(connection, decisions.c.country.in_(sorted(countries)))
+    return [
+        row
+        for row in there
+        if row["decision_id"] in ids or (row["country"], row["article_id"], row["week"], row["seq"]) in about
+    ]
+
+
+def _read(connection: Connection, *wanted: Any) -> list[Row]:
+    # As text each value can be read, whatever a tool has written into SQLite, and PostgreSQL's infinite days, too.
+    columns = (cast(column, Text).label(column.name) for column in decisions.columns)
+    in_order = (decisions.c.country, decisions.c.article_id, decisions.c.week, decisions.c.seq)
+    return [dict(row) for row in connection.execute(select(*columns).where(*wanted).order_by(*in_order)).mappings()]
+
+
+def erp_time(engine: Engine) -> datetime:
+    """What the clock of the ERP's machine says."""
+    with erp_errors(engine), engine.connect() as connection:
+        return database_time(connection)
