@@ -73,8 +73,10 @@ def learn_near(base: LogLinear, learnt: Learnt, seed: int, threads: int) -> Near
     around = Surroundings.of(learnt.history, base.design)
     log_foreseen = _foreseen(learnt.history, learnt.curve, learnt)
     seen = Seen.of(base, learnt.history, panel, learnt.rows, log_foreseen, around)
-    early = (panel.column[seen.learnable] < until).sum()
-    if until < LEAST_WEEKS or early < LEAST_ROWS or early == len(seen.learnable):
+    early = seen.learnable[panel.column[seen.learnable] < until]
+    if until < LEAST_WEEKS or len(early) < LEAST_ROWS or len(early) == len(seen.learnable):
+        return None
+    if learnt.demand[early].sum() <= 0.0:  # trees cannot learn from rows of which none sold
         return None
     trial = ComingWeek.fit(seen, learnt.demand, until, seed, threads)
     judged = seen.learnable[panel.column[seen.learnable] >= until]

@@ -45,12 +45,13 @@ class Surroundings:
 def groupings(frame: pd.DataFrame, design: Design) -> dict[str, tuple[IntArray, int]]:
     """The code of each row's group, (rows,), and how many groups there are, by the name of the grouping.
 
-    Rows whose group was never seen are one more group.
+    Rows whose group was never seen, and all rows where the column is gone, are one more group.
     """
     found = {CATEGORY: (design.category_of(frame), len(design.categories) + 1)}
     for name, values in design.attributes.items():
-        if values and name in frame:
-            texts = frame[name].where(frame[name].notna(), "")
+        if values:
+            known = name in frame
+            texts = frame[name].where(frame[name].notna(), "") if known else pd.Series([""] * len(frame), dtype="str")
             found[name] = (codes_of(texts, values), len(values) + 1)
     return found
 

@@ -154,6 +154,20 @@ def test_among_all_articles_of_the_week_a_part_is_answered_as_the_whole(sold):
     assert np.abs(np.log(whole / units(model, articles, history))).max() > 1e-3, "neighbours count"
 
 
+@pytest.mark.parametrize("gone", ["attr_shop", "attr_leaflet"])
+def test_a_kept_model_answers_when_a_column_is_delivered_no_more(sold, gone):
+    model, history, articles = sold
+    left = units(model.among(articles.drop(columns=gone)), articles.drop(columns=gone), history.drop(columns=gone))
+    assert np.abs(np.log(left[:, 0] / units(model, articles, history)[:, 0])).mean() < 0.5
+
+
+def test_more_threads_change_no_forecast(sold):
+    model, history, articles = sold
+    threaded = GradientBoosting()
+    threaded.fit(history.drop(columns=HIDDEN), WEEK, seed=1, threads=2)
+    np.testing.assert_array_equal(units(threaded, articles, history), units(model, articles, history))
+
+
 def test_the_bytes_hold_the_coming_week_too(sold):
     model, history, articles = sold
     again = GradientBoosting.from_bytes(model.to_bytes())
