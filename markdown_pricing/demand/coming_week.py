@@ -26,8 +26,9 @@ from markdown_pricing.training_data.features import FloatArray, IntArray, Panel,
 ROUNDS = 30
 """How many trees there are. On the panels 30 forecast as well as 60 and 100."""
 LARGEST_TRAINING_ROWS = 60_000
+"""So many rows are drawn at most, so that trees take no longer in a large country."""
 LEAST_SEEN = 4
-"""A row is learnt from when so many weeks of its article are known before it."""
+"""A row is learnt from when so many weeks of its article are known. Chosen freely, as the parameters below."""
 PARAMETERS: dict[str, Any] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.5,
