@@ -21,18 +21,18 @@ def price(week: date, country: str, run_id: str, repeats: str | None) -> str:
 
 def price_in_dagster(week: date, country: str, run_id: str, repeats: str | None) -> Any:
     """The real run. The first attempt at AUT is killed after the ERP's commit, and that at HUN before it."""
-    from markdown_pricing.orchestration import assets, local_runs
+    from markdown_pricing.orchestration import local_runs, refreshing
 
-    real = assets.replace_country
+    real = refreshing.replace_country
 
     def replaced(*arguments: Any, **named: Any) -> Any:
         return _first_killed(repeats, country, lambda: real(*arguments, **named))
 
-    assets.replace_country = replaced  # type: ignore[assignment]
+    refreshing.replace_country = replaced  # type: ignore[assignment]
     try:
         return local_runs.price_country(week, country, run_id, repeats)
     finally:
-        assets.replace_country = real
+        refreshing.replace_country = real
 
 
 def _first_killed(repeats: str | None, country: str, replace: Callable[[], Any]) -> Any:

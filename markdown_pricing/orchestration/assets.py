@@ -1,25 +1,21 @@
 """The whole flow on one page: sales from the lake, a demand model, a price path for every article, the ERP's rows.
 
 What people have decided is copied first. Each asset reads what the one before it kept on the lake and keeps its own
-result there, by week and country; so any
-of them can be materialized alone, and a retried run goes on where it stopped. `shared_demand` is made once a week for
-all countries, before them; a country that finds none does without, and says so.
+result there, by week and country; so any of them can be materialized alone, and a retried run goes on where it stopped.
+`shared_demand` is made once a week for all countries, before them; a country that finds none does without, and says so.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import dagster as dg
-import pandas as pd
-from sqlalchemy import Engine
 
 from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import in_short
 from markdown_pricing.demand.model import check_allowed
-from markdown_pricing.erp.refresh import NewerWeekInErp, Receipt, newest_week, replace_country
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot, read_country
@@ -30,39 +26,21 @@ from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
 from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, figures_of, figures_of_gone
 from markdown_pricing.orchestration.faults import final_faults_not_retried
-from markdown_pricing.orchestration.names import (
-    DECIDED,
-    GROUP,
-    POOL,
-    REFRESH,
-    SHARED,
-    SNAPSHOT,
-    STAGE_TAG,
-    WITHOUT_SHARED_TAG,
-)
+from markdown_pricing.orchestration.inputs import markdown_decisions, markdown_training_data
+from markdown_pricing.orchestration.names import DECIDED, GROUP, OWNERS, POOL, SHARED, STAGE_TAG, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
+from markdown_pricing.orchestration.refreshing import receipt_or_newer_week, say_superseded
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
-from markdown_pricing.provenance import Provenance, provenance
+from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week
 
-OWNERS = ["team:pricing"]
 of_a_country = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
 """What makes a function the asset of one country and week; each says of itself its inputs, stage, kinds and columns."""
 REFRESHED_WITHIN = timedelta(hours=12)
 """So long after the opening of its week Dagster's page shows a country that is not refreshed as overdue."""
-
-markdown_training_data = dg.AssetSpec(
-    SNAPSHOT,
-    group_name=GROUP,
-    owners=["team:etl"],
-    tags={STAGE_TAG: "input"},
-    kinds={"spark", "parquet", "hdfs"},
-    description="Two years of weekly sales of every article in every country, delivered by the ETL, `_SUCCESS` last.",
-    metadata=columns.SNAPSHOT_COLUMNS,
-)
 
 
 @dg.multi_asset(
@@ -106,17 +84,6 @@ def shared_demand(
         path, version = keep_shared_demand(lake, week, learnt.shared, origin)
         seconds = time.monotonic() - started
         return dg.MaterializeResult(metadata=figures.shared_demand(learnt, version, seconds, origin, lake.where(path)))
-
-
-markdown_decisions = dg.AssetSpec(
-    DECIDED,
-    group_name=GROUP,
-    owners=OWNERS,
-    tags={STAGE_TAG: "input"},
-    kinds={"sql"},
-    description="What people decided about recommended prices: a table of the ERP that their tools add rows to.",
-    metadata=columns.DECISION_COLUMNS,
-)
 
 
 @of_a_country(deps=[markdown_decisions], tags={STAGE_TAG: "input"}, kinds={"sql", "json"})
@@ -243,9 +210,9 @@ def erp_refresh(
         results = Results(lake, week, country)
         rows, path, menu, origin = results.predictions()
         check = partial(refuse_unless_accepted, results, rules, countries[country], rows)
-        receipt = _receipt_or_newer_week(context, engine, {"rows": rows, "path": path, "menu": menu}, check)
+        receipt = receipt_or_newer_week(context, engine, {"rows": rows, "path": path, "menu": menu}, check)
         if isinstance(receipt, date):
-            _say_superseded(context, receipt, origin)
+            say_superseded(context, receipt, origin)
         else:
             yield dg.MaterializeResult(
                 metadata=figures.receipt(receipt, origin, countries.in_week(country, week).currency)
@@ -256,34 +223,6 @@ def _how_to_fit(lake: Lake, training: DemandTraining) -> tuple[str, int, int]:
     """The name of the demand model, which is the champion's where that is followed, the seed and the threads."""
     name = check_allowed(champion_or(lake, training.model, training.follow_champion), lake.models)
     return name, training.seed, training.threads
-
-
-def _receipt_or_newer_week(
-    context: dg.AssetExecutionContext,
-    engine: Engine,
-    frames: Mapping[str, pd.DataFrame],
-    check: Callable[[], None],
-) -> Receipt | date:
-    """Refresh the country once `check` has passed. When the ERP holds a newer week, nothing is done but to name it."""
-    week, country = week_and_country_of(context)
-    held = newest_week(engine, country)
-    if held is not None and held > week:
-        return held
-    check()
-    launched_at = context.instance.get_run_record_by_id(context.run.run_id).create_timestamp
-    made_by = {"run_id": context.run.run_id, "launched_at": launched_at}
-    try:
-        return replace_country(engine, week=week, country=country, **made_by, **frames)
-    except NewerWeekInErp as error:  # which another run has written since the question above
-        return error.held.week
-
-
-def _say_superseded(context: dg.AssetExecutionContext, held: date, origin: Provenance) -> None:
-    """The refresh of an older week is not wanted, which is no failure: its predictions lie on the lake."""
-    _, country = week_and_country_of(context)
-    metadata = figures.superseded(held, origin)
-    context.log_event(dg.AssetObservation(REFRESH, partition=context.partition_key, metadata=metadata))
-    context.log.info(f"Archived only: the ERP already holds {held} for {country}.")
 
 
 FLOW = (decisions, training_data, demand_model, markdown_predictions, erp_refresh)

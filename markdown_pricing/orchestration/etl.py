@@ -16,9 +16,9 @@ from markdown_pricing.etl.raw import RAW, BadRawTables
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration import columns, figures
-from markdown_pricing.orchestration.assets import markdown_training_data
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import ROW_COUNT
+from markdown_pricing.orchestration.inputs import markdown_training_data
 from markdown_pricing.orchestration.names import ETL_JOB, GROUP, SNAPSHOT, STAGE_TAG, WEEK_TAG
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, monday_of, parse_week
 

@@ -19,6 +19,8 @@ LOCATION = "markdown_pricing"
 """The code location, as workspace.yaml and the code server name it."""
 GROUP = "markdown_pricing"
 """The group that all our assets belong to."""
+OWNERS = ["team:pricing"]
+"""Who answers for the assets of the flow."""
 STAGE_TAG = "markdown/stage"
 """The tag of an asset by which the catalog is filtered: its stage is `input`, `learn`, `price` or `publish`."""
 POOL = "country_runs"

@@ -69,9 +69,7 @@ def test_the_row_says_what_the_lock_costs_by_the_menu(locked: Recommendations) -
     assert cost > 0
     assert row.reason_code == "locked"
     assert row.reason.startswith("Keep 49.99 EUR, then ")
-    says = (
-        f"somebody has locked it until {day(monday(3))}, which this week costs about {about(cost)} EUR against"
-    )
+    says = f"somebody has locked it until {day(monday(3))}, which this week costs about {about(cost)} EUR against"
     assert says in row.reason
     assert row.stake == 0
 
