@@ -1,6 +1,7 @@
 """What Dagster loads, in order of flow. Importing this reads nothing and changes nothing; `defs` does, when called."""
 
 import os
+from collections.abc import Iterator
 
 import dagster as dg
 
@@ -23,48 +24,37 @@ def defs() -> dg.Definitions:
     """What a code server, a run worker or a command loads when it starts: its process is set up first."""
     settings = Settings.from_env(os.environ, needs_places=in_container(os.environ))
     set_up_process(settings)
-    return dg.Definitions.merge(build(settings), *on_kubernetes())
+    return build(settings)
 
 
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     """The code location of one installation; the sensor looks for a snapshot every `look_every_s` seconds."""
-    countries, weeks = (
-        read_countries(settings.countries_file, settings.currencies_file),
-        weeks_from(settings.start_week),
-    )
+    countries = read_countries(settings.countries_file, settings.currencies_file)
+    weeks = weeks_from(settings.start_week)
     partitions = week_and_country(settings.start_week, countries)
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
+    flow = by_week_and_country([shared_demand, *FLOW], weeks, partitions, countries)
     ours = dg.Definitions(
-        assets=[
-            markdown_decisions.replace_attributes(partitions_def=partitions),
-            *by_week_and_country([shared_demand, *FLOW], weeks, partitions, countries),
-        ],
+        assets=[markdown_decisions.replace_attributes(partitions_def=partitions), *flow],
         asset_checks=[*checks_for(partitions), ready_for_the_round],
         jobs=[*jobs, preflight_job, tidy_lake],
         schedules=[schedule, *SCHEDULES],
-        sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s)],
+        sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s), *upkeep(settings)],
         resources=resources_of(settings, countries),
         # A run is one country, whose assets follow each other: a process for each step would cost seconds (ADR 1).
         executor=in_a_noticed_process,
     )
-    snapshot = snapshot_from(settings.raw_url, settings.spark_submit, weeks)
-    return dg.Definitions.merge(snapshot, ours, *on_metronome(settings))
+    return dg.Definitions.merge(snapshot_from(settings.raw_url, settings.spark_submit, weeks), ours)
 
 
-def on_metronome(settings: Settings) -> list[dg.Definitions]:
-    """The sensor that looks after Metronome jobs; nothing where no cluster is set."""
-    if not settings.metronome:
-        return []
-    from markdown_pricing.metronome import upkeep_sensor
+def upkeep(settings: Settings) -> Iterator[dg.SensorDefinition]:
+    """The sensors that look after runs in a cluster: where there is a Metronome, and where this is a pod."""
+    if settings.metronome:
+        from markdown_pricing.metronome import upkeep_sensor
 
-    return [dg.Definitions(sensors=[upkeep_sensor()])]
+        yield upkeep_sensor()
+    if in_kubernetes(os.environ):
+        from markdown_pricing.orchestration.kubernetes_upkeep import kubernetes_upkeep
 
-
-def on_kubernetes() -> list[dg.Definitions]:
-    """The sensor that looks after the runs' Jobs; nothing where this is no pod."""
-    if not in_kubernetes(os.environ):
-        return []
-    from markdown_pricing.orchestration.kubernetes_upkeep import kubernetes_upkeep
-
-    return [dg.Definitions(sensors=[kubernetes_upkeep])]
+        yield kubernetes_upkeep

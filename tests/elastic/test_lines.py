@@ -15,6 +15,7 @@ from markdown_pricing.orchestration.figures import LOGGED
 from tests.elastic.rounds import COUNTRIES, SECRET, Line, Round
 
 STEPS = [
+    "decisions",
     "training_data",
     "training_data_nothing_left_out",
     "demand_model",

@@ -7,8 +7,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from markdown_pricing.definitions import on_kubernetes as in_a_pod
+from markdown_pricing.definitions import upkeep
 from markdown_pricing.orchestration.kubernetes_upkeep import LEFT_BEHIND_S, Kubernetes, kubernetes_upkeep, look_after
+from markdown_pricing.settings import Settings
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.conftest import NAMESPACE
 from tests.kubernetes.launching import job_of, launch, new_run, on_kubernetes
@@ -120,11 +121,12 @@ def test_a_run_that_is_over_leaves_no_job(
 
 
 def test_the_sensor_is_there_in_a_pod_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert in_a_pod() == []
+    settings = Settings.from_env({})
+    assert list(upkeep(settings)) == []
 
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
 
-    assert [sensor.name for found in in_a_pod() for sensor in found.sensors or []] == ["kubernetes_upkeep"]
+    assert [sensor.name for sensor in upkeep(settings)] == ["kubernetes_upkeep"]
 
 
 def test_it_does_nothing_where_runs_are_no_jobs(tmp_path: Path) -> None:

@@ -472,7 +472,7 @@ def test_a_country_that_is_gone_gives_one_warning_and_starts_nothing(sensor: Sen
     sensor.looks(NEXT_MONDAY + HOUR)
 
     assert {run.tags[COUNTRY_TAG] for run in sensor.runs() if run.tags[WEEK_TAG] == str(NEXT_WEEK)} == {"AUT", "DEU"}
-    told = [due.alert() for due in alerts_due(sensor.instance, WEEK, datetime.now(UTC))]
+    told = [due.alert() for due in alerts_due(sensor.instance, sensor.lake, WEEK, datetime.now(UTC))]
     [warning] = [alert for alert in told if alert.action == "round_incomplete"]
     assert f"The delivery of {NEXT_WEEK} lacks POL, which the delivered week before it held." in warning.text
     [digest] = [alert for alert in told if alert.action == "round_ended" and str(NEXT_WEEK) in alert.title]
