@@ -29,8 +29,8 @@ Chosen by judgement on 2026-11-27."""
 LEAST_WEIGHT = 0.35
 """With a smaller weight in the coming week the base stands alone, and a fit is saved.
 
-In simulated seasons, where the base has nothing to learn from the other, the measured weight is about 0.05, and by chance
-0.25 to 0.3 in seven of the sample's 45 countries. On the panels it is 0.35 and more.
+In simulated seasons, where the base has nothing to learn from the other, the measured weight is about 0.05, and by
+chance 0.25 to 0.3 in seven of the sample's 45 countries. On the panels it is 0.35 and more.
 """
 
 
