@@ -35,7 +35,7 @@ def about(number: float) -> str:
     >>> about(3_320.4), about(-0.849), about(9.96), about(0.02), about(5)
     ('3,300', '-0.8', '10', '0', '5')
     """
-    if math.isnan(number):
+    if not math.isfinite(number):
         return UNKNOWN
     if abs(number) < 0.05:
         return "0"
@@ -46,10 +46,10 @@ def about(number: float) -> str:
 def about_range(low: float, high: float) -> str:
     """The range of an expected number, in brackets after a space; empty where it is not known.
 
-    >>> about_range(1_234.0, 5_678.0), about_range(math.nan, math.nan)
-    (' (1,200 to 5,700)', '')
+    >>> about_range(1_234.0, 5_678.0), about_range(math.nan, math.nan), about_range(0.0, math.inf)
+    (' (1,200 to 5,700)', '', '')
     """
-    return "" if math.isnan(low) or math.isnan(high) else f" ({about(low)} to {about(high)})"
+    return "" if not (math.isfinite(low) and math.isfinite(high)) else f" ({about(low)} to {about(high)})"
 
 
 def percent(share: float) -> str:

@@ -72,7 +72,8 @@ def sentence_of(worths: Sequence[Worth]) -> str:
     """
     if not worths:
         return ""
-    return f"This week's decisions: {stake_of(worths)}; the whole plan against the old habit: {over_habit_of(worths)}."
+    over_habit = over_habit_of(worths) or "nothing is expected to be sold"
+    return f"This week's decisions: {stake_of(worths)}; the whole plan against the old habit: {over_habit}."
 
 
 def rounded(amount: float) -> float:

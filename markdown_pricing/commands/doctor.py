@@ -37,7 +37,9 @@ def doctor(environ: Mapping[str, str], week: date | None, lake: str | None, as_j
 def _delivered(environ: Mapping[str, str], lake: str, week: date | None) -> Iterator[Finding]:
     from markdown_pricing.commands.delivery import delivery_findings  # here: pandas is slow to load
 
-    yield from delivery_findings(named_lake(lake), week, read_countries(Settings.from_env(environ).countries_file))
+    settings = Settings.from_env(environ)
+    configured = read_countries(settings.countries_file, settings.currencies_file)
+    yield from delivery_findings(named_lake(lake), week, configured)
 
 
 def _findings(environ: Mapping[str, str], week: date | None) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """`markdown-pricing explain` shows one article of a round on the lake in words, in money, and week by week."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -86,6 +87,9 @@ def explain(
     place = named_lake(lake, None, allowed) if lake else Lake(settings.lake_url, settings.results_key, allowed)
     of = configured.get(country) or unconfigured(country)
     explained = find(place, of, article, week, country in configured)
+    if country in configured:  # a week before a change of currency is told in its own
+        of = configured.in_week(country, pd.Timestamp(explained.row["week"]).date())
+        explained = replace(explained, currency=of.currency)
     book = read_rules(settings.rules_file) if out is not None else None  # only a picture shows the courses
     around = around_plan(place, of, explained.row, explained.path, explained.origin, book)
     if out is not None:

@@ -83,7 +83,7 @@ class GradientBoosting(DemandModel):
         self.trees, self.features, self.near = None, [], None
         if learnt is None:
             return
-        self.near = learn_near(self.base, learnt, seed, threads)
+        self.near = learn_near(self.base, learnt, history, seed, threads)
         origin, target = _draw_targets(learnt, seed)
         if len(origin) < 2 * int(PARAMETERS["min_data_in_leaf"]):
             return

@@ -66,11 +66,14 @@ class Near:
         return cls(ComingWeek.from_dict(saved["coming"]), np.array(saved["weights"]))
 
 
-def learn_near(base: LogLinear, learnt: Learnt, seed: int, threads: int) -> Near | None:
-    """The coming week's model and its weights; None when there is too little to learn from, or it does not help."""
+def learn_near(base: LogLinear, learnt: Learnt, history: pd.DataFrame, seed: int, threads: int) -> Near | None:
+    """The coming week's model and its weights; None when there is too little to learn from, or it does not help.
+
+    history : of all articles, which stand around those that were learnt from
+    """
     panel = learnt.panel
     until = panel.weeks - min(JUDGED_WEEKS, panel.weeks // 4)
-    around = Surroundings.of(learnt.history, base.design)
+    around = Surroundings.of(history, base.design)
     log_foreseen = _foreseen(learnt.history, learnt.curve, learnt)
     seen = Seen.of(base, learnt.history, panel, learnt.rows, log_foreseen, around)
     early = seen.learnable[panel.column[seen.learnable] < until]

@@ -101,8 +101,9 @@ def _why_not(advice: Advice, wanted_pct: float, menu: pd.DataFrame) -> str:
         return "no lower price exists this week" if wanted_pct > advice.off_pct else f"{name} is today's price already"
     if pd.isna(option["value"]):
         return f"{name} is forbidden by the rule {option['rule']}"
-    if not pd.isna(option["rule"]):
+    if not pd.isna(option["rule"]) and float(option["value_loss"]) < 0:
         return f"{name} is worth more and was held back ({option['rule']})"
     worth = float(option["value"]) + float(option["value_loss"])
-    less = 100 * float(option["value_loss"]) / worth if worth > 0 else 0.0
-    return f"{name} is worth {less:.0f} % less" if less >= 10 else f"{name} is worth {less:.1f} % less"
+    less = max(0.0, 100 * float(option["value_loss"]) / worth) if worth > 0 else 0.0
+    held = "" if pd.isna(option["rule"]) else f", and the price is held ({option['rule']})"
+    return f"{name} is worth {less:.{0 if less >= 10 else 1}f} % less{held}"

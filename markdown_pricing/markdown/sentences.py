@@ -217,7 +217,7 @@ def _ratio(one: float, other: float) -> float:
 
 def _instead(told: Told) -> str:
     if np.isnan(told.lead):
-        return "not_before" if told.allowed > told.row.week else "no_choice"
+        return "not_before" if told.row.week < told.allowed <= told.row.end_week else "no_choice"
     return "no_better" if about(told.stake) == "0" else "worth_less"
 
 
@@ -231,6 +231,7 @@ def _habit(told: Told) -> str:
 
 CLAUSE_WORDS: Mapping[str, Callable[[Told], str | None]] = {
     "then": lambda told: "then" if told.steps else None,
+    "possible": lambda told: "possible_from" if told.allowed <= told.row.end_week else "not_possible",
     "instead": _instead,
     "habit": _habit,
     "response": lambda told: None if pd.isna(told.row.elasticity) else "response",
@@ -240,6 +241,8 @@ CLAUSE_WORDS: Mapping[str, Callable[[Told], str | None]] = {
 CLAUSES = frozenset(
     (
         "then",
+        "possible_from",
+        "not_possible",
         "not_before",
         "no_choice",
         "no_better",

@@ -18,7 +18,10 @@ if TYPE_CHECKING:  # it takes a second to load
 NAME = "kubernetes_upkeep"
 LAUNCHER = "K8sRunLauncher"
 ANSWER_S = 10.0
-"""Seconds that the API server may take for an answer: three of a look stay under the 60 that a sensor has."""
+"""Seconds that the API server may take for an answer: five of a look stay under the 60 that a sensor has."""
+NOT_FOUND = 404
+MOST_REMOVED = 2
+"""So many Jobs are removed in one look, so that a slow API server does not take all of its time."""
 LEFT_BEHIND_S = 120.0
 """Seconds after the end of a run in which its pod may end by itself; it is given 60 to stop."""
 
@@ -29,6 +32,7 @@ class Kubernetes:
 
     namespace: str
     kubeconfig_file: str | None = None
+    is_inside: bool = False
 
     def jobs(self) -> list[dict[str, Any]]:
         """The Jobs of all runs."""
@@ -49,12 +53,16 @@ class Kubernetes:
         events = self._items(CoreV1Api(self._client).list_namespaced_event, field_selector="type=Warning")
         return sorted(events, key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "")
 
-    def delete_job(self, name: str) -> None:
-        """Take the Job away, and its pods."""
-        from kubernetes.client import BatchV1Api
+    def delete_job(self, name: str) -> str:
+        """Take the Job away, and its pods. Returns why that was refused, or nothing; a Job that is gone is well."""
+        from kubernetes.client import ApiException, BatchV1Api
 
         delete = BatchV1Api(self._client).delete_namespaced_job
-        delete(name, self.namespace, propagation_policy="Background", _request_timeout=ANSWER_S)
+        try:
+            delete(name, self.namespace, propagation_policy="Background", _request_timeout=ANSWER_S)
+        except ApiException as error:
+            return "" if error.status == NOT_FOUND else f"{error.status} {error.reason}"
+        return ""
 
     def _items(self, listing: Callable[..., Any], **which: str) -> list[dict[str, Any]]:
         answer = listing(self.namespace, _preload_content=False, _request_timeout=ANSWER_S, **which)
@@ -65,11 +73,13 @@ class Kubernetes:
     def _client(self) -> "ApiClient":
         from kubernetes import client, config  # type: ignore[import-untyped]
 
-        if self.kubeconfig_file:
-            return config.new_client_from_config(self.kubeconfig_file)
-        inside = client.Configuration()
-        config.load_incluster_config(client_configuration=inside)
-        return client.ApiClient(inside)
+        configuration = client.Configuration()
+        if self.is_inside:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            config.load_kube_config(self.kubeconfig_file, client_configuration=configuration)
+        configuration.retries = False  # the next look is the repetition
+        return client.ApiClient(configuration)
 
 
 @dg.sensor(
@@ -83,8 +93,8 @@ def kubernetes_upkeep(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     launcher = context.instance.get_ref().run_launcher_data
     if launcher is None or launcher.class_name != LAUNCHER:
         return dg.SkipReason("Nothing to do: the run launcher of dagster.yaml has no Kubernetes.")
-    given = launcher.config_dict
-    cluster = Kubernetes(given.get("job_namespace", "default"), given.get("kubeconfig_file"))
+    resolved: Any = context.instance.run_launcher
+    cluster = Kubernetes(resolved.job_namespace, resolved.kubeconfig_file, resolved.load_incluster_config)
     done, said = look_after(context.instance, cluster, json.loads(context.cursor or "{}"))
     context.update_cursor(json.dumps(said))
     return dg.SkipReason("\n".join(done) or "Nothing to do.")
@@ -98,7 +108,7 @@ def look_after(
 ) -> tuple[list[str], dict[str, str]]:
     """Look once at the Jobs and pods of all runs.
 
-    said : run id -> the reason that was said of it last
+    said : run id -> what was advised last. The kubelet goes to and fro between reasons of one kind.
     Returns what was said and done, in words, and `said` for the next look.
     """
     starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
@@ -114,8 +124,8 @@ def look_after(
             own = {each["metadata"]["name"] for each in (jobs[run.run_id], *pods[run.run_id])}
             of_run = [event for event in events if event.get("involvedObject", {}).get("name") in own]
             if found := hindrance(pods[run.run_id], of_run):
-                now_said[run.run_id] = found.reason
-                if said.get(run.run_id) != found.reason:
+                now_said[run.run_id] = found.remedy
+                if said.get(run.run_id) != found.remedy:
                     instance.report_engine_event(str(found), run)
                     done.append(f"Run {run.run_id}: {found}")
     done += _remove_left_behind(instance, cluster, jobs, clock())
@@ -126,16 +136,18 @@ def _remove_left_behind(
     instance: dg.DagsterInstance, cluster: Kubernetes, jobs: Mapping[str, Mapping[str, Any]], now_s: float
 ) -> list[str]:
     """Remove the Jobs that go on although their runs are over; what is no run of this Dagster is left alone."""
-    removed = []
+    removed: list[str] = []
     for run_id in sorted(run_id for run_id, job in jobs.items() if not is_over(job)):
         record = instance.get_run_record_by_id(run_id)
         if record is None or not record.dagster_run.is_finished or now_s - (record.end_time or now_s) < LEFT_BEHIND_S:
             continue
-        name = jobs[run_id]["metadata"]["name"]
-        cluster.delete_job(name)
-        status = record.dagster_run.status.value
-        instance.report_engine_event(
-            f"Job {name} had gone on although the run is over and was removed.", record.dagster_run
-        )
-        removed.append(f"Job {name} went on although its run is over ({status}). It was removed with its pod.")
+        if len(removed) == MOST_REMOVED:
+            break
+        name, run = jobs[run_id]["metadata"]["name"], record.dagster_run
+        went_on = f"Job {name} went on although its run is over ({run.status.value})."
+        if refused := cluster.delete_job(name):
+            removed.append(f"{went_on} It could not be removed: {refused}.")
+            continue
+        removed.append(f"{went_on} It was removed with its pod.")
+        instance.report_engine_event(removed[-1], run)
     return removed

@@ -52,9 +52,14 @@ class Hindrance:
     reason: str
     message: str
 
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        return REMEDIES[self.reason]
+
     def __str__(self) -> str:
         said = self.message.rstrip(". \n")
-        return f"The run has not begun. Kubernetes says {self.reason}: {said}. {REMEDIES[self.reason]}"
+        return f"The run has not begun. Kubernetes says {self.reason}: {said}. {self.remedy}"
 
 
 def hindrance(pods: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]) -> Hindrance | None:

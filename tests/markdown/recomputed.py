@@ -154,6 +154,7 @@ def sentence_of(own: Published, codes: ReasonCodes, rules: Mapping[str, str]) ->
     row, changes = own.row, own.changes(own.habit, own.row.current_price)
     chosen = {
         "then": "then" if "steps" in words else "",
+        "possible": "possible_from" if words["allowed"] <= str(row.end_week) else "not_possible",
         "habit": "habit_keeps" if not changes else "habit_now" if changes[0][0] == row.week else "habit_later",
         "response": "response" if "times" in words else "",
         "on_paper": words["on_paper"],
@@ -161,7 +162,7 @@ def sentence_of(own: Published, codes: ReasonCodes, rules: Mapping[str, str]) ->
     }
     if np.array_equal(own.plan, own.habit):
         chosen["habit"] = "habit_same"
-    if chosen["instead"] == "no_choice" and words["allowed"] > str(row.week):
+    if chosen["instead"] == "no_choice" and str(row.week) < words["allowed"] <= str(row.end_week):
         chosen["instead"] = "not_before"
     words |= {word: codes.clauses[clause].format_map(words) if clause else "" for word, clause in chosen.items()}
     said = codes.reasons[row.reason_code].format_map(words)

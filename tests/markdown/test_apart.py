@@ -76,6 +76,11 @@ def test_the_reason_is_what_each_menu_says_of_the_others_price() -> None:
             "60 % off is forbidden by the rule full_price_weeks",
         ),
         ([(100, 900, 0, None), (50, 901, -1, "least_gain")], "50 % off is worth more and was held back (least_gain)"),
+        (
+            [(100, 900, 0, None), (50, 450, 450, "locked")],
+            "50 % off is worth 50 % less, and the price is held (locked)",
+        ),
+        ([(100, 900, 0, None), (50, 900, -0.0, None)], "50 % off is worth 0.0 % less"),
         ([(100, 900, 0, None)], "no lower price exists this week"),
         ([(100, 0, 0, None), (40, 0, 0, None)], "60 % off is worth 0.0 % less"),
         ([], "the menu cannot be read"),
