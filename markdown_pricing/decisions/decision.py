@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from markdown_pricing.weeks import ONE_WEEK, monday_of
+
 VERDICTS = ACCEPTED, CHANGED, REJECTED, WITHDRAWN = "accepted", "changed", "rejected", "withdrawn"
 SOURCES = ERP, IMPORT, PAGE, RULE = "erp", "import", "page", "rule"
 NEEDS_REASON = (CHANGED, REJECTED)
@@ -18,6 +20,8 @@ LONGEST_NOTE = 500
 CLOCKS_MAY_DIFFER = timedelta(minutes=2)
 """How far ahead of the clock a time of a decision may be before it is said to lie in the future."""
 CENT = Decimal("0.01")
+LAST_MONDAY = date(2199, 12, 30)
+"""A lock for longer ends here. Chosen on 2026-11-27: pandas counts days until 2262, and nobody plans so far ahead."""
 
 ArticleWeek = tuple[str, str, date]
 """Country, article_id and week."""
@@ -77,11 +81,19 @@ class Decision:
         return self.recommended_price if self.verdict == ACCEPTED and self.price is None else self.price
 
     @property
+    def locked_until(self) -> date | None:
+        """The Monday until which the price is held: `lock_until`, or the Monday after it where that is another day."""
+        if self.lock_until is None or self.lock_until >= LAST_MONDAY:
+            return self.lock_until and LAST_MONDAY
+        monday = monday_of(self.lock_until)
+        return monday if monday == self.lock_until else monday + ONE_WEEK
+
+    @property
     def says(self) -> str:
         """The decision in words: the verdict, the price and the lock."""
         price = self.asked_price if self.verdict in (ACCEPTED, CHANGED) else None
         at = "" if price is None else f" at {price}"
-        return f"{self.verdict}{at}" + (f", locked until {self.lock_until}" if self.lock_until else "")
+        return f"{self.verdict}{at}" + (f", locked until {self.locked_until}" if self.lock_until else "")
 
 
 _DAYS = ("week", "lock_until")
@@ -133,7 +145,7 @@ def locks(decisions: Iterable[Decision], week: date) -> dict[str, Decision]:
         if decision.lock_until is not None and decision.week <= week and why_void(decision) is None
     ]
     latest = {decision.article_id: decision for decision in sorted(with_lock, key=lambda each: (each.week, each.seq))}
-    return {article: each for article, each in latest.items() if each.lock_until and each.lock_until > week}
+    return {article: each for article, each in latest.items() if each.locked_until and each.locked_until > week}
 
 
 def why_void(decision: Decision) -> str | None:
@@ -144,7 +156,7 @@ def why_void(decision: Decision) -> str | None:
         return f"its week, {decision.week}, is no Monday"
     if decision.verdict in (ACCEPTED, CHANGED) and not (decision.asked_price or 0) > 0:
         return "it does not say at which price"
-    if decision.lock_until is not None and decision.lock_until <= decision.week:
+    if decision.locked_until is not None and decision.locked_until <= decision.week:
         return f"its lock until {decision.lock_until} is over before it begins"
     return None
 
@@ -172,6 +184,8 @@ def _remarks(decision: Decision, numbers: set[int], reasons: Mapping[str, str], 
         yield f"its reason {code!r} is not in the list"
     if decision.decided_at > now + CLOCKS_MAY_DIFFER:
         yield f"its time, {decision.decided_at.isoformat()}, lies in the future"
+    if decision.lock_until != decision.locked_until:
+        yield f"its lock until {decision.lock_until} is held until {decision.locked_until}"
     if missing := [number for number in range(1, decision.seq) if number not in numbers]:
         yield f"no decision has the number {missing[0]} before it"
 

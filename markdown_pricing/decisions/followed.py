@@ -80,7 +80,7 @@ def follow(decisions: Iterable[Decision], week: date, articles: Mapping[str, Ask
 
 
 def _followed(newest: Decision, before: Decision | None, lock: Decision | None, is_new: bool, asked: Asked) -> Followed:
-    until, void = lock.lock_until if lock else None, why_void(newest)
+    until, void = lock.locked_until if lock else None, why_void(newest)
     if void is not None:
         return Followed(newest.week, locked_until=until, void=void) if is_new else Followed(locked_until=until)
     if before is None or why_void(before) is not None:
@@ -103,4 +103,4 @@ def _was_asked(decision: Decision, asked: Asked) -> bool:
 def locks_in_short(decisions: Iterable[Decision], week: date) -> str:
     """The locks that hold in the week as a text, by which two rounds can be told apart; empty without any."""
     held = locks((each for each in in_force(decisions) if each.week <= week), week)
-    return " ".join(f"{article}:{decision.lock_until}" for article, decision in sorted(held.items()))
+    return " ".join(f"{article}:{decision.locked_until}" for article, decision in sorted(held.items()))

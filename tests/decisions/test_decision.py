@@ -89,6 +89,8 @@ def test_a_withdrawn_decision_is_in_force_no_longer() -> None:
         ({"verdict": "agreed"}, "there is no verdict 'agreed'"),
         ({"week": WEEK + timedelta(1)}, "its week, 2026-02-10, is no Monday"),
         ({"lock_until": WEEK}, "its lock until 2026-02-09 is over before it begins"),
+        ({"lock_until": WEEK - timedelta(days=1)}, "its lock until 2026-02-08 is over before it begins"),
+        ({"lock_until": WEEK + timedelta(days=2)}, None),
         ({"lock_until": WEEK + timedelta(weeks=1)}, None),
     ],
 )
@@ -102,6 +104,25 @@ def test_a_lock_holds_until_its_monday() -> None:
     held = [bool(locks([lock], WEEK + timedelta(weeks=ahead))) for ahead in (-1, 0, 1, 2)]
 
     assert held == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("until", "monday"),
+    [
+        ("2026-02-23", date(2026, 2, 23)),
+        ("2026-02-24", date(2026, 3, 2)),
+        ("2026-03-01", date(2026, 3, 2)),
+        ("9999-12-31", date(2199, 12, 30)),
+    ],
+)
+def test_a_lock_whose_day_is_no_monday_holds_until_the_next_one(until: str, monday: date) -> None:
+    """As whoever wrote the day reads it: the price is never free before it."""
+    lock = make(lock_until=date.fromisoformat(until))
+
+    assert lock.locked_until == monday
+    assert locks([lock], monday - timedelta(weeks=1)) == {"A1": lock}
+    assert locks([lock], monday) == {}
+    assert lock.says == f"accepted at 13.95, locked until {monday}"
 
 
 def test_a_later_decision_lifts_a_lock_only_by_one_of_its_own() -> None:
@@ -121,6 +142,7 @@ def test_a_later_decision_lifts_a_lock_only_by_one_of_its_own() -> None:
         ({"decision_reason": "whim"}, ["its reason 'whim' is not in the list"]),
         ({"verdict": "changed"}, ["it gives no reason"]),
         ({"decided_at": NOW + timedelta(hours=1)}, ["its time, 2026-02-09T10:30:00+00:00, lies in the future"]),
+        ({"lock_until": date(2026, 2, 24)}, ["its lock until 2026-02-24 is held until 2026-03-02"]),
         ({"seq": 3}, ["no decision has the number 2 before it"]),
     ],
 )

@@ -88,6 +88,15 @@ def test_a_lock_counts_on_its_own_monday_and_until_the_one_that_it_names() -> No
     assert held == [WEEK + 2 * ONE, WEEK + 2 * ONE, None]
 
 
+def test_a_lock_until_a_day_that_is_no_monday_is_held_until_the_next_one() -> None:
+    lock = replace(REJECTED, lock_until=WEEK + ONE + timedelta(days=3))
+
+    held = [followed(lock, WEEK + ahead * ONE, asked("19.99")).locked_until for ahead in range(3)]
+
+    assert held == [WEEK + 2 * ONE, WEEK + 2 * ONE, None]
+    assert locks_in_short([lock], WEEK + ONE) == "A1:2026-02-23"
+
+
 def test_the_newest_decision_counts_and_a_withdrawn_one_does_not() -> None:
     later = replace(REJECTED, decision_id="d2", week=WEEK + ONE)
     withdrawn = replace(later, decision_id="d3", seq=2, verdict="withdrawn")

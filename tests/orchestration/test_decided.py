@@ -161,6 +161,16 @@ def test_five_decisions_are_followed_through_three_weeks(shop: Shop) -> None:
     assert third["nobody"].recommended_price == third["rejected"].recommended_price == third["locked"].recommended_price
 
 
+def test_a_lock_until_the_last_day_of_the_calendar_is_held_to_the_end(shop: Shop) -> None:
+    """So some tools write `for ever`."""
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=date(9999, 12, 31))
+
+    row = by_article(shop.round(now=at(WEEK, 11)))["locked"]
+
+    assert (row.reason_code, row.locked_until, row.next_markdown_week) == ("locked", date(2199, 12, 30), None)
+
+
 def test_a_second_run_on_the_same_monday_reads_the_locks_that_were_set_since(shop: Shop) -> None:
     """The lock holds its article's price; all other rows are equal to the bit. `run` sees that it is to price again."""
     before = shop.round()
