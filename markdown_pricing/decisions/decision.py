@@ -96,6 +96,8 @@ class Decision:
         return f"{self.verdict}{at}" + (f", locked until {self.locked_until}" if self.lock_until else "")
 
 
+COLUMNS = tuple(field.name for field in fields(Decision))
+"""The columns of markdown_decisions."""
 _DAYS = ("week", "lock_until")
 _AMOUNTS = ("price", "recommended_price", "current_price", "stake")
 _FILLED = ("country", "article_id", "week", "seq", "verdict", "decided_by", "source", "decided_at")

@@ -19,6 +19,8 @@ from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import ensure_tables
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import publish_sealed
+from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, find_decisions
@@ -260,6 +262,23 @@ def test_an_erp_that_is_away_is_waited_for(tmp_path: Path) -> None:
 
     with pytest.raises(ErpUnreachable):
         find_decisions(results, ErpResource("postgresql://127.0.0.1:1/prices"), at(WEEK))
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b'{"week": "2026-02-09", "of": "another version"}\n[]',
+        provenance(str(WEEK), "DEU", "").to_json().encode() + b'\n[{"decision_id": "d1"}]',
+        provenance(str(WEEK), "DEU", "").to_json().encode() + b"\n7",
+        b"no JSON\n[]",
+    ],
+)
+def test_a_copy_of_another_version_is_as_one_that_cannot_be_read(tmp_path: Path, kept: bytes) -> None:
+    results = Results(Lake(str(tmp_path)), WEEK, "DEU")
+    publish_sealed(results.lake, paths.decisions_file(WEEK, "DEU"), kept)
+
+    with pytest.raises(ResultChanged, match="another version"):
+        results.decisions()
 
 
 def test_a_copy_that_somebody_has_changed_is_not_believed(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
