@@ -97,6 +97,8 @@ def decisions(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context):
         found, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
+        if found.warning:
+            context.log.warning(found.warning)
         observed = figures_of(found, week)
         context.log_event(dg.AssetObservation(DECIDED, partition=context.partition_key, metadata=observed))
         return dg.MaterializeResult(metadata={**observed, "dagster/uri": lake.where(path)})

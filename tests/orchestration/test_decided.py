@@ -23,7 +23,7 @@ from markdown_pricing.lake.publish import publish_sealed
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, find_decisions
+from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, figures_of, find_decisions
 from markdown_pricing.orchestration.resources import Erp as ErpResource
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
@@ -226,8 +226,48 @@ def test_an_erp_without_the_table_is_a_round_without_decisions_that_says_so(shop
 
     found = find_decisions(shop.results(), shop.resource, at(WEEK))
 
-    assert found.rows == ()
-    assert "has no table markdown_decisions" in found.why_none
+    assert list(found.rows) == []
+    assert found.warning.startswith("Priced without people's decisions, of which there is no copy either.")
+    assert "has no table markdown_decisions" in figures_of(found, WEEK)["Read from"]
+
+
+def unreadable(shop: Shop) -> None:
+    """The ERP as after a restore without the table."""
+    shop.erp.execute("DROP VIEW markdown_decisions_current", "DROP TABLE markdown_decisions")
+
+
+def test_locks_hold_on_when_the_erp_does_not_show_them_any_more(shop: Shop) -> None:
+    """By the copy of an earlier week first, and then by the week's own, which nothing overwrites."""
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE)
+    shop.round(now=at(WEEK, 10))
+    unreadable(shop)
+    shop.go_on({})
+
+    found = find_decisions(shop.results(), shop.resource, at(shop.week))
+    once, again = (by_article(shop.round(now=at(shop.week, hour))) for hour in (9, 11))
+
+    assert (once["locked"].reason_code, again["locked"].reason_code) == ("locked", "locked")
+    assert found.copy_of == WEEK
+    assert "those count that were copied in the week of 2026-02-09: its locks hold" in found.warning
+    assert figures_of(found, shop.week)["Read from"] == found.warning
+    assert find_decisions(shop.results(), shop.resource, at(shop.week)).copy_of == shop.week
+
+
+def test_an_older_copy_counts_where_the_newer_one_was_changed(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
+    ensure_tables(sqlite_erp.engine)
+    shop = Shop(sqlite_erp, Lake(str(tmp_path / "lake")))
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE)
+    shop.round(now=at(WEEK, 10))
+    unreadable(shop)
+    (tmp_path / "lake" / paths.DECISIONS / "no week").mkdir()
+    shop.lake.replace(paths.decisions_file(WEEK + ONE, "DEU"), b"changed")
+
+    found = find_decisions(shop.results(WEEK + ONE), shop.resource, at(WEEK + ONE))
+
+    assert found.copy_of == WEEK
+    assert [each.article_id for each in found.read.decisions] == ["locked"]
 
 
 def test_prices_that_are_made_alone_read_what_is_decided_and_keep_it(shop: Shop) -> None:
@@ -293,5 +333,5 @@ def test_a_copy_that_somebody_has_changed_is_not_believed(sqlite_erp: Erp, tmp_p
 
     found = find_decisions(shop.results(), shop.resource, at(WEEK + ONE))
 
-    assert not found.is_copy
+    assert found.copy_of is None
     assert [each.decided_by for each in read(found.rows).decisions] == ["anna"]
