@@ -3,7 +3,8 @@
 Nobody changes or removes a row here. Of two who decide at once the second is refused by the table's own key.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
 from markdown_pricing.erp.grants import DECISIONS, missing_grants
 from markdown_pricing.erp.locks import LOCK_TIMEOUT_MS
-from markdown_pricing.erp.refresh import database_time
+from markdown_pricing.erp.refresh import LOOK_TIMEOUT_MS, database_time
 from markdown_pricing.erp.tables import decisions, missing_beside, recommendations, statements_beside
 from markdown_pricing.errors import FinalError
 
@@ -57,7 +58,7 @@ class SomebodyDecided(FinalError):
 def read_decisions(engine: Engine, country: str, since: date | None = None, until: date | None = None) -> list[Row]:
     """All rows about the country's weeks from `since` to `until`, both included; in the order of their numbers.
 
-    Raises NoDecisionTable and what `erp_errors` raises.
+    Raises NoDecisionTable and what `erp_errors` raises; a table that is locked is waited for some seconds.
     """
     of_country = decisions.c.country == country
     wanted = [of_country]
@@ -65,7 +66,7 @@ def read_decisions(engine: Engine, country: str, since: date | None = None, unti
         wanted.append(decisions.c.week >= since)
     if until is not None:
         wanted.append(decisions.c.week <= until)
-    with erp_errors(engine), engine.connect() as connection:
+    with _looking(engine) as connection:
         _check_there(connection)
         return _read(connection, *wanted)
 
@@ -73,7 +74,7 @@ def read_decisions(engine: Engine, country: str, since: date | None = None, unti
 def seen_rows(engine: Engine, countries: Collection[str]) -> list[Mapping[str, Any]]:
     """The SEEN columns of the countries' rows, as they stand in the ERP now."""
     columns = (recommendations.c[name] for name in SEEN)
-    with erp_errors(engine), engine.connect() as connection:
+    with _looking(engine) as connection:
         rows = connection.execute(select(*columns).where(recommendations.c.country.in_(sorted(countries)))).mappings()
         return [dict(row) for row in rows]
 
@@ -101,6 +102,16 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
             if code not in _UNIQUE:
                 raise
             raise SomebodyDecided(_already_there(engine, rows)) from error
+
+
+@contextmanager
+def _looking(engine: Engine) -> Iterator[Connection]:
+    """A connection that waits for no table and for no answer longer than some seconds, so that nothing hangs on it."""
+    with erp_errors(engine), engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            for setting in ("lock_timeout", "statement_timeout"):
+                connection.execute(text(f"SET LOCAL {setting} = {LOOK_TIMEOUT_MS}"))
+        yield connection
 
 
 def _check_there(connection: Connection) -> None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from markdown_pricing.decisions.decision import Decision, read
+from markdown_pricing.erp import decisions as erp_decisions
 from markdown_pricing.erp.decisions import NoDecisionTable, SomebodyDecided, add_decisions, read_decisions, seen_rows
-from markdown_pricing.erp.errors import ErpDenied
+from markdown_pricing.erp.errors import ErpDenied, ErpUnreachable
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import METADATA, ensure_tables
 from tests.erp.conftest import Erp
@@ -179,6 +180,19 @@ def test_an_erp_without_the_table_says_who_makes_it_and_is_refreshed_all_the_sam
     erp.execute(*(line.strip() for line in str(error.value).splitlines()[1:]))
     add_decisions(erp.engine, [make()])
     assert len(decisions_in(erp)) == 1
+
+
+def test_a_table_that_is_locked_holds_up_nobody_for_long(postgres_erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by an owner who changes it; whoever asks may ask again."""
+    monkeypatch.setattr(erp_decisions, "LOOK_TIMEOUT_MS", 50)
+    ensure_tables(postgres_erp.engine)
+
+    with postgres_erp.engine.begin() as owner:
+        owner.execute(text("LOCK TABLE markdown_decisions, markdown_recommendations"))
+        with pytest.raises(ErpUnreachable, match="timeout"):
+            read_decisions(postgres_erp.engine, "DEU")
+        with pytest.raises(ErpUnreachable, match="timeout"):
+            seen_rows(postgres_erp.engine, ["DEU"])
 
 
 @pytest.fixture
