@@ -146,7 +146,23 @@ def _read(connection: Connection, *wanted: Any) -> list[Row]:
     # As text each value can be read, whatever a tool has written into SQLite, and PostgreSQL's infinite days, too.
     columns = (cast(column, Text).label(column.name) for column in decisions.columns)
     in_order = (decisions.c.country, decisions.c.article_id, decisions.c.week, decisions.c.seq)
-    return [dict(row) for row in connection.execute(select(*columns).where(*wanted).order_by(*in_order)).mappings()]
+    with _any_bytes(connection):
+        rows = connection.execute(select(*columns).where(*wanted).order_by(*in_order)).mappings()
+        return [dict(row) for row in rows]
+
+
+@contextmanager
+def _any_bytes(connection: Connection) -> Iterator[None]:
+    """Read texts of SQLite that are not in UTF-8 with a mark in place of each odd byte: they cost no other row then."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.text_factory = lambda data: data.decode("utf-8", "replace")
+    try:
+        yield
+    finally:
+        driver.text_factory = str
 
 
 def erp_time(engine: Engine) -> datetime:

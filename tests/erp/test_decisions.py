@@ -182,6 +182,21 @@ def test_an_erp_without_the_table_says_who_makes_it_and_is_refreshed_all_the_sam
     assert len(decisions_in(erp)) == 1
 
 
+def test_a_text_that_is_not_in_utf_8_costs_no_other_decision(sqlite_erp: Erp) -> None:
+    """SQLite takes any bytes."""
+    ensure_tables(sqlite_erp.engine)
+    add_decisions(sqlite_erp.engine, [make(), make(2), make(3)])
+    sqlite_erp.execute(
+        "UPDATE markdown_decisions SET note = CAST(x'66fc72' AS TEXT) WHERE decision_id = 'd1'",
+        "UPDATE markdown_decisions SET seq = CAST(x'fc' AS TEXT) WHERE decision_id = 'd2'",
+    )
+
+    found = read(read_decisions(sqlite_erp.engine, "DEU"))
+
+    assert [(each.decision_id, each.note) for each in found.decisions] == [("d1", "f�r"), ("d3", make()["note"])]
+    assert found.unreadable == ("d2: seq is '�'",)
+
+
 def test_a_table_that_is_locked_holds_up_nobody_for_long(postgres_erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
     """As by an owner who changes it; whoever asks may ask again."""
     monkeypatch.setattr(erp_decisions, "LOOK_TIMEOUT_MS", 50)
