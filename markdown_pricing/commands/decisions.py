@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from markdown_pricing.commands.console import print_error, print_json, print_table
 from markdown_pricing.countries import read_countries
 from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, Line, Seen, Writer, check, lines_of
-from markdown_pricing.decisions.decision import Decision, in_force, locks, newest, read, remarks, why_void
+from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
 from markdown_pricing.erp.decisions import add_decisions, erp_time, read_decisions, seen_rows
 from markdown_pricing.erp.refresh import newest_week
 from markdown_pricing.erp.tables import engine_for
@@ -92,14 +92,15 @@ def _user() -> str:
 
 def _known(engine: Engine, lines: Sequence[Line], reasons: Mapping[str, str]) -> Known:
     countries = sorted({line["country"] for line in lines})
-    there = read(row for country in countries for row in read_decisions(engine, country)).decisions
+    rows = [row for country in countries for row in read_decisions(engine, country)]
+    there = read(rows).decisions
     seen = {
         (row["country"], row["article_id"]): Seen(
             **{name: value for name, value in row.items() if name not in ("country", "article_id")}
         )
         for row in seen_rows(engine, countries)
     }
-    return Known(seen, reasons, newest(there), {each.decision_id: each for each in there})
+    return Known(seen, reasons, newest(there), {each.decision_id: each for each in there}, last_numbers(rows))
 
 
 def _show_decided(checked: Checked, dry_run: bool, as_json: bool) -> None:

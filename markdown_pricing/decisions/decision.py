@@ -122,6 +122,19 @@ def read(rows: Iterable[Mapping[str, str | None]]) -> DecisionsRead:
     return DecisionsRead(tuple(decisions), tuple(unreadable))
 
 
+def last_numbers(rows: Iterable[Mapping[str, str | None]]) -> dict[ArticleWeek, int]:
+    """The highest number about each article and week, of rows that cannot be read, too: their numbers are taken."""
+    last: dict[ArticleWeek, int] = {}
+    for row in rows:
+        country, article = row["country"], row["article_id"]
+        try:
+            about, number = (country or "", article or "", _day(row["week"] or "")), _whole(row["seq"] or "")
+        except ValueError:
+            continue
+        last[about] = max(number, last.get(about, number))
+    return last
+
+
 def newest(decisions: Iterable[Decision]) -> dict[ArticleWeek, Decision]:
     """The newest decision about each article and week, withdrawn ones included."""
     found: dict[ArticleWeek, Decision] = {}

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from markdown_pricing.decisions.decision import Decision, in_force, locks, newest, read, remarks, why_void
+from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
 
 WEEK = date(2026, 2, 9)
 NOW = datetime(2026, 2, 9, 9, 30, tzinfo=UTC)
@@ -64,6 +64,13 @@ def test_a_row_that_cannot_be_read_is_named_and_costs_no_other(column: str, valu
     [fault] = found.unreadable
     assert fault.startswith("d1: ")
     assert column in fault
+
+
+def test_the_number_of_a_row_that_cannot_be_read_is_taken_all_the_same() -> None:
+    """Else whoever decides next would be refused for ever."""
+    odd = {**ROW, "seq": "4", "decided_at": "today"}
+
+    assert last_numbers([odd, ROW, {**ROW, "week": "soon"}, {**ROW, "seq": "many"}]) == {make().about: 4}
 
 
 def test_the_highest_number_counts_whatever_the_times_say() -> None:
