@@ -217,10 +217,9 @@ def _amount(text: str) -> Decimal:
 
 
 def _moment(text: str) -> datetime:
+    """A time without a zone is in UTC, as the contract has it for SQLite; PostgreSQL gives the zone with each."""
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _whole(text: str) -> int:

@@ -44,6 +44,11 @@ def test_a_row_is_read_from_its_texts() -> None:
     assert decision.decided_at == datetime(2026, 2, 9, 9, 15, tzinfo=UTC)
 
 
+def test_a_time_without_a_zone_is_in_utc() -> None:
+    """As SQLite's own functions write it."""
+    assert Decision.of({**ROW, "decided_at": "2026-02-09 09:15:00"}) == make()
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -53,7 +58,7 @@ def test_a_row_is_read_from_its_texts() -> None:
         ("seq", "1.5"),
         ("price", "NaN"),
         ("price", "1e400000000"),
-        ("decided_at", "2026-02-09 10:15:00"),
+        ("decided_at", "this morning"),
         ("decided_by", None),
     ],
 )
