@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import count
 
 from markdown_pricing.weeks import ONE_WEEK, monday_of
 
@@ -201,8 +202,9 @@ def _remarks(decision: Decision, numbers: set[int], reasons: Mapping[str, str], 
         yield f"its time, {decision.decided_at.isoformat()}, lies in the future"
     if decision.lock_until != decision.locked_until:
         yield f"its lock until {decision.lock_until} is held until {decision.locked_until}"
-    if missing := [number for number in range(1, decision.seq) if number not in numbers]:
-        yield f"no decision has the number {missing[0]} before it"
+    missing = next(number for number in count(1) if number not in numbers)
+    if missing < decision.seq:
+        yield f"no decision has the number {missing} before it"
 
 
 def _day(text: str) -> date:

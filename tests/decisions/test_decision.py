@@ -156,6 +156,7 @@ def test_a_later_decision_lifts_a_lock_only_by_one_of_its_own() -> None:
         ({"decided_at": NOW + timedelta(hours=1)}, ["its time, 2026-02-09T10:30:00+00:00, lies in the future"]),
         ({"lock_until": date(2026, 2, 24)}, ["its lock until 2026-02-24 is held until 2026-03-02"]),
         ({"seq": 3}, ["no decision has the number 2 before it"]),
+        ({"seq": 2**62}, ["no decision has the number 2 before it"]),
     ],
 )
 def test_what_is_odd_is_said_of_a_decision_that_counts_all_the_same(
