@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Text, cast, select, text
+from sqlalchemy import Connection, Engine, Text, cast, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
-from markdown_pricing.erp.grants import DECISIONS, missing_grants
+from markdown_pricing.erp.grants import DECISIONS, READ_RIGHTS, missing_grants
 from markdown_pricing.erp.locks import LOCK_TIMEOUT_MS
 from markdown_pricing.erp.refresh import LOOK_TIMEOUT_MS, database_time
 from markdown_pricing.erp.tables import decisions, missing_beside, recommendations, statements_beside
@@ -23,6 +23,8 @@ Row = Mapping[str, str | None]
 
 WRITERS_RIGHTS = {DECISIONS: ("SELECT", "INSERT")}
 """The rights of who decides."""
+RIGHTS_TO_SEE = {recommendations.name: ("SELECT",)}
+"""The right of who looks at what is recommended."""
 SEEN = ("country", "article_id", "week", "list_price", "recommended_price", "current_price", "stake", "run_id")
 """The columns of the recommendations that a decision is about."""
 _UNIQUE = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
@@ -66,7 +68,7 @@ def read_decisions(engine: Engine, country: str, since: date | None = None, unti
         wanted.append(decisions.c.week >= since)
     if until is not None:
         wanted.append(decisions.c.week <= until)
-    with _looking(engine) as connection:
+    with _looking(engine, READ_RIGHTS) as connection:
         _check_there(connection)
         return _read(connection, *wanted)
 
@@ -74,9 +76,17 @@ def read_decisions(engine: Engine, country: str, since: date | None = None, unti
 def seen_rows(engine: Engine, countries: Collection[str]) -> list[Mapping[str, Any]]:
     """The SEEN columns of the countries' rows, as they stand in the ERP now."""
     columns = (recommendations.c[name] for name in SEEN)
-    with _looking(engine) as connection:
+    with _looking(engine, RIGHTS_TO_SEE) as connection:
         rows = connection.execute(select(*columns).where(recommendations.c.country.in_(sorted(countries)))).mappings()
         return [dict(row) for row in rows]
+
+
+def shown_week(engine: Engine, country: str) -> date | None:
+    """The week that people's screens show of the country, by its rows; None where there are none."""
+    newest = select(func.max(recommendations.c.week)).where(recommendations.c.country == country)
+    with _looking(engine, RIGHTS_TO_SEE) as connection:
+        week: date | None = connection.scalar(newest)
+    return week
 
 
 def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -87,7 +97,7 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     if not rows:
         return
-    with erp_errors(engine):
+    with erp_errors(engine, WRITERS_RIGHTS):
         with engine.connect() as connection:
             _check_there(connection)
             _check_may_write(connection)
@@ -105,9 +115,9 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 @contextmanager
-def _looking(engine: Engine) -> Iterator[Connection]:
+def _looking(engine: Engine, needed: Mapping[str, Sequence[str]]) -> Iterator[Connection]:
     """A connection that waits for no table and for no answer longer than some seconds, so that nothing hangs on it."""
-    with erp_errors(engine), engine.begin() as connection:
+    with erp_errors(engine, needed), engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             for setting in ("lock_timeout", "statement_timeout"):
                 connection.execute(text(f"SET LOCAL {setting} = {LOOK_TIMEOUT_MS}"))

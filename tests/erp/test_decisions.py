@@ -15,7 +15,14 @@ from sqlalchemy.exc import DBAPIError
 
 from markdown_pricing.decisions.decision import Decision, read
 from markdown_pricing.erp import decisions as erp_decisions
-from markdown_pricing.erp.decisions import NoDecisionTable, SomebodyDecided, add_decisions, read_decisions, seen_rows
+from markdown_pricing.erp.decisions import (
+    NoDecisionTable,
+    SomebodyDecided,
+    add_decisions,
+    read_decisions,
+    seen_rows,
+    shown_week,
+)
 from markdown_pricing.erp.errors import ErpDenied, ErpUnreachable
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import METADATA, ensure_tables
@@ -276,6 +283,23 @@ def test_the_statements_of_the_docs_grant_read_and_insert(postgres_erp: Erp, acc
     [decision] = decisions_in(erp)
     assert (decision.article_id, decision.says) == ("A000001", "changed at 16.95")
     assert [(row.article_id, row.verdict) for row in erp.read(look)] == [("A000001", "changed"), ("A000000", None)]
+    assert shown_week(erp.engine, "DEU") == WEEK
+    assert shown_week(erp.engine, "AUT") is None
+
+
+def test_who_may_not_look_is_told_the_grant_for_looking_and_no_other(
+    postgres_erp: Erp, account: Callable[..., Erp]
+) -> None:
+    """A refresh needs more, which is not what was asked."""
+    erp = account()
+
+    for look, table in (
+        (lambda: read_decisions(erp.engine, "DEU"), "markdown_decisions"),
+        (lambda: shown_week(erp.engine, "DEU"), "markdown_recommendations"),
+    ):
+        with pytest.raises(ErpDenied) as error:
+            look()
+        assert error.value.grants == (f"GRANT SELECT ON public.{table} TO {erp.user};",)
 
 
 def test_the_doctor_prints_what_the_owner_has_to_make_or_grant(postgres_erp: Erp, account: Callable[..., Erp]) -> None:
