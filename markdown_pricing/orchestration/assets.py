@@ -176,7 +176,7 @@ def markdown_predictions(
         model, origin = results.model()
         decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
         origin = pricing.priced_under(origin, rules, country, decided)
-        followed = pricing.follow_decisions(decided, sold)
+        followed = pricing.follow_decisions(decided, sold, countries.changes_of(code))
         made_by = context.run.run_id, datetime.now(UTC)
         given = country, rules, reason_codes, origin, *made_by, last_rows, followed.articles
         priced = pricing.price_articles(sold, model, *given)

@@ -12,6 +12,7 @@ import pytest
 
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
+from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import read
 from markdown_pricing.erp.decisions import add_decisions, seen_rows
 from markdown_pricing.erp.errors import ErpUnreachable
@@ -171,6 +172,23 @@ def test_a_lock_until_the_last_day_of_the_calendar_is_held_to_the_end(shop: Shop
     row = by_article(shop.round(now=at(WEEK, 11)))["locked"]
 
     assert (row.reason_code, row.locked_until, row.next_markdown_week) == ("locked", date(2199, 12, 30), None)
+
+
+def test_a_price_that_was_decided_in_the_old_currency_is_found_in_the_new_one(
+    sqlite_erp: Erp,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    ensure_tables(sqlite_erp.engine)
+    shop = Shop(sqlite_erp, Lake(str(tmp_path / "lake")))
+    shop.round()
+    shop.decide("changed", "changed", price=Decimal("89.00"))
+    shop.go_on({"changed": 44.50})
+    decided = copied_decisions(shop.results(), shop.resource, at(shop.week))
+
+    halved = pricing.follow_decisions(decided, shop.sold, [Changeover("DEU", "EUR", shop.week, 2.0)])
+
+    assert pricing.follow_decisions(decided, shop.sold).articles["changed"].not_applied
+    assert halved.articles == {}
 
 
 def test_a_second_run_on_the_same_monday_reads_the_locks_that_were_set_since(shop: Shop) -> None:
