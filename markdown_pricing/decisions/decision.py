@@ -146,6 +146,18 @@ def newest(decisions: Iterable[Decision]) -> dict[ArticleWeek, Decision]:
     return found
 
 
+def made_before(moment: datetime, rows: Iterable[Mapping[str, str | None]]) -> list[Mapping[str, str | None]]:
+    """The rows that were written before the moment by their own time, and those whose time cannot be read."""
+    return [row for row in rows if not _is_later(row["decided_at"], moment)]
+
+
+def _is_later(text: str | None, moment: datetime) -> bool:
+    try:
+        return text is not None and _moment(text) >= moment
+    except (ValueError, ArithmeticError):
+        return False
+
+
 def in_force(decisions: Iterable[Decision]) -> list[Decision]:
     """The newest decision about each article and week, without those that are withdrawn, as the view has them."""
     return [decision for decision in newest(decisions).values() if decision.verdict != WITHDRAWN]

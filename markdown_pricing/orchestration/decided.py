@@ -7,11 +7,11 @@ last copy count.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 import dagster as dg
 
-from markdown_pricing.decisions.decision import Decision, DecisionsRead, in_force, locks, read, why_void
+from markdown_pricing.decisions.decision import Decision, DecisionsRead, in_force, locks, made_before, read, why_void
 from markdown_pricing.decisions.followed import FollowedUp
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.erp.tables import engine_for
@@ -21,7 +21,7 @@ from markdown_pricing.orchestration.figures import IN_SHORT, NOTHING, Metadata
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
-from markdown_pricing.weeks import this_week
+from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, this_week
 from markdown_pricing.words import counted
 
 GONE_ARTICLES = "Decisions about articles that are gone"
@@ -57,19 +57,23 @@ class Found:
 def find_decisions(results: Results, erp: Erp, now: datetime) -> Found:
     """The decisions that the week is to be priced with: a week that is over keeps the copy that it was priced with.
 
+    Without a copy, as of a week that is priced for the first time when it is over, they are those of before its end.
     Where the ERP does not show them they are those of the newest copy of this week or an earlier one.
     Raises a TransientError while the ERP or the lake is away.
     """
-    if results.week < this_week(now) and (kept := results.unchanged_decisions()) is not None:
+    is_over = results.week < this_week(now)
+    if is_over and (kept := results.unchanged_decisions()) is not None:
         return Found(kept, read(kept), copy_of=results.week)
     engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
     try:
-        rows = read_decisions(engine, results.country, until=results.week)
+        rows: Sequence[Row] = read_decisions(engine, results.country, until=results.week)
     except FinalError as error:
         week, copied = results.last_decisions() or (None, [])
         return Found(copied, read(copied), str(error), week)
     finally:
         engine.dispose()
+    if is_over:
+        rows = made_before(datetime.combine(results.week + ONE_WEEK, time(), HEAD_OFFICE), rows)
     return Found(rows, read(rows))
 
 

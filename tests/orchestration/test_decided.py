@@ -339,6 +339,27 @@ def test_a_copy_of_another_version_is_as_one_that_cannot_be_read(tmp_path: Path,
         results.decisions()
 
 
+def test_a_week_that_is_priced_when_it_is_over_knows_no_decision_of_after_its_end(
+    sqlite_erp: Erp,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """It is priced as it would have been; what cannot be dated stays, as no decision counts by it."""
+    ensure_tables(sqlite_erp.engine)
+    shop = Shop(sqlite_erp, Lake(str(tmp_path / "lake")))
+    shop.round()
+    shop.lake.remove(paths.decisions_file(WEEK, "DEU"))
+    shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE)
+    shop.decide("locked", "withdrawn", seq=2, decided_at=at(WEEK + ONE))
+    shop.decide("late", "rejected", lock_until=WEEK + 3 * ONE, decided_at=at(WEEK + ONE))
+    shop.decide("nobody", "accepted")
+    sqlite_erp.execute("UPDATE markdown_decisions SET decided_at = 'today' WHERE article_id = 'nobody'")
+
+    found = find_decisions(shop.results(), shop.resource, at(WEEK + 2 * ONE))
+
+    assert [(each.article_id, each.verdict) for each in found.read.decisions] == [("locked", "rejected")]
+    assert len(found.read.unreadable) == 1
+
+
 def test_a_copy_that_somebody_has_changed_is_not_believed(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
     """A week that is over is then priced with what the ERP has."""
     ensure_tables(sqlite_erp.engine)
