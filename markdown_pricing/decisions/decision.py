@@ -21,6 +21,8 @@ LONGEST_NOTE = 500
 CLOCKS_MAY_DIFFER = timedelta(minutes=2)
 """How far ahead of the clock a time of a decision may be before it is said to lie in the future."""
 CENT = Decimal("0.01")
+SOMEBODY = "somebody"
+"""This stands for whoever decided where no name is kept."""
 LAST_MONDAY = date(2199, 12, 30)
 """A lock for longer ends here. Chosen on 2026-11-27: pandas counts days until 2262, and nobody plans so far ahead."""
 
@@ -144,6 +146,11 @@ def newest(decisions: Iterable[Decision]) -> dict[ArticleWeek, Decision]:
         if decision.about not in found or found[decision.about].seq < decision.seq:
             found[decision.about] = decision
     return found
+
+
+def without_persons(rows: Iterable[Mapping[str, str | None]]) -> list[dict[str, str | None]]:
+    """The rows with what prices are found by, and neither who decided nor what they noted."""
+    return [{**row, "note": None, "decided_by": row["decided_by"] and SOMEBODY} for row in rows]
 
 
 def made_before(moment: datetime, rows: Iterable[Mapping[str, str | None]]) -> list[Mapping[str, str | None]]:

@@ -11,7 +11,16 @@ from datetime import date, datetime, time
 
 import dagster as dg
 
-from markdown_pricing.decisions.decision import Decision, DecisionsRead, in_force, locks, made_before, read, why_void
+from markdown_pricing.decisions.decision import (
+    Decision,
+    DecisionsRead,
+    in_force,
+    locks,
+    made_before,
+    read,
+    why_void,
+    without_persons,
+)
 from markdown_pricing.decisions.followed import FollowedUp
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.erp.tables import engine_for
@@ -80,12 +89,14 @@ def find_decisions(results: Results, erp: Erp, now: datetime) -> Found:
 def copy_decisions(results: Results, erp: Erp, now: datetime) -> tuple[Found, str]:
     """Keep the decisions that the week is to be priced with, and return them and the path of the copy.
 
-    A copy that is there already stays where the ERP does not show what it has.
+    It is kept without persons. A copy that is there already stays where the ERP does not show what it has.
     """
     found = find_decisions(results, erp, now)
     if found.copy_of == results.week:
         return found, paths.decisions_file(results.week, results.country)
-    return found, results.keep_decisions(found.rows, provenance(str(results.week), results.country, ""))
+    return found, results.keep_decisions(
+        without_persons(found.rows), provenance(str(results.week), results.country, "")
+    )
 
 
 def copied_decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Decision]:

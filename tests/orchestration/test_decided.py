@@ -339,6 +339,22 @@ def test_a_copy_of_another_version_is_as_one_that_cannot_be_read(tmp_path: Path,
         results.decisions()
 
 
+def test_the_copy_names_nobody_and_keeps_no_note(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
+    """It stays for ever, and no price depends on either."""
+    ensure_tables(sqlite_erp.engine)
+    shop = Shop(sqlite_erp, Lake(str(tmp_path / "lake")))
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE, note="Ben called")
+
+    copy_decisions(shop.results(), shop.resource, at(WEEK, 10))
+
+    kept = (tmp_path / "lake" / paths.decisions_file(WEEK, "DEU")).read_bytes()
+    assert b"anna" not in kept
+    assert b"Ben called" not in kept
+    [decision] = copied_decisions(shop.results(), shop.resource, at(WEEK, 10))
+    assert (decision.decided_by, decision.note, decision.lock_until) == ("somebody", None, WEEK + 3 * ONE)
+
+
 def test_a_week_that_is_priced_when_it_is_over_knows_no_decision_of_after_its_end(
     sqlite_erp: Erp,  # noqa: F811
     tmp_path: Path,
@@ -368,7 +384,7 @@ def test_a_copy_that_somebody_has_changed_is_not_believed(sqlite_erp: Erp, tmp_p
     shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE)
     shop.round(now=at(WEEK, 10))
     file = tmp_path / "lake" / paths.decisions_file(WEEK, "DEU")
-    file.write_bytes(file.read_bytes().replace(b"anna", b"anne"))
+    file.write_bytes(file.read_bytes().replace(b"locked", b"lacked"))
 
     found = find_decisions(shop.results(), shop.resource, at(WEEK + ONE))
 
