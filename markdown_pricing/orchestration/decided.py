@@ -33,6 +33,8 @@ from markdown_pricing.results import Results
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, this_week
 from markdown_pricing.words import counted
 
+MOST_SHOWN = 10
+"""So many of the rows that do not count are listed. Chosen on 2026-11-27: what somebody may look at on a Monday."""
 GONE_ARTICLES = "Decisions about articles that are gone"
 
 
@@ -112,7 +114,8 @@ def figures_of(found: Found, week: date) -> Metadata:
     """How many decisions there are about the country's weeks up to this one, and what is wrong with some."""
     valid = in_force(found.read.decisions)
     locked = len(locks(valid, week))
-    void = [f"{each.article_id}, week {each.week}: {why}" for each in valid if (why := why_void(each))]
+    newest_first = sorted(valid, key=lambda each: each.week, reverse=True)
+    void = [f"{each.article_id}, week {each.week}: {why}" for each in newest_first if (why := why_void(each))]
     is_over = found.copy_of is not None and not found.not_asked
     from_where = "The week is over, so that those count with which it was priced. " if is_over else ""
     if found.warning:
@@ -125,9 +128,15 @@ def figures_of(found: Found, week: date) -> Metadata:
         "Decisions": len(valid),
         "Locked prices": locked,
         "Read from": found.warning or (f"the copy of {found.copy_of}" if is_over else "the ERP"),
-        "Void": dg.MetadataValue.text("\n".join(void) or NOTHING),
-        "Not readable": dg.MetadataValue.text("\n".join(found.read.unreadable) or NOTHING),
+        "Void": dg.MetadataValue.text(_first_ones(void)),
+        "Not readable": dg.MetadataValue.text(_first_ones(found.read.unreadable)),
     }
+
+
+def _first_ones(lines: Sequence[str]) -> str:
+    """The first lines and how many more there are, as rows stay for ever."""
+    more = len(lines) - MOST_SHOWN
+    return "\n".join([*lines[:MOST_SHOWN], *([f"and {more:,} more"] if more > 0 else [])]) or NOTHING
 
 
 def figures_of_gone(followed: FollowedUp) -> Metadata:

@@ -13,7 +13,7 @@ import pytest
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.currencies import Changeover
-from markdown_pricing.decisions.decision import read
+from markdown_pricing.decisions.decision import DecisionsRead, read
 from markdown_pricing.erp.decisions import add_decisions, seen_rows
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import replace_country
@@ -24,10 +24,11 @@ from markdown_pricing.lake.publish import publish_sealed
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, figures_of, find_decisions
+from markdown_pricing.orchestration.decided import Found, copied_decisions, copy_decisions, figures_of, find_decisions
 from markdown_pricing.orchestration.resources import Erp as ErpResource
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
+from tests.decisions.test_decision import make
 from tests.erp.conftest import Erp, empty_erp, erp, postgres_erp, sqlite_erp  # noqa: F401
 from tests.markdown.seasons import CODES, DEU, WEEK, article, frames
 from tests.quick import Steady
@@ -337,6 +338,17 @@ def test_a_copy_of_another_version_is_as_one_that_cannot_be_read(tmp_path: Path,
 
     with pytest.raises(ResultChanged, match="another version"):
         results.decisions()
+
+
+def test_of_rows_that_do_not_count_the_newest_ten_are_listed_and_the_others_counted() -> None:
+    void = [make(article_id=f"A{number}", week=WEEK - number * ONE, verdict="agreed") for number in range(1012)]
+    listed = figures_of(Found((), DecisionsRead(tuple(void), ("d1: week is 'soon'",))), WEEK)
+
+    lines = listed["Void"].text.splitlines()
+    assert lines[0].startswith(f"A0, week {WEEK}: ")
+    assert lines[9].startswith(f"A9, week {WEEK - 9 * ONE}: ")
+    assert lines[10:] == ["and 1,002 more"]
+    assert listed["Not readable"].text == "d1: week is 'soon'"
 
 
 def test_the_copy_names_nobody_and_keeps_no_note(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
