@@ -20,7 +20,7 @@ import pyarrow as pa
 from markdown_pricing.countries import Country
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision
-from markdown_pricing.decisions.followed import Asked, Followed, FollowedUp, follow, locks_in_short
+from markdown_pricing.decisions.followed import Asked, Followed, FollowedUp, follow, in_currency_of, locks_in_short
 from markdown_pricing.demand.log_linear import learn_country
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
@@ -187,8 +187,13 @@ def priced_under(
     return origin.of(rules=book.version, price_endings=endings, locks=version)
 
 
-def follow_decisions(decisions: Sequence[Decision], country_week: CountryWeek) -> FollowedUp:
-    """What the decisions about the country's weeks up to this one mean for its articles."""
+def follow_decisions(
+    decisions: Sequence[Decision], country_week: CountryWeek, changeovers: Sequence[Changeover] = ()
+) -> FollowedUp:
+    """What the decisions about the country's weeks up to this one mean for its articles.
+
+    changeovers : the country's changes of currency
+    """
     sold = country_week
     ids = {each.article_id for each in decisions}
     now, before = (frame[frame["article_id"].isin(ids)] for frame in (sold.articles, sold.history))
@@ -199,7 +204,7 @@ def follow_decisions(decisions: Sequence[Decision], country_week: CountryWeek) -
                 prices[article][week.date()] = _cents(price)
     list_prices = dict(zip(now["article_id"], now["list_price"], strict=True))
     asked = {article: Asked(_cents(list_prices[article]), own) for article, own in prices.items()}
-    return follow(decisions, sold.week, asked)
+    return follow(in_currency_of(sold.week, decisions, changeovers), sold.week, asked)
 
 
 def _cents(price: float) -> Decimal:

@@ -12,11 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from markdown_pricing.columns import ROW_COLUMNS
+from markdown_pricing.decisions.decision import COLUMNS
 from markdown_pricing.demand.model import DemandModel, check_allowed, model_class
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import paths
+from markdown_pricing.lake.errors import FileMissing
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
@@ -210,15 +212,42 @@ class Results:
         return path
 
     def decisions(self) -> list[dict[str, str | None]] | None:
-        """The rows that were copied when the week was priced; None when none were. Raises ResultChanged."""
+        """The rows that were copied when the week was priced; None when none were.
+
+        Raises ResultChanged, also for a copy that another version has kept in another form.
+        """
         path = paths.decisions_file(self.week, self.country)
         try:
             origin, _, rows = read_sealed(self.lake, path).partition(b"\n")
         except ResultMissing:
             return None
-        self._check_place(path, Provenance.from_json(origin.decode()))
-        found: list[dict[str, str | None]] = json.loads(rows)
+        try:
+            made_from = Provenance.from_json(origin.decode())
+            found = [{column: row[column] for column in COLUMNS} for row in json.loads(rows)]
+        except (ValueError, TypeError, KeyError) as error:
+            why = f"another version has kept it in another form ({type(error).__name__}: {error})"
+            raise ResultChanged(self.lake.where(path), why, make_again(path)) from error
+        self._check_place(path, made_from)
         return found
+
+    def unchanged_decisions(self) -> list[dict[str, str | None]] | None:
+        """The same; None also for a copy that cannot be believed or read."""
+        try:
+            return self.decisions()
+        except ResultChanged:
+            return None
+
+    def last_decisions(self) -> tuple[date, list[dict[str, str | None]]] | None:
+        """The newest copy that can be read, of this week or an earlier one, and its week; None when there is none."""
+        try:
+            entries = self.lake.entries(paths.DECISIONS)
+        except FileMissing:
+            return None
+        weeks = (week for entry in entries if (week := paths.week_of_folder(entry.name)))
+        for week in sorted((week for week in weeks if week <= self.week), reverse=True):
+            if (rows := Results(self.lake, week, self.country).unchanged_decisions()) is not None:
+                return week, rows
+        return None
 
     def _read(self, of: Callable[[date, str], str], *names: str) -> tuple[Mapping[str, Any], list[pd.DataFrame]]:
         """The notes and the named parts of one of the country's files, checked before they are parsed."""

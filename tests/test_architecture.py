@@ -63,7 +63,7 @@ MAY_IMPORT = {
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
-    "results": BASE | SCIENCE | {"lake", "pricing", "provenance"},
+    "results": BASE | SCIENCE | {"decisions", "lake", "pricing", "provenance"},
     "across_countries": BASE | SCIENCE | {"lake", "results"},
     "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
     "etl": BASE,

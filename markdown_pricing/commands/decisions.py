@@ -13,9 +13,8 @@ from sqlalchemy import Engine
 from markdown_pricing.commands.console import print_error, print_json, print_table
 from markdown_pricing.countries import read_countries
 from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, Line, Seen, Writer, check, lines_of
-from markdown_pricing.decisions.decision import Decision, in_force, locks, newest, read, remarks, why_void
-from markdown_pricing.erp.decisions import add_decisions, erp_time, read_decisions, seen_rows
-from markdown_pricing.erp.refresh import newest_week
+from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
+from markdown_pricing.erp.decisions import add_decisions, erp_time, read_decisions, seen_rows, shown_week
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.files import read_decision_reasons
 from markdown_pricing.settings import Settings
@@ -45,7 +44,7 @@ def decisions(settings: Settings, country: str, week: date | None, as_json: bool
     [country] = read_countries(settings.countries_file, settings.currencies_file).choose([country])
     engine, reasons = _engine(settings), read_decision_reasons(settings.decision_reasons_file)
     found = read(read_decisions(engine, country, until=week))
-    week = week or newest_week(engine, country) or max((each.week for each in found.decisions), default=None)
+    week = week or shown_week(engine, country) or max((each.week for each in found.decisions), default=None)
     shown = _of_week(found.decisions, week) if week else []
     odd = remarks(found.decisions, reasons, erp_time(engine))
     says = {each.decision_id: [*_void(each), *odd.get(each.decision_id, ())] for each in shown}
@@ -92,14 +91,15 @@ def _user() -> str:
 
 def _known(engine: Engine, lines: Sequence[Line], reasons: Mapping[str, str]) -> Known:
     countries = sorted({line["country"] for line in lines})
-    there = read(row for country in countries for row in read_decisions(engine, country)).decisions
+    rows = [row for country in countries for row in read_decisions(engine, country)]
+    there = read(rows).decisions
     seen = {
         (row["country"], row["article_id"]): Seen(
             **{name: value for name, value in row.items() if name not in ("country", "article_id")}
         )
         for row in seen_rows(engine, countries)
     }
-    return Known(seen, reasons, newest(there), {each.decision_id: each for each in there})
+    return Known(seen, reasons, newest(there), {each.decision_id: each for each in there}, last_numbers(rows))
 
 
 def _show_decided(checked: Checked, dry_run: bool, as_json: bool) -> None:

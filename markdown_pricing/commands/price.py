@@ -226,7 +226,7 @@ def _price_country(
     origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, shared.version)
     results = Results(lake, week, country.code)
     now, last_rows, decided = datetime.now(UTC), results.last_rows(), _decided(results)
-    followed = pricing.follow_decisions(decided, sold).articles
+    followed = pricing.follow_decisions(decided, sold, changeovers).articles
     tables = []
     for book in books:
         priced_by = pricing.priced_under(origin, book, country, decided)

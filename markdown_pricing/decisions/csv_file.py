@@ -67,12 +67,14 @@ class Known:
     seen    : by country and article ; reasons : the known codes
     decided : the newest decision about each article and week, withdrawn ones included
     by_id   : all decisions of the countries by their id
+    numbers : the highest number about each article and week, of rows that cannot be read, too
     """
 
     seen: Mapping[tuple[str, str], Seen]
     reasons: Mapping[str, str]
     decided: Mapping[ArticleWeek, Decision]
     by_id: Mapping[str, Decision]
+    numbers: Mapping[ArticleWeek, int]
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ def _faults_of_lock(line: Line, week: date | None) -> Iterator[str]:
 def _decision(line: Line, known: Known, writer: Writer) -> Decision:
     """The decision in a line without a fault."""
     about = line["country"], line["article_id"], _week(line["week"]) or date.min
-    last, verdict = known.decided.get(about), line["verdict"]
+    verdict = line["verdict"]
     seen = None if verdict == WITHDRAWN else known.seen[about[:2]]
     price = _amount(line["price"]) if verdict == CHANGED else None
     return Decision(
@@ -249,7 +251,7 @@ def _decision(line: Line, known: Known, writer: Writer) -> Decision:
         country=about[0],
         article_id=about[1],
         week=about[2],
-        seq=1 if last is None else last.seq + 1,
+        seq=known.numbers.get(about, 0) + 1,
         verdict=verdict,
         price=seen.recommended_price if seen and verdict == ACCEPTED else price,
         lock_until=_week(line["lock_until"]),

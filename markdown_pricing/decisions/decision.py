@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import count
+
+from markdown_pricing.weeks import ONE_WEEK, monday_of
 
 VERDICTS = ACCEPTED, CHANGED, REJECTED, WITHDRAWN = "accepted", "changed", "rejected", "withdrawn"
 SOURCES = ERP, IMPORT, PAGE, RULE = "erp", "import", "page", "rule"
@@ -18,6 +21,10 @@ LONGEST_NOTE = 500
 CLOCKS_MAY_DIFFER = timedelta(minutes=2)
 """How far ahead of the clock a time of a decision may be before it is said to lie in the future."""
 CENT = Decimal("0.01")
+SOMEBODY = "somebody"
+"""This stands for whoever decided where no name is kept."""
+LAST_MONDAY = date(2199, 12, 30)
+"""A lock for longer ends here. Chosen on 2026-11-27: pandas counts days until 2262, and nobody plans so far ahead."""
 
 ArticleWeek = tuple[str, str, date]
 """Country, article_id and week."""
@@ -54,7 +61,7 @@ class Decision:
     def of(cls, row: Mapping[str, str | None]) -> "Decision":
         """The decision in a row whose values are texts, as `erp.decisions` reads them. Raises UnreadableDecision."""
         values: dict[str, object] = dict(row)
-        for names, parse in ((_DAYS, _day), (_AMOUNTS, _amount), (("decided_at",), _moment), (("seq",), _whole)):
+        for names, parse in ((_DAYS, _day), (AMOUNTS, _amount), (("decided_at",), _moment), (("seq",), _whole)):
             for name in names:
                 given = row[name]
                 try:
@@ -77,15 +84,26 @@ class Decision:
         return self.recommended_price if self.verdict == ACCEPTED and self.price is None else self.price
 
     @property
+    def locked_until(self) -> date | None:
+        """The Monday until which the price is held: `lock_until`, or the Monday after it where that is another day."""
+        if self.lock_until is None or self.lock_until >= LAST_MONDAY:
+            return self.lock_until and LAST_MONDAY
+        monday = monday_of(self.lock_until)
+        return monday if monday == self.lock_until else monday + ONE_WEEK
+
+    @property
     def says(self) -> str:
         """The decision in words: the verdict, the price and the lock."""
         price = self.asked_price if self.verdict in (ACCEPTED, CHANGED) else None
         at = "" if price is None else f" at {price}"
-        return f"{self.verdict}{at}" + (f", locked until {self.lock_until}" if self.lock_until else "")
+        return f"{self.verdict}{at}" + (f", locked until {self.locked_until}" if self.lock_until else "")
 
 
+COLUMNS = tuple(field.name for field in fields(Decision))
+"""The columns of markdown_decisions."""
 _DAYS = ("week", "lock_until")
-_AMOUNTS = ("price", "recommended_price", "current_price", "stake")
+AMOUNTS = ("price", "recommended_price", "current_price", "stake")
+"""The columns of money."""
 _FILLED = ("country", "article_id", "week", "seq", "verdict", "decided_by", "source", "decided_at")
 
 
@@ -108,6 +126,19 @@ def read(rows: Iterable[Mapping[str, str | None]]) -> DecisionsRead:
     return DecisionsRead(tuple(decisions), tuple(unreadable))
 
 
+def last_numbers(rows: Iterable[Mapping[str, str | None]]) -> dict[ArticleWeek, int]:
+    """The highest number about each article and week, of rows that cannot be read, too: their numbers are taken."""
+    last: dict[ArticleWeek, int] = {}
+    for row in rows:
+        country, article = row["country"], row["article_id"]
+        try:
+            about, number = (country or "", article or "", _day(row["week"] or "")), _whole(row["seq"] or "")
+        except ValueError:
+            continue
+        last[about] = max(number, last.get(about, number))
+    return last
+
+
 def newest(decisions: Iterable[Decision]) -> dict[ArticleWeek, Decision]:
     """The newest decision about each article and week, withdrawn ones included."""
     found: dict[ArticleWeek, Decision] = {}
@@ -115,6 +146,23 @@ def newest(decisions: Iterable[Decision]) -> dict[ArticleWeek, Decision]:
         if decision.about not in found or found[decision.about].seq < decision.seq:
             found[decision.about] = decision
     return found
+
+
+def without_persons(rows: Iterable[Mapping[str, str | None]]) -> list[dict[str, str | None]]:
+    """The rows with what prices are found by, and neither who decided nor what they noted."""
+    return [{**row, "note": None, "decided_by": row["decided_by"] and SOMEBODY} for row in rows]
+
+
+def made_before(moment: datetime, rows: Iterable[Mapping[str, str | None]]) -> list[Mapping[str, str | None]]:
+    """The rows that were written before the moment by their own time, and those whose time cannot be read."""
+    return [row for row in rows if not _is_later(row["decided_at"], moment)]
+
+
+def _is_later(text: str | None, moment: datetime) -> bool:
+    try:
+        return text is not None and _moment(text) >= moment
+    except (ValueError, ArithmeticError):
+        return False
 
 
 def in_force(decisions: Iterable[Decision]) -> list[Decision]:
@@ -133,7 +181,7 @@ def locks(decisions: Iterable[Decision], week: date) -> dict[str, Decision]:
         if decision.lock_until is not None and decision.week <= week and why_void(decision) is None
     ]
     latest = {decision.article_id: decision for decision in sorted(with_lock, key=lambda each: (each.week, each.seq))}
-    return {article: each for article, each in latest.items() if each.lock_until and each.lock_until > week}
+    return {article: each for article, each in latest.items() if each.locked_until and each.locked_until > week}
 
 
 def why_void(decision: Decision) -> str | None:
@@ -144,7 +192,7 @@ def why_void(decision: Decision) -> str | None:
         return f"its week, {decision.week}, is no Monday"
     if decision.verdict in (ACCEPTED, CHANGED) and not (decision.asked_price or 0) > 0:
         return "it does not say at which price"
-    if decision.lock_until is not None and decision.lock_until <= decision.week:
+    if decision.locked_until is not None and decision.locked_until <= decision.week:
         return f"its lock until {decision.lock_until} is over before it begins"
     return None
 
@@ -172,8 +220,11 @@ def _remarks(decision: Decision, numbers: set[int], reasons: Mapping[str, str], 
         yield f"its reason {code!r} is not in the list"
     if decision.decided_at > now + CLOCKS_MAY_DIFFER:
         yield f"its time, {decision.decided_at.isoformat()}, lies in the future"
-    if missing := [number for number in range(1, decision.seq) if number not in numbers]:
-        yield f"no decision has the number {missing[0]} before it"
+    if decision.lock_until != decision.locked_until:
+        yield f"its lock until {decision.lock_until} is held until {decision.locked_until}"
+    missing = next(number for number in count(1) if number not in numbers)
+    if missing < decision.seq:
+        yield f"no decision has the number {missing} before it"
 
 
 def _day(text: str) -> date:
@@ -188,10 +239,9 @@ def _amount(text: str) -> Decimal:
 
 
 def _moment(text: str) -> datetime:
+    """A time without a zone is in UTC, as the contract has it for SQLite; PostgreSQL gives the zone with each."""
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return moment.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _whole(text: str) -> int:

@@ -4,12 +4,14 @@ Whether a price is there is asked from the first snapshot after the week that wa
 only the locks count, so that a second run on the same Monday reads those that were set since.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from math import prod
 
-from markdown_pricing.decisions.decision import REJECTED, Decision, in_force, locks, why_void
+from markdown_pricing.currencies import Changeover
+from markdown_pricing.decisions.decision import AMOUNTS, CENT, REJECTED, Decision, in_force, locks, why_void
 from markdown_pricing.weeks import weeks_between
 
 SAME_PRICE_SHARE = Decimal("0.015")
@@ -79,8 +81,31 @@ def follow(decisions: Iterable[Decision], week: date, articles: Mapping[str, Ask
     return FollowedUp(found, tuple(gone))
 
 
+def in_currency_of(
+    week: date, decisions: Iterable[Decision], changeovers: Sequence[Changeover]
+) -> tuple[Decision, ...]:
+    """The decisions with all money in the currency of `week`: that of weeks before a changeover by its factor.
+
+    changeovers : the country's changes of currency
+    """
+    return tuple(_converted(each, _units_of_one(each.week, week, changeovers)) for each in decisions)
+
+
+def _units_of_one(earlier: date, later: date, changeovers: Sequence[Changeover]) -> Decimal:
+    """How many units of the currency of the earlier week are one of the later one's."""
+    return prod((Decimal(str(each.factor)) for each in changeovers if earlier < each.since <= later), start=Decimal(1))
+
+
+def _converted(decision: Decision, divisor: Decimal) -> Decision:
+    if divisor == 1:
+        return decision
+    money = {name: getattr(decision, name) for name in AMOUNTS}
+    in_cents = {name: amount and max((amount / divisor).quantize(CENT), CENT) for name, amount in money.items()}
+    return replace(decision, **in_cents)
+
+
 def _followed(newest: Decision, before: Decision | None, lock: Decision | None, is_new: bool, asked: Asked) -> Followed:
-    until, void = lock.lock_until if lock else None, why_void(newest)
+    until, void = lock.locked_until if lock else None, why_void(newest)
     if void is not None:
         return Followed(newest.week, locked_until=until, void=void) if is_new else Followed(locked_until=until)
     if before is None or why_void(before) is not None:
@@ -103,4 +128,4 @@ def _was_asked(decision: Decision, asked: Asked) -> bool:
 def locks_in_short(decisions: Iterable[Decision], week: date) -> str:
     """The locks that hold in the week as a text, by which two rounds can be told apart; empty without any."""
     held = locks((each for each in in_force(decisions) if each.week <= week), week)
-    return " ".join(f"{article}:{decision.lock_until}" for article, decision in sorted(held.items()))
+    return " ".join(f"{article}:{decision.locked_until}" for article, decision in sorted(held.items()))

@@ -3,17 +3,18 @@
 Nobody changes or removes a row here. Of two who decide at once the second is refused by the table's own key.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Text, cast, select, text
+from sqlalchemy import Connection, Engine, Text, cast, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
-from markdown_pricing.erp.grants import DECISIONS, missing_grants
+from markdown_pricing.erp.grants import DECISIONS, READ_RIGHTS, missing_grants
 from markdown_pricing.erp.locks import LOCK_TIMEOUT_MS
-from markdown_pricing.erp.refresh import database_time
+from markdown_pricing.erp.refresh import LOOK_TIMEOUT_MS, database_time
 from markdown_pricing.erp.tables import decisions, missing_beside, recommendations, statements_beside
 from markdown_pricing.errors import FinalError
 
@@ -22,6 +23,8 @@ Row = Mapping[str, str | None]
 
 WRITERS_RIGHTS = {DECISIONS: ("SELECT", "INSERT")}
 """The rights of who decides."""
+RIGHTS_TO_SEE = {recommendations.name: ("SELECT",)}
+"""The right of who looks at what is recommended."""
 SEEN = ("country", "article_id", "week", "list_price", "recommended_price", "current_price", "stake", "run_id")
 """The columns of the recommendations that a decision is about."""
 _UNIQUE = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
@@ -57,7 +60,7 @@ class SomebodyDecided(FinalError):
 def read_decisions(engine: Engine, country: str, since: date | None = None, until: date | None = None) -> list[Row]:
     """All rows about the country's weeks from `since` to `until`, both included; in the order of their numbers.
 
-    Raises NoDecisionTable and what `erp_errors` raises.
+    Raises NoDecisionTable and what `erp_errors` raises; a table that is locked is waited for some seconds.
     """
     of_country = decisions.c.country == country
     wanted = [of_country]
@@ -65,7 +68,7 @@ def read_decisions(engine: Engine, country: str, since: date | None = None, unti
         wanted.append(decisions.c.week >= since)
     if until is not None:
         wanted.append(decisions.c.week <= until)
-    with erp_errors(engine), engine.connect() as connection:
+    with _looking(engine, READ_RIGHTS) as connection:
         _check_there(connection)
         return _read(connection, *wanted)
 
@@ -73,9 +76,17 @@ def read_decisions(engine: Engine, country: str, since: date | None = None, unti
 def seen_rows(engine: Engine, countries: Collection[str]) -> list[Mapping[str, Any]]:
     """The SEEN columns of the countries' rows, as they stand in the ERP now."""
     columns = (recommendations.c[name] for name in SEEN)
-    with erp_errors(engine), engine.connect() as connection:
+    with _looking(engine, RIGHTS_TO_SEE) as connection:
         rows = connection.execute(select(*columns).where(recommendations.c.country.in_(sorted(countries)))).mappings()
         return [dict(row) for row in rows]
+
+
+def shown_week(engine: Engine, country: str) -> date | None:
+    """The week that people's screens show of the country, by its rows; None where there are none."""
+    newest = select(func.max(recommendations.c.week)).where(recommendations.c.country == country)
+    with _looking(engine, RIGHTS_TO_SEE) as connection:
+        week: date | None = connection.scalar(newest)
+    return week
 
 
 def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -86,7 +97,7 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     if not rows:
         return
-    with erp_errors(engine):
+    with erp_errors(engine, WRITERS_RIGHTS):
         with engine.connect() as connection:
             _check_there(connection)
             _check_may_write(connection)
@@ -101,6 +112,16 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
             if code not in _UNIQUE:
                 raise
             raise SomebodyDecided(_already_there(engine, rows)) from error
+
+
+@contextmanager
+def _looking(engine: Engine, needed: Mapping[str, Sequence[str]]) -> Iterator[Connection]:
+    """A connection that waits for no table and for no answer longer than some seconds, so that nothing hangs on it."""
+    with erp_errors(engine, needed), engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            for setting in ("lock_timeout", "statement_timeout"):
+                connection.execute(text(f"SET LOCAL {setting} = {LOOK_TIMEOUT_MS}"))
+        yield connection
 
 
 def _check_there(connection: Connection) -> None:
@@ -135,7 +156,23 @@ def _read(connection: Connection, *wanted: Any) -> list[Row]:
     # As text each value can be read, whatever a tool has written into SQLite, and PostgreSQL's infinite days, too.
     columns = (cast(column, Text).label(column.name) for column in decisions.columns)
     in_order = (decisions.c.country, decisions.c.article_id, decisions.c.week, decisions.c.seq)
-    return [dict(row) for row in connection.execute(select(*columns).where(*wanted).order_by(*in_order)).mappings()]
+    with _any_bytes(connection):
+        rows = connection.execute(select(*columns).where(*wanted).order_by(*in_order)).mappings()
+        return [dict(row) for row in rows]
+
+
+@contextmanager
+def _any_bytes(connection: Connection) -> Iterator[None]:
+    """Read texts of SQLite that are not in UTF-8 with a mark in place of each odd byte: they cost no other row then."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.text_factory = lambda data: data.decode("utf-8", "replace")
+    try:
+        yield
+    finally:
+        driver.text_factory = str
 
 
 def erp_time(engine: Engine) -> datetime:

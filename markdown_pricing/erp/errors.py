@@ -16,13 +16,13 @@ PricingError
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from markdown_pricing.erp.grants import missing_grants
+from markdown_pricing.erp.grants import NEEDED_RIGHTS, missing_grants
 from markdown_pricing.erp.tls import PARAMETERS, ErpNotTrusted, is_distrust
 from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
 from markdown_pricing.words import install
@@ -96,12 +96,15 @@ class MissingDriver(UsageError):
 
 
 @contextmanager
-def erp_errors(engine: Engine) -> Iterator[None]:
-    """Turn what the database raises into ErpUnreachable, ErpInterrupted, ErpLoginRefused and so on."""
+def erp_errors(engine: Engine, needed: Mapping[str, Sequence[str]] = NEEDED_RIGHTS) -> Iterator[None]:
+    """Turn what the database raises into ErpUnreachable, ErpInterrupted, ErpLoginRefused and so on.
+
+    needed : the rights by table of what is done, of which the missing ones are named
+    """
     try:
         yield
     except (DBAPIError, engine.dialect.loaded_dbapi.Error) as error:
-        raise _translated(engine, error) from error
+        raise _translated(engine, error, needed) from error
 
 
 def where_is(engine: Engine) -> str:
@@ -110,7 +113,7 @@ def where_is(engine: Engine) -> str:
     return str(url.database) if url.get_backend_name() == "sqlite" else f"{url.host}:{url.port or 5432}/{url.database}"
 
 
-def _translated(engine: Engine, error: Exception) -> PricingError:
+def _translated(engine: Engine, error: Exception, needed: Mapping[str, Sequence[str]]) -> PricingError:
     original = (error.orig if isinstance(error, DBAPIError) else error) or error
     where, why = where_is(engine), " ".join(str(original).split()).rstrip(".")
     if isinstance(original, sqlite3.Error):
@@ -120,7 +123,7 @@ def _translated(engine: Engine, error: Exception) -> PricingError:
         return ErpNotTrusted(where, why)
     if code == "42501":
         # If no GRANT is missing, the cause is something else, for example row-level security.
-        grants = _grants(engine)
+        grants = _grants(engine, needed)
         return ErpDenied(where, why, f"Have the owner of the database {'run:' if grants else 'look at it.'}", grants)
     if code == "28P01" or (not code and _WRONG_PASSWORD in why):
         return ErpLoginRefused(where, why, engine.url.username)
@@ -147,9 +150,9 @@ def _sqlite_error(where: str, why: str, error: sqlite3.Error) -> PricingError:
     return ErpRefused(where, why)
 
 
-def _grants(engine: Engine) -> list[str]:
+def _grants(engine: Engine, needed: Mapping[str, Sequence[str]]) -> list[str]:
     try:
         with engine.connect() as connection:
-            return missing_grants(connection)
+            return missing_grants(connection, needed)
     except SQLAlchemyError:
         return []

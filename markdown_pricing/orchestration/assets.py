@@ -97,6 +97,8 @@ def decisions(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context):
         found, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
+        if found.warning:
+            context.log.warning(found.warning)
         observed = figures_of(found, week)
         context.log_event(dg.AssetObservation(DECIDED, partition=context.partition_key, metadata=observed))
         return dg.MaterializeResult(metadata={**observed, "dagster/uri": lake.where(path)})
@@ -174,7 +176,7 @@ def markdown_predictions(
         model, origin = results.model()
         decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
         origin = pricing.priced_under(origin, rules, country, decided)
-        followed = pricing.follow_decisions(decided, sold)
+        followed = pricing.follow_decisions(decided, sold, countries.changes_of(code))
         made_by = context.run.run_id, datetime.now(UTC)
         given = country, rules, reason_codes, origin, *made_by, last_rows, followed.articles
         priced = pricing.price_articles(sold, model, *given)

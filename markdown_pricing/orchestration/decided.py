@@ -1,28 +1,40 @@
 """What people have decided, as a round reads it: copied from the ERP at its start, and kept with the week.
 
-No decision is an error of a round, and nor is an ERP that has none or shows none. Only an ERP that is away is waited
-for, as the refresh would: locked prices must not fall because nobody could be asked.
+No decision is an error of a round, and nor is an ERP that has none. Locked prices must not fall because nobody could be
+asked: an ERP that is away is waited for, as the refresh would, and where one does not show its decisions those of the
+last copy count.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 import dagster as dg
 
-from markdown_pricing.decisions.decision import Decision, DecisionsRead, in_force, locks, read, why_void
+from markdown_pricing.decisions.decision import (
+    Decision,
+    DecisionsRead,
+    in_force,
+    locks,
+    made_before,
+    read,
+    why_void,
+    without_persons,
+)
 from markdown_pricing.decisions.followed import FollowedUp
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
-from markdown_pricing.lake.seal import ResultChanged
+from markdown_pricing.lake import paths
 from markdown_pricing.orchestration.figures import IN_SHORT, NOTHING, Metadata
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
-from markdown_pricing.weeks import this_week
+from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, this_week
 from markdown_pricing.words import counted
 
+MOST_SHOWN = 10
+"""So many of the rows that do not count are listed. Chosen on 2026-11-27: what somebody may look at on a Monday."""
 GONE_ARTICLES = "Decisions about articles that are gone"
 
 
@@ -31,37 +43,62 @@ class Found:
     """The decisions about a country's weeks up to one of them.
 
     rows     : as the ERP has them ; read : the same, understood
-    why_none : why the ERP shows none; empty when it was asked, or need not be
-    is_copy  : whether they are those that the week was priced with, because it is over
+    not_asked : why the ERP does not show them; empty when it does, or need not be asked
+    copy_of   : the week whose copy they are; None for those that the ERP shows, and where there is no copy either
     """
 
     rows: Sequence[Row]
     read: DecisionsRead
-    why_none: str = ""
-    is_copy: bool = False
+    not_asked: str = ""
+    copy_of: date | None = None
+
+    @property
+    def warning(self) -> str:
+        """What somebody has to see to before the next round; empty when the ERP has shown what it has."""
+        if not self.not_asked:
+            return ""
+        if self.copy_of is None:
+            return f"Priced without people's decisions, of which there is no copy either. {self.not_asked}"
+        return (
+            f"The ERP does not show people's decisions, so that those count that were copied in the week of "
+            f"{self.copy_of}: its locks hold, and none that was set since. {self.not_asked}"
+        )
 
 
 def find_decisions(results: Results, erp: Erp, now: datetime) -> Found:
     """The decisions that the week is to be priced with: a week that is over keeps the copy that it was priced with.
 
+    Without a copy, as of a week that is priced for the first time when it is over, they are those of before its end.
+    Where the ERP does not show them they are those of the newest copy of this week or an earlier one.
     Raises a TransientError while the ERP or the lake is away.
     """
-    if results.week < this_week(now) and (kept := _kept_unchanged(results)) is not None:
-        return Found(kept, read(kept), is_copy=True)
+    is_over = results.week < this_week(now)
+    if is_over and (kept := results.unchanged_decisions()) is not None:
+        return Found(kept, read(kept), copy_of=results.week)
     engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
     try:
-        rows = read_decisions(engine, results.country, until=results.week)
+        rows: Sequence[Row] = read_decisions(engine, results.country, until=results.week)
     except FinalError as error:
-        return Found((), read(()), str(error))
+        week, copied = results.last_decisions() or (None, [])
+        return Found(copied, read(copied), str(error), week)
     finally:
         engine.dispose()
+    if is_over:
+        rows = made_before(datetime.combine(results.week + ONE_WEEK, time(), HEAD_OFFICE), rows)
     return Found(rows, read(rows))
 
 
 def copy_decisions(results: Results, erp: Erp, now: datetime) -> tuple[Found, str]:
-    """Keep the decisions that the week is to be priced with, and return them and the path of the copy."""
+    """Keep the decisions that the week is to be priced with, and return them and the path of the copy.
+
+    It is kept without persons. A copy that is there already stays where the ERP does not show what it has.
+    """
     found = find_decisions(results, erp, now)
-    return found, results.keep_decisions(found.rows, provenance(str(results.week), results.country, ""))
+    if found.copy_of == results.week:
+        return found, paths.decisions_file(results.week, results.country)
+    return found, results.keep_decisions(
+        without_persons(found.rows), provenance(str(results.week), results.country, "")
+    )
 
 
 def copied_decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Decision]:
@@ -77,8 +114,12 @@ def figures_of(found: Found, week: date) -> Metadata:
     """How many decisions there are about the country's weeks up to this one, and what is wrong with some."""
     valid = in_force(found.read.decisions)
     locked = len(locks(valid, week))
-    void = [f"{each.article_id}, week {each.week}: {why}" for each in valid if (why := why_void(each))]
-    from_where = "The week is over, so that those count with which it was priced. " if found.is_copy else ""
+    newest_first = sorted(valid, key=lambda each: each.week, reverse=True)
+    void = [f"{each.article_id}, week {each.week}: {why}" for each in newest_first if (why := why_void(each))]
+    is_over = found.copy_of is not None and not found.not_asked
+    from_where = "The week is over, so that those count with which it was priced. " if is_over else ""
+    if found.warning:
+        from_where = "The ERP does not show them: see below. "
     return {
         IN_SHORT: (
             f"{from_where}{counted(len(valid), 'decision')} about this week and those before it; "
@@ -86,19 +127,18 @@ def figures_of(found: Found, week: date) -> Metadata:
         ),
         "Decisions": len(valid),
         "Locked prices": locked,
-        "Why there are none": found.why_none or "they were read",
-        "Void": dg.MetadataValue.text("\n".join(void) or NOTHING),
-        "Not readable": dg.MetadataValue.text("\n".join(found.read.unreadable) or NOTHING),
+        "Read from": found.warning or (f"the copy of {found.copy_of}" if is_over else "the ERP"),
+        "Void": dg.MetadataValue.text(_first_ones(void)),
+        "Not readable": dg.MetadataValue.text(_first_ones(found.read.unreadable)),
     }
+
+
+def _first_ones(lines: Sequence[str]) -> str:
+    """The first lines and how many more there are, as rows stay for ever."""
+    more = len(lines) - MOST_SHOWN
+    return "\n".join([*lines[:MOST_SHOWN], *([f"and {more:,} more"] if more > 0 else [])]) or NOTHING
 
 
 def figures_of_gone(followed: FollowedUp) -> Metadata:
     """The decisions about articles that are not there any more."""
     return {GONE_ARTICLES: dg.MetadataValue.text("\n".join(followed.gone) or NOTHING)}
-
-
-def _kept_unchanged(results: Results) -> Sequence[Row] | None:
-    try:
-        return results.decisions()
-    except ResultChanged:
-        return None

@@ -35,6 +35,7 @@ def wanted_origins(
     """What each country's rows are to be made from: snapshot, code, rules, champion, what the countries share, locks.
 
     Where the ERP, which has the locks, does not answer, they are taken for none: whatever is priced then asks it again.
+    It is not asked for the other countries after that.
     """
     week, now = snapshot.week.isoformat(), datetime.now(UTC)
     made_with: dict[str, str | int] = {
@@ -42,6 +43,7 @@ def wanted_origins(
         "seed": pricing.SEED,
         "shared_demand": shared_demand_at_hand(places.lake, snapshot.week, snapshot.stamp).version,
     }
+    decided = _decisions([Results(places.lake, snapshot.week, code) for code in countries], places.erp, now)
     return {
         code: pricing.priced_under(
             provenance(week, code, snapshot.stamp).of(
@@ -49,17 +51,21 @@ def wanted_origins(
             ),
             rules,
             places.countries[code],
-            _decisions(Results(places.lake, snapshot.week, code), places.erp, now),
+            decisions,
         )
-        for code in countries
+        for code, decisions in decided.items()
     }
 
 
-def _decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Decision]:
+def _decisions(countries: Sequence[Results], erp: Erp, now: datetime) -> dict[str, Sequence[Decision]]:
+    """By country its decisions; none from the first one on for which the ERP does not answer."""
+    found: dict[str, Sequence[Decision]] = {results.country: () for results in countries}
     try:
-        return find_decisions(results, erp, now).read.decisions
+        for results in countries:
+            found[results.country] = find_decisions(results, erp, now).read.decisions
     except TransientError:
-        return ()
+        pass
+    return found
 
 
 def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict[str, Outcome]:

@@ -152,6 +152,16 @@ def test_what_tools_wrote_without_care_is_said_and_costs_nothing_else(desk: Desk
     assert "A decision that cannot be read does not count: d3: week is 'soon'." in said
 
 
+def test_a_row_that_cannot_be_read_keeps_nobody_from_deciding(desk: Desk) -> None:
+    desk.decide(ACCEPTED)
+    desk.execute("UPDATE markdown_decisions SET decided_at = 'today'")
+
+    done = desk.decide(ACCEPTED)
+
+    assert done.returncode == 0, done.stderr
+    assert desk.verdicts() == [("A000000", "accepted")]
+
+
 def test_a_country_that_is_not_priced_is_bad_usage(desk: Desk) -> None:
     done = desk.run("decisions", "XYZ")
 

@@ -131,14 +131,20 @@ ALLOWED = "tests.commands.test_explain:Constant"
 
 
 @pytest.fixture
-def round_of_one(tmp_path: Path) -> Callable[[RuleBook], Around]:
+def locks() -> str:
+    """The version of the locks of other articles; none."""
+    return ""
+
+
+@pytest.fixture
+def round_of_one(tmp_path: Path, locks: str) -> Callable[[RuleBook], Around]:
     """What is around the plan of an article of a round that is kept with its model, under the rules that are asked."""
     own, book = article({-2: 49.99, -1: 44.99, 0: 44.99}, launch=-4, weeks_left=6), RuleBook(Rules())
     snapshot, history = frames([own])
     lake = Lake(str(tmp_path), models=(ALLOWED,))
     results, sold = Results(lake, WEEK, "DEU"), CountryWeek(WEEK, "DEU", history, snapshot)
     made = provenance(str(WEEK), "DEU", "stamp").of(demand_model=ALLOWED)
-    origin = priced_under(made, book, DEU)
+    origin = priced_under(made, book, DEU).of(locks=locks)
     priced = price_articles(sold, Constant(), DEU, book, CODES, origin, "run", PREDICTED_AT)
     results.keep_training_data(sold, made)
     results.keep_model(Constant(), made)
@@ -175,6 +181,12 @@ def test_courses_are_those_of_the_row_or_none(round_of_one: Callable[..., Around
     assert not round_of_one(RuleBook(Rules(max_markdowns=2))).courses
     assert not round_of_one(RuleBook(Rules()), expected_units=99.0).courses
     assert not round_of_one(RuleBook(Rules()), stock=0).courses
+
+
+@pytest.mark.parametrize("locks", ["0123456789ab"])
+def test_a_lock_of_another_article_takes_no_courses(round_of_one: Callable[..., Around]) -> None:
+    assert round_of_one(RuleBook(Rules())).courses
+    assert not round_of_one(RuleBook(Rules(max_markdowns=2))).courses
 
 
 def test_where_nothing_is_kept_nothing_is_around(tmp_path: Path) -> None:

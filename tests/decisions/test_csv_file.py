@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, Seen, Writer, check, lines_of
-from markdown_pricing.decisions.decision import Decision, newest
+from markdown_pricing.decisions.decision import ArticleWeek, Decision, newest
 
 WEEK = date(2026, 2, 9)
 NOW = datetime(2026, 2, 9, 9, 30, tzinfo=UTC)
@@ -20,7 +20,11 @@ HEAD = "country,article_id,week,verdict,price,lock_until,decision_reason,note,de
 
 def known(*decided: Decision) -> Known:
     seen = {("DEU", f"A{number}"): SEEN for number in range(5)}
-    return Known(seen, REASONS, newest(decided), {each.decision_id: each for each in decided})
+    return Known(seen, REASONS, newest(decided), {each.decision_id: each for each in decided}, numbers(*decided))
+
+
+def numbers(*decided: Decision) -> dict[ArticleWeek, int]:
+    return {each.about: each.seq for each in newest(decided).values()}
 
 
 def ids() -> Iterator[str]:

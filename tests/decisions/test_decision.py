@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from markdown_pricing.decisions.decision import Decision, in_force, locks, newest, read, remarks, why_void
+from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
 
 WEEK = date(2026, 2, 9)
 NOW = datetime(2026, 2, 9, 9, 30, tzinfo=UTC)
@@ -44,6 +44,11 @@ def test_a_row_is_read_from_its_texts() -> None:
     assert decision.decided_at == datetime(2026, 2, 9, 9, 15, tzinfo=UTC)
 
 
+def test_a_time_without_a_zone_is_in_utc() -> None:
+    """As SQLite's own functions write it."""
+    assert Decision.of({**ROW, "decided_at": "2026-02-09 09:15:00"}) == make()
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -53,7 +58,7 @@ def test_a_row_is_read_from_its_texts() -> None:
         ("seq", "1.5"),
         ("price", "NaN"),
         ("price", "1e400000000"),
-        ("decided_at", "2026-02-09 10:15:00"),
+        ("decided_at", "this morning"),
         ("decided_by", None),
     ],
 )
@@ -64,6 +69,13 @@ def test_a_row_that_cannot_be_read_is_named_and_costs_no_other(column: str, valu
     [fault] = found.unreadable
     assert fault.startswith("d1: ")
     assert column in fault
+
+
+def test_the_number_of_a_row_that_cannot_be_read_is_taken_all_the_same() -> None:
+    """Else whoever decides next would be refused for ever."""
+    odd = {**ROW, "seq": "4", "decided_at": "today"}
+
+    assert last_numbers([odd, ROW, {**ROW, "week": "soon"}, {**ROW, "seq": "many"}]) == {make().about: 4}
 
 
 def test_the_highest_number_counts_whatever_the_times_say() -> None:
@@ -89,6 +101,8 @@ def test_a_withdrawn_decision_is_in_force_no_longer() -> None:
         ({"verdict": "agreed"}, "there is no verdict 'agreed'"),
         ({"week": WEEK + timedelta(1)}, "its week, 2026-02-10, is no Monday"),
         ({"lock_until": WEEK}, "its lock until 2026-02-09 is over before it begins"),
+        ({"lock_until": WEEK - timedelta(days=1)}, "its lock until 2026-02-08 is over before it begins"),
+        ({"lock_until": WEEK + timedelta(days=2)}, None),
         ({"lock_until": WEEK + timedelta(weeks=1)}, None),
     ],
 )
@@ -102,6 +116,25 @@ def test_a_lock_holds_until_its_monday() -> None:
     held = [bool(locks([lock], WEEK + timedelta(weeks=ahead))) for ahead in (-1, 0, 1, 2)]
 
     assert held == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("until", "monday"),
+    [
+        ("2026-02-23", date(2026, 2, 23)),
+        ("2026-02-24", date(2026, 3, 2)),
+        ("2026-03-01", date(2026, 3, 2)),
+        ("9999-12-31", date(2199, 12, 30)),
+    ],
+)
+def test_a_lock_whose_day_is_no_monday_holds_until_the_next_one(until: str, monday: date) -> None:
+    """As whoever wrote the day reads it: the price is never free before it."""
+    lock = make(lock_until=date.fromisoformat(until))
+
+    assert lock.locked_until == monday
+    assert locks([lock], monday - timedelta(weeks=1)) == {"A1": lock}
+    assert locks([lock], monday) == {}
+    assert lock.says == f"accepted at 13.95, locked until {monday}"
 
 
 def test_a_later_decision_lifts_a_lock_only_by_one_of_its_own() -> None:
@@ -121,7 +154,9 @@ def test_a_later_decision_lifts_a_lock_only_by_one_of_its_own() -> None:
         ({"decision_reason": "whim"}, ["its reason 'whim' is not in the list"]),
         ({"verdict": "changed"}, ["it gives no reason"]),
         ({"decided_at": NOW + timedelta(hours=1)}, ["its time, 2026-02-09T10:30:00+00:00, lies in the future"]),
+        ({"lock_until": date(2026, 2, 24)}, ["its lock until 2026-02-24 is held until 2026-03-02"]),
         ({"seq": 3}, ["no decision has the number 2 before it"]),
+        ({"seq": 2**62}, ["no decision has the number 2 before it"]),
     ],
 )
 def test_what_is_odd_is_said_of_a_decision_that_counts_all_the_same(

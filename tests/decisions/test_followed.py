@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision
-from markdown_pricing.decisions.followed import Asked, Followed, follow, locks_in_short
+from markdown_pricing.decisions.followed import Asked, Followed, follow, in_currency_of, locks_in_short
 from tests.decisions.test_decision import make
 
 WEEK = date(2026, 2, 9)
@@ -88,6 +89,15 @@ def test_a_lock_counts_on_its_own_monday_and_until_the_one_that_it_names() -> No
     assert held == [WEEK + 2 * ONE, WEEK + 2 * ONE, None]
 
 
+def test_a_lock_until_a_day_that_is_no_monday_is_held_until_the_next_one() -> None:
+    lock = replace(REJECTED, lock_until=WEEK + ONE + timedelta(days=3))
+
+    held = [followed(lock, WEEK + ahead * ONE, asked("19.99")).locked_until for ahead in range(3)]
+
+    assert held == [WEEK + 2 * ONE, WEEK + 2 * ONE, None]
+    assert locks_in_short([lock], WEEK + ONE) == "A1:2026-02-23"
+
+
 def test_the_newest_decision_counts_and_a_withdrawn_one_does_not() -> None:
     later = replace(REJECTED, decision_id="d2", week=WEEK + ONE)
     withdrawn = replace(later, decision_id="d3", seq=2, verdict="withdrawn")
@@ -115,6 +125,34 @@ def test_a_decision_about_an_article_that_is_gone_is_said() -> None:
     assert found.articles == {}
     assert found.gone == ("A1: accepted at 13.95 in the week of 2026-02-09, but the article is gone",)
     assert follow([ACCEPTED], WEEK + 4 * ONE, {}).gone == ()
+
+
+EURO = Changeover("HRV", "EUR", WEEK + 2 * ONE, 7.5345)
+
+
+def test_money_of_weeks_before_a_change_of_currency_is_in_the_currency_of_the_week() -> None:
+    """As history is; a decision of the week of the change is in the new currency already."""
+    seen = replace(ACCEPTED, price=Decimal("100.00"), stake=Decimal("753.45"), current_price=Decimal("0.01"))
+    after = replace(seen, week=WEEK + 2 * ONE)
+
+    assert in_currency_of(WEEK + ONE, [seen], [EURO]) == (seen,)
+    before, of_the_week = in_currency_of(WEEK + 2 * ONE, [seen, after], [EURO])
+
+    assert (before.price, before.stake, before.recommended_price) == (
+        Decimal("13.27"),
+        Decimal("100.00"),
+        Decimal("1.85"),
+    )
+    assert before.current_price == Decimal("0.01")
+    assert of_the_week == after
+
+
+def test_two_changes_of_currency_count_one_after_the_other() -> None:
+    again = replace(EURO, since=WEEK + ONE, factor=2.0)
+
+    [converted] = in_currency_of(WEEK + 2 * ONE, [replace(ACCEPTED, price=Decimal("150.69"))], [again, EURO])
+
+    assert converted.price == Decimal("10.00")
 
 
 def test_two_rounds_are_told_apart_by_their_locks_alone() -> None:

@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from markdown_pricing.decisions.decision import Decision, read
-from markdown_pricing.erp.decisions import NoDecisionTable, SomebodyDecided, add_decisions, read_decisions, seen_rows
-from markdown_pricing.erp.errors import ErpDenied
+from markdown_pricing.erp import decisions as erp_decisions
+from markdown_pricing.erp.decisions import (
+    NoDecisionTable,
+    SomebodyDecided,
+    add_decisions,
+    read_decisions,
+    seen_rows,
+    shown_week,
+)
+from markdown_pricing.erp.errors import ErpDenied, ErpUnreachable
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import METADATA, ensure_tables
 from tests.erp.conftest import Erp
@@ -181,6 +189,34 @@ def test_an_erp_without_the_table_says_who_makes_it_and_is_refreshed_all_the_sam
     assert len(decisions_in(erp)) == 1
 
 
+def test_a_text_that_is_not_in_utf_8_costs_no_other_decision(sqlite_erp: Erp) -> None:
+    """SQLite takes any bytes."""
+    ensure_tables(sqlite_erp.engine)
+    add_decisions(sqlite_erp.engine, [make(), make(2), make(3)])
+    sqlite_erp.execute(
+        "UPDATE markdown_decisions SET note = CAST(x'66fc72' AS TEXT) WHERE decision_id = 'd1'",
+        "UPDATE markdown_decisions SET seq = CAST(x'fc' AS TEXT) WHERE decision_id = 'd2'",
+    )
+
+    found = read(read_decisions(sqlite_erp.engine, "DEU"))
+
+    assert [(each.decision_id, each.note) for each in found.decisions] == [("d1", "f�r"), ("d3", make()["note"])]
+    assert found.unreadable == ("d2: seq is '�'",)
+
+
+def test_a_table_that_is_locked_holds_up_nobody_for_long(postgres_erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by an owner who changes it; whoever asks may ask again."""
+    monkeypatch.setattr(erp_decisions, "LOOK_TIMEOUT_MS", 50)
+    ensure_tables(postgres_erp.engine)
+
+    with postgres_erp.engine.begin() as owner:
+        owner.execute(text("LOCK TABLE markdown_decisions, markdown_recommendations"))
+        with pytest.raises(ErpUnreachable, match="timeout"):
+            read_decisions(postgres_erp.engine, "DEU")
+        with pytest.raises(ErpUnreachable, match="timeout"):
+            seen_rows(postgres_erp.engine, ["DEU"])
+
+
 @pytest.fixture
 def account(postgres_erp: Erp) -> Iterator[Callable[..., Erp]]:
     """Makes an account with these rights, and the ERP as it sees it."""
@@ -247,6 +283,23 @@ def test_the_statements_of_the_docs_grant_read_and_insert(postgres_erp: Erp, acc
     [decision] = decisions_in(erp)
     assert (decision.article_id, decision.says) == ("A000001", "changed at 16.95")
     assert [(row.article_id, row.verdict) for row in erp.read(look)] == [("A000001", "changed"), ("A000000", None)]
+    assert shown_week(erp.engine, "DEU") == WEEK
+    assert shown_week(erp.engine, "AUT") is None
+
+
+def test_who_may_not_look_is_told_the_grant_for_looking_and_no_other(
+    postgres_erp: Erp, account: Callable[..., Erp]
+) -> None:
+    """A refresh needs more, which is not what was asked."""
+    erp = account()
+
+    for look, table in (
+        (lambda: read_decisions(erp.engine, "DEU"), "markdown_decisions"),
+        (lambda: shown_week(erp.engine, "DEU"), "markdown_recommendations"),
+    ):
+        with pytest.raises(ErpDenied) as error:
+            look()
+        assert error.value.grants == (f"GRANT SELECT ON public.{table} TO {erp.user};",)
 
 
 def test_the_doctor_prints_what_the_owner_has_to_make_or_grant(postgres_erp: Erp, account: Callable[..., Erp]) -> None:

@@ -137,6 +137,17 @@ def test_a_rejected_markdown_is_asked_again_and_after_a_time_or_for_more_money_t
     assert rows["recommended_price"].tolist() == free.rows["recommended_price"].tolist()
 
 
+def test_money_that_is_being_lost_is_said_before_what_became_of_a_decision() -> None:
+    """An exception to act on is not hidden by one that is only to be looked at or known."""
+    lost = article(stock=40_000, weeks_left=2)
+    decided = {"rejected": [True, False], "void": ["", "it does not say at which price"], "week": [monday(-1)] * 2}
+
+    rows = recommend_with([lost, lost], [None, None], **decided).rows
+
+    assert rows["exception_code"].tolist() == ["certain_leftover", "certain_leftover"]
+    assert rows["severity"].tolist() == ["act", "act"]
+
+
 def test_a_rejected_advice_that_is_given_no_longer_needs_no_word() -> None:
     rows = recommend_with([article(stock=1)], [None], rejected=[True], week=[monday(-1)]).rows
 

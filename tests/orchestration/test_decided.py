@@ -12,19 +12,23 @@ import pytest
 
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
-from markdown_pricing.decisions.decision import read
+from markdown_pricing.currencies import Changeover
+from markdown_pricing.decisions.decision import DecisionsRead, read
 from markdown_pricing.erp.decisions import add_decisions, seen_rows
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import ensure_tables
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import publish_sealed
+from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, find_decisions
+from markdown_pricing.orchestration.decided import Found, copied_decisions, copy_decisions, figures_of, find_decisions
 from markdown_pricing.orchestration.resources import Erp as ErpResource
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
+from tests.decisions.test_decision import make
 from tests.erp.conftest import Erp, empty_erp, erp, postgres_erp, sqlite_erp  # noqa: F401
 from tests.markdown.seasons import CODES, DEU, WEEK, article, frames
 from tests.quick import Steady
@@ -161,6 +165,33 @@ def test_five_decisions_are_followed_through_three_weeks(shop: Shop) -> None:
     assert third["nobody"].recommended_price == third["rejected"].recommended_price == third["locked"].recommended_price
 
 
+def test_a_lock_until_the_last_day_of_the_calendar_is_held_to_the_end(shop: Shop) -> None:
+    """So some tools write `for ever`."""
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=date(9999, 12, 31))
+
+    row = by_article(shop.round(now=at(WEEK, 11)))["locked"]
+
+    assert (row.reason_code, row.locked_until, row.next_markdown_week) == ("locked", date(2199, 12, 30), None)
+
+
+def test_a_price_that_was_decided_in_the_old_currency_is_found_in_the_new_one(
+    sqlite_erp: Erp,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    ensure_tables(sqlite_erp.engine)
+    shop = Shop(sqlite_erp, Lake(str(tmp_path / "lake")))
+    shop.round()
+    shop.decide("changed", "changed", price=Decimal("89.00"))
+    shop.go_on({"changed": 44.50})
+    decided = copied_decisions(shop.results(), shop.resource, at(shop.week))
+
+    halved = pricing.follow_decisions(decided, shop.sold, [Changeover("DEU", "EUR", shop.week, 2.0)])
+
+    assert pricing.follow_decisions(decided, shop.sold).articles["changed"].not_applied
+    assert halved.articles == {}
+
+
 def test_a_second_run_on_the_same_monday_reads_the_locks_that_were_set_since(shop: Shop) -> None:
     """The lock holds its article's price; all other rows are equal to the bit. `run` sees that it is to price again."""
     before = shop.round()
@@ -214,8 +245,48 @@ def test_an_erp_without_the_table_is_a_round_without_decisions_that_says_so(shop
 
     found = find_decisions(shop.results(), shop.resource, at(WEEK))
 
-    assert found.rows == ()
-    assert "has no table markdown_decisions" in found.why_none
+    assert list(found.rows) == []
+    assert found.warning.startswith("Priced without people's decisions, of which there is no copy either.")
+    assert "has no table markdown_decisions" in figures_of(found, WEEK)["Read from"]
+
+
+def unreadable(shop: Shop) -> None:
+    """The ERP as after a restore without the table."""
+    shop.erp.execute("DROP VIEW markdown_decisions_current", "DROP TABLE markdown_decisions")
+
+
+def test_locks_hold_on_when_the_erp_does_not_show_them_any_more(shop: Shop) -> None:
+    """By the copy of an earlier week first, and then by the week's own, which nothing overwrites."""
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE)
+    shop.round(now=at(WEEK, 10))
+    unreadable(shop)
+    shop.go_on({})
+
+    found = find_decisions(shop.results(), shop.resource, at(shop.week))
+    once, again = (by_article(shop.round(now=at(shop.week, hour))) for hour in (9, 11))
+
+    assert (once["locked"].reason_code, again["locked"].reason_code) == ("locked", "locked")
+    assert found.copy_of == WEEK
+    assert "those count that were copied in the week of 2026-02-09: its locks hold" in found.warning
+    assert figures_of(found, shop.week)["Read from"] == found.warning
+    assert find_decisions(shop.results(), shop.resource, at(shop.week)).copy_of == shop.week
+
+
+def test_an_older_copy_counts_where_the_newer_one_was_changed(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
+    ensure_tables(sqlite_erp.engine)
+    shop = Shop(sqlite_erp, Lake(str(tmp_path / "lake")))
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE)
+    shop.round(now=at(WEEK, 10))
+    unreadable(shop)
+    (tmp_path / "lake" / paths.DECISIONS / "no week").mkdir()
+    shop.lake.replace(paths.decisions_file(WEEK + ONE, "DEU"), b"changed")
+
+    found = find_decisions(shop.results(WEEK + ONE), shop.resource, at(WEEK + ONE))
+
+    assert found.copy_of == WEEK
+    assert [each.article_id for each in found.read.decisions] == ["locked"]
 
 
 def test_prices_that_are_made_alone_read_what_is_decided_and_keep_it(shop: Shop) -> None:
@@ -252,6 +323,71 @@ def test_an_erp_that_is_away_is_waited_for(tmp_path: Path) -> None:
         find_decisions(results, ErpResource("postgresql://127.0.0.1:1/prices"), at(WEEK))
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        b'{"week": "2026-02-09", "of": "another version"}\n[]',
+        provenance(str(WEEK), "DEU", "").to_json().encode() + b'\n[{"decision_id": "d1"}]',
+        provenance(str(WEEK), "DEU", "").to_json().encode() + b"\n7",
+        b"no JSON\n[]",
+    ],
+)
+def test_a_copy_of_another_version_is_as_one_that_cannot_be_read(tmp_path: Path, kept: bytes) -> None:
+    results = Results(Lake(str(tmp_path)), WEEK, "DEU")
+    publish_sealed(results.lake, paths.decisions_file(WEEK, "DEU"), kept)
+
+    with pytest.raises(ResultChanged, match="another version"):
+        results.decisions()
+
+
+def test_of_rows_that_do_not_count_the_newest_ten_are_listed_and_the_others_counted() -> None:
+    void = [make(article_id=f"A{number}", week=WEEK - number * ONE, verdict="agreed") for number in range(1012)]
+    listed = figures_of(Found((), DecisionsRead(tuple(void), ("d1: week is 'soon'",))), WEEK)
+
+    lines = listed["Void"].text.splitlines()
+    assert lines[0].startswith(f"A0, week {WEEK}: ")
+    assert lines[9].startswith(f"A9, week {WEEK - 9 * ONE}: ")
+    assert lines[10:] == ["and 1,002 more"]
+    assert listed["Not readable"].text == "d1: week is 'soon'"
+
+
+def test_the_copy_names_nobody_and_keeps_no_note(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
+    """It stays for ever, and no price depends on either."""
+    ensure_tables(sqlite_erp.engine)
+    shop = Shop(sqlite_erp, Lake(str(tmp_path / "lake")))
+    shop.round()
+    shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE, note="Ben called")
+
+    copy_decisions(shop.results(), shop.resource, at(WEEK, 10))
+
+    kept = (tmp_path / "lake" / paths.decisions_file(WEEK, "DEU")).read_bytes()
+    assert b"anna" not in kept
+    assert b"Ben called" not in kept
+    [decision] = copied_decisions(shop.results(), shop.resource, at(WEEK, 10))
+    assert (decision.decided_by, decision.note, decision.lock_until) == ("somebody", None, WEEK + 3 * ONE)
+
+
+def test_a_week_that_is_priced_when_it_is_over_knows_no_decision_of_after_its_end(
+    sqlite_erp: Erp,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """It is priced as it would have been; what cannot be dated stays, as no decision counts by it."""
+    ensure_tables(sqlite_erp.engine)
+    shop = Shop(sqlite_erp, Lake(str(tmp_path / "lake")))
+    shop.round()
+    shop.lake.remove(paths.decisions_file(WEEK, "DEU"))
+    shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE)
+    shop.decide("locked", "withdrawn", seq=2, decided_at=at(WEEK + ONE))
+    shop.decide("late", "rejected", lock_until=WEEK + 3 * ONE, decided_at=at(WEEK + ONE))
+    shop.decide("nobody", "accepted")
+    sqlite_erp.execute("UPDATE markdown_decisions SET decided_at = 'today' WHERE article_id = 'nobody'")
+
+    found = find_decisions(shop.results(), shop.resource, at(WEEK + 2 * ONE))
+
+    assert [(each.article_id, each.verdict) for each in found.read.decisions] == [("locked", "rejected")]
+    assert len(found.read.unreadable) == 1
+
+
 def test_a_copy_that_somebody_has_changed_is_not_believed(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
     """A week that is over is then priced with what the ERP has."""
     ensure_tables(sqlite_erp.engine)
@@ -260,9 +396,9 @@ def test_a_copy_that_somebody_has_changed_is_not_believed(sqlite_erp: Erp, tmp_p
     shop.decide("locked", "rejected", lock_until=WEEK + 3 * ONE)
     shop.round(now=at(WEEK, 10))
     file = tmp_path / "lake" / paths.decisions_file(WEEK, "DEU")
-    file.write_bytes(file.read_bytes().replace(b"anna", b"anne"))
+    file.write_bytes(file.read_bytes().replace(b"locked", b"lacked"))
 
     found = find_decisions(shop.results(), shop.resource, at(WEEK + ONE))
 
-    assert not found.is_copy
+    assert found.copy_of is None
     assert [each.decided_by for each in read(found.rows).decisions] == ["anna"]

@@ -3,18 +3,27 @@
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from markdown_pricing.countries import read_countries
 from markdown_pricing.erp.refresh import Receipt
-from markdown_pricing.orchestration import figures
+from markdown_pricing.errors import TransientError
+from markdown_pricing.lake.filesystem import Entry, Lake
+from markdown_pricing.lake.snapshot import Snapshot
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.orchestration import earlier, figures
+from markdown_pricing.orchestration.decided import Found
 from markdown_pricing.orchestration.earlier import done_by_records
+from markdown_pricing.orchestration.lost_runs import Places
 from markdown_pricing.orchestration.names import PREDICTIONS, REFRESH
 from markdown_pricing.orchestration.outcome import ARCHIVED, REFRESHED, Outcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import Provenance
+from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 
 WEEK = date(2026, 2, 9)
@@ -65,6 +74,26 @@ def test_a_country_whose_rows_are_in_the_erp_is_done(refreshed: dg.DagsterInstan
 
     assert (outcome.status, outcome.earlier) == (REFRESHED, True)
     assert (outcome.articles, outcome.markdowns) == (4, 1)
+
+
+def test_an_erp_that_does_not_answer_is_asked_for_one_country_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question may take a minute; what is priced then asks it again."""
+    asked = []
+
+    def away(results: Results, *_: object) -> Found:
+        asked.append(results.country)
+        raise TransientError("away")
+
+    monkeypatch.setattr(earlier, "find_decisions", away)
+    places = Places(Lake(str(tmp_path)), ErpOfReceipts(), read_countries())
+    snapshot = Snapshot(WEEK, Entry("_SUCCESS", 0, 0), {})
+
+    wanted = earlier.wanted_origins(places, snapshot, ["AUT", "DEU", "POL"], RuleBook(), "gradient_boosting", False)
+
+    assert asked == ["AUT"]
+    assert {code: origin.locks for code, origin in wanted.items()} == {"AUT": "", "DEU": "", "POL": ""}
 
 
 @pytest.mark.parametrize(
