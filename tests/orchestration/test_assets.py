@@ -13,7 +13,7 @@ from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import kept_predictions_file
 from markdown_pricing.lake.publish import publish_bytes
-from markdown_pricing.orchestration import assets
+from markdown_pricing.orchestration import refreshing
 from markdown_pricing.orchestration.figures import CURRENCY, LEAD_OVER_HABIT, MARKDOWNS, STAKE, UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
 from markdown_pricing.provenance import provenance
@@ -343,7 +343,7 @@ def test_an_older_week_that_is_overtaken_at_the_erps_door_is_no_failure(
 ) -> None:
     """A newer week is written between the question what the ERP holds and the refresh, which the fence refuses."""
     installation.run()
-    monkeypatch.setattr(assets, "newest_week", lambda *_: None)
+    monkeypatch.setattr(refreshing, "newest_week", lambda *_: None)
 
     result = installation.run(WEEK_BEFORE)
 

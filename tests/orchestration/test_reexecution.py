@@ -13,7 +13,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster_graphql.test.utils import execute_dagster_graphql
 
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.orchestration import assets
+from markdown_pricing.orchestration import refreshing
 from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.local_runs import MODULE, load_definitions, price_country
 from markdown_pricing.orchestration.names import LOCATION
@@ -58,7 +58,7 @@ def test_a_run_of_the_command_line_is_started_again(
     page: WorkspaceProcessContext, monkeypatch: pytest.MonkeyPatch, fails: bool, strategy: str, steps: list[str]
 ) -> None:
     if fails:
-        monkeypatch.setattr(assets, "replace_country", _refuses)
+        monkeypatch.setattr(refreshing, "replace_country", _refuses)
     first = price_country(WEEK, "MLT")
     assert first.failed == fails
 
