@@ -21,6 +21,7 @@ from markdown_pricing.demand.local_linear import LocalLinear
 from markdown_pricing.demand.local_terms import LocalRows, own_values, past_mean
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.surroundings import CATEGORY, Surroundings, groupings, lately
+from markdown_pricing.demand.trees import added_by, grow, matrix_of
 from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag, week_of_year
 
 ROUNDS = 30
@@ -41,9 +42,6 @@ PARAMETERS: dict[str, Any] = {
     "bagging_freq": 1,
     "max_bin": 63,
     "bin_construct_sample_cnt": 10_000,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 
 
@@ -124,14 +122,8 @@ class ComingWeek:
             drawn = np.random.default_rng(seed).choice(early, LARGEST_TRAINING_ROWS, replace=False)
             early = np.sort(drawn)
         columns = features_of(seen, log_mean, early)
-        data = lgb.Dataset(
-            np.column_stack(list(columns.values())).astype(np.float32),
-            label=demand[early],
-            init_score=log_mean[early] + made.lift,
-            feature_name=[str(index) for index in range(len(columns))],
-            params=PARAMETERS,
-        )
-        made.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, ROUNDS)
+        offset = log_mean[early] + made.lift
+        made.trees = grow(matrix_of(columns), demand[early], offset, PARAMETERS, ROUNDS, seed, threads)
         made.features = list(columns)
         return made
 
@@ -158,9 +150,8 @@ class ComingWeek:
         if self.trees is None or not len(at):
             return np.asarray(log_linear[at] + self.lift)
         columns = features_of(seen, log_linear, at)
-        x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
-        added = np.asarray(self.trees.predict(x, raw_score=True, num_threads=1))
-        log_mean: FloatArray = log_linear[at] + self.lift + added
+        x = matrix_of({name: columns[name] for name in self.features})
+        log_mean: FloatArray = log_linear[at] + self.lift + added_by(self.trees, x)
         return log_mean
 
     def to_dict(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from markdown_pricing.demand.near import Near, learn_near
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.skill import weights_ahead
 from markdown_pricing.demand.state import LARGEST_UPLIFT, State
+from markdown_pricing.demand.trees import added_by, grow, matrix_of
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import (
     Age,
@@ -57,9 +58,6 @@ PARAMETERS: dict[str, Any] = {
     "max_bin": 63,
     "max_cat_threshold": 16,
     "cat_smooth": 30.0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 
 
@@ -99,17 +97,10 @@ class GradientBoosting(DemandModel):
         # With stock, a week that had none would have sold what the article's whole life says.
         demand = np.where(rows.stock[target] > 0, learnt.demand[target], np.exp(learnt.log_level[cell[0]] + curve))
         self.features = list(columns)
-        data = lgb.Dataset(
-            np.column_stack(list(columns.values())).astype(np.float32),
-            label=demand,
-            weight=1.0 / (1.0 + self.base.dispersion[rows.category[target]] * foreseen),
-            init_score=np.log(foreseen),
-            # LightGBM gets numbers for names: it refuses signs that a column of the delivery may have in its name.
-            feature_name=[str(index) for index in range(len(self.features))],
-            categorical_feature=[self.features.index(name) for name in self._categorical()],
-            params=PARAMETERS,
-        )
-        self.trees = lgb.train({**PARAMETERS, "seed": seed, "num_threads": threads}, data, num_boost_round=ROUNDS)
+        weight = 1.0 / (1.0 + self.base.dispersion[rows.category[target]] * foreseen)
+        codes = [self.features.index(name) for name in self._categorical()]
+        given = PARAMETERS, ROUNDS, seed, threads
+        self.trees = grow(matrix_of(columns), demand, np.log(foreseen), *given, weight, codes)
 
     def among(self, articles: pd.DataFrame) -> Self:
         return replace(self, assortment=articles)
@@ -161,8 +152,8 @@ class GradientBoosting(DemandModel):
         week, launch, end = dates_of(articles.iloc[row])
         columns = {name: values[row] for name, values in columns.items()}
         columns |= _week_columns((week + ahead, launch, end), ahead)
-        x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
-        added = np.asarray(self.trees.predict(x, raw_score=True, num_threads=1)).reshape(len(articles), weeks)
+        x = matrix_of({name: columns[name] for name in self.features})
+        added = added_by(self.trees, x).reshape(len(articles), weeks)
         correction: FloatArray = np.clip(added, -LARGEST_CORRECTION, LARGEST_CORRECTION)
         return correction
 

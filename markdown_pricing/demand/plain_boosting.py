@@ -21,6 +21,7 @@ import pandas as pd
 from markdown_pricing.demand.design import MOST_VALUES
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.shared import SharedDemand
+from markdown_pricing.demand.trees import added_by, grow, matrix_of
 from markdown_pricing.forecast import SHELF_SHARES, Forecast
 from markdown_pricing.training_data.features import (
     Age,
@@ -60,9 +61,6 @@ PARAMETERS: dict[str, Any] = {
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
     "max_bin": 127,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
 }
 LEAST_DISPERSION, MOST_DISPERSION, UNTRAINED_DISPERSION = 0.02, 3.0, 0.3
 """The bounds of an estimated dispersion, and the dispersion of a model that has learnt from no sales."""
@@ -107,22 +105,12 @@ class PlainBoosting(DemandModel):
         columns[PRICE] = _log_ratio(history.iloc[target]["price"], history.iloc[target]["list_price"])
         columns[CHANGE] = columns[PRICE] - columns[LAST_PRICE]
         self.features = list(columns)
-        parameters = {**PARAMETERS, "seed": seed, "num_threads": threads}
-        parameters["monotone_constraints"] = [-1 if name in (PRICE, CHANGE) else 0 for name in self.features]
-        x, y = np.column_stack(list(columns.values())).astype(np.float32), units[target]
-        rate = self._log_rate(columns["mean_4"])
-        data = lgb.Dataset(
-            x,
-            y,
-            init_score=rate,
-            # LightGBM gets numbers for names: it refuses signs that a column of the delivery may have in its name.
-            feature_name=[str(index) for index in range(len(self.features))],
-            categorical_feature=[self.features.index(name) for name in self.values],
-            params=parameters,
-        )
-        self.trees = lgb.train(parameters, data, num_boost_round=ROUNDS)
+        falling = {"monotone_constraints": [-1 if name in (PRICE, CHANGE) else 0 for name in self.features]}
+        x, y, rate = matrix_of(columns), units[target], self._log_rate(columns["mean_4"])
+        codes = [self.features.index(name) for name in self.values]
+        self.trees = grow(x, y, rate, PARAMETERS | falling, ROUNDS, seed, threads, categorical=codes)
         near = panel.column[target] == panel.column[origin]
-        mean = np.exp(rate[near] + np.asarray(self.trees.predict(x[near], raw_score=True, num_threads=1)))
+        mean = np.exp(rate[near] + added_by(self.trees, x[near]))
         excess = ((y[near] - mean) ** 2 - mean).sum() / max((mean**2).sum(), 1e-9)
         self.dispersion = float(np.clip(excess, LEAST_DISPERSION, MOST_DISPERSION))
 
@@ -152,13 +140,12 @@ class PlainBoosting(DemandModel):
         columns = {name: values[row] for name, values in now.items()}
         columns |= _week_columns(asked, week_number(asked["week"]) + ahead, ahead)
         columns |= {PRICE: np.zeros(len(row)), CHANGE: np.zeros(len(row))}
-        x = np.column_stack([columns[name] for name in self.features]).astype(np.float32)
+        x = matrix_of({name: columns[name] for name in self.features})
         x = np.repeat(x[:, np.newaxis], rungs, axis=1)
         ratio = _log_ratio(prices, articles["list_price"].to_numpy()[:, np.newaxis])
         x[:, :, self.features.index(PRICE)] = ratio[row]
         x[:, :, self.features.index(CHANGE)] = (ratio - now[LAST_PRICE][:, np.newaxis])[row]
-        answer = np.asarray(self.trees.predict(x.reshape(-1, x.shape[2]), raw_score=True, num_threads=1))
-        logs = answer.reshape(len(articles), weeks, rungs).swapaxes(1, 2)
+        logs = added_by(self.trees, x.reshape(-1, x.shape[2])).reshape(len(articles), weeks, rungs).swapaxes(1, 2)
         units: FloatArray = np.exp(logs + self._log_rate(now["mean_4"])[:, np.newaxis, np.newaxis])
         return units
 

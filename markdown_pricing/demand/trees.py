@@ -1,0 +1,52 @@
+"""LightGBM as the demand models use it: the same trees from the same data, whatever its columns are called."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from markdown_pricing.training_data.features import FloatArray
+
+Matrix = npt.NDArray[np.float32]
+REPRODUCIBLE: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+"""Parameters under which the same rows and the same seed give the same trees, on any number of threads."""
+
+
+def matrix_of(columns: Mapping[str, FloatArray]) -> Matrix:
+    """The features beside each other, (rows, features), in the order of the columns."""
+    return np.column_stack(list(columns.values())).astype(np.float32)
+
+
+def grow(
+    x: Matrix,
+    demand: FloatArray,
+    log_offset: FloatArray,
+    parameters: Mapping[str, Any],
+    rounds: int,
+    seed: int,
+    threads: int,
+    weight: FloatArray | None = None,
+    categorical: Sequence[int] = (),
+) -> lgb.Booster:
+    """Trees that add to the log of a forecast what brings it nearer to the demand.
+
+    x : (rows, features) ; demand, log_offset, weight : (rows,) ; categorical : the places of features that are codes
+    """
+    data = lgb.Dataset(
+        x,
+        label=demand,
+        weight=weight,
+        init_score=log_offset,
+        # LightGBM gets numbers for names: it refuses signs that a column of the delivery may have in its name.
+        feature_name=[str(index) for index in range(x.shape[1])],
+        categorical_feature=list(categorical),
+    )
+    given = {**parameters, **REPRODUCIBLE, "seed": seed, "num_threads": threads}
+    return lgb.train(given, data, num_boost_round=rounds)
+
+
+def added_by(trees: lgb.Booster, x: Matrix) -> FloatArray:
+    """What the trees add to the log of the forecast, (rows,)."""
+    return np.asarray(trees.predict(x, raw_score=True, num_threads=1))
