@@ -1,5 +1,6 @@
 """Runs as processes of the code server, as on one machine and in compose, whose death is noticed within minutes."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ from markdown_pricing.workers import end_with_the_parent
 
 SHUTTING_DOWN = "after telling it to shut down"
 """So Dagster 1.13 says that a code server has started nothing because it is about to end."""
+LOOKS_AT_MOST = 10
+"""Looks after which a lost process is told though its code server is still away. Chosen on 2026-11-28: with a look each
+minute, the run fails, and operators hear of it, ten minutes later."""
+ANSWER_WITHIN_S = 5
+"""Seconds in which a code server that is there says who it is. It needs milliseconds; one that hangs holds up the looks
+at all other runs for as long."""
 
 
 class LocalRunLauncher(DefaultRunLauncher):
@@ -31,7 +38,8 @@ class LocalRunLauncher(DefaultRunLauncher):
 
     def __init__(self, inst_data: object = None) -> None:
         super().__init__(inst_data)  # type: ignore[arg-type]
-        self._seen_lost: set[str] = set()
+        self._looks: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -52,18 +60,34 @@ class LocalRunLauncher(DefaultRunLauncher):
             raise DagsterUserCodeUnreachableError(f"The code server is shutting down: {error}") from error
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """A lost process is told at the second look, so that a code server which restarts is there for the retry."""
+        """A lost process is told at the second look at which its code server answers, or at the tenth look.
+
+        The code server that was killed with it must be there for the retry, and the daemon must have found it: Dagster
+        submits a retry once, right after the failure, and gives it up for good while the code server is away.
+        """
         if not is_lost(Path(self._instance.root_directory), run.run_id):
-            self._seen_lost.discard(run.run_id)
+            self._forget(run)
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if run.run_id not in self._seen_lost:
-            self._seen_lost.add(run.run_id)
+        self._looks[run.run_id] += 1
+        self._answers[run.run_id] += self._code_server_answers(run)
+        if self._answers[run.run_id] < 2 and self._looks[run.run_id] < LOOKS_AT_MOST:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        self._seen_lost.discard(run.run_id)
+        self._forget(run)
         return CheckRunHealthResult(
             WorkerStatus.FAILED,
             "its process is gone and has not said why: it, its code server or its machine was killed or restarted",
         )
+
+    def _forget(self, run: dg.DagsterRun) -> None:
+        del self._looks[run.run_id], self._answers[run.run_id]
+
+    def _code_server_answers(self, run: dg.DagsterRun) -> bool:
+        client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
+        try:
+            # A run that no code server has started has no address to ask.
+            return client is None or bool(client.get_server_id(timeout=ANSWER_WITHIN_S))
+        except DagsterUserCodeUnreachableError:
+            return False
 
 
 def is_local(instance: dg.DagsterInstance) -> bool:

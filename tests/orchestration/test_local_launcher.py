@@ -1,6 +1,7 @@
 """Whether a run's process is still there is known by the lock that it holds, whatever ended it."""
 
 import inspect
+import json
 import multiprocessing
 import os
 import signal
@@ -15,10 +16,16 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
 from dagster._core.launcher import DefaultRunLauncher, LaunchRunContext, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import create_run_for_test
 from dagster._grpc import proxy_server, server
 
-from markdown_pricing.orchestration.local_launcher import SHUTTING_DOWN, LocalRunLauncher, in_a_noticed_process
+from markdown_pricing.orchestration.local_launcher import (
+    LOOKS_AT_MOST,
+    SHUTTING_DOWN,
+    LocalRunLauncher,
+    in_a_noticed_process,
+)
 from markdown_pricing.orchestration.worker_lock import (
     FOLDER,
     FORGOTTEN_AFTER_S,
@@ -28,7 +35,7 @@ from markdown_pricing.orchestration.worker_lock import (
 )
 from markdown_pricing.settings import DATA
 from markdown_pricing.workers import end_with_the_parent
-from tests.processes import is_alive, wait_until
+from tests.processes import free_port, is_alive, wait_until
 
 PROJECT = Path(__file__).parents[2]
 RUN = "0c8c2a5e-run"
@@ -126,7 +133,7 @@ def test_a_run_that_ended_in_good_order_or_works_elsewhere_is_not_lost(tmp_path:
 
 
 def test_a_lost_process_is_told_at_the_second_look(instance: dg.DagsterInstance) -> None:
-    """So that a code server which restarts is there for the retry. Of a run that never held a lock nothing is said."""
+    """So that the daemon has found a code server which restarts. Of a run that never held a lock nothing is said."""
     launcher = instance.run_launcher
     lost, elsewhere = (create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED) for _ in range(2))
     lose(Path(instance.root_directory), lost.run_id)
@@ -137,6 +144,17 @@ def test_a_lost_process_is_told_at_the_second_look(instance: dg.DagsterInstance)
     assert launcher.supports_check_run_worker_health
     assert looks == [WorkerStatus.RUNNING, WorkerStatus.FAILED, WorkerStatus.RUNNING]
     assert {launcher.check_run_worker_health(elsewhere).status for _ in range(3)} == {WorkerStatus.RUNNING}
+
+
+def test_while_its_code_server_is_away_a_lost_process_is_told_at_the_tenth_look(instance: dg.DagsterInstance) -> None:
+    """A run that fails meanwhile loses its retry; a code server that never comes back must be heard of all the same."""
+    address = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "port": free_port()})}
+    lost = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED, tags=address)
+    lose(Path(instance.root_directory), lost.run_id)
+
+    looks = [instance.run_launcher.check_run_worker_health(lost).status for _ in range(LOOKS_AT_MOST)]
+
+    assert looks == [WorkerStatus.RUNNING] * (LOOKS_AT_MOST - 1) + [WorkerStatus.FAILED]
 
 
 def test_a_runs_steps_are_executed_while_its_process_holds_the_lock(instance: dg.DagsterInstance) -> None:

@@ -23,8 +23,10 @@ from tests.system.waiting_location import GO_ON
 
 PROJECT = Path(__file__).parents[2]
 LOCATION = "tests.system.waiting_location"
-POLL_S = 10
-"""Between two looks of the monitor. The second one tells, and the code server is back by then."""
+POLL_S = 5
+"""Between two looks of the monitor."""
+LOOK = "Collected 1 runs for monitoring"
+"""So Dagster 1.13's daemon logs each of them."""
 
 
 class Machine:
@@ -90,8 +92,16 @@ class Machine:
         [failure] = self.instance.all_logs(self.run().run_id, DagsterEventType.RUN_FAILURE)
         return str(failure.dagster_event and failure.dagster_event.message)
 
+    def wait_for_looks(self, count: int) -> None:
+        """Until the monitor has looked at the run that often from now on."""
+        before = self._written().count(LOOK)
+        wait_until("the monitor has looked", lambda: self._written().count(LOOK) >= before + count, 120, self.log)
+
     def log(self) -> str:
-        return "".join((self.folder / "log").read_text(errors="replace").splitlines(keepends=True)[-60:])
+        return "".join(self._written().splitlines(keepends=True)[-60:])
+
+    def _written(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
 
     def _start(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
         environment = {**os.environ, "DAGSTER_HOME": str(self.folder), "PYTHONPATH": str(PROJECT)}
@@ -119,11 +129,15 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def test_a_code_server_that_is_killed_takes_its_run_along_which_is_failed_and_retried(machine: Machine) -> None:
-    """The run's process does not outlive it; the retry goes on with the step that was under way."""
+    """The run's process does not outlive it; the retry goes on with the step that was under way.
+
+    However long the code server is away: Dagster gives up the retry of a run that fails meanwhile.
+    """
     worker = machine.wait_for_step("wait")
 
     machine.kill(machine.code_server)
     wait_until("its worker has ended", lambda: not is_alive(worker), 10, machine.log)
+    machine.wait_for_looks(4)
     machine.start_code_server()
     (machine.folder / GO_ON).touch()
     retry = machine.wait_for_end()
