@@ -18,7 +18,6 @@ from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import paths
-from markdown_pricing.lake.errors import FileMissing
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import (
     ResultMissing,
@@ -29,6 +28,7 @@ from markdown_pricing.lake.publish import (
     read_notes,
     read_parts,
     read_sealed,
+    weeks_in,
     weeks_with_predictions,
 )
 from markdown_pricing.lake.seal import ResultChanged
@@ -239,13 +239,8 @@ class Results:
 
     def last_decisions(self) -> tuple[date, list[dict[str, str | None]]] | None:
         """The newest copy that can be read, of this week or an earlier one, and its week; None when there is none."""
-        try:
-            entries = self.lake.entries(paths.DECISIONS)
-        except FileMissing:
-            return None
-        weeks = (week for entry in entries if (week := paths.week_of_folder(entry.name)))
-        for week in sorted((week for week in weeks if week <= self.week), reverse=True):
-            if (rows := Results(self.lake, week, self.country).unchanged_decisions()) is not None:
+        for week in weeks_in(self.lake, paths.DECISIONS):
+            if week <= self.week and (rows := Results(self.lake, week, self.country).unchanged_decisions()) is not None:
                 return week, rows
         return None
 

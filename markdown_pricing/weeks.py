@@ -8,6 +8,8 @@ from markdown_pricing.errors import UsageError
 
 HEAD_OFFICE = ZoneInfo("Europe/Berlin")
 ONE_WEEK = timedelta(weeks=1)
+CLOCKS_MAY_DIFFER = timedelta(minutes=2)
+"""How far the clocks of two machines may be apart before a time counts as lying in the future."""
 OPENING_TIME = time(8, 0)
 """The time on its Monday, at head office, at which a week's round is opened."""
 

@@ -43,8 +43,8 @@ def stake_of(worths: Sequence[Worth]) -> str:
     """
     amounts = [each.stake_eur for each in worths if each.stake_eur is not None]
     said = [f"{rounded(sum(amounts)):,.0f} EUR"] if amounts else []
-    if alone := [each for each in worths if each.stake_eur is None]:
-        shares = _range([f"{each.stake_pct:.2f}" for each in sorted(alone, key=lambda each: each.stake_pct)])
+    if alone := _without_rate(worths):
+        shares = _range([each.stake_pct for each in alone], ".2f")
         said.append(f"{shares} % of the expected revenue of {_named(alone)}")
     return ", and ".join(said)
 
@@ -58,9 +58,8 @@ def over_habit_of(worths: Sequence[Worth]) -> str:
     plan = sum(each.revenue_eur for each in worths if each.revenue_eur is not None)
     habit = sum(each.habit_eur for each in worths if each.habit_eur is not None)
     said = [f"{100 * (plan / habit - 1):+.1f} %"] if habit else []
-    if alone := [each for each in worths if each.revenue_eur is None]:
-        leads = _range([f"{each.over_habit_pct:+.1f}" for each in sorted(alone, key=lambda each: each.over_habit_pct)])
-        said.append(f"{leads} % of {_named(alone)}")
+    if alone := _without_rate(worths):
+        said.append(f"{_range([each.over_habit_pct for each in alone], '+.1f')} % of {_named(alone)}")
     return ", and ".join(said)
 
 
@@ -85,8 +84,15 @@ def rounded(amount: float) -> float:
     return round(amount, SHOWN_DIGITS - 1 - math.floor(math.log10(abs(amount)))) if amount else 0.0
 
 
-def _range(rising: Sequence[str]) -> str:
-    return rising[0] if rising[0] == rising[-1] else f"{rising[0]} to {rising[-1]}"
+def _without_rate(worths: Sequence[Worth]) -> list[Worth]:
+    """Those whose money cannot be added."""
+    return [each for each in worths if each.stake_eur is None]
+
+
+def _range(numbers: Sequence[float], form: str) -> str:
+    """The least and the largest number; one of them where they look alike."""
+    least, most = f"{min(numbers):{form}}", f"{max(numbers):{form}}"
+    return least if least == most else f"{least} to {most}"
 
 
 def _named(alone: Sequence[Worth]) -> str:

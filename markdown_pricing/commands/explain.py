@@ -1,7 +1,6 @@
 """`markdown-pricing explain` shows one article of a round on the lake in words, in money, and week by week."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -86,10 +85,10 @@ def explain(
     allowed = settings.allowed_models
     place = named_lake(lake, None, allowed) if lake else Lake(settings.lake_url, settings.results_key, allowed)
     of = configured.get(country) or unconfigured(country)
-    explained = find(place, of, article, week, country in configured)
-    if country in configured:  # a week before a change of currency is told in its own
-        of = configured.in_week(country, pd.Timestamp(explained.row["week"]).date())
-        explained = replace(explained, currency=of.currency)
+    week = found_week(place, country, week, country in configured)
+    if country in configured:
+        of = configured.in_week(country, week)
+    explained = find(place, of, article, week)
     book = read_rules(settings.rules_file) if out is not None else None  # only a picture shows the courses
     around = around_plan(place, of, explained.row, explained.path, explained.origin, book)
     if out is not None:
@@ -115,22 +114,32 @@ def show(explained: Explained, past: pd.DataFrame) -> None:
             standard_output.print(part, highlight=False, markup=False, soft_wrap=not standard_output.is_terminal)
 
 
-def find(lake: Lake, country: Country, article: str, week: date | None, configured: bool = True) -> Explained:
-    """The article's row and price path in the round of `week`, or in the newest round when it is None.
+def found_week(lake: Lake, country: str, week: date | None, configured: bool) -> date:
+    """The week to look at: `week`, or that of the newest round when it is None.
 
     configured : whether `run` prices this country, so that an error may advise it
 
-    Raises NothingKept, CountryNotPriced, WeekNotPriced and ArticleNotPriced. Each names what the lake holds instead.
+    Raises NothingKept, CountryNotPriced and WeekNotPriced. Each names what the lake holds instead.
     """
-    newest = next(weeks_with_predictions(lake, country.code), None)
+    newest = next(weeks_with_predictions(lake, country), None)
     if newest is None:
         other = next(weeks_with_predictions(lake), None)
         if other is None:
             raise NothingKept(lake)
-        raise CountryNotPriced(country.code, other, countries_with_predictions(lake, other), configured)
+        raise CountryNotPriced(country, other, countries_with_predictions(lake, other), configured)
     week = week or newest
-    if week != newest and not lake.entry(predictions_file(week, country.code)):
-        raise WeekNotPriced(country.code, week, list(weeks_with_predictions(lake, country.code)), configured)
+    if week != newest and not lake.entry(predictions_file(week, country)):
+        raise WeekNotPriced(country, week, list(weeks_with_predictions(lake, country)), configured)
+    return week
+
+
+def find(lake: Lake, country: Country, article: str, week: date) -> Explained:
+    """The article's row and price path in the round of `week`.
+
+    country : as it is in that week
+
+    Raises ArticleNotPriced, which names articles with such an id.
+    """
     rows, path, menu, origin = Results(lake, week, country.code).predictions()
     mine = rows[rows["article_id"] == article]
     if mine.empty:

@@ -6,11 +6,11 @@ but makes no sense is void. Neither is an error of a round.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import count
 
-from markdown_pricing.weeks import ONE_WEEK, monday_of
+from markdown_pricing.weeks import CLOCKS_MAY_DIFFER, ONE_WEEK, monday_of
 
 VERDICTS = ACCEPTED, CHANGED, REJECTED, WITHDRAWN = "accepted", "changed", "rejected", "withdrawn"
 SOURCES = ERP, IMPORT, PAGE, RULE = "erp", "import", "page", "rule"
@@ -18,8 +18,6 @@ NEEDS_REASON = (CHANGED, REJECTED)
 """The verdicts that need a decision_reason."""
 LONGEST_NOTE = 500
 """Characters of a note, as the contract has it."""
-CLOCKS_MAY_DIFFER = timedelta(minutes=2)
-"""How far ahead of the clock a time of a decision may be before it is said to lie in the future."""
 CENT = Decimal("0.01")
 SOMEBODY = "somebody"
 """This stands for whoever decided where no name is kept."""
@@ -61,7 +59,7 @@ class Decision:
     def of(cls, row: Mapping[str, str | None]) -> "Decision":
         """The decision in a row whose values are texts, as `erp.decisions` reads them. Raises UnreadableDecision."""
         values: dict[str, object] = dict(row)
-        for names, parse in ((_DAYS, _day), (AMOUNTS, _amount), (("decided_at",), _moment), (("seq",), _whole)):
+        for names, parse in ((_DAYS, _day), (AMOUNTS, _amount), (("decided_at",), _moment), (("seq",), int)):
             for name in names:
                 given = row[name]
                 try:
@@ -132,7 +130,7 @@ def last_numbers(rows: Iterable[Mapping[str, str | None]]) -> dict[ArticleWeek, 
     for row in rows:
         country, article = row["country"], row["article_id"]
         try:
-            about, number = (country or "", article or "", _day(row["week"] or "")), _whole(row["seq"] or "")
+            about, number = (country or "", article or "", _day(row["week"] or "")), int(row["seq"] or "")
         except ValueError:
             continue
         last[about] = max(number, last.get(about, number))
@@ -242,7 +240,3 @@ def _moment(text: str) -> datetime:
     """A time without a zone is in UTC, as the contract has it for SQLite; PostgreSQL gives the zone with each."""
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _whole(text: str) -> int:
-    return int(text)

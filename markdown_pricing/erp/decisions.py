@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
 from markdown_pricing.erp.grants import DECISIONS, READ_RIGHTS, missing_grants
-from markdown_pricing.erp.locks import LOCK_TIMEOUT_MS
-from markdown_pricing.erp.refresh import LOOK_TIMEOUT_MS, database_time
+from markdown_pricing.erp.locks import LOCK_TIMEOUT_MS, look_briefly
+from markdown_pricing.erp.refresh import database_time
 from markdown_pricing.erp.tables import decisions, missing_beside, recommendations, statements_beside
 from markdown_pricing.errors import FinalError
 
@@ -118,9 +118,7 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
 def _looking(engine: Engine, needed: Mapping[str, Sequence[str]]) -> Iterator[Connection]:
     """A connection that waits for no table and for no answer longer than some seconds, so that nothing hangs on it."""
     with erp_errors(engine, needed), engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            for setting in ("lock_timeout", "statement_timeout"):
-                connection.execute(text(f"SET LOCAL {setting} = {LOOK_TIMEOUT_MS}"))
+        look_briefly(connection)
         yield connection
 
 

@@ -16,6 +16,16 @@ SILENCE_TIMEOUT_MS = 60_000
 frees its country."""
 
 
+LOOK_TIMEOUT_MS = 10_000
+"""How long a statement of who only looks may take, a wait for a table included: the sensor asks each minute."""
+
+
+def look_briefly(connection: Connection) -> None:
+    """End each statement of the transaction that takes longer than LOOK_TIMEOUT_MS; SQLite's readers wait for none."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL statement_timeout = {LOOK_TIMEOUT_MS}"))
+
+
 def lock(connection: Connection, what: str) -> None:
     """Hold the lock `what` (a country, or the tables) until the transaction ends. A second writer waits here.
 

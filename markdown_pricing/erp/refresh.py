@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,19 +13,16 @@ from sqlalchemy import Connection, Engine, Select, delete, func, null, select, t
 
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors, where_is
 from markdown_pricing.erp.insert import insert
-from markdown_pricing.erp.locks import lock
+from markdown_pricing.erp.locks import lock, look_briefly
 from markdown_pricing.erp.read_back import Lines, OtherRowsInErp, check_taken, lines_of, read_rows
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
 from markdown_pricing.erp.tables import NEWEST_FIRST, columns_of, options, price_path, recommendations, refreshes
 from markdown_pricing.errors import FinalError
+from markdown_pricing.weeks import CLOCKS_MAY_DIFFER
 
 WITH_OPTIONS = 2
 """What `hashed` says of a content hash that is over the options, too."""
-CLOCKS_MAY_DIFFER = timedelta(minutes=2)
-"""How far ahead of the ERP's clock a run may have been created."""
-LOOK_TIMEOUT_MS = 10_000
-"""How long the sensor's question may take in the ERP; it asks each minute."""
 PAUSES_S = (1.0, 4.0, 15.0)
 """The pauses between attempts of an interrupted refresh. A deadlock is over at once, and a failover takes seconds."""
 
@@ -185,8 +182,7 @@ def last_receipts(engine: Engine) -> dict[str, Receipt]:
     """
     place = func.row_number().over(partition_by=refreshes.c.country, order_by=_NEWEST_FIRST).label("place")
     with erp_errors(engine), engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SET LOCAL statement_timeout = {LOOK_TIMEOUT_MS}"))
+        look_briefly(connection)
         there = columns_of(connection).get(refreshes.name)
         if there is None:
             return {}

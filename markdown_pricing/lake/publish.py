@@ -121,6 +121,15 @@ def make_again(path: str) -> str:
     return f"Materialize {paths.made_by(path) or 'the asset that makes it'} of that week and country again"
 
 
+def weeks_in(lake: Lake, folder: str) -> list[date]:
+    """The weeks that have a folder of their own in this one, the newest first; none where it is missing."""
+    try:
+        entries = lake.entries(folder)
+    except FileMissing:
+        return []
+    return sorted((week for entry in entries if (week := paths.week_of_folder(entry.name))), reverse=True)
+
+
 def weeks_with_predictions(lake: Lake, country: str | None = None, before: date | None = None) -> Iterator[date]:
     """The weeks that have predictions of `country`, or of any country when it is None, the newest first.
 
@@ -129,12 +138,9 @@ def weeks_with_predictions(lake: Lake, country: str | None = None, before: date 
 
     before : only weeks that are earlier than this one
     """
-    try:
-        entries = lake.entries(paths.PREDICTIONS)
-    except FileMissing:
-        return
-    weeks = (week for entry in entries if (week := paths.week_of_folder(entry.name)))
-    for week in sorted((week for week in weeks if before is None or week < before), reverse=True):
+    for week in weeks_in(lake, paths.PREDICTIONS):
+        if before is not None and week >= before:
+            continue
         if country is None or lake.entry(paths.predictions_file(week, country)):
             yield week
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from markdown_pricing.orchestration.pods import RUN_LABEL, hindrance, is_over, run_of
+from markdown_pricing.orchestration.pods import RUN_LABEL, Hindrance, hindrance, is_over, run_of
 
 if TYPE_CHECKING:  # it takes a second to load
     from kubernetes.client import ApiClient  # type: ignore[import-untyped]
@@ -111,25 +111,33 @@ def look_after(
     said : run id -> what was advised last. The kubelet goes to and fro between reasons of one kind.
     Returns what was said and done, in words, and `said` for the next look.
     """
-    starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
     jobs = {run_of(job): job for job in cluster.jobs()}
+    starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
+    found = _hindrances(cluster, {run.run_id: jobs[run.run_id] for run in starting if run.run_id in jobs})
     done: list[str] = []
-    now_said: dict[str, str] = {}
-    waiting = [run for run in starting if run.run_id in jobs]
-    if waiting:
-        pods, events = defaultdict(list), cluster.warnings()
-        for pod in cluster.pods():
-            pods[run_of(pod)].append(pod)
-        for run in waiting:
-            own = {each["metadata"]["name"] for each in (jobs[run.run_id], *pods[run.run_id])}
-            of_run = [event for event in events if event.get("involvedObject", {}).get("name") in own]
-            if found := hindrance(pods[run.run_id], of_run):
-                now_said[run.run_id] = found.remedy
-                if said.get(run.run_id) != found.remedy:
-                    instance.report_engine_event(str(found), run)
-                    done.append(f"Run {run.run_id}: {found}")
+    for run in starting:
+        own = found.get(run.run_id)
+        if own is not None and said.get(run.run_id) != own.remedy:
+            instance.report_engine_event(str(own), run)
+            done.append(f"Run {run.run_id}: {own}")
     done += _remove_left_behind(instance, cluster, jobs, clock())
-    return done, now_said
+    return done, {run_id: own.remedy for run_id, own in found.items()}
+
+
+def _hindrances(cluster: Kubernetes, jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Hindrance]:
+    """What keeps runs from beginning, by run; nothing is asked where none waits. jobs : by run"""
+    if not jobs:
+        return {}
+    pods, events = defaultdict(list), cluster.warnings()
+    for pod in cluster.pods():
+        pods[run_of(pod)].append(pod)
+    found = {}
+    for run_id, job in jobs.items():
+        own = {each["metadata"]["name"] for each in (job, *pods[run_id])}
+        of_run = [event for event in events if event.get("involvedObject", {}).get("name") in own]
+        if hindered := hindrance(pods[run_id], of_run):
+            found[run_id] = hindered
+    return found
 
 
 def _remove_left_behind(

@@ -14,7 +14,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from markdown_pricing.decisions.decision import Decision, read
-from markdown_pricing.erp import decisions as erp_decisions
+from markdown_pricing.erp import locks
 from markdown_pricing.erp.decisions import (
     NoDecisionTable,
     SomebodyDecided,
@@ -206,7 +206,7 @@ def test_a_text_that_is_not_in_utf_8_costs_no_other_decision(sqlite_erp: Erp) ->
 
 def test_a_table_that_is_locked_holds_up_nobody_for_long(postgres_erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
     """As by an owner who changes it; whoever asks may ask again."""
-    monkeypatch.setattr(erp_decisions, "LOOK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(locks, "LOOK_TIMEOUT_MS", 50)
     ensure_tables(postgres_erp.engine)
 
     with postgres_erp.engine.begin() as owner:
