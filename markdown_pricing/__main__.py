@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -216,17 +217,27 @@ def decide(**options: Any) -> int:
 
 
 @cli.command(short_help="Show what people decided about a country's prices.")
-@click.argument("country")
+@click.argument("country", required=False)
 @week_option
+@click.option(
+    "--pseudonymise", is_flag=True, help="Take the names and notes out of all decisions older than 26 weeks instead."
+)
 @json_option
-def decisions(**options: Any) -> int:
+def decisions(country: str | None, week: date | None, pseudonymise: bool, as_json: bool) -> int:
     """Show the decisions about COUNTRY in the week that the ERP shows, or of --week, and the locks that hold in it.
 
-    What is odd about a decision, or makes it void, is said on standard error.
+    What is odd about a decision, or makes it void, is said on standard error. --pseudonymise needs an account of its
+    own, which may change these two columns; the exit code is 1 for one that may not.
     """
-    from markdown_pricing.commands.decisions import decisions
+    from markdown_pricing.commands import decisions as command
 
-    return decisions(Settings.from_env(os.environ), **options)
+    settings = Settings.from_env(os.environ)
+    if pseudonymise:
+        refuse_others("--pseudonymise", "pseudonymise", "as_json")
+        return command.pseudonymise(settings, as_json)
+    if country is None:
+        raise click.UsageError("Name a COUNTRY, or give --pseudonymise.")
+    return command.decisions(settings, country, week, as_json)
 
 
 @cli.command("metronome-jobs", short_help="Write DC/OS job definitions, by groups of countries.")
