@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
+FOLDER = Path(".local/weeks")
 ONE_WEEK = timedelta(weeks=1)
 FOLLOWED = 0.6
 """The share of the markdowns that the buyer accepts, unless it is chosen."""
@@ -186,10 +187,9 @@ def main() -> None:
     options.add_argument("--followed", type=float, default=FOLLOWED)
     options.add_argument("--not-applied", type=float, default=NOT_APPLIED)
     options.add_argument("--workers", type=int, default=2)
-    options.add_argument("--folder", type=Path, default=Path(".local/weeks"))
     given = options.parse_args()
     first = today - timedelta(days=today.weekday()) - given.weeks * ONE_WEEK
-    shop = Shop(given.folder, given.countries.split(","), given.articles, first)
+    shop = Shop(FOLDER, given.countries.split(","), given.articles, first)
     try:
         play(shop, given)
     except KeyboardInterrupt:

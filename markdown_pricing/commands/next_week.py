@@ -67,7 +67,7 @@ def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) 
 
     Raises NotASample, NotPriced, and the errors of the lake and of an ERP that is away.
     """
-    place = named_lake(lake, settings.results_key, settings.allowed_models)
+    place = named_lake(lake, settings.results_key)
     week = newest_week(place)
     played = read_played(place, week)
     configured = read_countries(settings.countries_file, settings.currencies_file)

@@ -139,6 +139,11 @@ def sample_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def refuse_others(option: str, *allowed: str) -> None:
     """Refuse options that were given on the command line beside `option`, which does without them."""
     context = click.get_current_context()
-    given = [each for each in context.params if context.get_parameter_source(each) is ParameterSource.COMMANDLINE]
-    if others := [f"--{each.replace('_', '-')}" for each in given if each not in allowed]:
+    others = [
+        parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
+        for parameter in context.command.params
+        if parameter.name not in allowed
+        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    ]
+    if others:
         raise click.UsageError(f"{option} takes no {', '.join(others)}.")

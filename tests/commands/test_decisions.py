@@ -183,5 +183,7 @@ def test_names_and_notes_are_taken_out_of_old_decisions(desk: Desk) -> None:
         ("anna", None),
         ("pseudonym", None),
     ]
-    assert desk.run("decisions", "DEU", "--pseudonymise").returncode == 2
+    both = desk.run("decisions", "DEU", "--pseudonymise")
+    assert both.returncode == 2
+    assert "--pseudonymise takes no COUNTRY." in both.stderr
     assert desk.run("decisions").returncode == 2

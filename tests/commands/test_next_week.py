@@ -139,3 +139,16 @@ def test_a_country_that_was_not_priced_is_held_at_its_prices_and_named(shop: Sho
 
     assert len(both) > 5
     assert (now[both] == was[both]).all()
+
+
+def test_the_copy_on_the_lake_counts_where_the_erp_does_not_show_decisions(shop: Shop) -> None:
+    """Its locks hold on."""
+    with sqlite3.connect(shop.root / "erp.sqlite") as erp:
+        erp.executescript("DROP VIEW markdown_decisions_current; DROP TABLE markdown_decisions")
+
+    sold = shop.sample("--next-week", "--json")
+
+    assert sold.returncode == 0, sold.stderr
+    assert "MLT: the ERP does not show people's decisions, so those of the lake count." in sold.stderr
+    [malta] = [each for each in json.loads(sold.stdout)["countries"] if each["country"] == "MLT"]
+    assert malta["decided"] == 1
