@@ -41,6 +41,7 @@ NOT_A_TENTH_LESS = "rows_not_down_a_tenth"
 RULES_KEPT = "new_prices_keep_the_rules"
 READY = "ready_for_the_round"
 NOTHING_LEFT_OUT = "nothing_left_out"
+DECISIONS_SHOWN = "the_erp_shows_decisions"
 
 WEEK_TAG = "markdown/week"
 COUNTRY_TAG = "markdown/country"
