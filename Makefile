@@ -86,9 +86,13 @@ need = @$(1) >/dev/null 2>&1 \
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs]'
 	@touch $@
 
+# Beside the environment: LightGBM imports scikit-learn where it finds it, which costs each process of the tests 1.8 s.
+EXAMPLES := .venv/examples
+
 .venv/dev: pyproject.toml constraints.txt | .venv/run
 	@echo "Installing what the tests need, once ..."
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs,kubernetes,metronome,alerts,experiments,etl,real-sales,dev]'
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --upgrade --target $(EXAMPLES) scikit-learn joblib
 	@touch $@
 
 .venv/long: pyproject.toml constraints.txt | .venv/dev

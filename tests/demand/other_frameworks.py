@@ -1,8 +1,14 @@
 """The examples of docs/models.md: the same contract test for all models."""
 
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+
+SCIKIT_LEARN_FOLDER = str(Path(__file__).parents[2] / ".venv/examples")
+"""It lies beside the environment, where only the tests of its example find it: see the Makefile."""
+sys.path.append(SCIKIT_LEARN_FOLDER)
 
 SCIKIT_LEARN = "examples.boosted_trees:BoostedTrees"
 PYTORCH = "examples.neural_network:NeuralNetwork"

@@ -1,5 +1,6 @@
 """What every demand model keeps, whatever framework it is made with."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from markdown_pricing import demand
 from markdown_pricing.demand.model import MODELS, DemandModel, make_model
 from tests.demand.market import WEEK, market
-from tests.demand.other_frameworks import EXAMPLES, PYTORCH, needs_pytorch
+from tests.demand.other_frameworks import EXAMPLES, PYTORCH, SCIKIT_LEARN_FOLDER, needs_pytorch
 
 WEEKS = 12
 LADDER = np.array([1.0, 0.9, 0.7, 0.5, 0.3, 0.3])
@@ -122,7 +123,9 @@ def answers_of_another_process(
             frame.to_pickle(folder / f"{part}.pkl")
         for number, name in enumerate(names):
             (folder / f"{number}.bin").write_bytes(fitted_once(name).to_bytes())
-        subprocess.run([sys.executable, "-c", ANOTHER_PROCESS, folder, WEEK.isoformat(), *names], check=True)
+        environ = {**os.environ, "PYTHONPATH": SCIKIT_LEARN_FOLDER}
+        command = [sys.executable, "-c", ANOTHER_PROCESS, folder, WEEK.isoformat(), *names]
+        subprocess.run(command, check=True, env=environ)
         return {name: np.load(folder / f"{number}.npy") for number, name in enumerate(names)}
 
     return answers
