@@ -8,8 +8,17 @@ import pandas as pd
 
 from markdown_pricing.backtest import pictures
 from markdown_pricing.backtest.replay import NAIVE
-from markdown_pricing.backtest.scores import OVER, by_family, forecast_quality, gap_closed, leads, share_of_planner
+from markdown_pricing.backtest.scores import (
+    OVER,
+    bias_table,
+    by_family,
+    forecast_quality,
+    gap_closed,
+    leads,
+    share_of_planner,
+)
 from markdown_pricing.backtest.twin import PEER, PLANNER
+from markdown_pricing.demand.calibration import LEVEL
 
 STYLE = """
 :root { color-scheme: light; }
@@ -105,6 +114,11 @@ def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, what: str) -> str:
             "Error and bias as shares of the units sold, in all weeks and in those right after a price was cut, which "
             "show the price response, and the share of sales below, and at or below, the quantiles.",
             [table(scores, "{:.3f}", "model")],
+        ),
+        Section(
+            "Bias by weeks ahead, by the last price change, and by age",
+            f"How many percent too much was expected, with the {100 * LEVEL:.0f} % interval over weeks.",
+            [table(bias_table(rows), named="sales")],
         ),
     ]
     return page("Back-test: real weeks replayed", what, cards, sections)
