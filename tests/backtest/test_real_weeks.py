@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from markdown_pricing.backtest.real_weeks import RealWeeks, compare
 
