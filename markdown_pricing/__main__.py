@@ -175,8 +175,8 @@ def backtest(**options: Any) -> int:
 def promote(**options: Any) -> int:
     """Make the demand model CHALLENGER the champion, which production uses, when it wins by a margin.
 
-    It and the champion play the same seasons, from the same stock and with the same luck. The exit code is 1 when the
-    challenger is refused.
+    It and the champion play the same seasons, from the same stock and with the same luck. When it wins, both forecast
+    the last weeks of the lake, and it is refused if it forecasts them worse. The exit code is 1 when it is refused.
     """
     from markdown_pricing.commands.promote import promote
 

@@ -124,6 +124,17 @@ class Forecast:
             raise BrokenModel(self.model, "; ".join(faults))
         return demand
 
+    def along(self, prices: FloatArray) -> tuple[FloatArray, Demand]:
+        """The mean demand of each week at that week's own price, (articles, weeks), and the demand it is taken from.
+
+        prices : (articles, weeks), the price of each week, which may fall and rise
+        Raises BrokenModel.
+        """
+        falling = -np.sort(-prices, axis=1)
+        demand = self.at(falling, prices.shape[1])
+        rung = (falling[:, :, np.newaxis] == prices[:, np.newaxis, :]).argmax(axis=1)
+        return np.take_along_axis(demand.units, rung[:, np.newaxis, :], axis=1)[:, 0, :], demand
+
 
 def with_level_unknown(dispersion: FloatArray, variance: FloatArray) -> FloatArray:
     """The dispersion of a demand whose mean is log-normal itself: relative variances combine as in a product.

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.demand.calibration import ages, last_changes
 from markdown_pricing.demand.model import DemandModel, make_model
 from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.pricing import SEED, CountryWeek
@@ -21,16 +22,18 @@ def replay(sold: CountryWeek, model_name: str, weeks: int) -> Iterator[pd.DataFr
     """The model's forecasts from each of the last `weeks` Mondays, fitted anew on what was known on each of them.
 
     Yields a frame per Monday with a row per article and week ahead. Weeks without a row, and weeks whose sales the
-    stock limited, are left out. The columns are origin, ahead, article_id, price, cut (the price is below that of
-    the week before), actual, expected, naive (the units of the last known week), q10 and q90. Only weeks before
-    `sold.week` are compared.
+    stock limited, are left out. The columns are origin, ahead, week, article_id, price, step (the price as a share of
+    that of the week before), cut (it is below 1), change (the last price change) and age as `demand.calibration` has
+    them, actual, expected, naive (the units of the last known week), q10 and q90. Only weeks before `sold.week` are
+    compared.
     """
+    rows = sold.history.assign(change=last_changes(sold.history), age=ages(sold.history))
     for origin in origins(sold, weeks):
         history = sold.history[sold.history["week"] < pd.Timestamp(origin)].reset_index(drop=True)
         articles = sold.history[sold.history["week"] == pd.Timestamp(origin)].assign(units=np.nan)
         model = make_model(model_name)
         model.fit(history, origin, SEED)
-        yield _forecasts(model, sold.history, history, articles.reset_index(drop=True), origin)
+        yield _forecasts(model, rows, history, articles.reset_index(drop=True), origin)
 
 
 def origins(sold: CountryWeek, weeks: int) -> list[date]:
@@ -46,21 +49,22 @@ def _forecasts(
     asked = np.column_stack([_at(all_rows, articles, origin, ahead, "price") for ahead in HORIZONS])
     # A week without a row gets today's price; it is not compared.
     asked = np.where(np.isnan(asked), articles[["price"]].to_numpy(dtype=np.float64), asked)
-    falling = -np.sort(-asked, axis=1)
-    demand = model.among(articles).forecast(articles, history, origin).at(falling, len(HORIZONS))
+    expected, demand = model.among(articles).forecast(articles, history, origin).along(asked)
     frames = []
     for ahead in HORIZONS:
-        rung = (falling == asked[:, [ahead]]).argmax(axis=1)
-        mean = demand.units[np.arange(len(articles)), rung, ahead]
-        dispersion = demand.dispersion_in(ahead)
+        mean, dispersion = expected[:, ahead], demand.dispersion_in(ahead)
         before = _at(all_rows, articles, origin, ahead - 1, "price")
         compared = pd.DataFrame(
             {
                 "origin": origin,
                 "ahead": ahead,
+                "week": pd.Timestamp(origin + timedelta(weeks=ahead)),
                 "article_id": articles["article_id"],
                 "price": asked[:, ahead],
+                "step": asked[:, ahead] / before,
                 "cut": asked[:, ahead] < before - 1e-9,
+                "change": _at(all_rows, articles, origin, ahead, "change"),
+                "age": _at(all_rows, articles, origin, ahead, "age"),
                 "actual": _at(all_rows, articles, origin, ahead, "units"),
                 "expected": mean,
                 "naive": articles["article_id"].map(last).fillna(0.0),

@@ -7,9 +7,20 @@ from html import escape
 import pandas as pd
 
 from markdown_pricing.backtest import pictures
+from markdown_pricing.backtest.real_weeks import LEVEL as LEVEL_OF_LEADS
+from markdown_pricing.backtest.real_weeks import RealWeeks, as_table
 from markdown_pricing.backtest.replay import NAIVE
-from markdown_pricing.backtest.scores import OVER, by_family, forecast_quality, gap_closed, leads, share_of_planner
+from markdown_pricing.backtest.scores import (
+    OVER,
+    bias_table,
+    by_family,
+    forecast_quality,
+    gap_closed,
+    leads,
+    share_of_planner,
+)
 from markdown_pricing.backtest.twin import PEER, PLANNER
+from markdown_pricing.demand.calibration import LEVEL
 
 STYLE = """
 :root { color-scheme: light; }
@@ -85,8 +96,11 @@ def seasons_page(scores: pd.DataFrame, first: Mapping[str, pd.DataFrame], what: 
     return page("Back-test: simulated seasons", what, cards, sections)
 
 
-def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, what: str) -> str:
-    """The page of real weeks, from rows of `replay.replay` with country and model, and their `replay_scores`."""
+def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, against: Sequence[RealWeeks], what: str) -> str:
+    """The page of real weeks, from rows of `replay.replay` with country and model, and their `replay_scores`.
+
+    against : the first model compared with each of the others
+    """
     models = list(dict.fromkeys(rows["model"]))
     now = rows[rows["ahead"] == 0]
     by_week = now[now["model"] == models[0]].groupby("origin")[["actual", "naive"]].sum()
@@ -105,6 +119,17 @@ def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, what: str) -> str:
             "Error and bias as shares of the units sold, in all weeks and in those right after a price was cut, which "
             "show the price response, and the share of sales below, and at or below, the quantiles.",
             [table(scores, "{:.3f}", "model")],
+        ),
+        Section(
+            "Against each other",
+            "Errors one week ahead on the same sales, and how much larger those of the second model are, with the "
+            f"{100 * LEVEL_OF_LEADS:.0f} % interval over weeks. Biases are compared without their sign.",
+            [f"{table(as_table(one))}<p>{escape(str(one))}</p>" for one in against],
+        ),
+        Section(
+            "Bias by weeks ahead, by the last price change, and by age",
+            f"How many percent too much was expected, with the {100 * LEVEL:.0f} % interval over weeks.",
+            [table(bias_table(rows), named="sales")],
         ),
     ]
     return page("Back-test: real weeks replayed", what, cards, sections)

@@ -5,6 +5,7 @@ import pandas as pd
 
 from markdown_pricing.backtest.replay import NAIVE
 from markdown_pricing.backtest.twin import PEER, PLANNER, Setting
+from markdown_pricing.demand.calibration import biases
 from markdown_pricing.markdown.simulation import Played
 
 MARKET = ["family", "country", "seed"]
@@ -97,6 +98,16 @@ def replay_scores(rows: pd.DataFrame) -> pd.DataFrame:
             own.assign(expected=own["naive"], q10=np.nan, q90=np.nan)
         )
     return pd.DataFrame.from_dict(scored, orient="index").rename(columns=QUALITY)
+
+
+def bias_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """The bias of each model in % with its interval, by weeks ahead, last price change and age; of all countries."""
+    return pd.DataFrame(
+        {
+            model: {one.group: f"{100 * one.value:+.1f} ({one.interval})" for one in biases(own)}
+            for model, own in rows.groupby("model", sort=False)
+        }
+    )
 
 
 def paired(scores: pd.DataFrame, column: str = "revenue") -> pd.DataFrame:

@@ -7,12 +7,14 @@ at once.
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from markdown_pricing import __version__
+from markdown_pricing.backtest.real_weeks import RealWeeks, as_table, compare
 from markdown_pricing.backtest.replay import LEAST_WEEKS_BEFORE, origins, replay
 from markdown_pricing.backtest.scores import (
     OVER,
@@ -31,7 +33,8 @@ from markdown_pricing.demand.model import make_model
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
 from markdown_pricing.files import read_rules
-from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_country
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, newest_week, read_country
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import Played
 from markdown_pricing.pricing import CountryWeek, make_training_data
@@ -184,6 +187,15 @@ def _cells(table: pd.DataFrame, digits: int) -> list[list[str]]:
     ]
 
 
+def sold_before(source: Lake, snapshot: Snapshot, week: date, code: str, known: Countries) -> CountryWeek:
+    """A country's sales before the week. Raises TooLittleHistory when no week of them can be replayed."""
+    table = read_country(source, snapshot, code, columns_to_read)
+    sold = CountryWeek.of(make_training_data(table, week, code, known.changes_of(code)), week, code)
+    if not origins(sold, 1):
+        raise TooLittleHistory(code, week)
+    return sold
+
+
 def _replay(
     lake: str,
     week: date | None,
@@ -204,11 +216,7 @@ def _replay(
     with progress(f"Replaying {counted(weeks, 'week')} before {week}", len(chosen) * len(models)) as advance:
         for code in chosen:
             try:
-                table, changes = read_country(source, snapshot, code, columns_to_read), known.changes_of(code)
-                frame = make_training_data(table, week, code, changes)
-                sold = CountryWeek.of(frame, week, code)
-                if not origins(sold, weeks):
-                    raise TooLittleHistory(code, week)
+                sold = sold_before(source, snapshot, week, code, known)
                 for model in models:
                     frames = list(replay(sold, model, weeks))
                     compared += [rows.assign(country=code, model=model) for rows in frames]
@@ -224,17 +232,29 @@ def _replay(
         f"{counted(len(chosen) - len(failed), 'country')} of the snapshot of {week} in {lake}, each forecast from its "
         f"last {counted(weeks, 'Monday')} at the prices that were asked. markdown-pricing {__version__}"
     )
+    against = [compare(rows, models[0], model) for model in models[1:]]
     if as_json:
         records = scores.reset_index().to_dict("records")
-        print_json({"what": what, "report": out, "scores": records, "failed": failed})
+        judged = [asdict(one) for one in against]
+        print_json({"what": what, "report": out, "scores": records, "against": judged, "failed": failed})
     else:
         print(what)
         print_table("Forecasts of real weeks", ["", *scores.columns], _cells(scores, 3))
+        for one in against:
+            print_compared(one)
     if out is not None:
         from markdown_pricing.backtest.report import replay_page
 
-        _write(replay_page(rows, scores, what), out)
+        _write(replay_page(rows, scores, against, what), out)
     return 1 if failed else 0
+
+
+def print_compared(compared: RealWeeks) -> None:
+    """The table of a comparison on real weeks, and the sentence that says what it comes to."""
+    table = as_table(compared)
+    rows = [[str(at), *map(str, row)] for at, row in zip(table.index, table.itertuples(index=False), strict=True)]
+    print_table("The same real weeks, with 90 % intervals", ["", *table.columns], rows)
+    print(compared)
 
 
 def _write(page: str, out: Path) -> None:

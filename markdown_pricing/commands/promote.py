@@ -7,11 +7,22 @@ from pathlib import Path
 
 import pandas as pd
 
+from markdown_pricing.backtest.real_weeks import RealWeeks, compare
+from markdown_pricing.backtest.replay import replay
 from markdown_pricing.backtest.scores import score
 from markdown_pricing.backtest.twin import Setting, policy_named
-from markdown_pricing.commands.backtest import SEASON_WEEKS, first_of, no_season_ends, played_in
+from markdown_pricing.commands.backtest import (
+    REPLAYED_WEEKS,
+    SEASON_WEEKS,
+    TooLittleHistory,
+    first_of,
+    no_season_ends,
+    played_in,
+    print_compared,
+    sold_before,
+)
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.countries import read_countries
+from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, TransientError, UsageError
@@ -20,7 +31,9 @@ from markdown_pricing.experiments.champion import promote as keep
 from markdown_pricing.experiments.tracker import MlflowTracker, Tracker
 from markdown_pricing.experiments.trial import Verdict, judge, trials
 from markdown_pricing.files import read_rules
+from markdown_pricing.lake.errors import LakeMissing
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import NothingDelivered, find_snapshot, newest_week
 from markdown_pricing.provenance import code_version
 from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.settings import Settings
@@ -80,13 +93,43 @@ def promote(
     what = f"{','.join(families or FAMILIES)} {','.join(codes)} {first.articles}x{first.weeks} seeds {seeds}"
     _track(settings, scores, what)
     verdict = judge(scores, champion, challenger, margin)
-    if verdict.won:
+    real = real_weeks(lake, known, countries, champion, challenger) if verdict.won else None
+    promoted = verdict.won and not (real and real.worse)
+    if promoted:
         rules = read_rules(settings.rules_file).version
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        won = Champion(challenger, champion, round(verdict.lead_pct, 3), what, rules, code_version(), now)
+        lead = round(verdict.lead_pct, 3)
+        won = Champion(challenger, champion, lead, what, rules, code_version(), now, str(real or ""))
         keep(lake, won, seen)
-    _show(verdict, scores, as_json)
-    return 0 if verdict.won else 1
+    _show(verdict, real, promoted, scores, as_json)
+    return 0 if promoted else 1
+
+
+def real_weeks(
+    lake: Lake, known: Countries, countries: Sequence[str] | None, champion: str, challenger: str
+) -> RealWeeks | None:
+    """Both models on the last weeks of the lake's newest snapshot; None where it has none to judge by, which is said.
+
+    countries : None for the first configured one that the snapshot holds
+    """
+    try:
+        week = newest_week(lake)
+        snapshot = find_snapshot(lake, week)
+        codes = [code for code in countries or known if code in snapshot.bytes_by_country]
+        sold = [sold_before(lake, snapshot, week, code, known) for code in (codes if countries else codes[:1])]
+    except (LakeMissing, NothingDelivered, TooLittleHistory) as error:
+        print_error(f"No real weeks count: {error}")
+        return None
+    if not sold:
+        print_error(f"No real weeks count: the snapshot of {week} holds none of the countries that are played.")
+        return None
+    rows = [
+        frame.assign(country=one.country, model=model)
+        for one in sold
+        for model in (champion, challenger)
+        for frame in replay(one, model, REPLAYED_WEEKS)
+    ]
+    return compare(pd.concat(rows, ignore_index=True), champion, challenger)
 
 
 def _play(plays: Sequence[Setting], models: Sequence[str], settings: Settings, workers: int) -> pd.DataFrame:
@@ -121,14 +164,16 @@ def artifacts_beside(uri: str) -> str | None:
     return Path(uri.removeprefix("sqlite:///")).with_suffix("").as_uri() if uri.startswith("sqlite:////") else None
 
 
-def _show(verdict: Verdict, scores: pd.DataFrame, as_json: bool) -> None:
+def _show(verdict: Verdict, real: RealWeeks | None, promoted: bool, scores: pd.DataFrame, as_json: bool) -> None:
     if as_json:
-        models = {"champion": verdict.champion, "challenger": verdict.challenger, "promoted": verdict.won}
+        models = {"champion": verdict.champion, "challenger": verdict.challenger, "promoted": promoted}
         leads = [
             dict(zip((*verdict.leads.index.names, "lead_pct"), (*market, lead), strict=True))
             for market, lead in verdict.leads.items()
         ]
-        print_json({**models, "lead_pct": verdict.lead_pct, "margin_pct": verdict.margin_pct, "markets": leads})
+        judged = None if real is None else {**asdict(real), "worse": [str(one) for one in real.worse]}
+        margins = {"lead_pct": verdict.lead_pct, "margin_pct": verdict.margin_pct}
+        print_json({**models, **margins, "markets": leads, "real_weeks": judged})
         return
     revenue = scores.pivot(index=["family", "country", "seed"], columns="policy", values="revenue")
     rows = [
@@ -142,9 +187,9 @@ def _show(verdict: Verdict, scores: pd.DataFrame, as_json: bool) -> None:
     ]
     print_table("Revenue, the same market for both", ("", verdict.champion, verdict.challenger, "%"), rows)
     print(verdict)
-    print(
-        f"{verdict.challenger} is the champion from the next run on." if verdict.won else f"{verdict.champion} stays."
-    )
+    if real is not None:
+        print_compared(real)
+    print(f"{verdict.challenger} is the champion from the next run on." if promoted else f"{verdict.champion} stays.")
 
 
 def _show_promotions(lake: Lake, settings: Settings, taken_back: Champion | None, as_json: bool) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing import demand
+from markdown_pricing.demand.calibration import Bias, ages, biases, last_changes
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import UsageError
 from markdown_pricing.forecast import Forecast
@@ -128,6 +129,7 @@ class FitReport:
     naive_wape : the same for the naive forecast, which is what the article sold in the last week known
     bias       : sum (expected − actual) over sum |actual|
     by_week    : week, actual, expected, naive: the units of the compared articles
+    biases     : of the same weeks by weeks ahead, last price change and age
     """
 
     rows: int
@@ -137,6 +139,7 @@ class FitReport:
     naive_wape: float
     bias: float
     by_week: pd.DataFrame
+    biases: tuple[Bias, ...]
 
 
 def evaluate(name: str, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> FitReport:
@@ -153,13 +156,16 @@ def evaluate(name: str, history: pd.DataFrame, week: date, seed: int, threads: i
 def measure_error(model: DemandModel, history: pd.DataFrame, week: date) -> FitReport:
     """The error of a fitted model on the last EVALUATED_WEEKS weeks before `week`, each forecast one week ahead.
 
-    When there are more than EVALUATED_ARTICLES articles, every second, third, … in the order of their ids is compared.
+    Each of their Mondays also forecasts the weeks after its own, for the bias by weeks ahead. When there are more than
+    EVALUATED_ARTICLES articles, every second, third, … in the order of their ids is compared.
     """
     starts = [week - timedelta(weeks=ahead) for ahead in range(EVALUATED_WEEKS, 0, -1)]
     sold_lately = np.sort(history.loc[history["week"] >= pd.Timestamp(starts[0]), "article_id"].unique())
     some = sold_lately[:: -(-len(sold_lately) // EVALUATED_ARTICLES) or 1]
     rows = history[history["article_id"].isin(some)]
-    compared = pd.concat([_one_week_ahead(model, rows, start) for start in starts])
+    lately = rows.assign(change=last_changes(rows), age=ages(rows))[rows["week"] >= pd.Timestamp(starts[0])]
+    foretold = pd.concat([_from(start, model, rows, lately) for start in starts])
+    compared = foretold[foretold["ahead"] == 0]
     by_week = compared.groupby("week", as_index=False)[["actual", "expected", "naive"]].sum()
     sold = compared["actual"].abs().sum()
     return FitReport(
@@ -170,19 +176,32 @@ def measure_error(model: DemandModel, history: pd.DataFrame, week: date) -> FitR
         naive_wape=_share((compared["naive"] - compared["actual"]).abs().sum(), sold),
         bias=_share((compared["expected"] - compared["actual"]).sum(), sold),
         by_week=by_week,
+        biases=biases(foretold),
     )
 
 
-def _one_week_ahead(model: DemandModel, history: pd.DataFrame, start: date) -> pd.DataFrame:
+def _from(start: date, model: DemandModel, history: pd.DataFrame, lately: pd.DataFrame) -> pd.DataFrame:
+    """What the model foretells from a Monday on, and what was sold: a row for each article and week that was in stock.
+
+    lately : the last weeks of the history, with change and age; those from `start` on are foretold
+    """
     now = pd.Timestamp(start)
     before = history[history["week"] < now]
-    sold = history[(history["week"] == now) & ~history["censored"]].reset_index(drop=True)
-    asked = sold.assign(units=np.nan)
-    prices = sold[["price"]].to_numpy(dtype=np.float64)
-    expected = model.among(asked).forecast(asked, before, start).at(prices, 1).units[:, 0, 0]
-    last = before.sort_values("week").groupby("article_id")["units"].last()
-    naive = sold["article_id"].map(last).fillna(0.0).to_numpy()
-    return pd.DataFrame({"week": sold["week"], "actual": sold["units"], "expected": expected, "naive": naive})
+    articles = history[(history["week"] == now) & ~history["censored"]].reset_index(drop=True)
+    coming = lately[(lately["week"] >= now) & lately["article_id"].isin(articles["article_id"])]
+    coming = coming.assign(ahead=(coming["week"] - now).dt.days // 7)
+    prices = coming.pivot(index="article_id", columns="ahead", values="price").reindex(articles["article_id"])
+    # An article without a row in a week is not compared in it; it gets its last price.
+    asked = prices.reindex(columns=range(EVALUATED_WEEKS)).ffill(axis=1).to_numpy(dtype=np.float64)
+    asked = asked[:, : int(coming["ahead"].max()) + 1 if len(coming) else 1]
+    given = articles.assign(units=np.nan)
+    units, _ = model.among(given).forecast(given, before, start).along(asked)
+    compared = coming[~coming["censored"]]
+    expected = units[prices.index.get_indexer(compared["article_id"]), compared["ahead"].to_numpy()]
+    last = before.groupby("article_id")["units"].last().reindex(compared["article_id"])
+    naive = last.to_numpy(dtype=np.float64, na_value=0.0)
+    compared = compared[["week", "ahead", "change", "age", "units"]].rename(columns={"units": "actual"})
+    return compared.assign(expected=expected, naive=naive)
 
 
 def _share(part: float, whole: float) -> float:

@@ -28,6 +28,8 @@ class Champion:
     rules: str
     code: str
     promoted_at: str
+    real_weeks: str = ""
+    """How it forecast the lake's last weeks against that model; empty where the lake had none to judge by."""
 
 
 class PromotionUnderWay(FinalError):

@@ -22,6 +22,7 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.decided import NOT_READ, READ_FROM
 from markdown_pricing.orchestration.faults import do_not_retry
 from markdown_pricing.orchestration.figures import (
+    BIASED,
     ERROR,
     GRADE,
     NAIVE_ERROR,
@@ -175,6 +176,21 @@ def _checks_of_models(partitions: dg.MultiPartitionsDefinition) -> list[dg.Asset
         return _compare_with_last(ERROR.number(now), _error_of_last_other_week(context.instance, week, country))
 
     @dg.asset_check(asset=MODEL, partitions_def=partitions)
+    def no_bias_in_the_last_weeks(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """What was expected of the last weeks differs from what was sold by no more than luck explains. Warns.
+
+        It looks at all sales and at those after a small or large cut or rise, one week ahead.
+        """
+        said = str(
+            _latest_figures(context.instance, str(context.op_execution_context.partition_key)).get(BIASED, NOTHING)
+        )
+        return dg.AssetCheckResult(
+            passed=said == NOTHING,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=None if said == NOTHING else said,
+        )
+
+    @dg.asset_check(asset=MODEL, partitions_def=partitions)
     def the_countrys_own_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         """The prices rest on the country's own model of this week, grade A; else it says on what and why. Warns."""
         figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key))
@@ -185,7 +201,7 @@ def _checks_of_models(partitions: dg.MultiPartitionsDefinition) -> list[dg.Asset
             metadata={GRADE.label: str(GRADE.of(figures) or "")},
         )
 
-    return [error_near_the_naive_forecast, error_not_up, the_countrys_own_model]
+    return [error_near_the_naive_forecast, error_not_up, no_bias_in_the_last_weeks, the_countrys_own_model]
 
 
 def _blocks(objection: Objection) -> bool:

@@ -11,6 +11,7 @@ import dagster as dg
 import pandas as pd
 
 from markdown_pricing.countries import EURO, Country
+from markdown_pricing.demand.calibration import LEVEL, Bias, out_of_place
 from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.erp.refresh import Receipt
@@ -117,6 +118,7 @@ MOST_AT_STAKE = "Decisions that are worth most"
 RATE = "Rate in euros"
 UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
+BIASED = "Biases that luck does not explain"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
 
 
@@ -197,6 +199,7 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
         ERROR.label: _figure(report.wape),
         NAIVE_ERROR.label: _figure(report.naive_wape),
         BIAS.label: _figure(report.bias),
+        **_biases(report.biases),
         "Units in the last weeks": _table(
             ("Week", "Sold", "Expected", "As in the week before"),
             [
@@ -214,6 +217,16 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
         "Weeks of history": report.weeks_of_history,
         **_origin(origin, uri),
     }
+
+
+def _biases(measured: Sequence[Bias]) -> Metadata:
+    """The bias of each group of sales, and the sentences about those that the check warns of."""
+    head = ("Sales", "Bias (%)", f"{LEVEL:.0%} interval".replace("%", " %"), "Weeks", "Units sold")
+    rows = [
+        (one.group, f"{100 * one.value:+.1f}", one.interval, str(one.weeks), f"{one.units:,.0f}") for one in measured
+    ]
+    said = "\n".join(f"{one}." for one in out_of_place(measured))
+    return {"Bias in the last weeks": _table(head, rows), BIASED: dg.MetadataValue.text(said or NOTHING)}
 
 
 def predictions(

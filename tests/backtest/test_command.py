@@ -67,7 +67,13 @@ def test_real_weeks_are_replayed_from_the_lake(tmp_path: Path):
     assert "log_linear, 2 weeks" in done.stdout
     assert "plain_boosting, 1 weeks" in done.stdout
     assert "last week" in done.stdout
-    assert needs_no_network(out.read_text(encoding="utf-8"))
+    assert "plain_boosting forecasts 2 real weeks no worse than log_linear" in done.stdout.replace("\n", " ")
+    page = out.read_text(encoding="utf-8")
+    assert needs_no_network(page)
+    assert all(
+        group in page
+        for group in ("Against each other", "all sales, one week ahead", "after a cut", "week 13 and later")
+    )
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,15 @@ def test_what_was_asked_and_sold_is_what_the_lake_says(sold: CountryWeek, replay
     assert not rows.loc[at, "censored"].any()
 
 
+def test_each_row_says_how_its_price_moved_and_how_old_the_article_is(sold: CountryWeek, replayed: pd.DataFrame):
+    cut = replayed["cut"]
+    assert (replayed.loc[cut, "step"] < 1).all()
+    deep = replayed["step"] < 0.95
+    np.testing.assert_allclose(replayed.loc[deep, "change"], replayed.loc[deep, "step"] - 1)
+    launch = replayed["article_id"].map(sold.history.groupby("article_id")["launch_week"].last())
+    np.testing.assert_array_equal(replayed["age"], (replayed["week"] - launch).dt.days // 7)
+
+
 def test_forecasts_are_finite_and_within_their_band_on_the_whole(replayed: pd.DataFrame):
     assert np.isfinite(replayed[["expected", "q10", "q90"]]).all(axis=None)
     assert (replayed["q10"] <= replayed["q90"]).all()

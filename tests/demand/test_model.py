@@ -109,6 +109,15 @@ def test_what_is_compared_was_not_known_to_the_model(history):
     assert second["expected"] == first["expected"]
 
 
+def test_the_same_weeks_are_also_forecast_from_further_back(history):
+    """Four Mondays forecast the weeks up to today: as many weeks as there are, less by one for each week ahead."""
+    report = evaluate("log_linear", history, WEEK, seed=1)
+    measured = {one.group: one for one in report.biases}
+    whole = measured["all sales, one week ahead"]
+    assert (whole.value, whole.units) == pytest.approx((report.bias, report.by_week["actual"].sum()))
+    assert [measured[f"{ahead} weeks ahead"].weeks for ahead in (2, 3, 4)] == [3, 2, 1]
+
+
 def test_of_a_large_country_some_articles_are_compared(history, monkeypatch):
     """They say about the same of the model; what is counted is all that it learnt from."""
     all_articles = evaluate("log_linear", history, WEEK, seed=1)

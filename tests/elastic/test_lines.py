@@ -22,6 +22,7 @@ STEPS = [
     "demand_model",
     "demand_model_error_near_the_naive_forecast",
     "demand_model_error_not_up",
+    "demand_model_no_bias_in_the_last_weeks",
     "demand_model_the_countrys_own_model",
     "markdown_predictions",
     "predictions_are_acceptable",

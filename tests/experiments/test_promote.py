@@ -1,9 +1,11 @@
 """A challenger wins the same back-test by a margin or stays one; the next round uses the champion; one command back."""
 
 import json
+import re
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
@@ -31,7 +33,7 @@ from tests.processes import free_port
 from tests.quick import STEADY, deliver
 
 WEEK = "2026-02-09"
-SHY = "tests.experiments.shy:Shy"
+SHY, TWICE = "tests.experiments.shy:Shy", "tests.experiments.twice:Twice"
 NOTHING_PROMOTED = "No model is promoted. gradient_boosting, the default, prices."
 SMALL = ["--families", "constant_elasticity", "--articles", "12", "--weeks", "14", "--seeds", "1", "--workers", "1"]
 
@@ -46,7 +48,7 @@ class Place:
         self.environ = {
             "MARKDOWN_PRICING_LAKE": self.lake.url,
             "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
-            "MARKDOWN_PRICING_ALLOWED_MODELS": f"{SHY},{STEADY}",
+            "MARKDOWN_PRICING_ALLOWED_MODELS": f"{SHY},{STEADY},{TWICE}",
         }
 
     def promote(self, *arguments: str, **environ: str) -> Result:
@@ -104,6 +106,52 @@ def test_a_better_one_is_promoted(won: tuple[Place, Result]) -> None:
     assert verdict["lead_pct"] > 0.5
     newest = champions(place.lake)[-1]
     assert (newest.model, newest.over, newest.backtest) == (STEADY, SHY, "constant_elasticity DEU 12x14 seeds 1")
+
+
+@pytest.fixture
+def earns_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever challenges earns 2 % more in the simulated seasons."""
+
+    def play(plays: object, models: tuple[str, str], *told: object) -> pd.DataFrame:
+        market = {"family": "linear_demand", "country": "AUT", "seed": 0, "seasons": 5}
+        return pd.DataFrame([{**market, "policy": model, "revenue": 100.0 + 2 * at} for at, model in enumerate(models)])
+
+    monkeypatch.setattr("markdown_pricing.commands.promote._play", play)
+
+
+def test_one_that_earns_more_and_forecasts_real_weeks_worse_is_refused_and_told_by_how_much(
+    place: Place, earns_more: None
+) -> None:
+    told = place.promote(TWICE, *SMALL, MARKDOWN_PRICING_MODEL=STEADY)
+
+    assert told.return_value == 1
+    assert champions(place.lake) == []
+    assert f"{TWICE} earns +2.00 % against {STEADY}" in told.stdout
+    said = told.stdout.replace("\n", " ")
+    more = re.search(r"forecasts 8 real weeks worse than .*: WAPE one week ahead (\S+) against (\S+), (\S+) more", said)
+    assert more is not None
+    worse, usual, difference = map(float, more.groups())
+    assert difference == pytest.approx(worse - usual, abs=0.002)
+    assert difference > 0.5
+    assert told.stdout.endswith(f"{STEADY} stays.\n")
+
+
+def test_one_that_forecasts_real_weeks_better_is_promoted_and_that_is_kept(place: Place, earns_more: None) -> None:
+    told = place.promote(STEADY, "--json", *SMALL, MARKDOWN_PRICING_MODEL=TWICE)
+
+    assert told.return_value == 0
+    assert json.loads(told.stdout)["real_weeks"]["worse"] == []
+    [won] = champions(place.lake)
+    assert won.real_weeks == f"{STEADY} forecasts 8 real weeks no worse than {TWICE}, as far as they can tell."
+
+
+def test_without_real_weeks_the_twin_decides_alone_and_that_is_said(place: Place, earns_more: None) -> None:
+    """As on a fresh lake, or for a country that the lake does not hold."""
+    told = place.promote(TWICE, *SMALL, "--countries", "DEU", MARKDOWN_PRICING_MODEL=STEADY)
+
+    assert told.return_value == 0
+    assert f"No real weeks count: the snapshot of {WEEK} holds none of the countries that are played." in told.stderr
+    assert champions(place.lake)[-1].real_weeks == ""
 
 
 def test_when_nothing_was_promoted_that_is_said(place: Place) -> None:

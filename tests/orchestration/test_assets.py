@@ -125,6 +125,10 @@ def pretend_there_were_more_rows(installation: Installation, times: float, week:
     keep_other_rows(installation, lambda rows: pd.concat([rows] * 10).head(round(len(rows) * times)), week)
 
 
+BIASED = {"no_bias_in_the_last_weeks": "WARN"}
+"""The quick model does not see a season end: it expects 35 % more than the last weeks sold."""
+
+
 def checks_failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     evaluations = result.get_asset_check_evaluations()
     return {each.check_name: each.severity.value for each in evaluations if not each.passed}
@@ -139,7 +143,7 @@ def test_a_country_goes_from_the_lake_to_the_erp_in_order(priced: Priced) -> Non
 
     assert result.success
     assert materialized(result) == FLOW
-    assert checks_failed(result) == {}
+    assert checks_failed(result) == BIASED
     assert installation.erp("SELECT country, week, articles, run_id FROM markdown_refreshes") == [
         ("AUT", WEEK, 8, result.run_id)
     ]
@@ -221,7 +225,7 @@ def test_half_the_rows_of_last_week_block_the_refresh_and_are_not_retried(second
     result = installation.run()
 
     assert not result.success
-    assert checks_failed(result) == {"rows_not_halved": "ERROR"}
+    assert checks_failed(result) == {**BIASED, "rows_not_halved": "ERROR"}
     assert "erp_refresh" not in materialized(result)
     assert installation.tags(result)["dagster/retry_on_asset_or_op_failure"] == "false"
     assert installation.tags(result)[NOT_RETRIED_TAG] == "rows_not_halved"
@@ -247,14 +251,14 @@ def test_a_tenth_fewer_rows_only_warn(second_week: Installation) -> None:
     result = installation.run()
 
     assert result.success
-    assert checks_failed(result) == {"rows_not_down_a_tenth": "WARN"}
+    assert checks_failed(result) == {**BIASED, "rows_not_down_a_tenth": "WARN"}
 
 
 def test_rows_are_compared_with_another_week_never_with_the_same(second_run: Installation) -> None:
     """A repeat of a week that lost rows would else find nothing wrong."""
     pretend_there_were_more_rows(second_run, times=3, week=WEEK)
 
-    assert checks_failed(second_run.run()) == {}
+    assert checks_failed(second_run.run()) == BIASED
 
 
 def test_a_price_off_the_ladder_blocks_the_refresh(installation: Installation) -> None:

@@ -1,0 +1,116 @@
+"""Whether a challenger forecasts real weeks worse than a champion: the same sales, compared week by week."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.demand.calibration import SMALL_BIAS
+from markdown_pricing.over_weeks import Estimate, FloatArray, over_weeks, sums_by_week
+from markdown_pricing.words import counted
+
+LEVEL = 0.9
+"""The chance with which an interval holds its difference."""
+CHANGED = 0.9
+"""A price at most so large a share of last week's, or larger by as much, has changed."""
+WAPE, BIAS = "WAPE", "bias"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """An error of both models on the same sales.
+
+    name : WAPE or bias, and of which sales
+    more : how much larger the challenger's is, with its interval over weeks; biases are compared without their sign
+    """
+
+    name: str
+    champion: float
+    challenger: float
+    more: Estimate
+
+    @property
+    def worse(self) -> bool:
+        """Whether the challenger's is larger by more than the interval. A bias within SMALL_BIAS is none."""
+        return self.more.low > 0.0 and not (self.name.startswith(BIAS) and abs(self.challenger) <= SMALL_BIAS)
+
+    @property
+    def interval(self) -> str:
+        return "" if np.isnan(self.more.low) else f"{self.more.low:+.3f} to {self.more.high:+.3f}"
+
+    def __str__(self) -> str:
+        sign = "+" if self.name.startswith(BIAS) else ""
+        return (
+            f"{self.name} {self.challenger:{sign}.3f} against {self.champion:{sign}.3f}, {self.more.value:.3f} more "
+            f"({100 * LEVEL:.0f} % interval {self.interval})"
+        )
+
+
+@dataclass(frozen=True)
+class RealWeeks:
+    """How a challenger and a champion forecast the same real weeks, each from its own Monday on."""
+
+    champion: str
+    challenger: str
+    weeks: int
+    measures: tuple[Measure, ...]
+
+    @property
+    def worse(self) -> tuple[Measure, ...]:
+        """The measures by which the challenger is worse; empty when nothing speaks against it."""
+        return tuple(one for one in self.measures if one.worse)
+
+    def __str__(self) -> str:
+        of = f"{counted(self.weeks, 'real week')}"
+        if self.worse:
+            return f"{self.challenger} forecasts {of} worse than {self.champion}: {'; '.join(map(str, self.worse))}."
+        return f"{self.challenger} forecasts {of} no worse than {self.champion}, as far as they can tell."
+
+
+def compare(rows: pd.DataFrame, champion: str, challenger: str) -> RealWeeks:
+    """Both models one week ahead: WAPE and bias of all sales, and of those after a price change of 10 % or more.
+
+    rows : those of `replay.replay` of both models, with model and country
+    """
+    key = ["country", "origin", "article_id"]
+    now = rows[rows["ahead"] == 0]
+    first, second = (now[now["model"] == model].set_index(key) for model in (champion, challenger))
+    both = first[["actual", "step", "expected"]].assign(other=second["expected"])
+    step, week = both["step"], both.index.get_level_values("origin").to_numpy()
+    changed = ((step <= CHANGED) | (step >= 1 / CHANGED)).to_numpy()
+    actual = both["actual"].to_numpy(dtype=np.float64)
+    errors = [both[name].to_numpy(dtype=np.float64) - actual for name in ("expected", "other")]
+    columns = [*map(np.abs, errors), *errors, np.abs(actual)]
+    everything = np.ones(len(both), dtype=bool)
+    measures = [
+        measure
+        for sales, some in (("one week ahead", everything), ("after a price change", changed))
+        if actual[some].any()
+        for measure in _measures(sales, sums_by_week(week[some], *(column[some] for column in columns)))
+    ]
+    return RealWeeks(champion, challenger, len(np.unique(week)), tuple(measures))
+
+
+def _measures(sales: str, sums: FloatArray) -> Iterator[Measure]:
+    """sums : (weeks, 5), the absolute errors of champion and challenger, their errors, and the units sold"""
+    total = sums.sum(axis=0)
+    for name, at in ((WAPE, 0), (BIAS, 2)):
+
+        def larger(of: FloatArray, at: int = at) -> FloatArray:
+            sold = np.where(of[..., 4] > 0, of[..., 4], np.nan)
+            return np.asarray((np.abs(of[..., at + 1]) - np.abs(of[..., at])) / sold)
+
+        more = over_weeks(larger, sums, LEVEL)
+        yield Measure(f"{name} {sales}", float(total[at] / total[4]), float(total[at + 1] / total[4]), more)
+
+
+def as_table(compared: RealWeeks) -> pd.DataFrame:
+    """A row for each measure: both models' errors, and how much larger the challenger's is, with its interval."""
+    return pd.DataFrame(
+        {
+            one.name: [f"{one.champion:.3f}", f"{one.challenger:.3f}", f"{one.more.value:+.3f} ({one.interval})"]
+            for one in compared.measures
+        },
+        index=[compared.champion, compared.challenger, "more"],
+    ).T
