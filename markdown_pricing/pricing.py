@@ -22,7 +22,7 @@ from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision
 from markdown_pricing.decisions.followed import Asked, Followed, FollowedUp, follow, in_currency_of, locks_in_short
 from markdown_pricing.demand.log_linear import learn_country
-from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.demand.model import DemandModel, with_what_comes
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
 from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
@@ -252,7 +252,7 @@ def price_articles(
         decided = _with_decisions(articles, followed)
         assortment = Assortment(country_week.week, country, decided, country_week.history, book, codes)
         ladders = candidate_prices(decided, assortment.history, country, book, assortment.week)
-        forecast = model.forecast(articles, assortment.history, assortment.week)
+        forecast = model.forecast(with_what_comes(articles), assortment.history, assortment.week)
         forecast = replace(forecast, ids=articles["article_id"].to_numpy())
         parts.append(recommend(assortment, ladders, forecast, made_by, last_rows))
     return in_order_of(parts, country_week.articles["article_id"])

@@ -63,6 +63,17 @@ class DemandModel(ABC):
         return {}
 
 
+def with_what_comes(articles: pd.DataFrame) -> pd.DataFrame:
+    """The articles with all that is to be sold as their stock: the form in which a model is asked about weeks to come.
+
+    A model knows one stock, and its units are those of shelves that are filled with it. The plan counts how much of it
+    is there in which week.
+    """
+    if "stock_to_come" not in articles:
+        return articles
+    return articles.assign(stock=articles["stock"] + articles["stock_to_come"])
+
+
 class UnknownModel(UsageError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(

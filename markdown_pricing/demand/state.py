@@ -127,7 +127,7 @@ class State:
         return elasticity, np.sqrt(covariance[:, 5] + self.model.elasticity_sd[self.rows.category[self.now]] ** 2)
 
     def _shelf(self) -> FloatArray:
-        """Demand relative to today's at SHELF_SHARES of today's stock, (articles, 33)."""
+        """Demand at SHELF_SHARES of the stock, relative to that at the whole stock, (articles, 33)."""
         stores, now = self.rows.first_stores[self.now][:, None], self.rows.terms[self.now, SHELF][:, None]
         left = shelf(self.rows.stock[self.now][:, None] * SHELF_SHARES, stores)
         strength = self.model.beta[self.rows.category[self.now], SHELF]
