@@ -49,6 +49,14 @@ class DemandModel(ABC):
         """
         return self
 
+    def knowing(self, planned: pd.DataFrame | None) -> Self:
+        """The same model when it is known what is planned for weeks to come; None: nothing.
+
+        planned : article_id, week and attr_* columns, a row for each article and week, NULL where nothing is planned
+        A model that uses attributes overrides it.
+        """
+        return self
+
     @abstractmethod
     def to_bytes(self) -> bytes:
         """Everything that the model has learnt, as it is kept on the lake."""

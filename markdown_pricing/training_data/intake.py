@@ -83,18 +83,22 @@ class Intake:
     set_aside : the articles with faults
     left_out  : the optional columns that can't be used, and why
     remarks   : what is worth knowing and no fault
+    planned   : what is planned for weeks to come, as `TakenPlan` has it; None without anything
+    passed_over : what of the plan could not be used, a sentence each
     """
 
     rows: pd.DataFrame
     set_aside: tuple[SetAside, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    planned: pd.DataFrame | None = None
+    passed_over: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
         """What somebody should know of the delivery, a sentence each; none when all is well."""
         columns = [f"The column {name!r} is left out: {why}." for name, why in self.left_out.items()]
-        return [*columns, *(f"Set aside: {article}." for article in self.set_aside)]
+        return [*columns, *(f"Set aside: {article}." for article in self.set_aside), *self.passed_over]
 
 
 def take_in(table: pa.Table, week: date, country: str, changeovers: Sequence[Changeover] = ()) -> Intake:

@@ -23,6 +23,8 @@ STOCK_TO_COME = "stock_to_come"
 OPTIONAL = (PRICE_UNTIL, STOCK_TO_COME)
 """The optional columns of the contract. They say something in the snapshot week alone."""
 ATTRIBUTE_PREFIX = "attr_"
+PLANNED_COLUMNS = ("article_id", "category", "week")
+"""What a row of a plan is for: an article or a category, and a week to come."""
 LONGEST_TEXT = 10_000
 """Characters of a text; names, ids and seasons are far shorter. Chosen on 2026-11-27."""
 NOT_PRINTABLE = r"[\p{Cc}\x{2028}\x{2029}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
@@ -36,6 +38,11 @@ def columns_to_read(available: Sequence[str]) -> list[str]:
     return [
         column for column in available if column in COLUMNS or column in OPTIONAL or column.startswith(ATTRIBUTE_PREFIX)
     ]
+
+
+def planned_columns(available: Sequence[str]) -> list[str]:
+    """The columns of a plan among `available`; see `planned.py`."""
+    return [name for name in available if name in PLANNED_COLUMNS or name.startswith(ATTRIBUTE_PREFIX)]
 
 
 @dataclass(frozen=True)
