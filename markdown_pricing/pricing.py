@@ -93,7 +93,6 @@ def take_in_country(
     return replace(
         taken,
         rows=rows.assign(country=pd.Categorical.from_codes(np.zeros(len(rows), np.int8), [country])),
-        remarks=(*taken.remarks, *planned.remarks),
         planned=planned.rows,
         passed_over=(*passed_over, *planned.notes),
     )

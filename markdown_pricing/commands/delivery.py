@@ -15,6 +15,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, read_country, read_planned
 from markdown_pricing.preflight import inspect
 from markdown_pricing.pricing import take_in_country
+from markdown_pricing.training_data.planned import in_short
 from markdown_pricing.training_data.schema import columns_to_read, planned_columns, printable
 from markdown_pricing.words import counted
 
@@ -77,8 +78,11 @@ def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -
         odd.append(f"a model of the country's own needs {LEAST_WEEKS} weeks of history")
     if code not in configured:
         odd.append("the country is not configured, so `price` takes the default rules and `run` leaves it out")
-    size = f"{counted(len(articles), 'article')} to price, {counted(weeks, 'week')} of history"
-    return f"{size}. " + (f"Odd: {'; '.join(odd)}." if odd else "Nothing is odd.")
+    size = [f"{counted(len(articles), 'article')} to price, {counted(weeks, 'week')} of history"]
+    if "stock_to_come" in articles and (coming := int((articles["stock_to_come"] > 0).sum())):
+        size.append(f"stock to come for {counted(coming, 'article')}")
+    size += [planned_in_short] if (planned_in_short := in_short(taken.planned)) else []
+    return f"{', '.join(size)}. " + (f"Odd: {'; '.join(odd)}." if odd else "Nothing is odd.")
 
 
 def _oddities(history: pd.DataFrame, articles: pd.DataFrame, now: pd.Timestamp) -> Iterator[str]:

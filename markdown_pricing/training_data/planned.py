@@ -29,12 +29,10 @@ class TakenPlan:
     rows    : article_id as str, week as datetime64[s] and the planned attributes, numbers as float64; a row for each
         article and week, sorted. NULL says nothing of an attribute. None where nothing is planned
     notes   : what was passed over, a sentence each
-    remarks : what is planned, for whoever wants to see that it was read
     """
 
     rows: pd.DataFrame | None
     notes: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
 
 
 def take_in_plan(table: pa.Table, articles: pd.DataFrame, week: date) -> TakenPlan:
@@ -68,10 +66,15 @@ def take_in_plan(table: pa.Table, articles: pd.DataFrame, week: date) -> TakenPl
             f"{printable(str(which))}, week {one['week'].date()}; they are passed over."
         )
     planned = _by_article(rows[~twice], articles, list(attributes))
-    if planned.empty:
-        return TakenPlan(None, tuple(notes))
-    of = f"{', '.join(map(printable, attributes))} of {counted(planned['article_id'].nunique(), 'article')}"
-    return TakenPlan(planned, tuple(notes), (f"Planned up to {planned['week'].max().date()}: {of}.",))
+    return TakenPlan(None if planned.empty else planned, tuple(notes))
+
+
+def in_short(planned: pd.DataFrame | None) -> str:
+    """What is planned, for whoever wants to see that it was read; empty where nothing is."""
+    if planned is None:
+        return ""
+    attributes, articles = ", ".join(map(printable, planned.columns.drop(KEY))), planned["article_id"].nunique()
+    return f"planned up to {planned['week'].max().date()}: {attributes} of {counted(articles, 'article')}"
 
 
 def _fault_of_columns(table: pa.Table) -> str:
