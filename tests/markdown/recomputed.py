@@ -72,13 +72,19 @@ def published(
             "allowed_day": day(allowed),
             "until_day": "" if pd.isna(until) else day(until.date() + timedelta(days=6)),
             "most": str(rules.max_markdowns),
-            "between": str(rules.weeks_between_markdowns),
+            "weeks_between": counted(rules.weeks_between_markdowns, "week"),
+            "only_in_the_plan": {
+                (False, False): "counts_luck",
+                (True, False): "counts_labels",
+                (False, True): "counts_target",
+                (True, True): "counts_both",
+            }[rules.relabel_cost_per_store * row.stores > 0, rules.sell_through_target > 0],
             "target": f"{100 * rules.sell_through_target:g}",
             "least_gain": f"{rules.least_gain_pct:g}",
             "category": row.category,
             "fault": aside,
-            "stock": f"{row.stock + coming:,}",
-            "stock_to_come": f"{coming:,}",
+            "units_in_stock": counted(row.stock + coming, "unit"),
+            "units_to_come": counted(coming, "unit"),
         }
         units = [step.expected_units for step in plans[row.article_id]]
         yield Published(row, menus[row.article_id], plan, habit[place, : len(plan)].tolist(), units), words
@@ -97,6 +103,10 @@ def two_digits(number: float) -> str:
     if abs(shown) >= 10 or number == int(number):
         return f"{shown:,.0f}"
     return f"{number:.1f}" if abs(number) >= 0.05 else "0"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def day(when: date) -> str:
@@ -162,11 +172,12 @@ def sentence_of(own: Published, codes: ReasonCodes, rules: Mapping[str, str]) ->
     row, changes = own.row, own.changes(own.habit, own.row.current_price)
     chosen = {
         "then": "then" if "steps" in words else "",
-        "of_which": "of_which" if words["stock_to_come"] != "0" else "",
+        "of_which": "of_which" if words["units_to_come"] != "0 units" else "",
         "possible": "possible_from" if words["allowed"] <= str(row.end_week) else "not_possible",
         "habit": "habit_keeps" if not changes else "habit_now" if changes[0][0] == row.week else "habit_later",
         "response": "response" if "times" in words else "",
         "on_paper": words["on_paper"],
+        "counted": words["only_in_the_plan"] if words["on_paper"] else "",
         "instead": ("worth_less" if words["stake"] != "0" else "no_better") if "stake" in words else "no_choice",
     }
     if np.array_equal(own.plan, own.habit):

@@ -92,7 +92,7 @@ def test_with_nothing_to_sell_the_price_waits_for_the_delivery() -> None:
     row, path = made.rows.iloc[0], made.path
 
     assert (row.action, row.reason_code, row.exception_code) == ("keep", "awaits_stock", None)
-    assert "400 units come next week" in row.reason
+    assert "400 units will come next week" in row.reason
     assert len(made.options) == 1
     assert row.expected_units == 0
     assert path["expected_stock"].tolist()[:2] == [0, 400]
@@ -125,7 +125,7 @@ def test_sell_through_and_sentence_count_all_that_is_to_be_sold() -> None:
     assert row.stock == 40
     assert row.expected_leftover > 40
     assert row.expected_sell_through == pytest.approx(1 - row.expected_leftover / 600)
-    assert f"of 600 units ({100 * row.expected_leftover / 600:.0f} %; 560 of them come next week)" in row.reason
+    assert f"of 600 units ({100 * row.expected_leftover / 600:.0f} %; next week's 560 units counted)" in row.reason
     assert row.expected_units_q90 <= 40
 
 
