@@ -36,7 +36,7 @@ CUT = 0.3
 LEAST_TOLD = 1.0
 """A lead on paper of less than so much, in local currency, is not told."""
 COUNTED = (("counts_luck", "counts_target"), ("counts_labels", "counts_both"))
-"""The clauses on what the plan counts and a path on paper does not, by whether labels cost and there is a target."""
+"""The clauses on what only the plan counts, by whether labels cost anything and whether there is a target."""
 RIVALS = ("on_paper_now", "on_paper_keep", "on_paper_habit")
 """The clauses on what may bring more on paper than the plan, in the order of `Told.on_paper`."""
 
