@@ -70,7 +70,7 @@ RECOMMENDATIONS = (
     Column(
         "expected_sell_through",
         NUMBER,
-        "Share of today's stock sold by the end week, 0 to 1.",
+        "Share of the stock, with what is on its way, that is sold by the end week, 0 to 1.",
         made_from=_SALES_AHEAD,
     ),
     Column(

@@ -16,7 +16,8 @@ from markdown_pricing.errors import FinalError
 FloatArray = NDArray[np.float64]
 
 SHELF_SHARES = np.linspace(0, 1, 33)
-"""The shares of today's stock at which a forecast says how demand falls with the stock."""
+"""The shares of the stock at which a forecast says how demand falls with the stock. It is all that is to be sold:
+today's, and what is on its way."""
 USUAL_DISPERSION = 0.5
 """The dispersion of a model that gives none. The fit in `demand/pooling.py` begins its search there, too."""
 ROUNDING = 1e-6
@@ -34,10 +35,10 @@ class BrokenModel(FinalError):
 class Demand:
     """A forecast at the prices of ladders, after its checks.
 
-    units      : (articles, rungs, weeks), mean demand of a week with shelves as full as today's, >= 0
+    units      : (articles, rungs, weeks), mean demand of a week with the whole stock on the shelves, >= 0
     dispersion : (articles,), >= 0; a week's demand is negative binomial with variance mean + dispersion · mean²
-    shelf      : (articles, 33), demand relative to today's when SHELF_SHARES of today's stock are left; it is above 0
-                 and rises to 1 at the whole stock; None when demand does not fall with the stock
+    shelf      : (articles, 33), demand relative to that when SHELF_SHARES of the stock are left; it is above 0 and
+                 rises to 1 at the whole stock; None when demand does not fall with the stock
     level_sd   : (articles, weeks), how unsure the units are, as the standard deviation of their log; an article that
                  sells more than expected does so in all weeks; None when the units are certain
     """
@@ -61,7 +62,7 @@ class Forecast:
     model      : its name, for the message when an answer breaks the contract
     units      : a function of prices and a number of weeks. Prices are (articles, rungs) in local currency, above 0,
                  and do not rise along the rungs. The answer is the mean demand of each week, (articles, rungs, weeks),
-                 if there were stock for all of it and with shelves as full as today's. It is finite, >= 0 and never
+                 if there were stock for all of it and with the whole stock on the shelves. It is finite, >= 0 and never
                  higher at a higher price. Week 0 is the forecast's own
     dispersion : (articles,), or one number for all; see `Demand`
     shelf      : (articles, 33) at SHELF_SHARES; see `Demand`
@@ -186,4 +187,4 @@ def _other_faults(demand: Demand, articles: int, weeks: int, ids: Sequence[objec
     elif (falls := np.diff(shelf, axis=1) < -ROUNDING).any():
         yield f"{first('shelf', shelf, falls)} and does not rise with the stock"
     elif (not_1 := np.abs(shelf[:, -1:] - 1) > ROUNDING).any():
-        yield f"{first('shelf', shelf[:, -1:], not_1)} at today's stock, and does not rise with the stock to 1"
+        yield f"{first('shelf', shelf[:, -1:], not_1)} at the whole stock, and does not rise with the stock to 1"

@@ -22,10 +22,11 @@ from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision
 from markdown_pricing.decisions.followed import Asked, Followed, FollowedUp, follow, in_currency_of, locks_in_short
 from markdown_pricing.demand.log_linear import learn_country
-from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.demand.model import DemandModel, with_what_comes
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
 from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
 from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.decided import Decided
@@ -35,6 +36,7 @@ from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, in
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.training_data.intake import Intake, take_in
+from markdown_pricing.training_data.planned import TakenPlan, take_in_plan
 from markdown_pricing.training_data.stockouts import mark_stockouts
 from markdown_pricing.weeks import parse_week
 
@@ -44,28 +46,56 @@ SEED = 20200106
 
 @dataclass(frozen=True)
 class CountryWeek:
-    """One country's training data: what was sold before `week`, and the articles to price in it."""
+    """One country's training data: what was sold before `week`, and the articles to price in it.
+
+    planned : what is planned for weeks to come, as `TakenPlan` has it; None without anything
+    """
 
     week: date
     country: str
     history: pd.DataFrame
     articles: pd.DataFrame
+    planned: pd.DataFrame | None = None
 
     @classmethod
-    def of(cls, training_data: pd.DataFrame, week: date, country: str) -> "CountryWeek":
+    def of(
+        cls, training_data: pd.DataFrame, week: date, country: str, planned: pd.DataFrame | None = None
+    ) -> "CountryWeek":
         """The training data, split into the history and the articles of `week`."""
         is_now = (training_data["week"] == pd.Timestamp(week)).to_numpy()
         history = training_data[~is_now].reset_index(drop=True)
-        return cls(week, country, history, training_data[is_now].reset_index(drop=True))
+        return cls(week, country, history, training_data[is_now].reset_index(drop=True), planned)
+
+    def forecast(self, model: DemandModel, articles: pd.DataFrame) -> Forecast:
+        """What the model knows of some of the articles, among the week's others, and of what is planned for them."""
+        knowing = model.among(self.articles).knowing(self.planned)
+        forecast = knowing.forecast(with_what_comes(articles), self.history, self.week)
+        return replace(forecast, ids=articles["article_id"].to_numpy())
 
 
 def take_in_country(
-    snapshot_rows: pa.Table, week: date, country: str, changeovers: Sequence[Changeover] = ()
+    snapshot_rows: pa.Table,
+    week: date,
+    country: str,
+    changeovers: Sequence[Changeover] = (),
+    plan: pa.Table | None = None,
+    passed_over: Sequence[str] = (),
 ) -> Intake:
-    """One country's snapshot, taken in; its rows have the columns `country` and `censored`. Raises BadTrainingData."""
+    """One country's snapshot, taken in; its rows have the columns `country` and `censored`. Raises BadTrainingData.
+
+    plan, passed_over : what is planned for weeks to come, and what of it could not be read
+    """
     taken = take_in(snapshot_rows, week, country, changeovers)
+    planned = TakenPlan(None)
+    if plan is not None:
+        planned = take_in_plan(plan, taken.rows[taken.rows["week"] == pd.Timestamp(week)], week)
     rows = mark_stockouts(taken.rows)
-    return replace(taken, rows=rows.assign(country=pd.Categorical.from_codes(np.zeros(len(rows), np.int8), [country])))
+    return replace(
+        taken,
+        rows=rows.assign(country=pd.Categorical.from_codes(np.zeros(len(rows), np.int8), [country])),
+        planned=planned.rows,
+        passed_over=(*passed_over, *planned.notes),
+    )
 
 
 def make_training_data(
@@ -246,13 +276,12 @@ def price_articles(
     followed  : by article what people's decisions mean for it; of these only locks hold prices
     """
     made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
-    model, parts = model.among(country_week.articles), []
+    parts = []
     for rows in by_horizon(country_week.articles, country_week.week, country.code, book):
         articles = country_week.articles.iloc[rows].reset_index(drop=True)
         decided = _with_decisions(articles, followed)
         assortment = Assortment(country_week.week, country, decided, country_week.history, book, codes)
         ladders = candidate_prices(decided, assortment.history, country, book, assortment.week)
-        forecast = model.forecast(articles, assortment.history, assortment.week)
-        forecast = replace(forecast, ids=articles["article_id"].to_numpy())
+        forecast = country_week.forecast(model, articles)
         parts.append(recommend(assortment, ladders, forecast, made_by, last_rows))
     return in_order_of(parts, country_week.articles["article_id"])

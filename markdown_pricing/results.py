@@ -38,11 +38,12 @@ from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
-HISTORY, TO_PRICE, ROWS, PATH, MENU = "history", "articles", "rows", "price_path", "options"
+HISTORY, TO_PRICE, TO_COME, ROWS, PATH, MENU = "history", "articles", "planned", "rows", "price_path", "options"
 """The parts of a file of training data, and those of one of predictions."""
-ORIGIN, ARTICLES, PUBLISHED, TAKEN_ROWS = "origin", "articles", "published_bytes", "rows"
+ORIGIN, ARTICLES, PUBLISHED = "origin", "articles", "published_bytes"
+TAKEN_ROWS, PLANNED_ROWS = "rows", "planned_rows"
 """What is noted beside them: the provenance, how many articles were priced, how long the file for others is, and how
-many rows the training data have."""
+many rows the training data and the plan for weeks to come have."""
 
 LONGEST_HEADER = 2**16
 """More bytes than the seal and the origin of a kept model take, which is about a thousand."""
@@ -61,14 +62,25 @@ class Results:
         path = paths.training_data_file(self.week, self.country)
         history, articles = _tables(origin, sold.history, sold.articles)
         parts = {HISTORY: parquet_of(history), TO_PRICE: parquet_of(articles)}
-        notes = {ORIGIN: origin.to_json(), TAKEN_ROWS: len(sold.history) + len(sold.articles)}
+        if sold.planned is not None:
+            [planned] = _tables(origin, sold.planned)
+            parts[TO_COME] = parquet_of(planned)
+        notes = {
+            ORIGIN: origin.to_json(),
+            TAKEN_ROWS: len(sold.history) + len(sold.articles),
+            PLANNED_ROWS: 0 if sold.planned is None else len(sold.planned),
+        }
         publish_parts(self.lake, path, parts, notes)
         return path
 
     def training_data(self) -> tuple[CountryWeek, Provenance]:
         """The training data and its origin. Raises ResultMissing and ResultChanged."""
-        notes, (history, articles) = self._read(paths.training_data_file, HISTORY, TO_PRICE)
-        return CountryWeek(self.week, self.country, history, articles), Provenance.from_json(notes[ORIGIN])
+        # Files of versions that read no plan have no note of one.
+        has_plan = read_notes(self.lake, paths.training_data_file(self.week, self.country)).get(PLANNED_ROWS, 0) > 0
+        names = (HISTORY, TO_PRICE, *([TO_COME] if has_plan else []))
+        notes, (history, articles, *planned) = self._read(paths.training_data_file, *names)
+        sold = CountryWeek(self.week, self.country, history, articles, *planned)
+        return sold, Provenance.from_json(notes[ORIGIN])
 
     def articles(self) -> pd.DataFrame:
         """The articles to price, read without the history."""

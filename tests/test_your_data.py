@@ -150,3 +150,19 @@ def test_a_delivery_without_its_success_file_is_to_do(lake: Path) -> None:
 
     assert not finding.ok
     assert "_SUCCESS last" in finding.says
+
+
+def test_what_is_planned_and_on_its_way_stands_in_the_country_s_line(lake: Path) -> None:
+    """So that whoever delivers it sees that it was read; what cannot be used of it is odd."""
+    change(lake, lambda rows: rows.append_column("attr_leaflet", pa.array([0.0] * rows.num_rows)))
+    change(lake, lambda rows: rows.append_column("stock_to_come", pa.array([9] * rows.num_rows, pa.int32())))
+    folder = lake / f"markdown_training_data/{WEEK}/country=DEU/_planned"
+    folder.mkdir()
+    week = pa.array([date(2026, 12, 14), date(2026, 12, 15)])
+    plan = pa.table({"category": ["coats"] * 2, "week": week, "attr_leaflet": [1.0] * 2})
+    pq.write_table(plan, folder / "part-0.parquet")
+
+    says = findings(lake)["DEU"].says
+
+    assert "stock to come for 12 articles, planned up to 2026-12-14: attr_leaflet of 12 articles. Odd: " in says
+    assert "1 row for a day that is no Monday, for example category coats, week 2026-12-15" in says

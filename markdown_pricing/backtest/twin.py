@@ -14,7 +14,7 @@ import pandas as pd
 
 from markdown_pricing.countries import Country
 from markdown_pricing.demand.log_linear import learn_country
-from markdown_pricing.demand.model import make_model
+from markdown_pricing.demand.model import make_model, with_what_comes
 from markdown_pricing.demand.shared import SharedDemand, pool
 from markdown_pricing.forecast import SHELF_SHARES, Demand, FloatArray, Forecast
 from markdown_pricing.markdown.candidates import Ladders
@@ -117,7 +117,7 @@ def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = 
     def priced(view: MarketView) -> WeekPrices:
         model = make_model(name)
         model.fit(view.history, view.week, SEED, shared=shared)
-        forecast = model.among(view.articles).forecast(view.articles, view.history, view.week)
+        forecast = model.among(view.articles).forecast(with_what_comes(view.articles), view.history, view.week)
         if lent != NOTHING:
             forecast = _lend(forecast, _truth(view), lent, len(view.articles))
         return week_prices(view.ladders(), forecast)

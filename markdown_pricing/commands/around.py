@@ -77,8 +77,7 @@ def _courses(
         return {}
     article = sold.articles[sold.articles["article_id"] == row["article_id"]].reset_index(drop=True)
     ladders = candidate_prices(article, sold.history, country, book, sold.week)
-    forecast = model.among(sold.articles).forecast(article, sold.history, sold.week)
-    courses = courses_of(ladders, forecast, path["price"].astype(float))
+    courses = courses_of(ladders, sold.forecast(model, article), path["price"].astype(float))
     expected = float(row["expected_units"])
     is_its_own = abs(courses["plan"].units[0] - expected) <= SAME_UNITS * max(expected, 1.0)
     return courses if is_its_own else {}

@@ -38,6 +38,11 @@ class Explained:
     grade: str
     rule: str | None
 
+    @property
+    def supply(self) -> int:
+        """All units, today's stock and what is on its way: what the plan sells and what it leaves."""
+        return round(float(self.path["expected_units"].astype(float).sum() + self.row["expected_leftover"]))
+
 
 def page(explained: Explained, past: pd.DataFrame, width: int) -> Iterator[Any]:
     row = explained.row
@@ -52,13 +57,13 @@ def page(explained: Explained, past: pd.DataFrame, width: int) -> Iterator[Any]:
     yield Text("The prices of this week\n", "bold")
     yield _menu_table(explained)
     yield ""
-    yield _money(row)
+    yield _money(explained)
     yield ""
     yield _facts(explained)
     if len(past):
         yield Text("\nThe last weeks\n", "bold")
         yield _past_table(past.tail(PAST_WEEKS), float(row["list_price"]))
-    if row["stock"] == 0:
+    if explained.supply == 0:
         return
     yield Text("\nPlan, week by week\n", "bold")
     yield _path_table(explained)
@@ -108,22 +113,21 @@ def _past_table(past: pd.DataFrame, list_price: float) -> Table:
     return table
 
 
-def _money(row: Mapping[str, Any]) -> Table:
+def _money(explained: Explained) -> Table:
     """A table that sets keeping the price, the recommended price and the old habit side by side."""
+    row = explained.row
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
     for place, name in enumerate(("To the end of the season", "Keep the price", "Recommended", "Old habit")):
         table.add_column(name, justify="right" if place else "left")
     names = "_keep", "", "_habit"
     revenue = [float(row[f"expected_revenue{name}"]) for name in names]
     leftover = [float(row[f"expected_leftover{name}"]) for name in names]
-    stock = row["stock"]
     table.add_row("Revenue, salvage included", *(f"{value:,.2f}" for value in revenue))
     lead = [f"{100 * (value / revenue[0] - 1):+.1f} %" if revenue[0] > 0 else "" for value in revenue]
     table.add_row("against keeping", "", *lead[1:])
     table.add_row("Left over, units", *(f"{value:,.1f}" for value in leftover))
-    table.add_row(
-        "Sold of today's stock", *(f"{100 * (1 - value / stock):.0f} %" if stock else "" for value in leftover)
-    )
+    supply = explained.supply
+    table.add_row("Sold of the stock", *(f"{100 * (1 - value / supply):.0f} %" if supply else "" for value in leftover))
     return table
 
 

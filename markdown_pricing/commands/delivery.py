@@ -12,10 +12,11 @@ from markdown_pricing.errors import PricingError
 from markdown_pricing.finding import Finding
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, read_country
+from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, read_country, read_planned
 from markdown_pricing.preflight import inspect
 from markdown_pricing.pricing import take_in_country
-from markdown_pricing.training_data.schema import columns_to_read, printable
+from markdown_pricing.training_data.planned import in_short
+from markdown_pricing.training_data.schema import columns_to_read, planned_columns, printable
 from markdown_pricing.words import counted
 
 SHOWN = 5
@@ -60,13 +61,15 @@ def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -
         return chosen
 
     rows = read_country(lake, snapshot, code, wanted)
-    taken = take_in_country(rows, snapshot.week, code, configured.changes_of(code))
+    planned = read_planned(lake, snapshot, code, planned_columns)
+    taken = take_in_country(rows, snapshot.week, code, configured.changes_of(code), *planned)
     frame = taken.rows
     now = pd.Timestamp(snapshot.week)
     history, articles = frame[frame["week"] < now], frame[frame["week"] == now]
     weeks = history["week"].nunique()
     odd = [f"the column {name!r} is left out: {why}" for name, why in taken.left_out.items()]
     notes = [*(f"set aside: {article}" for article in taken.set_aside), *(note.rstrip(".") for note in taken.remarks)]
+    notes += [note.rstrip(".") for note in taken.passed_over]
     odd += [*notes[:SHOWN], *([f"and {len(notes) - SHOWN:,} more of the kind"] if len(notes) > SHOWN else [])]
     if ignored:
         odd.append(f"columns that nobody reads: {', '.join(map(printable, ignored))}")
@@ -75,8 +78,11 @@ def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -
         odd.append(f"a model of the country's own needs {LEAST_WEEKS} weeks of history")
     if code not in configured:
         odd.append("the country is not configured, so `price` takes the default rules and `run` leaves it out")
-    size = f"{counted(len(articles), 'article')} to price, {counted(weeks, 'week')} of history"
-    return f"{size}. " + (f"Odd: {'; '.join(odd)}." if odd else "Nothing is odd.")
+    size = [f"{counted(len(articles), 'article')} to price, {counted(weeks, 'week')} of history"]
+    if "stock_to_come" in articles and (coming := int((articles["stock_to_come"] > 0).sum())):
+        size.append(f"stock to come for {counted(coming, 'article')}")
+    size += [planned_in_short] if (planned_in_short := in_short(taken.planned)) else []
+    return f"{', '.join(size)}. " + (f"Odd: {'; '.join(odd)}." if odd else "Nothing is odd.")
 
 
 def _oddities(history: pd.DataFrame, articles: pd.DataFrame, now: pd.Timestamp) -> Iterator[str]:

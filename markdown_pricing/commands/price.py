@@ -35,7 +35,7 @@ from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country
+from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country, read_planned
 from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure, compare
 from markdown_pricing.markdown.reasons import ReasonCodes
@@ -45,7 +45,7 @@ from markdown_pricing.results import Results, SharedAtHand, version_of
 from markdown_pricing.settings import Settings
 from markdown_pricing.shown import cell
 from markdown_pricing.threads import limit_threads
-from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.training_data.schema import columns_to_read, planned_columns
 from markdown_pricing.unmatched import matches_nothing, unknown_settings
 from markdown_pricing.words import counted
 
@@ -220,8 +220,9 @@ def _price_country(
     """
     week = snapshot.week
     rows = read_country(lake, snapshot, country.code, columns_to_read)
-    taken = pricing.take_in_country(rows, week, country.code, changeovers)
-    sold = pricing.CountryWeek.of(taken.rows, week, country.code)
+    planned = read_planned(lake, snapshot, country.code, planned_columns)
+    taken = pricing.take_in_country(rows, week, country.code, changeovers, *planned)
+    sold = pricing.CountryWeek.of(taken.rows, week, country.code, taken.planned)
     for note in taken.notes:
         print_error(f"{country.code}: {note}")
     choice = pricing.fit_or_step_down(sold, model_name, shared=shared.shared)

@@ -10,6 +10,7 @@ them on the seeds that docs/pricing.md reports: shallow trees and few rounds, be
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Self
@@ -23,10 +24,11 @@ from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.near import Near, learn_near
+from markdown_pricing.demand.planned import PlannedValues
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.skill import weights_ahead
 from markdown_pricing.demand.state import LARGEST_UPLIFT, State
-from markdown_pricing.demand.trees import added_by, grow, matrix_of
+from markdown_pricing.demand.trees import Matrix, added_by, grow, matrix_of
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import (
     Age,
@@ -105,6 +107,9 @@ class GradientBoosting(DemandModel):
     def among(self, articles: pd.DataFrame) -> Self:
         return replace(self, assortment=articles)
 
+    def knowing(self, planned: pd.DataFrame | None) -> Self:
+        return replace(self, base=self.base.knowing(planned))
+
     def _curve_at(self, rows: DesignRows, target: IntArray, ahead: IntArray) -> FloatArray:
         """The base's log curve at the target's price and shelf, (targets,), without the attributes of weeks to come.
 
@@ -152,10 +157,41 @@ class GradientBoosting(DemandModel):
         week, launch, end = dates_of(articles.iloc[row])
         columns = {name: values[row] for name, values in columns.items()}
         columns |= _week_columns((week + ahead, launch, end), ahead)
-        x = matrix_of({name: columns[name] for name in self.features})
-        added = added_by(self.trees, x).reshape(len(articles), weeks)
-        correction: FloatArray = np.clip(added, -LARGEST_CORRECTION, LARGEST_CORRECTION)
+        added = added_by(self.trees, self._matrix(columns))
+        planned = state.planned(weeks)
+        said = np.logical_or.reduce([said.ravel() for name, said in planned.said.items() if name in self.features])
+        if np.any(said):
+            at = np.flatnonzero(said)
+            there = {name: values[at] for name, values in columns.items()}
+            usual, as_planned = self._usual_and_planned(there, planned, at)
+            this_week = {"weeks_ahead": np.zeros(len(at))}
+            later, own, none = (
+                added_by(self.trees, self._matrix(known))
+                for known in (usual, as_planned | this_week, usual | this_week)
+            )
+            added[at] = later + own - none
+        correction: FloatArray = np.clip(added.reshape(len(articles), weeks), -LARGEST_CORRECTION, LARGEST_CORRECTION)
         return correction
+
+    def _matrix(self, columns: Mapping[str, FloatArray]) -> Matrix:
+        return matrix_of({name: columns[name] for name in self.features})
+
+    def _usual_and_planned(
+        self, columns: Mapping[str, FloatArray], planned: PlannedValues, at: IntArray
+    ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+        """The features of the cells `at` of articles × weeks, with usual values of attributes and with planned ones.
+
+        What trees have learnt of an attribute some weeks ahead is what today's value says of later weeks, such as the
+        dip after a promotion. It has no place in a week for which a value is planned: that week takes what the trees
+        know of the value in its own week, beside a usual one, which is the mean, or no text.
+        """
+        usual, as_planned = dict(columns), dict(columns)
+        for name in planned.said.keys() & set(self.features):
+            said = planned.said[name].ravel()[at]
+            mean, _ = self.base.design.scale.get(name, (np.nan, 0.0))
+            usual[name] = np.where(said, mean, columns[name])
+            as_planned[name] = np.where(said, planned.values[name].ravel()[at], columns[name])
+        return usual, as_planned
 
     def importance(self) -> dict[str, float]:
         if self.trees is None:

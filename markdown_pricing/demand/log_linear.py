@@ -99,6 +99,7 @@ class LogLinear(DemandModel):
     guess         : (categories + 1, launch terms), coefficients of what is known at launch, for the log of the level
     dispersion    : (categories + 1,)
     own           : how far articles deviate from their category ; quality : what other countries know of an article
+    planned       : what is planned for weeks to come, as `knowing` has it; it is not learnt and not kept
     """
 
     design: Design = field(default_factory=Design)
@@ -111,6 +112,7 @@ class LogLinear(DemandModel):
     dispersion: FloatArray = field(default_factory=lambda: np.ones(1))
     own: OwnEffects = field(default_factory=OwnEffects)
     quality: Quality = field(default_factory=Quality)
+    planned: pd.DataFrame | None = field(default=None, repr=False)
 
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
@@ -285,6 +287,9 @@ class LogLinear(DemandModel):
             return Forecast.for_no_articles(type(self).__name__)
         state = self.state(articles, history, week)
         return state.forecast(type(self).__name__, state.ahead)
+
+    def knowing(self, planned: pd.DataFrame | None) -> Self:
+        return replace(self, planned=planned)
 
     def importance(self) -> dict[str, float]:
         return most_important(dict(zip(self.design.term_names, np.abs(self.beta).mean(axis=0).tolist(), strict=True)))

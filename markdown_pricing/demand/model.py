@@ -50,6 +50,14 @@ class DemandModel(ABC):
         """
         return self
 
+    def knowing(self, planned: pd.DataFrame | None) -> Self:
+        """The same model when it is known what is planned for weeks to come; None: nothing.
+
+        planned : article_id, week and attr_* columns, a row for each article and week, NULL where nothing is planned
+        A model that uses attributes overrides it.
+        """
+        return self
+
     @abstractmethod
     def to_bytes(self) -> bytes:
         """Everything that the model has learnt, as it is kept on the lake."""
@@ -62,6 +70,17 @@ class DemandModel(ABC):
     def importance(self) -> dict[str, float]:
         """The share of each input in what the model has learnt, largest first; empty when it does not know."""
         return {}
+
+
+def with_what_comes(articles: pd.DataFrame) -> pd.DataFrame:
+    """The articles with all that is to be sold as their stock: the form in which a model is asked about weeks to come.
+
+    A model knows one stock, and its units are those of shelves that are filled with it. The plan counts how much of it
+    is there in which week.
+    """
+    if "stock_to_come" not in articles:
+        return articles
+    return articles.assign(stock=articles["stock"] + articles["stock_to_come"])
 
 
 class UnknownModel(UsageError):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from markdown_pricing.demand.design import NOVELTY, PRICE, SHAPE, SHELF, DesignRows, dates_of, shelf, terms_of
 from markdown_pricing.demand.level import Level
+from markdown_pricing.demand.planned import PlannedValues
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
     MOST_SLOPE,
@@ -71,13 +72,15 @@ class State:
     def ahead(self, weeks: int) -> FloatArray:
         """Log of mean demand at the first price and on shelves as full as today's, (articles, weeks).
 
-        Numeric attributes, such as an advert, are known for the first week alone and count as average afterwards.
+        Numeric attributes, such as an advert, are known for the first week, and for a later one where something is
+        planned for it; elsewhere they count as average.
         """
         _, launch, end = (numbers[:, None] for numbers in dates_of(self.articles))
         rows, now = self.rows, self.now
         target = np.broadcast_to(week_of(self.week) + np.arange(weeks), (len(now), weeks))
         attributes = np.zeros((*target.shape, len(self.model.design.scale)))
         attributes[:, 0] = rows.terms[now, self.model.design.attribute_terms]
+        attributes = self.planned(weeks).scaled(attributes, self.model.design)
         on_shelf = rows.terms[now, SHELF]
         on_shelf = np.broadcast_to(on_shelf[:, None], (*target.shape, on_shelf.shape[1]))
         nothing = np.zeros(target.shape)
@@ -87,6 +90,10 @@ class State:
         # The exponential of a mean log is a median; half the variance raises it to the mean of a log-normal.
         ahead: FloatArray = curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT)
         return ahead
+
+    def planned(self, weeks: int) -> PlannedValues:
+        """What is planned for the articles in the first `weeks` weeks."""
+        return PlannedValues.of(self.model.planned, self.articles, self.week, weeks, self.model.design)
 
     def _deviation(self, weeks: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of each article's own effects in the weeks to come, both (articles, weeks), in logs."""
@@ -127,7 +134,7 @@ class State:
         return elasticity, np.sqrt(covariance[:, 5] + self.model.elasticity_sd[self.rows.category[self.now]] ** 2)
 
     def _shelf(self) -> FloatArray:
-        """Demand relative to today's at SHELF_SHARES of today's stock, (articles, 33)."""
+        """Demand at SHELF_SHARES of the stock, relative to that at the whole stock, (articles, 33)."""
         stores, now = self.rows.first_stores[self.now][:, None], self.rows.terms[self.now, SHELF][:, None]
         left = shelf(self.rows.stock[self.now][:, None] * SHELF_SHARES, stores)
         strength = self.model.beta[self.rows.category[self.now], SHELF]

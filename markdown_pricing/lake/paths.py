@@ -18,6 +18,8 @@ KEPT_PREDICTIONS = "markdown_pricing/predictions"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
 DECISIONS = "markdown_pricing/decisions"
 
+PLANNED = "_planned"
+"""The name of the folder in a country's folder that says what is planned for weeks to come."""
 KEPT = "markdown_pricing"
 """The folder of what is kept between the assets."""
 OURS = (PREDICTIONS, OPTIONS, KEPT)
@@ -47,6 +49,11 @@ def success_file(week: date) -> str:
 
 def country_folder(week: date, country: str) -> str:
     return f"{snapshot_folder(week)}/country={country}"
+
+
+def planned_folder(week: date, country: str) -> str:
+    """Beside the country's rows: what is planned for weeks to come. Readers of the data pass it over by its name."""
+    return f"{country_folder(week, country)}/{PLANNED}"
 
 
 def training_data_file(week: date, country: str) -> str:

@@ -84,6 +84,7 @@ class Snapshot:
     """One delivery of a week.
 
     files  : the part files of each country, ordered by the countries' names
+    planned : what lies in the countries' folders for plans, by country, where anything does
     unread : the names of what else lies in a country's folder, where anything does
     beside : the names of what lies beside the countries' folders and is not read
     """
@@ -92,12 +93,17 @@ class Snapshot:
     success: Entry = field(repr=False)
     files: Mapping[str, tuple[Entry, ...]] = field(repr=False)
     unread: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    planned: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict, repr=False)
     beside: tuple[str, ...] = ()
 
     @cached_property
     def stamp(self) -> str:
-        """16 hexadecimal digits that change with every delivery, from each file's path, length and time of change."""
-        states = [self.success, *(file for files in self.files.values() for file in files)]
+        """16 hexadecimal digits that change with every delivery, from each file's path, length and time of change.
+
+        A plan is a part of the delivery, so that a week with another plan is priced again.
+        """
+        files = (file for by_country in (self.files, self.planned) for files in by_country.values() for file in files)
+        states = [self.success, *files]
         return sha256(repr([(file.path, file.bytes, file.modified_ms) for file in states]).encode()).hexdigest()[:16]
 
     @property
@@ -116,12 +122,16 @@ def find_snapshot(lake: Lake, week: date) -> Snapshot:
     country_of = {entry.name: paths.country_of_folder(entry.name) if entry.is_folder else None for entry in entries}
     countries = [country for country in country_of.values() if country]
     beside = tuple(name for name, country in country_of.items() if country is None and _is_data(name))
-    found = {country: _data_in(lake, week, country) for country in countries}
+    entries_in = {country: _entries_in(lake, paths.country_folder(week, country)) for country in countries}
+    found = {country: [entry for entry in inside if _is_data(entry.name)] for country, inside in entries_in.items()}
+    with_plan = [country for country, inside in entries_in.items() if any(map(_is_plan, inside))]
+    planned = {country: tuple(_planned_in(lake, week, country)) for country in with_plan}
     files = {country: tuple(entry for entry in data if _is_read(entry)) for country, data in found.items()}
     others = {country: tuple(entry.name for entry in data if not _is_read(entry)) for country, data in found.items()}
     if _success(lake, week) != success:
         raise SnapshotReplaced(lake, week)
-    return Snapshot(week, success, files, {country: names for country, names in others.items() if names}, beside)
+    unread = {country: names for country, names in others.items() if names}
+    return Snapshot(week, success, files, unread, planned, beside)
 
 
 def check_unchanged(lake: Lake, snapshot: Snapshot) -> None:
@@ -193,6 +203,29 @@ def read_country(
         return _read_parts(lake, paths.country_folder(snapshot.week, country), files, columns)
 
 
+def read_planned(
+    lake: Lake, snapshot: Snapshot, country: str, columns: Callable[[list[str]], list[str]]
+) -> tuple[pa.Table | None, tuple[str, ...]]:
+    """What is planned for a country's weeks to come, None where nothing is; and what is wrong with its files.
+
+    Nothing depends on a plan, so that a file that can't be read costs the plan and not the country; half of a plan
+    could be worse than none. Raises LakeUnreachable, because the lake may answer later.
+    """
+    entries = snapshot.planned.get(country, ())
+    files, folder = [entry for entry in entries if _is_read(entry)], paths.planned_folder(snapshot.week, country)
+    others = ", ".join(entry.name for entry in entries if not _is_read(entry))
+    notes = (f"{lake.where(folder)} holds what is not read: {others}.",) if others else ()
+    if not files:
+        return None, notes
+    try:
+        table = _read_parts(lake, folder, files, columns)
+    except FinalError as error:
+        return None, (*notes, f"The plan is left out: {error}")
+    if tuple(_planned_in(lake, snapshot.week, country)) != entries:
+        return None, (*notes, "The plan is left out: it was replaced while it was read. Price the week again.")
+    return table, notes
+
+
 @contextmanager
 def _unchanged(lake: Lake, snapshot: Snapshot, country: str) -> Iterator[None]:
     """Raises SnapshotReplaced after the block when the country's files are no longer those of the snapshot."""
@@ -224,11 +257,24 @@ def _success(lake: Lake, week: date) -> Entry:
 
 def _data_in(lake: Lake, week: date, country: str) -> list[Entry]:
     """Everything in a country's folder that is data by its name."""
+    return [entry for entry in _entries_in(lake, paths.country_folder(week, country)) if _is_data(entry.name)]
+
+
+def _planned_in(lake: Lake, week: date, country: str) -> list[Entry]:
+    """Everything in a country's folder for plans that is data by its name."""
+    return [entry for entry in _entries_in(lake, paths.planned_folder(week, country)) if _is_data(entry.name)]
+
+
+def _entries_in(lake: Lake, folder: str) -> list[Entry]:
+    """What lies in the folder; nothing where it is not there."""
     try:
-        entries = lake.entries(paths.country_folder(week, country))
+        return list(lake.entries(folder))
     except FileMissing:
         return []
-    return [entry for entry in entries if _is_data(entry.name)]
+
+
+def _is_plan(entry: Entry) -> bool:
+    return entry.is_folder and entry.name == paths.PLANNED
 
 
 def _is_data(name: str) -> bool:

@@ -11,6 +11,9 @@ the stock (Gallego & van Ryzin 1994, with the rules as state). Between grid poin
 is even, so that demand moves the stock along its diagonals: one short kernel for each article and rung holds the whole
 transition, and all (m, c) share it in one matrix product. Where demand falls with the stock, the grid is even in the
 demand that it takes to sell the stock (`shelf.py`), which leaves the diagonals as they are.
+
+What is on its way is stock from the second week on: Q_0(r, s, …) has V_1(r, s - min(s, D) + what comes, …). The grid of
+this week therefore ends at today's stock, and that of all later weeks at the whole.
 """
 
 from collections.abc import Iterator
@@ -45,7 +48,8 @@ class Problem:
     temporary_price : (articles,), the price in the first weeks in which `limits` say that it is temporary
     limits     : what the rules allow
     units      : (articles, rungs, weeks), mean demand
-    dispersion : (articles,) ; stock : (articles,), in units ; salvage : (articles,), the worth of a unit at the end
+    dispersion : (articles,) ; salvage : (articles,), the worth of a unit at the end
+    stock, stock_to_come : (articles,), in units: today's, and what is stock from the second week on
     penalty    : (articles,), what each unit costs that is left over beyond `tolerated` (articles,), in units
     shelf      : how demand falls with the stock; None when it does not
     level_sd   : (articles, weeks), standard deviation of the log of mean demand; None when the units are certain
@@ -57,11 +61,18 @@ class Problem:
     units: FloatArray
     dispersion: FloatArray
     stock: FloatArray
+    stock_to_come: FloatArray
     salvage: FloatArray
     penalty: FloatArray
     tolerated: FloatArray
     shelf: Shelf | None = None
     level_sd: FloatArray | None = None
+
+    @property
+    def whole(self) -> FloatArray:
+        """Today's stock and what is on its way, (articles,), and 1 where that is nothing, so that it can divide."""
+        whole = self.stock + self.stock_to_come
+        return np.where(whole > 0, whole, 1.0)
 
     @property
     def points(self) -> int:
@@ -132,8 +143,9 @@ def values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     articles, rungs, _ = problem.units.shape
     weeks, markdowns = int(problem.limits.weeks_left.max()), int(problem.markdowns.max())
     waits = min(problem.weeks_between, weeks)
-    grid = _stock_grid(problem).astype(np.float32)[:, np.newaxis, np.newaxis, :]
-    regular = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis] * grid
+    grid = _stock_grid(problem, 1).astype(np.float32)[:, np.newaxis, np.newaxis, :]
+    price = problem.price.astype(np.float32)[..., np.newaxis, np.newaxis]
+    regular = price * grid
     left_over = _left_over_value(problem).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, :]
     label_cost = limits.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
     reachable, is_open = limits.moves.max(axis=1), limits.open
@@ -145,15 +157,23 @@ def values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     moved = np.full((weeks, articles, rungs, markdowns, problem.points), FORBIDDEN, dtype=np.float32)
     stayed = np.zeros_like(moved)
     for week in reversed(range(weeks)):
+        comes = week == 0 and bool(problem.stock_to_come.any())
+        if comes:
+            grid = _stock_grid(problem, 0).astype(np.float32)[:, np.newaxis, np.newaxis, :]
+            value, regular = _with_what_comes(problem, value), price * grid
+            sold_out = value[..., :1].copy()
+            value -= sold_out
         n = int(np.count_nonzero(limits.weeks_left > week))
         points = demand_points(problem.units[:n, :, week], problem.dispersion[:n, np.newaxis], problem.demand_points)
-        transition = _transition(_in_steps(problem, points).astype(np.float32), problem.points)
+        transition = _transition(_in_steps(problem, points, week).astype(np.float32), problem.points)
         at_price = _with_temporary_prices(problem, regular, grid, week)
         # Revenue is price · (stock before - stock after). Taken out of the next value it needs no term of its own.
         after = value[:n].reshape(n, rungs, -1, problem.points) - at_price[:n]
         sold = after @ transition
         sold += at_price[:n]
         sold = sold.reshape(value[:n].shape)
+        if comes:
+            sold += sold_out[:n]
         move, stay = moved[week, :n], stayed[week, :n]
         stay[:] = sold[:, :, 0, 1:]
         np.subtract(sold[:, :, -1, :-1], label_cost[:n], out=move)
@@ -174,45 +194,70 @@ def _with_temporary_prices(problem: Problem, regular: SmallFloats, grid: SmallFl
     return np.where(temporary[:, np.newaxis, np.newaxis, np.newaxis], price * grid, regular)
 
 
-def _stock_grid(problem: Problem) -> FloatArray:
+def _end_of_grid(problem: Problem, week: int) -> FloatArray:
+    """The last point of a week's grid, (articles,), as a share of the whole stock, or as the demand that sells it."""
+    end = np.ones(len(problem.stock)) if problem.shelf is None else problem.shelf.needed[:, -1]
+    if week > 0 or not problem.stock_to_come.any():
+        return end
+    share = problem.stock / problem.whole
+    today = share if problem.shelf is None else problem.shelf.needed_for(share)
+    return np.where((problem.stock_to_come > 0) & (problem.stock > 0), today, end)
+
+
+def _stock_grid(problem: Problem, week: int) -> FloatArray:
     """The grid of stock in units, even in the demand that it takes to sell it, (articles, stock points)."""
-    most = np.where(problem.stock > 0, problem.stock, 1.0)[:, np.newaxis]
+    whole, end = problem.whole, _end_of_grid(problem, week)
     if problem.shelf is None:
-        return most / (problem.points - 1) * np.arange(problem.points)
-    return most * problem.shelf.even_stock(problem.points)
+        return (whole * end)[:, np.newaxis] / (problem.points - 1) * np.arange(problem.points)
+    return whole[:, np.newaxis] * problem.shelf.even_stock(problem.points, end)
+
+
+def _with_what_comes(problem: Problem, value: SmallFloats) -> SmallFloats:
+    """The value of the second week at the points of the first week's grid, each with what has come by then.
+
+    value : (articles, …, stock points), of the second week
+    """
+    grid, points = _stock_grid(problem, 0), problem.points
+    there = [point_of(problem, grid[:, point] + problem.stock_to_come, 1) for point in range(points)]
+    point = np.stack(there, axis=1)[:, np.newaxis, np.newaxis, np.newaxis, :]
+    below = np.minimum(point.astype(np.int64), points - 2)
+    way = (point - below).astype(np.float32)
+    low, high = (np.take_along_axis(value, at, axis=-1) for at in (below, below + 1))
+    comes = (problem.stock_to_come > 0).reshape(-1, *np.ones(value.ndim - 1, dtype=int))
+    return np.where(comes, (1 - way) * low + way * high, value)
 
 
 def _left_over_value(problem: Problem) -> FloatArray:
     """The salvage value of the grid, less the penalty on what is not tolerated, (articles, stock points)."""
-    grid = _stock_grid(problem)
+    grid = _stock_grid(problem, 1)
     beyond = np.maximum(grid - problem.tolerated[:, np.newaxis], 0.0)
     value: FloatArray = problem.salvage[:, np.newaxis] * grid - problem.penalty[:, np.newaxis] * beyond
     return value
 
 
-def _in_steps(problem: Problem, demand: FloatArray) -> FloatArray:
+def _in_steps(problem: Problem, demand: FloatArray, week: int) -> FloatArray:
     """A week's demand of the first articles in steps of the grid of stock, (articles, rungs, points)."""
     n = len(demand)
-    share = demand / np.where(problem.stock > 0, problem.stock, 1.0)[:n, np.newaxis, np.newaxis]
-    if problem.shelf is None:
-        return share * (problem.points - 1)
-    shelf = rows_of(problem.shelf, slice(n))
-    return shelf.week_of(share) * ((problem.points - 1) / shelf.needed[:, -1, np.newaxis, np.newaxis])
-
-
-def point_of(problem: Problem, stock: FloatArray) -> FloatArray:
-    """Where a stock in units, (articles,), lies on the grid, in steps, (articles,)."""
-    share = stock / np.where(problem.stock > 0, problem.stock, 1.0)
+    share = demand / problem.whole[:n, np.newaxis, np.newaxis]
     if problem.shelf is not None:
-        share = problem.shelf.needed_for(share) / problem.shelf.needed[:, -1]
-    return np.clip(share, 0, 1) * (problem.points - 1)
+        share = rows_of(problem.shelf, slice(n)).week_of(share)
+    return share * ((problem.points - 1) / _end_of_grid(problem, week)[:n, np.newaxis, np.newaxis])
+
+
+def point_of(problem: Problem, stock: FloatArray, week: int) -> FloatArray:
+    """Where a stock in units, (articles,), lies on the grid of a week, in steps, (articles,)."""
+    share = stock / problem.whole
+    if problem.shelf is not None:
+        share = problem.shelf.needed_for(share)
+    return np.clip(share / _end_of_grid(problem, week), 0, 1) * (problem.points - 1)
 
 
 def _transition(demand: SmallFloats, stock_points: int) -> SmallFloats:
     """Where the stock goes in a week: weights over the grid, (…, to, from).
 
     demand : (…, points), in steps of the grid
-    The row to stock 0 lacks the demand beyond the stock, because with nothing to sell all values are 0.
+    The row to stock 0 lacks the demand beyond the stock, because with nothing to sell all values are 0; the value of
+    what comes next week is added afterwards.
     """
     steps = np.arange(stock_points, dtype=np.float32)
     padded = np.zeros((*demand.shape[:-1], 2 * stock_points - 1), dtype=np.float32)

@@ -197,9 +197,12 @@ def _full_price(ladders: Ladders) -> IntArray:
 
 
 def _touchable(ladders: Ladders) -> BoolArray:
+    """The weeks in which a price may be changed, (articles, weeks): not while the stock is still on its way."""
     weeks = [ladders.season.week + timedelta(weeks=index) for index in range(ladders.weeks)]
     by_rules = np.array([[week not in own.no_touch_weeks for week in weeks] for own in ladders.rules], dtype=np.bool_)
-    return by_rules[ladders.rule_of]
+    touchable: BoolArray = by_rules[ladders.rule_of]
+    touchable[:, 0] &= ~ladders.season.awaits_stock
+    return touchable
 
 
 def _allowed_moves(ladders: Ladders) -> BoolArray:

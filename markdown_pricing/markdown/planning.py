@@ -27,6 +27,7 @@ from markdown_pricing.markdown.policy import LEAST_GAIN, Solution
 from markdown_pricing.markdown.price_groups import price_groups
 from markdown_pricing.markdown.sales import demand_quantile
 from markdown_pricing.markdown.season import BoolArray, Season
+from markdown_pricing.markdown.shelf import Shelf
 from markdown_pricing.markdown.stake import Stake, stake_of
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue
@@ -77,6 +78,9 @@ class Plan:
         """
         rung = self.best.rungs[:, 0]
         mean = np.where(season.weeks_left > 0, self.demand.units[np.arange(len(rung)), rung, 0], 0.0)
+        if self.demand.shelf is not None:  # the units are those on shelves with what is on its way
+            on_shelf = Shelf.of(self.demand.shelf).demand_left(season.stock / np.maximum(season.supply, 1))
+            mean = np.where(season.stock_to_come > 0, mean * on_shelf, mean)
         dispersion = self.demand.dispersion_in(0)
         low, high = (np.minimum(demand_quantile(share, mean, dispersion), season.stock) for share in (0.1, 0.9))
         return mean, low.astype(np.float64), high.astype(np.float64)

@@ -73,7 +73,7 @@ def solve(problem: Problem, each_price: bool) -> Solution:
         best = _best_of(part, value)
         own = rows[:, np.newaxis], np.arange(value.shape[1])
         found.value[own], found.by_level[own] = value, by_level
-        found.tolerance[rows] = tolerance(part.price[:, 0], part.stock)
+        found.tolerance[rows] = tolerance(part.price[:, 0], part.stock + part.stock_to_come)
         article, first = np.nonzero(~np.isnan(value)) if each_price else (np.arange(len(rows)), best)
         paths = _follow(part, moved, stayed, article, first)
         is_best = first == best[article]
@@ -86,7 +86,7 @@ def solve(problem: Problem, each_price: bool) -> Solution:
 def tolerance(price: FloatArray, stock: FloatArray) -> FloatArray:
     """By how much a markdown has to be worth more than waiting, so that the difference is no rounding, (articles,).
 
-    price, stock : (articles,), today's price and units
+    price, stock : (articles,), today's price, and all units that are to be sold
     """
     least: FloatArray = LEAST_GAIN + ROUNDING * price * stock
     return least
@@ -123,7 +123,7 @@ def _this_week(problem: Problem, moved: SmallFloats, stayed: SmallFloats) -> Flo
     every = np.arange(len(problem.stock))
     limits = _with_left_of(problem.limits, moved)
     spent = np.maximum(limits.left - 1, 0)
-    parts = _parts(problem, point_of(problem, problem.stock))
+    parts = _parts(problem, point_of(problem, problem.stock, 0))
     value = _options(moved, 0, every, spent, *parts)
     value[~limits.may_move(limits.start, 0)] = np.nan
     value[:, 0] = _options(stayed, 0, every, spent, *parts)[:, 0]
@@ -135,7 +135,7 @@ def _best_of(problem: Problem, value: FloatArray) -> IntArray:
     options = np.where(np.isnan(value), -np.inf, value)
     options[:, 0] = -np.inf
     gain = options.max(axis=1) - value[:, 0]
-    least_gain = tolerance(problem.price[:, 0], problem.stock)
+    least_gain = tolerance(problem.price[:, 0], problem.stock + problem.stock_to_come)
     return np.where(gain > least_gain, options.argmax(axis=1), 0)
 
 
@@ -146,19 +146,20 @@ def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats, article: 
     Along the mean stock; values are interpolated between grid points. Of equal rungs it takes the higher.
     """
     weeks, every = problem.units.shape[2], np.arange(len(article))
-    stock, whole = problem.stock[article], np.where(problem.stock > 0, problem.stock, 1.0)[article]
+    stock, to_come, whole = problem.stock[article], problem.stock_to_come[article], problem.whole[article]
     own = replace(
         problem,
         stock=stock,
+        stock_to_come=to_come,
         limits=rows_of(_with_left_of(problem.limits, moved), article),
         shelf=None if problem.shelf is None else rows_of(problem.shelf, article),
     )
-    state, least_gain = own.limits.start, tolerance(problem.price[article, 0], stock)
+    state, least_gain = own.limits.start, tolerance(problem.price[article, 0], stock + to_come)
     path = np.zeros((len(article), weeks), dtype=np.int64)
     for week in range(len(moved)):
         rung = first
         if week:
-            parts, spent = _parts(own, point_of(own, stock)), np.maximum(state.left - 1, 0)
+            parts, spent = _parts(own, point_of(own, stock, week)), np.maximum(state.left - 1, 0)
             stay = _options(stayed, week, article, spent, *parts)[every, state.rung]
             options = _options(moved, week, article, spent, *parts)
             options = np.where(own.limits.may_move(state, week), options, FORBIDDEN)
@@ -168,7 +169,7 @@ def _follow(problem: Problem, moved: SmallFloats, stayed: SmallFloats, article: 
         demand = problem.units[article, state.rung, week]
         if own.shelf is not None:
             demand = demand * own.shelf.demand_left(stock / whole)
-        stock = stock - expected_sales(stock, demand, problem.dispersion[article])
+        stock = stock - expected_sales(stock, demand, problem.dispersion[article]) + (to_come if week == 0 else 0.0)
     path[:, len(moved) :] = state.rung[:, np.newaxis]
     return path
 

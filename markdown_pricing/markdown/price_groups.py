@@ -1,8 +1,8 @@
 """Plan articles that must have the same price as one article.
 
 Their units and stock are added up, the limits are those of the strictest member, and the rungs are those that all
-members have. A member that has nothing to sell stays out. Each member takes the prices of the group's path until its
-own end.
+members have. A member that has nothing to sell this week stays out. Each member takes the prices of the group's path
+until its own end.
 """
 
 from dataclasses import dataclass, replace
@@ -134,7 +134,8 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> Task:
     """
     season, demand = alone.ladders.season, alone.demand
     stock, first = season.stock[members], members[:1]
-    by_stock = stock / stock.sum()
+    supply = season.supply[members]
+    by_stock = supply / supply.sum()
     # Until their first markdown together members may have different prices; their mean stands for them.
     cents = alone.ladders.cents[members[0], own[0]].copy()
     cents[0] = max(round(float(by_stock @ alone.ladders.cents[members, 0])), cents[1] if own.any() else 0)
@@ -143,6 +144,7 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> Task:
         current_cents=cents[:1].copy(),
         regular_cents=cents[:1].copy(),
         stock=stock.sum(keepdims=True),
+        stock_to_come=season.stock_to_come[members].sum(keepdims=True),
         stores=season.stores[members].sum(keepdims=True),
         salvage_price=np.array([by_stock @ season.salvage_price[members]]),
         weeks_left=season.weeks_left[members].max(keepdims=True),

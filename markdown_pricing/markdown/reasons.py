@@ -16,6 +16,7 @@ from markdown_pricing.markdown.sentences import CLAUSE_WORDS, CLAUSES, PLAIN, To
 REASONS = frozenset(
     (
         "bad_data",
+        "awaits_stock",
         "sold_out",
         "past_end",
         "temporary_price",

@@ -26,7 +26,7 @@ from markdown_pricing.weeks import weeks_between
 
 STAKES = ("stake", "stake_low", "stake_high")
 CERTAIN_LEFTOVER_SHARE = 0.2
-"""From this share of today's stock on a left-over is reported as certain."""
+"""From this share of the stock on, with what is on its way, a left-over is reported as certain."""
 NO_UNITS = 1e-6
 """Fewer expected units than this count as none, because the cover would be longer than any season."""
 
@@ -111,7 +111,7 @@ def recommend(
         "stock": season.stock,
         **_units_this_week(ladders, own_plan),
         "end_week": _dates(articles["end_week"]),
-        **_outcomes(own_plan, season.stock),
+        **_outcomes(own_plan, season.supply),
         **_next_markdown(ladders, own_plan),
         "elasticity": elasticity,
         "elasticity_se": elasticity_se,
@@ -162,11 +162,11 @@ def _units_this_week(ladders: Ladders, own_plan: Plan) -> dict[str, FloatArray]:
     }
 
 
-def _outcomes(own_plan: Plan, stock: IntArray) -> dict[str, FloatArray]:
+def _outcomes(own_plan: Plan, supply: IntArray) -> dict[str, FloatArray]:
     """How the plan ends, beside keeping the price and the old habit: sell-through, left-over and revenue."""
     best, keep, habit = own_plan.best, own_plan.keep, own_plan.habit
     return {
-        "expected_sell_through": np.clip(1 - best.leftover / np.maximum(stock, 1), 0, 1),
+        "expected_sell_through": np.clip(1 - best.leftover / np.maximum(supply, 1), 0, 1),
         "expected_leftover": best.leftover,
         "expected_leftover_keep": keep.leftover,
         "expected_leftover_habit": habit.leftover,
@@ -206,6 +206,7 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
     held = (allowed > 0) & (np.where(has_plan, planned, season.weeks_left) <= allowed)
     return {
         "bad_data": season.set_aside,
+        "awaits_stock": season.awaits_stock,
         "sold_out": season.stock == 0,
         "past_end": season.weeks_left == 0,
         "temporary_price": own_plan.limits.temporary > 0,
@@ -233,10 +234,10 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
     unknown = category.isna() | (category == "")
     if len(history):
         unknown |= ~category.isin(history["category"].unique())
-    stock, decided = season.stock.astype(np.float64), Decided.of(assortment.articles)
+    supply, decided = season.supply.astype(np.float64), Decided.of(assortment.articles)
     return {
         "bad_data": season.set_aside,
-        "sold_out": season.stock == 0,
+        "sold_out": (season.stock == 0) & ~season.awaits_stock,
         "past_end": season.weeks_left == 0,
         "not_applied": decided.not_applied,
         "void_decision": decided.void != "",
@@ -249,8 +250,8 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
         "unknown_category": unknown.to_numpy(dtype=np.bool_),
         "no_history": ~season.has_history,
         "off_ladder": ladders.off_ladder,
-        "certain_leftover": stock - deepest_sales(ladders, own_plan.limits, own_plan.demand)
-        >= CERTAIN_LEFTOVER_SHARE * stock,
+        "certain_leftover": supply - deepest_sales(ladders, own_plan.limits, own_plan.demand)
+        >= CERTAIN_LEFTOVER_SHARE * supply,
     }
 
 

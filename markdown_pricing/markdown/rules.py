@@ -100,7 +100,7 @@ class Rules:
         default=0.0,
         ge=0,
         le=1,
-        description="The share of today's stock that is to be sold by the end week, from 0 (no target) to 1.",
+        description="The share of the stock that is to be sold by the end week, from 0 (no target) to 1.",
     )
     sell_through: Literal["soft", "hard"] = Field(
         default="soft",

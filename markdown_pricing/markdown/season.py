@@ -26,6 +26,9 @@ class Season:
     list_cents: IntArray
     salvage_price: FloatArray
     stock: IntArray
+    """The units that can be sold this week."""
+    stock_to_come: IntArray
+    """The units on their way, which are stock from next week on."""
     stores: IntArray
     weeks_left: IntArray
     """The selling weeks that are planned: from this one to end_week, both included; 0 when end_week is past."""
@@ -47,6 +50,17 @@ class Season:
     """For how many weeks from this one on somebody has locked the price; 0 when nobody has."""
     set_aside: BoolArray
     """Whether the intake found a fault in the article's data, so that it keeps its price."""
+
+    @property
+    def supply(self) -> IntArray:
+        """All units that are to be sold by the end: today's stock and what is on its way."""
+        return self.stock + self.stock_to_come
+
+    @property
+    def awaits_stock(self) -> BoolArray:
+        """Whether there is nothing to sell this week and something from the next on."""
+        awaits: BoolArray = (self.stock == 0) & (self.stock_to_come > 0) & (self.weeks_left > 1)
+        return awaits
 
     @property
     def price_is_fixed(self) -> BoolArray:
@@ -79,6 +93,7 @@ def read_season(articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Se
         list_cents=list_price,
         salvage_price=articles["salvage_price"].to_numpy(dtype=np.float64),
         stock=articles["stock"].to_numpy(dtype=np.int64),
+        stock_to_come=_stock_to_come(articles),
         stores=articles["stores"].to_numpy(dtype=np.int64),
         weeks_left=np.clip(end + 1, 0, FARTHEST_END_WEEKS + 1),
         age_weeks=-launch,
@@ -92,6 +107,13 @@ def read_season(articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Se
         locked_weeks=_locked_weeks(articles, now),
         set_aside=_set_aside(articles),
     )
+
+
+def _stock_to_come(articles: pd.DataFrame) -> IntArray:
+    if "stock_to_come" not in articles:
+        return np.zeros(len(articles), dtype=np.int64)
+    to_come: IntArray = articles["stock_to_come"].to_numpy(dtype=np.int64)
+    return to_come
 
 
 def _temporary_weeks(articles: pd.DataFrame, now: pd.Timestamp) -> IntArray:

@@ -52,6 +52,7 @@ class Told:
         one; NaN both where no such price has a value
     on_paper   : the expected revenue, on the path that follows, of the best other price of this week, of today's price
         kept and of the old habit; `best_now` is that other price
+    supply     : the units that are to be sold by the end: today's stock and what is on its way
     least_left : the least that a price of this week is expected to leave over, units
     steps, habit : the changes of price that are planned after this week, and those of the old habit from this week on
     allowed    : the first Monday on which the rules allow a markdown ; until : the last week of a temporary price
@@ -66,6 +67,7 @@ class Told:
     lead: float
     best_now: float
     on_paper: Sequence[float]
+    supply: int
     least_left: float
     steps: Sequence[Step]
     habit: Sequence[Step]
@@ -114,6 +116,7 @@ def told_of(rows: pd.DataFrame, articles: pd.DataFrame, currency: str, ladders: 
         np.where(other == chosen, np.nan, value[every, other] - in_force),
         prices[every, now],
         on_paper.tolist(),
+        season.supply.tolist(),
         np.nanmin(menu.expected.leftover, axis=1, initial=np.inf),
         _steps(np.column_stack([path[:, 0], path]), season.weeks_left, season.week),
         _steps(np.column_stack([rows["current_price"], habit]), season.weeks_left, season.week),
@@ -191,11 +194,12 @@ PLAIN: Mapping[str, Callable[[Told], str]] = {
     "list": lambda told: price(told.row.list_price),
     "salvage": lambda told: price(told.row.salvage_price),
     "currency": lambda told: told.currency,
-    "units_in_stock": lambda told: counted(told.row.stock, "unit"),
+    "units_in_stock": lambda told: counted(told.supply, "unit"),
+    "units_to_come": lambda told: counted(told.supply - told.row.stock, "unit"),
     "leftover": lambda told: about(told.row.expected_leftover),
-    "leftover_pct": lambda told: percent(told.row.expected_leftover / max(told.row.stock, 1)),
+    "leftover_pct": lambda told: percent(told.row.expected_leftover / max(told.supply, 1)),
     "least_leftover": lambda told: about(told.least_left),
-    "least_leftover_pct": lambda told: percent(told.least_left / max(told.row.stock, 1)),
+    "least_leftover_pct": lambda told: percent(told.least_left / max(told.supply, 1)),
     "end_day": lambda told: last_day(told.row.end_week),
     "steps": lambda told: listed([f"{price(cut)} from {day(week)}" for week, cut in told.steps]),
     "stake": lambda told: about(told.stake),
@@ -205,7 +209,7 @@ PLAIN: Mapping[str, Callable[[Told], str]] = {
     "habit_price": lambda told: price(told.habit[0][1]) if told.habit else UNKNOWN,
     "habit_day": lambda told: day(told.habit[0][0]) if told.habit else UNKNOWN,
     "habit_leftover": lambda told: about(told.row.expected_leftover_habit),
-    "habit_leftover_pct": lambda told: percent(told.row.expected_leftover_habit / max(told.row.stock, 1)),
+    "habit_leftover_pct": lambda told: percent(told.row.expected_leftover_habit / max(told.supply, 1)),
     "habit_gain": lambda told: more_or_less(_ratio(told.row.expected_revenue_habit, told.row.expected_revenue)),
     "best_now": lambda told: price(told.best_now),
     "paper_gain": lambda told: about(max(told.on_paper) - told.row.expected_revenue),
@@ -248,6 +252,7 @@ def _habit(told: Told) -> str:
 
 CLAUSE_WORDS: Mapping[str, Callable[[Told], str | None]] = {
     "then": lambda told: "then" if told.steps else None,
+    "of_which": lambda told: "of_which" if told.supply > told.row.stock else None,
     "possible": lambda told: "possible_from" if told.allowed <= told.row.end_week else "not_possible",
     "instead": _instead,
     "habit": _habit,
@@ -259,6 +264,7 @@ CLAUSE_WORDS: Mapping[str, Callable[[Told], str | None]] = {
 CLAUSES = frozenset(
     (
         "then",
+        "of_which",
         "possible_from",
         "not_possible",
         "not_before",

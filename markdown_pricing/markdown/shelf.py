@@ -1,6 +1,7 @@
 """Demand as the shelves empty: a broken assortment sells slower (Smith & Achabal 1998, Management Science 44:285).
 
-Demand at stock s is units · φ(s / today's stock). If stock were sold continuously, ds/dt = -units · φ, and
+The whole stock is today's and what is on its way. Demand at stock s is units · φ(s / whole stock). If stock were sold
+continuously, ds/dt = -units · φ, and
 
     v(s) = ∫ ds / φ(s),   dv/dt = -units
 
@@ -31,8 +32,8 @@ FloatArray = npt.NDArray[np.float64]
 class Shelf:
     """How the demand of each article falls with its stock.
 
-    relative : (articles, 33), φ at SHELF_SHARES of today's stock: demand relative to today's, in (0, 1], rising
-    needed   : (articles, 33), v at the same shares: the demand that it takes to sell them, as a share of today's stock
+    relative : (articles, 33), φ at SHELF_SHARES of the whole stock: demand relative to its own, in (0, 1], rising
+    needed   : (articles, 33), v at the same shares: the demand that it takes to sell them, as a share of the whole
     slope    : (articles,), β
     """
 
@@ -42,7 +43,7 @@ class Shelf:
 
     @classmethod
     def of(cls, relative: FloatArray) -> "Shelf":
-        """The shelf effect from φ at SHELF_SHARES of today's stock, (articles, 33)."""
+        """The shelf effect from φ at SHELF_SHARES of the whole stock, (articles, 33)."""
         end = np.maximum(relative[:, :1], STEEPEST_END * relative[:, 1:2])
         ends = np.concatenate([end, relative[:, 1:]], axis=1)
         low, high = ends[:, :-1], ends[:, 1:]
@@ -57,16 +58,16 @@ class Shelf:
         return cls(relative, needed, slope)
 
     def demand_left(self, share: FloatArray) -> FloatArray:
-        """φ at a share of today's stock, (articles,). `share` has the same shape."""
+        """φ at a share of the whole stock, (articles,). `share` has the same shape."""
         return _at(self.relative, share)
 
     def needed_for(self, share: FloatArray) -> FloatArray:
-        """v at a share of today's stock, (articles,). `share` has the same shape."""
+        """v at a share of the whole stock, (articles,). `share` has the same shape."""
         return _at(self.needed, share)
 
-    def even_stock(self, points: int) -> FloatArray:
-        """The shares of today's stock, from 0 to 1, that lie even in v, (articles, points)."""
-        wanted = self.needed[:, -1:] * np.linspace(0, 1, points)
+    def even_stock(self, points: int, needed: FloatArray) -> FloatArray:
+        """The shares of the whole stock that lie even in v, from 0 to `needed`, (articles,); (articles, points)."""
+        wanted = needed[:, np.newaxis] * np.linspace(0, 1, points)
         above = (self.needed[:, np.newaxis, :] < wanted[:, :, np.newaxis]).sum(axis=2)
         above = np.clip(above, 1, len(SHELF_SHARES) - 1)
         low, high = (np.take_along_axis(self.needed, at, axis=1) for at in (above - 1, above))
@@ -76,7 +77,7 @@ class Shelf:
     def week_of(self, demand: FloatArray) -> FloatArray:
         """How far a week's demand moves the stock in v, (articles, …).
 
-        demand : (articles, …), as a share of today's stock
+        demand : (articles, …), as a share of the whole stock
         """
         slope = self.slope.reshape(-1, *np.ones(demand.ndim - 1, dtype=int))
         bent = slope > 1e-6

@@ -81,9 +81,9 @@ Policy = Callable[[MarketView], WeekPrices]
 class Played:
     """What a policy has made of a market.
 
-    articles  : a row for each article that could be sold: article_id, category, launch_week, end_week, stock at its
-                start in the run, sold, leftover (at the end of its season or of the run), revenue with salvage,
-                markdowns in the run, and whether it ended and was launched within the run
+    articles  : a row for each article that could be sold: article_id, category, launch_week, end_week, stock (at its
+                start in the run and delivered since), sold, leftover (at the end of its season or of the run), revenue
+                with salvage, markdowns in the run, and whether it ended and was launched within the run
     forecasts : a row for each article and week with stock, when the policy forecasts: week, article_id, price, cut (the
                 price is below last week's), stock, actual, expected, q10, q90
     broken    : a line for each rule that was broken: article, week, prices and the rule's word
@@ -163,12 +163,12 @@ def _by_article(rows: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> 
         category=("category", "last"),
         launch_week=("launch_week", "last"),
         end_week=("end_week", "last"),
-        stock=("stock", "first"),
         sold=("units", "sum"),
         leftover=("leftover", "last"),
         revenue=("revenue", "sum"),
         markdowns=("cut", "sum"),
     )
+    by_article.insert(by_article.columns.get_loc("sold"), "stock", by_article["sold"] + by_article["leftover"])
     ended, launched = by_article["end_week"] <= last, by_article["launch_week"] >= first
     return by_article.assign(ended=ended, launched=launched).reset_index()
 
@@ -235,7 +235,7 @@ class SellThroughRule:
         season = ladders.season
         rate = _recent_rate(view, self.rate_weeks)
         coming = rate * (1 - (1 - self.slowing) ** season.weeks_left) / self.slowing
-        slow = season.stock >= self.slow * np.maximum(coming, 0.1)
+        slow = season.supply >= self.slow * np.maximum(coming, 0.1)
         due = slow & (season.age_weeks >= self.youngest_weeks)
         return WeekPrices(_prices(ladders, due.astype(np.int64)))
 

@@ -44,7 +44,7 @@ class Task:
     def tolerated(self) -> FloatArray:
         """The units that may be left over under the sell-through target, (articles,)."""
         target = self.ladders.per_article([own.sell_through_target for own in self.ladders.rules])
-        tolerated: FloatArray = (1 - target) * self.ladders.season.stock
+        tolerated: FloatArray = (1 - target) * self.ladders.season.supply
         return tolerated
 
     def given_away(self, path: PathValue) -> FloatArray:
@@ -97,6 +97,7 @@ class Task:
                 units=demand.units[chosen],
                 dispersion=demand.dispersion[chosen],
                 stock=season.stock[chosen].astype(np.float64),
+                stock_to_come=season.stock_to_come[chosen].astype(np.float64),
                 salvage=season.salvage_price[chosen],
                 penalty=penalty[chosen],
                 tolerated=self.tolerated[chosen],

@@ -39,7 +39,8 @@ class PathValue:
 def evaluate_path(ladders: Ladders, rungs: IntArray, demand: Demand) -> PathValue:
     """What the path `rungs`, (articles, weeks), brings along the mean stock. Each week sells E[min(stock, demand)].
 
-    A week's demand is the one that the stock at its start has.
+    A week's demand is the one that the stock at its start has. What is on its way is stock from the second week on, and
+    left over where that is after the end.
     """
     shelves = None if demand.shelf is None else Shelf.of(demand.shelf)
     season = ladders.season
@@ -51,9 +52,11 @@ def evaluate_path(ladders: Ladders, rungs: IntArray, demand: Demand) -> PathValu
     for week in range(rungs.shape[1]):
         stock[:, week] = remaining
         if shelves is not None:
-            mean[:, week] *= shelves.demand_left(remaining / np.maximum(season.stock, 1))
+            mean[:, week] *= shelves.demand_left(remaining / np.maximum(season.supply, 1))
         sold[:, week] = expected_sales(remaining, mean[:, week], demand.dispersion)
         remaining = remaining - sold[:, week]
+        if week == 0:
+            remaining = remaining + season.stock_to_come
     leftover = np.maximum(remaining, 0.0)
     markdowns = ((np.diff(rungs, axis=1, prepend=0) != 0) & selling).sum(axis=1)
     revenue = (price * sold).sum(axis=1) + season.salvage_price * leftover
@@ -85,6 +88,9 @@ def deepest_sales(ladders: Ladders, limits: Limits, demand: Demand) -> FloatArra
     for week in range(ladders.weeks):
         mean = np.where(week < season.weeks_left, at_rungs[:, week], 0.0)
         if shelves is not None:
-            mean = mean * shelves.demand_left(1 - sold / np.maximum(season.stock, 1))
+            not_there = season.stock_to_come if week == 0 else 0
+            mean = mean * shelves.demand_left(1 - (sold + not_there) / np.maximum(season.supply, 1))
         sold += mean + 1.2816 * np.sqrt(mean + demand.dispersion * mean**2)
+        if week == 0:  # nobody can buy this week what comes next week
+            sold = np.where(season.stock_to_come > 0, np.minimum(sold, season.stock), sold)
     return sold

@@ -18,7 +18,7 @@ from markdown_pricing.currencies import in_short
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot, read_country
+from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot, read_country, read_planned
 from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
@@ -34,7 +34,7 @@ from markdown_pricing.orchestration.refreshing import receipt_or_newer_week, say
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
-from markdown_pricing.training_data.schema import columns_to_read
+from markdown_pricing.training_data.schema import columns_to_read, planned_columns
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week
 
 of_a_country = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
@@ -121,8 +121,10 @@ def training_data(
     with final_faults_not_retried(context), measured(context):
         snapshot, changeovers = find_snapshot(lake, week), countries.changes_of(country)
         rows = read_country(lake, snapshot, country, columns_to_read)
-        taken = pricing.take_in_country(rows, week, country, changeovers)
-        sold, results = pricing.CountryWeek.of(taken.rows, week, country), Results(lake, week, country)
+        planned = read_planned(lake, snapshot, country, planned_columns)
+        taken = pricing.take_in_country(rows, week, country, changeovers, *planned)
+        sold = pricing.CountryWeek.of(taken.rows, week, country, taken.planned)
+        results = Results(lake, week, country)
         origin = provenance(week.isoformat(), country, snapshot.stamp).of(currencies=in_short(changeovers))
         path, before = results.keep_training_data(sold, origin), results.rows_of_last_training_data()
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))

@@ -23,6 +23,7 @@ from markdown_pricing.provenance import Provenance
 from markdown_pricing.shown import cell, in_markdown
 from markdown_pricing.sketches import expected_and_actual_sketch, price_paths_sketch
 from markdown_pricing.training_data.intake import Intake
+from markdown_pricing.training_data.planned import in_short
 from markdown_pricing.words import counted
 from markdown_pricing.worth import Worth, rounded
 
@@ -152,6 +153,7 @@ def training_data(sold: CountryWeek, taken: Intake, rows_before: int | None, ori
         SET_ASIDE.label: len(taken.set_aside),
         NOT_TAKEN: dg.MetadataValue.text("\n".join(left_out) or NOTHING),
         REMARKS: dg.MetadataValue.text("\n".join(taken.remarks) or NOTHING),
+        "Planned for weeks to come": dg.MetadataValue.text(in_short(taken.planned) or NOTHING),
         ROW_COUNT.label: len(sold.history) + len(sold.articles),
         **_origin(origin, uri),
     }

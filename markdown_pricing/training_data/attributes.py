@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX, PRICE_UNTIL, filled, fits, numbers_of
+from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX, OPTIONAL, PRICE_UNTIL, filled, fits, numbers_of
 
 LARGEST_NUMBER = 1e30
 """Larger numbers overflow when models square them or compute in single precision."""
@@ -28,8 +28,9 @@ def usable_columns(table: pa.Table) -> tuple[dict[str, pa.ChunkedArray], dict[st
             left_out[name] = column
         else:
             usable[name] = column
-    if PRICE_UNTIL in table.column_names and not fits(table, PRICE_UNTIL):
-        left_out[PRICE_UNTIL] = "it is not one column of dates"
+    for name in OPTIONAL:
+        if name in table.column_names and not fits(table, name):
+            left_out[name] = f"it is not one column of {'dates' if name == PRICE_UNTIL else 'whole numbers'}"
     return usable, left_out
 
 

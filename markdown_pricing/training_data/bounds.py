@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, WEEKS, Column, Mask
+from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, STOCK_TO_COME, WEEKS, Column, Mask
 
 MONDAY = 4
 """Days since 1970-01-01, a Thursday, modulo 7, of every Monday."""
@@ -68,6 +68,11 @@ def _faults_of(column: Column, week: Column | None, snapshot: int) -> Iterator[R
             )
             yield RowFault(f"{name} too large", name, (np.abs(values) > MOST[name]) & _before(week, snapshot))
         return
+    if name == STOCK_TO_COME:
+        if week is not None:
+            yield RowFault(f"{name} negative", name, (values < 0) & (week.values == snapshot))
+            yield RowFault(f"{name} too large", name, (values > MOST["stock"]) & (week.values == snapshot))
+        return
     if name != PRICE_UNTIL:
         yield RowFault(f"{name} missing", name, column.missing)
     for what, rows in column.unreadable:
@@ -105,15 +110,27 @@ def _faults_of_dates(column: Column, snapshot: int) -> Iterator[RowFault]:
 
 
 def _too_valuable(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowFault]:
-    """Articles to price whose whole stock is worth more than the ERP's amounts hold."""
+    """Articles to price whose whole stock, with what is on its way, is worth more than the ERP's amounts hold."""
     if not {"week", "stock", *MONEY} <= columns.keys():
         return
     now = np.flatnonzero(columns["week"].values == snapshot)
     price = np.max([np.nan_to_num(columns[name].values[now], posinf=0) for name in MONEY], axis=0, initial=0)
+    said = "at its price is more than amounts in the ERP hold"
+    stock = columns["stock"].values[now].astype(np.float64)
+    too_much = price * stock >= MOST_AN_AMOUNT
+    if too_much.any():
+        yield RowFault(f"stock {said}", "stock", _at(now[too_much], columns))
+    if STOCK_TO_COME in columns:
+        with_it = price * (stock + columns[STOCK_TO_COME].values[now]) >= MOST_AN_AMOUNT
+        if (with_it & ~too_much).any():
+            yield RowFault(f"stock and {STOCK_TO_COME} {said}", STOCK_TO_COME, _at(now[with_it & ~too_much], columns))
+
+
+def _at(numbers: NDArray[np.int64], columns: Mapping[str, Column]) -> Mask:
+    """Marks the rows with these numbers."""
     rows = np.zeros(len(columns["week"].values), dtype=np.bool_)
-    rows[now] = price * columns["stock"].values[now] >= MOST_AN_AMOUNT
-    if rows.any():
-        yield RowFault("stock at its price is more than amounts in the ERP hold", "stock", rows)
+    rows[numbers] = True
+    return rows
 
 
 def _repeated(article: Column, week: Column) -> Mask:

@@ -14,6 +14,7 @@ from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 Cells = tuple[IntArray, IntArray]
 """The rows and the columns of cells in a panel's grid, each of shape (cells,)."""
 

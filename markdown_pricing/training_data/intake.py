@@ -25,7 +25,9 @@ from markdown_pricing.training_data.currency import in_one_currency
 from markdown_pricing.training_data.schema import (
     COLUMNS,
     MONEY,
+    OPTIONAL,
     PRICE_UNTIL,
+    STOCK_TO_COME,
     TEXTS,
     WEEKS,
     Column,
@@ -81,18 +83,22 @@ class Intake:
     set_aside : the articles with faults
     left_out  : the optional columns that can't be used, and why
     remarks   : what is worth knowing and no fault
+    planned   : what is planned for weeks to come, as `TakenPlan` has it; None without anything
+    passed_over : what of the plan could not be used, a sentence each
     """
 
     rows: pd.DataFrame
     set_aside: tuple[SetAside, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    planned: pd.DataFrame | None = None
+    passed_over: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
         """What somebody should know of the delivery, a sentence each; none when all is well."""
         columns = [f"The column {name!r} is left out: {why}." for name, why in self.left_out.items()]
-        return [*columns, *(f"Set aside: {article}." for article in self.set_aside)]
+        return [*columns, *(f"Set aside: {article}." for article in self.set_aside), *self.passed_over]
 
 
 def take_in(table: pa.Table, week: date, country: str, changeovers: Sequence[Changeover] = ()) -> Intake:
@@ -101,13 +107,14 @@ def take_in(table: pa.Table, week: date, country: str, changeovers: Sequence[Cha
     table : the contract's columns (section 1) in any order; optional ones are kept, other columns are dropped
     changeovers : the country's changes of currency; all prices come in the currency of `week`
     The frame has article_id, category, season as str; week, launch_week, end_week (and price_until, where it was
-    delivered) as datetime64[s]; prices and units as float64; stock and stores as int64; and the categorical column
-    `set_aside`. The snapshot week's units are NaN whatever was delivered, because that week has not been sold yet.
+    delivered) as datetime64[s]; prices and units as float64; stock and stores (and stock_to_come, where it was
+    delivered) as int64; and the categorical column `set_aside`. The snapshot week's units are NaN whatever was
+    delivered, because that week has not been sold yet; stock_to_come is 0 in all other weeks and where it is NULL.
     """
     snapshot = int(np.datetime64(week, "D").astype(np.int64))
     faults = list(column_faults(table))
     optional, left_out = usable_columns(table)
-    here = [name for name in (*COLUMNS, PRICE_UNTIL) if fits(table, name)]
+    here = [name for name in (*COLUMNS, *OPTIONAL) if fits(table, name)]
     columns = {name: Column.of(table[name], name) for name in here}
     if table.num_rows == 0:
         raise BadTrainingData(country, week, [*faults, Fault("no rows at all", 1, f"country={country} is empty")])
@@ -259,15 +266,16 @@ def _mend(rows: pd.DataFrame, named: dict[str, str], cells: Sequence[tuple[str, 
     own = rows[rows["article_id"].isin(list(named))]
     now = np.datetime64(snapshot, "D").astype("datetime64[s]")
     harmless: dict[str, Any] = {"stock": 0, "stores": 0, "salvage_price": 0.0, "category": "", "season": ""}
-    harmless |= {"launch_week": now, "end_week": now, PRICE_UNTIL: np.datetime64("NaT")}
+    harmless |= {"launch_week": now, "end_week": now, PRICE_UNTIL: np.datetime64("NaT"), STOCK_TO_COME: 0}
     for article_id, column in cells:
         lines = own[own["article_id"] == article_id]
         before = lines[lines["week"] < now]
-        last = harmless[column] if before.empty or column == PRICE_UNTIL else before[column].iloc[-1]
+        last = harmless[column] if before.empty or column in OPTIONAL else before[column].iloc[-1]
         rows.loc[lines.index[-1], column] = last
     for at in {own.index[own["article_id"] == article_id][-1] for article_id, _ in cells}:
-        if rows.loc[at, list(MONEY)].max() * rows.loc[at, "stock"] >= MOST_AN_AMOUNT:
-            rows.loc[at, "stock"] = 0
+        counts = [name for name in ("stock", STOCK_TO_COME) if name in rows]
+        if rows.loc[at, list(MONEY)].max() * rows.loc[at, counts].sum() >= MOST_AN_AMOUNT:
+            rows.loc[at, counts] = 0
 
 
 def _texts(named: dict[str, str], articles: "pd.Series[str]") -> Any:
@@ -293,6 +301,8 @@ def _frame(delivered: _Delivered, keep: Mask) -> tuple[pd.DataFrame, NDArray[np.
         elif name in WEEKS or name == PRICE_UNTIL:
             days = values.astype("datetime64[D]").astype("datetime64[s]")
             data[name] = np.where(column.missing[order], np.datetime64("NaT"), days) if column.missing.any() else days
+        elif name == STOCK_TO_COME:
+            data[name] = np.where(columns["week"].values[order] == snapshot, values, 0)
         elif name == "units":
             data[name] = np.where(columns["week"].values[order] >= snapshot, np.nan, values)
         else:

@@ -18,7 +18,13 @@ COUNTS = ("units", "stock", "stores")
 COLUMNS = ("article_id", "week", "category", "season", "launch_week", "end_week", *MONEY[:2], *COUNTS, MONEY[2])
 PRICE_UNTIL = "price_until"
 """An optional column of the contract: the last week of a temporary price."""
+STOCK_TO_COME = "stock_to_come"
+"""An optional column of the contract: units on their way, which count as stock from the week after the snapshot on."""
+OPTIONAL = (PRICE_UNTIL, STOCK_TO_COME)
+"""The optional columns of the contract. They say something in the snapshot week alone."""
 ATTRIBUTE_PREFIX = "attr_"
+PLANNED_COLUMNS = ("article_id", "category", "week")
+"""What a row of a plan is for: an article or a category, and a week to come."""
 LONGEST_TEXT = 10_000
 """Characters of a text; names, ids and seasons are far shorter. Chosen on 2026-11-27."""
 NOT_PRINTABLE = r"[\p{Cc}\x{2028}\x{2029}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
@@ -30,10 +36,13 @@ Mask = NDArray[np.bool_]
 def columns_to_read(available: Sequence[str]) -> list[str]:
     """The contract's columns and the optional ones among `available`. All others are ignored."""
     return [
-        column
-        for column in available
-        if column in COLUMNS or column == PRICE_UNTIL or column.startswith(ATTRIBUTE_PREFIX)
+        column for column in available if column in COLUMNS or column in OPTIONAL or column.startswith(ATTRIBUTE_PREFIX)
     ]
+
+
+def planned_columns(available: Sequence[str]) -> list[str]:
+    """The columns of a plan among `available`; see `planned.py`."""
+    return [name for name in available if name in PLANNED_COLUMNS or name.startswith(ATTRIBUTE_PREFIX)]
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Column:
         missing = column.is_null().to_numpy()
         if name in TEXTS:
             return cls._of_texts(column, name, missing)
-        if name in COUNTS:
+        if name in COUNTS or name == STOCK_TO_COME:
             return cls(name, _whole_numbers(column), missing)
         if name in MONEY:
             values = filled(numbers_of(column), np.nan).to_numpy()
@@ -81,7 +90,7 @@ class Column:
             return "NULL"
         if self.texts is not None:
             return printable(str(self.texts[int(self.values[row])]))
-        if self.name in MONEY or self.name in COUNTS:
+        if self.name in (*MONEY, *COUNTS, STOCK_TO_COME):
             return str(self.values[row])
         return str(np.datetime64(int(self.values[row]), "D"))
 
@@ -159,7 +168,7 @@ EXPECTED: dict[str, tuple[str, Callable[[pa.DataType], bool]]] = (
     dict.fromkeys(TEXTS, ("string", _is_text))
     | dict.fromkeys((*WEEKS, PRICE_UNTIL), ("date32", pa.types.is_date))
     | dict.fromkeys(MONEY, ("float64", _is_number))
-    | dict.fromkeys(COUNTS, ("int32", pa.types.is_integer))
+    | dict.fromkeys((*COUNTS, STOCK_TO_COME), ("int32", pa.types.is_integer))
 )
 COLUMN_TYPES = {name: EXPECTED[name][0] for name in COLUMNS}
 """The type of each column of the contract, as it is shown to people."""

@@ -22,6 +22,7 @@ from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, 
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.training_data.intake import FEW_ARTICLES
+from markdown_pricing.training_data.planned import take_in_plan
 from markdown_pricing.training_data.schema import COLUMNS
 from tests.demand.market import WEEK, market
 
@@ -127,6 +128,7 @@ def another_column(draw: st.DrawFn) -> Change:
         draw(st.one_of(*(st.lists(kind, min_size=1, max_size=9) for kind in (NUMBERS, WHOLE, DAYS)))),
     )
     texts, nested = draw(st.none() | st.lists(BYTES, min_size=1, max_size=90)), draw(st.booleans())
+    own_name = draw(st.sampled_from(["stock_to_come", f"attr_{name}", f"attr_{name}"]))
 
     def change(table: pa.Table) -> pa.Table:
         rows = range(table.num_rows)
@@ -135,9 +137,29 @@ def another_column(draw: st.DrawFn) -> Change:
             column = text_of_bytes([texts[row % len(texts)] for row in rows])
         elif nested:
             column = pa.array([[row] for row in rows])
-        return table.append_column(f"attr_{name}", column)
+        return table.append_column(own_name, column)
 
     return change
+
+
+@st.composite
+def any_plan(draw: st.DrawFn) -> pa.Table:
+    """A plan of a few rows with odd values, some of its columns missing, without a type or of another one."""
+    rows = draw(st.integers(0, 6))
+    columns = {
+        "article_id": st.sampled_from([b"a", b"b"]) | BYTES | st.none(),
+        "category": st.sampled_from([b"coats"]) | BYTES | st.none(),
+        "week": st.sampled_from([WEEK + timedelta(weeks=ahead) for ahead in range(4)]) | DAYS | st.none(),
+        "attr_promo": NUMBERS | st.none(),
+    }
+    made = {}
+    for name, kind in columns.items():
+        values = draw(st.lists(kind, min_size=rows, max_size=rows))
+        column = text_of_bytes(values) if name in ("article_id", "category") else pa.array(values)
+        how = draw(st.sampled_from(["as it is", "as it is", "as it is", "gone", "nothing", "another"]))
+        if how != "gone":
+            made[name] = {"nothing": pa.nulls(rows), "another": pa.array([[1]] * rows)}.get(how, column)
+    return pa.table(made)
 
 
 @st.composite
@@ -218,3 +240,18 @@ def test_any_delivery_ends_in_prices_or_in_one_of_our_errors(changes: list[Chang
 @given(CHANGES)
 def test_hundreds_of_deliveries_end_in_prices_or_in_one_of_our_errors(changes: list[Change]) -> None:
     prices_or_one_of_our_errors(changes, learn)
+
+
+@settings(max_examples=10 * SHORT, deadline=None, derandomize=True, suppress_health_check=QUIETLY)
+@given(any_plan())
+def test_any_plan_is_taken_or_passed_over(plan: pa.Table) -> None:
+    """Nothing of it is an error, and nothing is planned for a week that is here or past."""
+    articles = pd.DataFrame({"article_id": ["a", "b"], "category": ["coats", ""], "attr_promo": [0.0, 1.0]})
+    taken = take_in_plan(plan, articles, WEEK)
+
+    assert all(note.isprintable() for note in taken.notes)
+    if taken.rows is not None:
+        assert taken.rows["article_id"].isin(["a", "b"]).all()
+        assert (taken.rows["week"] > pd.Timestamp(WEEK)).all()
+        assert not taken.rows.duplicated(["article_id", "week"]).any()
+    event("taken" if taken.rows is not None else "nothing is planned")

@@ -13,17 +13,21 @@ def value_of_first_moves(
     demand_left: np.ndarray,
     markdowns: int,
     between: int,
+    stock_to_come: int = 0,
 ) -> np.ndarray:
     """(rungs,): what selling the first week on each rung brings when all that follows is decided best.
 
-    price : (rungs,), falling; units : (rungs, weeks); demand_left : (stock + 1,), relative to the whole stock's
+    price : (rungs,), falling; units : (rungs, weeks); stock_to_come : there from the second week on
+    demand_left : (stock + stock_to_come + 1,), relative to the whole stock's
     A week's demand is that of the stock at its start; all rungs may be reached from all higher ones.
     """
     rungs, weeks = units.shape
-    stocks = np.arange(stock + 1)
+    stocks = np.arange(stock + stock_to_come + 1)
     # Value by rung in force, markdowns left, weeks until the next is allowed, stock.
-    value = np.broadcast_to(salvage * stocks, (rungs, markdowns + 1, between, stock + 1)).copy()
+    value = np.broadcast_to(salvage * stocks, (rungs, markdowns + 1, between, len(stocks))).copy()
     for week in reversed(range(weeks)):
+        if week == 0:
+            value = value[..., np.minimum(stocks + stock_to_come, stock + stock_to_come)]
         sold = np.array([_sell(price[r], units[r, week], dispersion, demand_left, value[r]) for r in range(rungs)])
         stay = sold[:, :, [max(wait - 1, 0) for wait in range(between)]]
         value = stay.copy()

@@ -18,12 +18,14 @@ from markdown_pricing.markdown.reasons import ReasonCodes
 
 @dataclass(frozen=True)
 class Published:
-    """One article: its row, its menu, and the prices of each week from this one on by its plan and by the old habit."""
+    """One article: its row, its menu, the prices of each week from this one on by its plan and by the old habit, and
+    the units of each week by its plan."""
 
     row: Any
     menu: Sequence[Any]
     plan: Sequence[float]
     habit: Sequence[float]
+    units: Sequence[float]
 
     @property
     def mine(self) -> Any:
@@ -55,9 +57,11 @@ def published(
     ladders = candidate_prices(articles, assortment.history, country, assortment.book, week)
     limits, habit = Limits.of(ladders), habit_prices(articles, assortment.history, country, assortment.book, week)
     menus, plans = _by_article(options), _by_article(path)
+    to_come = articles["stock_to_come"] if "stock_to_come" in articles else [0] * len(articles)
     asides = articles["set_aside"] if "set_aside" in articles else [""] * len(articles)
     untils = articles["price_until"] if "price_until" in articles else [pd.NaT] * len(articles)
-    for place, (row, aside, until) in enumerate(zip(rows.itertuples(index=False), asides, untils, strict=True)):
+    delivered = zip(rows.itertuples(index=False), asides, untils, to_come, strict=True)
+    for place, (row, aside, until, coming) in enumerate(delivered):
         plan = [step.price for step in plans[row.article_id]]
         allowed, rules = week + timedelta(weeks=int(limits.first_allowed[place])), ladders.rules[ladders.rule_of[place]]
         words = {
@@ -79,8 +83,11 @@ def published(
             "least_gain": f"{rules.least_gain_pct:g}",
             "category": row.category,
             "fault": aside,
+            "units_in_stock": counted(row.stock + coming, "unit"),
+            "units_to_come": counted(coming, "unit"),
         }
-        yield Published(row, menus[row.article_id], plan, habit[place, : len(plan)].tolist()), words
+        units = [step.expected_units for step in plans[row.article_id]]
+        yield Published(row, menus[row.article_id], plan, habit[place, : len(plan)].tolist(), units), words
 
 
 def _by_article(frame: pd.DataFrame) -> Mapping[str, list[Any]]:
@@ -117,12 +124,13 @@ def a_range(low: float, high: float) -> str:
 
 def numbers_of(own: Published) -> dict[str, str]:
     """Every word that is a number of the article, by the place it has in the file of sentences."""
-    row, mine, stock = own.row, own.mine, max(own.row.stock, 1)
+    row, mine = own.row, own.mine
+    # What is sold by the end and what is left is all that there was to sell.
+    stock = max(round(sum(own.units) + row.expected_leftover), 1)
     least = min(line.expected_leftover for line in own.valued)
     words = {
         "current": f"{own.menu[0].price:,.2f}",
         "recommended": f"{row.recommended_price:,.2f}",
-        "units_in_stock": counted(row.stock, "unit"),
         "leftover": two_digits(mine.expected_leftover),
         "leftover_pct": f"{two_digits(100 * mine.expected_leftover / stock)} %",
         "least_leftover": two_digits(least),
@@ -164,6 +172,7 @@ def sentence_of(own: Published, codes: ReasonCodes, rules: Mapping[str, str]) ->
     row, changes = own.row, own.changes(own.habit, own.row.current_price)
     chosen = {
         "then": "then" if "steps" in words else "",
+        "of_which": "of_which" if words["units_to_come"] != "0 units" else "",
         "possible": "possible_from" if words["allowed"] <= str(row.end_week) else "not_possible",
         "habit": "habit_keeps" if not changes else "habit_now" if changes[0][0] == row.week else "habit_later",
         "response": "response" if "times" in words else "",

@@ -39,6 +39,7 @@ def article(
     salvage: float = 5.0,
     category: str | None = "coats",
     stores: int = 10,
+    stock_to_come: int = 0,
 ) -> dict[str, Any]:
     """One article; `prices` by week ahead (0: the snapshot, below 0: history), or one price for now and last week."""
     by_week = prices if isinstance(prices, Mapping) else {-1: prices, 0: prices}
@@ -51,6 +52,7 @@ def article(
         "salvage": salvage,
         "category": category,
         "stores": stores,
+        "stock_to_come": stock_to_come,
     }
 
 
@@ -77,6 +79,9 @@ def frames(articles: Sequence[Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.Data
     ]
     frame = pd.DataFrame(rows)
     now = frame["week"] == pd.Timestamp(WEEK)
+    if any(own["stock_to_come"] for own in articles):
+        to_come = [own["stock_to_come"] for own in articles for _ in own["prices"]]
+        frame["stock_to_come"] = np.where(now, to_come, 0)
     return frame[now].reset_index(drop=True), frame[~now].reset_index(drop=True)
 
 

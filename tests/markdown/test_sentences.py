@@ -50,6 +50,7 @@ def assortment_under(rules: Rules) -> Assortment:
     snapshot["attr_model"] = [f"model {place // 3}" if place % 2 else None for place in range(MANY)]
     snapshot["price_until"] = pd.Series(pd.NaT, index=snapshot.index, dtype="datetime64[ns]")
     snapshot.loc[:9, "price_until"] = pd.Timestamp(monday(1))
+    snapshot["stock_to_come"] = np.where(np.arange(MANY) % 11 == 5, 400, 0)
     snapshot["set_aside"] = ""
     snapshot.loc[10:12, "set_aside"] = "its stock is below 0"
     return Assortment(WEEK, DEU, snapshot, history, RuleBook(rules), CODES)

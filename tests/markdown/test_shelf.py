@@ -142,7 +142,7 @@ def test_the_grid_is_even_in_demand_and_ends_at_nothing_and_all() -> None:
     """It is so even where the last pieces hardly sell."""
     for power in (0.0, 0.5, 2.0):
         shelf = Shelf.of(shelf_of(2, power))
-        grid = shelf.even_stock(21)
+        grid = shelf.even_stock(21, shelf.needed[:, -1])
         assert grid[:, 0] == pytest.approx(0)
         assert grid[:, -1] == pytest.approx(1)
         assert (np.diff(grid, axis=1) > 0).all()

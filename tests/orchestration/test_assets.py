@@ -7,12 +7,15 @@ from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.paths import kept_predictions_file
+from markdown_pricing.lake.paths import kept_predictions_file, planned_folder
 from markdown_pricing.lake.publish import publish_bytes
+from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.orchestration import refreshing
 from markdown_pricing.orchestration.figures import CURRENCY, LEAD_OVER_HABIT, MARKDOWNS, STAKE, UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import DECISIONS_SHOWN, JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
@@ -132,6 +135,26 @@ BIASED = {"no_bias_in_the_last_weeks": "WARN"}
 def checks_failed(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     evaluations = result.get_asset_check_evaluations()
     return {each.check_name: each.severity.value for each in evaluations if not each.passed}
+
+
+def test_a_plan_is_taken_in_with_the_training_data_and_what_is_odd_of_it_warns(second_week: Installation) -> None:
+    """It is kept for the week's other assets and for a replay; nothing of it stops the country."""
+    results = Results(Lake(str(second_week.root / "lake")), parse_week(WEEK), "AUT")
+    article = read_country(results.lake, find_snapshot(results.lake, results.week), "AUT")["article_id"][-1].as_py()
+    folder = second_week.root / "lake" / planned_folder(results.week, "AUT")
+    folder.mkdir()
+    weeks = pd.to_datetime(["2026-03-02", "2026-02-09"]).date
+    rows = pd.DataFrame({"article_id": article, "week": weeks, "attr_promo": 1.0})
+    pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), folder / "part-0.parquet")
+
+    result = second_week.run(assets=["training_data"])
+
+    assert result.success
+    planned = results.training_data()[0].planned
+    assert planned is not None
+    assert planned["article_id"].tolist() == [article]
+    assert planned["week"].tolist() == [pd.Timestamp("2026-03-02")]
+    assert checks_failed(result)["nothing_left_out"] == "WARN"
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> list[str]:

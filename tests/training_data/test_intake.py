@@ -365,3 +365,36 @@ def test_an_empty_country_is_a_fault():
 def test_the_message_says_what_where_and_what_to_do():
     with pytest.raises(BadTrainingData, match=r"DEU, week 2026-02-09(.|\n)*stock negative: 4, for(.|\n)*deliver week"):
         take_in(many(5).set_column(9, "stock", replaced("stock", [0, 3, 6, 9], -5, 5)), WEEK, "DEU")
+
+
+def test_units_on_their_way_are_read_in_the_snapshot_week_alone():
+    """NULL is none, and what stands in other weeks says nothing, not even that it is wrong."""
+    to_come = pa.array([-5, None, 40, 7, 10**10, None], pa.int64())
+    taken = take_in(delivered(stock_to_come=to_come), WEEK, "DEU")
+    assert taken.rows["stock_to_come"].tolist() == [0, 0, 0, 0, 0, 40]
+    assert (taken.set_aside, taken.left_out) == ((), {})
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (-5, "stock_to_come negative"),
+        (2**31, "stock_to_come too large"),
+        (2**31 - 1, "stock and stock_to_come at its price is more than amounts in the ERP hold"),
+    ],
+)
+def test_units_on_their_way_that_cannot_be_set_their_article_aside(value, what):
+    """It keeps its price, and is planned with nothing on its way."""
+    prices = {"list_price": [999.0] * 6, "price": [999.0] * 6}
+    table = delivered(stock_to_come=pa.array([None, None, value, None, None, 30], pa.int64()), **prices)
+    taken = take_in(table, WEEK, "DEU")
+    assert [(aside.outcome, what in aside.what) for aside in taken.set_aside] == [(Outcome.KEEPS_ITS_PRICE, True)]
+    assert taken.rows["stock_to_come"].tolist() == [0, 0, 30, 0, 0, 0]
+    assert taken.rows["stock"].iloc[5] == table["stock"][2].as_py()
+
+
+@pytest.mark.parametrize("column", [["40"] * 6, [40.0] * 6, [[1]] * 6])
+def test_units_on_their_way_that_are_no_whole_numbers_are_left_out(column):
+    taken = take_in(delivered(stock_to_come=column), WEEK, "DEU")
+    assert "stock_to_come" not in taken.rows
+    assert taken.left_out == {"stock_to_come": "it is not one column of whole numbers"}
