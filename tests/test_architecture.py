@@ -60,6 +60,7 @@ MAY_IMPORT = {
     "demand": BASE | {"forecast", "training_data"},
     "markdown": BASE | {"forecast"},
     "decisions": BASE,
+    "outcomes": BASE | {"decisions"},
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
