@@ -65,6 +65,7 @@ MAY_IMPORT = {
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
     "results": BASE | SCIENCE | {"decisions", "lake", "pricing", "provenance"},
+    "sold_weeks": BASE | {"decisions", "lake", "outcomes", "pricing", "provenance", "results"},
     "across_countries": BASE | SCIENCE | {"lake", "results"},
     "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
     "etl": BASE,
@@ -73,6 +74,8 @@ MAY_IMPORT = {
     | SCIENCE
     | {
         "decisions",
+        "outcomes",
+        "sold_weeks",
         "across_countries",
         "lake",
         "erp",
