@@ -3,7 +3,7 @@
 Everything is read from what the rounds have kept there, so that the ledger needs neither the ERP nor a decision.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -18,7 +18,7 @@ from markdown_pricing.decisions.followed import units_of_one
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.publish import parquet_of, publish_parts, read_parts, weeks_in
+from markdown_pricing.lake.publish import parquet_of, publish_parts, read_parts, weeks_in, weeks_with_predictions
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import reading_parquet
 from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
@@ -92,6 +92,29 @@ def outcomes_of(
     )
     made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
     return Outcomes(made, totals(made, rows, run_id, computed_at), rows), origin
+
+
+def bring_up_to_date(
+    results: Results, changeovers: Sequence[Changeover], run_id: str, computed_at: datetime
+) -> Mapping[date, Outcomes]:
+    """Make and keep the ledger of a sold week, and that of the priced week before it; both by week, the newest first.
+
+    Of the week before it is known only now whether a price came late. Where that was not priced, or what is kept of it
+    cannot be read, it is left as it is.
+    Raises what `outcomes_of` raises.
+    """
+    made = {}
+    before = next(weeks_with_predictions(results.lake, results.country, before=results.week), None)
+    for week in filter(None, (results.week, before)):
+        of_week = Results(results.lake, week, results.country)
+        try:
+            made[week], origin = outcomes_of(of_week, changeovers, run_id, computed_at)
+        except FinalError:
+            if week == results.week:
+                raise
+            continue
+        keep_outcomes(of_week, made[week], origin)
+    return made
 
 
 def keep_outcomes(results: Results, outcomes: Outcomes, origin: Provenance) -> str:

@@ -31,8 +31,8 @@ def outcomes(*costs: float, sd: float = 10.0, **changes: object) -> pd.DataFrame
             "expected_units": 4.0,
             "cost_ex_ante": cost + 1.0,
             "cost_hindsight": cost,
-            "cost_low": cost - NINETEEN_IN_TWENTY * sd,
-            "cost_high": cost + NINETEEN_IN_TWENTY * sd,
+            "cost_low": cost - NINETEEN_IN_TWENTY * sd * (cost != 0),
+            "cost_high": cost + NINETEEN_IN_TWENTY * sd * (cost != 0),
             "phase": "middle",
         }
     )

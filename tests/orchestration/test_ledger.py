@@ -1,0 +1,246 @@
+"""The ledger through Dagster: what is made and shown, when it is started, and that no round waits for it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+from dagster import DagsterRunStatus
+from dagster._core.test_utils import create_run_for_test
+
+from markdown_pricing.countries import Country
+from markdown_pricing.definitions import build
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.snapshot import find_snapshot
+from markdown_pricing.orchestration.facts import gather
+from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN
+from markdown_pricing.orchestration.judged import (
+    ADHERENCE,
+    ADHERENCE_BY_VALUE,
+    COST,
+    OVERRIDES,
+    SOLD_OF_EXPECTED,
+    WITHOUT_COST,
+    figures_of_ledger,
+)
+from markdown_pricing.orchestration.ledger import look
+from markdown_pricing.orchestration.names import (
+    COUNTRY_TAG,
+    JOB,
+    NOT_RETRIED_TAG,
+    OUTCOMES_JOB,
+    SHARED_JOB,
+    STAMP,
+    TRAINING_DATA,
+    WEEK_TAG,
+)
+from markdown_pricing.orchestration.partitions import partition_key, week_and_country
+from markdown_pricing.orchestration.situation import Progress
+from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
+from markdown_pricing.settings import Settings
+from markdown_pricing.sold_weeks import Outcomes
+from markdown_pricing.weeks import parse_week
+from tests.lake import spark
+from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
+from tests.orchestration.test_automation import ErpOfReceipts
+from tests.outcomes.test_totals import advised, outcomes
+from tests.quick import deliver
+
+NOW = datetime(2026, 2, 9, 12, tzinfo=UTC)
+PRICED, SNAPSHOT = parse_week(WEEK_BEFORE), parse_week(WEEK)
+NO_ROWS = pd.DataFrame({"article_id": []})
+
+
+class Ledger(Installation):
+    """A country of which two weeks were priced, and the job of its ledger."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        settings = {
+            "MARKDOWN_PRICING_LAKE": str(root / "lake"),
+            "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
+        }
+        self.rounds, self.job = self.job, build(Settings.from_env(settings)).resolve_job_def(OUTCOMES_JOB)
+
+    def price(self, week: str) -> None:
+        ran = self.rounds.execute_in_process(
+            instance=self.instance,
+            partition_key=f"AUT|{week}",
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        assert ran.success
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    root = tmp_path_factory.mktemp("ledger")
+    for week in (PRICED, SNAPSHOT):
+        deliver(Lake(str(root / "lake")), week, ("AUT",), articles=8, seed=5)
+    made = Ledger(root)
+    for week in (WEEK_BEFORE, WEEK):
+        made.price(week)
+    return made
+
+
+def test_a_sold_week_is_kept_shown_and_in_the_erp(ledger: Ledger) -> None:
+    result = ledger.run(WEEK_BEFORE)
+
+    assert result.success
+    rows = pd.read_parquet(ledger.root / f"lake/markdown_outcomes/{WEEK_BEFORE}/country=AUT/part-0.parquet")
+    assert len(rows) > 0
+    assert ledger.erp("SELECT count(*) FROM markdown_outcomes") == [(len(rows),)]
+    assert ledger.erp("SELECT sum(articles) FROM markdown_outcome_totals") == [(len(rows),)]
+    [event] = result.get_asset_materialization_events()
+    shown = event.materialization.metadata
+    assert str(shown[IN_SHORT].value).startswith("The advice was followed for ")
+    assert shown["In the ERP"].value == "1 week"
+
+
+def test_a_week_that_is_not_sold_says_so_and_is_not_retried(ledger: Ledger) -> None:
+    result = ledger.run(WEEK)
+
+    assert not result.success
+    assert ledger.tags(result)[NOT_RETRIED_TAG] == "NotSoldYet"
+
+
+def test_an_erp_without_its_tables_costs_no_ledger(ledger: Ledger) -> None:
+    """The page has the statements, and the lake the ledger."""
+    ledger.erp("DROP TABLE markdown_outcome_totals")
+
+    result = ledger.run(WEEK_BEFORE)
+
+    assert result.success
+    [event] = result.get_asset_materialization_events()
+    assert "CREATE TABLE" in str(event.materialization.metadata["In the ERP"].value)
+
+
+class Beside:
+    """A lake with two delivered weeks and Dagster in memory, for looks of the sensor."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake, self.instance, self.cursor = lake, dg.DagsterInstance.ephemeral(), ""
+        for week in (PRICED, SNAPSHOT):
+            spark.deliver(lake, {"DEU": [spark.sales()], "AUT": [spark.sales()]}, week)
+
+    def priced(self, country: str, week: date = PRICED) -> None:
+        origin = provenance(str(week), country, "stamp")
+        Results(self.lake, week, country).keep_predictions(NO_ROWS, NO_ROWS, NO_ROWS, origin)
+
+    def taken_in(self, country: str, stamp: str | None = None) -> None:
+        partition = partition_key(SNAPSHOT, country)
+        metadata = {STAMP: stamp or find_snapshot(self.lake, SNAPSHOT).stamp}
+        self.instance.report_runless_asset_event(
+            dg.AssetMaterialization(TRAINING_DATA, partition=str(partition), metadata=metadata)
+        )
+
+    def run(self, job: str, status: DagsterRunStatus = DagsterRunStatus.STARTED, country: str = "DEU") -> None:
+        tags = {WEEK_TAG: WEEK, COUNTRY_TAG: country}
+        create_run_for_test(self.instance, job, status=status, tags=tags)
+
+    def looks(self) -> list[str]:
+        """The partitions of which a ledger is asked for."""
+        result = look(self.instance, self.lake, ("DEU", "AUT"), self.cursor, NOW)
+        if isinstance(result, dg.SkipReason):
+            return []
+        self.cursor = result.cursor or ""
+        return [str(request.partition_key) for request in result.run_requests or []]
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Iterator[Beside]:
+    made = Beside(Lake(str(tmp_path / "lake")))
+    with made.instance:
+        yield made
+
+
+def test_a_ledger_is_asked_for_once_the_next_snapshot_is_taken_in(beside: Beside) -> None:
+    beside.priced("DEU")
+    beside.priced("AUT")
+    assert beside.looks() == []
+
+    beside.taken_in("DEU")
+    assert beside.looks() == [f"DEU|{WEEK_BEFORE}"]
+    beside.taken_in("AUT")
+    assert beside.looks() == [f"AUT|{WEEK_BEFORE}"]
+    assert beside.looks() == []
+    assert [sorted(asked) for asked in json.loads(beside.cursor).values()] == [["AUT", "DEU"]]
+
+
+@pytest.mark.parametrize("job", [JOB, SHARED_JOB])
+def test_while_a_round_is_under_way_no_ledger_is_made(beside: Beside, job: str) -> None:
+    beside.priced("DEU")
+    beside.taken_in("DEU")
+    beside.run(job)
+
+    assert beside.looks() == []
+
+
+def test_a_snapshot_that_is_delivered_anew_is_waited_for(beside: Beside) -> None:
+    """What the country has taken in is the delivery before."""
+    beside.priced("DEU")
+    beside.taken_in("DEU", stamp="before")
+
+    assert beside.looks() == []
+
+
+def test_a_country_that_was_never_priced_has_no_ledger(beside: Beside) -> None:
+    beside.taken_in("DEU")
+
+    assert beside.looks() == []
+
+
+def test_a_week_that_was_not_priced_is_skipped(beside: Beside) -> None:
+    beside.priced("DEU", date(2026, 1, 26))
+    beside.taken_in("DEU")
+
+    assert beside.looks() == ["DEU|2026-01-26"]
+
+
+def test_no_round_waits_for_a_ledger(beside: Beside) -> None:
+    """A round looks at the runs of its week; those of the ledger are none of them."""
+    beside.run(OUTCOMES_JOB)
+    partitions = week_and_country(PRICED, ("DEU", "AUT"))
+
+    facts = gather(beside.instance, beside.lake, ErpOfReceipts(), partitions, Progress(), NOW)
+
+    assert facts.runs == ()
+
+
+def page(rows: pd.DataFrame) -> dict[str, object]:
+    week = Outcomes(rows, pd.DataFrame(), advised(rows))
+    return figures_of_ledger(week, [rows], Country("DEU"))
+
+
+def test_the_page_shows_adherence_and_costs_as_sums_with_their_interval() -> None:
+    shown = page(outcomes(0.0, 100.0, 300.0, 0.0))
+
+    assert (shown[ADHERENCE.label], shown[ADHERENCE_BY_VALUE.label], shown[OVERRIDES.label]) == (50.0, 50.0, 2)
+    assert (shown[SOLD_OF_EXPECTED.label], shown[WITHOUT_COST.label]) == (75.0, 0.0)
+    assert shown[COST] == "400 EUR, and with 9 chances in 10 between 376 and 424"
+    assert (shown["Articles applied"], shown["Articles not applied"]) == (2, 2)
+
+
+def test_a_cost_without_an_interval_is_not_printed() -> None:
+    rows = outcomes(0.0, 100.0, cost_low=float("nan"))
+
+    assert page(rows)[COST] == NOT_KNOWN
+
+
+def test_nothing_of_a_single_decision_or_person_is_on_the_page() -> None:
+    told = " ".join(map(str, page(outcomes(0.0, 123.0, 300.0)).values()))
+
+    assert "A1" not in told
+    assert "123" not in told
+
+
+def test_a_week_of_which_nothing_is_known_has_no_figures() -> None:
+    rows = outcomes(100.0)
+    rows["applied_price"], rows["followed"] = float("nan"), None
+
+    shown = page(rows)
+
+    assert (shown[ADHERENCE.label], shown[WITHOUT_COST.label]) == (NOT_KNOWN, NOT_KNOWN)
