@@ -4,23 +4,31 @@ Everything is read from what the rounds have kept there, so that the ledger need
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from markdown_pricing import columns as declared
+from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision, in_force, read, why_void
 from markdown_pricing.decisions.followed import units_of_one
-from markdown_pricing.errors import FinalError
+from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.forecast import BrokenModel, Forecast
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import parquet_of, publish_parts, read_parts, weeks_in, weeks_with_predictions
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import reading_parquet
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.outcomes.hindsight import Hindsight, Then, cost_of_prices
 from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
 from markdown_pricing.outcomes.totals import totals
 from markdown_pricing.pricing import CountryWeek
@@ -73,15 +81,15 @@ class Later:
 
 
 def outcomes_of(
-    results: Results, changeovers: Sequence[Changeover], run_id: str, computed_at: datetime
+    results: Results, countries: Countries, book: RuleBook, run_id: str, computed_at: datetime
 ) -> tuple[Outcomes, Provenance]:
     """The ledger of a priced week by all data that came after it, and what it was made from.
 
-    changeovers : the country's changes of currency
+    book : the rules, under which prices are valued that the menu does not value
     Raises NotSoldYet, ResultMissing for a week that was not priced, and ResultChanged.
     """
     rows, _, options, origin = results.predictions()
-    later = _later(results)
+    later, changeovers = _later(results), countries.changes_of(results.country)
     decisions = _followable(Results(results.lake, later.weeks[-1], results.country))
     advice = Week(
         results.week,
@@ -91,11 +99,12 @@ def outcomes_of(
         wanted_next=_wanted_next(results, later.weeks[0], decisions, changeovers),
     )
     made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
+    made = _with_costs_by_models(made, results, later, origin, countries, book)
     return Outcomes(made, totals(made, rows, run_id, computed_at), rows), origin
 
 
 def bring_up_to_date(
-    results: Results, changeovers: Sequence[Changeover], run_id: str, computed_at: datetime
+    results: Results, countries: Countries, book: RuleBook, run_id: str, computed_at: datetime
 ) -> Mapping[date, Outcomes]:
     """Make and keep the ledger of a sold week, and that of the priced week before it; both by week, the newest first.
 
@@ -108,7 +117,7 @@ def bring_up_to_date(
     for week in filter(None, (results.week, before)):
         of_week = Results(results.lake, week, results.country)
         try:
-            made[week], origin = outcomes_of(of_week, changeovers, run_id, computed_at)
+            made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at)
         except FinalError:
             if week == results.week:
                 raise
@@ -210,3 +219,64 @@ def _shown(week: date, later: Later, changeovers: Sequence[Changeover]) -> Shown
         units=by_article(sold, "units"),
         stock_end=stock.combine_first(left),
     )
+
+
+def _with_costs_by_models(
+    made: pd.DataFrame, results: Results, later: Later, origin: Provenance, countries: Countries, book: RuleBook
+) -> pd.DataFrame:
+    """The rows with the costs that only a model tells: those that the menu does not have, and those with hindsight.
+
+    Rows stay without where a model is gone or cannot be read, where the week's rules are others now, and where the
+    currency has changed since.
+    """
+    week, country, newest = results.week, results.country, later.newest
+    if units_of_one(week, newest.week, countries.changes_of(country)) != 1:
+        return made
+    try:
+        articles = results.articles()
+    except FinalError:
+        return made
+    history = newest.history[newest.history["week"] < pd.Timestamp(week)].reset_index(drop=True)
+    then = Then(week, countries.in_week(country, week), book, articles, history)
+    other = made["applied_price"].notna() & (made["followed"] == False)  # noqa: E712 (None is neither)
+    made = made.copy()
+    by_menu = other & made["cost_ex_ante"].notna()
+    if (open_rows := other & ~by_menu).any() and origin.rules == book.version:
+        made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, results, None).cost.round(2)
+    seen = newest.history[newest.history["week"] >= pd.Timestamp(week)]
+    found = _costs(made[other], then, Results(results.lake, newest.week, country), seen)
+    costs = {"cost_hindsight": found.cost, "cost_low": found.low, "cost_high": found.high}
+    for name, values in costs.items():
+        made.loc[other, name] = values.round(2)
+        made.loc[made["followed"] == True, name] = 0.0  # noqa: E712
+    made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
+    return made
+
+
+def _costs(rows: pd.DataFrame, then: Then, with_model: Results, seen: pd.DataFrame | None) -> Hindsight:
+    """What the rows' applied prices cost by the model that is kept there; NaN where there is none that can be read."""
+    places = then.articles["article_id"].isin(rows["article_id"]).to_numpy()
+    some = Then(then.week, then.country, then.book, then.articles[places].reset_index(drop=True), then.history)
+    own = rows.set_index("article_id").reindex(some.articles["article_id"])
+    recommended, applied = (own[name].to_numpy(dtype=np.float64) for name in ("recommended_price", "applied_price"))
+    found = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
+    if model := _model(with_model):
+        model = model.among(then.articles)
+        with suppress(BrokenModel):
+            found = cost_of_prices(some, partial(_forecast, model, then), recommended, applied, seen)
+    order = pd.Index(some.articles["article_id"]).get_indexer(pd.Index(rows["article_id"]))
+    return Hindsight(*(np.where(order >= 0, values[order], np.nan) for values in (found.cost, found.low, found.high)))
+
+
+def _forecast(model: DemandModel, then: Then, articles: pd.DataFrame) -> Forecast:
+    return model.forecast(articles, then.history, then.week)
+
+
+def _model(results: Results) -> DemandModel | None:
+    """The model that is kept there; None where there is none that can be read."""
+    try:
+        return results.model()[0]
+    except (TransientError, MemoryError):
+        raise
+    except Exception:  # it is gone, nobody has allowed it, or another version has kept it
+        return None

@@ -11,21 +11,23 @@ import pytest
 
 from markdown_pricing import pricing
 from markdown_pricing.columns import OUTCOME_COLUMNS
+from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.sold_weeks import NotSoldYet, keep_outcomes, kept_outcomes, outcomes_of
 from tests.decisions.test_decision import ROW
 from tests.markdown.seasons import CODES, DEU, WEEK, article, frames
-from tests.quick import Steady
+from tests.quick import STEADY, Steady
 
 ONE = timedelta(weeks=1)
 NOW = datetime(2026, 2, 16, 9, tzinfo=UTC)
+BOOK, ALONE = RuleBook(), Countries({"DEU": DEU})
 FOLLOWED, IGNORED = "0000", "0001"
 
 
@@ -50,8 +52,10 @@ class Shop:
         """The rows that were priced, by article."""
         origin = provenance(str(self.week), "DEU", "stamp")
         self.results().keep_training_data(self.sold, origin)
-        priced = pricing.price_articles(self.sold, Steady(), DEU, RuleBook(), CODES, origin, "run", NOW)
-        self.results().keep_predictions(priced.rows, priced.path, priced.options, origin)
+        priced = pricing.price_articles(self.sold, Steady(), DEU, BOOK, CODES, origin, "run", NOW)
+        priced_by = pricing.priced_under(origin, BOOK, DEU)
+        self.results().keep_predictions(priced.rows, priced.path, priced.options, priced_by)
+        self.results().keep_model(Steady(), origin.of(demand_model=STEADY))
         return priced.rows.set_index("article_id")
 
     def go_on(self, prices: Mapping[str, float], weeks: int = 1, factor: float = 1.0) -> None:
@@ -66,14 +70,15 @@ class Shop:
             frame[money] = frame[money] / factor
         self.sold = pricing.CountryWeek(self.week, "DEU", history, now)
 
-    def outcome(self, article_id: str, week: date = WEEK, changeovers: tuple[Changeover, ...] = ()) -> Any:
-        rows = outcomes_of(self.results(week), changeovers, "run-2", NOW)[0].rows
+    def outcome(self, article_id: str, changeovers: tuple[Changeover, ...] = (), book: RuleBook = BOOK) -> Any:
+        countries = Countries({"DEU": DEU}, {"DEU": changeovers})
+        rows = outcomes_of(self.results(WEEK), countries, book, "run-2", NOW)[0].rows
         return next(rows[rows["article_id"] == article_id].itertuples())
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    return Shop(Lake(str(tmp_path / "lake")))
+    return Shop(Lake(str(tmp_path / "lake"), models=(STEADY,)))
 
 
 def decided(**changes: str | None) -> dict[str, str | None]:
@@ -187,7 +192,7 @@ def test_decisions_that_cannot_be_followed_count_as_none(shop: Shop) -> None:
 
     for odd in ODD:
         shop.results().keep_decisions([decided(**odd)], provenance(str(shop.week), "DEU", ""))
-        kept = outcomes_of(shop.results(WEEK), (), "run-2", NOW)[0].rows
+        kept = outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[0].rows
         assert kept["verdict"].isna().all(), odd
 
 
@@ -199,6 +204,53 @@ def test_after_a_change_of_currency_prices_are_in_that_of_the_week(shop: Shop) -
     row = shop.outcome(FOLLOWED, changeovers=(Changeover("DEU", "NEW", shop.week, 2.0),))
 
     assert (row.state, row.applied_price, row.revenue) == ("applied", advised, 149.97)
+    assert pd.isna(row.cost_hindsight)
+
+
+def test_hindsight_is_by_the_model_of_the_newest_round_with_an_interval(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    shop.round()
+
+    row = shop.outcome(IGNORED)
+
+    assert row.hindsight_week == shop.week
+    assert row.cost_hindsight > 0
+    assert row.cost_low <= row.cost_hindsight <= row.cost_high
+
+
+def test_what_was_followed_cost_nothing_with_hindsight_either(shop: Shop) -> None:
+    advised = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: advised})
+    shop.round()
+
+    row = shop.outcome(FOLLOWED)
+
+    assert (row.cost_hindsight, row.cost_low, row.cost_high) == (0.0, 0.0, 0.0)
+
+
+def test_a_rise_is_valued_by_the_model_of_the_week(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({IGNORED: 59.99})
+    shop.round()
+
+    assert shop.outcome(IGNORED).cost_ex_ante > 0
+    assert pd.isna(shop.outcome(IGNORED, book=RuleBook(Rules(max_markdowns=2))).cost_ex_ante)  # under other rules
+
+    shop.lake.remove(paths.model_file(WEEK, "DEU"))
+    assert pd.isna(shop.outcome(IGNORED).cost_ex_ante)
+
+
+def test_without_a_newer_model_there_is_no_hindsight(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    shop.round()
+    publish_bytes(shop.lake, paths.model_file(shop.week, "DEU"), b"changed")
+
+    row = shop.outcome(IGNORED)
+
+    assert pd.isna([row.cost_hindsight, row.cost_low, row.cost_high, row.hindsight_week]).all()
+    assert row.cost_ex_ante > 0
 
 
 def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:
@@ -208,7 +260,7 @@ def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:
     shop.round()
     for ago in (3, 2, 1):
         results = shop.results(shop.week - ago * ONE)
-        keep_outcomes(results, *outcomes_of(results, (), "run-2", NOW))
+        keep_outcomes(results, *outcomes_of(results, ALONE, BOOK, "run-2", NOW))
 
     weeks = [rows["week"].iloc[0] for rows, _ in kept_outcomes(shop.lake, "DEU", shop.week, 2)]
 
@@ -222,7 +274,7 @@ def test_a_kept_ledger_that_somebody_changed_is_left_out(shop: Shop) -> None:
     shop.round()
     shop.go_on({})
     shop.round()
-    keep_outcomes(shop.results(WEEK), *outcomes_of(shop.results(WEEK), (), "run-2", NOW))
+    keep_outcomes(shop.results(WEEK), *outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW))
     publish_bytes(shop.lake, paths.kept_outcomes_file(WEEK, "DEU"), b"changed")
 
     assert list(kept_outcomes(shop.lake, "DEU", shop.week, 12)) == []

@@ -20,6 +20,7 @@ from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import weeks_with_predictions
 from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
+from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns
 from markdown_pricing.orchestration.facts import latest_events, unfinished_runs
 from markdown_pricing.orchestration.faults import final_faults_not_retried
@@ -71,6 +72,7 @@ def outcomes(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
     erp: dg.ResourceParam[Erp],
+    rules: dg.ResourceParam[RuleBook],
     countries: dg.ResourceParam[Countries],
 ) -> dg.MaterializeResult[None]:
     """What became of a week's advice: what was decided, asked in the shops and sold, and what other prices cost.
@@ -80,7 +82,7 @@ def outcomes(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context):
         results = Results(lake, week, country)
-        made = bring_up_to_date(results, countries.changes_of(country), context.run.run_id, datetime.now(UTC))
+        made = bring_up_to_date(results, countries, rules, context.run.run_id, datetime.now(UTC))
         last_weeks = list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP))
         in_erp = _into_the_erp(erp, country, last_weeks)
         if in_erp:
