@@ -15,6 +15,7 @@ from markdown_pricing.orchestration.etl import snapshot_from
 from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
 from markdown_pricing.orchestration.inputs import markdown_decisions
 from markdown_pricing.orchestration.ledger import ledger_job, ledger_sensor, outcomes
+from markdown_pricing.orchestration.ledger_checks import ledger_checks
 from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
 from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
 from markdown_pricing.settings import Settings, in_container, in_kubernetes
@@ -39,7 +40,7 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     flow = by_week_and_country([shared_demand, *FLOW, outcomes], weeks, partitions, countries)
     ours = dg.Definitions(
         assets=[markdown_decisions.replace_attributes(partitions_def=partitions), *flow],
-        asset_checks=[*checks_for(partitions), ready_for_the_round],
+        asset_checks=[*checks_for(partitions), *ledger_checks(partitions), ready_for_the_round],
         jobs=[*jobs, ledger, preflight_job, tidy_lake],
         schedules=[schedule, *SCHEDULES],
         sensors=[

@@ -10,8 +10,9 @@ import dagster as dg
 import pandas as pd
 
 from markdown_pricing.countries import Country
+from markdown_pricing.decisions.decision import ACCEPTED, CHANGED
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
-from markdown_pricing.outcomes.states import STATES
+from markdown_pricing.outcomes.states import NOT_APPLIED, STATES
 from markdown_pricing.outcomes.totals import Cost, adherence, cost_of
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.words import counted
@@ -20,6 +21,8 @@ from markdown_pricing.worth import rounded
 ADHERENCE = Figure("adherence_pct", "Advice followed (% of the articles)", "%")
 ADHERENCE_BY_VALUE = Figure("adherence_by_value_pct", "Advice followed (% of what was at stake)", "%")
 OVERRIDES = Figure("overrides", "Other prices were asked", "articles")
+DECIDED = Figure("decided", "Accepted or changed by somebody", "articles")
+DECIDED_NOT_APPLIED = Figure("decided_not_applied", "Of these not applied", "articles")
 WITHOUT_COST = Figure("without_cost_pct", "Without a cost that could be found (%)", "%")
 SOLD_OF_EXPECTED = Figure("sold_of_expected_pct", "Sold of what was expected, where followed (%)", "%")
 COST, COST_OF_WEEKS = "Cost of the other prices", "The same of the last weeks"
@@ -39,7 +42,7 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         WITHOUT_COST: 100 * cost.not_valued / cost.rows if cost.rows else float("nan"),
         SOLD_OF_EXPECTED: 100 * float(followed["units"].sum()) / expected if expected > 0 else float("nan"),
     }
-    others = len(known) - len(followed)
+    others, decided = len(known) - len(followed), rows[rows["verdict"].isin([ACCEPTED, CHANGED])]
     told = _told(cost, country)
     states = rows["state"].value_counts()
     return {
@@ -49,6 +52,8 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         ),
         **{figure.label: round(value, 2) if value == value else NOT_KNOWN for figure, value in figures.items()},
         OVERRIDES.label: others,
+        DECIDED.label: len(decided),
+        DECIDED_NOT_APPLIED.label: int((decided["state"] == NOT_APPLIED).sum()),
         COST: told,
         COST_OF_WEEKS: _told(cost_of(pd.concat(last_weeks, ignore_index=True)), country) if last_weeks else NOT_KNOWN,
         "Weeks in these": len(last_weeks),

@@ -21,12 +21,15 @@ from markdown_pricing.orchestration.judged import (
     ADHERENCE,
     ADHERENCE_BY_VALUE,
     COST,
+    DECIDED,
+    DECIDED_NOT_APPLIED,
     OVERRIDES,
     SOLD_OF_EXPECTED,
     WITHOUT_COST,
     figures_of_ledger,
 )
 from markdown_pricing.orchestration.ledger import look
+from markdown_pricing.orchestration.ledger_checks import calibrated, decided_are_applied, followed_as_before
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     JOB,
@@ -244,3 +247,39 @@ def test_a_week_of_which_nothing_is_known_has_no_figures() -> None:
     shown = page(rows)
 
     assert (shown[ADHERENCE.label], shown[WITHOUT_COST.label]) == (NOT_KNOWN, NOT_KNOWN)
+
+
+def test_decided_prices_that_are_not_there_are_counted() -> None:
+    rows = outcomes(100.0, 100.0, 100.0, 0.0, verdict=["accepted", "changed", "rejected", "accepted"])
+
+    shown = page(rows)
+
+    assert (shown[DECIDED.label], shown[DECIDED_NOT_APPLIED.label]) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "passed"), [(80.0, 89.0, True), (80.0, 90.0, False), (None, 90.0, True), (80.0, None, True)]
+)
+def test_advice_that_is_followed_less_is_warned_of(now: float | None, before: float | None, passed: bool) -> None:
+    assert followed_as_before(now, before).passed == passed
+
+
+@pytest.mark.parametrize(("decided", "missed", "passed"), [(20, 1, True), (20, 2, False), (0, 0, True), (3, 0, True)])
+def test_decided_prices_that_are_not_applied_are_warned_of(decided: int, missed: int, passed: bool) -> None:
+    assert decided_are_applied({DECIDED.label: decided, DECIDED_NOT_APPLIED.label: missed}).passed == passed
+
+
+@pytest.mark.parametrize(("sold", "passed"), [(79.0, False), (81.0, True), (126.0, False), (NOT_KNOWN, True)])
+def test_a_ledger_that_is_out_of_calibration_is_warned_of(sold: float | str, passed: bool) -> None:
+    assert calibrated({SOLD_OF_EXPECTED.label: sold}).passed == passed
+
+
+def test_no_check_of_the_ledger_fails_its_run(ledger: Ledger) -> None:
+    found = {each.check_name: each for each in ledger.run(WEEK_BEFORE).get_asset_check_evaluations()}
+
+    assert found.keys() == {
+        "advice_is_followed_as_before",
+        "decided_prices_are_applied",
+        "sales_are_as_expected",
+    }
+    assert not any(each.blocking for each in found.values())
