@@ -37,6 +37,8 @@ from markdown_pricing.results import ORIGIN, Results
 
 ROWS, TOTALS = "rows", "totals"
 """The parts of a kept file of outcomes."""
+COSTS = ["cost_ex_ante", "cost_hindsight", "cost_low", "cost_high", "hindsight_week"]
+"""The columns that it takes models to find."""
 _ARROW = {
     declared.TEXT: pa.string(),
     declared.MONEY: pa.float64(),
@@ -81,11 +83,17 @@ class Later:
 
 
 def outcomes_of(
-    results: Results, countries: Countries, book: RuleBook, run_id: str, computed_at: datetime
+    results: Results,
+    countries: Countries,
+    book: RuleBook,
+    run_id: str,
+    computed_at: datetime,
+    known: pd.DataFrame | None = None,
 ) -> tuple[Outcomes, Provenance]:
     """The ledger of a priced week by all data that came after it, and what it was made from.
 
-    book : the rules, under which prices are valued that the menu does not value
+    book  : the rules, under which prices are valued that the menu does not value
+    known : the week's rows of an earlier look, whose costs stay; without it they are found
     Raises NotSoldYet, ResultMissing for a week that was not priced, and ResultChanged.
     """
     rows, _, options, origin = results.predictions()
@@ -99,7 +107,11 @@ def outcomes_of(
         wanted_next=_wanted_next(results, later.weeks[0], decisions, changeovers),
     )
     made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
-    made = _with_costs_by_models(made, results, later, origin, countries, book)
+    if known is None:
+        made = _with_costs_by_models(made, results, later, origin, countries, book)
+    else:
+        costs = known.set_index("article_id")[COSTS].reindex(made["article_id"])
+        made = made.assign(**{name: costs[name].to_numpy() for name in COSTS})
     return Outcomes(made, totals(made, rows, run_id, computed_at), rows), origin
 
 
@@ -108,16 +120,18 @@ def bring_up_to_date(
 ) -> Mapping[date, Outcomes]:
     """Make and keep the ledger of a sold week, and that of the priced week before it; both by week, the newest first.
 
-    Of the week before it is known only now whether a price came late. Where that was not priced, or what is kept of it
-    cannot be read, it is left as it is.
+    Of the week before it is known only now whether a price came late; its costs stay as they were found. Where what is
+    kept of it cannot be read, it is left as it is.
     Raises what `outcomes_of` raises.
     """
     made = {}
     before = next(weeks_with_predictions(results.lake, results.country, before=results.week), None)
     for week in filter(None, (results.week, before)):
         of_week = Results(results.lake, week, results.country)
+        kept = None if week == results.week else next(kept_outcomes(results.lake, results.country, week, 1), None)
+        known = kept[0] if kept is not None and set(kept[0]["week"]) == {week} else None
         try:
-            made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at)
+            made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at, known)
         except FinalError:
             if week == results.week:
                 raise

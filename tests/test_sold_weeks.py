@@ -20,7 +20,7 @@ from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
-from markdown_pricing.sold_weeks import NotSoldYet, keep_outcomes, kept_outcomes, outcomes_of
+from markdown_pricing.sold_weeks import COSTS, NotSoldYet, bring_up_to_date, keep_outcomes, kept_outcomes, outcomes_of
 from tests.decisions.test_decision import ROW
 from tests.markdown.seasons import CODES, DEU, WEEK, article, frames
 from tests.quick import STEADY, Steady
@@ -251,6 +251,24 @@ def test_without_a_newer_model_there_is_no_hindsight(shop: Shop) -> None:
 
     assert pd.isna([row.cost_hindsight, row.cost_low, row.cost_high, row.hindsight_week]).all()
     assert row.cost_ex_ante > 0
+
+
+def test_the_week_before_gets_its_state_and_keeps_its_costs(shop: Shop) -> None:
+    """Whether a price came late is known with the second snapshot; models are asked once."""
+    advised = shop.round()["recommended_price"][IGNORED]
+    shop.go_on({})
+    shop.round()
+    first = bring_up_to_date(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)
+    shop.go_on({IGNORED: advised})
+    shop.round()
+
+    second = bring_up_to_date(shop.results(WEEK + ONE), ALONE, BOOK, "run-3", NOW)
+
+    assert (list(first), list(second)) == ([WEEK], [WEEK + ONE, WEEK])
+    before, after = (made[WEEK].rows.set_index("article_id") for made in (first, second))
+    assert (before["state"][IGNORED], after["state"][IGNORED]) == ("open", "applied_late")
+    assert after[COSTS].astype(str).equals(before[COSTS].astype(str))
+    assert second[WEEK].rows["hindsight_week"].dropna().unique().tolist() == [WEEK + ONE]
 
 
 def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:

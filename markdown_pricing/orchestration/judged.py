@@ -4,7 +4,10 @@ What may not be said is not printed: no cost of a single decision, nobody's name
 nothing as saved, for which there would have to be a comparison.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -26,6 +29,56 @@ DECIDED_NOT_APPLIED = Figure("decided_not_applied", "Of these not applied", "art
 WITHOUT_COST = Figure("without_cost_pct", "Without a cost that could be found (%)", "%")
 SOLD_OF_EXPECTED = Figure("sold_of_expected_pct", "Sold of what was expected, where followed (%)", "%")
 COST, COST_OF_WEEKS = "Cost of the other prices", "The same of the last weeks"
+SUMS = "Sums for the digest"
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a country's ledger of one week adds to that of all countries; money in euros, None where that is not known.
+
+    known, followed : articles whose price is known, and whose advice was followed ; cost, half : the cost of the other
+        prices with hindsight, and half the width of its 90 % interval
+    """
+
+    known: int
+    followed: int
+    stake: float | None
+    stake_followed: float | None
+    cost: float | None
+    half: float | None
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> "Sums | None":
+        """Those that `figures_of_ledger` has recorded; None where there are none that can be read."""
+        try:
+            return cls(**metadata[SUMS])
+        except (KeyError, TypeError):
+            return None
+
+
+def sentence_of_ledgers(countries: Sequence[Sums]) -> str:
+    """How far the advice was followed in all countries, and what other prices cost; empty where nothing is known.
+
+    Money of countries without a rate in euros is in no sum.
+    """
+    known, followed = (sum(getattr(each, name) for each in countries) for name in ("known", "followed"))
+    if not known:
+        return ""
+    said = f"Of the last sold week: the advice was followed for {followed:,} of {counted(known, 'article')}"
+    said += f" ({100 * followed / known:.0f} %)"
+    if stake := sum(each.stake or 0.0 for each in countries):
+        share = 100 * sum(each.stake_followed or 0.0 for each in countries) / stake
+        said += f"; by what was at stake {share:.0f} %"
+    costs = [(each.cost, each.half) for each in countries if each.cost is not None and each.half is not None]
+    if not costs:
+        return f"{said}."
+    # Each country has a model of its own, so that their errors are taken for independent.
+    cost, half = sum(each for each, _ in costs), math.hypot(*(each for _, each in costs))
+    low, middle, high = (f"{rounded(each):,.0f}" for each in (cost - half, cost, cost + half))
+    return (
+        f"{said}. What the other prices cost the plan, in {counted(len(costs), 'country')}: {middle} EUR, and with 9 "
+        f"chances in 10 between {low} and {high}."
+    )
 
 
 def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], country: Country) -> Metadata:
@@ -59,10 +112,20 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         "Weeks in these": len(last_weeks),
         **{f"Articles {state.replace('_', ' ')}": int(states.get(state, 0)) for state in STATES},
         "dagster/row_count": len(rows),
+        SUMS: dg.MetadataValue.json(asdict(_sums(cost, len(known), len(followed), stakes, rows, country))),
         "What it means": dg.MetadataValue.text(
             "A sum by our own model, of prices that were not asked: no fact of a single article, and no saving."
         ),
     }
+
+
+def _sums(
+    cost: Cost, known: int, followed: int, stakes: "pd.Series[float]", rows: pd.DataFrame, country: Country
+) -> Sums:
+    is_known, is_followed = rows["followed"].notna().to_numpy(), (rows["followed"] == True).to_numpy()  # noqa: E712
+    amounts = (stakes[is_known].sum(), stakes[is_followed].sum(), cost.hindsight, cost.high - cost.hindsight)
+    in_eur = (None if amount != amount else country.in_eur(float(amount)) for amount in amounts)
+    return Sums(known, followed, *(None if amount is None else round(amount, 2) for amount in in_eur))
 
 
 def _told(cost: Cost, country: Country) -> str:

@@ -103,11 +103,24 @@ def _cost(then: Then, forecast: Forecast, recommended: FloatArray, applied: Floa
     level = np.abs(by_level[:, -1] - by_level[:, 0]) / (2 * LEVEL_POINTS[2]) if by_level.shape[1] > 1 else 0.0 * cost
     response = np.zeros(len(cost))
     if forecast.elasticity is not None:
-        moved = _more_elastic(forecast, then.articles["price"].to_numpy(dtype=np.float64))
+        moved = _more_elastic(_at_middle_level(forecast), then.articles["price"].to_numpy(dtype=np.float64))
         (best_moved, _), (own_moved, _) = (worth_of(then, moved, each) for each in (recommended, applied))
-        response = np.abs(best_moved - own_moved - cost)
+        response = np.abs(best_moved - own_moved - by_level[:, by_level.shape[1] // 2])
     half = WIDER * NINETEEN_IN_TWENTY * np.hypot(level, response)
     return Hindsight(cost, cost - half, cost + half)
+
+
+def _at_middle_level(forecast: Forecast) -> Forecast:
+    """The forecast as if each level were known to be the middle one of LEVEL_POINTS: a third of the work of a plan."""
+    level_sd = forecast.level_sd
+    if level_sd is None:
+        return forecast
+
+    def units(prices: FloatArray, weeks: int) -> FloatArray:
+        middle = 1 / np.exp(level_sd(weeks)[..., np.newaxis] * LEVEL_POINTS).mean(axis=-1)
+        return np.asarray(forecast.units(prices, weeks) * middle[:, np.newaxis, :])
+
+    return replace(forecast, units=units, level_sd=None)
 
 
 def _more_elastic(forecast: Forecast, price: FloatArray) -> Forecast:

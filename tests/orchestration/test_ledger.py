@@ -15,6 +15,7 @@ from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
+from markdown_pricing.orchestration.digest import digest_of
 from markdown_pricing.orchestration.facts import gather
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN
 from markdown_pricing.orchestration.judged import (
@@ -26,7 +27,9 @@ from markdown_pricing.orchestration.judged import (
     OVERRIDES,
     SOLD_OF_EXPECTED,
     WITHOUT_COST,
+    Sums,
     figures_of_ledger,
+    sentence_of_ledgers,
 )
 from markdown_pricing.orchestration.ledger import look
 from markdown_pricing.orchestration.ledger_checks import calibrated, decided_are_applied, followed_as_before
@@ -283,3 +286,39 @@ def test_no_check_of_the_ledger_fails_its_run(ledger: Ledger) -> None:
         "sales_are_as_expected",
     }
     assert not any(each.blocking for each in found.values())
+
+
+def test_the_digest_adds_countries_in_euros_with_the_interval_of_the_sum() -> None:
+    told = sentence_of_ledgers(
+        [
+            Sums(100, 60, 500.0, 400.0, 300.0, 30.0),
+            Sums(100, 80, 500.0, 500.0, 100.0, 40.0),
+            Sums(50, 50, None, None, None, None),
+        ]
+    )
+
+    assert told == (
+        "Of the last sold week: the advice was followed for 190 of 250 articles (76 %); by what was at stake 90 %. "
+        "What the other prices cost the plan, in 2 countries: 400 EUR, and with 9 chances in 10 between 350 and 450."
+    )
+
+
+def test_the_digest_says_no_cost_that_is_not_known_and_nothing_of_no_ledger() -> None:
+    assert sentence_of_ledgers([Sums(4, 1, None, None, None, None)]).endswith("for 1 of 4 articles (25 %).")
+    assert sentence_of_ledgers([]) == ""
+
+
+def test_what_a_page_records_is_what_the_digest_reads() -> None:
+    rows = outcomes(0.0, 100.0)
+
+    recorded = {label: getattr(value, "value", value) for label, value in page(rows).items()}
+
+    assert Sums.of(recorded) == Sums(2, 1, 100.0, 50.0, 100.0, 16.45)
+    assert Sums.of({}) is None
+
+
+def test_the_digest_of_a_round_finds_the_ledger_made_after_the_round_before(ledger: Ledger) -> None:
+    assert ledger.run(WEEK_BEFORE).success
+    run = dg.DagsterRun(JOB, tags={WEEK_TAG: WEEK, COUNTRY_TAG: "AUT"}, status=DagsterRunStatus.SUCCESS)
+
+    assert "the advice was followed for" in digest_of(ledger.instance, {"AUT": run}).text
