@@ -25,7 +25,6 @@ from markdown_pricing.forecast import BrokenModel, Forecast
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import parquet_of, publish_parts, read_parts, weeks_in, weeks_with_predictions
-from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import reading_parquet
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.outcomes.hindsight import Hindsight, Then, cost_of_prices
@@ -129,7 +128,8 @@ def bring_up_to_date(
     for week in filter(None, (results.week, before)):
         of_week = Results(results.lake, week, results.country)
         kept = None if week == results.week else next(kept_outcomes(results.lake, results.country, week, 1), None)
-        known = kept[0] if kept is not None and set(kept[0]["week"]) == {week} else None
+        has_costs = kept is not None and set(kept[0]["week"]) == {week} and kept[0]["hindsight_week"].notna().any()
+        known = kept[0] if kept is not None and has_costs else None
         try:
             made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at, known)
         except FinalError:
@@ -166,7 +166,7 @@ def kept_outcomes(lake: Lake, country: str, until: date, weeks: int) -> Iterator
                 continue
             with reading_parquet(lake, path):
                 rows, sums = (pq.read_table(pa.BufferReader(part)).to_pandas() for part in parts)
-        except ResultChanged:
+        except (FinalError, TypeError, KeyError):  # changed, or of a version that noted something else
             continue
         yield rows.reindex(columns=declared.OUTCOME_COLUMNS), sums.reindex(columns=declared.TOTAL_COLUMNS)
 

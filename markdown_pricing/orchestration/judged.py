@@ -30,6 +30,9 @@ WITHOUT_COST = Figure("without_cost_pct", "Without a cost that could be found (%
 SOLD_OF_EXPECTED = Figure("sold_of_expected_pct", "Sold of what was expected, where followed (%)", "%")
 COST, COST_OF_WEEKS = "Cost of the other prices", "The same of the last weeks"
 SUMS = "Sums for the digest"
+FEWEST = 10
+"""The cost of fewer prices is not said, as it would be that of single decisions. Chosen on 2026-11-28."""
+TOO_FEW = f"not said of fewer than {FEWEST} prices"
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,10 @@ def sentence_of_ledgers(countries: Sequence[Sums]) -> str:
 
 
 def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], country: Country) -> Metadata:
-    """The figures of one week's ledger; `last_weeks` are OUTCOME_COLUMNS of the weeks in the ERP."""
+    """The figures of one week's ledger.
+
+    last_weeks : OUTCOME_COLUMNS of the weeks in the ERP that have the same currency
+    """
     rows = week.rows
     stakes = pd.Series(pd.to_numeric(week.advised["stake"]).to_numpy())
     by_count, by_value = adherence(rows, stakes)
@@ -96,7 +102,7 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         SOLD_OF_EXPECTED: 100 * float(followed["units"].sum()) / expected if expected > 0 else float("nan"),
     }
     others, decided = len(known) - len(followed), rows[rows["verdict"].isin([ACCEPTED, CHANGED])]
-    told = _told(cost, country)
+    told = _told(rows, country)
     states = rows["state"].value_counts()
     return {
         IN_SHORT: (
@@ -108,7 +114,7 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         DECIDED.label: len(decided),
         DECIDED_NOT_APPLIED.label: int((decided["state"] == NOT_APPLIED).sum()),
         COST: told,
-        COST_OF_WEEKS: _told(cost_of(pd.concat(last_weeks, ignore_index=True)), country) if last_weeks else NOT_KNOWN,
+        COST_OF_WEEKS: _told(pd.concat(last_weeks, ignore_index=True), country) if last_weeks else NOT_KNOWN,
         "Weeks in these": len(last_weeks),
         **{f"Articles {state.replace('_', ' ')}": int(states.get(state, 0)) for state in STATES},
         "dagster/row_count": len(rows),
@@ -119,17 +125,28 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
     }
 
 
+def _may_be_said(rows: pd.DataFrame) -> bool:
+    """Whether a sum over the rows is one of several decisions, or of none."""
+    others = int((rows["followed"] == False).sum())  # noqa: E712 (None is neither)
+    return others == 0 or others >= FEWEST
+
+
 def _sums(
     cost: Cost, known: int, followed: int, stakes: "pd.Series[float]", rows: pd.DataFrame, country: Country
 ) -> Sums:
     is_known, is_followed = rows["followed"].notna().to_numpy(), (rows["followed"] == True).to_numpy()  # noqa: E712
     amounts = (stakes[is_known].sum(), stakes[is_followed].sum(), cost.hindsight, cost.high - cost.hindsight)
+    if not _may_be_said(rows):
+        amounts = (*amounts[:2], float("nan"), float("nan"))
     in_eur = (None if amount != amount else country.in_eur(float(amount)) for amount in amounts)
     return Sums(known, followed, *(None if amount is None else round(amount, 2) for amount in in_eur))
 
 
-def _told(cost: Cost, country: Country) -> str:
-    """The cost with hindsight and its interval; not known without an interval, which needs a later model."""
+def _told(rows: pd.DataFrame, country: Country) -> str:
+    """The cost with hindsight and its interval; not known without an interval, and of a few prices not said."""
+    cost = cost_of(rows)
+    if not _may_be_said(rows):
+        return TOO_FEW
     if cost.low != cost.low:
         return NOT_KNOWN
     low, middle, high = (f"{rounded(value):,.0f}" for value in (cost.low, cost.hindsight, cost.high))

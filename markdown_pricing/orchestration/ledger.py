@@ -13,7 +13,7 @@ import pandas as pd
 from dagster import DagsterEventType
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from markdown_pricing.countries import Countries
+from markdown_pricing.countries import Countries, Country
 from markdown_pricing.erp.ledger import replace_ledger
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
@@ -87,12 +87,22 @@ def outcomes(
         in_erp = _into_the_erp(erp, country, last_weeks)
         if in_erp:
             context.log.warning(in_erp)
-        rows = [rows for rows, _ in last_weeks]
-        shown = {week: figures_of_ledger(each, rows, countries.in_week(country, week)) for week, each in made.items()}
+        shown = {}
+        for own, each in made.items():
+            then = countries.in_week(country, own)
+            alike = [
+                rows for rows, _ in last_weeks if _country_then(countries, country, rows).currency == then.currency
+            ]
+            shown[own] = figures_of_ledger(each, alike, then)
         for before in shown.keys() - {week}:
             partition = partition_key(before, country)
             context.log_event(dg.AssetMaterialization(OUTCOMES, partition=partition, metadata=shown[before]))
         return dg.MaterializeResult(metadata={**shown[week], "In the ERP": in_erp or counted(len(last_weeks), "week")})
+
+
+def _country_then(countries: Countries, country: str, rows: pd.DataFrame) -> Country:
+    """The country as it was in the week of the rows, with the currency that it had."""
+    return countries.in_week(country, rows["week"].iloc[0])
 
 
 def _into_the_erp(erp: Erp, country: str, weeks: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> str:
