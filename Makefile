@@ -1,5 +1,6 @@
 # make run    price the 45 countries of a sample lake into SQLite, from a fresh checkout; COUNTRIES=DEU,AUT only these
 # make ui     look at it in the Dagster UI
+# make weeks N=8  play eight Mondays of a sample with a buyer who follows some of the advice; COUNTRIES=DEU,AUT chooses
 # make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
 # make test   the tests, in twenty minutes on two cores;  make test-long  those that take longer
 # make check  what a reviewer runs: format, lint, types, tests
@@ -16,7 +17,7 @@ first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_trai
 # On Ctrl-C a program says itself what has become of its work, so that make need not add "Error 1".
 QUIET_ON_CTRL_C := trap 'exit 0' INT;
 
-.PHONY: run price-sample ui test test-long check format lint types bench metronome-demo clean
+.PHONY: run price-sample ui weeks test test-long check format lint types bench metronome-demo clean
 
 run: .venv/run
 	@$(QUIET_ON_CTRL_C) ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || $(BIN)/markdown-pricing sample --lake $(SAMPLE_LAKE)
@@ -35,6 +36,10 @@ ui: .venv/run
 	@umask 077 && mkdir -p "$$DAGSTER_HOME" && test -f "$$DAGSTER_HOME/dagster.yaml" || cp markdown_pricing/data/dagster.yaml "$$DAGSTER_HOME/"
 	@echo "Dagster's page opens in some seconds: http://localhost:$(or $(PORT),3000) (Ctrl-C ends it)"
 	@$(QUIET_ON_CTRL_C) $(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000) --log-level warning
+
+# In a folder of its own, .local/weeks, which each call begins anew; SHARE=0.6 of the advice is followed.
+weeks: .venv/run
+	@$(QUIET_ON_CTRL_C) $(BIN)/python -m examples.weeks --weeks $(or $(N),8) --workers $(WORKERS) $(if $(COUNTRIES),--countries '$(COUNTRIES)') $(if $(SHARE),--followed $(SHARE))
 
 test: .venv/dev
 	@tests/install

@@ -1,1 +1,1 @@
-"""Demand models in other frameworks, written against the contract alone; see docs/models.md."""
+"""Demand models in other frameworks, and weeks that are played, written against the contract alone."""

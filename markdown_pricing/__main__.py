@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,21 @@ from typing import Any
 import click
 
 from markdown_pricing import __version__
-from markdown_pricing.commands.parameters import CommaList, Out, Week, check_encoding
+from markdown_pricing.commands.parameters import (
+    Out,
+    Week,
+    articles_option,
+    check_encoding,
+    countries_option,
+    families_option,
+    json_option,
+    models_option,
+    refuse_others,
+    rules_option,
+    sample_options,
+    seeds_option,
+    week_option,
+)
 from markdown_pricing.errors import PricingError, UsageError
 from markdown_pricing.settings import Settings, in_container
 
@@ -20,27 +35,6 @@ DONE, FAILED, BAD_USAGE = 0, 1, 2
 _OF_A_PLACE = "EPIPE ENOSPC EDQUOT EFBIG EIO EROFS EACCES EPERM ENOENT ENOTDIR EISDIR ENAMETOOLONG EBADF"
 OF_A_PLACE = frozenset(getattr(errno, name) for name in _OF_A_PLACE.split())
 """What the system says of a place that cannot be written or read: no fault of the code."""
-
-week_option = click.option(
-    "--week", type=Week(), metavar="MONDAY", help="Take this week, named by its Monday's ISO date."
-)
-countries_option = click.option(
-    "--countries", type=CommaList(), metavar="DEU,AUT", help="Take only these countries, named by their ISO codes."
-)
-families_option = click.option(
-    "--families", type=CommaList(), metavar="A,B", help="Simulate these demand families; the default is all."
-)
-articles_option = click.option(
-    "--articles",
-    type=click.IntRange(min=4),
-    default=60,
-    show_default=True,
-    help="Have so many articles on sale in a week.",
-)
-seeds_option = click.option(
-    "--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Play so many markets of each family."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -57,28 +51,26 @@ def cli() -> None:
 @click.option("--lake", required=True, help="Write to the lake at this URL or in this folder.")
 @week_option
 @countries_option
-@click.option(
-    "--articles",
-    type=click.IntRange(min=1),
-    help="Give each country so many articles to price; the default depends on its size.",
-)
-@click.option(
-    "--largest",
-    type=click.IntRange(min=1),
-    help="Give the largest country so many articles and the others fewer by Zipf's law.",
-)
-@click.option(
-    "--seed", type=int, default=1, show_default=True, help="Draw by this seed; the same seed gives the same sample."
-)
-@click.option(
-    "--real-sales", is_flag=True, help="Write a grocer's real sales instead, which need the package's extra real-sales."
-)
+@sample_options
 @json_option
-def sample(**options: Any) -> int:
-    """Write a sample snapshot to try everything on. The default is the week that has begun."""
+def sample(next_week: bool, not_applied: float | None, **options: Any) -> int:
+    """Write a sample snapshot to try everything on. The default is the week that has begun.
+
+    With --next-week the sample that lies in the lake goes on: its newest week is sold at the prices that people decided
+    (markdown_decisions) or else that were advised, on the same market, and the next week is delivered. The week has to
+    be priced before. The exit code is 1 when it is not, or when the ERP does not answer.
+    """
+    settings = Settings.from_env(os.environ)
+    if next_week:
+        from markdown_pricing.commands.next_week import next_week as play_on
+
+        refuse_others("--next-week", "lake", "next_week", "not_applied", "as_json")
+        return play_on(settings, options["lake"], not_applied or 0.0, options["as_json"])
+    if not_applied is not None:
+        raise click.UsageError("--not-applied is of use with --next-week only.")
     from markdown_pricing.commands.sample import sample
 
-    return sample(Settings.from_env(os.environ), **options)
+    return sample(settings, **options)
 
 
 @cli.command(short_help="Price a week through Dagster and refresh the ERP.")
@@ -108,11 +100,7 @@ def run(**options: Any) -> int:
 )
 @click.option("--out", type=Out(), required=True, help="Write the rows to this Parquet file.")
 @countries_option
-@click.option(
-    "--rules",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Price under the rules of this file instead of the standing rules.",
-)
+@rules_option
 @click.option("--model", help="Price with the demand model of this name instead of the champion.")
 @click.option(
     "--compare",
@@ -142,9 +130,7 @@ def price(**options: Any) -> int:
 @week_option
 @countries_option
 @families_option
-@click.option(
-    "--models", type=CommaList(), metavar="A,B", help="Play these demand models; the default is the one that is set."
-)
+@models_option
 @articles_option
 @click.option(
     "--weeks",
@@ -153,11 +139,7 @@ def price(**options: Any) -> int:
 )
 @seeds_option
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Work in so many processes.")
-@click.option(
-    "--rules",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Play under the rules of this file instead of the standing rules.",
-)
+@rules_option
 @click.option("--out", type=Out(), help="Write the report to this HTML file.")
 @json_option
 def backtest(**options: Any) -> int:
@@ -235,17 +217,27 @@ def decide(**options: Any) -> int:
 
 
 @cli.command(short_help="Show what people decided about a country's prices.")
-@click.argument("country")
+@click.argument("country", required=False)
 @week_option
+@click.option(
+    "--pseudonymise", is_flag=True, help="Take the names and notes out of all decisions older than 26 weeks instead."
+)
 @json_option
-def decisions(**options: Any) -> int:
+def decisions(country: str | None, week: date | None, pseudonymise: bool, as_json: bool) -> int:
     """Show the decisions about COUNTRY in the week that the ERP shows, or of --week, and the locks that hold in it.
 
-    What is odd about a decision, or makes it void, is said on standard error.
+    What is odd about a decision, or makes it void, is said on standard error. --pseudonymise needs an account of its
+    own, which may change these two columns; the exit code is 1 for one that may not.
     """
-    from markdown_pricing.commands.decisions import decisions
+    from markdown_pricing.commands import decisions as command
 
-    return decisions(Settings.from_env(os.environ), **options)
+    settings = Settings.from_env(os.environ)
+    if pseudonymise:
+        refuse_others("--pseudonymise", "pseudonymise", "as_json")
+        return command.pseudonymise(settings, as_json)
+    if country is None:
+        raise click.UsageError("Name a COUNTRY, or give --pseudonymise.")
+    return command.decisions(settings, country, week, as_json)
 
 
 @cli.command("metronome-jobs", short_help="Write DC/OS job definitions, by groups of countries.")

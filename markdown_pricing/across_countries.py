@@ -4,6 +4,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,12 +60,13 @@ def compare_countries(
 ) -> AcrossCountries:
     """Compare the advice of all countries that have predictions of that week.
 
-    within_s : no further country is read when so many seconds are over
+    within_s : no further country is read when so many seconds are over, for its advice or for what its menu says
     Raises a TransientError when the lake does not answer.
     """
-    began, rows, unread = clock(), [], []
+    until = clock() + within_s
+    rows, unread = [], []
     for country in countries_with_predictions(lake, week):
-        if clock() - began > within_s:
+        if clock() > until:
             unread.append(country)
             continue
         try:
@@ -74,7 +76,7 @@ def compare_countries(
     shared = in_several_countries(pd.concat(rows, ignore_index=True)) if rows else pd.DataFrame(columns=ADVICE_COLUMNS)
     apart = widely_apart(shared)
 
-    menus = _menus(lake, week, apart[:MOST_LISTED])
+    menus = _menus(lake, week, apart[:MOST_LISTED], lambda: clock() > until)
     lines = [
         line_of(one, *(menus[advice.country, one.article_id] for advice in (one.least, one.most)))
         for one in apart[:MOST_LISTED]
@@ -82,17 +84,22 @@ def compare_countries(
     return AcrossCountries(shared["article_id"].nunique(), len(apart), lines, unread)
 
 
-def _menus(lake: Lake, week: date, listed: Sequence[Apart]) -> dict[tuple[str, str], pd.DataFrame]:
-    """The menu of each listed article in both of its countries, each of which is read once; empty when it cannot be."""
+def _menus(
+    lake: Lake, week: date, listed: Sequence[Apart], is_over: Callable[[], bool]
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """The menu of each listed article in both of its countries, each of which is read once.
+
+    A menu is empty when it cannot be read, or when the time is over before its turn comes.
+    """
     wanted: dict[str, set[str]] = defaultdict(set)
     for one in listed:
         for advice in (one.least, one.most):
             wanted[advice.country].add(one.article_id)
     menus: dict[tuple[str, str], pd.DataFrame] = {}
     for country, articles in wanted.items():
-        try:
-            menu = Results(lake, week, country).menu()
-        except FinalError:
-            menu = pd.DataFrame(columns=["article_id"])
+        menu = pd.DataFrame(columns=["article_id"])
+        if not is_over():
+            with suppress(FinalError):
+                menu = Results(lake, week, country).menu()
         menus |= {(country, article_id): menu[menu["article_id"] == article_id] for article_id in articles}
     return menus

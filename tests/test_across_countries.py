@@ -38,7 +38,7 @@ def test_a_country_whose_results_cannot_be_read_is_named(lake: Lake) -> None:
     whole = file.read_bytes()
 
     file.write_bytes(whole[:-9] + b"corrupted")  # in its menu, which comes last
-    assert compare_countries(lake, WEEK).text.endswith("; in AUT the menu cannot be read.")
+    assert compare_countries(lake, WEEK).text.endswith("; in AUT the menu could not be read.")
 
     file.write_bytes(b"corrupted" + whole[9:])
     assert compare_countries(lake, WEEK).text.splitlines() == [
@@ -55,6 +55,12 @@ def test_a_slow_lake_costs_the_comparison_and_not_the_message(lake: Lake) -> Non
 
     assert found.unread == ["DEU", "POL"]
     assert compare_countries(lake, WEEK).unread == []
+
+    minutes = count(step=60)
+    later = compare_countries(lake, WEEK, within_s=200, clock=lambda: float(next(minutes)))
+
+    assert later.unread == []
+    assert later.text.count("the menu could not be read") == 2
 
 
 def test_many_articles_are_counted(tmp_path: Path) -> None:

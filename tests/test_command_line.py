@@ -499,7 +499,7 @@ def test_price_writes_one_file_and_nothing_else(installation: Installation, tmp_
     ended = installation.run("price", "--lake", str(installation.lake), "--week", WEEK, "--out", str(out))
 
     assert ended.returncode == 1
-    assert "USA is not configured" in ended.stderr
+    assert "USA is not configured: it is priced under the default rules, as if its prices were euros" in ended.stderr
     assert "HUN: " in ended.stderr
     table = pd.read_parquet(out)
     assert list(table.columns) == ROW_COLUMNS

@@ -1,4 +1,7 @@
-"""`markdown-pricing decide` adds decisions from a CSV file to the ERP, and `decisions` shows those of a week."""
+"""`markdown-pricing decide` adds decisions from a CSV file to the ERP, and `decisions` shows those of a week.
+
+`decisions --pseudonymise` takes names and notes out of old ones.
+"""
 
 import getpass
 from collections.abc import Mapping, Sequence
@@ -14,11 +17,13 @@ from markdown_pricing.commands.console import print_error, print_json, print_tab
 from markdown_pricing.countries import read_countries
 from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, Line, Seen, Writer, check, lines_of
 from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
+from markdown_pricing.erp import pseudonyms
 from markdown_pricing.erp.decisions import add_decisions, erp_time, read_decisions, seen_rows, shown_week
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.files import read_decision_reasons
 from markdown_pricing.settings import Settings
 from markdown_pricing.shown import cell
+from markdown_pricing.weeks import ONE_WEEK
 from markdown_pricing.words import counted
 
 HEAD = ("Article", "Week", "Decision", "Reason", "By", "At", "Note", "Recommended", "Today's", "Stake")
@@ -61,6 +66,16 @@ def decisions(settings: Settings, country: str, week: date | None, as_json: bool
             print_error(f"{each.article_id}, week {each.week}: {remark}.")
     for fault in found.unreadable:
         print_error(f"A decision that cannot be read does not count: {fault}.")
+    return 0
+
+
+def pseudonymise(settings: Settings, as_json: bool) -> int:
+    changed = pseudonyms.pseudonymise(_engine(settings))
+    weeks = pseudonyms.KEPT_FOR // ONE_WEEK
+    if as_json:
+        print_json({"changed": changed, "older_than_weeks": weeks})
+    else:
+        print(f"Names and notes were taken out of {counted(changed, 'decision')} older than {weeks} weeks.")
     return 0
 
 

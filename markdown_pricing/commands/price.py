@@ -179,7 +179,10 @@ def _summary(
 def _country(code: str, configured: Countries, week: date) -> Country:
     if code in configured:
         return configured.in_week(code, week)
-    print_error(f"{code} is not configured: it is priced under the default rules, with prices that end in .99 or .95.")
+    print_error(
+        f"{code} is not configured: it is priced under the default rules, as if its prices were euros and ended in "
+        ".99 or .95. Where that is wrong, add its row to the countries file (MARKDOWN_PRICING_COUNTRIES)."
+    )
     return unconfigured(code)
 
 

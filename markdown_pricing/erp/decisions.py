@@ -1,6 +1,7 @@
 """Read what people decided, as texts that nobody has checked, and add decisions that are checked.
 
-Nobody changes or removes a row here. Of two who decide at once the second is refused by the table's own key.
+Nobody changes or removes a row here; pseudonyms.py takes the names out of old ones. Of two who decide at once the
+second is refused by the table's own key.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -69,7 +70,7 @@ def read_decisions(engine: Engine, country: str, since: date | None = None, unti
     if until is not None:
         wanted.append(decisions.c.week <= until)
     with _looking(engine, READ_RIGHTS) as connection:
-        _check_there(connection)
+        check_there(connection)
         return _read(connection, *wanted)
 
 
@@ -99,7 +100,7 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     with erp_errors(engine, WRITERS_RIGHTS):
         with engine.connect() as connection:
-            _check_there(connection)
+            check_there(connection)
             _check_may_write(connection)
         try:
             with engine.begin() as connection:
@@ -122,7 +123,8 @@ def _looking(engine: Engine, needed: Mapping[str, Sequence[str]]) -> Iterator[Co
         yield connection
 
 
-def _check_there(connection: Connection) -> None:
+def check_there(connection: Connection) -> None:
+    """Raises NoDecisionTable."""
     if DECISIONS in missing_beside(connection):
         statements = [each for own in statements_beside(connection).values() for each in own]
         raise NoDecisionTable(where_is(connection.engine), statements)
@@ -154,13 +156,13 @@ def _read(connection: Connection, *wanted: Any) -> list[Row]:
     # As text each value can be read, whatever a tool has written into SQLite, and PostgreSQL's infinite days, too.
     columns = (cast(column, Text).label(column.name) for column in decisions.columns)
     in_order = (decisions.c.country, decisions.c.article_id, decisions.c.week, decisions.c.seq)
-    with _any_bytes(connection):
+    with any_bytes(connection):
         rows = connection.execute(select(*columns).where(*wanted).order_by(*in_order)).mappings()
         return [dict(row) for row in rows]
 
 
 @contextmanager
-def _any_bytes(connection: Connection) -> Iterator[None]:
+def any_bytes(connection: Connection) -> Iterator[None]:
     """Read texts of SQLite that are not in UTF-8 with a mark in place of each odd byte: they cost no other row then."""
     if connection.dialect.name != "sqlite":
         yield

@@ -101,6 +101,22 @@ def missing_grants(connection: Connection, needed: Mapping[str, Sequence[str]] =
     return grants
 
 
+def missing_column_grants(connection: Connection, table: str, needed: Mapping[str, Sequence[str]]) -> list[str]:
+    """The GRANT statements for rights on columns of a table that is there, on PostgreSQL.
+
+    needed : the columns by right
+    """
+    role, schema = connection.scalar(text("SELECT quote_ident(current_user)")), schema_of(connection)
+    there = connection.execute(_TABLE, {"table": table, "schema": schema}).one()
+    held = "has_column_privilege({oid}::oid, '{column}', '{right}')".format
+    lacking = {
+        right: [each for each in columns if not _holds(connection, held(oid=there.oid, column=each, right=right))]
+        for right, columns in needed.items()
+    }
+    wanted = ", ".join(f"{right} ({', '.join(columns)})" for right, columns in lacking.items() if columns)
+    return [f"GRANT {wanted} ON {there.name} TO {role};"] if wanted else []
+
+
 def rights_beyond_ours(connection: Connection) -> list[str]:
     """What to take away from the connected role, on PostgreSQL, so that it can touch nothing but these tables."""
     role = connection.execute(_ROLE).one()

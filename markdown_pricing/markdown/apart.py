@@ -93,7 +93,7 @@ def line_of(apart: Apart, menu_of_least: pd.DataFrame, menu_of_most: pd.DataFram
 def _why_not(advice: Advice, wanted_pct: float, menu: pd.DataFrame) -> str:
     """What the menu says of its price that is nearest to `wanted_pct` off the list price."""
     if menu.empty:
-        return "the menu cannot be read"
+        return "the menu could not be read"
     off = 100 * (1 - menu["price"].astype(float) / advice.list_price)
     place = (off - wanted_pct).abs().to_numpy().argmin()
     option, name = menu.iloc[place], f"{off.iloc[place]:.0f} % off"

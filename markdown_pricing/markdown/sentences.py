@@ -3,6 +3,7 @@
 How a number is written is said in `words.py`; which clause says a thing is said here, and its text is in the file.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,7 +16,18 @@ from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan
-from markdown_pricing.words import UNKNOWN, about, about_range, day, last_day, listed, more_or_less, percent, price
+from markdown_pricing.words import (
+    UNKNOWN,
+    about,
+    about_range,
+    counted,
+    day,
+    last_day,
+    listed,
+    more_or_less,
+    percent,
+    price,
+)
 
 EIGHT_IN_TEN = 1.2816
 """Between so many standard errors below and above lie eight of ten values that are normally distributed."""
@@ -23,6 +35,8 @@ CUT = 0.3
 """The cut of today's price for which the price response is told: the first that the old habit takes."""
 LEAST_TOLD = 1.0
 """A lead on paper of less than so much, in local currency, is not told."""
+COUNTED = (("counts_luck", "counts_target"), ("counts_labels", "counts_both"))
+"""The clauses on what only the plan counts, by whether labels cost anything and whether there is a target."""
 RIVALS = ("on_paper_now", "on_paper_keep", "on_paper_habit")
 """The clauses on what may bring more on paper than the plan, in the order of `Told.on_paper`."""
 
@@ -41,6 +55,7 @@ class Told:
     least_left : the least that a price of this week is expected to leave over, units
     steps, habit : the changes of price that are planned after this week, and those of the old habit from this week on
     allowed    : the first Monday on which the rules allow a markdown ; until : the last week of a temporary price
+    label_cost : what the new labels of one markdown cost
     lock_cost  : what the best price of this week is worth more than the recommended one
     decided_week, decided_price, void : of a decision that still counts, and why it cannot be followed
     """
@@ -61,6 +76,7 @@ class Told:
     between: int
     target_pct: float
     least_gain_pct: float
+    label_cost: float
     fault: str
     lock_cost: float
     decided_week: date | None
@@ -108,6 +124,7 @@ def told_of(rows: pd.DataFrame, articles: pd.DataFrame, currency: str, ladders: 
         limits.between.tolist(),
         100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
         ladders.per_article([own.least_gain_pct for own in ladders.rules]),
+        limits.label_cost.tolist(),
         articles["set_aside"] if "set_aside" in articles else [""] * len(articles),
         menu.forgone.tolist(),
         decided.week,
@@ -174,7 +191,7 @@ PLAIN: Mapping[str, Callable[[Told], str]] = {
     "list": lambda told: price(told.row.list_price),
     "salvage": lambda told: price(told.row.salvage_price),
     "currency": lambda told: told.currency,
-    "stock": lambda told: f"{told.row.stock:,}",
+    "units_in_stock": lambda told: counted(told.row.stock, "unit"),
     "leftover": lambda told: about(told.row.expected_leftover),
     "leftover_pct": lambda told: percent(told.row.expected_leftover / max(told.row.stock, 1)),
     "least_leftover": lambda told: about(told.least_left),
@@ -197,7 +214,7 @@ PLAIN: Mapping[str, Callable[[Told], str]] = {
     "until_day": lambda told: last_day(told.until),
     "taken": lambda told: str(told.row.markdowns_taken),
     "most": lambda told: str(told.most),
-    "between": lambda told: str(told.between),
+    "weeks_between": lambda told: counted(told.between, "week"),
     "target": lambda told: f"{told.target_pct:g}",
     "least_gain": lambda told: f"{told.least_gain_pct:g}",
     "fault": lambda told: told.fault,
@@ -236,6 +253,7 @@ CLAUSE_WORDS: Mapping[str, Callable[[Told], str | None]] = {
     "habit": _habit,
     "response": lambda told: None if pd.isna(told.row.elasticity) else "response",
     "on_paper": lambda told: RIVALS[told.rival] if told.rival >= 0 else None,
+    "counted": lambda told: COUNTED[bool(told.label_cost > 0)][bool(told.target_pct > 0)] if told.rival >= 0 else None,
 }
 """The words that stand for a clause, with the one that holds for an article; None for nothing."""
 CLAUSES = frozenset(
@@ -253,6 +271,7 @@ CLAUSES = frozenset(
         "habit_later",
         "response",
         *RIVALS,
+        *itertools.chain(*COUNTED),
     )
 )
 

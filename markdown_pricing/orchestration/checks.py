@@ -19,6 +19,7 @@ from markdown_pricing.markdown.acceptance import (
     refuse_unless_acceptable,
 )
 from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.orchestration.decided import NOT_READ, READ_FROM
 from markdown_pricing.orchestration.faults import do_not_retry
 from markdown_pricing.orchestration.figures import (
     ERROR,
@@ -30,6 +31,8 @@ from markdown_pricing.orchestration.figures import (
     WHY_THIS_GRADE,
 )
 from markdown_pricing.orchestration.names import (
+    DECISIONS,
+    DECISIONS_SHOWN,
     EVERY_ARTICLE,
     MODEL,
     NOT_A_TENTH_LESS,
@@ -77,11 +80,33 @@ def refuse_unless_accepted(results: Results, rules: RuleBook, country: Country, 
 
 
 def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    """All checks of training data, predictions and models. Each looks at one country of one week."""
+    """All checks of decisions, training data, predictions and models. Each looks at one country of one week."""
     with warnings.catch_warnings():
         # Partitioned checks are a preview of this Dagster version; without them AUT's check would stand for DEU's.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return [_check_of_training_data(partitions), _check_of_predictions(partitions), *_checks_of_models(partitions)]
+        return [
+            _check_of_decisions(partitions),
+            _check_of_training_data(partitions),
+            _check_of_predictions(partitions),
+            *_checks_of_models(partitions),
+        ]
+
+
+def _check_of_decisions(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=DECISIONS, name=DECISIONS_SHOWN, partitions_def=partitions)
+    def the_erp_shows_decisions(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """The table of people's decisions can be read, or no refresh has made it yet. Warns.
+
+        While it cannot, the decisions of the last copy count: its locks hold, and none that was set since.
+        """
+        figures = latest_figures(context.instance, str(context.op_execution_context.partition_key), DECISIONS)
+        return dg.AssetCheckResult(
+            passed=not figures.get(NOT_READ),
+            severity=dg.AssetCheckSeverity.WARN,
+            description=str(figures.get(READ_FROM, NOTHING)),
+        )
+
+    return the_erp_shows_decisions
 
 
 def _check_of_training_data(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:

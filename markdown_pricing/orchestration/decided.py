@@ -22,7 +22,7 @@ from markdown_pricing.decisions.decision import (
     without_persons,
 )
 from markdown_pricing.decisions.followed import FollowedUp
-from markdown_pricing.erp.decisions import Row, read_decisions
+from markdown_pricing.erp.decisions import NoDecisionTable, Row, read_decisions
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
@@ -35,6 +35,8 @@ from markdown_pricing.words import counted
 
 MOST_SHOWN = 10
 """So many of the rows that do not count are listed. Chosen on 2026-11-27: what somebody may look at on a Monday."""
+READ_FROM, NOT_READ = "Read from", "The table cannot be read"
+"""The labels of where the decisions are from, and of whether somebody has to see to their table."""
 GONE_ARTICLES = "Decisions about articles that are gone"
 
 
@@ -45,12 +47,14 @@ class Found:
     rows     : as the ERP has them ; read : the same, understood
     not_asked : why the ERP does not show them; empty when it does, or need not be asked
     copy_of   : the week whose copy they are; None for those that the ERP shows, and where there is no copy either
+    is_first  : whether there is neither a copy nor the table, as before the first refresh, which makes it
     """
 
     rows: Sequence[Row]
     read: DecisionsRead
     not_asked: str = ""
     copy_of: date | None = None
+    is_first: bool = False
 
     @property
     def warning(self) -> str:
@@ -80,7 +84,8 @@ def find_decisions(results: Results, erp: Erp, now: datetime) -> Found:
         rows: Sequence[Row] = read_decisions(engine, results.country, until=results.week)
     except FinalError as error:
         week, copied = results.last_decisions() or (None, [])
-        return Found(copied, read(copied), str(error), week)
+        is_first = week is None and isinstance(error, NoDecisionTable)
+        return Found(copied, read(copied), str(error), week, is_first)
     finally:
         engine.dispose()
     if is_over:
@@ -127,7 +132,8 @@ def figures_of(found: Found, week: date) -> Metadata:
         ),
         "Decisions": len(valid),
         "Locked prices": locked,
-        "Read from": found.warning or (f"the copy of {found.copy_of}" if is_over else "the ERP"),
+        NOT_READ: bool(found.not_asked) and not found.is_first,
+        READ_FROM: found.warning or (f"the copy of {found.copy_of}" if is_over else "the ERP"),
         "Void": dg.MetadataValue.text(_first_ones(void)),
         "Not readable": dg.MetadataValue.text(_first_ones(found.read.unreadable)),
     }

@@ -29,7 +29,7 @@ TWICE_OUT_OF_MEMORY = (
 def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Ends the run with the error's own words; a transient or unknown fault passes through and is retried.
 
-    A retry is given the largest container, so that one that runs out of memory, too, is the last.
+    A run that runs out of memory is retried once, with more of it. The retry inherits the tag that says so.
     """
     _say_other_code(context)
     try:
@@ -39,7 +39,7 @@ def final_faults_not_retried(context: dg.AssetExecutionContext) -> Iterator[None
         raise Said(error, str(error)) from None
     except MemoryError as error:
         if OUT_OF_MEMORY_TAG not in context.run.tags:
-            context.instance.add_run_tags(context.run.run_id, {OUT_OF_MEMORY_TAG: "true"})  # its retry inherits it
+            context.instance.add_run_tags(context.run.run_id, {OUT_OF_MEMORY_TAG: context.run.run_id})
             raise
         do_not_retry(context, type(error).__name__)
         raise Said(error, TWICE_OUT_OF_MEMORY) from None

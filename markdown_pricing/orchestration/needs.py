@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +15,7 @@ import dagster as dg
 from pydantic import Field
 
 from markdown_pricing.orchestration.local_launcher import runs_share_a_machine
-from markdown_pricing.orchestration.names import MEASURED_TAG, MODEL, PREDICTIONS, TRAINING_DATA
+from markdown_pricing.orchestration.names import MODEL, PREDICTIONS, TRAINING_DATA
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.threads import is_limited, limit_threads
 from markdown_pricing.weeks import ONE_WEEK
@@ -23,7 +23,7 @@ from markdown_pricing.weeks import ONE_WEEK
 STEPS = (TRAINING_DATA, MODEL, PREDICTIONS)
 """The steps that are measured, because they compute; the refresh after them takes less of everything."""
 PEAK, CPU, SECONDS = "Peak memory (MiB)", "CPU seconds", "Seconds"
-METRONOME_CPUS, KUBERNETES_CONFIG = "metronome/cpus", "dagster-k8s/config"
+METRONOME_CPUS, METRONOME_MEM, KUBERNETES_CONFIG = "metronome/cpus", "metronome/mem", "dagster-k8s/config"
 CPUS_BY, MIB_BY = 0.5, 256
 """Cpus and MiB that are asked for are rounded up to multiples of these, so that a small change of what was measured
 changes no job. Chosen on 2026-11-25."""
@@ -35,12 +35,10 @@ class Sizing(dg.Config):
     weeks: int = Field(default=4, description="Weeks before the run's own that are looked at.")
     margin: float = Field(default=1.5, description="The factor by which a run is given more than was measured.")
     min_cpus: float = Field(default=1.0, description="The fewest cpus that a run is given.")
-    max_cpus: float = Field(
-        default=4.0, description="The most cpus; a run is given them when one with fewer has failed."
-    )
+    max_cpus: float = Field(default=4.0, description="The most cpus that a run is given.")
     min_mib: int = Field(default=2048, description="The least memory in MiB that a run is given.")
     max_mib: int = Field(
-        default=32768, description="The most memory in MiB; a run is given it when one with less has failed."
+        default=32768, description="The most memory in MiB, to which it is raised in steps where it was not enough."
     )
 
 
@@ -143,25 +141,13 @@ def need_of(weeks: Sequence[Use], sizing: Sizing) -> Need | None:
     )
 
 
-def most(sizing: Sizing) -> Need:
-    """The most that a run may get. A run gets it when the run that it repeats may have had too little."""
-    return Need(sizing.max_cpus, sizing.max_mib)
-
-
-def tags_of(need: Need, launcher: str, run_tags: Mapping[str, str], given: Mapping[str, object]) -> dict[str, str]:
-    """The need as a launcher, named by its class, reads it from a run's tags; none for one that gives no resources.
-
-    Tags that somebody has given to the run or its country stay. Those written here are listed in MEASURED_TAG, so that
-    a run that repeats this one, and inherits them, is told apart.
-    """
-    own = run_tags.keys() - run_tags.get(MEASURED_TAG, "").split()
-    wanted = _TAGS[launcher](need) if launcher in _TAGS else {}
-    tags = {name: value for name, value in wanted.items() if name not in own | given.keys()}
-    return {**tags, MEASURED_TAG: " ".join(tags)} if tags else {}
+def tags_of(need: Need, launcher: str, given: Collection[str]) -> dict[str, str]:
+    """The need as a launcher, one of LAUNCHERS, reads it from a run's tags; those that are `given` stay as they are."""
+    return {name: value for name, value in LAUNCHERS[launcher](need).items() if name not in given}
 
 
 def _metronome(need: Need) -> dict[str, str]:
-    return {METRONOME_CPUS: f"{need.cpus:g}", "metronome/mem": str(need.memory_mib)}
+    return {METRONOME_CPUS: f"{need.cpus:g}", METRONOME_MEM: str(need.memory_mib)}
 
 
 def _kubernetes(need: Need) -> dict[str, str]:
@@ -170,10 +156,11 @@ def _kubernetes(need: Need) -> dict[str, str]:
     return {KUBERNETES_CONFIG: json.dumps({"container_config": {"resources": resources}})}
 
 
-_TAGS: Mapping[str, Callable[[Need], dict[str, str]]] = {
+LAUNCHERS: Mapping[str, Callable[[Need], dict[str, str]]] = {
     "MetronomeRunLauncher": _metronome,
     "K8sRunLauncher": _kubernetes,
 }
+"""How the launchers that give a run cpus and memory, named by their class, read them from its tags."""
 
 
 def _up(amount: float, by: float) -> float:

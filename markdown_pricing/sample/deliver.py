@@ -13,6 +13,8 @@ from markdown_pricing.countries import Country
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import country_folder, snapshot_folder, success_file
 from markdown_pricing.lake.publish import publish_bytes
+from markdown_pricing.sample.articles import usual_articles
+from markdown_pricing.sample.played import PLAYED, Played
 from markdown_pricing.sample.season import sample_market
 
 ROWS_PER_PART, MOST_PARTS = 6_000, 20
@@ -33,11 +35,12 @@ def deliver_sample(
     raises SampleTooEarly, and the errors of the lake
     """
 
-    def table(country: Country) -> pa.Table:
-        number = articles[country.code] if isinstance(articles, Mapping) else articles
-        return sample_market(country, week, number, seed).table()
-
-    deliver(lake, week, ((country.code, table(country)) for country in countries), f"season {seed}", progress)
+    of_code = {country.code: country for country in countries}
+    given = articles if isinstance(articles, Mapping) else {code: articles or usual_articles(code) for code in of_code}
+    numbers = {code: given[code] for code in of_code}
+    tables = ((code, sample_market(country, week, numbers[code], seed).table()) for code, country in of_code.items())
+    beside = {PLAYED: Played(seed, week, numbers, {}).to_bytes()}
+    deliver(lake, week, tables, f"season {seed}", progress, beside)
 
 
 def deliver(
@@ -46,9 +49,11 @@ def deliver(
     tables: Iterable[tuple[str, pa.Table]],
     source: str,
     progress: Callable[[str], None] | None = None,
+    beside: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write one table per country as the snapshot of `week`. `source` goes into the file names, as Spark's job id does.
 
+    beside : files to lie beside the countries' folders, by names that readers of the data pass over
     `_SUCCESS` of an earlier delivery is removed first, so that nobody takes a half-written snapshot for a whole one.
     """
     _remove(lake, success_file(week))
@@ -57,6 +62,8 @@ def deliver(
         _write_parts(lake, country_folder(week, code), table, f"{source} {week} {code} {table.num_rows}")
         if progress:
             progress(code)
+    for name, content in (beside or {}).items():
+        publish_bytes(lake, f"{snapshot_folder(week)}/{name}", content)
     publish_bytes(lake, success_file(week), b"")
 
 

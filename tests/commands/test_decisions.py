@@ -167,3 +167,23 @@ def test_a_country_that_is_not_priced_is_bad_usage(desk: Desk) -> None:
 
     assert done.returncode == 2
     assert "XYZ" in done.stderr
+
+
+def test_names_and_notes_are_taken_out_of_old_decisions(desk: Desk) -> None:
+    """What was decided only now stays as it is; the other options are of no use there."""
+    desk.decide(ACCEPTED, CHANGED)
+    long_ago = "2020-01-06T09:00:00.000000+00:00"
+    desk.execute(f"UPDATE markdown_decisions SET decided_at = '{long_ago}' WHERE article_id = 'A000001'")
+
+    done = desk.run("decisions", "--pseudonymise")
+
+    assert (done.returncode, done.stdout) == (0, "Names and notes were taken out of 1 decision older than 26 weeks.\n")
+    shown = json.loads(desk.run("decisions", "DEU", "--json").stdout)["decisions"]
+    assert [(each["decided_by"].partition("-")[0], each["note"]) for each in shown] == [
+        ("anna", None),
+        ("pseudonym", None),
+    ]
+    both = desk.run("decisions", "DEU", "--pseudonymise")
+    assert both.returncode == 2
+    assert "--pseudonymise takes no COUNTRY." in both.stderr
+    assert desk.run("decisions").returncode == 2

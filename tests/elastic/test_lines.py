@@ -16,6 +16,7 @@ from tests.elastic.rounds import COUNTRIES, SECRET, Line, Round
 
 STEPS = [
     "decisions",
+    "decisions_the_erp_shows_decisions",
     "training_data",
     "training_data_nothing_left_out",
     "demand_model",

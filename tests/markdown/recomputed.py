@@ -68,7 +68,13 @@ def published(
             "allowed_day": day(allowed),
             "until_day": "" if pd.isna(until) else day(until.date() + timedelta(days=6)),
             "most": str(rules.max_markdowns),
-            "between": str(rules.weeks_between_markdowns),
+            "weeks_between": counted(rules.weeks_between_markdowns, "week"),
+            "only_in_the_plan": {
+                (False, False): "counts_luck",
+                (True, False): "counts_labels",
+                (False, True): "counts_target",
+                (True, True): "counts_both",
+            }[rules.relabel_cost_per_store * row.stores > 0, rules.sell_through_target > 0],
             "target": f"{100 * rules.sell_through_target:g}",
             "least_gain": f"{rules.least_gain_pct:g}",
             "category": row.category,
@@ -92,6 +98,10 @@ def two_digits(number: float) -> str:
     return f"{number:.1f}" if abs(number) >= 0.05 else "0"
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def day(when: date) -> str:
     return when.strftime("%d %b %Y").lstrip("0")
 
@@ -112,7 +122,7 @@ def numbers_of(own: Published) -> dict[str, str]:
     words = {
         "current": f"{own.menu[0].price:,.2f}",
         "recommended": f"{row.recommended_price:,.2f}",
-        "stock": f"{row.stock:,}",
+        "units_in_stock": counted(row.stock, "unit"),
         "leftover": two_digits(mine.expected_leftover),
         "leftover_pct": f"{two_digits(100 * mine.expected_leftover / stock)} %",
         "least_leftover": two_digits(least),
@@ -158,6 +168,7 @@ def sentence_of(own: Published, codes: ReasonCodes, rules: Mapping[str, str]) ->
         "habit": "habit_keeps" if not changes else "habit_now" if changes[0][0] == row.week else "habit_later",
         "response": "response" if "times" in words else "",
         "on_paper": words["on_paper"],
+        "counted": words["only_in_the_plan"] if words["on_paper"] else "",
         "instead": ("worth_less" if words["stake"] != "0" else "no_better") if "stake" in words else "no_choice",
     }
     if np.array_equal(own.plan, own.habit):

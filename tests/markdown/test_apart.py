@@ -83,7 +83,7 @@ def test_the_reason_is_what_each_menu_says_of_the_others_price() -> None:
         ([(100, 900, 0, None), (50, 900, -0.0, None)], "50 % off is worth 0.0 % less"),
         ([(100, 900, 0, None)], "no lower price exists this week"),
         ([(100, 0, 0, None), (40, 0, 0, None)], "60 % off is worth 0.0 % less"),
-        ([], "the menu cannot be read"),
+        ([], "the menu could not be read"),
     ],
 )
 def test_why_a_country_does_not_go_as_low(options: list[tuple[float, float, float, str]], said: str) -> None:

@@ -26,7 +26,10 @@ RULES = {
     "groups": Rules(same_price_by="attr_model"),
     "no-touch weeks": Rules(no_touch_weeks=frozenset({WEEK, monday(2)})),
     "largest step": Rules(discounts_pct=(50,), max_step_pct=20),
-    "few markdowns": Rules(max_markdowns=1),
+    "few markdowns": Rules(max_markdowns=1, weeks_between_markdowns=1),
+    "labels": Rules(relabel_cost_per_store=0.5),
+    "labels and a target": Rules(relabel_cost_per_store=0.5, sell_through_target=0.5),
+    "a target": Rules(sell_through_target=0.5),
 }
 
 

@@ -15,7 +15,7 @@ from markdown_pricing.lake.paths import kept_predictions_file
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.orchestration import refreshing
 from markdown_pricing.orchestration.figures import CURRENCY, LEAD_OVER_HABIT, MARKDOWNS, STAKE, UNEXPLAINED_CHANGES
-from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
+from markdown_pricing.orchestration.names import DECISIONS_SHOWN, JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
@@ -197,6 +197,20 @@ def test_key_figures_and_pictures_are_there_to_see(priced: Priced) -> None:
         "markdown_predictions"
     ].keys()
     assert {"Articles", "Articles before", "Content hash"} <= labels["erp_refresh"].keys()
+
+
+def test_a_table_of_decisions_that_cannot_be_read_warns_and_costs_no_price(second_week: Installation) -> None:
+    """The check says what to do."""
+    with sqlite3.connect(second_week.root / "erp.sqlite") as erp:
+        erp.executescript("DROP VIEW markdown_decisions_current; DROP TABLE markdown_decisions")
+
+    result = second_week.run(assets=["decisions"])
+
+    assert result.success
+    assert checks_failed(result) == {DECISIONS_SHOWN: "WARN"}
+    [check] = result.get_asset_check_evaluations()
+    assert "The ERP does not show people's decisions" in str(check.description)
+    assert "have the owner of the tables run" in str(check.description)
 
 
 def test_half_the_rows_of_last_week_block_the_refresh_and_are_not_retried(second_week: Installation) -> None:

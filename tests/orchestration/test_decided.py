@@ -24,7 +24,15 @@ from markdown_pricing.lake.publish import publish_sealed
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.orchestration.decided import Found, copied_decisions, copy_decisions, figures_of, find_decisions
+from markdown_pricing.orchestration.decided import (
+    NOT_READ,
+    READ_FROM,
+    Found,
+    copied_decisions,
+    copy_decisions,
+    figures_of,
+    find_decisions,
+)
 from markdown_pricing.orchestration.resources import Erp as ErpResource
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
@@ -247,7 +255,8 @@ def test_an_erp_without_the_table_is_a_round_without_decisions_that_says_so(shop
 
     assert list(found.rows) == []
     assert found.warning.startswith("Priced without people's decisions, of which there is no copy either.")
-    assert "has no table markdown_decisions" in figures_of(found, WEEK)["Read from"]
+    assert "has no table markdown_decisions" in figures_of(found, WEEK)[READ_FROM]
+    assert not figures_of(found, WEEK)[NOT_READ]  # the first refresh makes it
 
 
 def unreadable(shop: Shop) -> None:
@@ -269,7 +278,8 @@ def test_locks_hold_on_when_the_erp_does_not_show_them_any_more(shop: Shop) -> N
     assert (once["locked"].reason_code, again["locked"].reason_code) == ("locked", "locked")
     assert found.copy_of == WEEK
     assert "those count that were copied in the week of 2026-02-09: its locks hold" in found.warning
-    assert figures_of(found, shop.week)["Read from"] == found.warning
+    assert figures_of(found, shop.week)[READ_FROM] == found.warning
+    assert figures_of(found, shop.week)[NOT_READ]
     assert find_decisions(shop.results(), shop.resource, at(shop.week)).copy_of == shop.week
 
 

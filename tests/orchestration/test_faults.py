@@ -16,8 +16,8 @@ def too_large(context: dg.AssetExecutionContext) -> None:
 
 @pytest.mark.parametrize(
     ("inherited", "not_retried"),
-    [({}, None), ({OUT_OF_MEMORY_TAG: "true"}, "MemoryError")],
-    ids=["the first is retried, with the largest container", "the second is final"],
+    [({}, None), ({OUT_OF_MEMORY_TAG: "the run before"}, "MemoryError")],
+    ids=["the first is retried, with more memory", "the second is final"],
 )
 def test_running_out_of_memory(inherited: dict[str, str], not_retried: str | None) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
@@ -25,7 +25,7 @@ def test_running_out_of_memory(inherited: dict[str, str], not_retried: str | Non
         run = instance.get_run_by_id(result.run_id)
 
     assert run is not None
-    assert run.tags[OUT_OF_MEMORY_TAG] == "true"
+    assert run.tags[OUT_OF_MEMORY_TAG] == inherited.get(OUT_OF_MEMORY_TAG, run.run_id)
     assert run.tags.get(NOT_RETRIED_TAG) == not_retried
 
 

@@ -93,21 +93,15 @@ def test_weeks_count_in_which_every_step_was_measured() -> None:
     assert {(use.cpu_s, use.seconds) for use in found} == {(6, 9)}
 
 
-def test_a_launcher_that_gives_no_resources_is_told_none() -> None:
-    assert tags_of(Need(2.5, 4096), "DefaultRunLauncher", {}, {}) == {}
-
-
 def test_metronome_is_told_by_its_tags() -> None:
-    tags = tags_of(Need(2.5, 4096), ON_METRONOME, {}, {})
-
-    assert tags == {"metronome/cpus": "2.5", "metronome/mem": "4096", MEASURED_TAG: "metronome/cpus metronome/mem"}
+    assert tags_of(Need(2.5, 4096), ON_METRONOME, ()) == {"metronome/cpus": "2.5", "metronome/mem": "4096"}
 
 
 def test_kubernetes_makes_the_container_so() -> None:
     """In dagster-k8s' own hands, where it wins over what the launcher gives every run."""
     every = {"requests": {"cpu": "4", "memory": "32Gi"}, "limits": {"memory": "32Gi"}}
     config = DagsterK8sJobConfig(job_image="pricing:1", dagster_home="/dagster", resources=every)
-    told = get_user_defined_k8s_config(tags_of(Need(2.5, 4096), ON_KUBERNETES, {}, {}))
+    told = get_user_defined_k8s_config(tags_of(Need(2.5, 4096), ON_KUBERNETES, ()))
 
     job = construct_dagster_k8s_job(config, ["dagster"], "run", told).to_dict()
 
@@ -117,18 +111,8 @@ def test_kubernetes_makes_the_container_so() -> None:
 
 
 def test_what_somebody_gave_the_run_or_its_country_stays() -> None:
-    tags = tags_of(Need(2.5, 4096), ON_METRONOME, {"metronome/cpus": "1"}, {"metronome/mem": "512"})
-    assert tags == {}
-    tags = tags_of(Need(2.5, 4096), ON_METRONOME, {}, {"metronome/mem": "512"})
-    assert tags == {"metronome/cpus": "2.5", MEASURED_TAG: "metronome/cpus"}
-
-
-def test_a_run_that_repeats_another_is_not_held_to_what_that_one_had() -> None:
-    """What was measured for it gives way, what somebody gave it stays."""
-    inherited = {"metronome/cpus": "8", "metronome/mem": "4096", MEASURED_TAG: "metronome/mem"}
-
-    assert tags_of(Need(4.0, 32768), ON_METRONOME, inherited, {})["metronome/mem"] == "32768"
-    assert "metronome/cpus" not in tags_of(Need(4.0, 32768), ON_METRONOME, inherited, {})
+    assert tags_of(Need(2.5, 4096), ON_METRONOME, ("metronome/cpus", "metronome/mem")) == {}
+    assert tags_of(Need(2.5, 4096), ON_METRONOME, ("metronome/mem",)) == {"metronome/cpus": "2.5"}
 
 
 class Site:
@@ -152,9 +136,9 @@ class Site:
             assert error is None, error
         return self.newest_run()
 
-    def fail(self, run: dg.DagsterRun) -> dg.DagsterRun:
+    def fail(self, run: dg.DagsterRun, why: str = "Steps failed.") -> dg.DagsterRun:
         """Let the run fail, and give its retry."""
-        self.instance.report_run_failed(run)
+        self.instance.report_run_failed(run, why)
         [failed] = self.instance.get_runs(dg.RunsFilter(run_ids=[run.run_id]))
         retry_run(failed, self.daemon)
         return self.newest_run()
@@ -209,15 +193,24 @@ def test_the_second_weeks_container_is_as_large_as_the_first_weeks_run_was(site:
     assert 1 <= cpus <= 4
 
 
-def test_a_run_that_fails_is_retried_with_the_most(site: Site) -> None:
-    """It may have died of too little memory, which nobody can tell for certain."""
+OOM_KILLED = "Debug information for pod x: Container 'dagster': Terminated with exit code 137: OOMKilled"
+
+
+@pytest.mark.parametrize(
+    ("why", "times"), [("Steps failed.", 1), ("Terminated with exit code 143: Error", 1), (OOM_KILLED, 2)]
+)
+def test_a_run_is_retried_with_more_only_where_its_memory_was_not_enough(site: Site, why: str, times: int) -> None:
+    """An interruption, or an error of its own, says nothing of its size."""
     site.deliver(WEEK_BEFORE)
     site.installation.run(WEEK_BEFORE)
     site.deliver(WEEK)
+    first = site.look()
 
-    retry = site.fail(site.look())
+    retry = site.fail(first, why)
 
-    assert site.container(retry) == (4, 32768)
+    assert float(retry.tags["metronome/mem"]) == times * float(first.tags["metronome/mem"])
+    assert retry.tags["metronome/cpus"] == first.tags["metronome/cpus"]
+    assert site.container(retry)[1] == float(retry.tags["metronome/mem"])
 
 
 def test_a_country_that_was_never_measured_gets_what_the_launcher_gives(site: Site) -> None:
@@ -231,7 +224,7 @@ def test_a_country_that_was_never_measured_gets_what_the_launcher_gives(site: Si
 
 @pytest.mark.parametrize("launcher", [ON_METRONOME, ON_KUBERNETES])
 def test_a_run_knows_the_cpus_that_its_tags_ask_for(launcher: str) -> None:
-    assert cpus_given(tags_of(Need(2.5, 4096), launcher, {}, {})) == 2.5
+    assert cpus_given(tags_of(Need(2.5, 4096), launcher, ())) == 2.5
     assert cpus_given({}) is None
 
 

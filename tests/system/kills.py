@@ -8,7 +8,7 @@ started again from where it stopped, as a run's retry is.
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -28,14 +28,14 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.erp.refresh import content_hash, last_receipt
 from markdown_pricing.erp.rows import NOT_HASHED
-from markdown_pricing.erp.tables import engine_for, ensure_tables, price_path, recommendations, refreshes
+from markdown_pricing.erp.tables import engine_for, ensure_tables, options, price_path, recommendations, refreshes
 from markdown_pricing.lake import Lake, paths, read_bytes
 from markdown_pricing.lake.leftovers import remove_leftovers
 from markdown_pricing.lake.publish import read_parts
 from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.names import JOB, SHARED_JOB
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.results import PATH, ROWS, Results
+from markdown_pricing.results import MENU, PATH, ROWS, Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from tests.lake.tables import read_table
@@ -44,7 +44,6 @@ from tests.system.moments import BOUNDARIES, ENDS_WITHIN_S, AfterEvent, Moment
 
 WEEK = date(2026, 2, 9)
 BEGAN, DONE = "began", "was done"
-FILES = (paths.training_data_file, paths.model_file, paths.kept_predictions_file, paths.predictions_file)
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 # A server that has the libraries loaded and forks the workers: else each would take seconds to begin.
@@ -148,10 +147,10 @@ class Shop:
     def forget(self, country: str) -> None:
         """Take away all that a week has left, as if it had never been priced."""
         with self.erp.begin() as connection:
-            for table in (recommendations, price_path, refreshes):
+            for table in (recommendations, price_path, options, refreshes):
                 connection.execute(table.delete().where(table.c.country == country))
-        for file in FILES:
-            folder = f"{self.lake.root}/{file(WEEK, country)}".rpartition("/")[0]
+        for file in self._readers(country):
+            folder = f"{self.lake.root}/{file}".rpartition("/")[0]
             if self.lake.filesystem.exists(folder):
                 self.lake.filesystem.rm(folder, recursive=True)
 
@@ -160,11 +159,12 @@ class Shop:
         found: dict[str, object] = {"erp": content_hash(self.erp, country)}
         for file in (paths.training_data_file, paths.model_file):
             found[file(WEEK, country)] = read_bytes(self.lake, file(WEEK, country))
-        found["published"] = _without_run(read_table(self.lake, paths.predictions_file(WEEK, country)))
-        _, kept = read_parts(self.lake, paths.kept_predictions_file(WEEK, country), ROWS, PATH)
-        rows, path = (pq.read_table(pa.BufferReader(part)) for part in kept)
-        found |= {"kept rows": _without_run(rows), "kept price paths": path}
-        return found
+        for file in (paths.predictions_file, paths.options_file):
+            found[file(WEEK, country)] = _without_run(read_table(self.lake, file(WEEK, country)))
+        parts = (ROWS, PATH, MENU)
+        _, kept = read_parts(self.lake, paths.kept_predictions_file(WEEK, country), *parts)
+        tables = (_without_run(pq.read_table(pa.BufferReader(part))) for part in kept)
+        return found | dict(zip(parts, tables, strict=True))
 
     def faults(self, country: str) -> Iterator[str]:
         """What must never be, whenever one looks: a half set, rows without their receipt, a file that is not whole."""
@@ -175,9 +175,8 @@ class Shop:
             rows != [(receipt.run_id, receipt.articles)] or content_hash(self.erp, country) != receipt.content_hash
         ):
             yield f"{country}: {rows} are not those of the receipt {receipt}"
-        results = Results(self.lake, WEEK, country)
-        for file, read in zip(FILES, (results.training_data, results.model, None, results.predictions), strict=True):
-            if read and self.lake.entry(file(WEEK, country)):
+        for file, read in self._readers(country).items():
+            if self.lake.entry(file):
                 try:
                     read()
                 except Exception as error:
@@ -186,6 +185,19 @@ class Shop:
     def leftovers_of_a_day(self) -> int:
         """Takes away what would be a day old tomorrow; how many files that were."""
         return len(remove_leftovers(self.lake, datetime.now(UTC) + timedelta(hours=25)))
+
+    def _readers(self, country: str) -> dict[str, Callable[[], object]]:
+        """How each file that a run leaves is read; a file that is not whole is an error there."""
+        results = Results(self.lake, WEEK, country)
+        rows, menu = paths.predictions_file(WEEK, country), paths.options_file(WEEK, country)
+        return {
+            paths.decisions_file(WEEK, country): results.decisions,
+            paths.training_data_file(WEEK, country): results.training_data,
+            paths.model_file(WEEK, country): results.model,
+            paths.kept_predictions_file(WEEK, country): results.predictions,
+            rows: lambda: read_table(self.lake, rows),
+            menu: lambda: read_table(self.lake, menu),
+        }
 
     def _rows(self, country: str) -> list[tuple[str, int]]:
         with self.erp.connect() as connection:
@@ -262,4 +274,4 @@ def shop(
 
 
 def _without_run(table: pa.Table) -> pa.Table:
-    return table.drop_columns(list(NOT_HASHED))
+    return table.drop_columns([name for name in NOT_HASHED if name in table.column_names])

@@ -1,0 +1,210 @@
+"""Plays Mondays of a small shop with a buyer who follows some of the advice; `make weeks N=8` calls it.
+
+Each Monday the week is priced, the buyer decides, the shops sell, and the next week is delivered. Everything is done by
+the commands that people have, which are printed, in a folder of its own with a lake, an ERP and Dagster's storage. The
+weeks have passed: the last delivery is the one of the week that has begun.
+"""
+
+import argparse
+import csv
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+FOLDER = Path(".local/weeks")
+ONE_WEEK = timedelta(weeks=1)
+FOLLOWED = 0.6
+"""The share of the markdowns that the buyer accepts, unless it is chosen."""
+NOT_APPLIED = 0.2
+"""The share of the new prices that the shops forget to ask. Made up, as are the numbers of the buyer."""
+LOCKED_WEEKS = 3
+SAME_PRICE_SHARE = 0.015
+"""A price this near, as a share of the list price, is the recommended one, as in docs/decisions.md."""
+COLUMNS = ("country", "article_id", "week", "verdict", "price", "lock_until", "decision_reason", "decided_by")
+KEY = ["country", "article_id"]
+VERDICTS = ("accepted", "changed", "rejected", "locked")
+
+Decision = dict[str, str]
+"""A line of the buyer's file: its cells by column."""
+
+
+def decide(rows: pd.DataFrame, week: date, followed: float) -> Iterator[Decision]:
+    """What the buyer decides about the markdowns among a country's rows of markdown_recommendations.
+
+    Of those that he does not accept he asks a higher price for a third, keeps today's price for a third, and locks it
+    for a third. Chance is looked up by week, country and article: the same weeks are played again in the same way.
+    """
+    for row in rows[rows["action"] == "markdown"].itertuples():
+        about = {"country": row.country, "article_id": row.article_id, "week": str(week), "decided_by": "the buyer"}
+        chance = _chance(str(week), row.country, row.article_id)
+        if chance < followed:
+            yield {**about, "verdict": "accepted"}
+            continue
+        how = int(3 * (chance - followed) / (1 - followed))
+        between = round((row.recommended_price + row.current_price) / 2, 2)
+        if how == 0 and row.recommended_price < between < row.current_price:
+            yield {**about, "verdict": "changed", "price": f"{between:.2f}", "decision_reason": "too_deep"}
+        elif how <= 1:
+            yield {**about, "verdict": "rejected", "decision_reason": "too_early"}
+        else:
+            until = str(week + LOCKED_WEEKS * ONE_WEEK)
+            yield {**about, "verdict": "rejected", "decision_reason": "promotion_planned", "lock_until": until}
+
+
+def _chance(*keys: str) -> float:
+    """A number from 0 to below 1 that depends on the keys alone."""
+    return int.from_bytes(hashlib.sha256(" ".join(keys).encode()).digest()[:6], "big") / 2**48
+
+
+@dataclass(frozen=True)
+class Monday:
+    """What became of one week's advice, by the delivery after it.
+
+    decided    : how many decisions of each kind there were
+    markdowns  : how many prices were to fall by the advice ; at_advice : how many of them were sold at that price
+    """
+
+    week: date
+    markdowns: int
+    decided: Mapping[str, int]
+    at_advice: int
+
+    @classmethod
+    def of(cls, week: date, rows: pd.DataFrame, decisions: Sequence[Decision], delivered: pd.DataFrame) -> "Monday":
+        """The rows of the week's recommendations beside those of the delivery after it.
+
+        Its snapshot says which price is there, and the week that was sold does for articles that are gone by then.
+        """
+        latest = delivered[delivered["week"] >= week].sort_values("week").drop_duplicates(KEY, keep="last")
+        kinds = ["locked" if each.get("lock_until") else each["verdict"] for each in decisions]
+        asked = rows[rows["action"] == "markdown"].merge(latest, on=KEY, suffixes=("", "_then"))
+        near = (asked["price"] - asked["recommended_price"]).abs() <= SAME_PRICE_SHARE * asked["list_price_then"]
+        counts = {kind: kinds.count(kind) for kind in VERDICTS}
+        return cls(week, int((rows["action"] == "markdown").sum()), counts, int(near.sum()))
+
+
+def table(mondays: Iterable[Monday]) -> str:
+    """What became of the advice, in a line for each week and one for all."""
+    head = ["Week", "Markdowns", *(kind.capitalize() for kind in VERDICTS), "At advised price"]
+    played = list(mondays)
+    lines = [_line(str(each.week), [each]) for each in played] + [_line("All", played)]
+    widths = [max(map(len, cells)) for cells in zip(head, *lines, strict=True)]
+    aligned = [
+        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs))
+        for pairs in (list(zip(cells, widths, strict=True)) for cells in (head, *lines))
+    ]
+    return "\n".join([aligned[0], "-" * len(aligned[0]), *aligned[1:]])
+
+
+def _line(name: str, mondays: Sequence[Monday]) -> list[str]:
+    markdowns, at_advice = sum(each.markdowns for each in mondays), sum(each.at_advice for each in mondays)
+    share = f" ({100 * at_advice / markdowns:.0f} %)" if markdowns else ""
+    counts = [str(sum(each.decided[kind] for each in mondays)) for kind in VERDICTS]
+    return [name, str(markdowns), *counts, f"{at_advice}{share}"]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The folder in which the weeks are played, the countries and how many articles each has; None for the usual."""
+
+    root: Path
+    countries: Sequence[str]
+    articles: int | None
+    first: date
+
+    def call(self, *arguments: str) -> None:
+        """Print the command and run it; what it says is seen. Ends the play with its exit code when it fails."""
+        print(f"\n$ markdown-pricing {' '.join(arguments)}", flush=True)
+        ended = subprocess.run([sys.executable, "-m", "markdown_pricing", *arguments], env=self.environment)
+        if ended.returncode:
+            sys.exit(ended.returncode)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "MARKDOWN_PRICING_LOG": "off",
+            **os.environ,
+            "MARKDOWN_PRICING_LAKE": str(self.lake),
+            "MARKDOWN_PRICING_ERP": f"sqlite:///{self.root.absolute()}/erp.sqlite",
+            "MARKDOWN_PRICING_START_WEEK": str(self.first),
+            "DAGSTER_HOME": str(self.root.absolute() / "dagster"),
+        }
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    def open(self) -> None:
+        """Begin anew: whatever was played before in the folder goes, and the first week is delivered."""
+        shutil.rmtree(self.root, ignore_errors=True)
+        self.root.mkdir(parents=True)
+        size = ["--articles", str(self.articles)] if self.articles else []
+        first, countries = str(self.first), ",".join(self.countries)
+        self.call("sample", "--lake", str(self.lake), "--week", first, "--countries", countries, *size)
+
+    def play(self, week: date, followed: float, not_applied: float, workers: int) -> Monday:
+        """Price the week, decide, sell, and have the next one delivered."""
+        self.call("run", "--countries", ",".join(self.countries), "--workers", str(workers))
+        rows = self._read("markdown_predictions", week)
+        decisions = list(decide(rows, week, followed))
+        if decisions:
+            self.call("decide", str(self._write(week, decisions)))
+        self.call("sample", "--lake", str(self.lake), "--next-week", "--not-applied", str(not_applied))
+        delivered = self._read("markdown_training_data", week + ONE_WEEK)
+        return Monday.of(week, rows, decisions, delivered)
+
+    def _read(self, folder: str, week: date) -> pd.DataFrame:
+        """The rows of a week's folder of the lake, with the country of each."""
+        found = []
+        for country in self.countries:
+            parts = sorted((self.lake / folder / str(week) / f"country={country}").glob("part-*.parquet"))
+            found += [pd.read_parquet(part, partitioning=None).assign(country=country) for part in parts]
+        return pd.concat(found, ignore_index=True)
+
+    def _write(self, week: date, decisions: Iterable[Decision]) -> Path:
+        path = self.root / f"decisions-{week}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS, restval="")
+            writer.writeheader()
+            writer.writerows(decisions)
+        return path
+
+
+def main() -> None:
+    today = date.today()
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--weeks", type=int, default=8)
+    options.add_argument("--countries", default="DEU,AUT")
+    options.add_argument("--articles", type=int)
+    options.add_argument("--followed", type=float, default=FOLLOWED)
+    options.add_argument("--not-applied", type=float, default=NOT_APPLIED)
+    options.add_argument("--workers", type=int, default=2)
+    given = options.parse_args()
+    first = today - timedelta(days=today.weekday()) - given.weeks * ONE_WEEK
+    shop = Shop(FOLDER, given.countries.split(","), given.articles, first)
+    try:
+        play(shop, given)
+    except KeyboardInterrupt:
+        sys.exit("Interrupted. The next call begins anew.")
+
+
+def play(shop: Shop, given: argparse.Namespace) -> None:
+    """Play the weeks and show what became of the advice."""
+    shop.open()
+    weeks = [shop.first + number * ONE_WEEK for number in range(given.weeks)]
+    mondays = [shop.play(week, given.followed, given.not_applied, given.workers) for week in weeks]
+    for country in shop.countries:
+        shop.call("decisions", country)
+    print(f"\nWhat became of the advice, by the deliveries that followed\n\n{table(mondays)}")
+
+
+if __name__ == "__main__":
+    main()

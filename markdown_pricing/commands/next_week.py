@@ -1,0 +1,150 @@
+"""`markdown-pricing sample --next-week` sells the newest week of a sample and delivers the week after it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Engine
+
+from markdown_pricing.commands.console import print_error, print_json, print_table, progress
+from markdown_pricing.commands.places import check_writable, named_lake
+from markdown_pricing.countries import read_countries
+from markdown_pricing.decisions.asked import ToAsk, prices_to_ask
+from markdown_pricing.decisions.decision import CENT, read, without_persons
+from markdown_pricing.erp.decisions import Row, read_decisions
+from markdown_pricing.erp.tables import engine_for
+from markdown_pricing.errors import FinalError
+from markdown_pricing.lake import paths
+from markdown_pricing.lake.snapshot import find_snapshot, newest_week
+from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
+from markdown_pricing.sample.market import Market
+from markdown_pricing.sample.next_week import SoldCountry, deliver_next, market_before, sell_week
+from markdown_pricing.sample.played import CENTS, ids_on_sale, read_played
+from markdown_pricing.settings import Settings
+from markdown_pricing.weeks import ONE_WEEK
+from markdown_pricing.words import counted
+
+HEAD = ("Country", "Articles", "New prices", "Decided", "Not applied", "Units", "Revenue", "Sold out", "Launched next")
+SHOWN = ("articles", "new_prices", "decided", "not_applied", "units", "revenue", "sold_out", "launched")
+"""The figures below all of HEAD but the country."""
+
+
+class NotPriced(FinalError):
+    def __init__(self, week: date) -> None:
+        super().__init__(
+            f"No country of the week {week} has been priced from this delivery, so there is no advice to sell it by. "
+            f"Run first: markdown-pricing run --week {week}"
+        )
+
+
+@dataclass(frozen=True)
+class SoldByDecision:
+    """A country's week as it was sold, with what was to be asked."""
+
+    asked: Mapping[str, ToAsk]
+    sold: SoldCountry
+    decided: Sequence[Row]
+
+    def figures(self) -> dict[str, int | float]:
+        """What became of the week, in counts and in local currency."""
+        sales = self.sold.sales
+        return {
+            "articles": len(self.asked),
+            "new_prices": int((sales.price != self.sold.before).sum()),
+            "decided": sum(each.decided for each in self.asked.values()),
+            "not_applied": len(self.sold.unchanged),
+            "units": int(sales.units.sum()),
+            "revenue": float((sales.units * sales.price).sum() / CENTS),
+            "sold_out": int(((sales.stock > 0) & (sales.stock == sales.units)).sum()),
+            "launched": self.sold.launched,
+        }
+
+
+def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) -> int:
+    """Sell the newest week and deliver the next one.
+
+    Raises NotASample, NotPriced, and the errors of the lake and of an ERP that is away.
+    """
+    place = named_lake(lake, settings.results_key)
+    week = newest_week(place)
+    played = read_played(place, week)
+    configured = read_countries(settings.countries_file, settings.currencies_file)
+    chosen = [configured[code] for code in configured.choose(list(played.articles))]
+    check_writable(place, paths.SNAPSHOTS)
+    snapshot = find_snapshot(place, week)
+    advice = {each.code: _advice(Results(place, week, each.code), snapshot.stamp) for each in chosen}
+    if not any(rows is not None for rows in advice.values()):
+        raise NotPriced(week)
+    engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
+    sold = {}
+    with progress(f"Selling {week}", len(chosen)) as advance:
+        for country in chosen:
+            market = market_before(place, snapshot, played, country)
+            rows = _decided(engine, Results(place, week, country.code))
+            sold[country.code] = _sell(market, week, advice[country.code] or {}, rows, not_applied)
+            advance(country.code)
+    for code, each in sold.items():
+        _keep_decisions_of_monday(Results(place, week + ONE_WEEK, code), each.decided)
+    following = deliver_next(place, week, played, {code: each.sold for code, each in sold.items()})
+    without_advice = [code for code, rows in advice.items() if rows is None]
+    if as_json:
+        figures = [{"country": code, **each.figures()} for code, each in sold.items()]
+        print_json({"lake": lake, "sold": week, "week": following, "countries": figures, "held": without_advice})
+        return 0
+    print_table(f"Sold in the week of {week}", HEAD, [_row(code, each) for code, each in sold.items()])
+    if without_advice:
+        held = f"Not priced from this delivery, and so held at their prices: {', '.join(without_advice)}."
+        print_error(f"{held} markdown-pricing run prices them.")
+    print(f"{lake} holds a snapshot of {following} for {counted(len(sold), 'country')}.")
+    return 0
+
+
+def _advice(results: Results, stamp: str) -> dict[str, Decimal] | None:
+    """The recommended price by article; None for a country that was not priced from the delivery with this stamp."""
+    if results.predicted_from() != stamp:
+        return None
+    rows = results.rows()
+    priced = rows[rows["recommended_price"].notna()]
+    return dict(zip(priced["article_id"], map(_money, priced["recommended_price"]), strict=True))
+
+
+def _decided(engine: Engine, results: Results) -> Sequence[Row]:
+    """What people have decided up to the week: in the ERP, or where it does not show that, by the copy on the lake."""
+    try:
+        return read_decisions(engine, results.country, until=results.week)
+    except FinalError as error:
+        _, copied = results.last_decisions() or (None, [])
+        print_error(f"{results.country}: the ERP does not show people's decisions, so those of the lake count. {error}")
+        return copied
+
+
+def _sell(
+    market: Market, week: date, advised: Mapping[str, Decimal], rows: Sequence[Row], not_applied: float
+) -> SoldByDecision:
+    found = read(rows)
+    for fault in found.unreadable:
+        print_error(f"A decision that cannot be read does not count: {fault}.")
+    now = (Decimal(int(cents)) / CENTS for cents in market.price[market.on_sale])
+    asked = prices_to_ask(found.decisions, week, dict(zip(ids_on_sale(market), now, strict=True)), advised)
+    sold = sell_week(market, {article: each.price for article, each in asked.items()}, not_applied)
+    return SoldByDecision(asked, sold, rows)
+
+
+def _keep_decisions_of_monday(results: Results, rows: Sequence[Row]) -> None:
+    """Keep the copy that a round makes at the start of its week.
+
+    Weeks are played faster than they pass. A round of a week that is over leaves out what was decided after its end,
+    unless it finds the copy that was made on its Monday.
+    """
+    results.keep_decisions(without_persons(rows), provenance(str(results.week), results.country, ""))
+
+
+def _money(price: float) -> Decimal:
+    return Decimal(str(price)).quantize(CENT)
+
+
+def _row(code: str, each: SoldByDecision) -> tuple[str, ...]:
+    figures = each.figures()
+    return (code, *(f"{figures[name]:,.0f}" for name in SHOWN))
