@@ -30,8 +30,8 @@ LEAST_VARIANCE = 1e-4
 WIDER = 1.45
 """By so much the interval is wider than the level and the price response alone make it, because they are not all.
 
-Chosen on 2026-11-28 on the markets of `bench/ledger.py` with seeds 2 to 21: at 1.15 the sum's interval held the truth in
-15 of the 20, and at 1.45 it would in 19."""
+Chosen on 2026-11-28 on the markets of `bench/ledger.py` with seeds 2 to 21: at 1.15 the sum's interval held the truth
+in 15 of the 20, and at 1.45 it would in 19."""
 
 
 @dataclass(frozen=True)
