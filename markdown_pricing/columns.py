@@ -17,9 +17,10 @@ class Type(Enum):
     WHOLE = "whole number"
     DAY = "day"
     MOMENT = "time with its time zone"
+    FLAG = "true or false"
 
 
-TEXT, MONEY, NUMBER, WHOLE, DAY, MOMENT = Type
+TEXT, MONEY, NUMBER, WHOLE, DAY, MOMENT, FLAG = Type
 
 
 @dataclass(frozen=True)
@@ -213,8 +214,71 @@ DECISIONS = (
     Column("decided_at", MOMENT, "When it was decided."),
 )
 """The columns of markdown_decisions, to which people's tools add rows and of which nobody changes any."""
+OUTCOMES = (
+    Column("country", TEXT, "ISO 3166, three letters.", key=True),
+    Column("article_id", TEXT, "The same in every country.", key=True),
+    Column("week", DAY, "Monday of the week that was priced and sold.", key=True),
+    Column("arm", TEXT, "How the article is priced in a test; empty without one.", may_be_empty=True),
+    Column("recommended_price", MONEY, "What was advised, in that week's local currency."),
+    Column("decided_price", MONEY, "What somebody decided; empty where nobody has.", may_be_empty=True),
+    Column("verdict", TEXT, "accepted, changed or rejected; empty where nobody decided.", may_be_empty=True),
+    Column("decision_reason", TEXT, "The code that was given with it.", may_be_empty=True),
+    Column("applied_price", MONEY, "The price of the next snapshot; empty where no data show it.", may_be_empty=True),
+    Column("state", TEXT, "open, applied, applied_late, not_applied, overtaken or unknown."),
+    Column("followed", FLAG, "Whether the applied price is the recommended one.", may_be_empty=True),
+    Column("steps_off", WHOLE, "Steps of the menu by which the applied price was higher.", may_be_empty=True),
+    Column("units", NUMBER, "Sold in the week, less returns.", may_be_empty=True),
+    Column("revenue", MONEY, "Units times the price at which the week was sold.", may_be_empty=True),
+    Column("stock_end", WHOLE, "Units at the end of the week.", may_be_empty=True),
+    Column("expected_units", NUMBER, "Expected sales at the recommended price.", may_be_empty=True),
+    Column("expected_units_q10", NUMBER, "With 9 chances in 10 at least this many.", may_be_empty=True),
+    Column("expected_units_q90", NUMBER, "With 9 chances in 10 at most this many.", may_be_empty=True),
+    Column(
+        "cost_ex_ante",
+        MONEY,
+        "By the week's own menu the recommended price's value less the applied one's; a part of sums, and no fact.",
+        may_be_empty=True,
+    ),
+    Column("cost_hindsight", MONEY, "The same by a model that has seen what sold since.", may_be_empty=True),
+    Column("cost_low", MONEY, "With 19 chances in 20 the cost with hindsight is at least this.", may_be_empty=True),
+    Column("cost_high", MONEY, "With 19 chances in 20 it is at most this.", may_be_empty=True),
+    Column("hindsight_week", DAY, "The week of that model.", may_be_empty=True),
+    Column("phase", TEXT, "launch, middle or end: the third of its life in which the article was.", may_be_empty=True),
+    Column("model_version", TEXT, "The demand model that the advice was made with.", may_be_empty=True),
+    Column("run_id", TEXT, "The run that wrote the row."),
+    Column("computed_at", MOMENT, "When it was computed."),
+)
+"""The columns of markdown_outcomes, which has a row for each article that was priced and each week that was sold."""
+OUTCOME_TOTALS = (
+    Column("country", TEXT, "ISO 3166, three letters.", key=True),
+    Column("category", TEXT, "As delivered; an empty text where it is unknown.", key=True),
+    Column("week", DAY, "Monday of the week that was priced and sold.", key=True),
+    Column("verdict", TEXT, "accepted, changed or rejected; none where nobody decided.", key=True),
+    Column("decision_reason", TEXT, "The code that was given; none without one.", key=True),
+    Column("phase", TEXT, "launch, middle or end; an empty text where it is unknown.", key=True),
+    Column("articles", WHOLE, "Rows of markdown_outcomes."),
+    Column("known", WHOLE, "Those whose applied price is known."),
+    Column("followed", WHOLE, "Those whose applied price is the recommended one."),
+    Column("applied", WHOLE, "Those whose decided, else recommended, price was there in time or late."),
+    Column("not_valued", WHOLE, "Those of the known ones whose cost could not be found: they are in no sum of costs."),
+    Column("units", NUMBER, "Sold in the week."),
+    Column("revenue", MONEY, "What they brought, in that week's local currency."),
+    Column("expected_units", NUMBER, "Expected sales of those that were followed."),
+    Column("units_followed", NUMBER, "Their sales."),
+    Column("stake", MONEY, "What was at stake with all that are known."),
+    Column("stake_followed", MONEY, "What was at stake with those that were followed."),
+    Column("cost_ex_ante", MONEY, "Sum of cost_ex_ante."),
+    Column("cost_hindsight", MONEY, "Sum of cost_hindsight; empty where it is not known of all.", may_be_empty=True),
+    Column("cost_low", MONEY, "With 19 chances in 20 that sum is at least this.", may_be_empty=True),
+    Column("cost_high", MONEY, "With 19 chances in 20 it is at most this.", may_be_empty=True),
+    Column("run_id", TEXT, "The run that wrote the row."),
+    Column("computed_at", MOMENT, "When it was computed."),
+)
+"""The columns of markdown_outcome_totals, which has a row for each group of rows of markdown_outcomes."""
 
 ROW_COLUMNS = [column.name for column in RECOMMENDATIONS]
 PATH_COLUMNS = [column.name for column in PRICE_PATH]
 OPTION_COLUMNS = [column.name for column in OPTIONS]
 DECISION_COLUMNS = [column.name for column in DECISIONS]
+OUTCOME_COLUMNS = [column.name for column in OUTCOMES]
+TOTAL_COLUMNS = [column.name for column in OUTCOME_TOTALS]

@@ -14,6 +14,8 @@ from markdown_pricing.orchestration.checks import checks_for
 from markdown_pricing.orchestration.etl import snapshot_from
 from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
 from markdown_pricing.orchestration.inputs import markdown_decisions
+from markdown_pricing.orchestration.ledger import ledger_job, ledger_sensor, outcomes
+from markdown_pricing.orchestration.ledger_checks import ledger_checks
 from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
 from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
 from markdown_pricing.settings import Settings, in_container, in_kubernetes
@@ -34,13 +36,19 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     partitions = week_and_country(settings.start_week, countries)
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
-    flow = by_week_and_country([shared_demand, *FLOW], weeks, partitions, countries)
+    ledger = ledger_job()
+    flow = by_week_and_country([shared_demand, *FLOW, outcomes], weeks, partitions, countries)
     ours = dg.Definitions(
         assets=[markdown_decisions.replace_attributes(partitions_def=partitions), *flow],
-        asset_checks=[*checks_for(partitions), ready_for_the_round],
-        jobs=[*jobs, preflight_job, tidy_lake],
+        asset_checks=[*checks_for(partitions), *ledger_checks(partitions), ready_for_the_round],
+        jobs=[*jobs, ledger, preflight_job, tidy_lake],
         schedules=[schedule, *SCHEDULES],
-        sensors=[sensor, alerting(settings.alert_urls, settings.start_week, look_every_s), *upkeep(settings)],
+        sensors=[
+            sensor,
+            ledger_sensor(partitions, ledger, look_every_s),
+            alerting(settings.alert_urls, settings.start_week, look_every_s),
+            *upkeep(settings),
+        ],
         resources=resources_of(settings, countries),
         # A run is one country, whose assets follow each other: a process for each step would cost seconds (ADR 1).
         executor=in_a_noticed_process,

@@ -62,10 +62,12 @@ MAY_IMPORT = {
     "demand": BASE | {"forecast", "training_data"},
     "markdown": BASE | {"forecast"},
     "decisions": BASE,
+    "outcomes": BASE | {"decisions", "forecast", "markdown"},
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
     "results": BASE | SCIENCE | {"decisions", "lake", "pricing", "provenance"},
+    "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "results"},
     "across_countries": BASE | SCIENCE | {"lake", "results"},
     "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
     "etl": BASE,
@@ -74,6 +76,8 @@ MAY_IMPORT = {
     | SCIENCE
     | {
         "decisions",
+        "outcomes",
+        "sold_weeks",
         "across_countries",
         "lake",
         "erp",

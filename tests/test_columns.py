@@ -4,6 +4,8 @@ from markdown_pricing.columns import (
     DECISIONS,
     OPTION_COLUMNS,
     OPTIONS,
+    OUTCOME_TOTALS,
+    OUTCOMES,
     PATH_COLUMNS,
     PRICE_PATH,
     RECOMMENDATIONS,
@@ -16,7 +18,7 @@ from markdown_pricing.training_data.schema import COLUMNS
 
 
 def test_each_column_is_declared_once_and_says_what_it_means() -> None:
-    for declared in (RECOMMENDATIONS, PRICE_PATH, OPTIONS, REFRESHES, DECISIONS):
+    for declared in (RECOMMENDATIONS, PRICE_PATH, OPTIONS, REFRESHES, DECISIONS, OUTCOMES, OUTCOME_TOTALS):
         assert len({column.name for column in declared}) == len(declared)
         assert all(column.meaning.endswith(".") for column in declared)
 

@@ -88,10 +88,10 @@ def in_currency_of(
 
     changeovers : the country's changes of currency
     """
-    return tuple(_converted(each, _units_of_one(each.week, week, changeovers)) for each in decisions)
+    return tuple(_converted(each, units_of_one(each.week, week, changeovers)) for each in decisions)
 
 
-def _units_of_one(earlier: date, later: date, changeovers: Sequence[Changeover]) -> Decimal:
+def units_of_one(earlier: date, later: date, changeovers: Sequence[Changeover]) -> Decimal:
     """How many units of the currency of the earlier week are one of the later one's."""
     return prod((Decimal(str(each.factor)) for each in changeovers if earlier < each.since <= later), start=Decimal(1))
 

@@ -16,8 +16,14 @@ STATUS = "markdown_status"
 """The view of the newest receipts, which people's screens read."""
 DECISIONS, CURRENT = "markdown_decisions", "markdown_decisions_current"
 """The table that people's tools add their decisions to, and the view of the newest of each article and week."""
+OUTCOMES, TOTALS = "markdown_outcomes", "markdown_outcome_totals"
+"""The tables of the ledger, which a job of its own writes when a week is sold."""
 READ_RIGHTS = {DECISIONS: ("SELECT",)}
 """The rights that a round needs on what no refresh depends on."""
+LEDGER_RIGHTS = {OUTCOMES: ("SELECT", "INSERT", "DELETE"), TOTALS: ("SELECT", "INSERT", "DELETE")}
+"""The rights of who writes the ledger."""
+BESIDE_RIGHTS = {**READ_RIGHTS, **LEDGER_RIGHTS}
+"""The rights that our account has on the tables that no refresh depends on."""
 
 _NAMED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"
 _TABLES = "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -116,7 +122,7 @@ def rights_beyond_ours(connection: Connection) -> list[str]:
     role = connection.execute(_ROLE).one()
     if role.rolsuper:
         return [f"-- {role.name} is a superuser, who may do everything: use an account of its own for the prices"]
-    ours = {"schema": schema_of(connection), "ours": [*NEEDED_RIGHTS, STATUS, DECISIONS, CURRENT]}
+    ours = {"schema": schema_of(connection), "ours": [*NEEDED_RIGHTS, STATUS, CURRENT, *BESIDE_RIGHTS]}
     revokes = [
         f"REVOKE ALL ON {table.name} FROM {'PUBLIC' if table.everybody else role.name};"
         for table in connection.execute(_OTHER_TABLES, ours)

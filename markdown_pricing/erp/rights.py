@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine
 
 from markdown_pricing.erp.column_types import losing_columns
 from markdown_pricing.erp.errors import erp_errors, where_is
-from markdown_pricing.erp.grants import DECISIONS, READ_RIGHTS, may_create, missing_grants, rights_beyond_ours
+from markdown_pricing.erp.grants import BESIDE_RIGHTS, may_create, missing_grants, rights_beyond_ours
 from markdown_pricing.erp.tables import (
     METADATA,
     columns_of,
@@ -67,12 +67,14 @@ def _beside(connection: Connection) -> list[Finding]:
     tables_are_there = METADATA.tables.keys() <= columns_of(connection).keys()
     if not tables_are_there:
         return []
+    missing = missing_beside(connection)
     lacking_there = {} if may_create(connection) else statements_beside(connection)
-    if DECISIONS not in missing_beside(connection) and (grants := missing_grants(connection, READ_RIGHTS)):
-        lacking_there[DECISIONS] = grants
+    for name, rights in BESIDE_RIGHTS.items():
+        if name not in missing and (grants := missing_grants(connection, {name: rights})):
+            lacking_there[name] = grants
     return [
         Finding(
-            f"{'table' if name == DECISIONS else 'view'} {name}",
+            f"{'table' if name in BESIDE_RIGHTS else 'view'} {name}",
             False,
             "\n  ".join(("No refresh depends on it. Have the owner of the tables run:", *statements)),
         )

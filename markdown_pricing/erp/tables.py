@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Connection,
@@ -35,11 +36,13 @@ from markdown_pricing import columns as declared
 from markdown_pricing.erp import views
 from markdown_pricing.erp.errors import ErpDenied, MissingDriver, erp_errors
 from markdown_pricing.erp.grants import (
+    BESIDE_RIGHTS,
     CURRENT,
     DECISIONS,
     NEEDED_RIGHTS,
-    READ_RIGHTS,
+    OUTCOMES,
     STATUS,
+    TOTALS,
     may_create,
     owns_tables,
     schema_of,
@@ -88,7 +91,7 @@ class Moment(TypeDecorator[datetime]):
 METADATA = MetaData()
 """The tables that a refresh writes."""
 BESIDE = MetaData()
-"""The table of decisions, which is people's: no refresh depends on it or touches it."""
+"""The table of decisions, which is people's, and those of the ledger: no refresh depends on them or touches them."""
 
 
 TYPES: Mapping[declared.Type, type[TypeEngine[Any]]] = {
@@ -98,6 +101,7 @@ TYPES: Mapping[declared.Type, type[TypeEngine[Any]]] = {
     declared.WHOLE: Integer,
     declared.DAY: Date,
     declared.MOMENT: Moment,
+    declared.FLAG: Boolean,
 }
 
 
@@ -134,6 +138,8 @@ decisions = _table(
         _check("note", "length(note) <= 500"),
     ),
 )
+outcomes = _table(OUTCOMES, declared.OUTCOMES, BESIDE)
+outcome_totals = _table(TOTALS, declared.OUTCOME_TOTALS, BESIDE)
 NEWEST_FIRST = ("week", "launched_at", "refreshed_at")
 """The columns by which of a country's receipts the largest is the newest."""
 
@@ -207,7 +213,7 @@ def ensure_tables(engine: Engine) -> None:
     """Make the tables, and the columns that a newer version has added, once, however many processes ask at a time.
 
     What is there stays as it is, and columns beyond the contract's are left alone. No refresh depends on
-    `markdown_decisions` and the views: where the account may not make them, the doctor prints how.
+    `markdown_decisions`, the ledger and the views: where the account may not make them, the doctor prints how.
     Raises MissingColumns, which has the statements, before anything is changed; ErpDenied; and ErpUnreachable, also
     when a reader holds a table for too long that is to get a column.
     """
@@ -237,11 +243,11 @@ def ensure_tables(engine: Engine) -> None:
 
 
 def missing_beside(connection: Connection) -> dict[str, str]:
-    """What is missing of the decisions and the views, each by its name with the statement that makes it."""
+    """What is missing of the decisions, the ledger and the views, by name with the statement that makes it."""
     there, schema = inspect(connection), schema_of(connection)
     dialect, named = connection.dialect.name, {name: qualified_name(connection, name) for name in (STATUS, CURRENT)}
     statements = {
-        DECISIONS: _create_statement(connection, decisions),
+        **{table.name: _create_statement(connection, table) for table in BESIDE.tables.values()},
         STATUS: views.status(dialect, named[STATUS], qualified_name(connection, refreshes.name), NEWEST_FIRST),
         CURRENT: views.current(named[CURRENT], qualified_name(connection, DECISIONS), declared.DECISION_COLUMNS),
     }
@@ -249,10 +255,11 @@ def missing_beside(connection: Connection) -> dict[str, str]:
 
 
 def statements_beside(connection: Connection) -> dict[str, list[str]]:
-    """What `missing_beside` has, as statements for an owner who also lets this account read the decisions."""
+    """What `missing_beside` has, as statements for an owner who also gives this account its rights on the tables."""
     missing = {name: [f"{statement};"] for name, statement in missing_beside(connection).items()}
-    if DECISIONS in missing and connection.dialect.name == "postgresql":
-        missing[DECISIONS] += _grants(connection, DECISIONS, READ_RIGHTS[DECISIONS])
+    if connection.dialect.name == "postgresql":
+        for name in missing.keys() & BESIDE_RIGHTS.keys():
+            missing[name] += _grants(connection, name, BESIDE_RIGHTS[name])
     return missing
 
 

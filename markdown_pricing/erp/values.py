@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import Date, Double, Integer, Table, Text
+from sqlalchemy import Boolean, Date, Double, Integer, Table, Text
 
 from markdown_pricing.erp.tables import CENT, Moment, Money
 
@@ -120,6 +120,12 @@ def _moment(value: Any) -> datetime:
     return plain.astimezone(UTC)
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError
+    return bool(value)
+
+
 _AMOUNT = pa.decimal128(14, 2)
 KINDS: Mapping[type, Kind] = {
     Text: Kind("text", pa.string(), _text),
@@ -127,5 +133,6 @@ KINDS: Mapping[type, Kind] = {
     Integer: Kind("a whole number that INTEGER holds", pa.int32(), _integer),
     Double: Kind("a finite number", pa.float64(), _double, _doubles),
     Date: Kind("a day", pa.date32(), _day),
+    Boolean: Kind("true or false", pa.bool_(), _flag),
     Moment: Kind("a time with its time zone", pa.timestamp("us", "UTC"), _moment),
 }

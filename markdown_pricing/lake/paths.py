@@ -12,17 +12,19 @@ from markdown_pricing.weeks import NotAWeek, parse_week
 SNAPSHOTS = "markdown_training_data"
 PREDICTIONS = "markdown_predictions"
 OPTIONS = "markdown_options"
+OUTCOMES = "markdown_outcomes"
 TRAINING_DATA = "markdown_pricing/training_data"
 MODELS = "markdown_pricing/models"
 KEPT_PREDICTIONS = "markdown_pricing/predictions"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
 DECISIONS = "markdown_pricing/decisions"
+KEPT_OUTCOMES = "markdown_pricing/outcomes"
 
 PLANNED = "_planned"
 """The name of the folder in a country's folder that says what is planned for weeks to come."""
 KEPT = "markdown_pricing"
 """The folder of what is kept between the assets."""
-OURS = (PREDICTIONS, OPTIONS, KEPT)
+OURS = (PREDICTIONS, OPTIONS, OUTCOMES, KEPT)
 """The folders that only this package writes to."""
 
 MADE_BY = {
@@ -34,6 +36,8 @@ MADE_BY = {
     KEPT_PREDICTIONS: "markdown_predictions",
     SHARED_DEMAND: "shared_demand",
     DECISIONS: "decisions",
+    OUTCOMES: "outcomes",
+    KEPT_OUTCOMES: "outcomes",
 }
 """For each folder the asset that fills it."""
 
@@ -80,6 +84,15 @@ def kept_predictions_file(week: date, country: str) -> str:
 def decisions_file(week: date, country: str) -> str:
     """What people had decided when the week was priced, so that it can be priced again as it was."""
     return f"{DECISIONS}/{week}/country={country}/decisions.bin"
+
+
+def outcomes_file(week: date, country: str) -> str:
+    return f"{OUTCOMES}/{week}/country={country}/part-0.parquet"
+
+
+def kept_outcomes_file(week: date, country: str) -> str:
+    """The week's ledger and its sums, as the ERP gets them; the file of the rows is for everybody else."""
+    return f"{KEPT_OUTCOMES}/{week}/country={country}/outcomes.bin"
 
 
 def shared_demand_file(week: date, stamp: str) -> str:

@@ -100,7 +100,7 @@ def _check_of_decisions(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChe
 
         While it cannot, the decisions of the last copy count: its locks hold, and none that was set since.
         """
-        figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key), DECISIONS)
+        figures = latest_figures(context.instance, str(context.op_execution_context.partition_key), DECISIONS)
         return dg.AssetCheckResult(
             passed=not figures.get(NOT_READ),
             severity=dg.AssetCheckSeverity.WARN,
@@ -118,7 +118,7 @@ def _check_of_training_data(partitions: dg.MultiPartitionsDefinition) -> dg.Asse
         What is left out is listed with its article, column and value.
         """
         key = str(context.op_execution_context.partition_key)
-        figures = _latest_figures(context.instance, key, TRAINING_DATA)
+        figures = latest_figures(context.instance, key, TRAINING_DATA)
         said, remarks = (str(figures.get(label, NOTHING)) for label in (NOT_TAKEN, REMARKS))
         return dg.AssetCheckResult(
             passed=said == NOTHING,
@@ -166,13 +166,13 @@ def _checks_of_models(partitions: dg.MultiPartitionsDefinition) -> list[dg.Asset
     def error_near_the_naive_forecast(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         """The model foretells the last weeks about as well as last week's value does, or better. Warns."""
         key = str(context.op_execution_context.partition_key)
-        return _compare_with_naive(_latest_figures(context.instance, key))
+        return _compare_with_naive(latest_figures(context.instance, key))
 
     @dg.asset_check(asset=MODEL, partitions_def=partitions)
     def error_not_up(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         """The model's error is at most half above that of the country's last other week. Warns."""
         week, country = week_and_country_of(context.op_execution_context)
-        now = _latest_figures(context.instance, str(partition_key(week, country)))
+        now = latest_figures(context.instance, str(partition_key(week, country)))
         return _compare_with_last(ERROR.number(now), _error_of_last_other_week(context.instance, week, country))
 
     @dg.asset_check(asset=MODEL, partitions_def=partitions)
@@ -193,7 +193,7 @@ def _checks_of_models(partitions: dg.MultiPartitionsDefinition) -> list[dg.Asset
     @dg.asset_check(asset=MODEL, partitions_def=partitions)
     def the_countrys_own_model(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         """The prices rest on the country's own model of this week, grade A; else it says on what and why. Warns."""
-        figures = _latest_figures(context.instance, str(context.op_execution_context.partition_key))
+        figures = latest_figures(context.instance, str(context.op_execution_context.partition_key))
         return dg.AssetCheckResult(
             passed=GRADE.of(figures) == OWN,
             severity=dg.AssetCheckSeverity.WARN,
@@ -218,7 +218,8 @@ def _result(name: str, objections: Sequence[Objection]) -> dg.AssetCheckResult:
     )
 
 
-def _latest_figures(instance: dg.DagsterInstance, partition: str, asset: dg.AssetKey = MODEL) -> dict[str, object]:
+def latest_figures(instance: dg.DagsterInstance, partition: str, asset: dg.AssetKey = MODEL) -> dict[str, object]:
+    """The figures of the asset's newest materialization of that partition; empty without one."""
     wanted = dg.AssetRecordsFilter(asset, asset_partitions=[partition])
     records = instance.fetch_materializations(wanted, limit=1).records
     event = records[0].asset_materialization if records else None
@@ -228,7 +229,7 @@ def _latest_figures(instance: dg.DagsterInstance, partition: str, asset: dg.Asse
 def _error_of_last_other_week(instance: dg.DagsterInstance, week: date, country: str) -> float | None:
     """The model's error in the nearest earlier week that has figures; None when no week within WEEKS_BACK has."""
     for ago in range(1, WEEKS_BACK + 1):
-        figures = _latest_figures(instance, str(partition_key(week - ago * ONE_WEEK, country)))
+        figures = latest_figures(instance, str(partition_key(week - ago * ONE_WEEK, country)))
         if figures:
             return ERROR.number(figures)
     return None

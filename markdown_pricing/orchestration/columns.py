@@ -7,8 +7,8 @@ import dagster as dg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from markdown_pricing.columns import DECISIONS, OPTIONS, PRICE_PATH, RECOMMENDATIONS, Column
-from markdown_pricing.erp.tables import decisions, options, price_path, recommendations
+from markdown_pricing.columns import DECISIONS, OPTIONS, OUTCOME_TOTALS, OUTCOMES, PRICE_PATH, RECOMMENDATIONS, Column
+from markdown_pricing.erp.tables import decisions, options, outcome_totals, outcomes, price_path, recommendations
 from markdown_pricing.training_data.schema import COLUMN_TYPES, COLUMNS
 
 SALES = {
@@ -67,6 +67,11 @@ PREDICTION_COLUMNS: dict[str, Any] = {
 DECISION_COLUMNS: dict[str, Any] = {
     "dagster/column_schema": _schema(_types_of(decisions), _meanings(DECISIONS)),
     "dagster/table_name": decisions.name,
+}
+OUTCOME_COLUMNS: dict[str, Any] = {
+    "dagster/column_schema": _schema(_types_of(outcomes), _meanings(OUTCOMES)),
+    "dagster/table_name": outcomes.name,
+    outcome_totals.name: _schema(_types_of(outcome_totals), _meanings(OUTCOME_TOTALS)),
 }
 ERP_COLUMNS: dict[str, Any] = {
     "dagster/column_schema": _schema(_types_of(recommendations), _meanings(RECOMMENDATIONS)),

@@ -9,13 +9,16 @@ from dagster import DagsterEventType, DagsterRunStatus
 from markdown_pricing.orchestration.checks import DESCRIPTIONS, WEEKS_BACK
 from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import worth_of
-from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, PREDICTIONS, WEEK_TAG
+from markdown_pricing.orchestration.judged import Sums, sentence_of_ledgers
+from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, OUTCOMES, PREDICTIONS, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.shown import plain
 from markdown_pricing.weeks import ONE_WEEK, parse_week
 from markdown_pricing.words import counted
 from markdown_pricing.worth import Worth, sentence_of, stake_of
 
+LEDGER_BACK = 2
+"""A digest tells of the ledger that was made after the round before, or of the one before that."""
 LONGEST_REASON = 300
 """Characters of a reason that a message shows; chosen on 2026-11-24."""
 
@@ -37,6 +40,7 @@ class Digest:
 
     worth : what the advice is worth of the countries that are done
     gone  : countries that were not delivered, though the week before they were
+    ledger : how far the advice of the last sold week was followed, and what other prices cost; empty if nobody knows
     apart : where the advice for an article differs widely between countries; empty where it does not
     """
 
@@ -45,6 +49,7 @@ class Digest:
     not_done: Sequence[NotDone]
     gone: Sequence[str] = ()
     worth: Sequence[Worth] = ()
+    ledger: str = ""
     apart: str = ""
 
     @property
@@ -65,6 +70,8 @@ class Digest:
             lines += [f"{title}:", *(f"- {one.country}: {one.why}" for one in countries)] if countries else []
         if self.not_done:
             lines.append(f"At stake: {self._stakes()}. So much is lost when their markdowns wait a week.")
+        if self.ledger:
+            lines.append(self.ledger)
         if self.apart:
             lines.append(self.apart)
         return "\n".join(lines)
@@ -92,7 +99,8 @@ def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun],
     week = next((run.tags.get(WEEK_TAG, "?") for run in newest.values()), "?")
     left = [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))]
     worth = [one for code in done if (one := worth_of(code, _last_figures(instance, week, code, weeks_back=0)))]
-    return Digest(week, done, left, gone, worth)
+    sums = [own for code in sorted(newest) if (own := Sums.of(_last_ledger(instance, week, code)))]
+    return Digest(week, done, left, gone, worth, sentence_of_ledgers(sums))
 
 
 def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
@@ -116,10 +124,21 @@ def _last_figures(
     instance: dg.DagsterInstance, week: str | None, country: str, weeks_back: int = WEEKS_BACK
 ) -> dict[str, object]:
     """The figures of the country's predictions that were made last, of that week or of the weeks before it."""
+    return _newest(instance, PREDICTIONS, week, country, range(weeks_back + 1))
+
+
+def _last_ledger(instance: dg.DagsterInstance, week: str | None, country: str) -> dict[str, object]:
+    """The figures of the country's ledger that was made last, of the two weeks before that one."""
+    return _newest(instance, OUTCOMES, week, country, range(1, LEDGER_BACK + 1))
+
+
+def _newest(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, week: str | None, country: str, weeks_back: Iterable[int]
+) -> dict[str, object]:
     if not week or week == "?":
         return {}
-    keys = [partition_key(parse_week(week) - ago * ONE_WEEK, country) for ago in range(weeks_back + 1)]
-    found = instance.fetch_materializations(dg.AssetRecordsFilter(PREDICTIONS, asset_partitions=keys), limit=1).records
+    keys = [partition_key(parse_week(week) - ago * ONE_WEEK, country) for ago in weeks_back]
+    found = instance.fetch_materializations(dg.AssetRecordsFilter(asset, asset_partitions=keys), limit=1).records
     event = found[0].asset_materialization if found else None
     return {label: value.value for label, value in event.metadata.items()} if event else {}
 

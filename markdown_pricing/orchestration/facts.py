@@ -26,6 +26,7 @@ from markdown_pricing.orchestration.names import (
     JOB,
     LATE,
     OPENED,
+    OUTCOMES_JOB,
     PARTITION_TAG,
     REFRESH,
     REFRESHED_AT,
@@ -143,9 +144,14 @@ def is_under_way(instance: dg.DagsterInstance, week: date, asking: str, now: dat
 
     asking : the id of the run that asks, which does not count
     """
-    records = [record for filters in _unfinished(now) for record in instance.get_run_records(filters)]
-    runs = [run for run in map(run_of, records) if run.unfinished and run.id != asking]
+    runs = [run for run in map(run_of, unfinished_runs(instance, now)) if run.id != asking]
     return any(run.week in ("", week.isoformat()) for run in runs)
+
+
+def unfinished_runs(instance: dg.DagsterInstance, now: datetime) -> list[dg.RunRecord]:
+    """The runs of any job that, or a promised retry of which, may still write."""
+    records = (record for filters in _unfinished(now) for record in instance.get_run_records(filters))
+    return list(filter(is_unfinished, records))
 
 
 def is_unfinished(record: dg.RunRecord) -> bool:
@@ -291,7 +297,7 @@ def latest_events(
 def _runs(
     instance: dg.DagsterInstance, progress: Progress, looked_into: Sequence[Delivery], now: datetime
 ) -> tuple[Run, ...]:
-    """The runs as `Facts.runs` wants them, whatever started them."""
+    """The runs as `Facts.runs` wants them, whatever started them; no round waits for those of the ledger."""
     wanted = [
         *_unfinished(now),
         *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
@@ -307,7 +313,8 @@ def _runs(
 
 
 def _runs_like(instance: dg.DagsterInstance, wanted: Iterable[RunsFilter]) -> Iterator[Run]:
-    return (run_of(record) for filters in wanted for record in instance.get_run_records(filters))
+    records = (record for filters in wanted for record in instance.get_run_records(filters))
+    return (run_of(record) for record in records if record.dagster_run.job_name != OUTCOMES_JOB)
 
 
 def _unfinished(now: datetime) -> list[RunsFilter]:

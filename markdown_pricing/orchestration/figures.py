@@ -111,6 +111,7 @@ The figures below it stay plain numbers, because Dagster plots them, and log lin
 """
 LARGE = ", large"
 """So the label of a picture ends that a click shows; a sketch of the same stands beside it at once."""
+NOT_KNOWN = "not known"
 NOT_TAKEN, REMARKS, NOTHING = "What the intake left out", "What else the intake says", "nothing"
 FEWER_ROWS = 0.9
 """From so many of the rows of the week before on, the rows of a delivery are as many as they should be."""
@@ -309,7 +310,7 @@ def _rate(country: Country) -> Metadata:
     if country.currency == EURO:
         return {}
     if country.eur_per_unit is None:
-        return {RATE: "not known"}
+        return {RATE: NOT_KNOWN}
     return {RATE: f"{country.eur_per_unit:g} EUR for 1 {country.currency}, of {country.eur_date}"}
 
 
@@ -374,7 +375,7 @@ def made_from(metadata: Mapping[str, Any]) -> str:
 
 
 def _figure(value: float) -> float | str:
-    return round(value, 4) if value == value else "not known"
+    return round(value, 4) if value == value else NOT_KNOWN
 
 
 def _drawn(draw: Callable[[], str]) -> dg.MarkdownMetadataValue | dg.TextMetadataValue:

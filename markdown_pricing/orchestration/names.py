@@ -14,6 +14,8 @@ SHARED_JOB = "shared_demand"
 """The job that learns what the countries of one week share."""
 ETL_JOB = "etl"
 """The job that makes the snapshot of one week, where Dagster makes it."""
+OUTCOMES_JOB = "markdown_outcomes"
+"""The job that makes one country's ledger of a week that was sold."""
 
 LOCATION = "markdown_pricing"
 """The code location, as workspace.yaml and the code server name it."""
@@ -22,9 +24,11 @@ GROUP = "markdown_pricing"
 OWNERS = ["team:pricing"]
 """Who answers for the assets of the flow."""
 STAGE_TAG = "markdown/stage"
-"""The tag of an asset by which the catalog is filtered: its stage is `input`, `learn`, `price` or `publish`."""
+"""The tag of an asset by which the catalog is filtered: it is `input`, `learn`, `price`, `publish` or `judge`."""
 POOL = "country_runs"
 """The pool of which each country's run takes one slot."""
+LEDGER_POOL = "ledger_runs"
+"""The pool of the ledger's runs, which take no slot of a country's."""
 
 SNAPSHOT = dg.AssetKey("markdown_training_data")
 SHARED = dg.AssetKey("shared_demand")
@@ -34,6 +38,7 @@ TRAINING_DATA = dg.AssetKey("training_data")
 MODEL = dg.AssetKey("demand_model")
 PREDICTIONS = dg.AssetKey("markdown_predictions")
 REFRESH = dg.AssetKey("erp_refresh")
+OUTCOMES = dg.AssetKey("outcomes")
 
 EVERY_ARTICLE = "every_article_has_a_row"
 NOT_HALVED = "rows_not_halved"

@@ -304,7 +304,7 @@ def test_who_may_not_look_is_told_the_grant_for_looking_and_no_other(
 
 def test_the_doctor_prints_what_the_owner_has_to_make_or_grant(postgres_erp: Erp, account: Callable[..., Erp]) -> None:
     """For an account that may make nothing; run as printed, it helps, and nothing of it is too much."""
-    ours = "markdown_recommendations, markdown_price_path, markdown_options"
+    ours = "markdown_recommendations, markdown_price_path, markdown_options, markdown_outcomes, markdown_outcome_totals"
     erp = account(f"SELECT, INSERT, DELETE ON {ours}", "SELECT, INSERT ON markdown_refreshes")
 
     def advice() -> dict[str, str]:

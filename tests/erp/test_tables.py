@@ -41,6 +41,16 @@ COLUMNS = {
         verdict TEXT!, price MONEY, lock_until DATE, recommended_price MONEY, current_price MONEY, stake MONEY,
         run_id TEXT, decision_reason TEXT, note TEXT, decided_by TEXT!, source TEXT!, batch_id TEXT,
         decided_at TIME!""",
+    "markdown_outcomes": """country TEXT!, article_id TEXT!, week DATE!, arm TEXT, recommended_price MONEY!,
+        decided_price MONEY, verdict TEXT, decision_reason TEXT, applied_price MONEY, state TEXT!, followed BOOLEAN,
+        steps_off INTEGER, units DOUBLE, revenue MONEY, stock_end INTEGER, expected_units DOUBLE,
+        expected_units_q10 DOUBLE, expected_units_q90 DOUBLE, cost_ex_ante MONEY, cost_hindsight MONEY, cost_low MONEY,
+        cost_high MONEY, hindsight_week DATE, phase TEXT, model_version TEXT, run_id TEXT!, computed_at TIME!""",
+    "markdown_outcome_totals": """country TEXT!, category TEXT!, week DATE!, verdict TEXT!, decision_reason TEXT!,
+        phase TEXT!, articles INTEGER!, known INTEGER!, followed INTEGER!, applied INTEGER!, not_valued INTEGER!,
+        units DOUBLE!, revenue MONEY!, expected_units DOUBLE!, units_followed DOUBLE!, stake MONEY!,
+        stake_followed MONEY!, cost_ex_ante MONEY!, cost_hindsight MONEY, cost_low MONEY, cost_high MONEY,
+        run_id TEXT!, computed_at TIME!""",
 }
 KEYS = {
     "markdown_recommendations": ["country", "article_id"],
@@ -48,6 +58,8 @@ KEYS = {
     "markdown_refreshes": ["country", "week", "run_id"],
     "markdown_options": ["country", "article_id", "price"],
     "markdown_decisions": ["decision_id"],
+    "markdown_outcomes": ["country", "article_id", "week"],
+    "markdown_outcome_totals": ["country", "category", "week", "verdict", "decision_reason", "phase"],
 }
 
 
@@ -74,7 +86,7 @@ def test_times_know_their_zone_on_postgres(postgres_erp: Erp) -> None:
         " AND data_type = 'timestamp with time zone'"
     )
 
-    assert zones[0].n == 4
+    assert zones[0].n == 6
 
 
 def test_making_the_tables_again_changes_nothing(erp: Erp) -> None:

@@ -62,6 +62,8 @@ def old_erp(empty_erp: Erp) -> Erp:
         "VIEW markdown_decisions_current",
         "TABLE markdown_options",
         "TABLE markdown_decisions",
+        "TABLE markdown_outcomes",
+        "TABLE markdown_outcome_totals",
     )
     empty_erp.execute(*(f"DROP {each}" for each in newer))
     for name, columns in BEFORE.items():

@@ -29,6 +29,8 @@ WEEK = date(2026, 2, 9)
             paths.kept_predictions_file(WEEK, "DEU"),
             "markdown_pricing/predictions/2026-02-09/country=DEU/predictions.bin",
         ),
+        (paths.outcomes_file(WEEK, "DEU"), "markdown_outcomes/2026-02-09/country=DEU/part-0.parquet"),
+        (paths.kept_outcomes_file(WEEK, "DEU"), "markdown_pricing/outcomes/2026-02-09/country=DEU/outcomes.bin"),
     ],
 )
 def test_paths_are_those_of_the_contract(path: str, expected: str) -> None:

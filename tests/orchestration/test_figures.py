@@ -98,7 +98,7 @@ def test_the_catalog_can_be_filtered_by_stage_kind_owner_and_group(tmp_path: Pat
     graph = build(Settings.from_env(environ)).get_repository_def().asset_graph
 
     nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
-    assert {node.tags.get(STAGE_TAG) for node in nodes} == {"input", "learn", "price", "publish"}
+    assert {node.tags.get(STAGE_TAG) for node in nodes} == {"input", "learn", "price", "publish", "judge"}
     assert [node.key for node in nodes if not (node.kinds and node.owners and node.group_name == GROUP)] == []
 
 

@@ -1,0 +1,153 @@
+"""What the page of `outcomes` says: adherence, and what other prices than the advised ones cost, as sums only.
+
+What may not be said is not printed: no cost of a single decision, nobody's name, no cost without its interval, and
+nothing as saved, for which there would have to be a comparison.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from markdown_pricing.countries import Country
+from markdown_pricing.decisions.decision import ACCEPTED, CHANGED
+from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
+from markdown_pricing.outcomes.states import NOT_APPLIED, STATES
+from markdown_pricing.outcomes.totals import Cost, adherence, cost_of
+from markdown_pricing.sold_weeks import Outcomes
+from markdown_pricing.words import counted
+from markdown_pricing.worth import rounded
+
+ADHERENCE = Figure("adherence_pct", "Advice followed (% of the articles)", "%")
+ADHERENCE_BY_VALUE = Figure("adherence_by_value_pct", "Advice followed (% of what was at stake)", "%")
+OVERRIDES = Figure("overrides", "Other prices were asked", "articles")
+DECIDED = Figure("decided", "Accepted or changed by somebody", "articles")
+DECIDED_NOT_APPLIED = Figure("decided_not_applied", "Of these not applied", "articles")
+WITHOUT_COST = Figure("without_cost_pct", "Without a cost that could be found (%)", "%")
+SOLD_OF_EXPECTED = Figure("sold_of_expected_pct", "Sold of what was expected, where followed (%)", "%")
+COST, COST_OF_WEEKS = "Cost of the other prices", "The same of the last weeks"
+SUMS = "Sums for the digest"
+FEWEST = 10
+"""The cost of fewer prices is not said, as it would be that of single decisions. Chosen on 2026-11-28."""
+TOO_FEW = f"not said of fewer than {FEWEST} prices"
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a country's ledger of one week adds to that of all countries; money in euros, None where that is not known.
+
+    known, followed : articles whose price is known, and whose advice was followed ; cost, half : the cost of the other
+        prices with hindsight, and half the width of its 90 % interval
+    """
+
+    known: int
+    followed: int
+    stake: float | None
+    stake_followed: float | None
+    cost: float | None
+    half: float | None
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> "Sums | None":
+        """Those that `figures_of_ledger` has recorded; None where there are none that can be read."""
+        try:
+            return cls(**metadata[SUMS])
+        except (KeyError, TypeError):
+            return None
+
+
+def sentence_of_ledgers(countries: Sequence[Sums]) -> str:
+    """How far the advice was followed in all countries, and what other prices cost; empty where nothing is known.
+
+    Money of countries without a rate in euros is in no sum.
+    """
+    known, followed = (sum(getattr(each, name) for each in countries) for name in ("known", "followed"))
+    if not known:
+        return ""
+    said = f"Of the last sold week: the advice was followed for {followed:,} of {counted(known, 'article')}"
+    said += f" ({100 * followed / known:.0f} %)"
+    if stake := sum(each.stake or 0.0 for each in countries):
+        share = 100 * sum(each.stake_followed or 0.0 for each in countries) / stake
+        said += f"; by what was at stake {share:.0f} %"
+    costs = [(each.cost, each.half) for each in countries if each.cost is not None and each.half is not None]
+    if not costs:
+        return f"{said}."
+    # Each country has a model of its own, so that their errors are taken for independent.
+    cost, half = sum(each for each, _ in costs), math.hypot(*(each for _, each in costs))
+    low, middle, high = (f"{rounded(each):,.0f}" for each in (cost - half, cost, cost + half))
+    return (
+        f"{said}. What the other prices cost the plan, in {counted(len(costs), 'country')}: {middle} EUR, and with 9 "
+        f"chances in 10 between {low} and {high}."
+    )
+
+
+def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], country: Country) -> Metadata:
+    """The figures of one week's ledger.
+
+    last_weeks : OUTCOME_COLUMNS of the weeks in the ERP that have the same currency
+    """
+    rows = week.rows
+    stakes = pd.Series(pd.to_numeric(week.advised["stake"]).to_numpy())
+    by_count, by_value = adherence(rows, stakes)
+    cost, known = cost_of(rows), rows[rows["followed"].notna()]
+    followed = known[known["followed"] == True]  # noqa: E712 (None is neither)
+    expected = float(followed["expected_units"].sum())
+    figures = {
+        ADHERENCE: 100 * by_count,
+        ADHERENCE_BY_VALUE: 100 * by_value,
+        WITHOUT_COST: 100 * cost.not_valued / cost.rows if cost.rows else float("nan"),
+        SOLD_OF_EXPECTED: 100 * float(followed["units"].sum()) / expected if expected > 0 else float("nan"),
+    }
+    others, decided = len(known) - len(followed), rows[rows["verdict"].isin([ACCEPTED, CHANGED])]
+    told = _told(rows, country)
+    states = rows["state"].value_counts()
+    return {
+        IN_SHORT: (
+            f"The advice was followed for {len(followed):,} of {counted(len(known), 'article')}. "
+            f"{others:,} had another price; what that cost the plan: {told}."
+        ),
+        **{figure.label: round(value, 2) if value == value else NOT_KNOWN for figure, value in figures.items()},
+        OVERRIDES.label: others,
+        DECIDED.label: len(decided),
+        DECIDED_NOT_APPLIED.label: int((decided["state"] == NOT_APPLIED).sum()),
+        COST: told,
+        COST_OF_WEEKS: _told(pd.concat(last_weeks, ignore_index=True), country) if last_weeks else NOT_KNOWN,
+        "Weeks in these": len(last_weeks),
+        **{f"Articles {state.replace('_', ' ')}": int(states.get(state, 0)) for state in STATES},
+        "dagster/row_count": len(rows),
+        SUMS: dg.MetadataValue.json(asdict(_sums(cost, len(known), len(followed), stakes, rows, country))),
+        "What it means": dg.MetadataValue.text(
+            "A sum by our own model, of prices that were not asked: no fact of a single article, and no saving."
+        ),
+    }
+
+
+def _may_be_said(rows: pd.DataFrame) -> bool:
+    """Whether a sum over the rows is one of several decisions, or of none."""
+    others = int((rows["followed"] == False).sum())  # noqa: E712 (None is neither)
+    return others == 0 or others >= FEWEST
+
+
+def _sums(
+    cost: Cost, known: int, followed: int, stakes: "pd.Series[float]", rows: pd.DataFrame, country: Country
+) -> Sums:
+    is_known, is_followed = rows["followed"].notna().to_numpy(), (rows["followed"] == True).to_numpy()  # noqa: E712
+    amounts = (stakes[is_known].sum(), stakes[is_followed].sum(), cost.hindsight, cost.high - cost.hindsight)
+    if not _may_be_said(rows):
+        amounts = (*amounts[:2], float("nan"), float("nan"))
+    in_eur = (None if amount != amount else country.in_eur(float(amount)) for amount in amounts)
+    return Sums(known, followed, *(None if amount is None else round(amount, 2) for amount in in_eur))
+
+
+def _told(rows: pd.DataFrame, country: Country) -> str:
+    """The cost with hindsight and its interval; not known without an interval, and of a few prices not said."""
+    cost = cost_of(rows)
+    if not _may_be_said(rows):
+        return TOO_FEW
+    if cost.low != cost.low:
+        return NOT_KNOWN
+    low, middle, high = (f"{rounded(value):,.0f}" for value in (cost.low, cost.hindsight, cost.high))
+    return f"{middle} {country.currency}, and with 9 chances in 10 between {low} and {high}"

@@ -1,0 +1,192 @@
+"""The ledger through Dagster: the asset `outcomes`, its job, and the sensor that starts it once a week is sold.
+
+It stands beside the rounds. Its runs begin when none of a round is under way, take no slot of a country's, and nothing
+waits for them or fails with them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import dagster as dg
+import pandas as pd
+from dagster import DagsterEventType
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from markdown_pricing.countries import Countries, Country
+from markdown_pricing.erp.ledger import replace_ledger
+from markdown_pricing.erp.tables import engine_for
+from markdown_pricing.errors import FinalError
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import weeks_with_predictions
+from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.orchestration import columns
+from markdown_pricing.orchestration.facts import latest_events, unfinished_runs
+from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.judged import figures_of_ledger
+from markdown_pricing.orchestration.names import (
+    COUNTRY_TAG,
+    ETL_JOB,
+    GROUP,
+    JOB,
+    LEDGER_POOL,
+    OUTCOMES,
+    OUTCOMES_JOB,
+    OWNERS,
+    PREDICTIONS,
+    PRIORITY_TAG,
+    SHARED_JOB,
+    STAGE_TAG,
+    STAMP,
+    TRAINING_DATA,
+    WEEK_TAG,
+)
+from markdown_pricing.orchestration.partitions import countries_of, partition_key, week_and_country_of
+from markdown_pricing.orchestration.resources import Erp
+from markdown_pricing.results import Results
+from markdown_pricing.sold_weeks import bring_up_to_date, kept_outcomes
+from markdown_pricing.weeks import this_week
+from markdown_pricing.words import counted
+
+WEEKS_IN_ERP = 12
+"""So many weeks of the ledger the ERP has, as the contract says."""
+AFTER_ALL_ROUNDS = "-1"
+"""The priority of the ledger's runs in the queue: every run of a round goes before them."""
+ROUND_JOBS = (JOB, SHARED_JOB, ETL_JOB)
+"""While a run of these is under way, no ledger is made."""
+LOOK_EVERY = 5
+"""The sensor looks once in so many looks of the round's sensor. Chosen on 2026-11-28: nobody waits for the ledger."""
+
+
+@dg.asset(
+    deps=[PREDICTIONS],
+    pool=LEDGER_POOL,
+    group_name=GROUP,
+    owners=OWNERS,
+    tags={STAGE_TAG: "judge"},
+    kinds={"parquet", "sql"},
+    metadata=columns.OUTCOME_COLUMNS,
+)
+def outcomes(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    erp: dg.ResourceParam[Erp],
+    rules: dg.ResourceParam[RuleBook],
+    countries: dg.ResourceParam[Countries],
+) -> dg.MaterializeResult[None]:
+    """What became of a week's advice: what was decided, asked in the shops and sold, and what other prices cost.
+
+    By the week that was sold, once the next snapshot is taken in. It brings the week before up to date, too.
+    """
+    week, country = week_and_country_of(context)
+    with final_faults_not_retried(context):
+        results = Results(lake, week, country)
+        made = bring_up_to_date(results, countries, rules, context.run.run_id, datetime.now(UTC))
+        last_weeks = list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP))
+        in_erp = _into_the_erp(erp, country, last_weeks)
+        if in_erp:
+            context.log.warning(in_erp)
+        shown = {}
+        for own, each in made.items():
+            then = countries.in_week(country, own)
+            alike = [
+                rows for rows, _ in last_weeks if _country_then(countries, country, rows).currency == then.currency
+            ]
+            shown[own] = figures_of_ledger(each, alike, then)
+        for before in shown.keys() - {week}:
+            partition = partition_key(before, country)
+            context.log_event(dg.AssetMaterialization(OUTCOMES, partition=partition, metadata=shown[before]))
+        return dg.MaterializeResult(metadata={**shown[week], "In the ERP": in_erp or counted(len(last_weeks), "week")})
+
+
+def _country_then(countries: Countries, country: str, rows: pd.DataFrame) -> Country:
+    """The country as it was in the week of the rows, with the currency that it had."""
+    return countries.in_week(country, rows["week"].iloc[0])
+
+
+def _into_the_erp(erp: Erp, country: str, weeks: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> str:
+    """Replace the ledger in the ERP; why that could not be done, and empty where it could.
+
+    The ledger lies on the lake, so that an ERP without tables for it is no fault. Raises a TransientError.
+    """
+    rows, totals = (pd.concat(frames, ignore_index=True) for frames in zip(*weeks, strict=True))
+    engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
+    try:
+        replace_ledger(engine, country, rows, totals)
+    except FinalError as error:
+        return str(error)
+    finally:
+        engine.dispose()
+    return ""
+
+
+def ledger_job() -> UnresolvedAssetJobDefinition:
+    """The job of the asset."""
+    selection = dg.AssetSelection.assets(OUTCOMES)
+    return dg.define_asset_job(OUTCOMES_JOB, selection, description="The ledger of one country and sold week.")
+
+
+def ledger_sensor(
+    partitions: dg.MultiPartitionsDefinition, job: UnresolvedAssetJobDefinition, look_every_s: int
+) -> dg.SensorDefinition:
+    """The sensor that starts the ledger of a sold week when the round of the next snapshot is over."""
+
+    @dg.sensor(
+        name="outcomes_sensor",
+        job=job,
+        minimum_interval_seconds=LOOK_EVERY * look_every_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Makes the ledger of the last sold week of each country, when no round is under way.",
+    )
+    def outcomes_sensor(
+        context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]
+    ) -> dg.SensorResult | dg.SkipReason:
+        return look(context.instance, lake, countries_of(partitions), context.cursor, datetime.now(UTC))
+
+    return outcomes_sensor
+
+
+def look(
+    instance: dg.DagsterInstance, lake: Lake, countries: Sequence[str], cursor: str | None, now: datetime
+) -> dg.SensorResult | dg.SkipReason:
+    """One look: asks for the ledger of each country's last week before the newest snapshot, once it is taken in.
+
+    cursor : the snapshot that was last looked at, and the countries whose ledger was asked for with it
+    Raises LakeUnreachable when it cannot tell what is delivered.
+    """
+    delivered = {week: written for week, written in deliveries(lake).items() if week <= this_week(now)}
+    if not delivered:
+        return dg.SkipReason("No week is delivered.")
+    newest = max(delivered)
+    name = f"{newest}@{delivered[newest]}"
+    memory: Mapping[str, Sequence[str]] = json.loads(cursor) if cursor else {}
+    asked = set(memory.get(name, ()))
+    if not set(countries) - asked:
+        return dg.SkipReason(f"The ledger of every country is asked for, with the snapshot of {newest}.")
+    if any(record.dagster_run.job_name in ROUND_JOBS for record in unfinished_runs(instance, now)):
+        return dg.SkipReason("A round is under way.")
+    try:
+        stamp = find_snapshot(lake, newest).stamp
+    except (SnapshotNotDelivered, SnapshotReplaced):
+        return dg.SkipReason(f"The snapshot of {newest} is being delivered anew.")
+    taken_in = _taken_in(instance, newest, stamp, [code for code in countries if code not in asked])
+    due = {code: week for code in taken_in if (week := next(weeks_with_predictions(lake, code, before=newest), None))}
+    requests = [
+        dg.RunRequest(
+            f"{name}:{country}",
+            partition_key=partition_key(week, country),
+            tags={WEEK_TAG: str(week), COUNTRY_TAG: country, PRIORITY_TAG: AFTER_ALL_ROUNDS},
+        )
+        for country, week in due.items()
+    ]
+    return dg.SensorResult(requests, cursor=json.dumps({name: sorted(asked | due.keys())}))
+
+
+def _taken_in(instance: dg.DagsterInstance, week: date, stamp: str, countries: Sequence[str]) -> Iterator[str]:
+    """Those of the countries whose training data of the week are made from the delivery with this stamp."""
+    keys = {str(partition_key(week, country)): country for country in countries}
+    for record in latest_events(instance, TRAINING_DATA, DagsterEventType.ASSET_MATERIALIZATION, set(keys)):
+        event = record.asset_materialization
+        if event and STAMP in event.metadata and event.metadata[STAMP].value == stamp:
+            yield keys[str(event.partition)]

@@ -1,0 +1,110 @@
+"""What the ledger warns of: advice that is followed less, decided prices that are not there, expectations that fail."""
+
+import warnings
+from datetime import date
+
+import dagster as dg
+
+from markdown_pricing.orchestration.checks import WEEKS_BACK, latest_figures
+from markdown_pricing.orchestration.judged import (
+    ADHERENCE,
+    DECIDED,
+    DECIDED_NOT_APPLIED,
+    SOLD_OF_EXPECTED,
+)
+from markdown_pricing.orchestration.names import OUTCOMES
+from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
+from markdown_pricing.weeks import ONE_WEEK
+
+FELL = 10.0
+"""Adherence is reported when it fell by so many points against the last other week. Chosen on 2026-11-28."""
+NOT_APPLIED_SHARE = 0.1
+"""From this share of the decided prices on it is reported that they were not applied. Chosen on 2026-11-28."""
+CALIBRATED = (80.0, 125.0)
+"""What sold lies between these percents of what was expected, where the advice was followed. Chosen on 2026-11-28 by
+judgement: a warm week or a holiday moves a country's sales by a tenth and more."""
+
+
+def ledger_checks(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
+    """The checks of the asset `outcomes`, each of one country and week. None of them blocks anything."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # as of the checks of a round
+        return [_followed_as_before(partitions), _decided_are_applied(partitions), _calibrated(partitions)]
+
+
+def _followed_as_before(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
+    def advice_is_followed_as_before(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """The share of the articles whose advice was followed has not fallen by ten points. Warns."""
+        week, country = week_and_country_of(context.op_execution_context)
+        now, before = (_figure(context.instance, country, each) for each in (week, _last_other(context, week, country)))
+        return followed_as_before(now, before)
+
+    return advice_is_followed_as_before
+
+
+def _decided_are_applied(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
+    def decided_prices_are_applied(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """The prices that people accepted or changed in the week before are in the shops, nine of ten at least. Warns.
+
+        Of the week before, because a price may come with the second snapshot.
+        """
+        week, country = week_and_country_of(context.op_execution_context)
+        return decided_are_applied(_figures(context.instance, country, _last_other(context, week, country)))
+
+    return decided_prices_are_applied
+
+
+def _calibrated(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
+    def sales_are_as_expected(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """Where the advice was followed, about as much was sold as was expected. Warns: costs are as good as that."""
+        week, country = week_and_country_of(context.op_execution_context)
+        return calibrated(_figures(context.instance, country, week))
+
+    return sales_are_as_expected
+
+
+def followed_as_before(now: float | None, before: float | None) -> dg.AssetCheckResult:
+    """now, before : adherence in percent; None where it is not known"""
+    if now is None or before is None:
+        return dg.AssetCheckResult(passed=True, description="No earlier week to compare with.")
+    said = f"{now:.0f} % of the articles were followed; in the country's last other week it was {before:.0f} %."
+    return _warning(now > before - FELL, said)
+
+
+def decided_are_applied(figures: dict[str, object]) -> dg.AssetCheckResult:
+    """figures : of one week's ledger"""
+    decided, missed = DECIDED.number(figures), DECIDED_NOT_APPLIED.number(figures)
+    if not decided or missed is None:
+        return dg.AssetCheckResult(passed=True, description="Nobody decided about a price.")
+    said = f"{missed:.0f} of {decided:.0f} prices that somebody accepted or changed were in neither of two snapshots."
+    return _warning(missed < NOT_APPLIED_SHARE * decided or missed == 0, said)
+
+
+def calibrated(figures: dict[str, object]) -> dg.AssetCheckResult:
+    """figures : of one week's ledger"""
+    sold = SOLD_OF_EXPECTED.number(figures)
+    if sold is None:
+        return dg.AssetCheckResult(passed=True, description="No advice was followed, so that nothing can be compared.")
+    low, high = CALIBRATED
+    return _warning(low <= sold <= high, f"{sold:.0f} % of what was expected were sold where the advice was followed.")
+
+
+def _warning(passed: bool, said: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=said)
+
+
+def _figures(instance: dg.DagsterInstance, country: str, week: date | None) -> dict[str, object]:
+    return latest_figures(instance, str(partition_key(week, country)), OUTCOMES) if week else {}
+
+
+def _figure(instance: dg.DagsterInstance, country: str, week: date | None) -> float | None:
+    return ADHERENCE.number(_figures(instance, country, week))
+
+
+def _last_other(context: dg.AssetCheckExecutionContext, week: date, country: str) -> date | None:
+    """The nearest earlier week with a ledger; None when no week within WEEKS_BACK has one."""
+    earlier = (week - ago * ONE_WEEK for ago in range(1, WEEKS_BACK + 1))
+    return next((each for each in earlier if _figures(context.instance, country, each)), None)

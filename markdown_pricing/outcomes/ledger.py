@@ -1,0 +1,145 @@
+"""The rows of markdown_outcomes: what was advised in a week, decided, asked in the shops and sold.
+
+Whether a price is there is asked from the next snapshot on, as for decisions. The prices of one week cost, against its
+advice, what its own menu says: the recommended price's value less the applied one's. Summed over weeks this is what the
+overrides cost the plan (the performance-difference lemma, Kakade and Langford 2002).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.columns import OUTCOME_COLUMNS
+from markdown_pricing.decisions.decision import REJECTED, Decision
+from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
+from markdown_pricing.outcomes.menus import Menus
+from markdown_pricing.outcomes.states import Asked, BoolArray, FloatArray, Words, is_same, phases_of, states_of
+
+Column = FloatArray | Words
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What data of after a week show of its articles, each by article id, in the currency of that week.
+
+    next_price, price_after : of the first snapshot after the week, and of the one after that
+    has_after  : whether there is a second one
+    sold_price : the price at which the week was sold ; units : what was sold ; stock_end : what was left of the stock
+    """
+
+    next_price: "pd.Series[float]"
+    price_after: "pd.Series[float]"
+    has_after: bool
+    sold_price: "pd.Series[float]"
+    units: "pd.Series[float]"
+    stock_end: "pd.Series[float]"
+
+
+@dataclass(frozen=True)
+class Week:
+    """One country's advice for a week, with what was decided about it.
+
+    rows    : of markdown_recommendations ; options : of markdown_options
+    decided : by article the decision in force, of those that can be followed
+    wanted_next : by article what was decided for the next priced week, or else recommended in it
+    """
+
+    week: date
+    rows: pd.DataFrame
+    options: pd.DataFrame
+    decided: Mapping[str, Decision]
+    wanted_next: "pd.Series[float]"
+
+
+def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime) -> pd.DataFrame:
+    """OUTCOME_COLUMNS, a row for each article that was priced, with the costs that the menu tells.
+
+    A followed price costs nothing. Beyond that `cost_ex_ante` is NaN where the menu does not value a price, and so are
+    the costs with hindsight everywhere: `costs.py` finds what else can be found.
+    """
+    rows, ids = advice.rows, advice.rows["article_id"]
+    decisions = [advice.decided.get(article) for article in ids]
+    recommended, list_price = (_floats(rows[name]) for name in ("recommended_price", "list_price"))
+    decided = _decided_prices(rows, decisions)
+    sold_price, next_price = _at(shown.sold_price, ids), _at(shown.next_price, ids)
+    # An article that the next snapshot has no more, because its season is over, was asked what its last week shows.
+    applied = np.where(np.isnan(next_price), sold_price, next_price)
+    asked = Asked(
+        list_price,
+        wanted=np.where(np.isnan(decided), recommended, decided),
+        next=applied,
+        after=_at(shown.price_after, ids),
+        wanted_next=_at(advice.wanted_next, ids),
+        has_after=shown.has_after,
+    )
+    is_followed, known = is_same(applied, recommended, list_price), np.isfinite(applied)
+    menus, near = Menus.of(advice.options, ids), float(SAME_PRICE_SHARE) * list_price
+    cost = np.round(menus.value_of(recommended) - menus.value_of(applied), 2)
+    steps = menus.step_of(recommended, near) - menus.step_of(applied, near)
+    units = _at(shown.units, ids)
+    columns: dict[str, object] = {
+        **{name: rows[name].to_numpy(dtype=object) for name in ("country", "article_id", "week", "arm")},
+        "recommended_price": recommended,
+        "decided_price": decided,
+        "verdict": np.array([each and each.verdict for each in decisions], dtype=object),
+        "decision_reason": np.array([each and each.decision_reason for each in decisions], dtype=object),
+        "applied_price": applied,
+        "state": states_of(asked),
+        "followed": _flags(is_followed, known),
+        "steps_off": np.where(is_followed, 0.0, steps),
+        "units": units,
+        "revenue": np.round(units * sold_price, 2),
+        "stock_end": _at(shown.stock_end, ids),
+        **{name: _floats(rows[name]) for name in ("expected_units", "expected_units_q10", "expected_units_q90")},
+        "cost_ex_ante": np.where(is_followed, 0.0, cost),
+        **dict.fromkeys(("cost_hindsight", "cost_low", "cost_high"), np.nan),
+        "hindsight_week": None,
+        "phase": phases_of(_life_shares(rows, advice.week)),
+        "model_version": rows["model_version"].to_numpy(dtype=object),
+        "run_id": run_id,
+        "computed_at": computed_at,
+    }
+    return pd.DataFrame(columns, columns=OUTCOME_COLUMNS)
+
+
+def wanted_prices(rows: pd.DataFrame, decided: Mapping[str, Decision]) -> "pd.Series[float]":
+    """By article the price that was decided, or else the recommended one."""
+    prices = _decided_prices(rows, [decided.get(article) for article in rows["article_id"]])
+    wanted = np.where(np.isnan(prices), _floats(rows["recommended_price"]), prices)
+    return pd.Series(wanted, index=pd.Index(rows["article_id"]))
+
+
+def _decided_prices(rows: pd.DataFrame, decisions: "list[Decision | None]") -> FloatArray:
+    """The price that each decision asks for, (articles,): today's where it rejects and does not say what was seen."""
+    today = _floats(rows["current_price"])
+    prices = np.full(len(rows), np.nan)
+    for place, decision in enumerate(decisions):
+        if decision is not None:
+            price = decision.asked_price
+            prices[place] = today[place] if price is None and decision.verdict == REJECTED else float(price or np.nan)
+    return prices
+
+
+def _life_shares(rows: pd.DataFrame, week: date) -> FloatArray:
+    launch, end = (pd.to_datetime(rows[name], errors="coerce") for name in ("launch_week", "end_week"))
+    weeks = ((end - launch).dt.days // 7 + 1).to_numpy(dtype=np.float64)
+    lived = ((pd.Timestamp(week) - launch).dt.days // 7).to_numpy(dtype=np.float64)
+    return np.asarray(lived / np.maximum(weeks, 1), dtype=np.float64)
+
+
+def _flags(flags: BoolArray, known: BoolArray) -> Words:
+    """The flags, (articles,), None where they are not known."""
+    told: Words = flags.astype(object)
+    told[~known] = None
+    return told
+
+
+def _at(by_article: "pd.Series[float]", ids: "pd.Series[str]") -> FloatArray:
+    return np.asarray(by_article.reindex(ids), dtype=np.float64)
+
+
+def _floats(values: "pd.Series[float]") -> FloatArray:
+    return np.asarray(values, dtype=np.float64)

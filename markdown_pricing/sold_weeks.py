@@ -1,0 +1,296 @@
+"""The ledger on the lake: what later data show of a week that was priced, and the outcomes that are kept of it.
+
+Everything is read from what the rounds have kept there, so that the ledger needs neither the ERP nor a decision.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from markdown_pricing import columns as declared
+from markdown_pricing.countries import Countries
+from markdown_pricing.currencies import Changeover
+from markdown_pricing.decisions.decision import Decision, in_force, read, why_void
+from markdown_pricing.decisions.followed import units_of_one
+from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.forecast import BrokenModel, Forecast
+from markdown_pricing.lake import paths
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import parquet_of, publish_parts, read_parts, weeks_in, weeks_with_predictions
+from markdown_pricing.lake.snapshot import reading_parquet
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.outcomes.hindsight import Hindsight, Then, cost_of_prices
+from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
+from markdown_pricing.outcomes.totals import totals
+from markdown_pricing.pricing import CountryWeek
+from markdown_pricing.provenance import Provenance
+from markdown_pricing.results import ORIGIN, Results
+
+ROWS, TOTALS = "rows", "totals"
+"""The parts of a kept file of outcomes."""
+COSTS = ["cost_ex_ante", "cost_hindsight", "cost_low", "cost_high", "hindsight_week"]
+"""The columns that it takes models to find."""
+_ARROW = {
+    declared.TEXT: pa.string(),
+    declared.MONEY: pa.float64(),
+    declared.NUMBER: pa.float64(),
+    declared.WHOLE: pa.int32(),
+    declared.DAY: pa.date32(),
+    declared.MOMENT: pa.timestamp("us", "UTC"),
+    declared.FLAG: pa.bool_(),
+}
+
+
+class NotSoldYet(FinalError):
+    """Nothing is known of a week before the next snapshot is taken in."""
+
+    def __init__(self, week: date, country: str) -> None:
+        super().__init__(
+            f"{country}, week {week}: no later snapshot of the country is taken in, so that nothing is known of what "
+            "was sold. Materialize training_data of the week after it first."
+        )
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One country's ledger of a week: OUTCOME_COLUMNS, and their sums with TOTAL_COLUMNS.
+
+    advised : the rows of markdown_recommendations that the outcomes came from, in the same order
+    """
+
+    rows: pd.DataFrame
+    totals: pd.DataFrame
+    advised: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Later:
+    """The data of a country that came after a week: of the first two snapshots the articles, of the newest all."""
+
+    weeks: Sequence[date]
+    first: pd.DataFrame
+    second: pd.DataFrame | None
+    newest: CountryWeek
+
+
+def outcomes_of(
+    results: Results,
+    countries: Countries,
+    book: RuleBook,
+    run_id: str,
+    computed_at: datetime,
+    known: pd.DataFrame | None = None,
+) -> tuple[Outcomes, Provenance]:
+    """The ledger of a priced week by all data that came after it, and what it was made from.
+
+    book  : the rules, under which prices are valued that the menu does not value
+    known : the week's rows of an earlier look, whose costs stay; without it they are found
+    Raises NotSoldYet, ResultMissing for a week that was not priced, and ResultChanged.
+    """
+    rows, _, options, origin = results.predictions()
+    later, changeovers = _later(results), countries.changes_of(results.country)
+    decisions = _followable(Results(results.lake, later.weeks[-1], results.country))
+    advice = Week(
+        results.week,
+        rows,
+        options,
+        decided={each.article_id: each for each in decisions if each.week == results.week},
+        wanted_next=_wanted_next(results, later.weeks[0], decisions, changeovers),
+    )
+    made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
+    if known is None:
+        made = _with_costs_by_models(made, results, later, origin, countries, book)
+    else:
+        costs = known.set_index("article_id")[COSTS].reindex(made["article_id"])
+        made = made.assign(**{name: costs[name].to_numpy() for name in COSTS})
+    return Outcomes(made, totals(made, rows, run_id, computed_at), rows), origin
+
+
+def bring_up_to_date(
+    results: Results, countries: Countries, book: RuleBook, run_id: str, computed_at: datetime
+) -> Mapping[date, Outcomes]:
+    """Make and keep the ledger of a sold week, and that of the priced week before it; both by week, the newest first.
+
+    Of the week before it is known only now whether a price came late; its costs stay as they were found. Where what is
+    kept of it cannot be read, it is left as it is.
+    Raises what `outcomes_of` raises.
+    """
+    made = {}
+    before = next(weeks_with_predictions(results.lake, results.country, before=results.week), None)
+    for week in filter(None, (results.week, before)):
+        of_week = Results(results.lake, week, results.country)
+        kept = None if week == results.week else next(kept_outcomes(results.lake, results.country, week, 1), None)
+        has_costs = kept is not None and set(kept[0]["week"]) == {week} and kept[0]["hindsight_week"].notna().any()
+        known = kept[0] if kept is not None and has_costs else None
+        try:
+            made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at, known)
+        except FinalError:
+            if week == results.week:
+                raise
+            continue
+        keep_outcomes(of_week, made[week], origin)
+    return made
+
+
+def keep_outcomes(results: Results, outcomes: Outcomes, origin: Provenance) -> str:
+    """Keep the ledger of the week, publish its rows for others, and return the path of these."""
+    tables = {ROWS: _table(outcomes.rows, declared.OUTCOMES), TOTALS: _table(outcomes.totals, declared.OUTCOME_TOTALS)}
+    kept = {name: parquet_of(table) for name, table in tables.items()}
+    path = paths.outcomes_file(results.week, results.country)
+    kept_path = paths.kept_outcomes_file(results.week, results.country)
+    publish_parts(results.lake, kept_path, kept, {ORIGIN: origin.to_json()}, {path: kept[ROWS]})
+    return path
+
+
+def kept_outcomes(lake: Lake, country: str, until: date, weeks: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The rows and the sums of the country's last so many weeks up to `until` that are kept, the newest first.
+
+    A week whose file is changed, or of another version, is left out.
+    """
+    kept = (week for week in weeks_in(lake, paths.KEPT_OUTCOMES) if week <= until)
+    with_file = (week for week in kept if lake.entry(paths.kept_outcomes_file(week, country)))
+    for _, week in zip(range(weeks), with_file, strict=False):
+        path = paths.kept_outcomes_file(week, country)
+        try:
+            notes, parts = read_parts(lake, path, ROWS, TOTALS)
+            origin = Provenance.from_json(notes[ORIGIN])
+            if (origin.week, origin.country) != (str(week), country):
+                continue
+            with reading_parquet(lake, path):
+                rows, sums = (pq.read_table(pa.BufferReader(part)).to_pandas() for part in parts)
+        except (FinalError, TypeError, KeyError):  # changed, or of a version that noted something else
+            continue
+        yield rows.reindex(columns=declared.OUTCOME_COLUMNS), sums.reindex(columns=declared.TOTAL_COLUMNS)
+
+
+def _table(frame: pd.DataFrame, columns: Sequence[declared.Column]) -> pa.Table:
+    schema = pa.schema([(column.name, _ARROW[column.type]) for column in columns])
+    return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+
+
+def _later(results: Results) -> Later:
+    """What came after the week. A snapshot that skipped a week, or was not taken in, is as if it had not been."""
+    lake, country = results.lake, results.country
+    weeks = sorted(
+        week
+        for week in weeks_in(lake, paths.TRAINING_DATA)
+        if week > results.week and lake.entry(paths.training_data_file(week, country))
+    )
+    if not weeks:
+        raise NotSoldYet(results.week, country)
+    newest, _ = Results(lake, weeks[-1], country).training_data()
+    articles = [newest.articles if week == weeks[-1] else Results(lake, week, country).articles() for week in weeks[:2]]
+    return Later(weeks, articles[0], articles[1] if len(articles) > 1 else None, newest)
+
+
+def _followable(results: Results) -> list[Decision]:
+    """The decisions in force by the newest copy on the lake; those that are void count as none."""
+    copied = results.last_decisions()
+    if copied is None:
+        return []
+    return [each for each in in_force(read(copied[1]).decisions) if why_void(each) is None]
+
+
+def _wanted_next(
+    results: Results, week: date, decisions: Sequence[Decision], changeovers: Sequence[Changeover]
+) -> "pd.Series[float]":
+    """What was wanted in the week of the next snapshot, in the currency of this one; nothing if it was not priced."""
+    try:
+        rows = Results(results.lake, week, results.country).rows()
+    except FinalError:
+        return pd.Series(dtype=float)
+    decided = {each.article_id: each for each in decisions if each.week == week}
+    return wanted_prices(rows, decided) * float(units_of_one(results.week, week, changeovers))
+
+
+def _shown(week: date, later: Later, changeovers: Sequence[Changeover]) -> Shown:
+    def by_article(frame: pd.DataFrame, column: str) -> "pd.Series[float]":
+        return frame.set_index("article_id")[column].astype(float)
+
+    def prices(frame: pd.DataFrame, of: date) -> "pd.Series[float]":
+        """In the currency of the week that was sold, to the cent."""
+        return (by_article(frame, "price") * float(units_of_one(week, of, changeovers))).round(2)
+
+    history, newest_week = later.newest.history, later.weeks[-1]
+    sold = history[history["week"] == pd.Timestamp(week)]
+    next_monday = pd.Timestamp(week) + pd.Timedelta(weeks=1)
+    after = later.newest.articles if next_monday == pd.Timestamp(newest_week) else history
+    stock = by_article(after[after["week"] == next_monday], "stock")
+    left = (by_article(sold, "stock") - by_article(sold, "units").clip(lower=0)).clip(lower=0)
+    return Shown(
+        next_price=prices(later.first, later.weeks[0]),
+        price_after=pd.Series(dtype=float) if later.second is None else prices(later.second, later.weeks[1]),
+        has_after=later.second is not None,
+        sold_price=prices(sold, newest_week),
+        units=by_article(sold, "units"),
+        stock_end=stock.combine_first(left),
+    )
+
+
+def _with_costs_by_models(
+    made: pd.DataFrame, results: Results, later: Later, origin: Provenance, countries: Countries, book: RuleBook
+) -> pd.DataFrame:
+    """The rows with the costs that only a model tells: those that the menu does not have, and those with hindsight.
+
+    Rows stay without where a model is gone or cannot be read, where the week's rules are others now, and where the
+    currency has changed since.
+    """
+    week, country, newest = results.week, results.country, later.newest
+    if units_of_one(week, newest.week, countries.changes_of(country)) != 1:
+        return made
+    try:
+        articles = results.articles()
+    except FinalError:
+        return made
+    history = newest.history[newest.history["week"] < pd.Timestamp(week)].reset_index(drop=True)
+    then = Then(week, countries.in_week(country, week), book, articles, history)
+    other = made["applied_price"].notna() & (made["followed"] == False)  # noqa: E712 (None is neither)
+    made = made.copy()
+    by_menu = other & made["cost_ex_ante"].notna()
+    if (open_rows := other & ~by_menu).any() and origin.rules == book.version:
+        made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, results, None).cost.round(2)
+    seen = newest.history[newest.history["week"] >= pd.Timestamp(week)]
+    found = _costs(made[other], then, Results(results.lake, newest.week, country), seen)
+    costs = {"cost_hindsight": found.cost, "cost_low": found.low, "cost_high": found.high}
+    for name, values in costs.items():
+        made.loc[other, name] = values.round(2)
+        made.loc[made["followed"] == True, name] = 0.0  # noqa: E712
+    made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
+    return made
+
+
+def _costs(rows: pd.DataFrame, then: Then, with_model: Results, seen: pd.DataFrame | None) -> Hindsight:
+    """What the rows' applied prices cost by the model that is kept there; NaN where there is none that can be read."""
+    places = then.articles["article_id"].isin(rows["article_id"]).to_numpy()
+    some = Then(then.week, then.country, then.book, then.articles[places].reset_index(drop=True), then.history)
+    own = rows.set_index("article_id").reindex(some.articles["article_id"])
+    recommended, applied = (own[name].to_numpy(dtype=np.float64) for name in ("recommended_price", "applied_price"))
+    found = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
+    if model := _model(with_model):
+        model = model.among(then.articles)
+        with suppress(BrokenModel):
+            found = cost_of_prices(some, partial(_forecast, model, then), recommended, applied, seen)
+    order = pd.Index(some.articles["article_id"]).get_indexer(pd.Index(rows["article_id"]))
+    return Hindsight(*(np.where(order >= 0, values[order], np.nan) for values in (found.cost, found.low, found.high)))
+
+
+def _forecast(model: DemandModel, then: Then, articles: pd.DataFrame) -> Forecast:
+    return model.forecast(articles, then.history, then.week)
+
+
+def _model(results: Results) -> DemandModel | None:
+    """The model that is kept there; None where there is none that can be read."""
+    try:
+        return results.model()[0]
+    except (TransientError, MemoryError):
+        raise
+    except Exception:  # it is gone, nobody has allowed it, or another version has kept it
+        return None

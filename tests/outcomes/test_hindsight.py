@@ -1,0 +1,145 @@
+"""What prices were worth by a model: the plan's own values, and levels that later sales have told."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from markdown_pricing.forecast import Forecast
+from markdown_pricing.markdown.candidates import candidate_prices
+from markdown_pricing.markdown.planning import plan
+from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.outcomes.hindsight import Then, cost_of_prices, with_levels_seen, worth_of
+from tests.markdown.seasons import DEU, WEEK, article, frames
+
+STOCK = 200
+
+
+def then(*articles: dict[str, object]) -> Then:
+    made = articles or (article({-2: 49.99, -1: 49.99, 0: 49.99}, stock=STOCK),)
+    now, before = frames(made)
+    return Then(WEEK, DEU, RuleBook(), now, before)
+
+
+def forecast(articles: pd.DataFrame, weekly: float = 10.0, level_sd: float = 0.4, error: float = 0.3) -> Forecast:
+    """Ten units a week at 49.99, at an elasticity of 2."""
+    count = len(articles)
+    return Forecast(
+        "test",
+        units=lambda prices, weeks: np.repeat(weekly * (prices[:, :, None] / 49.99) ** -2.0, weeks, axis=2),
+        dispersion=np.full(count, 0.2),
+        level_sd=lambda weeks: np.full((count, weeks), level_sd),
+        elasticity=(np.full(count, 2.0), np.full(count, error)),
+    )
+
+
+def sold(*units: float, price: float = 49.99, stock: float = STOCK, article_id: str = "0000") -> pd.DataFrame:
+    """The rows of an article from the week on."""
+    weeks = [pd.Timestamp(WEEK + timedelta(weeks=ahead)) for ahead in range(len(units))]
+    return pd.DataFrame(
+        {"article_id": article_id, "week": weeks, "price": price, "stock": float(stock), "units": units}
+    )
+
+
+def level_of(*seen: float, **given: float) -> tuple[float, float]:
+    """The level after these sales, and its standard deviation."""
+    articles = then().articles
+    told = with_levels_seen(forecast(articles), articles, WEEK, sold(*seen, **given))
+    return float(told.at(np.array([[49.99]]), 1).units[0, 0, 0]), float(told.at(np.array([[49.99]]), 1).level_sd[0, 0])
+
+
+def test_a_price_of_the_menu_is_worth_about_what_the_menu_says() -> None:
+    """The programme interpolates between points of stock, which lie elsewhere on a ladder that begins lower."""
+    known = then()
+    ladders = candidate_prices(known.articles, known.history, DEU, RuleBook(), WEEK)
+    menu = plan(ladders, forecast(known.articles)).menu
+
+    for place, price in enumerate(ladders.prices[0]):
+        if np.isfinite(menu.value[0, place]):
+            worth, by_level = worth_of(known, forecast(known.articles), np.array([price]))
+            assert worth[0] == pytest.approx(menu.value[0, place], rel=0.02)
+            assert by_level[0] == pytest.approx(menu.by_level[0, place], rel=0.02)
+
+
+def test_a_rise_and_a_price_that_a_rule_forbids_have_a_worth() -> None:
+    worths = [float(worth_of(then(), forecast(then().articles), np.array([price]))[0][0]) for price in (59.99, 49.99)]
+
+    assert worths[0] < worths[1]
+    assert np.isfinite(worth_of(then(), forecast(then().articles), np.array([48.99]))[0]).all()
+
+
+def test_what_sold_tells_the_level_and_makes_it_surer() -> None:
+    before = level_of()
+    much, little = level_of(20.0, 20.0, 20.0), level_of(2.0, 2.0, 2.0)
+
+    assert before == (10.0, 0.4)
+    assert little[0] < 10.0 < much[0] < 20.0
+    assert much[1] < 0.4
+
+
+def test_sales_that_the_stock_limits_are_compared_with_what_could_sell() -> None:
+    assert level_of(5.0, stock=5.0)[0] > level_of(5.0)[0]
+
+
+def test_sales_at_another_price_are_compared_with_what_was_expected_at_it() -> None:
+    at_half = 10.0 * 0.5**-2.0
+
+    assert level_of(at_half, price=49.99 / 2)[0] == pytest.approx(10.0, rel=0.02)
+
+
+def test_weeks_without_a_row_and_other_articles_tell_nothing() -> None:
+    articles = then().articles
+    told = with_levels_seen(forecast(articles), articles, WEEK, sold(99.0, article_id="another"))
+
+    assert told.at(np.array([[49.99]]), 1).units[0, 0, 0] == 10.0
+
+
+def test_a_model_that_is_sure_of_its_levels_learns_none() -> None:
+    articles = then().articles
+    sure = replace(forecast(articles), level_sd=None)
+
+    assert with_levels_seen(sure, articles, WEEK, sold(99.0)) is sure
+
+
+def cost(recommended: float, applied: float, seen: pd.DataFrame | None = None, **given: float) -> tuple[float, ...]:
+    found = cost_of_prices(
+        then(), lambda some: forecast(some, **given), np.array([recommended]), np.array([applied]), seen
+    )
+    return float(found.cost[0]), float(found.low[0]), float(found.high[0])
+
+
+def test_the_cost_is_the_difference_of_the_worths_within_its_interval() -> None:
+    known = then()
+    worth = [worth_of(known, forecast(known.articles), np.array([price]))[0][0] for price in (34.95, 49.99)]
+
+    middle, low, high = cost(34.95, 49.99)
+
+    assert middle == pytest.approx(worth[0] - worth[1])
+    assert low < middle < high
+
+
+def test_the_interval_is_narrower_the_surer_the_model_is() -> None:
+    wide, narrow = cost(34.95, 49.99), cost(34.95, 49.99, level_sd=0.1, error=0.05)
+
+    assert narrow[2] - narrow[1] < (wide[2] - wide[1]) / 2
+
+
+def test_when_less_sold_since_it_had_cost_more_to_keep_a_high_price() -> None:
+    assert cost(34.95, 49.99, sold(1.0, 1.0, 0.0))[0] > cost(34.95, 49.99, sold(25.0, 25.0, 25.0))[0]
+
+
+def test_an_article_whose_end_is_far_ahead_is_valued_by_itself() -> None:
+    both = then(article(stock=100), article(stock=100, weeks_left=150))
+    prices = np.array([34.95, 34.95]), np.array([49.99, 49.99])
+
+    found = cost_of_prices(both, lambda some: forecast(some), *prices)
+
+    assert np.isfinite(found.cost).all()
+
+
+def test_no_articles_have_no_cost() -> None:
+    nobody = then().part(np.zeros(0, dtype=np.int64))
+
+    assert cost_of_prices(nobody, forecast, np.zeros(0), np.zeros(0)).cost.shape == (0,)

@@ -1,0 +1,308 @@
+"""The ledger of a week by what later rounds have kept on the lake."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from markdown_pricing import pricing
+from markdown_pricing.columns import OUTCOME_COLUMNS
+from markdown_pricing.countries import Countries
+from markdown_pricing.currencies import Changeover
+from markdown_pricing.lake import paths
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import publish_bytes
+from markdown_pricing.lake.seal import ResultChanged
+from markdown_pricing.markdown.rules import RuleBook, Rules
+from markdown_pricing.provenance import provenance
+from markdown_pricing.results import Results
+from markdown_pricing.sold_weeks import COSTS, NotSoldYet, bring_up_to_date, keep_outcomes, kept_outcomes, outcomes_of
+from tests.decisions.test_decision import ROW
+from tests.markdown.seasons import CODES, DEU, WEEK, article, frames
+from tests.quick import STEADY, Steady
+
+ONE = timedelta(weeks=1)
+NOW = datetime(2026, 2, 16, 9, tzinfo=UTC)
+BOOK, ALONE = RuleBook(), Countries({"DEU": DEU})
+FOLLOWED, IGNORED = "0000", "0001"
+
+
+@dataclass
+class Shop:
+    """Two equal articles with too much stock; each round keeps on the lake what the assets keep."""
+
+    lake: Lake
+    week: date = WEEK
+    sold: pricing.CountryWeek | None = None
+
+    def __post_init__(self) -> None:
+        articles, history = frames(
+            [article({-2: 49.99, -1: 49.99, 0: 49.99}, stock=400, weeks_left=12) for _ in range(2)]
+        )
+        self.sold = pricing.CountryWeek(WEEK, "DEU", history, articles)
+
+    def results(self, week: date | None = None) -> Results:
+        return Results(self.lake, week or self.week, "DEU")
+
+    def round(self) -> pd.DataFrame:
+        """The rows that were priced, by article."""
+        origin = provenance(str(self.week), "DEU", "stamp")
+        self.results().keep_training_data(self.sold, origin)
+        priced = pricing.price_articles(self.sold, Steady(), DEU, BOOK, CODES, origin, "run", NOW)
+        priced_by = pricing.priced_under(origin, BOOK, DEU)
+        self.results().keep_predictions(priced.rows, priced.path, priced.options, priced_by)
+        self.results().keep_model(Steady(), origin.of(demand_model=STEADY))
+        return priced.rows.set_index("article_id")
+
+    def go_on(self, prices: Mapping[str, float], weeks: int = 1, factor: float = 1.0) -> None:
+        """Three units are sold of each article, and the next snapshot has these prices."""
+        sold = self.sold.articles.assign(units=3.0)
+        self.week += weeks * ONE
+        now = sold.assign(week=pd.Timestamp(self.week), units=float("nan"), stock=sold["stock"] - 3)
+        now["price"] = now["article_id"].map(prices).fillna(now["price"])
+        history = pd.concat([self.sold.history, sold]).sort_values(["article_id", "week"], ignore_index=True)
+        money = ["price", "list_price", "salvage_price"]
+        for frame in (now, history):
+            frame[money] = frame[money] / factor
+        self.sold = pricing.CountryWeek(self.week, "DEU", history, now)
+
+    def outcome(self, article_id: str, changeovers: tuple[Changeover, ...] = (), book: RuleBook = BOOK) -> Any:
+        countries = Countries({"DEU": DEU}, {"DEU": changeovers})
+        rows = outcomes_of(self.results(WEEK), countries, book, "run-2", NOW)[0].rows
+        return next(rows[rows["article_id"] == article_id].itertuples())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(Lake(str(tmp_path / "lake"), models=(STEADY,)))
+
+
+def decided(**changes: str | None) -> dict[str, str | None]:
+    return {**ROW, "article_id": IGNORED, "price": None, "current_price": "49.99", **changes}
+
+
+def test_the_ledger_works_where_nobody_decides(shop: Shop) -> None:
+    """The next snapshot's price says what was done, and the menu of the week what it cost."""
+    advised = shop.round()["recommended_price"]
+    shop.go_on({FOLLOWED: advised[FOLLOWED]})
+    shop.round()
+
+    followed, ignored = shop.outcome(FOLLOWED), shop.outcome(IGNORED)
+
+    assert (followed.state, followed.followed, followed.cost_ex_ante, followed.verdict) == ("applied", True, 0.0, None)
+    assert (ignored.state, ignored.followed, ignored.applied_price) == ("open", False, 49.99)
+    assert ignored.cost_ex_ante > 0
+    assert ignored.steps_off > 0
+    assert (ignored.units, ignored.revenue, ignored.stock_end) == (3.0, 149.97, 397)
+
+
+def test_a_week_that_is_not_over_has_no_ledger(shop: Shop) -> None:
+    shop.round()
+
+    with pytest.raises(NotSoldYet, match="no later snapshot"):
+        shop.outcome(FOLLOWED)
+
+
+def test_the_second_snapshot_settles_what_was_open(shop: Shop) -> None:
+    advised = shop.round()["recommended_price"][IGNORED]
+    shop.go_on({})
+    shop.round()
+    shop.go_on({IGNORED: advised})
+    shop.round()
+
+    assert shop.outcome(IGNORED).state == "applied_late"
+    assert shop.outcome(FOLLOWED).state in ("not_applied", "overtaken")
+
+
+def test_a_snapshot_that_skipped_a_week_is_the_next_one(shop: Shop) -> None:
+    advised = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: advised}, weeks=2)
+    shop.round()
+
+    row = shop.outcome(FOLLOWED)
+
+    assert (row.state, row.units, row.stock_end) == ("applied", 3.0, 397)
+
+
+def test_an_article_that_is_gone_is_known_by_its_last_week(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    shop.sold = pricing.CountryWeek(shop.week, "DEU", shop.sold.history, shop.sold.articles[:1])
+    shop.round()
+
+    row = shop.outcome(IGNORED)
+
+    assert (row.applied_price, row.stock_end) == (49.99, 397)
+
+
+def test_an_article_without_any_later_row_is_unknown(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    history = shop.sold.history[lambda rows: rows["article_id"] == FOLLOWED]
+    shop.sold = pricing.CountryWeek(shop.week, "DEU", history, shop.sold.articles[:1])
+    shop.round()
+
+    row = shop.outcome(IGNORED)
+
+    assert (row.state, row.followed) == ("unknown", None)
+    assert pd.isna(row.units)
+
+
+def test_decisions_are_those_of_the_newest_copy(shop: Shop) -> None:
+    """What was decided in the course of the week is in the copy of the round after it."""
+    shop.round()
+    shop.go_on({})
+    shop.round()
+    shop.results().keep_decisions([decided(verdict="rejected", decision_reason="other")], provenance("", "", ""))
+
+    assert shop.outcome(IGNORED).verdict is None  # the copy is of another place, and is not believed
+    origin = provenance(str(shop.week), "DEU", "")
+    shop.results().keep_decisions([decided(verdict="rejected", decision_reason="no_such_code")], origin)
+
+    row = shop.outcome(IGNORED)
+    assert (row.verdict, row.decision_reason, row.decided_price, row.state) == (
+        "rejected",
+        "no_such_code",
+        49.99,
+        "applied",
+    )
+
+
+ODD: tuple[Mapping[str, str | None], ...] = (
+    {"verdict": "withdrawn"},
+    {"verdict": "no such verdict"},
+    {"verdict": "changed"},
+    {"price": "many"},
+    {"week": "2026-02-11"},
+    {"week": "2026-02-02"},
+    {"article_id": "nobody's"},
+    {"country": None},
+)
+
+
+def test_decisions_that_cannot_be_followed_count_as_none(shop: Shop) -> None:
+    """They are no error either: unknown articles, weeks, prices and verdicts, and rows that say nothing."""
+    shop.round()
+    shop.go_on({})
+    shop.round()
+
+    for odd in ODD:
+        shop.results().keep_decisions([decided(**odd)], provenance(str(shop.week), "DEU", ""))
+        kept = outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[0].rows
+        assert kept["verdict"].isna().all(), odd
+
+
+def test_after_a_change_of_currency_prices_are_in_that_of_the_week(shop: Shop) -> None:
+    advised = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: advised}, factor=2.0)
+    shop.round()
+
+    row = shop.outcome(FOLLOWED, changeovers=(Changeover("DEU", "NEW", shop.week, 2.0),))
+
+    assert (row.state, row.applied_price, row.revenue) == ("applied", advised, 149.97)
+    assert pd.isna(row.cost_hindsight)
+
+
+def test_hindsight_is_by_the_model_of_the_newest_round_with_an_interval(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    shop.round()
+
+    row = shop.outcome(IGNORED)
+
+    assert row.hindsight_week == shop.week
+    assert row.cost_hindsight > 0
+    assert row.cost_low <= row.cost_hindsight <= row.cost_high
+
+
+def test_what_was_followed_cost_nothing_with_hindsight_either(shop: Shop) -> None:
+    advised = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: advised})
+    shop.round()
+
+    row = shop.outcome(FOLLOWED)
+
+    assert (row.cost_hindsight, row.cost_low, row.cost_high) == (0.0, 0.0, 0.0)
+
+
+def test_a_rise_is_valued_by_the_model_of_the_week(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({IGNORED: 59.99})
+    shop.round()
+
+    assert shop.outcome(IGNORED).cost_ex_ante > 0
+    assert pd.isna(shop.outcome(IGNORED, book=RuleBook(Rules(max_markdowns=2))).cost_ex_ante)  # under other rules
+
+    shop.lake.remove(paths.model_file(WEEK, "DEU"))
+    assert pd.isna(shop.outcome(IGNORED).cost_ex_ante)
+
+
+def test_without_a_newer_model_there_is_no_hindsight(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    shop.round()
+    publish_bytes(shop.lake, paths.model_file(shop.week, "DEU"), b"changed")
+
+    row = shop.outcome(IGNORED)
+
+    assert pd.isna([row.cost_hindsight, row.cost_low, row.cost_high, row.hindsight_week]).all()
+    assert row.cost_ex_ante > 0
+
+
+def test_the_week_before_gets_its_state_and_keeps_its_costs(shop: Shop) -> None:
+    """Whether a price came late is known with the second snapshot; models are asked once."""
+    advised = shop.round()["recommended_price"][IGNORED]
+    shop.go_on({})
+    shop.round()
+    first = bring_up_to_date(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)
+    shop.go_on({IGNORED: advised})
+    shop.round()
+
+    second = bring_up_to_date(shop.results(WEEK + ONE), ALONE, BOOK, "run-3", NOW)
+
+    assert (list(first), list(second)) == ([WEEK], [WEEK + ONE, WEEK])
+    before, after = (made[WEEK].rows.set_index("article_id") for made in (first, second))
+    assert (before["state"][IGNORED], after["state"][IGNORED]) == ("open", "applied_late")
+    assert after[COSTS].astype(str).equals(before[COSTS].astype(str))
+    assert second[WEEK].rows["hindsight_week"].dropna().unique().tolist() == [WEEK + ONE]
+
+
+def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:
+    for _ in range(3):
+        shop.round()
+        shop.go_on({})
+    shop.round()
+    for ago in (3, 2, 1):
+        results = shop.results(shop.week - ago * ONE)
+        keep_outcomes(results, *outcomes_of(results, ALONE, BOOK, "run-2", NOW))
+
+    weeks = [rows["week"].iloc[0] for rows, _ in kept_outcomes(shop.lake, "DEU", shop.week, 2)]
+
+    assert weeks == [shop.week - ONE, shop.week - 2 * ONE]
+    published = pd.read_parquet(Path(shop.lake.where(paths.outcomes_file(WEEK, "DEU"))))
+    assert list(published.columns) == OUTCOME_COLUMNS
+    assert published["followed"].dtype == bool
+
+
+def test_a_kept_ledger_that_somebody_changed_is_left_out(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    shop.round()
+    keep_outcomes(shop.results(WEEK), *outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW))
+    publish_bytes(shop.lake, paths.kept_outcomes_file(WEEK, "DEU"), b"changed")
+
+    assert list(kept_outcomes(shop.lake, "DEU", shop.week, 12)) == []
+
+
+def test_advice_that_somebody_changed_is_not_believed(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    shop.round()
+    publish_bytes(shop.lake, paths.kept_predictions_file(WEEK, "DEU"), b"changed")
+
+    with pytest.raises(ResultChanged):
+        shop.outcome(FOLLOWED)
