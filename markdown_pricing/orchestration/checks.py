@@ -182,7 +182,7 @@ def _checks_of_models(partitions: dg.MultiPartitionsDefinition) -> list[dg.Asset
         It looks at all sales and at those after a small or large cut or rise, one week ahead.
         """
         said = str(
-            _latest_figures(context.instance, str(context.op_execution_context.partition_key)).get(BIASED, NOTHING)
+            latest_figures(context.instance, str(context.op_execution_context.partition_key)).get(BIASED, NOTHING)
         )
         return dg.AssetCheckResult(
             passed=said == NOTHING,
