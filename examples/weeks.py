@@ -1,8 +1,8 @@
 """Plays Mondays of a small shop with a buyer who follows some of the advice; `make weeks N=8` calls it.
 
-Each Monday the week is priced, the buyer decides, the shops sell, and the next week is delivered. Everything is done by
-the commands that people have, which are printed, in a folder of its own with a lake, an ERP and Dagster's storage. The
-weeks have passed: the last delivery is the one of the week that has begun.
+Each Monday the week is priced, the buyer decides, the shops sell, and the next week is delivered. It ends with the
+ledger. Everything is done by the commands that people have, which are printed, in a folder of its own with a lake, an
+ERP and Dagster's storage. The weeks have passed: the last delivery is the one of the week that has begun.
 """
 
 import argparse
@@ -15,9 +15,17 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
+from dagster import DagsterInstance
+
+from markdown_pricing.definitions import build
+from markdown_pricing.orchestration.figures import IN_SHORT
+from markdown_pricing.orchestration.names import OUTCOMES_JOB
+from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.settings import Settings
 
 FOLDER = Path(".local/weeks")
 ONE_WEEK = timedelta(weeks=1)
@@ -150,9 +158,13 @@ class Shop:
         first, countries = str(self.first), ",".join(self.countries)
         self.call("sample", "--lake", str(self.lake), "--week", first, "--countries", countries, *size)
 
+    def price(self, workers: int) -> None:
+        """Price the newest week."""
+        self.call("run", "--countries", ",".join(self.countries), "--workers", str(workers))
+
     def play(self, week: date, followed: float, not_applied: float, workers: int) -> Monday:
         """Price the week, decide, sell, and have the next one delivered."""
-        self.call("run", "--countries", ",".join(self.countries), "--workers", str(workers))
+        self.price(workers)
         rows = self._read("markdown_predictions", week)
         decisions = list(decide(rows, week, followed))
         if decisions:
@@ -160,6 +172,17 @@ class Shop:
         self.call("sample", "--lake", str(self.lake), "--next-week", "--not-applied", str(not_applied))
         delivered = self._read("markdown_training_data", week + ONE_WEEK)
         return Monday.of(week, rows, decisions, delivered)
+
+    def settle(self, weeks: Sequence[date]) -> Iterator[str]:
+        """Make the ledger of the weeks by the job that Dagster's sensor starts, and give what each says, in short."""
+        job = build(Settings.from_env(self.environment)).resolve_job_def(OUTCOMES_JOB)
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        with DagsterInstance.from_config(self.environment["DAGSTER_HOME"]) as instance:
+            for week, country in product(weeks, self.countries):
+                key = partition_key(week, country)
+                done = job.execute_in_process(quiet, instance, key)
+                [made] = [event for event in done.get_asset_materialization_events() if event.partition == key]
+                yield f"{week}  {country}  {made.materialization.metadata[IN_SHORT].value}"
 
     def _read(self, folder: str, week: date) -> pd.DataFrame:
         """The rows of a week's folder of the lake, with the country of each."""
@@ -204,6 +227,12 @@ def play(shop: Shop, given: argparse.Namespace) -> None:
     for country in shop.countries:
         shop.call("decisions", country)
     print(f"\nWhat became of the advice, by the deliveries that followed\n\n{table(mondays)}")
+    # The last week is known to be sold once the delivery after it is priced.
+    shop.price(given.workers)
+    print("\nThe ledger: what followed the advice, and what other prices cost by the plan's own menus\n")
+    for line in shop.settle(weeks):
+        print(line, flush=True)
+    print("\nIts rows are in the tables markdown_outcomes and markdown_outcome_totals: docs/outcomes.md")
 
 
 if __name__ == "__main__":

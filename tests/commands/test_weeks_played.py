@@ -79,9 +79,10 @@ def test_a_week_is_played_from_its_delivery_to_the_next(tmp_path: Path, capfd: p
     play(shop, Namespace(weeks=1, followed=1.0, not_applied=0.0, workers=1))
 
     said = capfd.readouterr().out
-    *_, week, all_weeks = said.strip().splitlines()
+    week, all_weeks, *_ = said.partition("At advised price")[2].splitlines()[2:]
     markdowns, accepted = week.split()[1:3]
     assert int(markdowns) == int(accepted) > 0
     assert "(100 %)" in all_weeks
     assert "snapshot of 2026-01-12 for 1 country" in said
     assert "accepted at" in said
+    assert "2026-01-05  MLT  The advice was followed for 8 of 8 articles. 0 had another price" in said
