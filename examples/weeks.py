@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,10 +20,11 @@ from itertools import product
 from pathlib import Path
 
 import pandas as pd
-from dagster import DagsterInstance
+from dagster import BetaWarning, DagsterInstance
 
 from markdown_pricing.definitions import build
 from markdown_pricing.orchestration.figures import IN_SHORT
+from markdown_pricing.orchestration.judged import COST_OF_WEEKS
 from markdown_pricing.orchestration.names import OUTCOMES_JOB
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.settings import Settings
@@ -175,6 +177,7 @@ class Shop:
 
     def settle(self, weeks: Sequence[date]) -> Iterator[str]:
         """Make the ledger of the weeks by the job that Dagster's sensor starts, and give what each says, in short."""
+        warnings.filterwarnings("ignore", "Handling yaml-defined logging", BetaWarning)
         job = build(Settings.from_env(self.environment)).resolve_job_def(OUTCOMES_JOB)
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with DagsterInstance.from_config(self.environment["DAGSTER_HOME"]) as instance:
@@ -182,7 +185,10 @@ class Shop:
                 key = partition_key(week, country)
                 done = job.execute_in_process(quiet, instance, key)
                 [made] = [event for event in done.get_asset_materialization_events() if event.partition == key]
-                yield f"{week}  {country}  {made.materialization.metadata[IN_SHORT].value}"
+                says = made.materialization.metadata
+                yield f"{week}  {country}  {says[IN_SHORT].value}"
+                if week == weeks[-1]:
+                    yield f"All weeks   {country}  What the other prices cost the plan: {says[COST_OF_WEEKS].value}."
 
     def _read(self, folder: str, week: date) -> pd.DataFrame:
         """The rows of a week's folder of the lake, with the country of each."""
