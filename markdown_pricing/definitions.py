@@ -1,7 +1,6 @@
 """What Dagster loads, in order of flow. Importing this reads nothing and changes nothing; `defs` does, when called."""
 
 import os
-from collections.abc import Iterator
 
 import dagster as dg
 
@@ -18,7 +17,8 @@ from markdown_pricing.orchestration.ledger import ledger_job, ledger_sensor, out
 from markdown_pricing.orchestration.ledger_checks import ledger_checks
 from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
 from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
-from markdown_pricing.settings import Settings, in_container, in_kubernetes
+from markdown_pricing.settings import Settings, in_container
+from markdown_pricing.upkeep import upkeep
 
 
 @dg.definitions
@@ -54,15 +54,3 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
         executor=in_a_noticed_process,
     )
     return dg.Definitions.merge(snapshot_from(settings.raw_url, settings.spark_submit, weeks), ours)
-
-
-def upkeep(settings: Settings) -> Iterator[dg.SensorDefinition]:
-    """The sensors that look after runs in a cluster: where there is a Metronome, and where this is a pod."""
-    if settings.metronome:
-        from markdown_pricing.metronome import upkeep_sensor
-
-        yield upkeep_sensor()
-    if in_kubernetes(os.environ):
-        from markdown_pricing.orchestration.kubernetes_upkeep import kubernetes_upkeep
-
-        yield kubernetes_upkeep

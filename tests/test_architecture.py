@@ -130,7 +130,8 @@ MAY_IMPORT = {
     "installation": BASE
     | SCIENCE
     | {"files", "lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
-    "definitions": BASE | {"installation", "orchestration", "settings", "metronome"},
+    "upkeep": BASE | {"orchestration", "settings", "metronome"},
+    "definitions": BASE | {"installation", "orchestration", "settings", "upkeep"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }
@@ -169,7 +170,7 @@ def test_a_part_imports_only_what_the_layout_allows(part: str, path: Path) -> No
 def test_only_orchestration_and_launcher_know_dagster() -> None:
     knows = {part for part, path in modules() if any(name.split(".")[0] == "dagster" for name in imported(path))}
 
-    assert knows == {"orchestration", "metronome", "definitions"}
+    assert knows == {"orchestration", "metronome", "definitions", "upkeep"}
 
 
 @pytest.mark.parametrize("file", ["next_round.py", "situation.py"])

@@ -148,7 +148,7 @@ def test_no_variable_is_named_in_the_product_that_is_not_declared() -> None:
     files = [*package.rglob("*.py"), *(package / "data").glob("*.yaml")]
     named = {name for file in files for name in re.findall(r"\b(?:MARKDOWN_PRICING|METRONOME)_\w+", file.read_text())}
 
-    assert named - {"METRONOME_", "METRONOME_CPUS"} <= VARIABLES.keys()
+    assert named - {"METRONOME_", "METRONOME_CPUS", "METRONOME_MEM"} <= VARIABLES.keys()
 
 
 def test_each_variable_of_the_cluster_is_a_field_of_its_resource() -> None:

@@ -93,10 +93,13 @@ def test_a_smaller_unit_of_money_changes_no_sum_over_countries(place: Callable[[
 def test_money_is_summed_only_where_all_of_it_is_of_one_currency() -> None:
     """Each place of the package that adds money is named here, with what holds its currency to one."""
     why = {
+        "bench/ledger.py": "the rows of one market",
         "bench/pair.py": "by country, and then in euros",
         "erp/rows.py": "the rows of one country",
         "markdown/comparison.py": "the rows of one currency",
         "orchestration/figures.py": "the rows of one country",
+        "orchestration/judged.py": "the rows of one country in weeks of one currency, or in euros",
+        "outcomes/totals.py": "the rows of one country and week",
         "worth.py": "in euros",
     }
     files = [*(PROJECT / "markdown_pricing").rglob("*.py"), *(PROJECT / "bench").glob("*.py")]

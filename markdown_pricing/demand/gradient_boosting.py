@@ -140,6 +140,9 @@ class GradientBoosting(DemandModel):
 
         def log_mean(weeks: int) -> FloatArray:
             weight = weights_ahead(weights, weeks) * np.isfinite(correction)[:, None]
+            # What is made of today's promotions has no place in a week for which something is planned.
+            for said in state.planned(weeks).said.values():
+                weight = np.where(said, 0.0, weight)
             near = np.nan_to_num(correction)[:, None]
             mixed: FloatArray = state.ahead(weeks) + (1.0 - weight) * self._correction(state, weeks) + weight * near
             return mixed

@@ -1,14 +1,17 @@
 """Planned attributes count from their own week on: not before, and in place of what today's value says of that week."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.demand import near
 from markdown_pricing.demand.gradient_boosting import GradientBoosting
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.demand.skill import HORIZONS
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.pricing import CountryWeek
 from tests.demand.market import WEEK
@@ -26,10 +29,19 @@ def sold() -> Shops:
     return shops(seed=3)
 
 
-@pytest.fixture(scope="module", params=[GradientBoosting, LogLinear])
+@pytest.fixture(scope="module", params=[GradientBoosting, LogLinear, "with the coming week"])
 def model(request: pytest.FixtureRequest, sold: Shops) -> DemandModel:
-    fitted: DemandModel = request.param()
-    fitted.fit(sold[0].drop(columns=["mean", "promoted_before"]), WEEK, seed=1)
+    """The last one has a forecast of the coming week whose correction counts in the weeks after it, too."""
+    history, near_counts = sold[0].drop(columns=["mean", "promoted_before"]), isinstance(request.param, str)
+    fitted: DemandModel = GradientBoosting() if near_counts else request.param()
+    with pytest.MonkeyPatch.context() as patch:
+        if near_counts:
+            patch.setattr(near, "LEAST_WEIGHT", -1.0)
+        fitted.fit(history, WEEK, seed=1)
+    if near_counts:
+        assert isinstance(fitted, GradientBoosting)
+        assert fitted.near is not None
+        fitted.near = replace(fitted.near, weights=np.full(len(HORIZONS), 0.5))
     return fitted
 
 
@@ -71,10 +83,9 @@ def test_todays_value_does_not_count_in_a_week_for_which_another_is_planned(
 ) -> None:
     """The trees take today's leaflet for a dip to come, which is no dip of a week with a leaflet of its own.
 
-    Take out: in GradientBoosting._correction leave `added` as it is where something is planned.
+    Take out: in GradientBoosting._correction leave `added` as it is where something is planned, or in its forecast let
+    the coming week's correction, which knows today's leaflet, count in such a week.
     """
-    if isinstance(model, GradientBoosting):
-        model = GradientBoosting(model.base, model.trees, model.features)  # the coming week's forecast knows today's
     planned = plan_of(sold[1], leaflet)
     today, not_today = (units(model, sold, planned, today=today)[:, LEAFLET] for today in (1.0, 0.0))
 

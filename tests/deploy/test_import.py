@@ -39,6 +39,7 @@ print(json.dumps({"at_import": at_import, "is_same": is_same, "when_called": ope
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a fresh interpreter opens and changes: at the import, and when `defs` is called."""
     places = {"MARKDOWN_PRICING_LAKE": str(tmp_path_factory.mktemp("lake")), "MARKDOWN_PRICING_LOG": "stderr"}
+    places["KMP_DUPLICATE_LIB_OK"] = "True"  # threadpoolctl sets it at its import, unless it is set
     ended = subprocess.run(
         [sys.executable, "-c", WATCHED, str(PACKAGE)],
         env={**os.environ, **places},

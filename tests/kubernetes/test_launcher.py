@@ -150,7 +150,7 @@ def test_a_run_that_asks_for_another_container_is_no_job(
 
 def test_a_measured_country_gets_what_it_needs(cluster: Cluster, dagster: dg.DagsterInstance) -> None:
     """This takes the place of what every run gets; the rest of its container stays as it is."""
-    run = new_run(dagster, tags_of(Need(cpus=1.5, memory_mib=4096), "K8sRunLauncher", {}, {}))
+    run = new_run(dagster, tags_of(Need(cpus=1.5, memory_mib=4096), "K8sRunLauncher", ()))
     launch(dagster, run)
     [container] = job_of(cluster, run)["spec"]["template"]["spec"]["containers"]
 
