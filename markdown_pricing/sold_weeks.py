@@ -21,7 +21,7 @@ from markdown_pricing.decisions.decision import Decision, in_force, read, why_vo
 from markdown_pricing.decisions.followed import units_of_one
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.errors import FinalError, TransientError
-from markdown_pricing.forecast import BrokenModel, Forecast
+from markdown_pricing.forecast import BrokenModel
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import parquet_of, publish_parts, read_parts, weeks_in, weeks_with_predictions
@@ -247,18 +247,17 @@ def _with_costs_by_models(
     if units_of_one(week, newest.week, countries.changes_of(country)) != 1:
         return made
     try:
-        articles = results.articles()
+        priced, _ = results.training_data()
     except FinalError:
         return made
-    history = newest.history[newest.history["week"] < pd.Timestamp(week)].reset_index(drop=True)
-    then = Then(week, countries.in_week(country, week), book, articles, history)
+    then = Then(week, countries.in_week(country, week), book, priced.articles, priced.history)
     other = made["applied_price"].notna() & (made["followed"] == False)  # noqa: E712 (None is neither)
     made = made.copy()
     by_menu = other & made["cost_ex_ante"].notna()
     if (open_rows := other & ~by_menu).any() and origin.rules == book.version:
-        made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, results, None).cost.round(2)
+        made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, priced, results, None).cost.round(2)
     seen = newest.history[newest.history["week"] >= pd.Timestamp(week)]
-    found = _costs(made[other], then, Results(results.lake, newest.week, country), seen)
+    found = _costs(made[other], then, priced, Results(results.lake, newest.week, country), seen)
     costs = {"cost_hindsight": found.cost, "cost_low": found.low, "cost_high": found.high}
     for name, values in costs.items():
         made.loc[other, name] = values.round(2)
@@ -267,23 +266,23 @@ def _with_costs_by_models(
     return made
 
 
-def _costs(rows: pd.DataFrame, then: Then, with_model: Results, seen: pd.DataFrame | None) -> Hindsight:
-    """What the rows' applied prices cost by the model that is kept there; NaN where there is none that can be read."""
+def _costs(
+    rows: pd.DataFrame, then: Then, priced: CountryWeek, with_model: Results, seen: pd.DataFrame | None
+) -> Hindsight:
+    """What the rows' applied prices cost by the model that is kept there; NaN where there is none that can be read.
+
+    priced : the training data that the week was priced from, so that the model is asked as the round asked its own
+    """
     places = then.articles["article_id"].isin(rows["article_id"]).to_numpy()
     some = Then(then.week, then.country, then.book, then.articles[places].reset_index(drop=True), then.history)
     own = rows.set_index("article_id").reindex(some.articles["article_id"])
     recommended, applied = (own[name].to_numpy(dtype=np.float64) for name in ("recommended_price", "applied_price"))
     found = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
     if model := _model(with_model):
-        model = model.among(then.articles)
         with suppress(BrokenModel):
-            found = cost_of_prices(some, partial(_forecast, model, then), recommended, applied, seen)
+            found = cost_of_prices(some, partial(priced.forecast, model), recommended, applied, seen)
     order = pd.Index(some.articles["article_id"]).get_indexer(pd.Index(rows["article_id"]))
     return Hindsight(*(np.where(order >= 0, values[order], np.nan) for values in (found.cost, found.low, found.high)))
-
-
-def _forecast(model: DemandModel, then: Then, articles: pd.DataFrame) -> Forecast:
-    return model.forecast(articles, then.history, then.week)
 
 
 def _model(results: Results) -> DemandModel | None:
