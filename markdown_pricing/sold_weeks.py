@@ -29,7 +29,7 @@ from markdown_pricing.lake.snapshot import reading_parquet
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.outcomes.hindsight import Hindsight, Then, cost_of_prices
 from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
-from markdown_pricing.outcomes.totals import totals
+from markdown_pricing.outcomes.totals import totals, valued_others
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.results import ORIGIN, Results
@@ -119,8 +119,8 @@ def bring_up_to_date(
 ) -> Mapping[date, Outcomes]:
     """Make and keep the ledger of a sold week, and that of the priced week before it; both by week, the newest first.
 
-    Of the week before it is known only now whether a price came late; its costs stay as they were found. Where what is
-    kept of it cannot be read, it is left as it is.
+    Of the week before it is known only now whether a price came late; its costs stay as they were found, except where
+    a model was missing. Where what is kept of it cannot be read, it is left as it is.
     Raises what `outcomes_of` raises.
     """
     made = {}
@@ -128,7 +128,7 @@ def bring_up_to_date(
     for week in filter(None, (results.week, before)):
         of_week = Results(results.lake, week, results.country)
         kept = None if week == results.week else next(kept_outcomes(results.lake, results.country, week, 1), None)
-        has_costs = kept is not None and set(kept[0]["week"]) == {week} and kept[0]["hindsight_week"].notna().any()
+        has_costs = kept is not None and set(kept[0]["week"]) == {week} and _has_hindsight(kept[0])
         known = kept[0] if kept is not None and has_costs else None
         try:
             made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at, known)
@@ -138,6 +138,11 @@ def bring_up_to_date(
             continue
         keep_outcomes(of_week, made[week], origin)
     return made
+
+
+def _has_hindsight(rows: pd.DataFrame) -> bool:
+    """Whether every other price that a sum counts has its cost with hindsight, so that no model need be asked again."""
+    return bool(valued_others(rows)["cost_hindsight"].notna().all())
 
 
 def keep_outcomes(results: Results, outcomes: Outcomes, origin: Provenance) -> str:
@@ -262,7 +267,8 @@ def _with_costs_by_models(
     for name, values in costs.items():
         made.loc[other, name] = values.round(2)
         made.loc[made["followed"] == True, name] = 0.0  # noqa: E712
-    made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
+    if np.isfinite(found.cost).any():  # without a model that valued anything nobody has looked back
+        made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
     return made
 
 

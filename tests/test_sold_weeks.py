@@ -315,6 +315,22 @@ def test_the_week_before_gets_its_state_and_keeps_its_costs(shop: Shop) -> None:
     assert second[WEEK].rows["hindsight_week"].dropna().unique().tolist() == [WEEK + ONE]
 
 
+def test_a_week_whose_first_look_had_no_model_gets_its_hindsight_with_the_next(shop: Shop) -> None:
+    advised = shop.round()["recommended_price"]
+    shop.go_on({FOLLOWED: advised[FOLLOWED]})
+    shop.round()
+    publish_bytes(shop.lake, paths.model_file(shop.week, "DEU"), b"changed")
+    first = bring_up_to_date(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[WEEK].rows
+    shop.go_on({})
+    shop.round()
+
+    second = bring_up_to_date(shop.results(WEEK + ONE), ALONE, BOOK, "run-3", NOW)[WEEK].rows
+
+    assert first["hindsight_week"].isna().all()
+    assert second["hindsight_week"].tolist() == [shop.week] * 2
+    assert (second["cost_hindsight"] > 0).tolist() == [False, True]
+
+
 def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:
     for _ in range(3):
         shop.round()

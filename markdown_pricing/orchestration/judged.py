@@ -16,7 +16,7 @@ from markdown_pricing.countries import Country
 from markdown_pricing.decisions.decision import ACCEPTED, CHANGED
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
 from markdown_pricing.outcomes.states import NOT_APPLIED, STATES
-from markdown_pricing.outcomes.totals import Cost, adherence, cost_of
+from markdown_pricing.outcomes.totals import Cost, adherence, cost_of, sold_and_expected, valued_others
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.words import counted
 from markdown_pricing.worth import rounded
@@ -29,6 +29,7 @@ DECIDED_NOT_APPLIED = Figure("decided_not_applied", "Of these not applied", "art
 WITHOUT_COST = Figure("without_cost_pct", "Without a cost that could be found (%)", "%")
 SOLD_OF_EXPECTED = Figure("sold_of_expected_pct", "Sold of what was expected, where followed (%)", "%")
 COST, COST_OF_WEEKS = "Cost of the other prices", "The same of the last weeks"
+WEEKS_IN_THESE, WEEKS_WITHOUT = "Weeks in these", "Weeks whose cost is not known"
 SUMS = "Sums for the digest"
 FEWEST = 10
 """The cost of fewer prices is not said, as it would be that of single decisions. Chosen on 2026-11-28."""
@@ -94,15 +95,16 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
     by_count, by_value = adherence(rows, stakes)
     cost, known = cost_of(rows), rows[rows["followed"].notna()]
     followed = known[known["followed"] == True]  # noqa: E712 (None is neither)
-    expected = float(followed["expected_units"].sum())
+    sold, expected = sold_and_expected(followed)
     figures = {
         ADHERENCE: 100 * by_count,
         ADHERENCE_BY_VALUE: 100 * by_value,
         WITHOUT_COST: 100 * cost.not_valued / cost.rows if cost.rows else float("nan"),
-        SOLD_OF_EXPECTED: 100 * float(followed["units"].sum()) / expected if expected > 0 else float("nan"),
+        SOLD_OF_EXPECTED: 100 * sold / expected if expected > 0 else float("nan"),
     }
     others, decided = len(known) - len(followed), rows[rows["verdict"].isin([ACCEPTED, CHANGED])]
     told = _told(rows, country)
+    with_cost = [each for each in last_weeks if not math.isnan(cost_of(each).hindsight)]
     states = rows["state"].value_counts()
     return {
         IN_SHORT: (
@@ -114,8 +116,9 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         DECIDED.label: len(decided),
         DECIDED_NOT_APPLIED.label: int((decided["state"] == NOT_APPLIED).sum()),
         COST: told,
-        COST_OF_WEEKS: _told(pd.concat(last_weeks, ignore_index=True), country) if last_weeks else NOT_KNOWN,
-        "Weeks in these": len(last_weeks),
+        COST_OF_WEEKS: _told(pd.concat(with_cost, ignore_index=True), country) if with_cost else NOT_KNOWN,
+        WEEKS_IN_THESE: len(with_cost),
+        WEEKS_WITHOUT: len(last_weeks) - len(with_cost),
         **{f"Articles {state.replace('_', ' ')}": int(states.get(state, 0)) for state in STATES},
         "dagster/row_count": len(rows),
         SUMS: dg.MetadataValue.json(asdict(_sums(cost, len(known), len(followed), stakes, rows, country))),
@@ -126,8 +129,8 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
 
 
 def _may_be_said(rows: pd.DataFrame) -> bool:
-    """Whether a sum over the rows is one of several decisions, or of none."""
-    others = int((rows["followed"] == False).sum())  # noqa: E712 (None is neither)
+    """Whether what is in a sum over the rows is the cost of several decisions, or of none."""
+    others = len(valued_others(rows))
     return others == 0 or others >= FEWEST
 
 

@@ -22,10 +22,14 @@ from markdown_pricing.orchestration.judged import (
     ADHERENCE,
     ADHERENCE_BY_VALUE,
     COST,
+    COST_OF_WEEKS,
     DECIDED,
     DECIDED_NOT_APPLIED,
     OVERRIDES,
     SOLD_OF_EXPECTED,
+    TOO_FEW,
+    WEEKS_IN_THESE,
+    WEEKS_WITHOUT,
     WITHOUT_COST,
     Sums,
     figures_of_ledger,
@@ -259,6 +263,32 @@ def test_a_week_of_which_nothing_is_known_has_no_figures() -> None:
     shown = page(rows)
 
     assert (shown[ADHERENCE.label], shown[WITHOUT_COST.label]) == (NOT_KNOWN, NOT_KNOWN)
+    assert (shown[COST], Sums.of(_plain(shown)).cost) == (NOT_KNOWN, None)
+
+
+def test_other_prices_of_which_none_has_a_cost_did_not_cost_nothing() -> None:
+    shown = page(outcomes(0.0, *[100.0] * 12, cost_ex_ante=[1.0, *[float("nan")] * 12]))
+
+    assert (shown[COST], shown[COST_OF_WEEKS]) == (NOT_KNOWN, NOT_KNOWN)
+    assert (Sums.of(_plain(shown)).cost, Sums.of(_plain(shown)).half) == (None, None)
+
+
+def test_the_prices_that_are_too_few_to_say_are_those_in_the_sum() -> None:
+    shown = page(outcomes(*[100.0] * 12, cost_ex_ante=[100.0, *[float("nan")] * 11]))
+
+    assert (shown[COST], shown[COST_OF_WEEKS], Sums.of(_plain(shown)).cost) == (TOO_FEW, TOO_FEW, None)
+
+
+def test_weeks_without_hindsight_are_counted_and_in_no_sum_of_weeks() -> None:
+    week, without = outcomes(*[40.0] * 10), outcomes(*[40.0] * 10, cost_hindsight=float("nan"))
+
+    shown = figures_of_ledger(Outcomes(week, pd.DataFrame(), advised(week)), [week, without], Country("DEU"))
+
+    assert (shown[COST_OF_WEEKS], shown[WEEKS_IN_THESE], shown[WEEKS_WITHOUT]) == (COST_OF_TEN, 1, 1)
+
+
+def test_what_sold_without_being_known_is_not_compared_with_what_was_expected() -> None:
+    assert page(outcomes(0.0, 0.0, units=[3.0, float("nan")]))[SOLD_OF_EXPECTED.label] == 75.0
 
 
 def test_decided_prices_that_are_not_there_are_counted() -> None:
