@@ -33,9 +33,13 @@ from markdown_pricing.outcomes.totals import totals, valued_others
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.results import ORIGIN, Results
+from markdown_pricing.weeks import weeks_between
 
 ROWS, TOTALS = "rows", "totals"
 """The parts of a kept file of outcomes."""
+MOST_WEEKS_ON = 2
+"""A snapshot later than so many weeks after a week tells nothing of its advice: much else was decided since. Chosen on
+2026-11-28, as a price that comes late comes with the second Monday."""
 COSTS = ["cost_ex_ante", "cost_hindsight", "cost_low", "cost_high", "hindsight_week"]
 """The columns that it takes models to find."""
 _ARROW = {
@@ -73,7 +77,10 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Later:
-    """The data of a country that came after a week: of the first two snapshots the articles, of the newest all."""
+    """The data of a country that came after a week: of the first two snapshots the articles, of the newest all.
+
+    The newest history has prices of weeks whose own snapshot was skipped or not taken in.
+    """
 
     weeks: Sequence[date]
     first: pd.DataFrame
@@ -182,7 +189,7 @@ def _table(frame: pd.DataFrame, columns: Sequence[declared.Column]) -> pa.Table:
 
 
 def _later(results: Results) -> Later:
-    """What came after the week. A snapshot that skipped a week, or was not taken in, is as if it had not been."""
+    """The snapshots after the week; one that was skipped, or was not taken in, is as if it had not been."""
     lake, country = results.lake, results.country
     weeks = sorted(
         week
@@ -227,13 +234,21 @@ def _shown(week: date, later: Later, changeovers: Sequence[Changeover]) -> Shown
     history, newest_week = later.newest.history, later.weeks[-1]
     sold = history[history["week"] == pd.Timestamp(week)]
     next_monday = pd.Timestamp(week) + pd.Timedelta(weeks=1)
+    in_next_week = prices(history[history["week"] == next_monday], newest_week)
+    first, second = (prices(later.first, later.weeks[0]), later.second)
+    price_after = pd.Series(dtype=float) if second is None else prices(second, later.weeks[1])
+    has_after, has_next = second is not None, weeks_between(week, later.weeks[0]) <= MOST_WEEKS_ON
+    if pd.Timestamp(later.weeks[0]) != next_monday and not in_next_week.empty:
+        # The sales of the week after tell its prices, so that the first snapshot there is comes second.
+        first, price_after, has_after, has_next = in_next_week, first, True, True
     after = later.newest.articles if next_monday == pd.Timestamp(newest_week) else history
     stock = by_article(after[after["week"] == next_monday], "stock")
     left = (by_article(sold, "stock") - by_article(sold, "units").clip(lower=0)).clip(lower=0)
     return Shown(
-        next_price=prices(later.first, later.weeks[0]),
-        price_after=pd.Series(dtype=float) if later.second is None else prices(later.second, later.weeks[1]),
-        has_after=later.second is not None,
+        next_price=first if has_next else pd.Series(dtype=float),
+        has_next=has_next,
+        price_after=price_after,
+        has_after=has_after,
         sold_price=prices(sold, newest_week),
         units=by_article(sold, "units"),
         stock_end=stock.combine_first(left),

@@ -150,6 +150,29 @@ def test_a_snapshot_that_skipped_a_week_is_the_next_one(shop: Shop) -> None:
     assert (row.state, row.units, row.stock_end) == ("applied", 3.0, 397)
 
 
+def test_the_sales_of_the_week_after_tell_its_prices_where_its_snapshot_is_missing(shop: Shop) -> None:
+    """Advice that was followed does not become another price because later ones were asked when data came again."""
+    advised = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: advised})
+    shop.go_on({FOLLOWED: 9.99, IGNORED: 9.99}, weeks=5)
+    shop.round()
+
+    followed, ignored = shop.outcome(FOLLOWED), shop.outcome(IGNORED)
+
+    assert (followed.state, followed.applied_price, ignored.applied_price) == ("applied", advised, 49.99)
+
+
+def test_after_a_longer_gap_without_sales_nothing_is_known(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({FOLLOWED: 9.99}, weeks=3)
+    shop.round()
+
+    row = shop.outcome(FOLLOWED)
+
+    assert (row.state, row.followed, row.units) == ("unknown", None, 3.0)
+    assert pd.isna([row.applied_price, row.cost_ex_ante, row.cost_hindsight]).all()
+
+
 def test_an_article_that_is_gone_is_known_by_its_last_week(shop: Shop) -> None:
     shop.round()
     shop.go_on({})
