@@ -83,11 +83,10 @@ def outcomes(
     with final_faults_not_retried(context):
         results = Results(lake, week, country)
         made = bring_up_to_date(results, countries, rules, context.run.run_id, datetime.now(UTC))
-        last_weeks = list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP))
-        in_erp = _into_the_erp(erp, country, last_weeks)
+        in_erp = _into_the_erp(erp, lake, country)
         if in_erp:
             context.log.warning(in_erp)
-        shown = {}
+        shown, last_weeks = {}, _last_weeks(lake, country)
         for own, each in made.items():
             then = countries.in_week(country, own)
             alike = [
@@ -105,15 +104,24 @@ def _country_then(countries: Countries, country: str, rows: pd.DataFrame) -> Cou
     return countries.in_week(country, rows["week"].iloc[0])
 
 
-def _into_the_erp(erp: Erp, country: str, weeks: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> str:
+def _last_weeks(lake: Lake, country: str) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The rows and the sums of the weeks that the ERP has."""
+    return list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP))
+
+
+def _into_the_erp(erp: Erp, lake: Lake, country: str) -> str:
     """Replace the ledger in the ERP; why that could not be done, and empty where it could.
 
     The ledger lies on the lake, so that an ERP without tables for it is no fault. Raises a TransientError.
     """
-    rows, totals = (pd.concat(frames, ignore_index=True) for frames in zip(*weeks, strict=True))
+
+    def read() -> tuple[pd.DataFrame, pd.DataFrame]:
+        rows, totals = zip(*_last_weeks(lake, country), strict=True)
+        return pd.concat(rows, ignore_index=True), pd.concat(totals, ignore_index=True)
+
     engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
     try:
-        replace_ledger(engine, country, rows, totals)
+        replace_ledger(engine, country, read)
     except FinalError as error:
         return str(error)
     finally:
