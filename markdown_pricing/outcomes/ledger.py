@@ -59,7 +59,7 @@ def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime)
     """OUTCOME_COLUMNS, a row for each article that was priced, with the costs that the menu tells.
 
     A followed price costs nothing. Beyond that `cost_ex_ante` is NaN where the menu does not value a price, and so are
-    the costs with hindsight everywhere: `costs.py` finds what else can be found.
+    the costs with hindsight everywhere: `sold_weeks.py` finds by models what else can be found.
     """
     rows, ids = advice.rows, advice.rows["article_id"]
     decisions = [advice.decided.get(article) for article in ids]
