@@ -7,6 +7,7 @@ nothing as saved, for which there would have to be a comparison.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -60,15 +61,15 @@ class Sums:
             return None
 
 
-def sentence_of_ledgers(countries: Sequence[Sums]) -> str:
-    """How far the advice was followed in all countries, and what other prices cost; empty where nothing is known.
+def sentence_of_ledgers(countries: Sequence[Sums], week: date) -> str:
+    """How far that week's advice was followed in all countries, and what other prices cost; empty if nothing is known.
 
     Money of countries without a rate in euros is in no sum.
     """
     known, followed = (sum(getattr(each, name) for each in countries) for name in ("known", "followed"))
     if not known:
         return ""
-    said = f"Of the last sold week: the advice was followed for {followed:,} of {counted(known, 'article')}"
+    said = f"Of the week of {week}: the advice was followed for {followed:,} of {counted(known, 'article')}"
     said += f" ({100 * followed / known:.0f} %)"
     if stake := sum(each.stake or 0.0 for each in countries):
         share = 100 * sum(each.stake_followed or 0.0 for each in countries) / stake

@@ -41,6 +41,7 @@ from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     JOB,
     NOT_RETRIED_TAG,
+    OUTCOMES,
     OUTCOMES_JOB,
     SHARED_JOB,
     STAMP,
@@ -333,18 +334,19 @@ def test_the_digest_adds_countries_in_euros_with_the_interval_of_the_sum() -> No
             Sums(100, 60, 500.0, 400.0, 300.0, 30.0),
             Sums(100, 80, 500.0, 500.0, 100.0, 40.0),
             Sums(50, 50, None, None, None, None),
-        ]
+        ],
+        PRICED,
     )
 
     assert told == (
-        "Of the last sold week: the advice was followed for 190 of 250 articles (76 %); by what was at stake 90 %. "
+        "Of the week of 2026-02-02: the advice was followed for 190 of 250 articles (76 %); by what was at stake 90 %. "
         "What the other prices cost the plan, in 2 countries: 400 EUR, and with 9 chances in 10 between 350 and 450."
     )
 
 
 def test_the_digest_says_no_cost_that_is_not_known_and_nothing_of_no_ledger() -> None:
-    assert sentence_of_ledgers([Sums(4, 1, None, None, None, None)]).endswith("for 1 of 4 articles (25 %).")
-    assert sentence_of_ledgers([]) == ""
+    assert sentence_of_ledgers([Sums(4, 1, None, None, None, None)], PRICED).endswith("for 1 of 4 articles (25 %).")
+    assert sentence_of_ledgers([], PRICED) == ""
 
 
 def test_what_a_page_records_is_what_the_digest_reads() -> None:
@@ -353,6 +355,25 @@ def test_what_a_page_records_is_what_the_digest_reads() -> None:
     assert recorded is not None
     assert (recorded.known, recorded.followed, recorded.stake, recorded.stake_followed) == (11, 1, 550.0, 50.0)
     assert (recorded.cost, Sums.of({})) == (1000.0, None)
+
+
+def test_the_digest_tells_of_one_week_the_newest_that_most_countries_have(beside: Beside) -> None:
+    """The ledger of the week before is made after the digest, except where a round was late: then few have it."""
+    shown = page(outcomes(0.0, 0.0))
+    for country, week in (("DEU", "2026-01-26"), ("AUT", "2026-01-26"), ("DEU", WEEK_BEFORE)):
+        partition = partition_key(parse_week(week), country)
+        beside.instance.report_runless_asset_event(
+            dg.AssetMaterialization(OUTCOMES, partition=str(partition), metadata=shown)
+        )
+    runs = {
+        code: dg.DagsterRun(JOB, tags={WEEK_TAG: WEEK, COUNTRY_TAG: code}, status=DagsterRunStatus.SUCCESS)
+        for code in ("DEU", "AUT")
+    }
+
+    both, one = (digest_of(beside.instance, each).ledger for each in (runs, {"DEU": runs["DEU"]}))
+
+    assert both.startswith("Of the week of 2026-01-26: the advice was followed for 4 of 4 articles")
+    assert one.startswith(f"Of the week of {WEEK_BEFORE}: the advice was followed for 2 of 2 articles")
 
 
 def test_the_digest_of_a_round_finds_the_ledger_made_after_the_round_before(ledger: Ledger) -> None:
