@@ -160,7 +160,8 @@ def look(
 ) -> dg.SensorResult | dg.SkipReason:
     """One look: asks for the ledger of each country's last week before the newest snapshot, once it is taken in.
 
-    cursor : the snapshot that was last looked at, and the countries whose ledger was asked for with it
+    cursor : the snapshot that was last looked at, and the countries that need no other look: their ledger was asked for
+        with it, it does not have them, or they were never priced before
     Raises LakeUnreachable when it cannot tell what is delivered.
     """
     delivered = {week: written for week, written in deliveries(lake).items() if week <= this_week(now)}
@@ -171,14 +172,16 @@ def look(
     memory: Mapping[str, Sequence[str]] = json.loads(cursor) if cursor else {}
     asked = set(memory.get(name, ()))
     if not set(countries) - asked:
-        return dg.SkipReason(f"The ledger of every country is asked for, with the snapshot of {newest}.")
+        return dg.SkipReason(f"With the snapshot of {newest} there is no ledger left to ask for.")
     if any(record.dagster_run.job_name in ROUND_JOBS for record in unfinished_runs(instance, now)):
         return dg.SkipReason("A round is under way.")
     try:
-        stamp = find_snapshot(lake, newest).stamp
+        snapshot = find_snapshot(lake, newest)
     except (SnapshotNotDelivered, SnapshotReplaced):
         return dg.SkipReason(f"The snapshot of {newest} is being delivered anew.")
-    taken_in = _taken_in(instance, newest, stamp, [code for code in countries if code not in asked])
+    gone = set(countries) - set(snapshot.bytes_by_country)
+    left = [code for code in countries if code not in asked | gone]
+    taken_in = list(_taken_in(instance, newest, snapshot.stamp, left))
     due = {code: week for code in taken_in if (week := next(weeks_with_predictions(lake, code, before=newest), None))}
     requests = [
         dg.RunRequest(
@@ -188,7 +191,7 @@ def look(
         )
         for country, week in due.items()
     ]
-    return dg.SensorResult(requests, cursor=json.dumps({name: sorted(asked | due.keys())}))
+    return dg.SensorResult(requests, cursor=json.dumps({name: sorted(asked | gone | set(taken_in))}))
 
 
 def _taken_in(instance: dg.DagsterInstance, week: date, stamp: str, countries: Sequence[str]) -> Iterator[str]:

@@ -204,6 +204,16 @@ def test_a_country_that_was_never_priced_has_no_ledger(beside: Beside) -> None:
     assert beside.looks() == []
 
 
+def test_a_country_that_cannot_become_due_is_not_looked_at_again(beside: Beside) -> None:
+    """It is not in the snapshot, or has taken it in and was never priced."""
+    beside.taken_in("DEU")
+
+    result = look(beside.instance, beside.lake, ("DEU", "AUT", "FRA"), "", NOW)
+
+    assert isinstance(result, dg.SensorResult)
+    assert [sorted(settled) for settled in json.loads(result.cursor or "").values()] == [["DEU", "FRA"]]
+
+
 def test_a_week_that_was_not_priced_is_skipped(beside: Beside) -> None:
     beside.priced("DEU", date(2026, 1, 26))
     beside.taken_in("DEU")
