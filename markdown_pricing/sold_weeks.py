@@ -21,7 +21,7 @@ from markdown_pricing.decisions.decision import Decision, in_force, read, why_vo
 from markdown_pricing.decisions.followed import units_of_one
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.errors import FinalError, TransientError
-from markdown_pricing.forecast import BrokenModel, Forecast
+from markdown_pricing.forecast import BrokenModel
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import parquet_of, publish_parts, read_parts, weeks_in, weeks_with_predictions
@@ -29,13 +29,17 @@ from markdown_pricing.lake.snapshot import reading_parquet
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.outcomes.hindsight import Hindsight, Then, cost_of_prices
 from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
-from markdown_pricing.outcomes.totals import totals
+from markdown_pricing.outcomes.totals import totals, valued_others
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.results import ORIGIN, Results
+from markdown_pricing.weeks import weeks_between
 
 ROWS, TOTALS = "rows", "totals"
 """The parts of a kept file of outcomes."""
+MOST_WEEKS_ON = 2
+"""A snapshot later than so many weeks after a week tells nothing of its advice: much else was decided since. Chosen on
+2026-11-28, as a price that comes late comes with the second Monday."""
 COSTS = ["cost_ex_ante", "cost_hindsight", "cost_low", "cost_high", "hindsight_week"]
 """The columns that it takes models to find."""
 _ARROW = {
@@ -73,7 +77,10 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Later:
-    """The data of a country that came after a week: of the first two snapshots the articles, of the newest all."""
+    """The data of a country that came after a week: of the first two snapshots the articles, of the newest all.
+
+    The newest history has prices of weeks whose own snapshot was skipped or not taken in.
+    """
 
     weeks: Sequence[date]
     first: pd.DataFrame
@@ -119,8 +126,8 @@ def bring_up_to_date(
 ) -> Mapping[date, Outcomes]:
     """Make and keep the ledger of a sold week, and that of the priced week before it; both by week, the newest first.
 
-    Of the week before it is known only now whether a price came late; its costs stay as they were found. Where what is
-    kept of it cannot be read, it is left as it is.
+    Of the week before it is known only now whether a price came late; its costs stay as they were found, except where
+    a model was missing. Where what is kept of it cannot be read, it is left as it is.
     Raises what `outcomes_of` raises.
     """
     made = {}
@@ -128,7 +135,7 @@ def bring_up_to_date(
     for week in filter(None, (results.week, before)):
         of_week = Results(results.lake, week, results.country)
         kept = None if week == results.week else next(kept_outcomes(results.lake, results.country, week, 1), None)
-        has_costs = kept is not None and set(kept[0]["week"]) == {week} and kept[0]["hindsight_week"].notna().any()
+        has_costs = kept is not None and set(kept[0]["week"]) == {week} and _has_hindsight(kept[0])
         known = kept[0] if kept is not None and has_costs else None
         try:
             made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at, known)
@@ -138,6 +145,11 @@ def bring_up_to_date(
             continue
         keep_outcomes(of_week, made[week], origin)
     return made
+
+
+def _has_hindsight(rows: pd.DataFrame) -> bool:
+    """Whether every other price that a sum counts has its cost with hindsight, so that no model need be asked again."""
+    return bool(valued_others(rows)["cost_hindsight"].notna().all())
 
 
 def keep_outcomes(results: Results, outcomes: Outcomes, origin: Provenance) -> str:
@@ -177,7 +189,7 @@ def _table(frame: pd.DataFrame, columns: Sequence[declared.Column]) -> pa.Table:
 
 
 def _later(results: Results) -> Later:
-    """What came after the week. A snapshot that skipped a week, or was not taken in, is as if it had not been."""
+    """The snapshots after the week; one that was skipped, or was not taken in, is as if it had not been."""
     lake, country = results.lake, results.country
     weeks = sorted(
         week
@@ -222,13 +234,21 @@ def _shown(week: date, later: Later, changeovers: Sequence[Changeover]) -> Shown
     history, newest_week = later.newest.history, later.weeks[-1]
     sold = history[history["week"] == pd.Timestamp(week)]
     next_monday = pd.Timestamp(week) + pd.Timedelta(weeks=1)
+    in_next_week = prices(history[history["week"] == next_monday], newest_week)
+    first, second = (prices(later.first, later.weeks[0]), later.second)
+    price_after = pd.Series(dtype=float) if second is None else prices(second, later.weeks[1])
+    has_after, has_next = second is not None, weeks_between(week, later.weeks[0]) <= MOST_WEEKS_ON
+    if pd.Timestamp(later.weeks[0]) != next_monday and not in_next_week.empty:
+        # The sales of the week after tell its prices, so that the first snapshot there is comes second.
+        first, price_after, has_after, has_next = in_next_week, first, True, True
     after = later.newest.articles if next_monday == pd.Timestamp(newest_week) else history
     stock = by_article(after[after["week"] == next_monday], "stock")
     left = (by_article(sold, "stock") - by_article(sold, "units").clip(lower=0)).clip(lower=0)
     return Shown(
-        next_price=prices(later.first, later.weeks[0]),
-        price_after=pd.Series(dtype=float) if later.second is None else prices(later.second, later.weeks[1]),
-        has_after=later.second is not None,
+        next_price=first if has_next else pd.Series(dtype=float),
+        has_next=has_next,
+        price_after=price_after,
+        has_after=has_after,
         sold_price=prices(sold, newest_week),
         units=by_article(sold, "units"),
         stock_end=stock.combine_first(left),
@@ -247,43 +267,43 @@ def _with_costs_by_models(
     if units_of_one(week, newest.week, countries.changes_of(country)) != 1:
         return made
     try:
-        articles = results.articles()
+        priced, _ = results.training_data()
     except FinalError:
         return made
-    history = newest.history[newest.history["week"] < pd.Timestamp(week)].reset_index(drop=True)
-    then = Then(week, countries.in_week(country, week), book, articles, history)
+    then = Then(week, countries.in_week(country, week), book, priced.articles, priced.history)
     other = made["applied_price"].notna() & (made["followed"] == False)  # noqa: E712 (None is neither)
     made = made.copy()
     by_menu = other & made["cost_ex_ante"].notna()
     if (open_rows := other & ~by_menu).any() and origin.rules == book.version:
-        made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, results, None).cost.round(2)
+        made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, priced, results, None).cost.round(2)
     seen = newest.history[newest.history["week"] >= pd.Timestamp(week)]
-    found = _costs(made[other], then, Results(results.lake, newest.week, country), seen)
+    found = _costs(made[other], then, priced, Results(results.lake, newest.week, country), seen)
     costs = {"cost_hindsight": found.cost, "cost_low": found.low, "cost_high": found.high}
     for name, values in costs.items():
         made.loc[other, name] = values.round(2)
         made.loc[made["followed"] == True, name] = 0.0  # noqa: E712
-    made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
+    if np.isfinite(found.cost).any():  # without a model that valued anything nobody has looked back
+        made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
     return made
 
 
-def _costs(rows: pd.DataFrame, then: Then, with_model: Results, seen: pd.DataFrame | None) -> Hindsight:
-    """What the rows' applied prices cost by the model that is kept there; NaN where there is none that can be read."""
+def _costs(
+    rows: pd.DataFrame, then: Then, priced: CountryWeek, with_model: Results, seen: pd.DataFrame | None
+) -> Hindsight:
+    """What the rows' applied prices cost by the model that is kept there; NaN where there is none that can be read.
+
+    priced : the training data that the week was priced from, so that the model is asked as the round asked its own
+    """
     places = then.articles["article_id"].isin(rows["article_id"]).to_numpy()
     some = Then(then.week, then.country, then.book, then.articles[places].reset_index(drop=True), then.history)
     own = rows.set_index("article_id").reindex(some.articles["article_id"])
     recommended, applied = (own[name].to_numpy(dtype=np.float64) for name in ("recommended_price", "applied_price"))
     found = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
     if model := _model(with_model):
-        model = model.among(then.articles)
         with suppress(BrokenModel):
-            found = cost_of_prices(some, partial(_forecast, model, then), recommended, applied, seen)
+            found = cost_of_prices(some, partial(priced.forecast, model), recommended, applied, seen)
     order = pd.Index(some.articles["article_id"]).get_indexer(pd.Index(rows["article_id"]))
     return Hindsight(*(np.where(order >= 0, values[order], np.nan) for values in (found.cost, found.low, found.high)))
-
-
-def _forecast(model: DemandModel, then: Then, articles: pd.DataFrame) -> Forecast:
-    return model.forecast(articles, then.history, then.week)
 
 
 def _model(results: Results) -> DemandModel | None:

@@ -1,11 +1,12 @@
 """The ledger of a week by what later rounds have kept on the lake."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,6 +14,8 @@ from markdown_pricing import pricing
 from markdown_pricing.columns import OUTCOME_COLUMNS
 from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import Changeover
+from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.forecast import Forecast
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes
@@ -48,14 +51,15 @@ class Shop:
     def results(self, week: date | None = None) -> Results:
         return Results(self.lake, week or self.week, "DEU")
 
-    def round(self) -> pd.DataFrame:
+    def round(self, model: DemandModel | None = None, name: str = STEADY) -> pd.DataFrame:
         """The rows that were priced, by article."""
+        model = model or Steady()
         origin = provenance(str(self.week), "DEU", "stamp")
         self.results().keep_training_data(self.sold, origin)
-        priced = pricing.price_articles(self.sold, Steady(), DEU, BOOK, CODES, origin, "run", NOW)
+        priced = pricing.price_articles(self.sold, model, DEU, BOOK, CODES, origin, "run", NOW)
         priced_by = pricing.priced_under(origin, BOOK, DEU)
         self.results().keep_predictions(priced.rows, priced.path, priced.options, priced_by)
-        self.results().keep_model(Steady(), origin.of(demand_model=STEADY))
+        self.results().keep_model(model, origin.of(demand_model=name))
         return priced.rows.set_index("article_id")
 
     def go_on(self, prices: Mapping[str, float], weeks: int = 1, factor: float = 1.0) -> None:
@@ -74,6 +78,24 @@ class Shop:
         countries = Countries({"DEU": DEU}, {"DEU": changeovers})
         rows = outcomes_of(self.results(WEEK), countries, book, "run-2", NOW)[0].rows
         return next(rows[rows["article_id"] == article_id].itertuples())
+
+
+class Shelf(Steady):
+    """A model that sells a hundredth of an article's stock a week, and more where an attribute is planned."""
+
+    planned = None
+
+    def knowing(self, planned: pd.DataFrame | None) -> "Shelf":
+        made = Shelf()
+        made.planned = planned
+        return made
+
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
+        rate = articles["stock"].to_numpy(dtype=float)[:, None, None] / (100 if self.planned is None else 40)
+        return Forecast("Shelf", lambda prices, weeks: np.repeat(rate * (prices[:, :, None] / 49.99) ** -1.8, weeks, 2))
+
+
+SHELF = "tests.test_sold_weeks:Shelf"
 
 
 @pytest.fixture
@@ -126,6 +148,29 @@ def test_a_snapshot_that_skipped_a_week_is_the_next_one(shop: Shop) -> None:
     row = shop.outcome(FOLLOWED)
 
     assert (row.state, row.units, row.stock_end) == ("applied", 3.0, 397)
+
+
+def test_the_sales_of_the_week_after_tell_its_prices_where_its_snapshot_is_missing(shop: Shop) -> None:
+    """Advice that was followed does not become another price because later ones were asked when data came again."""
+    advised = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: advised})
+    shop.go_on({FOLLOWED: 9.99, IGNORED: 9.99}, weeks=5)
+    shop.round()
+
+    followed, ignored = shop.outcome(FOLLOWED), shop.outcome(IGNORED)
+
+    assert (followed.state, followed.applied_price, ignored.applied_price) == ("applied", advised, 49.99)
+
+
+def test_after_a_longer_gap_without_sales_nothing_is_known(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({FOLLOWED: 9.99}, weeks=3)
+    shop.round()
+
+    row = shop.outcome(FOLLOWED)
+
+    assert (row.state, row.followed, row.units) == ("unknown", None, 3.0)
+    assert pd.isna([row.applied_price, row.cost_ex_ante, row.cost_hindsight]).all()
 
 
 def test_an_article_that_is_gone_is_known_by_its_last_week(shop: Shop) -> None:
@@ -241,6 +286,28 @@ def test_a_rise_is_valued_by_the_model_of_the_week(shop: Shop) -> None:
     assert pd.isna(shop.outcome(IGNORED).cost_ex_ante)
 
 
+@pytest.mark.parametrize("comes", ["stock", "an attribute"])
+def test_a_model_is_asked_with_what_comes_as_the_round_asked_it(shop: Shop, comes: str) -> None:
+    """A price that the menu values is worth as much by the model of the week, with stock or attributes on their way."""
+    shop.lake = replace(shop.lake, models=(SHELF,))
+    articles = shop.sold.articles.assign(stock_to_come=800 if comes == "stock" else 0)
+    planned = pd.DataFrame({"article_id": [FOLLOWED], "week": [pd.Timestamp(WEEK + ONE)], "attr_ad": [1.0]})
+    history = shop.sold.history.assign(stock_to_come=0)
+    shop.sold = replace(shop.sold, articles=articles, history=history, planned=None if comes == "stock" else planned)
+    shop.round(Shelf(), SHELF)
+    shop.go_on({})
+    shop.round(Shelf(), SHELF)
+    by_menu = shop.outcome(IGNORED)
+    assert by_menu.cost_ex_ante > 0
+
+    rows, path, menu, origin = shop.results(WEEK).predictions()
+    menu.loc[menu["price"] == 49.99, "value"] = float("nan")
+    shop.results(WEEK).keep_predictions(rows, path, menu, origin)
+
+    assert shop.outcome(IGNORED).cost_ex_ante == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
+    assert by_menu.cost_hindsight == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
+
+
 def test_without_a_newer_model_there_is_no_hindsight(shop: Shop) -> None:
     shop.round()
     shop.go_on({})
@@ -269,6 +336,22 @@ def test_the_week_before_gets_its_state_and_keeps_its_costs(shop: Shop) -> None:
     assert (before["state"][IGNORED], after["state"][IGNORED]) == ("open", "applied_late")
     assert after[COSTS].astype(str).equals(before[COSTS].astype(str))
     assert second[WEEK].rows["hindsight_week"].dropna().unique().tolist() == [WEEK + ONE]
+
+
+def test_a_week_whose_first_look_had_no_model_gets_its_hindsight_with_the_next(shop: Shop) -> None:
+    advised = shop.round()["recommended_price"]
+    shop.go_on({FOLLOWED: advised[FOLLOWED]})
+    shop.round()
+    publish_bytes(shop.lake, paths.model_file(shop.week, "DEU"), b"changed")
+    first = bring_up_to_date(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[WEEK].rows
+    shop.go_on({})
+    shop.round()
+
+    second = bring_up_to_date(shop.results(WEEK + ONE), ALONE, BOOK, "run-3", NOW)[WEEK].rows
+
+    assert first["hindsight_week"].isna().all()
+    assert second["hindsight_week"].tolist() == [shop.week] * 2
+    assert (second["cost_hindsight"] > 0).tolist() == [False, True]
 
 
 def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:

@@ -1,10 +1,10 @@
 """Write the ledger of a country's last weeks, in one transaction: a reader sees the old rows or the new ones.
 
-It is made from what lies on the lake, so that whoever writes last writes what is known: no writer need be refused. No
-refresh waits for it, as it takes a lock of its own, and none depends on its tables.
+It is made from what lies on the lake, which is read under the country's lock, so that whoever writes last writes what
+is known: no writer need be refused. No refresh waits for it, as the lock is its own, and none depends on its tables.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -38,26 +38,26 @@ class BadOutcomes(FinalError):
         )
 
 
-def replace_ledger(engine: Engine, country: str, rows: pd.DataFrame, totals: pd.DataFrame) -> int:
-    """Replace the country's rows of the ledger, and the sums of the same weeks; returns how many rows there are.
+def replace_ledger(engine: Engine, country: str, read: Callable[[], tuple[pd.DataFrame, pd.DataFrame]]) -> None:
+    """Replace the country's rows of the ledger, and the sums of the same weeks.
 
-    rows   : OUTCOME_COLUMNS of the country's last weeks; older ones are removed
-    totals : TOTAL_COLUMNS of the same weeks; sums of older weeks stay
-    Raises NoLedgerTables, BadOutcomes and what `erp_errors` raises; then nothing was changed.
+    read : gives OUTCOME_COLUMNS of the country's last weeks, of which older ones are removed, and TOTAL_COLUMNS of the
+        same weeks, of which older ones stay; it is called under the lock, so that nobody writes what it read before
+    Raises NoLedgerTables, BadOutcomes, and what `read` and `erp_errors` raise; then nothing was changed.
     """
-    taken, sums = _taken(outcomes, rows), _taken(outcome_totals, totals)
-    weeks = sorted(set(rows["week"]))
     with erp_errors(engine, LEDGER_RIGHTS), engine.begin() as connection:
         if missing := sorted(missing_beside(connection).keys() & LEDGER_RIGHTS.keys()):
             beside = statements_beside(connection)
             raise NoLedgerTables(where_is(engine), missing, [each for name in missing for each in beside[name]])
         lock(connection, f"{country} outcomes")
+        rows, totals = read()
+        taken, sums = _taken(outcomes, rows), _taken(outcome_totals, totals)
+        weeks = sorted(set(rows["week"]))
         connection.execute(delete(outcomes).where(outcomes.c.country == country))
         of_these_weeks = outcome_totals.c.week.in_(weeks)
         connection.execute(delete(outcome_totals).where(outcome_totals.c.country == country, of_these_weeks))
         insert(connection, outcomes, taken)
         insert(connection, outcome_totals, sums)
-    return len(taken)
 
 
 def _taken(table: Table, frame: pd.DataFrame) -> pa.Table:

@@ -40,7 +40,7 @@ class Digest:
 
     worth : what the advice is worth of the countries that are done
     gone  : countries that were not delivered, though the week before they were
-    ledger : how far the advice of the last sold week was followed, and what other prices cost; empty if nobody knows
+    ledger : how far the advice of a sold week was followed, and what other prices cost; empty if nobody knows
     apart : where the advice for an article differs widely between countries; empty where it does not
     """
 
@@ -99,8 +99,7 @@ def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun],
     week = next((run.tags.get(WEEK_TAG, "?") for run in newest.values()), "?")
     left = [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))]
     worth = [one for code in done if (one := worth_of(code, _last_figures(instance, week, code, weeks_back=0)))]
-    sums = [own for code in sorted(newest) if (own := Sums.of(_last_ledger(instance, week, code)))]
-    return Digest(week, done, left, gone, worth, sentence_of_ledgers(sums))
+    return Digest(week, done, left, gone, worth, _of_ledgers(instance, week, sorted(newest)))
 
 
 def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
@@ -127,9 +126,14 @@ def _last_figures(
     return _newest(instance, PREDICTIONS, week, country, range(weeks_back + 1))
 
 
-def _last_ledger(instance: dg.DagsterInstance, week: str | None, country: str) -> dict[str, object]:
-    """The figures of the country's ledger that was made last, of the two weeks before that one."""
-    return _newest(instance, OUTCOMES, week, country, range(1, LEDGER_BACK + 1))
+def _of_ledgers(instance: dg.DagsterInstance, week: str, countries: Sequence[str]) -> str:
+    """The sentence of one week for all countries: of the two before that one the newest that most of them have."""
+    of_weeks = [
+        [own for code in countries if (own := Sums.of(_newest(instance, OUTCOMES, week, code, [ago])))]
+        for ago in range(1, LEDGER_BACK + 1)
+    ]
+    ago, sums = max(enumerate(of_weeks, start=1), key=lambda each: len(each[1]))  # of equal ones the first, the newest
+    return sentence_of_ledgers(sums, parse_week(week) - ago * ONE_WEEK) if sums else ""
 
 
 def _newest(

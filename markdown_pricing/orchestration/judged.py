@@ -7,6 +7,7 @@ nothing as saved, for which there would have to be a comparison.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -16,7 +17,7 @@ from markdown_pricing.countries import Country
 from markdown_pricing.decisions.decision import ACCEPTED, CHANGED
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
 from markdown_pricing.outcomes.states import NOT_APPLIED, STATES
-from markdown_pricing.outcomes.totals import Cost, adherence, cost_of
+from markdown_pricing.outcomes.totals import Cost, adherence, cost_of, sold_and_expected, valued_others
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.words import counted
 from markdown_pricing.worth import rounded
@@ -29,6 +30,7 @@ DECIDED_NOT_APPLIED = Figure("decided_not_applied", "Of these not applied", "art
 WITHOUT_COST = Figure("without_cost_pct", "Without a cost that could be found (%)", "%")
 SOLD_OF_EXPECTED = Figure("sold_of_expected_pct", "Sold of what was expected, where followed (%)", "%")
 COST, COST_OF_WEEKS = "Cost of the other prices", "The same of the last weeks"
+WEEKS_IN_THESE, WEEKS_WITHOUT = "Weeks in these", "Weeks whose cost is not known"
 SUMS = "Sums for the digest"
 FEWEST = 10
 """The cost of fewer prices is not said, as it would be that of single decisions. Chosen on 2026-11-28."""
@@ -59,15 +61,15 @@ class Sums:
             return None
 
 
-def sentence_of_ledgers(countries: Sequence[Sums]) -> str:
-    """How far the advice was followed in all countries, and what other prices cost; empty where nothing is known.
+def sentence_of_ledgers(countries: Sequence[Sums], week: date) -> str:
+    """How far that week's advice was followed in all countries, and what other prices cost; empty if nothing is known.
 
     Money of countries without a rate in euros is in no sum.
     """
     known, followed = (sum(getattr(each, name) for each in countries) for name in ("known", "followed"))
     if not known:
         return ""
-    said = f"Of the last sold week: the advice was followed for {followed:,} of {counted(known, 'article')}"
+    said = f"Of the week of {week}: the advice was followed for {followed:,} of {counted(known, 'article')}"
     said += f" ({100 * followed / known:.0f} %)"
     if stake := sum(each.stake or 0.0 for each in countries):
         share = 100 * sum(each.stake_followed or 0.0 for each in countries) / stake
@@ -94,15 +96,16 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
     by_count, by_value = adherence(rows, stakes)
     cost, known = cost_of(rows), rows[rows["followed"].notna()]
     followed = known[known["followed"] == True]  # noqa: E712 (None is neither)
-    expected = float(followed["expected_units"].sum())
+    sold, expected = sold_and_expected(followed)
     figures = {
         ADHERENCE: 100 * by_count,
         ADHERENCE_BY_VALUE: 100 * by_value,
         WITHOUT_COST: 100 * cost.not_valued / cost.rows if cost.rows else float("nan"),
-        SOLD_OF_EXPECTED: 100 * float(followed["units"].sum()) / expected if expected > 0 else float("nan"),
+        SOLD_OF_EXPECTED: 100 * sold / expected if expected > 0 else float("nan"),
     }
     others, decided = len(known) - len(followed), rows[rows["verdict"].isin([ACCEPTED, CHANGED])]
     told = _told(rows, country)
+    with_cost = [each for each in last_weeks if not math.isnan(cost_of(each).hindsight)]
     states = rows["state"].value_counts()
     return {
         IN_SHORT: (
@@ -114,8 +117,9 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         DECIDED.label: len(decided),
         DECIDED_NOT_APPLIED.label: int((decided["state"] == NOT_APPLIED).sum()),
         COST: told,
-        COST_OF_WEEKS: _told(pd.concat(last_weeks, ignore_index=True), country) if last_weeks else NOT_KNOWN,
-        "Weeks in these": len(last_weeks),
+        COST_OF_WEEKS: _told(pd.concat(with_cost, ignore_index=True), country) if with_cost else NOT_KNOWN,
+        WEEKS_IN_THESE: len(with_cost),
+        WEEKS_WITHOUT: len(last_weeks) - len(with_cost),
         **{f"Articles {state.replace('_', ' ')}": int(states.get(state, 0)) for state in STATES},
         "dagster/row_count": len(rows),
         SUMS: dg.MetadataValue.json(asdict(_sums(cost, len(known), len(followed), stakes, rows, country))),
@@ -126,8 +130,8 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
 
 
 def _may_be_said(rows: pd.DataFrame) -> bool:
-    """Whether a sum over the rows is one of several decisions, or of none."""
-    others = int((rows["followed"] == False).sum())  # noqa: E712 (None is neither)
+    """Whether what is in a sum over the rows is the cost of several decisions, or of none."""
+    others = len(valued_others(rows))
     return others == 0 or others >= FEWEST
 
 

@@ -83,11 +83,10 @@ def outcomes(
     with final_faults_not_retried(context):
         results = Results(lake, week, country)
         made = bring_up_to_date(results, countries, rules, context.run.run_id, datetime.now(UTC))
-        last_weeks = list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP))
-        in_erp = _into_the_erp(erp, country, last_weeks)
+        in_erp = _into_the_erp(erp, lake, country)
         if in_erp:
             context.log.warning(in_erp)
-        shown = {}
+        shown, last_weeks = {}, _last_weeks(lake, country)
         for own, each in made.items():
             then = countries.in_week(country, own)
             alike = [
@@ -105,15 +104,24 @@ def _country_then(countries: Countries, country: str, rows: pd.DataFrame) -> Cou
     return countries.in_week(country, rows["week"].iloc[0])
 
 
-def _into_the_erp(erp: Erp, country: str, weeks: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> str:
+def _last_weeks(lake: Lake, country: str) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The rows and the sums of the weeks that the ERP has."""
+    return list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP))
+
+
+def _into_the_erp(erp: Erp, lake: Lake, country: str) -> str:
     """Replace the ledger in the ERP; why that could not be done, and empty where it could.
 
     The ledger lies on the lake, so that an ERP without tables for it is no fault. Raises a TransientError.
     """
-    rows, totals = (pd.concat(frames, ignore_index=True) for frames in zip(*weeks, strict=True))
+
+    def read() -> tuple[pd.DataFrame, pd.DataFrame]:
+        rows, totals = zip(*_last_weeks(lake, country), strict=True)
+        return pd.concat(rows, ignore_index=True), pd.concat(totals, ignore_index=True)
+
     engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
     try:
-        replace_ledger(engine, country, rows, totals)
+        replace_ledger(engine, country, read)
     except FinalError as error:
         return str(error)
     finally:
@@ -152,7 +160,8 @@ def look(
 ) -> dg.SensorResult | dg.SkipReason:
     """One look: asks for the ledger of each country's last week before the newest snapshot, once it is taken in.
 
-    cursor : the snapshot that was last looked at, and the countries whose ledger was asked for with it
+    cursor : the snapshot that was last looked at, and the countries that need no other look: their ledger was asked for
+        with it, it does not have them, or they were never priced before
     Raises LakeUnreachable when it cannot tell what is delivered.
     """
     delivered = {week: written for week, written in deliveries(lake).items() if week <= this_week(now)}
@@ -163,14 +172,16 @@ def look(
     memory: Mapping[str, Sequence[str]] = json.loads(cursor) if cursor else {}
     asked = set(memory.get(name, ()))
     if not set(countries) - asked:
-        return dg.SkipReason(f"The ledger of every country is asked for, with the snapshot of {newest}.")
+        return dg.SkipReason(f"With the snapshot of {newest} there is no ledger left to ask for.")
     if any(record.dagster_run.job_name in ROUND_JOBS for record in unfinished_runs(instance, now)):
         return dg.SkipReason("A round is under way.")
     try:
-        stamp = find_snapshot(lake, newest).stamp
+        snapshot = find_snapshot(lake, newest)
     except (SnapshotNotDelivered, SnapshotReplaced):
         return dg.SkipReason(f"The snapshot of {newest} is being delivered anew.")
-    taken_in = _taken_in(instance, newest, stamp, [code for code in countries if code not in asked])
+    gone = set(countries) - set(snapshot.bytes_by_country)
+    left = [code for code in countries if code not in asked | gone]
+    taken_in = list(_taken_in(instance, newest, snapshot.stamp, left))
     due = {code: week for code in taken_in if (week := next(weeks_with_predictions(lake, code, before=newest), None))}
     requests = [
         dg.RunRequest(
@@ -180,7 +191,7 @@ def look(
         )
         for country, week in due.items()
     ]
-    return dg.SensorResult(requests, cursor=json.dumps({name: sorted(asked | due.keys())}))
+    return dg.SensorResult(requests, cursor=json.dumps({name: sorted(asked | gone | set(taken_in))}))
 
 
 def _taken_in(instance: dg.DagsterInstance, week: date, stamp: str, countries: Sequence[str]) -> Iterator[str]:

@@ -26,11 +26,12 @@ class Shown:
     """What data of after a week show of its articles, each by article id, in the currency of that week.
 
     next_price, price_after : of the first snapshot after the week, and of the one after that
-    has_after  : whether there is a second one
+    has_next, has_after : whether there is a first one that is near enough to tell of the week, and a second one
     sold_price : the price at which the week was sold ; units : what was sold ; stock_end : what was left of the stock
     """
 
     next_price: "pd.Series[float]"
+    has_next: bool
     price_after: "pd.Series[float]"
     has_after: bool
     sold_price: "pd.Series[float]"
@@ -58,7 +59,7 @@ def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime)
     """OUTCOME_COLUMNS, a row for each article that was priced, with the costs that the menu tells.
 
     A followed price costs nothing. Beyond that `cost_ex_ante` is NaN where the menu does not value a price, and so are
-    the costs with hindsight everywhere: `costs.py` finds what else can be found.
+    the costs with hindsight everywhere: `sold_weeks.py` finds by models what else can be found.
     """
     rows, ids = advice.rows, advice.rows["article_id"]
     decisions = [advice.decided.get(article) for article in ids]
@@ -66,7 +67,7 @@ def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime)
     decided = _decided_prices(rows, decisions)
     sold_price, next_price = _at(shown.sold_price, ids), _at(shown.next_price, ids)
     # An article that the next snapshot has no more, because its season is over, was asked what its last week shows.
-    applied = np.where(np.isnan(next_price), sold_price, next_price)
+    applied = np.where(np.isnan(next_price) & shown.has_next, sold_price, next_price)
     asked = Asked(
         list_price,
         wanted=np.where(np.isnan(decided), recommended, decided),

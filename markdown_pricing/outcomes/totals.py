@@ -24,7 +24,8 @@ class Cost:
     """The cost of prices that were not the recommended ones, summed, in local currency.
 
     ex_ante : by each week's own menu ; hindsight, low, high : by a model that has seen what sold since, with a 90 %
-        interval; NaN where that is not known of all rows
+        interval; NaN where that is not known of all rows. All are NaN where no row is
+        known, or of no other price a cost
     rows, not_valued : how many rows are known, and of how many of them the cost could not be found
     """
 
@@ -44,6 +45,9 @@ def cost_of(outcomes: pd.DataFrame) -> Cost:
     """
     known = outcomes[outcomes["applied_price"].notna()]
     valued = known[known["cost_ex_ante"].notna()]
+    if known.empty or (valued_others(known).empty and not other_prices(known).empty):
+        nothing = float("nan")
+        return Cost(nothing, nothing, nothing, nothing, len(known), len(known) - len(valued))
     cost, low, high = (valued[name].to_numpy(dtype=np.float64) for name in ("cost_hindsight", "cost_low", "cost_high"))
     deviations = (high - low) / (2 * NINETEEN_IN_TWENTY)
     own = pd.Series(deviations).groupby(valued["article_id"].to_numpy()).sum(min_count=1).to_numpy(dtype=np.float64)
@@ -57,6 +61,23 @@ def cost_of(outcomes: pd.DataFrame) -> Cost:
         len(known),
         len(known) - len(valued),
     )
+
+
+def other_prices(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """The rows of which another price than the recommended one was asked."""
+    return outcomes[outcomes["followed"] == False]  # noqa: E712 (None is neither)
+
+
+def valued_others(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Those of the other prices whose cost is in a sum."""
+    others = other_prices(outcomes)
+    return others[others["cost_ex_ante"].notna()]
+
+
+def sold_and_expected(followed: pd.DataFrame) -> tuple[float, float]:
+    """Units that were sold, and that were expected, both over the rows of which both are known."""
+    both = followed[followed["units"].notna() & followed["expected_units"].notna()]
+    return float(both["units"].sum()), float(both["expected_units"].sum())
 
 
 def _deviation(own: FloatArray) -> float:
@@ -100,6 +121,7 @@ def totals(outcomes: pd.DataFrame, advised: pd.DataFrame, run_id: str, computed_
 def _sums(group: pd.DataFrame) -> dict[str, object]:
     known, cost = group[group["applied_price"].notna()], cost_of(group)
     followed = known[known["followed"] == True]  # noqa: E712 (None is neither)
+    sold, expected = sold_and_expected(followed)
     return {
         "articles": len(group),
         "known": len(known),
@@ -108,8 +130,8 @@ def _sums(group: pd.DataFrame) -> dict[str, object]:
         "not_valued": cost.not_valued,
         "units": float(group["units"].sum()),
         "revenue": round(float(group["revenue"].sum()), 2),
-        "expected_units": float(followed["expected_units"].sum()),
-        "units_followed": float(followed["units"].sum()),
+        "expected_units": expected,
+        "units_followed": sold,
         "stake": round(float(known["stake"].sum()), 2),
         "stake_followed": round(float(followed["stake"].sum()), 2),
         "cost_ex_ante": round(cost.ex_ante, 2),

@@ -64,7 +64,9 @@ def sums_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(erp: Erp, rows: pd.DataFrame, country: str = "DEU") -> int:
-    return replace_ledger(erp.engine, country, rows, sums_of(rows))
+    """Write the ledger and say how many rows the country has then."""
+    replace_ledger(erp.engine, country, lambda: (rows, sums_of(rows)))
+    return len(erp.read(f"SELECT * FROM markdown_outcomes WHERE country = '{country}'"))
 
 
 def test_rows_and_sums_are_what_was_written(erp: Erp) -> None:
@@ -88,6 +90,20 @@ def test_the_weeks_that_are_written_replace_all_rows_and_the_sums_of_older_weeks
     assert [row.n for row in erp.read("SELECT count(*) AS n FROM markdown_outcomes GROUP BY week")] == [2, 2]
     sums = erp.read("SELECT week, articles FROM markdown_outcome_totals ORDER BY week")
     assert [row.articles for row in sums] == [3, 2, 2]
+
+
+def test_what_is_written_is_read_once_nobody_else_writes_it(erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read before the lock, it could be older than what another run has written meanwhile."""
+    order: list[str] = []
+    monkeypatch.setattr("markdown_pricing.erp.ledger.lock", lambda connection, name: order.append(f"lock {name}"))
+
+    def read() -> tuple[pd.DataFrame, pd.DataFrame]:
+        order.append("read")
+        return rows_of(), sums_of(rows_of())
+
+    replace_ledger(erp.engine, "DEU", read)
+
+    assert order == ["lock DEU outcomes", "read"]
 
 
 def test_another_country_is_left_alone(erp: Erp) -> None:

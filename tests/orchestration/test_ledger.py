@@ -22,10 +22,14 @@ from markdown_pricing.orchestration.judged import (
     ADHERENCE,
     ADHERENCE_BY_VALUE,
     COST,
+    COST_OF_WEEKS,
     DECIDED,
     DECIDED_NOT_APPLIED,
     OVERRIDES,
     SOLD_OF_EXPECTED,
+    TOO_FEW,
+    WEEKS_IN_THESE,
+    WEEKS_WITHOUT,
     WITHOUT_COST,
     Sums,
     figures_of_ledger,
@@ -37,6 +41,7 @@ from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     JOB,
     NOT_RETRIED_TAG,
+    OUTCOMES,
     OUTCOMES_JOB,
     SHARED_JOB,
     STAMP,
@@ -199,6 +204,16 @@ def test_a_country_that_was_never_priced_has_no_ledger(beside: Beside) -> None:
     assert beside.looks() == []
 
 
+def test_a_country_that_cannot_become_due_is_not_looked_at_again(beside: Beside) -> None:
+    """It is not in the snapshot, or has taken it in and was never priced."""
+    beside.taken_in("DEU")
+
+    result = look(beside.instance, beside.lake, ("DEU", "AUT", "FRA"), "", NOW)
+
+    assert isinstance(result, dg.SensorResult)
+    assert [sorted(settled) for settled in json.loads(result.cursor or "").values()] == [["DEU", "FRA"]]
+
+
 def test_a_week_that_was_not_priced_is_skipped(beside: Beside) -> None:
     beside.priced("DEU", date(2026, 1, 26))
     beside.taken_in("DEU")
@@ -259,6 +274,32 @@ def test_a_week_of_which_nothing_is_known_has_no_figures() -> None:
     shown = page(rows)
 
     assert (shown[ADHERENCE.label], shown[WITHOUT_COST.label]) == (NOT_KNOWN, NOT_KNOWN)
+    assert (shown[COST], Sums.of(_plain(shown)).cost) == (NOT_KNOWN, None)
+
+
+def test_other_prices_of_which_none_has_a_cost_did_not_cost_nothing() -> None:
+    shown = page(outcomes(0.0, *[100.0] * 12, cost_ex_ante=[1.0, *[float("nan")] * 12]))
+
+    assert (shown[COST], shown[COST_OF_WEEKS]) == (NOT_KNOWN, NOT_KNOWN)
+    assert (Sums.of(_plain(shown)).cost, Sums.of(_plain(shown)).half) == (None, None)
+
+
+def test_the_prices_that_are_too_few_to_say_are_those_in_the_sum() -> None:
+    shown = page(outcomes(*[100.0] * 12, cost_ex_ante=[100.0, *[float("nan")] * 11]))
+
+    assert (shown[COST], shown[COST_OF_WEEKS], Sums.of(_plain(shown)).cost) == (TOO_FEW, TOO_FEW, None)
+
+
+def test_weeks_without_hindsight_are_counted_and_in_no_sum_of_weeks() -> None:
+    week, without = outcomes(*[40.0] * 10), outcomes(*[40.0] * 10, cost_hindsight=float("nan"))
+
+    shown = figures_of_ledger(Outcomes(week, pd.DataFrame(), advised(week)), [week, without], Country("DEU"))
+
+    assert (shown[COST_OF_WEEKS], shown[WEEKS_IN_THESE], shown[WEEKS_WITHOUT]) == (COST_OF_TEN, 1, 1)
+
+
+def test_what_sold_without_being_known_is_not_compared_with_what_was_expected() -> None:
+    assert page(outcomes(0.0, 0.0, units=[3.0, float("nan")]))[SOLD_OF_EXPECTED.label] == 75.0
 
 
 def test_decided_prices_that_are_not_there_are_counted() -> None:
@@ -303,18 +344,19 @@ def test_the_digest_adds_countries_in_euros_with_the_interval_of_the_sum() -> No
             Sums(100, 60, 500.0, 400.0, 300.0, 30.0),
             Sums(100, 80, 500.0, 500.0, 100.0, 40.0),
             Sums(50, 50, None, None, None, None),
-        ]
+        ],
+        PRICED,
     )
 
     assert told == (
-        "Of the last sold week: the advice was followed for 190 of 250 articles (76 %); by what was at stake 90 %. "
+        "Of the week of 2026-02-02: the advice was followed for 190 of 250 articles (76 %); by what was at stake 90 %. "
         "What the other prices cost the plan, in 2 countries: 400 EUR, and with 9 chances in 10 between 350 and 450."
     )
 
 
 def test_the_digest_says_no_cost_that_is_not_known_and_nothing_of_no_ledger() -> None:
-    assert sentence_of_ledgers([Sums(4, 1, None, None, None, None)]).endswith("for 1 of 4 articles (25 %).")
-    assert sentence_of_ledgers([]) == ""
+    assert sentence_of_ledgers([Sums(4, 1, None, None, None, None)], PRICED).endswith("for 1 of 4 articles (25 %).")
+    assert sentence_of_ledgers([], PRICED) == ""
 
 
 def test_what_a_page_records_is_what_the_digest_reads() -> None:
@@ -323,6 +365,25 @@ def test_what_a_page_records_is_what_the_digest_reads() -> None:
     assert recorded is not None
     assert (recorded.known, recorded.followed, recorded.stake, recorded.stake_followed) == (11, 1, 550.0, 50.0)
     assert (recorded.cost, Sums.of({})) == (1000.0, None)
+
+
+def test_the_digest_tells_of_one_week_the_newest_that_most_countries_have(beside: Beside) -> None:
+    """The ledger of the week before is made after the digest, except where a round was late: then few have it."""
+    shown = page(outcomes(0.0, 0.0))
+    for country, week in (("DEU", "2026-01-26"), ("AUT", "2026-01-26"), ("DEU", WEEK_BEFORE)):
+        partition = partition_key(parse_week(week), country)
+        beside.instance.report_runless_asset_event(
+            dg.AssetMaterialization(OUTCOMES, partition=str(partition), metadata=shown)
+        )
+    runs = {
+        code: dg.DagsterRun(JOB, tags={WEEK_TAG: WEEK, COUNTRY_TAG: code}, status=DagsterRunStatus.SUCCESS)
+        for code in ("DEU", "AUT")
+    }
+
+    both, one = (digest_of(beside.instance, each).ledger for each in (runs, {"DEU": runs["DEU"]}))
+
+    assert both.startswith("Of the week of 2026-01-26: the advice was followed for 4 of 4 articles")
+    assert one.startswith(f"Of the week of {WEEK_BEFORE}: the advice was followed for 2 of 2 articles")
 
 
 def test_the_digest_of_a_round_finds_the_ledger_made_after_the_round_before(ledger: Ledger) -> None:

@@ -69,6 +69,7 @@ def outcome(
     week = Week(WEEK, advised(**changes), options(menu), {"A1": decision} if decision else {}, series(wanted_next))
     shown = Shown(
         next_price=series(next_price),
+        has_next=True,
         price_after=series(after),
         has_after=after is not None if has_after is None else has_after,
         sold_price=series(sold_price),

@@ -77,6 +77,20 @@ def test_where_the_hindsight_of_a_row_is_not_known_the_sum_has_none() -> None:
     assert np.isnan([cost.hindsight, cost.low, cost.high]).all()
 
 
+def test_without_a_cost_of_any_other_price_the_sums_are_not_known() -> None:
+    """A sum over none would say that they cost nothing."""
+    rows = outcomes(0.0, 100.0)
+    rows.loc[1, "cost_ex_ante"] = np.nan
+
+    cost = cost_of(rows)
+    [total] = totals(rows, advised(rows), "run", NOW).itertuples()
+
+    assert np.isnan([cost.ex_ante, cost.hindsight, cost.low, cost.high]).all()
+    assert (cost.rows, cost.not_valued) == (2, 1)
+    assert np.isnan([total.cost_ex_ante, total.cost_hindsight, total.cost_low, total.cost_high]).all()
+    assert cost_of(outcomes(0.0, 0.0)).hindsight == 0.0
+
+
 def test_adherence_by_count_and_by_value() -> None:
     rows = outcomes(0.0, 100.0, 100.0, 100.0)
 
@@ -113,6 +127,16 @@ def test_what_was_expected_is_compared_where_the_advice_was_followed() -> None:
     [total] = totals(rows, advised(rows), "run", NOW).itertuples()
 
     assert (total.units, total.expected_units, total.units_followed) == (6.0, 4.0, 3.0)
+
+
+def test_sold_and_expected_are_of_the_same_rows() -> None:
+    rows = outcomes(0.0, 0.0, 0.0)
+    rows.loc[0, "units"] = np.nan
+    rows.loc[1, "expected_units"] = np.nan
+
+    [total] = totals(rows, advised(rows), "run", NOW).itertuples()
+
+    assert (total.expected_units, total.units_followed) == (4.0, 3.0)
 
 
 def test_no_rows_give_no_totals() -> None:
