@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from sqlalchemy import Engine
@@ -23,7 +23,7 @@ from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.next_week import SoldCountry, deliver_next, market_before, sell_week
 from markdown_pricing.sample.played import CENTS, ids_on_sale, read_played
 from markdown_pricing.settings import Settings
-from markdown_pricing.weeks import ONE_WEEK
+from markdown_pricing.weeks import ONE_WEEK, this_week
 from markdown_pricing.words import counted
 
 HEAD = ("Country", "Articles", "New prices", "Decided", "Not applied", "Units", "Revenue", "Sold out", "Launched next")
@@ -36,6 +36,14 @@ class NotPriced(FinalError):
         super().__init__(
             f"No country of the week {week} has been priced from this delivery, so there is no advice to sell it by. "
             f"Run first: markdown-pricing run --week {week}"
+        )
+
+
+class NotOver(FinalError):
+    def __init__(self, week: date, lake: str) -> None:
+        super().__init__(
+            f"The week {week} is not over, and the week after it cannot be priced before its Monday. Begin in the "
+            f"past: markdown-pricing sample --lake {lake} --week {week - 8 * ONE_WEEK}"
         )
 
 
@@ -65,11 +73,13 @@ class SoldByDecision:
 def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) -> int:
     """Sell the newest week and deliver the next one.
 
-    Raises NotASample, NotPriced, and the errors of the lake and of an ERP that is away.
+    Raises NotASample, NotOver, NotPriced, and the errors of the lake and of an ERP that is away.
     """
     place = named_lake(lake, settings.results_key)
     week = newest_week(place)
     played = read_played(place, week)
+    if week >= this_week(datetime.now(UTC)):
+        raise NotOver(week, lake)
     configured = read_countries(settings.countries_file, settings.currencies_file)
     chosen = [configured[code] for code in configured.choose(list(played.articles))]
     check_writable(place, paths.SNAPSHOTS)

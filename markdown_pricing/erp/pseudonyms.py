@@ -64,11 +64,15 @@ def _replace(connection: Connection, pseudonym: Callable[[], str]) -> int:
 
 
 def _is_old(connection: Connection) -> ColumnElement[bool]:
-    """Whether a row was written so long ago; where its time lies in the future or cannot be read, by its week."""
+    """Whether a row was written so long ago, and is about a week so long ago.
+
+    Where its time lies in the future, the week decides alone. SQLite compares whatever text stands for a time, so that
+    one that cannot be read may count as any time: the week keeps it from being taken for an old one.
+    """
     now = database_time(connection)
     written, week = decisions.c.decided_at, decisions.c.week
     by_time, by_week = written < now - KEPT_FOR, week < (now - KEPT_FOR).date()
-    return func.coalesce(case((written <= now, by_time), else_=by_week), False)
+    return func.coalesce(by_week & case((written <= now, by_time), else_=True), False)
 
 
 def _check_may_update(connection: Connection) -> None:

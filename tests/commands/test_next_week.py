@@ -152,3 +152,15 @@ def test_the_copy_on_the_lake_counts_where_the_erp_does_not_show_decisions(shop:
     assert "MLT: the ERP does not show people's decisions, so those of the lake count." in sold.stderr
     [malta] = [each for each in json.loads(sold.stdout)["countries"] if each["country"] == "MLT"]
     assert malta["decided"] == 1
+
+
+def test_a_week_that_is_not_over_is_not_sold(tmp_path: Path) -> None:
+    """The one after it could not be priced."""
+    shop = Shop(tmp_path)
+    shop.sample("--countries", "MLT", "--articles", "2")
+
+    refused = shop.sample("--next-week")
+
+    assert refused.returncode == 1
+    assert "is not over" in refused.stderr
+    assert len(list((tmp_path / "lake/markdown_training_data").iterdir())) == 1

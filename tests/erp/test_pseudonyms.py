@@ -85,13 +85,14 @@ def test_a_time_in_the_future_keeps_nobodys_name_for_ever(erp: Erp) -> None:
     assert persons(erp)["d1"][0] == "pseudonym-1"
 
 
-def test_what_tools_wrote_into_sqlite_without_care_is_found_too(sqlite_erp: Erp) -> None:
-    """A time that cannot be read, and a name in other bytes."""
+@pytest.mark.parametrize("written", ["today", "", "01/12/2026 09:00", "1.12.2026 09:00", "1796000000"])
+def test_what_tools_wrote_into_sqlite_without_care_is_found_too(sqlite_erp: Erp, written: str) -> None:
+    """A time that cannot be read, which makes no young name an old one, and a name in other bytes."""
     ensure_tables(sqlite_erp.engine)
     old = weeks_ago(sqlite_erp, 40)
     add_decisions(sqlite_erp.engine, [make(1, **old), make(2, **old), make(3, **weeks_ago(sqlite_erp, 1))])
     sqlite_erp.execute(
-        "UPDATE markdown_decisions SET decided_at = 'today' WHERE decision_id <> 'd2'",
+        f"UPDATE markdown_decisions SET decided_at = '{written}' WHERE decision_id <> 'd2'",
         "UPDATE markdown_decisions SET decided_by = CAST(x'66fc72' AS TEXT) WHERE decision_id = 'd2'",
     )
 

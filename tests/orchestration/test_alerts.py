@@ -240,7 +240,7 @@ def test_a_week_with_nothing_done_by_noon_is_late(a_round: Round) -> None:
 def test_what_has_been_told_is_not_looked_up_again(a_round: Round, chat: Chat) -> None:
     """A look each minute for six days reads no event of what has been told.
 
-    Before it, it reads one for each failed country, and one for each country's ledger.
+    Before it, it reads one for each failed country, and two for each country's ledgers.
     """
     for country in ("FRA", "ITA", "POL"):
         a_round.run(country, FAILURE)
@@ -256,8 +256,8 @@ def test_what_has_been_told_is_not_looked_up_again(a_round: Round, chat: Chat) -
             a_round.look(chat.url)
             looks.append((figures.call_count, events.call_count))
 
-    assert [call.kwargs["limit"] for call in figures.call_args_list] == [1] * 6
-    assert looks[0] == looks[2] == (6, 6)  # of each country its line in the log and its line in the digest
+    assert [call.kwargs["limit"] for call in figures.call_args_list] == [1] * 9
+    assert looks[0] == looks[2] == (9, 6)  # of each country its line in the log and its line in the digest
     assert "At stake: 150 EUR." in chat.taken[0]["message"]
 
 
