@@ -39,6 +39,7 @@ from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
 HISTORY, TO_PRICE, TO_COME, ROWS, PATH, MENU = "history", "articles", "planned", "rows", "price_path", "options"
+TOTALS = "totals"
 """The parts of a file of training data, and those of one of predictions."""
 ORIGIN, ARTICLES, PUBLISHED = "origin", "articles", "published_bytes"
 TAKEN_ROWS, PLANNED_ROWS = "rows", "planned_rows"
@@ -255,6 +256,11 @@ class Results:
             if week <= self.week and (rows := Results(self.lake, week, self.country).unchanged_decisions()) is not None:
                 return week, rows
         return None
+
+    def outcomes(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The rows of the week's ledger and their sums. Raises ResultMissing and ResultChanged."""
+        rows, sums = self._read(paths.kept_outcomes_file, ROWS, TOTALS)[1]
+        return rows, sums
 
     def _read(self, of: Callable[[date, str], str], *names: str) -> tuple[Mapping[str, Any], list[pd.DataFrame]]:
         """The notes and the named parts of one of the country's files, checked before they are parsed."""

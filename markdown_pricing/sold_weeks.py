@@ -12,7 +12,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from markdown_pricing import columns as declared
 from markdown_pricing.countries import Countries
@@ -24,19 +23,16 @@ from markdown_pricing.errors import FinalError, TransientError
 from markdown_pricing.forecast import BrokenModel
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.publish import parquet_of, publish_parts, read_parts, weeks_in, weeks_with_predictions
-from markdown_pricing.lake.snapshot import reading_parquet
+from markdown_pricing.lake.publish import parquet_of, publish_parts, weeks_in, weeks_with_predictions
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.outcomes.hindsight import Hindsight, Then, cost_of_prices
 from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
 from markdown_pricing.outcomes.totals import totals, valued_others
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import ORIGIN, Results
+from markdown_pricing.results import ORIGIN, ROWS, TOTALS, Results
 from markdown_pricing.weeks import weeks_between
 
-ROWS, TOTALS = "rows", "totals"
-"""The parts of a kept file of outcomes."""
 MOST_WEEKS_ON = 2
 """A snapshot later than so many weeks after a week tells nothing of its advice: much else was decided since. Chosen on
 2026-11-28, as a price that comes late comes with the second Monday."""
@@ -170,14 +166,8 @@ def kept_outcomes(lake: Lake, country: str, until: date, weeks: int) -> Iterator
     kept = (week for week in weeks_in(lake, paths.KEPT_OUTCOMES) if week <= until)
     with_file = (week for week in kept if lake.entry(paths.kept_outcomes_file(week, country)))
     for _, week in zip(range(weeks), with_file, strict=False):
-        path = paths.kept_outcomes_file(week, country)
         try:
-            notes, parts = read_parts(lake, path, ROWS, TOTALS)
-            origin = Provenance.from_json(notes[ORIGIN])
-            if (origin.week, origin.country) != (str(week), country):
-                continue
-            with reading_parquet(lake, path):
-                rows, sums = (pq.read_table(pa.BufferReader(part)).to_pandas() for part in parts)
+            rows, sums = Results(lake, week, country).outcomes()
         except (FinalError, TypeError, KeyError):  # changed, or of a version that noted something else
             continue
         yield rows.reindex(columns=declared.OUTCOME_COLUMNS), sums.reindex(columns=declared.TOTAL_COLUMNS)

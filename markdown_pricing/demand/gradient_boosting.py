@@ -134,22 +134,25 @@ class GradientBoosting(DemandModel):
         state = self.base.state(articles, history, week)
         if self.near is None:
             return state.forecast(
-                type(self).__name__, lambda weeks: state.ahead(weeks) + self._correction(state, weeks)
+                type(self).__name__,
+                lambda weeks: state.ahead(weeks) + self._correction(state, weeks, state.planned(weeks)),
             )
         correction, weights = self.near.correction(self.base, state, history, self.assortment)
 
         def log_mean(weeks: int) -> FloatArray:
             weight = weights_ahead(weights, weeks) * np.isfinite(correction)[:, None]
+            planned = state.planned(weeks)
             # What is made of today's promotions has no place in a week for which something is planned.
-            for said in state.planned(weeks).said.values():
+            for said in planned.said.values():
                 weight = np.where(said, 0.0, weight)
             near = np.nan_to_num(correction)[:, None]
-            mixed: FloatArray = state.ahead(weeks) + (1.0 - weight) * self._correction(state, weeks) + weight * near
+            by_trees = self._correction(state, weeks, planned)
+            mixed: FloatArray = state.ahead(weeks) + (1.0 - weight) * by_trees + weight * near
             return mixed
 
         return state.forecast(type(self).__name__, log_mean)
 
-    def _correction(self, state: State, weeks: int) -> FloatArray:
+    def _correction(self, state: State, weeks: int, planned: PlannedValues) -> FloatArray:
         """What the trees add to the log of demand, (articles, weeks), within LARGEST_CORRECTION."""
         articles = state.articles
         if self.trees is None:
@@ -161,7 +164,6 @@ class GradientBoosting(DemandModel):
         columns = {name: values[row] for name, values in columns.items()}
         columns |= _week_columns((week + ahead, launch, end), ahead)
         added = added_by(self.trees, self._matrix(columns))
-        planned = state.planned(weeks)
         said = np.logical_or.reduce([said.ravel() for name, said in planned.said.items() if name in self.features])
         if np.any(said):
             at = np.flatnonzero(said)

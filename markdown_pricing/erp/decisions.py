@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Text, cast, func, select, text
+from sqlalchemy import Connection, Engine, Text, cast, func, select
 from sqlalchemy.exc import IntegrityError
 
 from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
 from markdown_pricing.erp.grants import DECISIONS, READ_RIGHTS, missing_grants
-from markdown_pricing.erp.locks import LOCK_TIMEOUT_MS, look_briefly
+from markdown_pricing.erp.locks import look_briefly, wait_in_turn
 from markdown_pricing.erp.refresh import database_time
 from markdown_pricing.erp.tables import decisions, missing_beside, recommendations, statements_beside
 from markdown_pricing.errors import FinalError
@@ -104,9 +104,7 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
             _check_may_write(connection)
         try:
             with engine.begin() as connection:
-                if connection.dialect.name == "postgresql":
-                    # The key waits for whoever has begun to add the same number.
-                    connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+                wait_in_turn(connection)  # the key waits for whoever has begun to add the same number
                 connection.execute(decisions.insert(), [dict(row) for row in rows])
         except IntegrityError as error:
             code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", "")

@@ -26,6 +26,12 @@ def look_briefly(connection: Connection) -> None:
         connection.execute(text(f"SET LOCAL statement_timeout = {LOOK_TIMEOUT_MS}"))
 
 
+def wait_in_turn(connection: Connection) -> None:
+    """Let the transaction wait for a lock no longer than LOCK_TIMEOUT_MS; SQLite has a limit of its own."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+
+
 def lock(connection: Connection, what: str) -> None:
     """Hold the lock `what` (a country, or the tables) until the transaction ends. A second writer waits here.
 
@@ -34,8 +40,8 @@ def lock(connection: Connection, what: str) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         return
+    wait_in_turn(connection)
     for setting, limit_ms in (
-        ("lock_timeout", LOCK_TIMEOUT_MS),
         ("statement_timeout", STATEMENT_TIMEOUT_MS),
         ("idle_in_transaction_session_timeout", SILENCE_TIMEOUT_MS),
     ):

@@ -7,13 +7,13 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import Connection, Engine, case, func, select, text
+from sqlalchemy import Connection, Engine, case, func, select
 from sqlalchemy.sql import ColumnElement
 
 from markdown_pricing.erp.decisions import any_bytes, check_there
 from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
 from markdown_pricing.erp.grants import DECISIONS, missing_column_grants, missing_grants
-from markdown_pricing.erp.locks import LOCK_TIMEOUT_MS
+from markdown_pricing.erp.locks import wait_in_turn
 from markdown_pricing.erp.refresh import database_time
 from markdown_pricing.erp.tables import decisions
 
@@ -43,8 +43,7 @@ def pseudonymise(engine: Engine, pseudonym: Callable[[], str] = new_pseudonym) -
             check_there(connection)
             _check_may_update(connection)
         with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+            wait_in_turn(connection)
             return _replace(connection, pseudonym)
 
 

@@ -5,8 +5,9 @@ waits for them or fails with them.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 
 import dagster as dg
 import pandas as pd
@@ -83,10 +84,12 @@ def outcomes(
     with final_faults_not_retried(context):
         results = Results(lake, week, country)
         made = bring_up_to_date(results, countries, rules, context.run.run_id, datetime.now(UTC))
-        in_erp = _into_the_erp(erp, lake, country)
+        # Under the ERP's lock if it can be had, and for the page in any case.
+        last_weeks_once = cache(lambda: list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP)))
+        in_erp = _into_the_erp(erp, country, last_weeks_once)
         if in_erp:
             context.log.warning(in_erp)
-        shown, last_weeks = {}, _last_weeks(lake, country)
+        shown, last_weeks = {}, last_weeks_once()
         for own, each in made.items():
             then = countries.in_week(country, own)
             alike = [
@@ -104,19 +107,15 @@ def _country_then(countries: Countries, country: str, rows: pd.DataFrame) -> Cou
     return countries.in_week(country, rows["week"].iloc[0])
 
 
-def _last_weeks(lake: Lake, country: str) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """The rows and the sums of the weeks that the ERP has."""
-    return list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP))
-
-
-def _into_the_erp(erp: Erp, lake: Lake, country: str) -> str:
+def _into_the_erp(erp: Erp, country: str, last_weeks: Callable[[], Sequence[tuple[pd.DataFrame, pd.DataFrame]]]) -> str:
     """Replace the ledger in the ERP; why that could not be done, and empty where it could.
 
+    last_weeks : gives the rows and the sums of the weeks that the ERP is to have
     The ledger lies on the lake, so that an ERP without tables for it is no fault. Raises a TransientError.
     """
 
     def read() -> tuple[pd.DataFrame, pd.DataFrame]:
-        rows, totals = zip(*_last_weeks(lake, country), strict=True)
+        rows, totals = zip(*last_weeks(), strict=True)
         return pd.concat(rows, ignore_index=True), pd.concat(totals, ignore_index=True)
 
     engine = engine_for(erp.url, erp.user, erp.password, erp.schema)

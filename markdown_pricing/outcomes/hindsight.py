@@ -151,10 +151,7 @@ def with_levels_seen(forecast: Forecast, articles: pd.DataFrame, week: date, see
     price, stock, units = (_grid(seen, articles, week, weeks, name) for name in ("price", "stock", "units"))
     known = np.isfinite(price) & np.isfinite(units) & (stock > 0)
     asked = np.where(known, price, articles["price"].to_numpy(dtype=np.float64)[:, np.newaxis])
-    falling = -np.sort(-asked, axis=1)
-    demand = forecast.at(falling, weeks)
-    place = np.argsort(np.argsort(-asked, axis=1, kind="stable"), axis=1, kind="stable")
-    mean = demand.units[np.arange(len(asked))[:, np.newaxis], place, np.arange(weeks)]
+    mean, demand = forecast.along(asked)
     dispersion = np.repeat(demand.dispersion[:, np.newaxis], weeks, axis=1)
     expected = np.where(known, expected_sales(np.where(known, stock, 0.0), mean, dispersion), 0.0)
     sold = np.where(known, np.maximum(units, 0.0), 0.0).sum(axis=1)
