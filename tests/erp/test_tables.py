@@ -49,7 +49,7 @@ COLUMNS = {
     "markdown_outcome_totals": """country TEXT!, category TEXT!, week DATE!, verdict TEXT!, decision_reason TEXT!,
         phase TEXT!, articles INTEGER!, known INTEGER!, followed INTEGER!, applied INTEGER!, not_valued INTEGER!,
         units DOUBLE!, revenue MONEY!, expected_units DOUBLE!, units_followed DOUBLE!, stake MONEY!,
-        stake_followed MONEY!, cost_ex_ante MONEY!, cost_hindsight MONEY, cost_low MONEY, cost_high MONEY,
+        stake_followed MONEY!, cost_ex_ante MONEY, cost_hindsight MONEY, cost_low MONEY, cost_high MONEY,
         run_id TEXT!, computed_at TIME!""",
 }
 KEYS = {
