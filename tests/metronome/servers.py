@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -10,8 +11,11 @@ from typing import Any
 
 import dagster as dg
 import yaml
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_graphql import DagsterGraphQLClient
 
+from markdown_pricing.orchestration.automation import remind_of_retry
+from markdown_pricing.orchestration.names import REMINDED_TAG
 from tests.doubles.dcos import Dcos
 from tests.metronome import work
 from tests.processes import answers, end_groups, free_port, wait_until
@@ -20,6 +24,8 @@ from tests.storage import make_storage
 PREFIX = "dagster.test"
 PROJECT = Path(__file__).parents[2]
 WITHIN_S = 120
+RETRY_DUE_AFTER_S = 15
+"""Three of the daemon's looks for failures, which are five seconds apart."""
 
 
 def cluster_settings(dcos: Dcos) -> dict[str, Any]:
@@ -178,7 +184,21 @@ class Servers:
         return [run.status.value for run in self.tries(run_id)]
 
     def until(self, run_id: str, *states: str) -> None:
-        until(lambda: self.states(run_id) == list(states), " ".join(states), lambda: self.tell(run_id))
+        def reached() -> bool:
+            self._remind_of_retries()
+            return self.states(run_id) == list(states)
+
+        until(reached, " ".join(states), lambda: self.tell(run_id))
+
+    def _remind_of_retries(self) -> None:
+        """What the round's sensor does, which is not here: Dagster passes over a failure that it reads half stored."""
+        failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"})
+        for run in self._instance.get_run_records(failed):
+            tags = run.dagster_run.tags
+            ended = run.end_time or time.time()
+            is_overdue = AUTO_RETRY_RUN_ID_TAG not in tags and time.time() - ended > RETRY_DUE_AFTER_S
+            if is_overdue and tags.get(REMINDED_TAG) != run.dagster_run.run_id:
+                remind_of_retry(self._instance, run.dagster_run.run_id)
 
     def tell(self, run_id: str) -> str:
         """What Dagster's page shows of every try: messages, and the errors behind them."""
