@@ -45,3 +45,13 @@ def each_array(function: Callable[..., npt.NDArray[Any]], value: Value, *others:
         elif is_dataclass(first):
             changes[field.name] = each_array(function, first, *further)
     return replace(value, **changes)  # type: ignore[type-var]
+
+
+def rows_where(where: npt.NDArray[np.bool_], yes: Value, no: Value) -> Value:
+    """The rows of `yes` where `where`, (rows,), holds, and the rows of `no` elsewhere."""
+
+    def pick(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        picked: npt.NDArray[np.float64] = np.where(where.reshape(-1, *[1] * (left.ndim - 1)), left, right)
+        return picked
+
+    return each_array(pick, yes, no)

@@ -21,16 +21,8 @@ from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import expected_sales
-from markdown_pricing.markdown.simulation import (
-    TUNED_RULE,
-    MarketView,
-    Played,
-    Policy,
-    WeekPrices,
-    fixed_ladder,
-    hold,
-    play,
-)
+from markdown_pricing.markdown.simple_policies import TUNED_RULE, fixed_ladder, hold
+from markdown_pricing.markdown.simulation import MarketView, Played, Policy, WeekPrices, play
 from markdown_pricing.pricing import SEED, CountryWeek, make_training_data
 from markdown_pricing.sample.families import family_named
 from markdown_pricing.sample.market import Market, share_finding_size

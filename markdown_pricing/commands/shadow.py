@@ -3,17 +3,16 @@
 Two equal rounds prove that a migration, or a new version, changes nothing.
 """
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence, Set
+from dataclasses import asdict
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Table, select
 
 from markdown_pricing.commands.console import print_json, print_table
+from markdown_pricing.commands.rounds import Difference, Round, columns_only_in, differences
 from markdown_pricing.erp.errors import erp_errors
 from markdown_pricing.erp.tables import columns_of, engine_for, options, price_path, recommendations
 from markdown_pricing.erp_url import BACKENDS, parse_erp_url
@@ -27,10 +26,6 @@ from markdown_pricing.words import counted
 
 BY_NATURE = ("model_version", "run_id", "predicted_at")
 """Columns that differ between any two runs, or, as they hold the code's hash, between any two versions."""
-ROW_KEY = ["country", "article_id"]
-KEYS = {recommendations.name: ROW_KEY, price_path.name: [*ROW_KEY, "week"], options.name: [*ROW_KEY, "price"]}
-"""The tables that are compared, and what a row of each is found by."""
-MISSING = "no such row"
 SHOWN = 20
 
 
@@ -47,32 +42,6 @@ class NoAccount(UsageError):
             f"shadow reads an ERP with an account of its own, which may only read: set {SHADOW_USER} and "
             f"{SHADOW_PASSWORD} (docs/security.md)."
         )
-
-
-@dataclass(frozen=True)
-class Round:
-    """One round of a week, as the rows of each table of KEYS by its name; a version before may lack a table."""
-
-    tables: Mapping[str, pd.DataFrame]
-
-    @property
-    def rows(self) -> pd.DataFrame:
-        return self.tables[recommendations.name]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One cell in which two rounds differ.
-
-    of : the week of a price path, or the price of an option; None in the recommendations
-    """
-
-    country: str
-    article_id: str
-    of: str | None
-    column: str
-    first: Any
-    second: Any
 
 
 def shadow(
@@ -97,8 +66,8 @@ def shadow(
         "articles": len(rounds[0].rows),
         "cells": sum(frame.size for frame in rounds[0].tables.values()),
         "differences": len(cells_that_differ),
-        "only_in_first": _columns_only_in(*rounds),
-        "only_in_second": _columns_only_in(*reversed(rounds)),
+        "only_in_first": columns_only_in(*rounds),
+        "only_in_second": columns_only_in(*reversed(rounds)),
     }
     if as_json:
         print_json({**compared, "cells_that_differ": [asdict(each) for each in cells_that_differ]})
@@ -119,76 +88,6 @@ def read_round(place: str, week: date, settings: Settings, countries: Sequence[s
     if countries:
         tables = {name: frame[frame["country"].isin(countries)] for name, frame in tables.items()}
     return Round({name: frame.drop(columns=list(BY_NATURE), errors="ignore") for name, frame in tables.items()})
-
-
-def differences(first: Round, second: Round, tolerance: float = 0.0) -> list[Difference]:
-    """Every cell that differs, by country, article and week, in the columns that both rounds have.
-
-    tolerance : numbers that differ by at most this share of the larger one count as equal, because processors may
-        round the last digit differently
-    """
-    return [
-        cell
-        for name, key in KEYS.items()
-        if name in first.tables and name in second.tables
-        for cell in _differing_cells(first.tables[name], second.tables[name], key, tolerance)
-    ]
-
-
-def _columns_only_in(first: Round, second: Round) -> list[str]:
-    """Tables and columns that no cell of the other round is compared with, as one of the two is of another version."""
-    return [
-        str(column)
-        for name, here in first.tables.items()
-        for column in (
-            here.columns.difference(second.tables[name].columns, sort=False)
-            if name in second.tables
-            else [f"the table {name}"]
-        )
-    ]
-
-
-def _differing_cells(first: pd.DataFrame, second: pd.DataFrame, key: list[str], tolerance: float) -> list[Difference]:
-    first, second = (_comparable(frame, key) for frame in (first, second))
-    index = first.index.union(second.index)
-    both = first.index.intersection(second.index)
-    differing: list[tuple[Any, str, Any, Any]] = [
-        (row, "row", "there", MISSING) for row in index.difference(second.index)
-    ]
-    differing += [(row, "row", MISSING, "there") for row in index.difference(first.index)]
-    for column in first.columns.intersection(second.columns, sort=False):
-        one, other = first.loc[both, column].to_numpy(), second.loc[both, column].to_numpy()
-        differs = ~_equal(one, other, tolerance)
-        differing += [
-            (row, column, a, b) for row, a, b in zip(both[differs], one[differs], other[differs], strict=True)
-        ]
-    cells = [Difference(row[0], row[1], str(row[2]) if len(row) > 2 else None, *rest) for row, *rest in differing]
-    return sorted(cells, key=lambda cell: (cell.country, cell.article_id, cell.of or "", cell.column))
-
-
-def _comparable(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """The frame by its key, each value as a number, a text or None, because databases and files differ in types."""
-    values = frame.map(_value).astype(object)
-    return values.where(values.notna(), None).set_index(key).sort_index()
-
-
-def _value(cell: Any) -> Any:
-    if isinstance(cell, Decimal | np.number):
-        cell = float(cell)
-    elif hasattr(cell, "isoformat"):
-        cell = cell.isoformat()[:10]
-    return cell
-
-
-def _equal(one: Any, other: Any, tolerance: float) -> Any:
-    """Whether the elements of two object arrays of the same length are equal, element by element."""
-    pairs = zip(one, other, strict=True)
-    return np.array([a == b or _near(a, b, tolerance) for a, b in pairs], dtype=bool)
-
-
-def _near(a: Any, b: Any, tolerance: float) -> bool:
-    numbers = isinstance(a, int | float) and isinstance(b, int | float)
-    return numbers and abs(a - b) <= tolerance * max(abs(a), abs(b))
 
 
 def _erp_round(url: str, week: date, settings: Settings) -> dict[str, pd.DataFrame]:

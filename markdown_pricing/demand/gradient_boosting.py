@@ -19,8 +19,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.design import PRICE, DesignRows, attribute_values, dates_of
-from markdown_pricing.demand.level import Level
+from markdown_pricing.demand.design import DesignRows, attribute_values, dates_of
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.near import Near, learn_near
@@ -28,24 +27,20 @@ from markdown_pricing.demand.planned import PlannedValues
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.skill import weights_ahead
 from markdown_pricing.demand.state import LARGEST_UPLIFT, State
+from markdown_pricing.demand.terms import PRICE
+from markdown_pricing.demand.tree_features import LONGEST_HORIZON, known_at, week_features
 from markdown_pricing.demand.trees import Matrix, added_by, grow, matrix_of
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import (
     Age,
     FloatArray,
     IntArray,
-    Panel,
-    lag,
-    mean_of_lags,
-    stock_per_store,
 )
 
 LARGEST_TRAINING_ROWS = 60_000
 """About so many training rows are drawn at most, so that trees take no longer in a large country."""
 HORIZONS_A_TARGET = 4
 """Each target is forecast from its own week and from up to three earlier ones."""
-LONGEST_HORIZON = 20
-"""The trees see no more weeks ahead than this; a longer horizon counts as this one."""
 ROUNDS = 40
 """How many trees there are."""
 LARGEST_CORRECTION = 1.2
@@ -91,7 +86,7 @@ class GradientBoosting(DemandModel):
         cell, ahead = (panel.row[origin], panel.column[origin]), panel.column[target] - panel.column[origin]
         columns = known_at(learnt.history, panel, rows, learnt.curve, learnt.level, origin)
         columns |= self._article_columns(learnt.history.iloc[origin])
-        columns |= _week_columns(dates_of(learnt.history.iloc[target]), ahead)
+        columns |= week_features(dates_of(learnt.history.iloc[target]), ahead)
         curve = self._curve_at(rows, target, ahead)
         life_share = Age.of(*dates_of(learnt.history)).life_share
         level, variance = learnt.level.at(cell, life_share[target], rows.terms[target, PRICE], ahead)
@@ -162,7 +157,7 @@ class GradientBoosting(DemandModel):
         row, ahead = np.repeat(np.arange(len(articles)), weeks), np.tile(np.arange(weeks), len(articles))
         week, launch, end = dates_of(articles.iloc[row])
         columns = {name: values[row] for name, values in columns.items()}
-        columns |= _week_columns((week + ahead, launch, end), ahead)
+        columns |= week_features((week + ahead, launch, end), ahead)
         added = added_by(self.trees, self._matrix(columns))
         said = np.logical_or.reduce([said.ravel() for name, said in planned.said.items() if name in self.features])
         if np.any(said):
@@ -240,42 +235,3 @@ def _draw_targets(learnt: Learnt, seed: int) -> tuple[IntArray, IntArray]:
     use = (origin >= 0) & (learnt.rows.stock[np.maximum(origin, 0)] > 0)
     pairs = np.unique(np.stack([origin[use], target[use]], axis=1), axis=0)
     return pairs[:, 0], pairs[:, 1]
-
-
-def known_at(
-    frame: pd.DataFrame, panel: Panel, rows: DesignRows, curve: FloatArray, level: Level, at: IntArray
-) -> dict[str, FloatArray]:
-    """The features of the decisions in the rows `at` of the frame, by name, each (decisions,).
-
-    No feature holds anything that was not known on the Monday of its decision. Past prices are left out, because the
-    manager's choice tells what he knew, and our own choice will not.
-    """
-    life_share, price = Age.of(*dates_of(frame)).life_share, rows.terms[:, PRICE]
-    foreseen = np.exp(curve + level.at((panel.row, panel.column), life_share, price)[0])
-    surprise = panel.grid(np.log((np.maximum(rows.units, 0.0) + 1.0) / (foreseen + 1.0)))
-    cell = panel.row[at], panel.column[at]
-    deviation, variance = level.at(cell, life_share[at], np.zeros(len(at)))
-    decided = frame.iloc[at]
-    return {
-        "log_level": deviation,
-        "level_sd": np.sqrt(variance),
-        "surprise_1": lag(surprise, cell, 1),
-        "surprise_2": lag(surprise, cell, 2),
-        "surprise_4": mean_of_lags(surprise, cell, 4),
-        "log_stock_per_store": np.log1p(stock_per_store(rows.stock[at], decided["stores"].to_numpy(np.float64))),
-        "log_cover": np.log1p(rows.stock[at]) - deviation,
-        "sold_out_share": mean_of_lags(panel.grid(rows.censored), cell, 4),
-        "log_list_price": np.log(decided["list_price"].to_numpy(np.float64)),
-    }
-
-
-def _week_columns(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:
-    """The features of a target week. `dates` has the week numbers of the week, the launch and the end."""
-    week, launch, end = dates
-    age = Age.of(week, launch, end)
-    return {
-        "weeks_ahead": np.minimum(ahead, LONGEST_HORIZON).astype(np.float64),
-        "age_weeks": age.age_weeks,
-        "weeks_to_end": age.weeks_to_end,
-        "life_share": age.life_share,
-    }

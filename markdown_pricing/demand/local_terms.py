@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from markdown_pricing.demand.around import Around
-from markdown_pricing.demand.design import PRICE, DesignRows
+from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.sold_out import fill_sold_out
+from markdown_pricing.demand.terms import PRICE
 from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag
 
 SPEED = 0.15

@@ -17,17 +17,7 @@ from numpy.typing import NDArray
 
 from markdown_pricing.arrays import arrays_of
 from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_terms
-from markdown_pricing.demand.design import (
-    NOVELTY,
-    PRICE,
-    SHAPE,
-    SHELF,
-    TERMS,
-    TO_A_CUT,
-    Design,
-    DesignRows,
-    dates_of,
-)
+from markdown_pricing.demand.design import Design, DesignRows, dates_of
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.pooling import Effects, PooledFit, Prior, Search, fit_pooled
@@ -38,6 +28,7 @@ from markdown_pricing.demand.response import (
 )
 from markdown_pricing.demand.shared import CountryDemand, Quality, SharedDemand
 from markdown_pricing.demand.state import State
+from markdown_pricing.demand.terms import NOVELTY, PRICE, SHAPE, SHELF, TERMS, TO_A_CUT
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel
 

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.demand.coming_week import LEAST_SEEN, ComingWeek, Seen
-from markdown_pricing.demand.design import PRICE, dates_of
+from markdown_pricing.demand.design import dates_of
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.skill import HORIZONS, JUDGED_WEEKS, LARGEST_CORRECTION, best_weight, pairs_ahead
 from markdown_pricing.demand.state import LARGEST_UPLIFT, State
 from markdown_pricing.demand.surroundings import Surroundings
+from markdown_pricing.demand.terms import PRICE
 from markdown_pricing.training_data.features import Age, FloatArray, IntArray
 
 LEAST_WEEKS, LEAST_ROWS = 20, 400

@@ -223,13 +223,12 @@ def fit_pooled(
 ) -> PooledFit:
     """The most likely effects of all rows together.
 
-    units    : (rows,), >= 0 ; x : (rows, terms) ; article, category, week : (rows,), codes from 0
+    units    : (rows,), >= 0 ; x : (rows, terms) ; article, week : (rows,), codes from 0
+    category : (rows,), codes from 0 of `categories`, or of those seen; an article counts in its last one
     censored : (rows,), weeks whose sales the stock limited; they are filled with the demand that is expected there
     in_stock : (rows,), False for weeks that began without stock, which say nothing; they are filled, too
     calendar : (weeks, calendar terms), the regressors of the calendar
     start    : where to begin; the effects are the same wherever that is, but a fit of the same rows is soon there
-    categories : how many there are; None: as many as the rows have
-    An article that has changed its category counts in its last one.
     """
     articles, terms = int(article.max()) + 1, x.shape[1]
     categories = categories or int(category.max()) + 1
@@ -239,12 +238,10 @@ def fit_pooled(
     rows = _Rows.of(x[order], article, category, week[order], categories, len(calendar))
     level = _first_level(np.maximum(units, 0.0), article, articles)
     prior = prior.with_mean_level(float(level.mean()))
-    search, largest = _beginning(start, level, prior, calendar, categories)
-    effects, dispersion = search.effects, search.dispersion
+    effects, dispersion, largest = _beginning(start, level, prior, calendar, categories)
     for _ in range(MOST_STEPS):
         log_mean = effects.articles[article] + rows.times(effects)
-        mu, demand, w, z = _linearized(units, censored, log_mean, dispersion[category])
-        w = in_stock * w
+        mu, demand, w, z = _linearized(units, censored, in_stock, log_mean, dispersion[category])
         gram, rhs = _moments(rows, w, z)
         country, by_category, covariance = _shrunk(gram, rhs, prior, calendar)
         solution = Effects(effects.articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
@@ -255,7 +252,7 @@ def fit_pooled(
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
         if effects.distance(before) < SMALL_STEP:
             break
-    calendar_effects, as_asked = country[terms + 1 : -len(calendar)], np.argsort(order)
+    calendar_effects = country[terms + 1 : -len(calendar)]
     return PooledFit(
         country=country[:terms],
         by_category=effects.terms[:, :terms],
@@ -267,15 +264,15 @@ def fit_pooled(
         dispersion=dispersion,
         gram=gram[:, :terms, :terms],
         rhs=rhs[:, :terms] - (gram[:, :terms, terms + 1 :] @ effects.weeks[..., np.newaxis])[..., 0],
-        demand=demand[as_asked],
-        fitted=mu[as_asked],
+        demand=demand[np.argsort(order)],
+        fitted=mu[np.argsort(order)],
         search=Search(effects, dispersion),
     )
 
 
 def _beginning(
     start: Search | None, level: FloatArray, prior: Prior, calendar: FloatArray, categories: int
-) -> tuple[Search, float]:
+) -> tuple[Effects, FloatArray, float]:
     """Where a search begins and how long its first step may be: at `start`, when that is of a fit of the same rows.
 
     There only the prior is new, so that the first step may be of any length. Without it a search begins with its prior
@@ -283,22 +280,26 @@ def _beginning(
     """
     articles, terms, weeks = len(level), prior.mean.shape[-1], len(calendar)
     if start is not None and start.is_of(articles, categories, terms, weeks):
-        return start, np.inf
+        return start.effects, start.dispersion, np.inf
     effects = Effects(
         level - level.mean(),
         np.broadcast_to(prior.mean, (categories, terms)),
         np.broadcast_to(calendar @ PRIORS[:, 0], (categories, weeks)),
     )
-    return Search(effects, np.full(categories, USUAL_DISPERSION)), LARGEST_STEP
+    return effects, np.full(categories, USUAL_DISPERSION), LARGEST_STEP
 
 
 def _linearized(
-    units: FloatArray, censored: NDArray[np.bool_], log_mean: FloatArray, dispersion: FloatArray
+    units: FloatArray,
+    censored: NDArray[np.bool_],
+    in_stock: NDArray[np.bool_],
+    log_mean: FloatArray,
+    dispersion: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """What a Newton step of the rows starts from: mean and expected demand, and the weights and values to regress."""
     mu = np.exp(np.clip(log_mean, *LOG_RANGE))
     demand, share = fill_sold_out(units, censored, mu, dispersion)
-    return mu, demand, share * mu / (1.0 + dispersion * mu), log_mean + (demand - mu) / mu / share
+    return mu, demand, in_stock * (share * mu / (1.0 + dispersion * mu)), log_mean + (demand - mu) / mu / share
 
 
 def _by_category(article: IntArray, category: IntArray) -> tuple[IntArray, IntArray]:

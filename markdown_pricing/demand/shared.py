@@ -15,9 +15,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.demand.design import TERMS, Design
+from markdown_pricing.demand.design import Design
 from markdown_pricing.demand.level import OwnEffects
 from markdown_pricing.demand.pooling import Prior, Search
+from markdown_pricing.demand.terms import TERMS
 from markdown_pricing.training_data.features import FloatArray
 
 COUNTRY_SHARE, CATEGORY_SHARE = 0.35, 0.6

@@ -4,8 +4,7 @@ The dynamic programme maximises revenue less label cost, and its values decide t
 price on something else, or compares two values:
 
 - A sell-through target is a penalty on each unit left over beyond it. A hard target takes the least that meets it.
-- A markdown budget is one multiplier on what markdowns give away, the same for the whole country (the Lagrangian of the
-  budget: Talluri & van Ryzin 2004, ch. 3), so that the money goes where it brings most.
+- A markdown budget is one multiplier on what markdowns give away, the same for the whole country (`budget.py`).
 - The articles of a price group are planned as one article (`price_groups.py`).
 - With a least gain, a markdown now has to be worth so much more than waiting a week.
 
@@ -17,8 +16,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from markdown_pricing.arrays import Value, each_array
+from markdown_pricing.arrays import rows_where
 from markdown_pricing.forecast import Demand, Forecast
+from markdown_pricing.markdown.budget import BISECTIONS, within_budget
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import Limits
@@ -32,12 +32,8 @@ from markdown_pricing.markdown.stake import Stake, stake_of
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue
 
-BISECTIONS = 10
-"""How many times the range of a penalty, or of the multiplier, is halved."""
 HIGHEST_PENALTY = 4.0
 """The highest penalty on a unit left over, in list prices: a higher one sells nothing more."""
-MULTIPLIERS = (1e-3, 1e3)
-"""The range in which the multiplier of a budget is looked for."""
 REACHED = 1e-6
 """A target is met when no more units than this are left over beyond it."""
 
@@ -101,7 +97,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     with_target, penalty, out_of_reach = _for_target(task, free)
     worth_it = _worth_it(task, with_target, penalty)
     held, rungs = _with_locks(task, worth_it.rungs, penalty)
-    best = _within_budget(held, rungs, penalty)
+    best = within_budget(held, rungs, penalty)
     is_locked = task.limits.locked > 0
     anyway, moves, pays, goes = (rungs[:, 0] for rungs in (free.rungs, with_target.rungs, worth_it.rungs, best))
     for_target, too_little_gain = (goes > 0) & (anyway == 0), (moves != pays) & ~is_locked
@@ -159,7 +155,7 @@ def _for_target(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolA
     again = penalty > 0
     if not again.any():
         return free, penalty, out_of_reach
-    return _chosen(again, task.solve(penalty, again), free), penalty, out_of_reach
+    return rows_where(again, task.solve(penalty, again), free), penalty, out_of_reach
 
 
 def _least_penalty(task: Task, seeking: BoolArray, highest: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -182,16 +178,6 @@ def _least_penalty(task: Task, seeking: BoolArray, highest: FloatArray) -> tuple
         met = reaches(middle, open_rows)
         high, low = np.where(open_rows & met, middle, high), np.where(open_rows & ~met, middle, low)
     return high, out_of_reach
-
-
-def _chosen(where: BoolArray, yes: Value, no: Value) -> Value:
-    """The rows of `yes` for the articles for which `where` holds, and the rows of `no` for the others."""
-
-    def pick(left: FloatArray, right: FloatArray) -> FloatArray:
-        picked: FloatArray = np.where(where.reshape(-1, *[1] * (left.ndim - 1)), left, right)
-        return picked
-
-    return each_array(pick, yes, no)
 
 
 def _worth_it(task: Task, found: Solution, penalty: FloatArray) -> Solution:
@@ -220,38 +206,3 @@ def _with_locks(task: Task, best_rungs: IntArray, penalty: FloatArray) -> tuple[
         return task, best_rungs
     held = replace(task, limits=task.limits.held())
     return held, np.where(locked[:, np.newaxis], held.path(penalty, rows=locked).rungs, best_rungs)
-
-
-def _within_budget(task: Task, best_rungs: IntArray, penalty: FloatArray) -> IntArray:
-    """Paths that together give away no more than the country's budget, which is spent where it brings most.
-
-    best_rungs : (articles, weeks), the paths without a budget ; returns the same shape
-    """
-    budget = min(own.markdown_budget for own in task.ladders.rules)
-    if budget == np.inf:
-        return best_rungs
-    best, spent = task.value(best_rungs), task.keep
-    if task.given_away(best).sum() <= budget:
-        return best_rungs
-    if budget == 0:
-        return spent.rungs
-    low, high = MULTIPLIERS
-    for _ in range(BISECTIONS):
-        middle = float(np.sqrt(low * high))
-        tried = task.path(penalty, middle)
-        # An article that was not worth a markdown now does not become worth one because money is short.
-        tried = _chosen((tried.rungs[:, 0] > 0) & (best.rungs[:, 0] == 0), task.keep, tried)
-        if task.given_away(tried).sum() <= budget:
-            spent, high = tried, middle
-        else:
-            low = middle
-    # Paths change in steps, so that a multiplier leaves some of the budget. The best of the other paths use the rest.
-    more = task.given_away(best) - task.given_away(spent)
-    gain = task.worth(best, penalty) - task.worth(spent, penalty)
-    order = np.argsort(-gain / np.maximum(more, 1e-9), kind="stable")
-    order = order[(more[order] > 0) & (gain[order] > 0)]
-    rest, taken = budget - float(task.given_away(spent).sum()), np.zeros(len(more), dtype=np.bool_)
-    for article in order:
-        if more[article] <= rest:
-            taken[article], rest = True, rest - more[article]
-    return np.where(taken[:, np.newaxis], best.rungs, spent.rungs)

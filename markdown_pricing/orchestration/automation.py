@@ -43,7 +43,8 @@ from markdown_pricing.orchestration.names import (
 from markdown_pricing.orchestration.next_round import listed, next_round, open_weeks
 from markdown_pricing.orchestration.partitions import partition_key, start_week_of
 from markdown_pricing.orchestration.resources import Erp
-from markdown_pricing.orchestration.situation import Decision, Ending, Progress, Repeat, Run, Start
+from markdown_pricing.orchestration.round_decision import Decision, Ending, Repeat, Start
+from markdown_pricing.orchestration.situation import Progress, Run
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening
 
 Job = UnresolvedAssetJobDefinition

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
-from markdown_pricing.orchestration.checks import DESCRIPTIONS, WEEKS_BACK
+from markdown_pricing.orchestration.checks import DESCRIPTIONS
 from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import worth_of
 from markdown_pricing.orchestration.judged import Sums, sentence_of_ledgers
+from markdown_pricing.orchestration.latest_figures import WEEKS_BACK
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, OUTCOMES, PREDICTIONS, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.shown import plain

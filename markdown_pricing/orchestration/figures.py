@@ -12,8 +12,8 @@ import pandas as pd
 
 from markdown_pricing.countries import EURO, Country
 from markdown_pricing.demand.calibration import LEVEL, Bias, out_of_place
-from markdown_pricing.demand.design import TO_A_CUT
 from markdown_pricing.demand.step_down import Choice
+from markdown_pricing.demand.terms import TO_A_CUT
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.markdown.changes import Stability
 from markdown_pricing.markdown.recommendation import Recommendations

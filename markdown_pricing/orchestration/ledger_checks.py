@@ -5,13 +5,13 @@ from datetime import date
 
 import dagster as dg
 
-from markdown_pricing.orchestration.checks import WEEKS_BACK, latest_figures
 from markdown_pricing.orchestration.judged import (
     ADHERENCE,
     DECIDED,
     DECIDED_NOT_APPLIED,
     SOLD_OF_EXPECTED,
 )
+from markdown_pricing.orchestration.latest_figures import WEEKS_BACK, latest_figures
 from markdown_pricing.orchestration.names import OUTCOMES
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
 from markdown_pricing.weeks import ONE_WEEK

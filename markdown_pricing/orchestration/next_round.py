@@ -9,19 +9,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from math import inf
 
-from markdown_pricing.orchestration.situation import (
-    Decision,
-    Delivery,
-    Ending,
-    Facts,
-    Progress,
-    Refresh,
-    Repeat,
-    Run,
-    RunState,
-    Settled,
-    Start,
-)
+from markdown_pricing.orchestration.round_decision import Decision, Ending, Repeat, Start
+from markdown_pricing.orchestration.situation import Delivery, Facts, Progress, Refresh, Run, RunState, Settled
 from markdown_pricing.weeks import due_weeks, weeks_between
 from markdown_pricing.words import counted
 

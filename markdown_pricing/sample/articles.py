@@ -8,7 +8,6 @@ Numbers that name no source, those inside the formulas too, are made up (2026-11
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from markdown_pricing.arrays import rows_of
 from markdown_pricing.countries import Country, PriceEnding
 from markdown_pricing.markdown.ladder import round_to_ending
+from markdown_pricing.sample.categories import CATEGORIES, category_values
 from markdown_pricing.sample.dice import FloatArray, IntArray, integer, normal, uniform
 from markdown_pricing.sample.seasonality import age_curve, day_of_year, holidays, season_curve
 
@@ -42,49 +42,11 @@ ELASTICITY_RANGE = (1.1, 5.0)
 BROKEN_ASSORTMENT = 0.8
 """With s units per store the share 1 − exp(−0.8·s) of the customers find their size, and the others leave. Made up.
 
-The model's shelf effect (`shelf` in demand/design.py) was set by looking at this curve; docs/pricing.md names the
+The model's shelf effect (`shelf` in demand/terms.py) was set by looking at this curve; docs/pricing.md names the
 figures that this flatters.
 """
 
 
-@dataclass(frozen=True)
-class Category:
-    """What the articles of a category have in common.
-
-    share        : relative number of launches, between the seasons
-    life_weeks   : fewest and most selling weeks
-    peak_day     : day of the year on which the interest is largest
-    season_strength : by how much the log of the interest rises from the year's mean to its peak
-    dispersion   : variance of a week's mean demand, relative to its square
-    """
-
-    name: str
-    share: float
-    list_price_eur: float
-    life_weeks: tuple[int, int]
-    elasticity: float
-    units_per_store: float
-    """Weekly units per store of an average article at its peak and at list price."""
-    peak_day: int
-    season_strength: float
-    dispersion: float
-
-
-CATEGORIES = (
-    Category("t-shirts", 1.2, 12, (16, 30), 3.6, 2.6, 180, 1.25, 0.10),
-    Category("dresses", 0.3, 35, (12, 20), 2.7, 1.3, 165, 1.40, 0.16),
-    Category("knitwear", 1.1, 32, (14, 24), 2.2, 1.4, 330, 1.90, 0.14),
-    Category("jackets", 0.8, 75, (16, 26), 1.5, 0.9, 310, 1.75, 0.16),
-    Category("trousers", 1.8, 38, (20, 30), 3.2, 1.4, 280, 0.30, 0.10),
-    Category("shoes", 1.0, 55, (18, 30), 2.3, 1.0, 270, 0.30, 0.14),
-    Category("accessories", 2.6, 15, (18, 30), 4.2, 1.8, 345, 0.60, 0.20),
-)
-"""Basics (t-shirts, trousers, accessories) stay longer than dresses do and are bought for their price; who needs a
-winter jacket hardly looks at it. Elasticities lie around 2.6, the mean of the 1,851 estimates of Bijmolt, van
-Heerde & Pieters (2005); that basics live longer is Fisher (1997), "What is the right supply chain for your
-product?". Shares are those of launches between the seasons: `_category_for` makes a dress's thirty times as large
-in spring.
-"""
 COLOURS = {"black": 0.25, "white": 0.10, "blue": 0.10, "grey": 0.0, "red": -0.05, "green": -0.15, "yellow": -0.30}
 FABRICS = {"cotton": 0.10, "wool": 0.10, "viscose": 0.0, "linen": -0.05, "polyester": -0.15}
 
@@ -153,11 +115,6 @@ class Articles:
             self.level[:, None] * age_effect * season_curve(week, peak_day, strength) * holidays(country, week)
         )
         return units
-
-
-def category_values(value: Callable[[Category], float]) -> FloatArray:
-    """The `value` of each category, shape (categories,)."""
-    return np.array([value(category) for category in CATEGORIES], float)
 
 
 def size_of(country: str) -> float:

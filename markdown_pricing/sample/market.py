@@ -21,7 +21,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from markdown_pricing.countries import Country
-from markdown_pricing.sample.articles import BROKEN_ASSORTMENT, CATEGORIES, COLOURS, FABRICS, Articles
+from markdown_pricing.sample.articles import BROKEN_ASSORTMENT, COLOURS, FABRICS, Articles
+from markdown_pricing.sample.categories import CATEGORIES
 from markdown_pricing.sample.dice import FloatArray, IntArray, gamma_quantile, normal, poisson_quantile, uniform
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.seasonality import dates_of, day_of_year

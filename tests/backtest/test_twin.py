@@ -9,7 +9,8 @@ import pytest
 from markdown_pricing.backtest.twin import PLANNER, RULES, Setting, Twin, play_setting, twin_of
 from markdown_pricing.countries import read_countries
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.simulation import MarketView, Played, WeekPrices, hold, play
+from markdown_pricing.markdown.simple_policies import hold
+from markdown_pricing.markdown.simulation import MarketView, Played, WeekPrices, play
 from markdown_pricing.sample.families import FAMILIES
 
 BOOK = RuleBook()

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from markdown_pricing.__main__ import cli
-from markdown_pricing.commands.shadow import Difference, Round, differences
+from markdown_pricing.commands.rounds import Difference, Round, differences
 from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.lake.filesystem import Lake

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.demand.calendar import calendar_terms
-from markdown_pricing.demand.design import PRICE, TO_A_CUT, Design, DesignRows
+from markdown_pricing.demand.design import Design, DesignRows
 from markdown_pricing.demand.pooling import PooledFit, fit_pooled
 from markdown_pricing.demand.sold_out import fill_sold_out
+from markdown_pricing.demand.terms import PRICE, TO_A_CUT
 from markdown_pricing.training_data.features import IntArray, Panel
 from tests.demand.market import market
 

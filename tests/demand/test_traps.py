@@ -202,7 +202,7 @@ def test_what_a_week_does_not_know_its_own_sales_change_no_price(snapshot, usual
     """A delivery that already holds units of the week to price is read as if it did not.
 
     Take out: in schema._frame the NaN of unsold weeks, `units=np.nan` in LogLinear.state, and the lag of a week in
-    gradient_boosting.known_at; any one of the three is enough to hold it.
+    tree_features.known_at; any one of the three is enough to hold it.
     """
     frame = snapshot.to_pandas()
     now = frame["week"] == WEEK

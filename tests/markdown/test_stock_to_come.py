@@ -12,7 +12,8 @@ from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.shelf import SHELF_SHARES
-from markdown_pricing.markdown.simulation import MarketView, SellThroughRule
+from markdown_pricing.markdown.simple_policies import SellThroughRule
+from markdown_pricing.markdown.simulation import MarketView
 from markdown_pricing.markdown.valuation import evaluate_path
 from tests.markdown.exact import value_of_first_moves
 from tests.markdown.seasons import (
