@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.dates import DateFormatter, MonthLocator
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
@@ -20,27 +19,36 @@ INCHES, TALL, DOTS_PER_INCH = (8.0, 2.8), (8.0, 3.6), 90
 # Set by hand, because matplotlib takes longer to work them out than to draw the rest.
 MARGINS = {"left": 0.06, "right": 0.99, "bottom": 0.1, "top": 0.82, "wspace": 0.1}
 PLANS_SHOWN, MOST_GROUPS = 5, 60
-"""The most panels and lines of a picture, chosen so that their texts can be read."""
+"""The most plans and lines of a picture, chosen so that their texts can be read."""
+PLAN_WIDE = 0.88
+"""The width of a plan in its place, which leaves a gap before the next one."""
 
 
 @names_as_they_are
 def price_paths_chart(path: pd.DataFrame, rows: pd.DataFrame) -> bytes:
-    """Planned price and below it the stock, week by week, of the articles whose decision is worth most.
+    """Planned price and below it the stock, week by week, of the articles whose decision is worth most, side by side.
 
     path : article_id, week, price, expected_stock
     rows : article_id, list_price, stock, expected_leftover, action, stake
     """
     chosen = most_at_stake(rows, PLANS_SHOWN)
-    title = "The decisions that are worth most: price in % of list price, and the stock in units below it"
-    figure = new_figure(title, TALL)
-    margins = MARGINS | {"left": 0.08, "wspace": 0.4, "hspace": 0.15}
-    panels = figure.subplots(2, PLANS_SHOWN, sharex=True, gridspec_kw=margins)
-    for prices, stock, row in zip(*panels, chosen.itertuples(), strict=False):
-        _draw_plan(prices, stock, path[path["article_id"] == row.article_id], row)
-    for panel in panels[:, len(chosen) :].flat:
-        panel.set_visible(False)
-    panels[0, 0].xaxis.set_major_locator(MonthLocator(interval=2))  # type: ignore[no-untyped-call]
-    panels[0, 0].xaxis.set_major_formatter(DateFormatter("%b"))  # type: ignore[no-untyped-call]
+    figure = new_figure("The decisions that are worth most: price in % of list price, stock in % of today's", TALL)
+    # All plans share two axes, because matplotlib takes half a second to draw two for each of them.
+    prices, stock = figure.subplots(2, 1, sharex=True, gridspec_kw=MARGINS | {"bottom": 0.14, "hspace": 0.2})
+    spans = [
+        _draw_plan(prices, stock, place, path[path["article_id"] == row.article_id], row)
+        for place, row in enumerate(chosen.itertuples())
+    ]
+    middles = np.arange(len(chosen)) + PLAN_WIDE / 2
+    for name, middle in zip(chosen["article_id"], middles, strict=True):
+        prices.annotate(str(name), (middle, 108), fontsize=8, ha="center", color=INK, annotation_clip=False)
+    for panel in (prices, stock):
+        panel.set_xlim(-0.05, PLANS_SHOWN)
+        panel.set_ylim(0, 105)
+        panel.set_yticks([0, 50, 100])
+        panel.tick_params(axis="x", length=0)
+        plain(panel)
+    stock.set_xticks(middles, spans)
     return png_of(figure)
 
 
@@ -50,19 +58,17 @@ def most_at_stake(rows: pd.DataFrame, number: int) -> pd.DataFrame:
     return rows.loc[ranks.sort_values(["is_markdown", "stake"], ascending=False, kind="stable").index[:number]]
 
 
-def _draw_plan(prices: Axes, stock: Axes, plan: pd.DataFrame, row: Any) -> None:
+def _draw_plan(prices: Axes, stock: Axes, place: int, plan: pd.DataFrame, row: Any) -> str:
+    """Draw a plan over the width of its place, however many weeks it has; its first and last day and its units."""
     # A step lasts until the next week begins, so that the last one needs an end, which is what is left over then.
-    weeks = [*plan["week"], plan["week"].iloc[-1] + timedelta(weeks=1)]
-    price = [100 * float(price) / float(row.list_price) for price in [*plan["price"], plan["price"].iloc[-1]]]
+    at = place + np.linspace(0.0, PLAN_WIDE, len(plan) + 1)
+    price = 100 * plan["price"].astype(float).to_numpy() / float(row.list_price)
     units = [*plan["expected_stock"].astype(float), float(row.expected_leftover)]
-    prices.step(weeks, price, where="post", color=ACCENT, linewidth=1.5)
-    prices.set_ylim(0, 105)
-    prices.set_title(row.article_id, fontsize=8, color=INK)
-    stock.fill_between(weeks, units, step="post", color=PALE, alpha=0.35, linewidth=0)
-    stock.set_ylim(0, 1.05 * max(1.0, *units))
-    stock.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    plain(prices)
-    plain(stock)
+    prices.step(at, [*price, price[-1]], where="post", color=ACCENT, linewidth=1.5)
+    share = 100 * np.array(units) / max(units[0], 1.0)
+    stock.fill_between(at, share, step="post", color=PALE, alpha=0.35, linewidth=0)
+    first, last = plan["week"].iloc[0], plan["week"].iloc[-1] + timedelta(days=6)
+    return f"{first:%d %b} – {last:%d %b}\n{units[0]:,.0f} → {units[-1]:,.0f} units"
 
 
 @names_as_they_are
@@ -73,7 +79,8 @@ def expected_and_actual_chart(by_week: pd.DataFrame) -> bytes:
     """
     figure = new_figure("Units a week of all articles together, each week forecast a week ahead")
     axes = figure.subplots(gridspec_kw={**MARGINS, "left": 0.09})
-    weeks = pd.to_datetime(by_week["week"]).dt.strftime("%d %b")
+    weeks = np.arange(len(by_week))
+    axes.set_xticks(weeks, pd.to_datetime(by_week["week"]).dt.strftime("%d %b"))
     axes.plot(weeks, by_week["actual"], color=INK, marker="o", label="sold")
     axes.plot(weeks, by_week["expected"], color=ACCENT, marker="o", label="expected")
     axes.plot(weeks, by_week["naive"], color=PALE, linestyle="--", label="as in the week before")
