@@ -11,12 +11,17 @@ from functools import partial  # noqa: E402
 from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 from tests.hdfs.cluster import MiniHdfs, lacking, mini_hdfs  # noqa: E402
 from tests.long import is_long  # noqa: E402
 from tests.postgres.server import PostgresMissing, PostgresServer, postgres_server  # noqa: E402
 from tests.real_parts import missing  # noqa: E402
 from tests.shared_servers import Follower, Leader, Servers  # noqa: E402
+
+# Seconds are no test: a machine may be busy.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 SERVERS = pytest.StashKey[Leader]()
 ONE_PROCESS = ("tests/elastic/", "tests/kubernetes/")

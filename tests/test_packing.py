@@ -23,7 +23,7 @@ def test_runs_take_the_slot_that_is_free_first() -> None:
     assert makespan([3, 1, 1, 1, 5], slots=2) == 8
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seconds=SECONDS, slots=st.integers(1, 4))
 def test_the_best_schedule_lies_between_the_bound_and_longest_first(seconds: dict[str, float], slots: int) -> None:
     """Of all schedules, tried one by one; longest first is at most 4/3 of the best (Graham 1969)."""

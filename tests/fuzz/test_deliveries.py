@@ -229,20 +229,20 @@ def peak_mib() -> int:
 QUIETLY = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=SHORT, deadline=None, derandomize=True, suppress_health_check=QUIETLY)
+@settings(max_examples=SHORT, derandomize=True, suppress_health_check=QUIETLY)
 @given(CHANGES)
 def test_any_delivery_ends_in_prices_or_in_one_of_our_errors(changes: list[Change]) -> None:
     """Priced by a model that has learnt from the delivery as it was made, which saves time."""
     prices_or_one_of_our_errors(changes, lambda rows: learnt())
 
 
-@settings(max_examples=LONG, deadline=None, derandomize=True, suppress_health_check=QUIETLY)
+@settings(max_examples=LONG, derandomize=True, suppress_health_check=QUIETLY)
 @given(CHANGES)
 def test_hundreds_of_deliveries_end_in_prices_or_in_one_of_our_errors(changes: list[Change]) -> None:
     prices_or_one_of_our_errors(changes, learn)
 
 
-@settings(max_examples=10 * SHORT, deadline=None, derandomize=True, suppress_health_check=QUIETLY)
+@settings(max_examples=10 * SHORT, derandomize=True, suppress_health_check=QUIETLY)
 @given(any_plan())
 def test_any_plan_is_taken_or_passed_over(plan: pa.Table) -> None:
     """Nothing of it is an error, and nothing is planned for a week that is here or past."""

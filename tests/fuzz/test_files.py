@@ -63,17 +63,19 @@ def is_read_or_named(name: str, edits: list[tuple[int, int, bytes]], folder: Pat
     assert str(file) in said
 
 
+IN_ONE_FOLDER = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+"""Each example writes its file anew, so that they may share a folder."""
+
+
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, derandomize=True, suppress_health_check=IN_ONE_FOLDER)
 @given(EDITS)
 def test_a_file_is_read_or_named(name: str, tmp_path: Path, edits: list[tuple[int, int, bytes]]) -> None:
     is_read_or_named(name, edits, tmp_path)
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(
-    max_examples=1_000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=1_000, derandomize=True, suppress_health_check=IN_ONE_FOLDER)
 @given(EDITS)
 def test_thousands_of_edits_are_read_or_named(name: str, tmp_path: Path, edits: list[tuple[int, int, bytes]]) -> None:
     is_read_or_named(name, edits, tmp_path)

@@ -108,13 +108,13 @@ any_country = given(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=HARD_TO_MAKE)
+@settings(max_examples=25, suppress_health_check=HARD_TO_MAKE)
 @any_country
 def test_no_output_and_no_planned_path_breaks_a_rule(**case: Any) -> None:
     assert_no_rule_is_broken(**case)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=HARD_TO_MAKE)
+@settings(max_examples=400, suppress_health_check=HARD_TO_MAKE)
 @any_country
 def test_no_output_and_no_planned_path_breaks_a_rule_in_hundreds_of_countries(**case: Any) -> None:
     assert_no_rule_is_broken(**case)

@@ -160,7 +160,7 @@ def test_an_empty_history_is_a_history() -> None:
     assert season.has_history.tolist() == [False, False]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.dictionaries(
