@@ -48,13 +48,19 @@ def asked(picture: Known) -> Known:
     """The aggregations that Kibana asks for, buckets inside buckets and the metrics innermost."""
     aggregations = state(picture)["aggs"]
     inner: Known = {
-        one["id"]: {one["type"]: {"field": one["params"]["field"]}}
-        for one in aggregations
-        if one["schema"] == "metric" and one["type"] != "count"
+        one["id"]: _metric(one) for one in aggregations if one["schema"] == "metric" and one["type"] != "count"
     }
     for one in reversed([one for one in aggregations if one["schema"] != "metric"]):
         inner = {one["id"]: {"terms": {"field": one["params"]["field"], "size": one["params"]["size"]}, "aggs": inner}}
     return inner
+
+
+def _metric(asked_for: Known) -> Known:
+    params = asked_for["params"]
+    if asked_for["type"] == "top_hits":
+        newest = {"size": params["size"], "sort": [{params["sortField"]: params["sortOrder"]}]}
+        return {"top_hits": {**newest, "docvalue_fields": [params["field"]], "_source": False}}
+    return {asked_for["type"]: {"field": params["field"]}}
 
 
 def test_every_reference_leads_to_an_object() -> None:
@@ -117,6 +123,28 @@ def test_a_picture_asks_for_known_fields_and_gets_an_answer(
     assert all(
         bucket[metric]["value"] is not None for bucket in outermost["buckets"] for metric in _metrics(picture, bucket)
     )
+
+
+def test_a_country_that_is_priced_twice_in_a_week_counts_once_with_what_was_priced_last(
+    kept: Elasticsearch, good: Round
+) -> None:
+    [picture] = [one for one in PICTURES if one["id"] == "markdown-pricing-stake"]
+    lines = [line for line in moved_to_its_monday(good) if line["event"]["action"] == "markdown_predictions"]
+    of_the_first = lines[0]["markdown"] | {"stake_eur": 12.5}
+    again = {**lines[0], "@timestamp": f"{good.week}T23:00:00.000Z", "markdown": of_the_first}
+    index = f"{INDEX}-twice"
+    kept.keep(index, [*lines, again])
+    body = {"size": 0, "query": {"query_string": {"query": _lucene(query(picture))}}, "aggs": asked(picture)}
+
+    [weeks] = kept.ask("POST", f"{index}/_search", body)["aggregations"].values()
+    [week] = weeks["buckets"]
+    of_countries = {
+        bucket["key"]: [hit["fields"]["markdown.stake_eur"][0] for hit in bucket["1"]["hits"]["hits"]]
+        for bucket in week["3"]["buckets"]
+    }
+
+    stakes = {line["markdown"]["country"]: [line["markdown"]["stake_eur"]] for line in lines}
+    assert of_countries == stakes | {of_the_first["country"]: [12.5]}
 
 
 @pytest.fixture(scope="module")
