@@ -51,6 +51,8 @@ def market_before(lake: Lake, snapshot: Snapshot, played: Played, country: Count
 def sell_week(market: Market, wanted: Prices, not_applied: float = 0.0) -> SoldCountry:
     """Sell the market's week at the wanted prices; articles without one are sold at their price.
 
+    No shop asks more than the list price, which is what `decide` takes at most and other tools may write all the same.
+
     not_applied : the share of the new prices that the shops do not ask, drawn by seed, article and week
 
     >>> from markdown_pricing.sample.season import sample_market
@@ -62,6 +64,7 @@ def sell_week(market: Market, wanted: Prices, not_applied: float = 0.0) -> SoldC
     ids, rows = ids_on_sale(market), market.on_sale
     now = market.price[rows]
     new = np.array([_cents(wanted[each]) if each in wanted else price for each, price in zip(ids, now, strict=True)])
+    new = np.minimum(new, np.maximum(market.articles.price_list[rows], now))
     held = (new != now) & (_chance(market, rows) < not_applied)
     asked = np.where(held, now, new)
     later, sales = market.sell(asked / CENTS)

@@ -48,6 +48,15 @@ def test_the_week_is_sold_at_the_given_prices(market: Market) -> None:
     assert sold.unchanged == ()
 
 
+def test_no_shop_asks_more_than_the_list_price(market: Market) -> None:
+    """Whatever a tool has written as the decided price."""
+    dear = dict.fromkeys(ids_on_sale(market), Decimal("99999.99"))
+
+    sold = sell_week(market, dear)
+
+    assert sold.sales.price.tolist() == market.articles.price_list[market.on_sale].tolist()
+
+
 def test_units_agree_with_the_true_demand_at_the_price_that_was_asked(market: Market) -> None:
     """On the average of much luck, for articles whose stock cuts nothing off."""
     wanted = lower(market)
