@@ -41,8 +41,15 @@ class SoldCountry:
 
 
 def market_before(lake: Lake, snapshot: Snapshot, played: Played, country: Country) -> Market:
-    """The market whose sales of the snapshot's week are to come. Raises NotASample where the snapshot is another's."""
-    market = played.market(country)
+    """The market whose sales of the snapshot's week are to come. Raises NotASample where the snapshot is another's.
+
+    country : one of those that `played` has
+    """
+    try:
+        market = played.market(country)
+    except KeyError as error:
+        why = f"{PLAYED} has no price of the article {error.args[0]}, which {country.code} had on sale"
+        raise NotASample(lake, snapshot.week, why) from error
     if read_country(lake, snapshot, country.code) != market.table():
         raise NotASample(lake, snapshot.week, f"the rows of {country.code} are not those that its seed gives")
     return market

@@ -1,5 +1,6 @@
 """A sample goes on: the same market is sold for a week at given prices, and the next week is delivered."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -170,12 +171,65 @@ def test_a_delivery_of_somebody_elses_has_no_next_week(lake: Lake) -> None:
         read_played(lake, WEEK)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"seed": "x", "asked": {}, "first_week": "2026-02-09"}'])
+RIGHT = {"seed": SEED, "first_week": str(WEEK), "articles": {"MLT": ARTICLES}, "asked": {}}
+"""What `sample` has put beside the delivery."""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        *(
+            json.dumps({**RIGHT, **wrong}).encode()
+            for wrong in (
+                {"seed": "x"},
+                {"seed": 1.5},
+                {"seed": -1},
+                {"first_week": "99999-01-01"},
+                {"articles": {}},
+                {"articles": ["MLT"]},
+                {"articles": {"MLT": "12"}},
+                {"articles": {"MLT": None}},
+                {"articles": {"MLT": -1}},
+                {"asked": {str(WEEK): []}},
+                {"asked": {str(WEEK): {"MLT": [999]}}},
+                {"asked": {str(WEEK): {"MLT": {"1000001": "9.99"}}}},
+                {"asked": {str(WEEK): {"AUT": {"1000001": 999}}}},
+                {"asked": {str(WEEK + 2 * ONE_WEEK): {"MLT": {"1000001": 999}}}},
+                {"asked": {"9999-12-31": {"MLT": {"1000001": 999}}}, "first_week": "9999-12-31"},
+            )
+        ),
+    ],
+)
 def test_a_spoilt_file_is_refused(lake: Lake, content: bytes) -> None:
     publish_bytes(lake, f"{snapshot_folder(WEEK)}/{PLAYED}", content)
 
-    with pytest.raises(NotASample, match="cannot be read"):
+    with pytest.raises(NotASample, match=r"cannot be read|before the sales of"):
         read_played(lake, WEEK)
+
+
+def test_a_file_of_another_delivery_is_refused(lake: Lake) -> None:
+    """Copied there, or beside a folder that was renamed."""
+    other = json.dumps({**RIGHT, "first_week": str(WEEK + ONE_WEEK)}).encode()
+    publish_bytes(lake, f"{snapshot_folder(WEEK)}/{PLAYED}", other)
+
+    with pytest.raises(NotASample, match=f"tells of the market before the sales of {WEEK + ONE_WEEK}"):
+        read_played(lake, WEEK)
+
+
+def test_a_file_that_lacks_the_price_of_an_article_is_refused(lake: Lake) -> None:
+    following = play(lake)
+    played = read_played(lake, following)
+    prices = dict(played.asked[WEEK]["MLT"])
+    gone = next(iter(prices))
+    del prices[gone]
+    spoilt = replace(played, asked={WEEK: {"MLT": prices}})
+
+    with pytest.raises(NotASample, match=f"no price of the article {gone}, which MLT had on sale"):
+        market_before(lake, find_snapshot(lake, following), spoilt, MLT)
 
 
 def test_data_that_were_changed_have_no_next_week(lake: Lake) -> None:
