@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.paths import snapshot_folder
+from markdown_pricing.lake.paths import snapshot_folder, success_file
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_country
 from markdown_pricing.sample.deliver import deliver, deliver_sample
 from markdown_pricing.sample.market import Market
-from markdown_pricing.sample.next_week import deliver_next, market_before, sell_week
+from markdown_pricing.sample.next_week import NotOurs, deliver_next, market_before, sell_week
 from markdown_pricing.sample.played import PLAYED, NotASample, Played, ids_on_sale, read_played
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.weeks import ONE_WEEK
@@ -139,6 +139,46 @@ def test_the_next_week_is_delivered_as_the_etl_does_with_the_sold_week_filled_in
     both = sold.index.intersection(snapshot.index)
     assert (snapshot["stock"][both] == (sold["stock"] - sold["units"])[both]).all()
     assert (snapshot["price"][both] == sold["price"][both]).all()
+
+
+@pytest.mark.parametrize("file", ["country=MLT/part-00000-1.parquet", "_temporary/0/part-00000-1.parquet"])
+def test_half_a_delivery_of_somebody_elses_is_left_alone(lake: Lake, file: str) -> None:
+    """As that of an ETL which is just writing, also before its files have their names."""
+    theirs = f"{snapshot_folder(WEEK + ONE_WEEK)}/{file}"
+    publish_bytes(lake, theirs, b"half")
+
+    with pytest.raises(NotOurs, match="Let it finish"):
+        play(lake)
+
+    with lake.reading(theirs) as read:
+        assert read.read() == b"half"
+    assert newest_week(lake) == WEEK
+
+
+def test_half_a_delivery_of_another_sample_is_left_alone(lake: Lake) -> None:
+    deliver_sample(lake, WEEK + ONE_WEEK, [MLT], ARTICLES, SEED + 1)
+    lake.remove(success_file(WEEK + ONE_WEEK))
+
+    with pytest.raises(NotOurs):
+        play(lake)
+
+
+def test_half_a_delivery_of_the_same_sample_is_made_again(lake: Lake) -> None:
+    """Whenever it was interrupted: what it is of is written before any of its rows."""
+    played = read_played(lake, WEEK)
+    market = market_before(lake, find_snapshot(lake, WEEK), played, MLT)
+    sold = sell_week(market, {})
+
+    def interrupted(code: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deliver_next(lake, WEEK, played, {"MLT": sold}, interrupted)
+    assert newest_week(lake) == WEEK
+
+    play(lake, {})
+
+    assert newest_week(lake) == WEEK + ONE_WEEK
 
 
 def test_articles_are_launched_as_weeks_go_by() -> None:
