@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from markdown_pricing.countries import read_countries
+from markdown_pricing.decisions.decision import DecisionsRead
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.filesystem import Entry, Lake
@@ -94,6 +95,26 @@ def test_an_erp_that_does_not_answer_is_asked_for_one_country_alone(
 
     assert asked == ["AUT"]
     assert {code: origin.locks for code, origin in wanted.items()} == {"AUT": "", "DEU": "", "POL": ""}
+
+
+def test_that_the_erp_does_not_show_decisions_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As to a wrong account; before the first refresh there is no table and nothing to say."""
+    places = Places(Lake(str(tmp_path)), ErpOfReceipts(), read_countries())
+    snapshot = Snapshot(WEEK, Entry("_SUCCESS", 0, 0), {})
+    told: list[str] = []
+
+    def ask(found: Found) -> list[str]:
+        told.clear()
+        monkeypatch.setattr(earlier, "find_decisions", lambda *_: found)
+        earlier.wanted_origins(places, snapshot, ["AUT", "DEU"], RuleBook(), "log_linear", False, told.append)
+        return told
+
+    nothing = DecisionsRead((), ())
+    [said] = ask(Found([], nothing, "permission denied for table markdown_decisions", WEEK - ONE_WEEK))
+    assert said.startswith("AUT: The ERP does not show people's decisions, so that those count that were copied")
+    assert "permission denied" in said
+    assert ask(Found([], nothing, "has no table", None, is_first=True)) == []
+    assert ask(Found([], nothing)) == []
 
 
 @pytest.mark.parametrize(
