@@ -157,10 +157,21 @@ def delivered_weeks(lake: Lake) -> list[date]:
 
 def newest_week(lake: Lake) -> date:
     """The latest week that holds `_SUCCESS`; older ones are not asked. Raises NothingDelivered, and as `deliveries`."""
+    found = newest_delivery(lake)
+    if found is None:
+        raise NothingDelivered(lake)
+    return found[0]
+
+
+def newest_delivery(lake: Lake, until: date = date.max) -> tuple[date, int] | None:
+    """The latest week up to `until` that holds `_SUCCESS`, with the time at which that was written, in milliseconds.
+
+    Older weeks are not asked. None when nothing is delivered; raises as `deliveries` does.
+    """
     for week in reversed(_weeks_begun(lake)):
-        if lake.entry(paths.success_file(week)):
-            return week
-    raise NothingDelivered(lake)
+        if week <= until and (success := lake.entry(paths.success_file(week))):
+            return week, success.modified_ms
+    return None
 
 
 def gone_from(lake: Lake, snapshot: Snapshot, countries: Iterable[str]) -> list[str]:
