@@ -53,12 +53,21 @@ class Measure:
 
 @dataclass(frozen=True)
 class RealWeeks:
-    """How a challenger and a champion forecast the same real weeks, each from its own Monday on."""
+    """How a challenger and a champion forecast the same real weeks, each from its own Monday on.
+
+    broken : why the challenger gave no forecast that can be compared; empty when it did
+    """
 
     champion: str
     challenger: str
     weeks: int
-    measures: tuple[Measure, ...]
+    measures: tuple[Measure, ...] = ()
+    broken: str = ""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the challenger may not be promoted."""
+        return bool(self.worse or self.broken)
 
     @property
     def worse(self) -> tuple[Measure, ...]:
@@ -66,6 +75,8 @@ class RealWeeks:
         return tuple(one for one in self.measures if one.worse)
 
     def __str__(self) -> str:
+        if self.broken:
+            return f"{self.challenger} fails on real weeks: {self.broken}"
         of = f"{counted(self.weeks, 'real week')}"
         if self.worse:
             together = f"The {len(self.measures)} intervals hold together with a chance of {100 * LEVEL:.0f} %."
