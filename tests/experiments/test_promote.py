@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
@@ -18,10 +20,13 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.demand.model import ModelNotAllowed
 from markdown_pricing.experiments.champion import (
+    CHAMPIONS,
     UNDER_WAY,
     Champion,
     ChampionChanged,
+    ChampionsOfAnotherVersion,
     PromotionUnderWay,
+    champion_or,
     champions,
     go_back,
     promote,
@@ -29,6 +34,7 @@ from markdown_pricing.experiments.champion import (
 from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway, UnsafeTracker
 from markdown_pricing.experiments.trial import Trial
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import publish_sealed
 from markdown_pricing.lake.snapshot import CorruptFile
 from markdown_pricing.orchestration.names import JOB
 from markdown_pricing.sample.deliver import deliver as deliver_tables
@@ -282,6 +288,28 @@ def test_no_two_write_a_promotion_at_the_same_moment(place: Place) -> None:
 
     promote(place.lake, champion(STEADY), [])
     assert [one.model for one in champions(place.lake)] == [STEADY]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda one: {**one, "arms": "none", "real_weeks": ""}, "it has arms"),
+        (lambda one: {name: one[name] for name in one if name not in ("code", "rules")}, "it lacks code, rules"),
+        (lambda one: [one], "it holds no list of promotions"),
+    ],
+    ids=["more", "less", "another form"],
+)
+def test_promotions_of_another_version_are_refused_with_a_sentence(
+    place: Place, change: Callable[[dict[str, object]], object], why: str
+) -> None:
+    """As after a roll-back of the code; a model that a setting names is priced with all the same."""
+    promote(place.lake, champion(STEADY), [])
+    [kept] = champions(place.lake)
+    publish_sealed(place.lake, CHAMPIONS, json.dumps([change(asdict(kept))]).encode())
+
+    with pytest.raises(ChampionsOfAnotherVersion, match=why):
+        champions(place.lake)
+    assert champion_or(place.lake, "log_linear", follow=False) == "log_linear"
 
 
 def test_going_back_further_than_there_is_says_so(place: Place) -> None:
