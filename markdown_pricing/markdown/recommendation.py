@@ -206,8 +206,8 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
     held = (allowed > 0) & (np.where(has_plan, planned, season.weeks_left) <= allowed)
     return {
         "bad_data": season.set_aside,
-        "awaits_stock": season.awaits_stock,
-        "sold_out": season.stock == 0,
+        "awaits_stock": season.awaits_stock & (rungs[:, 0] == 0),
+        "sold_out": (season.stock == 0) & ~season.awaits_stock,
         "past_end": season.weeks_left == 0,
         "temporary_price": own_plan.limits.temporary > 0,
         "locked": own_plan.locked > 0,
