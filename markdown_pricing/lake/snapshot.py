@@ -100,16 +100,23 @@ class Snapshot:
     def stamp(self) -> str:
         """16 hexadecimal digits that change with every delivery, from each file's path, length and time of change.
 
-        A plan is a part of the delivery, so that a week with another plan is priced again.
+        Plans are not in it: each has a stamp of its own, because it makes the prices of its country alone.
         """
-        files = (file for by_country in (self.files, self.planned) for files in by_country.values() for file in files)
-        states = [self.success, *files]
-        return sha256(repr([(file.path, file.bytes, file.modified_ms) for file in states]).encode()).hexdigest()[:16]
+        return _stamp_of([self.success, *(file for files in self.files.values() for file in files)])
+
+    def plan_stamp(self, country: str) -> str:
+        """The same of what is planned for a country; empty where nothing is."""
+        files = self.planned.get(country, ())
+        return _stamp_of(files) if files else ""
 
     @property
     def bytes_by_country(self) -> dict[str, int]:
         """The size of each delivered country's part files in bytes; a folder without any is no delivery."""
         return {country: sum(file.bytes for file in files) for country, files in self.files.items() if files}
+
+
+def _stamp_of(files: Iterable[Entry]) -> str:
+    return sha256(repr([(file.path, file.bytes, file.modified_ms) for file in files]).encode()).hexdigest()[:16]
 
 
 def find_snapshot(lake: Lake, week: date) -> Snapshot:

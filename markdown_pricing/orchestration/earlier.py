@@ -38,7 +38,7 @@ def wanted_origins(
     follow_champion: bool,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, Provenance]:
-    """What each country's rows are to be made from: snapshot, code, rules, champion, what the countries share, locks.
+    """What each country's rows are to be made from: snapshot, its plan, code, rules, champion, what is shared, locks.
 
     Where the ERP, which has the locks, does not answer, they are taken for none: whatever is priced then asks it again.
     It is not asked for the other countries after that. Where it answers and does not show them, as to a wrong account,
@@ -54,7 +54,7 @@ def wanted_origins(
     return {
         code: pricing.priced_under(
             provenance(week, code, snapshot.stamp).of(
-                currencies=in_short(places.countries.changes_of(code)), **made_with
+                plan=snapshot.plan_stamp(code), currencies=in_short(places.countries.changes_of(code)), **made_with
             ),
             rules,
             places.countries[code],
