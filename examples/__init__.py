@@ -1,1 +1,1 @@
-"""Demand models in other frameworks, and weeks that are played, written against the contract alone."""
+"""Demand models in other frameworks, written against the contract alone, and weeks that are played on one machine."""

@@ -139,9 +139,11 @@ class Shop:
 
     @property
     def environment(self) -> dict[str, str]:
+        """That of the caller without any setting: another ERP, other rules or a start week are not the play's."""
+        others = {name: value for name, value in os.environ.items() if not _is_setting(name)}
         return {
+            **others,
             "MARKDOWN_PRICING_LOG": "off",
-            **os.environ,
             "MARKDOWN_PRICING_LAKE": str(self.lake),
             "MARKDOWN_PRICING_ERP": f"sqlite:///{self.root.absolute()}/erp.sqlite",
             "MARKDOWN_PRICING_START_WEEK": str(self.first),
@@ -207,18 +209,31 @@ class Shop:
         return path
 
 
+def _is_setting(name: str) -> bool:
+    return name.startswith(("MARKDOWN_PRICING_", "DAGSTER_", "DB_")) or name == "COUNTRY_GROUP"
+
+
+def codes_in(text: str) -> list[str]:
+    """The codes of a list with commas, as `--countries` of the commands reads it.
+
+    >>> codes_in("DEU, AUT,DEU")
+    ['DEU', 'AUT']
+    """
+    return list(dict.fromkeys(code for each in text.split(",") if (code := each.strip())))
+
+
 def main() -> None:
     today = date.today()
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--weeks", type=int, default=8)
-    options.add_argument("--countries", default="DEU,AUT")
+    options.add_argument("--countries", type=codes_in, default="DEU,AUT")
     options.add_argument("--articles", type=int)
     options.add_argument("--followed", type=float, default=FOLLOWED)
     options.add_argument("--not-applied", type=float, default=NOT_APPLIED)
     options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
     first = today - timedelta(days=today.weekday()) - given.weeks * ONE_WEEK
-    shop = Shop(FOLDER, given.countries.split(","), given.articles, first)
+    shop = Shop(FOLDER, given.countries, given.articles, first)
     try:
         play(shop, given)
     except KeyboardInterrupt:

@@ -22,6 +22,8 @@ class Provenance:
     """The stamp of the delivered snapshot."""
     code: str
     libraries: str
+    plan: str = ""
+    """The stamp of what was planned for the country's weeks to come; empty where nothing was."""
     currencies: str = ""
     """The country's changes of currency, by which its prices were converted."""
     model_asked: str = ""

@@ -16,7 +16,7 @@ import pyarrow as pa
 from markdown_pricing import columns as declared
 from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import Changeover
-from markdown_pricing.decisions.decision import Decision, in_force, read, why_void
+from markdown_pricing.decisions.decision import Decision, in_force, locks, read, why_void
 from markdown_pricing.decisions.followed import units_of_one
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.errors import FinalError, TransientError
@@ -106,6 +106,7 @@ def outcomes_of(
         rows,
         options,
         decided={each.article_id: each for each in decisions if each.week == results.week},
+        locked=locks(decisions, results.week).keys(),
         wanted_next=_wanted_next(results, later.weeks[0], decisions, changeovers),
     )
     made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
@@ -210,7 +211,9 @@ def _wanted_next(
     except FinalError:
         return pd.Series(dtype=float)
     decided = {each.article_id: each for each in decisions if each.week == week}
-    return wanted_prices(rows, decided) * float(units_of_one(results.week, week, changeovers))
+    return wanted_prices(rows, decided, locks(decisions, week).keys()) * float(
+        units_of_one(results.week, week, changeovers)
+    )
 
 
 def _shown(week: date, later: Later, changeovers: Sequence[Changeover]) -> Shown:

@@ -11,10 +11,14 @@ from markdown_pricing.over_weeks import Estimate, FloatArray, over_weeks, sums_b
 from markdown_pricing.words import counted
 
 LEVEL = 0.9
-"""The chance with which an interval holds its difference."""
+"""The chance with which the intervals hold all differences of a comparison together: each is as much wider as it has to
+be for that (Bonferroni). A challenger that is no worse is then refused once in twenty times at most, however many
+differences are looked at; intervals of 90 % each would refuse it several times as often."""
 CHANGED = 0.9
 """A price at most so large a share of last week's, or larger by as much, has changed."""
 WAPE, BIAS = "WAPE", "bias"
+MEASURED = {WAPE: 0, BIAS: 2}
+"""What is compared, and the first of its two columns in the sums of `_measures`."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,27 @@ class Measure:
         sign = "+" if self.name.startswith(BIAS) else ""
         return (
             f"{self.name} {self.challenger:{sign}.3f} against {self.champion:{sign}.3f}, {self.more.value:.3f} more "
-            f"({100 * LEVEL:.0f} % interval {self.interval})"
+            f"(interval {self.interval})"
         )
 
 
 @dataclass(frozen=True)
 class RealWeeks:
-    """How a challenger and a champion forecast the same real weeks, each from its own Monday on."""
+    """How a challenger and a champion forecast the same real weeks, each from its own Monday on.
+
+    broken : why the challenger gave no forecast that can be compared; empty when it did
+    """
 
     champion: str
     challenger: str
     weeks: int
-    measures: tuple[Measure, ...]
+    measures: tuple[Measure, ...] = ()
+    broken: str = ""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the challenger may not be promoted."""
+        return bool(self.worse or self.broken)
 
     @property
     def worse(self) -> tuple[Measure, ...]:
@@ -62,9 +75,13 @@ class RealWeeks:
         return tuple(one for one in self.measures if one.worse)
 
     def __str__(self) -> str:
+        if self.broken:
+            return f"{self.challenger} fails on real weeks: {self.broken}"
         of = f"{counted(self.weeks, 'real week')}"
         if self.worse:
-            return f"{self.challenger} forecasts {of} worse than {self.champion}: {'; '.join(map(str, self.worse))}."
+            together = f"The {len(self.measures)} intervals hold together with a chance of {100 * LEVEL:.0f} %."
+            told = "; ".join(map(str, self.worse))
+            return f"{self.challenger} forecasts {of} worse than {self.champion}: {told}. {together}"
         return f"{self.challenger} forecasts {of} no worse than {self.champion}, as far as they can tell."
 
 
@@ -83,25 +100,26 @@ def compare(rows: pd.DataFrame, champion: str, challenger: str) -> RealWeeks:
     errors = [both[name].to_numpy(dtype=np.float64) - actual for name in ("expected", "other")]
     columns = [*map(np.abs, errors), *errors, np.abs(actual)]
     everything = np.ones(len(both), dtype=bool)
-    measures = [
-        measure
+    sums = {
+        sales: sums_by_week(week[some], *(column[some] for column in columns))
         for sales, some in (("one week ahead", everything), ("after a price change", changed))
         if actual[some].any()
-        for measure in _measures(sales, sums_by_week(week[some], *(column[some] for column in columns)))
-    ]
+    }
+    level = 1 - (1 - LEVEL) / (len(MEASURED) * max(len(sums), 1))
+    measures = [measure for sales, own in sums.items() for measure in _measures(sales, own, level)]
     return RealWeeks(champion, challenger, len(np.unique(week)), tuple(measures))
 
 
-def _measures(sales: str, sums: FloatArray) -> Iterator[Measure]:
+def _measures(sales: str, sums: FloatArray, level: float) -> Iterator[Measure]:
     """sums : (weeks, 5), the absolute errors of champion and challenger, their errors, and the units sold"""
     total = sums.sum(axis=0)
-    for name, at in ((WAPE, 0), (BIAS, 2)):
+    for name, at in MEASURED.items():
 
         def larger(of: FloatArray, at: int = at) -> FloatArray:
             sold = np.where(of[..., 4] > 0, of[..., 4], np.nan)
             return np.asarray((np.abs(of[..., at + 1]) - np.abs(of[..., at])) / sold)
 
-        more = over_weeks(larger, sums, LEVEL)
+        more = over_weeks(larger, sums, level)
         yield Measure(f"{name} {sales}", float(total[at] / total[4]), float(total[at + 1] / total[4]), more)
 
 

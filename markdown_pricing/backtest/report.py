@@ -122,8 +122,9 @@ def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, against: Sequence[Real
         ),
         Section(
             "Against each other",
-            "Errors one week ahead on the same sales, and how much larger those of the second model are, with the "
-            f"{100 * LEVEL_OF_LEADS:.0f} % interval over weeks. Biases are compared without their sign.",
+            "Errors one week ahead on the same sales, and how much larger those of the second model are, with "
+            f"intervals over weeks that hold together with a chance of {100 * LEVEL_OF_LEADS:.0f} %. Biases are "
+            "compared without their sign.",
             [f"{table(as_table(one))}<p>{escape(str(one))}</p>" for one in against],
         ),
         Section(

@@ -51,9 +51,14 @@ def around_plan(
         return Around()
     mine = sold.history[sold.history["article_id"] == row["article_id"]]
     past = mine[["week", "price", "units", "stock"]].assign(week=mine["week"].dt.date)
-    if book is None or row["stock"] == 0 or row["end_week"] < row["week"]:
+    if book is None or units_to_sell(row, path) == 0 or row["end_week"] < row["week"]:
         return Around(past)
     return Around(past, _courses(results, sold, country, row, path, origin, book))
+
+
+def units_to_sell(row: Mapping[str, Any], path: pd.DataFrame) -> int:
+    """All units of an article, today's stock and what is on its way: what its plan sells and what it leaves."""
+    return round(float(path["expected_units"].astype(float).sum() + row["expected_leftover"]))
 
 
 def _courses(

@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from markdown_pricing.commands.around import units_to_sell
 from markdown_pricing.markdown.sentences import response_in_words
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.shown import cell, plain
@@ -40,8 +41,8 @@ class Explained:
 
     @property
     def supply(self) -> int:
-        """All units, today's stock and what is on its way: what the plan sells and what it leaves."""
-        return round(float(self.path["expected_units"].astype(float).sum() + self.row["expected_leftover"]))
+        """All units, today's stock and what is on its way."""
+        return units_to_sell(self.row, self.path)
 
 
 def page(explained: Explained, past: pd.DataFrame, width: int) -> Iterator[Any]:

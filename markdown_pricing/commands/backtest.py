@@ -250,10 +250,11 @@ def _replay(
 
 
 def print_compared(compared: RealWeeks) -> None:
-    """The table of a comparison on real weeks, and the sentence that says what it comes to."""
-    table = as_table(compared)
-    rows = [[str(at), *map(str, row)] for at, row in zip(table.index, table.itertuples(index=False), strict=True)]
-    print_table("The same real weeks, with 90 % intervals", ["", *table.columns], rows)
+    """The table of a comparison on real weeks, if there is one, and the sentence that says what it comes to."""
+    if compared.measures:
+        table = as_table(compared)
+        rows = [[str(at), *map(str, row)] for at, row in zip(table.index, table.itertuples(index=False), strict=True)]
+        print_table("The same real weeks, with intervals that hold together with 90 %", ["", *table.columns], rows)
     print(compared)
 
 

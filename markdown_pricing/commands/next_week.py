@@ -20,7 +20,7 @@ from markdown_pricing.lake.snapshot import find_snapshot, newest_week
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.sample.market import Market
-from markdown_pricing.sample.next_week import SoldCountry, deliver_next, market_before, sell_week
+from markdown_pricing.sample.next_week import SoldCountry, check_free, deliver_next, market_before, sell_week
 from markdown_pricing.sample.played import CENTS, ids_on_sale, read_played
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import ONE_WEEK, this_week
@@ -73,13 +73,14 @@ class SoldByDecision:
 def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) -> int:
     """Sell the newest week and deliver the next one.
 
-    Raises NotASample, NotOver, NotPriced, and the errors of the lake and of an ERP that is away.
+    Raises NotASample, NotOver, NotOurs, NotPriced, and the errors of the lake and of an ERP that is away.
     """
     place = named_lake(lake, settings.results_key)
     week = newest_week(place)
     played = read_played(place, week)
     if week >= this_week(datetime.now(UTC)):
         raise NotOver(week, lake)
+    check_free(place, week + ONE_WEEK, played)
     configured = read_countries(settings.countries_file, settings.currencies_file)
     chosen = [configured[code] for code in configured.choose(list(played.articles))]
     check_writable(place, paths.SNAPSHOTS)

@@ -226,7 +226,9 @@ def _price_country(
     for note in taken.notes:
         print_error(f"{country.code}: {note}")
     choice = pricing.fit_or_step_down(sold, model_name, shared=shared.shared)
-    origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(currencies=in_short(changeovers))
+    origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(
+        plan=snapshot.plan_stamp(country.code), currencies=in_short(changeovers)
+    )
     origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, shared.version)
     results = Results(lake, week, country.code)
     now, last_rows, decided = datetime.now(UTC), results.last_rows(), _decided(results)

@@ -34,6 +34,7 @@ from markdown_pricing.files import read_rules
 from markdown_pricing.lake.errors import LakeMissing
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import NothingDelivered, find_snapshot, newest_week
+from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import code_version
 from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.settings import Settings
@@ -86,6 +87,7 @@ def promote(
         for code in codes
         for seed in range(seeds)
     ]
+    sold = real_sales(lake, known, countries)
     scores = _play(plays, (champion, challenger), settings, workers)
     first = plays[0]
     if not scores["seasons"].sum():
@@ -93,8 +95,8 @@ def promote(
     what = f"{','.join(families or FAMILIES)} {','.join(codes)} {first.articles}x{first.weeks} seeds {seeds}"
     _track(settings, scores, what)
     verdict = judge(scores, champion, challenger, margin)
-    real = real_weeks(lake, known, countries, champion, challenger) if verdict.won else None
-    promoted = verdict.won and not (real and real.worse)
+    real = real_weeks(sold, champion, challenger) if verdict.won else None
+    promoted = verdict.won and not (real and real.refuses)
     if promoted:
         rules = read_rules(settings.rules_file).version
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -105,31 +107,58 @@ def promote(
     return 0 if promoted else 1
 
 
-def real_weeks(
-    lake: Lake, known: Countries, countries: Sequence[str] | None, champion: str, challenger: str
-) -> RealWeeks | None:
-    """Both models on the last weeks of the lake's newest snapshot; None where it has none to judge by, which is said.
+def real_sales(lake: Lake, known: Countries, countries: Sequence[str] | None) -> list[CountryWeek]:
+    """What was sold before the lake's newest snapshot; a country without enough history is left out, which is said.
 
-    countries : None for the first configured one that the snapshot holds
+    countries : None for the first configured one that the snapshot holds with enough history
+    Raises what reading them raises, so that nobody plays seasons for a verdict that cannot be given.
     """
     try:
         week = newest_week(lake)
         snapshot = find_snapshot(lake, week)
-        codes = [code for code in countries or known if code in snapshot.bytes_by_country]
-        sold = [sold_before(lake, snapshot, week, code, known) for code in (codes if countries else codes[:1])]
-    except (LakeMissing, NothingDelivered, TooLittleHistory) as error:
+    except (LakeMissing, NothingDelivered) as error:
         print_error(f"No real weeks count: {error}")
-        return None
+        return []
+    sold: list[CountryWeek] = []
+    for code in (code for code in countries or known if code in snapshot.bytes_by_country):
+        try:
+            sold.append(sold_before(lake, snapshot, week, code, known))
+        except TooLittleHistory as error:
+            print_error(f"No real weeks of {code} count: {error}")
+        if sold and not countries:
+            break
     if not sold:
-        print_error(f"No real weeks count: the snapshot of {week} holds none of the countries that are played.")
+        print_error(
+            f"No real weeks count: the snapshot of {week} holds none of the countries that are played with enough "
+            "history."
+        )
+    return sold
+
+
+def real_weeks(sold: Sequence[CountryWeek], champion: str, challenger: str) -> RealWeeks | None:
+    """Both models on the last weeks of what was sold; None where there are none, or where the champion fails on them.
+
+    A challenger that fails there is refused by it: it would fail in the next round, too.
+    """
+    if not sold:
         return None
-    rows = [
-        frame.assign(country=one.country, model=model)
-        for one in sold
-        for model in (champion, challenger)
-        for frame in replay(one, model, REPLAYED_WEEKS)
-    ]
-    return compare(pd.concat(rows, ignore_index=True), champion, challenger)
+    frames: list[pd.DataFrame] = []
+    for model in (champion, challenger):
+        try:
+            frames += [
+                rows.assign(country=one.country, model=model)
+                for one in sold
+                for rows in replay(one, model, REPLAYED_WEEKS)
+            ]
+        except (TransientError, MemoryError):
+            raise
+        except Exception as error:  # whatever a model raises that somebody has written
+            why = str(error) or type(error).__name__
+            if model == challenger:
+                return RealWeeks(champion, challenger, weeks=0, broken=why)
+            print_error(f"No real weeks count: the champion, {champion}, fails on them: {why}")
+            return None
+    return compare(pd.concat(frames, ignore_index=True), champion, challenger)
 
 
 def _play(plays: Sequence[Setting], models: Sequence[str], settings: Settings, workers: int) -> pd.DataFrame:

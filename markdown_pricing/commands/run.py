@@ -158,7 +158,8 @@ def _done_earlier(
 ) -> Iterable["Outcome"]:
     from markdown_pricing.orchestration.earlier import done_earlier, wanted_origins
 
-    wanted = wanted_origins(places, snapshot, chosen, rules, settings.demand_model, settings.follow_champion)
+    model, follow = settings.demand_model, settings.follow_champion
+    wanted = wanted_origins(places, snapshot, chosen, rules, model, follow, print_error)
     return done_earlier(places.erp, snapshot.week, wanted).values()
 
 

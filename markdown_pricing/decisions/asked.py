@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from markdown_pricing.decisions.decision import Decision, in_force, locks, why_void
+from markdown_pricing.decisions.decision import REJECTED, Decision, in_force, locks, why_void
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,23 @@ class ToAsk:
 
     price: Decimal
     decided: bool
+
+
+def price_to_ask(decision: Decision | None, is_locked: bool, today: Decimal | None) -> Decimal | None:
+    """The price of an article that people want the shops to ask in a week; None where they do not say.
+
+    A locked price is held, whatever price was decided.
+
+    decision  : the one in force about this week; None without any, and a void one counts as none
+    is_locked : whether a lock holds in this week
+    today     : the price of the week's snapshot. A rejected markdown leaves it as it is; what the decision's row says
+        of it was written by people's tools, and nobody has checked that.
+    """
+    if is_locked:
+        return today
+    if decision is None or why_void(decision) is not None:
+        return None
+    return today if decision.verdict == REJECTED else decision.asked_price
 
 
 def prices_to_ask(
@@ -28,13 +45,9 @@ def prices_to_ask(
     """
     known = [each for each in in_force(decisions) if each.week <= week]
     locked = locks(known, week)
-    decided = {each.article_id: each for each in known if each.week == week and why_void(each) is None}
+    decided = {each.article_id: each for each in known if each.week == week}
     found = {}
-    for article, price in current.items():
-        if article in locked:
-            found[article] = ToAsk(price, True)
-        elif article in decided:
-            found[article] = ToAsk(decided[article].asked_price or price, True)
-        else:
-            found[article] = ToAsk(advised.get(article, price), False)
+    for article, today in current.items():
+        wanted = price_to_ask(decided.get(article), article in locked, today)
+        found[article] = ToAsk(advised.get(article, today), False) if wanted is None else ToAsk(wanted, True)
     return found

@@ -11,6 +11,7 @@ from decimal import Decimal
 from math import prod
 
 from markdown_pricing.currencies import Changeover
+from markdown_pricing.decisions.asked import price_to_ask
 from markdown_pricing.decisions.decision import AMOUNTS, CENT, REJECTED, Decision, in_force, locks, why_void
 from markdown_pricing.weeks import weeks_between
 
@@ -75,7 +76,10 @@ def follow(decisions: Iterable[Decision], week: date, articles: Mapping[str, Ask
             if ago < SAID_FOR_WEEKS:
                 gone.append(f"{article}: {decision.says} in the week of {decision.week}, but the article is gone")
             continue
-        followed = _followed(decision, before.get(article), locked.get(article), ago < SAID_FOR_WEEKS, asked)
+        earlier = before.get(article)
+        was_locked = earlier is not None and article in locks(known, earlier.week)
+        wanted = price_to_ask(earlier, was_locked, asked.prices.get(earlier.week) if earlier else None)
+        followed = _followed(decision, earlier, wanted, locked.get(article), ago < SAID_FOR_WEEKS, asked)
         if followed != Followed():
             found[article] = followed
     return FollowedUp(found, tuple(gone))
@@ -104,25 +108,27 @@ def _converted(decision: Decision, divisor: Decimal) -> Decision:
     return replace(decision, **in_cents)
 
 
-def _followed(newest: Decision, before: Decision | None, lock: Decision | None, is_new: bool, asked: Asked) -> Followed:
+def _followed(
+    newest: Decision, before: Decision | None, wanted: Decimal | None, lock: Decision | None, is_new: bool, asked: Asked
+) -> Followed:
+    """What the newest decision means, and the newest one of an earlier week, which wanted this price."""
     until, void = lock.locked_until if lock else None, why_void(newest)
     if void is not None:
         return Followed(newest.week, locked_until=until, void=void) if is_new else Followed(locked_until=until)
     if before is None or why_void(before) is not None:
         return Followed(locked_until=until)
-    about = before.week, before.asked_price, before.stake
+    about = before.week, wanted, before.stake
     if before.verdict == REJECTED:
         return Followed(*about, rejected=True, locked_until=until)
-    if _was_asked(before, asked):
+    if wanted is None or _was_asked(wanted, before.week, asked):
         return Followed(locked_until=until)
     return Followed(*about, not_applied=True, locked_until=until)
 
 
-def _was_asked(decision: Decision, asked: Asked) -> bool:
-    """Whether the decided price was asked in a week after the one that was decided about."""
+def _was_asked(price: Decimal, decided_about: date, asked: Asked) -> bool:
+    """Whether the price was asked in a week after the one that was decided about."""
     near = SAME_PRICE_SHARE * asked.list_price
-    price = decision.asked_price or Decimal(0)
-    return any(week > decision.week and abs(each - price) <= near for week, each in asked.prices.items())
+    return any(week > decided_about and abs(each - price) <= near for week, each in asked.prices.items())
 
 
 def locks_in_short(decisions: Iterable[Decision], week: date) -> str:

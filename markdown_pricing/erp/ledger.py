@@ -1,14 +1,19 @@
 """Write the ledger of a country's last weeks, in one transaction: a reader sees the old rows or the new ones.
 
+Weeks that stand there as they were computed are left as they are, so that a run writes two weeks and not twelve.
+
 It is made from what lies on the lake, which is read under the country's lock, so that whoever writes last writes what
 is known: no writer need be refused. No refresh waits for it, as the lock is its own, and none depends on its tables.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import Engine, Table, delete
+import pyarrow.compute as pc
+from sqlalchemy import Connection, Engine, Table, delete, func, select
 
 from markdown_pricing.erp.errors import erp_errors, where_is
 from markdown_pricing.erp.grants import LEDGER_RIGHTS
@@ -17,6 +22,9 @@ from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tables import missing_beside, outcome_totals, outcomes, statements_beside
 from markdown_pricing.erp.values import KINDS, arrow_schema
 from markdown_pricing.errors import FinalError
+
+Computed = Mapping[tuple[str, datetime], int]
+"""How many rows of a week each run has computed, and when: a week that was computed anew has another time."""
 
 
 class NoLedgerTables(FinalError):
@@ -39,7 +47,7 @@ class BadOutcomes(FinalError):
 
 
 def replace_ledger(engine: Engine, country: str, read: Callable[[], tuple[pd.DataFrame, pd.DataFrame]]) -> None:
-    """Replace the country's rows of the ledger, and the sums of the same weeks.
+    """Bring the country's rows of the ledger up to date, and the sums of the same weeks.
 
     read : gives OUTCOME_COLUMNS of the country's last weeks, of which older ones are removed, and TOTAL_COLUMNS of the
         same weeks, of which older ones stay; it is called under the lock, so that nobody writes what it read before
@@ -52,12 +60,45 @@ def replace_ledger(engine: Engine, country: str, read: Callable[[], tuple[pd.Dat
         lock(connection, f"{country} outcomes")
         rows, totals = read()
         taken, sums = _taken(outcomes, rows), _taken(outcome_totals, totals)
-        weeks = sorted(set(rows["week"]))
-        connection.execute(delete(outcomes).where(outcomes.c.country == country))
-        of_these_weeks = outcome_totals.c.week.in_(weeks)
-        connection.execute(delete(outcome_totals).where(outcome_totals.c.country == country, of_these_weeks))
-        insert(connection, outcomes, taken)
-        insert(connection, outcome_totals, sums)
+        weeks = set(rows["week"])
+        there, sums_there = (_there(connection, table, country) for table in (outcomes, outcome_totals))
+        wanted, sums_wanted = _computed(taken), _computed(sums)
+        changed = {
+            week
+            for week in weeks
+            if there.get(week) != wanted.get(week) or sums_there.get(week) != sums_wanted.get(week)
+        }
+        gone = there.keys() - weeks
+        for table, new, old in ((outcomes, taken, changed | gone), (outcome_totals, sums, changed)):
+            _replace(connection, table, country, new, changed, old)
+
+
+def _replace(
+    connection: Connection, table: Table, country: str, rows: pa.Table, weeks: Collection[date], old: Collection[date]
+) -> None:
+    """Write those of the rows that are of the weeks, in place of all that the country has of the old weeks."""
+    connection.execute(delete(table).where(table.c.country == country, table.c.week.in_(sorted(old))))
+    new = rows.filter(pc.is_in(rows["week"], pa.array(sorted(weeks), pa.date32())))
+    if new.num_rows:
+        insert(connection, table, new)
+
+
+def _there(connection: Connection, table: Table, country: str) -> dict[date, Computed]:
+    """By week how many rows of the country each run has left in the table."""
+    keys = table.c.week, table.c.run_id, table.c.computed_at
+    counted = select(*keys, func.count()).where(table.c.country == country).group_by(*keys)
+    found: dict[date, dict[tuple[str, datetime], int]] = {}
+    for week, run_id, computed_at, number in connection.execute(counted):
+        found.setdefault(week, {})[run_id, computed_at] = number
+    return dict(found)
+
+
+def _computed(rows: pa.Table) -> dict[date, Computed]:
+    """The same of the rows that are to stand there."""
+    found: dict[date, Counter[tuple[str, datetime]]] = {}
+    for week, *made in zip(*(rows[name].to_pylist() for name in ("week", "run_id", "computed_at")), strict=True):
+        found.setdefault(week, Counter())[made[0], made[1]] += 1
+    return dict(found)
 
 
 def _taken(table: Table, frame: pd.DataFrame) -> pa.Table:

@@ -19,8 +19,11 @@ from markdown_pricing.erp.tables import decisions
 
 KEPT_FOR = timedelta(weeks=26)
 """How long a name stays beside its decision, as the contract has it."""
-PSEUDONYM = "pseudonym-"
-"""What every pseudonym begins with, so that none is replaced by another."""
+PSEUDONYM, DIGITS = "pseudonym-", 12
+"""A pseudonym is this word and so many hexadecimal digits, by which it is known, so that none is replaced by another.
+
+Whatever else begins with the word, such as `pseudonym-anna`, is a name.
+"""
 COLUMNS_NEEDED = {
     "SELECT": ("week", "decided_by", "decided_at", "note"),
     "UPDATE": ("decided_by", "note"),
@@ -29,7 +32,7 @@ COLUMNS_NEEDED = {
 
 def new_pseudonym() -> str:
     """One that tells nothing of whoever bears it."""
-    return PSEUDONYM + secrets.token_hex(6)
+    return PSEUDONYM + secrets.token_hex(DIGITS // 2)
 
 
 def pseudonymise(engine: Engine, pseudonym: Callable[[], str] = new_pseudonym) -> int:
@@ -49,7 +52,7 @@ def pseudonymise(engine: Engine, pseudonym: Callable[[], str] = new_pseudonym) -
 
 def _replace(connection: Connection, pseudonym: Callable[[], str]) -> int:
     old = _is_old(connection)
-    named = old & ~decisions.c.decided_by.startswith(PSEUDONYM, autoescape=True)
+    named = old & ~_is_pseudonym(connection)
     with any_bytes(connection):
         people = connection.scalars(select(decisions.c.decided_by).where(named).distinct()).all()
     # The last one is for names that cannot be compared, which SQLite takes in any bytes.
@@ -60,6 +63,13 @@ def _replace(connection: Connection, pseudonym: Callable[[], str]) -> int:
         changed += connection.execute(new).rowcount
     noted = decisions.update().where(old & decisions.c.note.is_not(None)).values(note=None)
     return changed + connection.execute(noted).rowcount
+
+
+def _is_pseudonym(connection: Connection) -> ColumnElement[bool]:
+    """Whether `decided_by` is a pseudonym to the letter: SQLite's LIKE would take capitals for small letters."""
+    if connection.dialect.name == "sqlite":
+        return decisions.c.decided_by.bool_op("GLOB")(PSEUDONYM + DIGITS * "[0-9a-f]")
+    return decisions.c.decided_by.regexp_match(f"^{PSEUDONYM}[0-9a-f]{{{DIGITS}}}$")
 
 
 def _is_old(connection: Connection) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.errors import FileTaken
@@ -48,6 +48,14 @@ class ChampionChanged(FinalError):
         )
 
 
+class ChampionsOfAnotherVersion(FinalError):
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            f"{where} is of another version of markdown-pricing: {why}. Go on with that version; or name the model to "
+            "price with in MARKDOWN_PRICING_MODEL until the file is moved away and the champion is promoted again."
+        )
+
+
 class NoWayBack(FinalError):
     def __init__(self, where: str) -> None:
         super().__init__(f"No champion was ever promoted: {where} holds none. There is nothing to go back from.")
@@ -56,12 +64,29 @@ class NoWayBack(FinalError):
 def champions(lake: Lake) -> list[Champion]:
     """Every promotion that was not taken back, oldest first; the last one is the champion.
 
-    Raises ResultChanged, and the errors of the lake, which are TransientErrors when it cannot be asked.
+    Raises ResultChanged, ChampionsOfAnotherVersion, and the errors of the lake, which are TransientErrors when it
+    cannot be asked.
     """
     try:
-        return [Champion(**one) for one in json.loads(read_sealed(lake, CHAMPIONS, REMEDY))]
+        kept = json.loads(read_sealed(lake, CHAMPIONS, REMEDY))
     except ResultMissing:
         return []
+    try:
+        return [Champion(**one) for one in kept]
+    except TypeError as error:
+        raise ChampionsOfAnotherVersion(lake.where(CHAMPIONS), _other_fields(kept)) from error
+
+
+def _other_fields(kept: object) -> str:
+    """What the promotions have that this version does not know, and lack that it needs; in words."""
+    if not isinstance(kept, list) or not all(isinstance(one, dict) for one in kept):
+        return "it holds no list of promotions"
+    known = {field.name for field in fields(Champion)}
+    needed = {field.name for field in fields(Champion) if field.default is MISSING}
+    unknown = sorted({name for one in kept for name in one} - known)
+    lacking = sorted({name for one in kept for name in needed - one.keys()})
+    told = {"has": unknown, "lacks": lacking}
+    return " and ".join(f"it {verb} {', '.join(names)}" for verb, names in told.items() if names)
 
 
 def champion_or(lake: Lake, model: str, follow: bool = True) -> str:

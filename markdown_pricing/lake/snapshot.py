@@ -100,16 +100,23 @@ class Snapshot:
     def stamp(self) -> str:
         """16 hexadecimal digits that change with every delivery, from each file's path, length and time of change.
 
-        A plan is a part of the delivery, so that a week with another plan is priced again.
+        Plans are not in it: each has a stamp of its own, because it makes the prices of its country alone.
         """
-        files = (file for by_country in (self.files, self.planned) for files in by_country.values() for file in files)
-        states = [self.success, *files]
-        return sha256(repr([(file.path, file.bytes, file.modified_ms) for file in states]).encode()).hexdigest()[:16]
+        return _stamp_of([self.success, *(file for files in self.files.values() for file in files)])
+
+    def plan_stamp(self, country: str) -> str:
+        """The same of what is planned for a country; empty where nothing is."""
+        files = self.planned.get(country, ())
+        return _stamp_of(files) if files else ""
 
     @property
     def bytes_by_country(self) -> dict[str, int]:
         """The size of each delivered country's part files in bytes; a folder without any is no delivery."""
         return {country: sum(file.bytes for file in files) for country, files in self.files.items() if files}
+
+
+def _stamp_of(files: Iterable[Entry]) -> str:
+    return sha256(repr([(file.path, file.bytes, file.modified_ms) for file in files]).encode()).hexdigest()[:16]
 
 
 def find_snapshot(lake: Lake, week: date) -> Snapshot:
@@ -157,10 +164,21 @@ def delivered_weeks(lake: Lake) -> list[date]:
 
 def newest_week(lake: Lake) -> date:
     """The latest week that holds `_SUCCESS`; older ones are not asked. Raises NothingDelivered, and as `deliveries`."""
+    found = newest_delivery(lake)
+    if found is None:
+        raise NothingDelivered(lake)
+    return found[0]
+
+
+def newest_delivery(lake: Lake, until: date = date.max) -> tuple[date, int] | None:
+    """The latest week up to `until` that holds `_SUCCESS`, with the time at which that was written, in milliseconds.
+
+    Older weeks are not asked. None when nothing is delivered; raises as `deliveries` does.
+    """
     for week in reversed(_weeks_begun(lake)):
-        if lake.entry(paths.success_file(week)):
-            return week
-    raise NothingDelivered(lake)
+        if week <= until and (success := lake.entry(paths.success_file(week))):
+            return week, success.modified_ms
+    return None
 
 
 def gone_from(lake: Lake, snapshot: Snapshot, countries: Iterable[str]) -> list[str]:

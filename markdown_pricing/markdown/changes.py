@@ -15,6 +15,8 @@ from markdown_pricing.words import about, counted, day, last_day, price
 
 RULES_VERSION = "rules_version"
 """A column that rows of an earlier week may have: the version of the rules under which they were priced."""
+TO_COME = "stock_to_come"
+"""A column that rows of this week may have: the units on their way, which are stock a week later and news till then."""
 SAME_PRICE = 0.005
 """Prices that differ by less than half a cent are the same price."""
 DELIVERED_SHARE = 0.02
@@ -31,7 +33,7 @@ def change_reasons(
 ) -> Texts:
     """A sentence for each row of this week, (articles,); None for an article that had no row in the earlier week.
 
-    rows      : the country's markdown_recommendations of this week
+    rows      : the country's markdown_recommendations of this week, with TO_COME where it is known
     last_rows : those of the nearest earlier week, with RULES_VERSION where it is known; None when there is none
     history   : article_id, week, units, the sales before this week
     """
@@ -187,6 +189,8 @@ class _Step:
         delivered = row["stock"] - (last["stock"] - (self.sold if self.weeks == 1 else 0))
         if delivered > max(DELIVERED_SHARE * last["stock"], 0.5):
             yield f"{delivered:,.0f} units came into stock"
+        if to_come := row.get(TO_COME, 0):
+            yield f"{to_come:,.0f} {'unit is on its' if to_come == 1 else 'units are on their'} way"
         if row["end_week"] != last["end_week"]:
             yield f"its last selling day moved from {last_day(last['end_week'])} to {last_day(row['end_week'])}"
         if row["end_week"] < row["week"] and last["end_week"] >= last["week"]:

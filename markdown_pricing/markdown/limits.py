@@ -84,7 +84,8 @@ class Limits:
     def of_group(self, members: IntArray, rungs: IntArray, stock: IntArray) -> "Limits":
         """The limits of articles that are planned as one, which has a single row: those of the strictest member.
 
-        members : (members,), the rows of the articles ; stock : (members,), their units
+        members : (members,), the rows of the articles ; stock : (members,), their units today. Those without any await
+            stock, and hold nothing back this week where others have some
         rungs   : (members, rungs of the group), each member's own rung for the group's rungs
         Every field is given here by name, so that nobody can add a rule and forget how a group keeps it.
         """
@@ -102,10 +103,16 @@ class Limits:
             full_price=np.array([_held_longest_by_most(self.full_price[members], stock)]),
             temporary=self.temporary[members].max(keepdims=True),
             locked=self.locked[members].max(keepdims=True),
-            touchable=np.logical_and.reduce(self.touchable[members])[np.newaxis],
+            touchable=self._touchable_by_all(members, stock)[np.newaxis],
             moves=(moves & ~repeated)[np.newaxis],
             label_cost=self.label_cost[members].sum(keepdims=True),
         )
+
+    def _touchable_by_all(self, members: IntArray, stock: IntArray) -> BoolArray:
+        """The weeks in which the price of a group may be changed, (weeks,)."""
+        touchable: BoolArray = np.logical_and.reduce(self.touchable[members])
+        touchable[0] = np.logical_and.reduce(self.touchable[members[stock > 0] if stock.any() else members, 0])
+        return touchable
 
     @property
     def weeks(self) -> int:

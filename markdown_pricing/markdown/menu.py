@@ -86,7 +86,7 @@ def menu_of(
     held_by  : (articles,), the option for which a price that is worth more was not taken; None without one
     is_held  : (articles,), whether it stands for every other price, because today's is held whatever they are worth
     """
-    ladders, chosen, cents = alone.ladders, best.rungs[:, 0], _prices(alone)
+    ladders, chosen, cents = alone.ladders, best.rungs[:, 0], _prices(alone, groups)
     exists = cents[:, : solution.value.shape[1]] != NO_PRICE
     value = np.where(exists, solution.value, np.nan)
     solution = replace(solution, value=value, by_level=np.where(exists[..., np.newaxis], solution.by_level, np.nan))
@@ -111,12 +111,12 @@ def _padded(values: Any, columns: int, fill: float) -> Any:
     return np.pad(values, [(0, 0), (0, columns), *[(0, 0)] * (values.ndim - 2)], constant_values=fill)
 
 
-def _prices(alone: Task) -> IntArray:
+def _prices(alone: Task, groups: PriceGroups) -> IntArray:
     """The prices that exist this week, (articles, rungs and then those below the salvage price), whole cents."""
     ladders, season = alone.ladders, alone.ladders.season
     real = np.arange(ladders.cents.shape[1]) < ladders.rungs[:, np.newaxis]
     cents = np.concatenate([np.where(real, ladders.cents, NO_PRICE), ladders.below_salvage], axis=1)
-    cents[season.price_is_fixed, 1:] = NO_PRICE
+    cents[season.price_is_fixed & ~groups.takes_new_price, 1:] = NO_PRICE
     cents[:, 0] = season.current_cents
     return cents
 

@@ -1,8 +1,9 @@
 """Plan articles that must have the same price as one article.
 
 Their units and stock are added up, the limits are those of the strictest member, and the rungs are those that all
-members have. A member that has nothing to sell this week stays out. Each member takes the prices of the group's path
-until its own end.
+members have. A member that has nothing to sell and awaits nothing stays out. One that awaits stock has the group's
+price from this week on, as it would come back at another one; it sells nothing this week, and no price waits for it.
+Each member takes the prices of the group's path until its own end.
 """
 
 from dataclasses import dataclass, replace
@@ -35,6 +36,12 @@ class PriceGroups:
     rung_of: IntArray
     joined: BoolArray
     apart: BoolArray
+
+    @property
+    def takes_new_price(self) -> BoolArray:
+        """Whether an article that has nothing to sell this week takes a new price with its group, (articles,)."""
+        takes: BoolArray = self.joined & (self.planned.ladders.season.stock[self.place] > 0)
+        return takes
 
     @property
     def _real(self) -> BoolArray:
@@ -91,10 +98,10 @@ class PriceGroups:
 
 
 def price_groups(alone: Task) -> PriceGroups:
-    """Join each group of at least two articles that still sell into one article."""
+    """Join each group of at least two articles that still sell, or will, into one article."""
     ladders, season = alone.ladders, alone.ladders.season
     count, rungs = ladders.cents.shape
-    sells = (season.stock > 0) & (season.weeks_left > 0) & (ladders.group >= 0)
+    sells = ((season.stock > 0) | season.awaits_stock) & (season.weeks_left > 0) & (ladders.group >= 0)
     place, rung_of = np.full(count, -1), np.tile(np.arange(rungs), (count, 1))
     joined, apart = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
     groups: list[tuple[IntArray, IntArray]] = []
@@ -158,6 +165,8 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> Task:
     )
     each = np.arange(len(members))[:, np.newaxis]
     selling = np.arange(demand.units.shape[2]) < season.weeks_left[members, np.newaxis]
+    if stock.any():
+        selling[stock == 0, 0] = False
     units = demand.units[members][each, own] * selling[:, np.newaxis]
     now = np.maximum(units[:, 0].sum(axis=1), 1e-9)
     joined_demand = Demand(

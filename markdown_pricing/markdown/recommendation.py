@@ -11,7 +11,7 @@ from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.changes import change_reasons
+from markdown_pricing.markdown.changes import TO_COME, change_reasons
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import only_small_steps
@@ -130,7 +130,8 @@ def recommend(
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = [codes.sentence(told) for told in told_of(rows, articles, country.currency, ladders, own_plan)]
-    changes = change_reasons(rows, last_rows, assortment.history, country.currency, assortment.book.version)
+    now = rows.assign(**{TO_COME: season.stock_to_come})
+    changes = change_reasons(now, last_rows, assortment.history, country.currency, assortment.book.version)
     rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN
     options = option_rows(own_plan.menu, country.code, articles["article_id"], assortment.week, made_by.run_id)
     return Recommendations(rows[ROW_COLUMNS], _path_rows(rows, ladders, own_plan, path_prices), options)
@@ -206,8 +207,8 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
     held = (allowed > 0) & (np.where(has_plan, planned, season.weeks_left) <= allowed)
     return {
         "bad_data": season.set_aside,
-        "awaits_stock": season.awaits_stock,
-        "sold_out": season.stock == 0,
+        "awaits_stock": season.awaits_stock & (rungs[:, 0] == 0),
+        "sold_out": (season.stock == 0) & ~season.awaits_stock,
         "past_end": season.weeks_left == 0,
         "temporary_price": own_plan.limits.temporary > 0,
         "locked": own_plan.locked > 0,

@@ -26,7 +26,7 @@ from markdown_pricing.orchestration.digest import digest_of, newest_by_country, 
 from markdown_pricing.orchestration.event_lines import run_facts
 from markdown_pricing.orchestration.facts import failed_for_good, is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
-from markdown_pricing.orchestration.names import GONE, JOB, ROUND, ROUND_TAG, SNAPSHOT, WEEK_TAG
+from markdown_pricing.orchestration.names import GONE, JOB, OUTCOMES_JOB, ROUND, ROUND_TAG, SNAPSHOT, WEEK_TAG
 from markdown_pricing.orchestration.next_round import week_of_round
 from markdown_pricing.weeks import due_weeks, opens_at, parse_week
 
@@ -119,6 +119,7 @@ def alerts_due(instance: dg.DagsterInstance, lake: Lake, start: date, now: datet
         elif failed:
             over = newest_by_country(run for run in runs if not is_unfinished(run))
             yield Due.of(f"failing {name}", _first_failures, instance, over)
+    yield from _of_ledgers(instance, now)
     yield from _late([record.dagster_run for record in records], start, now)
 
 
@@ -179,6 +180,35 @@ def _first_failures(instance: dg.DagsterInstance, over: Mapping[str, dg.DagsterR
     text = f"{so_far.text}\nThe round goes on with the other countries; a digest follows at its end."
     failed = ", ".join(one.country for one in so_far.not_done)
     return Alert("round_failing", text, f"Markdown pricing, week {so_far.week}: {failed} failed")
+
+
+def _of_ledgers(instance: dg.DagsterInstance, now: datetime) -> Iterator[Due]:
+    """A message for each sold week whose ledger failed for good, once no run of it is under way.
+
+    A week whose failed countries change, because they were started again, has another message.
+    """
+    weeks: dict[str, list[dg.RunRecord]] = defaultdict(list)
+    for record in instance.get_run_records(RunsFilter(job_name=OUTCOMES_JOB, created_after=now - LOOK_BACK)):
+        weeks[record.dagster_run.tags.get(WEEK_TAG, "?")].append(record)
+    for week, records in weeks.items():
+        newest = newest_by_country(records)
+        failed = {code: run for code, run in sorted(newest.items()) if not run.is_success}
+        if failed and not any(map(is_unfinished, records)):
+            yield Due.of(f"ledger {week} {','.join(failed)}", _ledger_failed, instance, week, failed)
+
+
+def _ledger_failed(instance: dg.DagsterInstance, week: str, failed: Mapping[str, dg.DagsterRun]) -> Alert:
+    why = [f"- {code}: {why_not_done(instance, run)}" for code, run in failed.items()]
+    text = "\n".join(
+        [
+            f"There is no new ledger of the week {week} for:",
+            *why,
+            "No round and no price depends on it. Materialize outcomes of that week and country again once that is "
+            "mended.",
+        ]
+    )
+    facts = {"markdown.week": week, "markdown.countries_failed": len(failed)}
+    return Alert("ledgers_failed", text, f"Markdown pricing, ledger of {week}: {', '.join(failed)} failed", facts)
 
 
 def _gone_by_round(instance: dg.DagsterInstance, now: datetime) -> dict[str, list[str]]:

@@ -125,7 +125,9 @@ def training_data(
         taken = pricing.take_in_country(rows, week, country, changeovers, *planned)
         sold = pricing.CountryWeek.of(taken.rows, week, country, taken.planned)
         results = Results(lake, week, country)
-        origin = provenance(week.isoformat(), country, snapshot.stamp).of(currencies=in_short(changeovers))
+        origin = provenance(week.isoformat(), country, snapshot.stamp).of(
+            plan=snapshot.plan_stamp(country), currencies=in_short(changeovers)
+        )
         path, before = results.keep_training_data(sold, origin), results.rows_of_last_training_data()
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 

@@ -3,7 +3,7 @@
 Dagster's record of a refresh says what its rows were made from, and the ERP's receipt says that they are there.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -30,12 +30,19 @@ from markdown_pricing.results import Results, shared_demand_at_hand
 
 
 def wanted_origins(
-    places: Places, snapshot: Snapshot, countries: Iterable[str], rules: RuleBook, model: str, follow_champion: bool
+    places: Places,
+    snapshot: Snapshot,
+    countries: Iterable[str],
+    rules: RuleBook,
+    model: str,
+    follow_champion: bool,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, Provenance]:
-    """What each country's rows are to be made from: snapshot, code, rules, champion, what the countries share, locks.
+    """What each country's rows are to be made from: snapshot, its plan, code, rules, champion, what is shared, locks.
 
     Where the ERP, which has the locks, does not answer, they are taken for none: whatever is priced then asks it again.
-    It is not asked for the other countries after that.
+    It is not asked for the other countries after that. Where it answers and does not show them, as to a wrong account,
+    `tell` is called with the first country and why, once for each reason: the locks of the lake's copies count then.
     """
     week, now = snapshot.week.isoformat(), datetime.now(UTC)
     made_with: dict[str, str | int] = {
@@ -43,11 +50,11 @@ def wanted_origins(
         "seed": pricing.SEED,
         "shared_demand": shared_demand_at_hand(places.lake, snapshot.week, snapshot.stamp).version,
     }
-    decided = _decisions([Results(places.lake, snapshot.week, code) for code in countries], places.erp, now)
+    decided = _decisions([Results(places.lake, snapshot.week, code) for code in countries], places.erp, now, tell)
     return {
         code: pricing.priced_under(
             provenance(week, code, snapshot.stamp).of(
-                currencies=in_short(places.countries.changes_of(code)), **made_with
+                plan=snapshot.plan_stamp(code), currencies=in_short(places.countries.changes_of(code)), **made_with
             ),
             rules,
             places.countries[code],
@@ -57,12 +64,19 @@ def wanted_origins(
     }
 
 
-def _decisions(countries: Sequence[Results], erp: Erp, now: datetime) -> dict[str, Sequence[Decision]]:
+def _decisions(
+    countries: Sequence[Results], erp: Erp, now: datetime, tell: Callable[[str], None]
+) -> dict[str, Sequence[Decision]]:
     """By country its decisions; none from the first one on for which the ERP does not answer."""
     found: dict[str, Sequence[Decision]] = {results.country: () for results in countries}
+    told = set()
     try:
         for results in countries:
-            found[results.country] = find_decisions(results, erp, now).read.decisions
+            own = find_decisions(results, erp, now)
+            found[results.country] = own.read.decisions
+            if own.warning and not own.is_first and own.not_asked not in told:
+                told.add(own.not_asked)
+                tell(f"{results.country}: {own.warning}")
     except TransientError:
         pass
     return found

@@ -26,6 +26,7 @@ from markdown_pricing.orchestration.names import (
     JOB,
     LATE,
     OPENED,
+    OUTCOMES,
     OUTCOMES_JOB,
     PARTITION_TAG,
     REFRESH,
@@ -157,6 +158,11 @@ def unfinished_runs(instance: dg.DagsterInstance, now: datetime) -> list[dg.RunR
 def is_unfinished(record: dg.RunRecord) -> bool:
     """Whether the run, or a promised retry of it, may still write."""
     return run_of(record).unfinished
+
+
+def is_of_the_ledger(run: dg.DagsterRun) -> bool:
+    """Whether the run makes the ledger alone: by its own job, or from the page, where Dagster names another one."""
+    return run.job_name == OUTCOMES_JOB or set(run.asset_selection or ()) == {OUTCOMES}
 
 
 def failed_for_good(record: dg.RunRecord) -> bool:
@@ -314,7 +320,7 @@ def _runs(
 
 def _runs_like(instance: dg.DagsterInstance, wanted: Iterable[RunsFilter]) -> Iterator[Run]:
     records = (record for filters in wanted for record in instance.get_run_records(filters))
-    return (run_of(record) for record in records if record.dagster_run.job_name != OUTCOMES_JOB)
+    return (run_of(record) for record in records if not is_of_the_ledger(record.dagster_run))
 
 
 def _unfinished(now: datetime) -> list[RunsFilter]:

@@ -20,10 +20,10 @@ from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import weeks_with_predictions
-from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, deliveries, find_snapshot
+from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, find_snapshot, newest_delivery
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns
-from markdown_pricing.orchestration.facts import latest_events, unfinished_runs
+from markdown_pricing.orchestration.facts import is_of_the_ledger, latest_events, unfinished_runs
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.judged import figures_of_ledger
 from markdown_pricing.orchestration.names import (
@@ -55,7 +55,7 @@ WEEKS_IN_ERP = 12
 AFTER_ALL_ROUNDS = "-1"
 """The priority of the ledger's runs in the queue: every run of a round goes before them."""
 ROUND_JOBS = (JOB, SHARED_JOB, ETL_JOB)
-"""While a run of these is under way, no ledger is made."""
+"""While a run of these is under way, or one of the flow's assets that the page has started, no ledger is made."""
 LOOK_EVERY = 5
 """The sensor looks once in so many looks of the round's sensor. Chosen on 2026-11-28: nobody waits for the ledger."""
 
@@ -163,16 +163,16 @@ def look(
         with it, it does not have them, or they were never priced before
     Raises LakeUnreachable when it cannot tell what is delivered.
     """
-    delivered = {week: written for week, written in deliveries(lake).items() if week <= this_week(now)}
+    delivered = newest_delivery(lake, until=this_week(now))
     if not delivered:
         return dg.SkipReason("No week is delivered.")
-    newest = max(delivered)
-    name = f"{newest}@{delivered[newest]}"
+    newest, written = delivered
+    name = f"{newest}@{written}"
     memory: Mapping[str, Sequence[str]] = json.loads(cursor) if cursor else {}
     asked = set(memory.get(name, ()))
     if not set(countries) - asked:
         return dg.SkipReason(f"With the snapshot of {newest} there is no ledger left to ask for.")
-    if any(record.dagster_run.job_name in ROUND_JOBS for record in unfinished_runs(instance, now)):
+    if any(_is_of_a_round(record.dagster_run) for record in unfinished_runs(instance, now)):
         return dg.SkipReason("A round is under way.")
     try:
         snapshot = find_snapshot(lake, newest)
@@ -191,6 +191,10 @@ def look(
         for country, week in due.items()
     ]
     return dg.SensorResult(requests, cursor=json.dumps({name: sorted(asked | gone | set(taken_in))}))
+
+
+def _is_of_a_round(run: dg.DagsterRun) -> bool:
+    return run.job_name in ROUND_JOBS or (bool(run.asset_selection) and not is_of_the_ledger(run))
 
 
 def _taken_in(instance: dg.DagsterInstance, week: date, stamp: str, countries: Sequence[str]) -> Iterator[str]:

@@ -5,15 +5,17 @@ advice, what its own menu says: the recommended price's value less the applied o
 overrides cost the plan (the performance-difference lemma, Kakade and Langford 2002).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
 from markdown_pricing.columns import OUTCOME_COLUMNS
-from markdown_pricing.decisions.decision import REJECTED, Decision
+from markdown_pricing.decisions.asked import price_to_ask
+from markdown_pricing.decisions.decision import CENT, Decision
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
 from markdown_pricing.outcomes.menus import Menus
 from markdown_pricing.outcomes.states import Asked, BoolArray, FloatArray, Words, is_same, phases_of, states_of
@@ -45,6 +47,7 @@ class Week:
 
     rows    : of markdown_recommendations ; options : of markdown_options
     decided : by article the decision in force, of those that can be followed
+    locked  : the articles whose price a lock holds in this week
     wanted_next : by article what was decided for the next priced week, or else recommended in it
     """
 
@@ -52,6 +55,7 @@ class Week:
     rows: pd.DataFrame
     options: pd.DataFrame
     decided: Mapping[str, Decision]
+    locked: Collection[str]
     wanted_next: "pd.Series[float]"
 
 
@@ -64,7 +68,7 @@ def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime)
     rows, ids = advice.rows, advice.rows["article_id"]
     decisions = [advice.decided.get(article) for article in ids]
     recommended, list_price = (_floats(rows[name]) for name in ("recommended_price", "list_price"))
-    decided = _decided_prices(rows, decisions)
+    decided = _decided_prices(rows, advice.decided, advice.locked)
     sold_price, next_price = _at(shown.sold_price, ids), _at(shown.next_price, ids)
     # An article that the next snapshot has no more, because its season is over, was asked what its last week shows.
     applied = np.where(np.isnan(next_price) & shown.has_next, sold_price, next_price)
@@ -106,21 +110,20 @@ def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime)
     return pd.DataFrame(columns, columns=OUTCOME_COLUMNS)
 
 
-def wanted_prices(rows: pd.DataFrame, decided: Mapping[str, Decision]) -> "pd.Series[float]":
-    """By article the price that was decided, or else the recommended one."""
-    prices = _decided_prices(rows, [decided.get(article) for article in rows["article_id"]])
+def wanted_prices(rows: pd.DataFrame, decided: Mapping[str, Decision], locked: Collection[str]) -> "pd.Series[float]":
+    """By article the price that was decided, or else the recommended one; decided and locked: see `Week`."""
+    prices = _decided_prices(rows, decided, locked)
     wanted = np.where(np.isnan(prices), _floats(rows["recommended_price"]), prices)
     return pd.Series(wanted, index=pd.Index(rows["article_id"]))
 
 
-def _decided_prices(rows: pd.DataFrame, decisions: "list[Decision | None]") -> FloatArray:
-    """The price that each decision asks for, (articles,): today's where it rejects and does not say what was seen."""
-    today = _floats(rows["current_price"])
+def _decided_prices(rows: pd.DataFrame, decided: Mapping[str, Decision], locked: Collection[str]) -> FloatArray:
+    """The price that people want asked for each row, (articles,); NaN where they do not say, or a price is unknown."""
     prices = np.full(len(rows), np.nan)
-    for place, decision in enumerate(decisions):
-        if decision is not None:
-            price = decision.asked_price
-            prices[place] = today[place] if price is None and decision.verdict == REJECTED else float(price or np.nan)
+    for place, (article, now) in enumerate(zip(rows["article_id"], _floats(rows["current_price"]), strict=True)):
+        today = None if np.isnan(now) else Decimal(str(now)).quantize(CENT)
+        wanted = price_to_ask(decided.get(article), article in locked, today)
+        prices[place] = np.nan if wanted is None else float(wanted)
     return prices
 
 

@@ -53,17 +53,18 @@ def deliver(
 ) -> None:
     """Write one table per country as the snapshot of `week`. `source` goes into the file names, as Spark's job id does.
 
-    beside : files to lie beside the countries' folders, by names that readers of the data pass over
+    beside : files to lie beside the countries' folders, by names that readers of the data pass over. They are written
+        first, so that half a delivery of this tool's shows whose it is.
     `_SUCCESS` of an earlier delivery is removed first, so that nobody takes a half-written snapshot for a whole one.
     """
     _remove(lake, success_file(week))
     _remove(lake, snapshot_folder(week))
+    for name, content in (beside or {}).items():
+        publish_bytes(lake, f"{snapshot_folder(week)}/{name}", content)
     for code, table in tables:
         _write_parts(lake, country_folder(week, code), table, f"{source} {week} {code} {table.num_rows}")
         if progress:
             progress(code)
-    for name, content in (beside or {}).items():
-        publish_bytes(lake, f"{snapshot_folder(week)}/{name}", content)
     publish_bytes(lake, success_file(week), b"")
 
 

@@ -8,12 +8,14 @@ from decimal import Decimal
 import numpy as np
 
 from markdown_pricing.countries import Country
+from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.paths import snapshot_folder
 from markdown_pricing.lake.snapshot import Snapshot, read_country
 from markdown_pricing.sample.deliver import deliver
 from markdown_pricing.sample.dice import FloatArray, IntArray, uniform
 from markdown_pricing.sample.market import Market, SoldWeek
-from markdown_pricing.sample.played import CENTS, PLAYED, NotASample, Played, ids_on_sale
+from markdown_pricing.sample.played import CENTS, PLAYED, NotASample, Played, ids_on_sale, read_played
 from markdown_pricing.weeks import ONE_WEEK
 
 Prices = Mapping[str, Decimal]
@@ -40,9 +42,37 @@ class SoldCountry:
         return len(set(ids_on_sale(self.later)) - set(self.asked))
 
 
+class NotOurs(UsageError):
+    def __init__(self, lake: Lake, week: date) -> None:
+        super().__init__(
+            f"{lake.where(snapshot_folder(week))} holds what this sample has not made, as of an ETL that is just "
+            "delivering, so that nothing was written. Let it finish; or, when nobody needs that, remove the folder "
+            "and run the command again."
+        )
+
+
+def check_free(lake: Lake, week: date, played: Played) -> None:
+    """Raises NotOurs where something lies in the week's folder that is not half a delivery of the same sample."""
+    if not lake.entry(snapshot_folder(week)) or not lake.entries(snapshot_folder(week)):
+        return
+    try:
+        there = read_played(lake, week)
+    except NotASample as error:
+        raise NotOurs(lake, week) from error
+    if (there.seed, there.first_week, there.articles) != (played.seed, played.first_week, played.articles):
+        raise NotOurs(lake, week)
+
+
 def market_before(lake: Lake, snapshot: Snapshot, played: Played, country: Country) -> Market:
-    """The market whose sales of the snapshot's week are to come. Raises NotASample where the snapshot is another's."""
-    market = played.market(country)
+    """The market whose sales of the snapshot's week are to come. Raises NotASample where the snapshot is another's.
+
+    country : one of those that `played` has
+    """
+    try:
+        market = played.market(country)
+    except KeyError as error:
+        why = f"{PLAYED} has no price of the article {error.args[0]}, which {country.code} had on sale"
+        raise NotASample(lake, snapshot.week, why) from error
     if read_country(lake, snapshot, country.code) != market.table():
         raise NotASample(lake, snapshot.week, f"the rows of {country.code} are not those that its seed gives")
     return market
@@ -50,6 +80,8 @@ def market_before(lake: Lake, snapshot: Snapshot, played: Played, country: Count
 
 def sell_week(market: Market, wanted: Prices, not_applied: float = 0.0) -> SoldCountry:
     """Sell the market's week at the wanted prices; articles without one are sold at their price.
+
+    No shop asks more than the list price, which is what `decide` takes at most and other tools may write all the same.
 
     not_applied : the share of the new prices that the shops do not ask, drawn by seed, article and week
 
@@ -62,6 +94,7 @@ def sell_week(market: Market, wanted: Prices, not_applied: float = 0.0) -> SoldC
     ids, rows = ids_on_sale(market), market.on_sale
     now = market.price[rows]
     new = np.array([_cents(wanted[each]) if each in wanted else price for each, price in zip(ids, now, strict=True)])
+    new = np.minimum(new, np.maximum(market.articles.price_list[rows], now))
     held = (new != now) & (_chance(market, rows) < not_applied)
     asked = np.where(held, now, new)
     later, sales = market.sell(asked / CENTS)
@@ -76,7 +109,11 @@ def deliver_next(
     sold: Mapping[str, SoldCountry],
     progress: Callable[[str], None] | None = None,
 ) -> date:
-    """Deliver the week after `week`, which was sold, in place of any that is there, and return it."""
+    """Deliver the week after `week`, which was sold, in place of half a delivery of this sample, and return it.
+
+    Raises NotOurs where something else lies there; then nothing was changed.
+    """
+    check_free(lake, week + ONE_WEEK, played)
     played = played.after(week, {code: each.asked for code, each in sold.items()})
     tables = ((code, each.later.table()) for code, each in sold.items())
     source = f"season {played.seed}"

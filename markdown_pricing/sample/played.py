@@ -18,6 +18,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import snapshot_folder
 from markdown_pricing.sample.market import Market, article_id
 from markdown_pricing.sample.season import sample_market
+from markdown_pricing.weeks import ONE_WEEK
 
 PLAYED = "_sample.json"
 """The file beside the countries' folders of a sample's delivery."""
@@ -54,9 +55,22 @@ class Played:
     def from_bytes(cls, data: bytes) -> "Played":
         """Raises ValueError, TypeError, KeyError or AttributeError for what `to_bytes` has not made."""
         content = json.loads(data)
-        weeks = {date.fromisoformat(week): countries for week, countries in content["asked"].items()}
-        first = date.fromisoformat(content["first_week"])
-        return cls(int(content["seed"]), first, dict(content["articles"]), weeks)
+        weeks = {
+            date.fromisoformat(week): {code: _whole_numbers(prices) for code, prices in countries.items()}
+            for week, countries in content["asked"].items()
+        }
+        first, articles = date.fromisoformat(content["first_week"]), _whole_numbers(content["articles"])
+        played = cls(_whole(content["seed"], least=0), first, articles, weeks)
+        if not articles or any(countries.keys() != articles.keys() for countries in weeks.values()):
+            raise ValueError("not every week has the prices of each country")
+        if sorted(weeks) != [first + ahead * ONE_WEEK for ahead in range(len(weeks))]:
+            raise ValueError("its weeks do not follow one another")
+        return played
+
+    @property
+    def week(self) -> date:
+        """The week whose sales are to come."""
+        return self.first_week + len(self.asked) * ONE_WEEK
 
     def after(self, week: date, asked: Mapping[str, Mapping[str, int]]) -> "Played":
         """The same with the prices at which `week` was sold, by country."""
@@ -73,6 +87,18 @@ class Played:
         return market
 
 
+def _whole_numbers(numbers: Mapping[str, object]) -> dict[str, int]:
+    """Raises AttributeError for what is no mapping, and as `_whole`."""
+    return {name: _whole(number, least=1) for name, number in numbers.items()}
+
+
+def _whole(number: object, least: int) -> int:
+    """Raises ValueError for what is no whole number from `least` on."""
+    if type(number) is not int or number < least:
+        raise ValueError(f"{number!r} is no whole number from {least} on")
+    return number
+
+
 def read_played(lake: Lake, week: date) -> Played:
     """What the sample of `week` is made again from. Raises NotASample, and the errors of the lake."""
     try:
@@ -81,9 +107,13 @@ def read_played(lake: Lake, week: date) -> Played:
     except FileMissing as error:
         raise NotASample(lake, week, f"{PLAYED} is not there, which only samples of the made-up market have") from error
     try:
-        return Played.from_bytes(data)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        played = Played.from_bytes(data)
+        ahead = played.week
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise NotASample(lake, week, f"{PLAYED} cannot be read") from error
+    if ahead != week:
+        raise NotASample(lake, week, f"{PLAYED} tells of the market before the sales of {ahead}")
+    return played
 
 
 def ids_on_sale(market: Market) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from markdown_pricing.__main__ import cli
-from markdown_pricing.commands.around import Around, around_plan
+from markdown_pricing.commands.around import Around, around_plan, units_to_sell
 from markdown_pricing.commands.plan_picture import plan_chart
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.forecast import Forecast
@@ -137,9 +137,16 @@ def locks() -> str:
 
 
 @pytest.fixture
-def round_of_one(tmp_path: Path, locks: str) -> Callable[[RuleBook], Around]:
+def stock() -> int:
+    """How many of the article's hundred units are there this week; the others are on their way."""
+    return 100
+
+
+@pytest.fixture
+def round_of_one(tmp_path: Path, locks: str, stock: int) -> Callable[[RuleBook], Around]:
     """What is around the plan of an article of a round that is kept with its model, under the rules that are asked."""
-    own, book = article({-2: 49.99, -1: 44.99, 0: 44.99}, launch=-4, weeks_left=6), RuleBook(Rules())
+    book = RuleBook(Rules())
+    own = article({-2: 49.99, -1: 44.99, 0: 44.99}, launch=-4, weeks_left=6, stock=stock, stock_to_come=100 - stock)
     snapshot, history = frames([own])
     lake = Lake(str(tmp_path), models=(ALLOWED,))
     results, sold = Results(lake, WEEK, "DEU"), CountryWeek(WEEK, "DEU", history, snapshot)
@@ -176,11 +183,28 @@ def test_the_past_the_plan_and_what_it_is_compared_with_are_shown(round_of_one: 
         assert (course.units <= course.units_high).all()
 
 
+@pytest.mark.parametrize("stock", [0])
+def test_an_article_that_awaits_its_stock_has_courses(round_of_one: Callable[..., Around]) -> None:
+    """From the week on in which it comes."""
+    courses = round_of_one(RuleBook(Rules())).courses
+
+    assert courses["plan"].stock[:2].tolist() == [0, 100]
+    assert courses["keep"].units[1] > 0
+
+
+@pytest.mark.parametrize(("stock", "to_come"), [(0, 0), (0, 7), (5, 7)])
+def test_all_that_is_to_be_sold_is_what_is_there_and_on_its_way(stock: int, to_come: int) -> None:
+    """An article of which there is nothing has no courses."""
+    priced = recommend_for(article(stock=stock, stock_to_come=to_come))
+
+    assert units_to_sell(priced.rows.iloc[0].to_dict(), priced.path) == stock + to_come
+
+
 def test_courses_are_those_of_the_row_or_none(round_of_one: Callable[..., Around]) -> None:
     """Neither under other rules than the row's, nor where the model gives other units than it did."""
     assert not round_of_one(RuleBook(Rules(max_markdowns=2))).courses
     assert not round_of_one(RuleBook(Rules()), expected_units=99.0).courses
-    assert not round_of_one(RuleBook(Rules()), stock=0).courses
+    assert not round_of_one(RuleBook(Rules()), end_week=monday(-1)).courses
 
 
 @pytest.mark.parametrize("locks", ["0123456789ab"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from examples.weeks import VERDICTS, Monday, Shop, decide, play, table
+from examples.weeks import VERDICTS, Monday, Shop, codes_in, decide, play, table
+from markdown_pricing.settings import Settings
 from tests.command import command
 from tests.storage import make_storage
 
@@ -57,6 +58,26 @@ def test_what_became_of_the_advice_is_counted_by_the_next_delivery() -> None:
     lines = table([monday, monday]).splitlines()
     assert lines[2].split() == ["2026-01-05", "4", "1", "0", "1", "1", "2", "(50", "%)"]
     assert lines[-1].split() == ["All", "8", "2", "0", "2", "2", "4", "(50", "%)"]
+
+
+def test_countries_may_have_blanks_between_them() -> None:
+    assert codes_in("DEU, AUT,") == ["DEU", "AUT"]
+
+
+def test_nothing_that_the_caller_has_set_reaches_the_weeks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are played in a folder of their own, whatever the shell is set up for."""
+    kept = Shop(tmp_path, ["MLT"], None, WEEK).environment
+    own = {"LAKE": "hdfs://production", "ERP": "postgresql://erp/live", "RULES": "rules.toml", "ENV": "production"}
+    for name, value in own.items():
+        monkeypatch.setenv(f"MARKDOWN_PRICING_{name}", value)
+    for name in ("DB_USER", "DB_PASSWORD", "COUNTRY_GROUP", "DAGSTER_HOME", "DAGSTER_PG_PASSWORD"):
+        monkeypatch.setenv(name, "somebody's")
+
+    settings = Settings.from_env(Shop(tmp_path, ["MLT"], None, WEEK).environment)
+
+    assert Shop(tmp_path, ["MLT"], None, WEEK).environment == kept
+    assert settings.erp_url == f"sqlite:///{tmp_path}/erp.sqlite"
+    assert settings.lake_url == str(tmp_path / "lake")
 
 
 class InThisProcess(Shop):

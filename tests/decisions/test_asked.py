@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from markdown_pricing.decisions.asked import ToAsk, prices_to_ask
+from markdown_pricing.decisions.asked import ToAsk, price_to_ask, prices_to_ask
 from markdown_pricing.weeks import ONE_WEEK
 from tests.decisions.test_decision import WEEK, make
 
@@ -33,6 +33,7 @@ def test_where_nobody_decided_the_advice_is_taken() -> None:
         (about("changed", price=OTHER), OTHER),
         (about("rejected"), NOW),
         (about("rejected", current_price=None), NOW),
+        (about("rejected", current_price=Decimal("0.01")), NOW),
     ],
 )
 def test_a_decision_counts_before_the_advice(decision: Any, price: Decimal) -> None:
@@ -57,6 +58,13 @@ def test_the_advice_is_taken_where_no_decision_about_the_week_counts(decision: A
 def test_a_locked_price_is_held_whatever_was_decided(week: Any) -> None:
     """By a lock of this week or an earlier one, until its Monday."""
     assert asked(about("accepted", week=week, lock_until=WEEK + ONE_WEEK)) == ToAsk(NOW, True)
+
+
+def test_a_price_that_is_not_known_is_not_made_up() -> None:
+    """As that of a week which no data show any more."""
+    assert price_to_ask(about("rejected"), False, None) is None
+    assert price_to_ask(about("accepted"), True, None) is None
+    assert price_to_ask(about("accepted"), False, None) == ADVISED
 
 
 def test_a_lock_that_is_over_holds_nothing() -> None:

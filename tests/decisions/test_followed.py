@@ -75,6 +75,16 @@ def test_a_changed_price_is_looked_for_and_not_the_recommended_one() -> None:
     assert followed(changed, WEEK + ONE, asked("19.99", "13.95")).not_applied
 
 
+def test_an_accepted_price_under_a_lock_was_to_be_held_and_is_not_missed() -> None:
+    """Neither while the lock holds nor afterwards; that the held price fell all the same is said."""
+    locked = replace(ACCEPTED, lock_until=WEEK + 2 * ONE)
+
+    assert followed(locked, WEEK + ONE, asked("19.99", "19.99")) == Followed(locked_until=WEEK + 2 * ONE)
+    assert followed(locked, WEEK + 2 * ONE, asked("19.99", "19.99", "19.99")) == Followed()
+    fell = followed(locked, WEEK + ONE, asked("19.99", "13.95"))
+    assert fell == Followed(WEEK, Decimal("19.99"), None, not_applied=True, locked_until=WEEK + 2 * ONE)
+
+
 def test_a_rejected_price_keeps_what_was_at_stake() -> None:
     told = followed(REJECTED, WEEK + ONE, asked("19.99", "19.99"))
 

@@ -92,6 +92,35 @@ def test_the_weeks_that_are_written_replace_all_rows_and_the_sums_of_older_weeks
     assert [row.articles for row in sums] == [3, 2, 2]
 
 
+def test_a_week_that_stands_there_as_it_was_computed_is_not_written_again(erp: Erp) -> None:
+    """A mark that nobody else would leave there shows which rows are still the same ones."""
+    weeks = [WEEK + ago * timedelta(weeks=1) for ago in range(3)]
+    write(erp, pd.concat([rows_of(week) for week in weeks], ignore_index=True))
+    erp.execute(*(f"UPDATE {name} SET units = 77" for name in ("markdown_outcomes", "markdown_outcome_totals")))
+    later = rows_of(weeks[2], computed_at=NOW + timedelta(days=7), run_id="run-2")
+
+    write(erp, pd.concat([*(rows_of(week) for week in weeks[:2]), later], ignore_index=True))
+
+    def kept(table: str) -> list[bool]:
+        return [
+            row.kept for row in erp.read(f"SELECT min(units) = 77 AS kept FROM {table} GROUP BY week ORDER BY week")
+        ]
+
+    assert kept("markdown_outcomes") == kept("markdown_outcome_totals") == [True, True, False]
+
+
+@pytest.mark.parametrize("table", ["markdown_outcomes", "markdown_outcome_totals"])
+def test_a_week_of_which_rows_are_gone_is_written_again(erp: Erp, table: str) -> None:
+    """As after a restore, or where somebody has tidied up."""
+    write(erp, rows_of())
+    erp.execute(f"DELETE FROM {table} WHERE {'article_id' if table == 'markdown_outcomes' else 'phase'} <> 'A1'")
+
+    write(erp, rows_of())
+
+    assert len(erp.read("SELECT * FROM markdown_outcomes")) == 3
+    assert len(erp.read("SELECT * FROM markdown_outcome_totals")) == 1
+
+
 def test_what_is_written_is_read_once_nobody_else_writes_it(erp: Erp, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read before the lock, it could be older than what another run has written meanwhile."""
     order: list[str] = []

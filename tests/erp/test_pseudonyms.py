@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[2] / "docs/decisions.md"
 
 def numbered() -> Callable[[], str]:
     numbers = count(1)
-    return lambda: f"pseudonym-{next(numbers)}"
+    return lambda: f"pseudonym-{next(numbers):012x}"
 
 
 def weeks_ago(erp: Erp, weeks: float) -> dict[str, Any]:
@@ -75,6 +75,17 @@ def test_a_second_call_changes_nothing_and_later_rows_get_pseudonyms_of_their_ow
     assert persons(erp)["d1"][0] != persons(erp)["d2"][0]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["pseudonym-anna", "Pseudonym-0123456789ab", "pseudonym-0123456789AB", "pseudonym-0123456789abc", "pseudonym-%"],
+)
+def test_nobody_is_taken_for_a_pseudonym_by_the_beginning_of_the_name(erp: Erp, name: str) -> None:
+    add_decisions(erp.engine, [make(1, **weeks_ago(erp, 30), decided_by=name, note=None)])
+
+    assert pseudonymise(erp.engine, numbered()) == 1
+    assert persons(erp)["d1"][0] == "pseudonym-000000000001"
+
+
 def test_a_time_in_the_future_keeps_nobodys_name_for_ever(erp: Erp) -> None:
     """The week says how old such a row is."""
     far = datetime(2999, 1, 1, tzinfo=UTC)
@@ -82,7 +93,7 @@ def test_a_time_in_the_future_keeps_nobodys_name_for_ever(erp: Erp) -> None:
     add_decisions(erp.engine, [make(1, **old), make(2, **young)])
 
     assert pseudonymise(erp.engine, numbered()) == 1
-    assert persons(erp)["d1"][0] == "pseudonym-1"
+    assert persons(erp)["d1"][0] == "pseudonym-000000000001"
 
 
 @pytest.mark.parametrize("written", ["today", "", "01/12/2026 09:00", "1.12.2026 09:00", "1796000000"])

@@ -2,23 +2,31 @@
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
 from markdown_pricing.__main__ import cli
+from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.demand.model import ModelNotAllowed
 from markdown_pricing.experiments.champion import (
+    CHAMPIONS,
     UNDER_WAY,
     Champion,
     ChampionChanged,
+    ChampionsOfAnotherVersion,
     PromotionUnderWay,
+    champion_or,
     champions,
     go_back,
     promote,
@@ -26,14 +34,18 @@ from markdown_pricing.experiments.champion import (
 from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway, UnsafeTracker
 from markdown_pricing.experiments.trial import Trial
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import publish_sealed
+from markdown_pricing.lake.snapshot import CorruptFile
 from markdown_pricing.orchestration.names import JOB
+from markdown_pricing.sample.deliver import deliver as deliver_tables
+from markdown_pricing.sample.season import sample_market
 from markdown_pricing.settings import DATA, Settings
-from markdown_pricing.weeks import parse_week
+from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.processes import free_port
 from tests.quick import STEADY, deliver
 
 WEEK = "2026-02-09"
-SHY, TWICE = "tests.experiments.shy:Shy", "tests.experiments.twice:Twice"
+SHY, TWICE, BROKEN = "tests.experiments.shy:Shy", "tests.experiments.twice:Twice", "tests.experiments.twice:Broken"
 NOTHING_PROMOTED = "No model is promoted. gradient_boosting, the default, prices."
 SMALL = ["--families", "constant_elasticity", "--articles", "12", "--weeks", "14", "--seeds", "1", "--workers", "1"]
 
@@ -48,7 +60,7 @@ class Place:
         self.environ = {
             "MARKDOWN_PRICING_LAKE": self.lake.url,
             "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
-            "MARKDOWN_PRICING_ALLOWED_MODELS": f"{SHY},{STEADY},{TWICE}",
+            "MARKDOWN_PRICING_ALLOWED_MODELS": f"{SHY},{STEADY},{TWICE},{BROKEN}",
         }
 
     def promote(self, *arguments: str, **environ: str) -> Result:
@@ -150,8 +162,53 @@ def test_without_real_weeks_the_twin_decides_alone_and_that_is_said(place: Place
     told = place.promote(TWICE, *SMALL, "--countries", "DEU", MARKDOWN_PRICING_MODEL=STEADY)
 
     assert told.return_value == 0
-    assert f"No real weeks count: the snapshot of {WEEK} holds none of the countries that are played." in told.stderr
+    assert f"No real weeks count: the snapshot of {WEEK} holds none of the countries" in told.stderr
     assert champions(place.lake)[-1].real_weeks == ""
+
+
+def test_a_young_country_switches_off_no_judgement(place: Place, earns_more: None) -> None:
+    """It is left out, and the others judge."""
+    old, young = (sample_market(read_countries()[code], parse_week(WEEK), 8, 5).table() for code in ("AUT", "DEU"))
+    since = pc.greater_equal(young["week"], pa.scalar(parse_week(WEEK) - 4 * ONE_WEEK))
+    deliver_tables(place.lake, parse_week(WEEK), [("AUT", old), ("DEU", young.filter(since))], "season 5")
+
+    for chosen in (["--countries", "DEU,AUT"], []):
+        told = place.promote(TWICE, *SMALL, *chosen, MARKDOWN_PRICING_MODEL=STEADY)
+        assert told.return_value == 1
+        assert "No real weeks of DEU count: There is too little history" in told.stderr
+        assert "forecasts 8 real weeks worse than" in told.stdout.replace("\n", " ")
+
+
+def test_a_challenger_that_fails_on_real_weeks_is_refused_and_told_why(place: Place, earns_more: None) -> None:
+    told = place.promote(BROKEN, *SMALL, MARKDOWN_PRICING_MODEL=STEADY)
+
+    assert told.exception is None
+    assert told.return_value == 1
+    said = told.stdout.replace("\n", " ")
+    assert f"{BROKEN} fails on real weeks: " in said
+    assert "earns +2.00 %" in said
+    assert champions(place.lake) == []
+
+
+def test_a_champion_that_fails_on_real_weeks_stands_in_nobodys_way(place: Place, earns_more: None) -> None:
+    told = place.promote(STEADY, *SMALL, MARKDOWN_PRICING_MODEL=BROKEN)
+
+    assert told.return_value == 0
+    assert f"the champion, {BROKEN}, fails on them" in told.stderr
+
+
+def test_real_weeks_that_cannot_be_read_are_said_before_a_season_is_played(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [part] = Path(place.lake.url).glob(f"markdown_training_data/{WEEK}/country=AUT/part-*")
+    part.write_bytes(b"no Parquet")
+    played: list[object] = []
+    monkeypatch.setattr("markdown_pricing.commands.promote._play", played.append)
+
+    told = place.promote(STEADY, *SMALL, MARKDOWN_PRICING_MODEL=SHY)
+
+    assert isinstance(told.exception, CorruptFile)
+    assert played == []
 
 
 def test_when_nothing_was_promoted_that_is_said(place: Place) -> None:
@@ -231,6 +288,28 @@ def test_no_two_write_a_promotion_at_the_same_moment(place: Place) -> None:
 
     promote(place.lake, champion(STEADY), [])
     assert [one.model for one in champions(place.lake)] == [STEADY]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda one: {**one, "arms": "none", "real_weeks": ""}, "it has arms"),
+        (lambda one: {name: one[name] for name in one if name not in ("code", "rules")}, "it lacks code, rules"),
+        (lambda one: [one], "it holds no list of promotions"),
+    ],
+    ids=["more", "less", "another form"],
+)
+def test_promotions_of_another_version_are_refused_with_a_sentence(
+    place: Place, change: Callable[[dict[str, object]], object], why: str
+) -> None:
+    """As after a roll-back of the code; a model that a setting names is priced with all the same."""
+    promote(place.lake, champion(STEADY), [])
+    [kept] = champions(place.lake)
+    publish_sealed(place.lake, CHAMPIONS, json.dumps([change(asdict(kept))]).encode())
+
+    with pytest.raises(ChampionsOfAnotherVersion, match=why):
+        champions(place.lake)
+    assert champion_or(place.lake, "log_linear", follow=False) == "log_linear"
 
 
 def test_going_back_further_than_there_is_says_so(place: Place) -> None:

@@ -47,6 +47,7 @@ def test_without_a_plan_nothing_is_planned_and_the_stamp_is_as_before(delivered:
     (folder(delivered) / "_SUCCESS").touch()
     assert read(delivered) == (None, ())
     assert find_snapshot(delivered, WEEK).stamp == before
+    assert find_snapshot(delivered, WEEK).plan_stamp("DEU") == ""
 
 
 def test_a_plan_is_read_beside_the_rows(delivered: Lake) -> None:
@@ -61,13 +62,17 @@ def test_a_plan_is_read_beside_the_rows(delivered: Lake) -> None:
     assert read_country(delivered, find_snapshot(delivered, WEEK), "DEU") == rows
 
 
-def test_another_plan_is_another_delivery(delivered: Lake) -> None:
-    """So that the week is priced again."""
-    stamps = {find_snapshot(delivered, WEEK).stamp}
+def test_another_plan_has_another_stamp_for_its_country_alone(delivered: Lake) -> None:
+    """So that the country is priced again, and no other one: the delivery is the same."""
+    before = find_snapshot(delivered, WEEK)
+    stamps = {before.plan_stamp("DEU")}
+    assert stamps == {""}
     for promo in (1.0, 20.0):
         pq.write_table(PLAN.append_column("attr_x", pa.array([promo])), folder(delivered) / "part-0.parquet")
         os.utime(folder(delivered) / "part-0.parquet", (promo, promo))
-        stamps.add(find_snapshot(delivered, WEEK).stamp)
+        now = find_snapshot(delivered, WEEK)
+        stamps.add(now.plan_stamp("DEU"))
+        assert (now.stamp, now.plan_stamp("AUT")) == (before.stamp, "")
     assert len(stamps) == 3
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.markdown.changes import RULES_VERSION, Stability, change_reasons, stability
+from markdown_pricing.words import day
 from tests.markdown.seasons import WEEK, article, monday, recommend_for
 
 LAST = monday(-1)
@@ -108,6 +109,26 @@ def test_what_happened_is_named(now: dict[str, Any], then: dict[str, Any], says:
 def test_what_is_no_news_is_not_told(now: dict[str, Any], then: dict[str, Any]) -> None:
     """Another fit of the same model, a response within its error, rules that are the same or not known."""
     assert told(now, then) == "Nothing changed since the week of 2 Feb 2026; the plan is as it was."
+
+
+def test_units_on_their_way_are_news_and_the_plan_follows_from_them() -> None:
+    """In the week after they are stock, and told as that."""
+    now = {"stock_to_come": 400, "next_markdown_week": monday(1)}
+
+    assert told(now) == (
+        f"Since the week of {day(LAST)}: 400 units are on their way; so the next markdown comes 2 weeks earlier, "
+        f"in the week of {day(monday(1))}."
+    )
+    assert "1 unit is on its way" in str(told({"stock_to_come": 1}))
+    assert told({"stock_to_come": 0}) == told()
+
+
+def test_a_row_s_change_reason_knows_what_is_on_its_way() -> None:
+    last = recommend_for(article(stock=60)).rows.assign(week=LAST)
+
+    made = recommend_for(article(stock=50, stock_to_come=340), last_rows=last).rows.iloc[0]
+
+    assert "340 units are on their way" in made.change_reason
 
 
 def test_sales_are_told_from_deliveries() -> None:

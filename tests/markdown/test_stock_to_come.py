@@ -1,6 +1,8 @@
 """Units on their way are stock from the week after the snapshot on, and from then on alone."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,8 +10,10 @@ import pytest
 
 from markdown_pricing.demand.model import with_what_comes
 from markdown_pricing.forecast import Demand
+from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
+from markdown_pricing.markdown.recommendation import Recommendations, recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.markdown.simple_policies import SellThroughRule
@@ -17,7 +21,9 @@ from markdown_pricing.markdown.simulation import MarketView
 from markdown_pricing.markdown.valuation import evaluate_path
 from tests.markdown.exact import value_of_first_moves
 from tests.markdown.seasons import (
+    CODES,
     DEU,
+    MADE_BY,
     WEEK,
     article,
     demand,
@@ -98,6 +104,52 @@ def test_with_nothing_to_sell_the_price_waits_for_the_delivery() -> None:
     assert row.expected_units == 0
     assert path["expected_stock"].tolist()[:2] == [0, 400]
     assert row.next_markdown_week == monday(1)
+
+
+def in_one_group(*articles: Mapping[str, Any]) -> Recommendations:
+    """The rows of articles that must have one price."""
+    snapshot, history = frames(articles)
+    snapshot["attr_line"] = "one"
+    assortment = Assortment(WEEK, DEU, snapshot, history, RuleBook(Rules(same_price_by="attr_line")), CODES)
+    ladders = candidate_prices(snapshot, history, DEU, assortment.book, WEEK)
+    return recommend(assortment, ladders, foreseen(demand(ladders), np.full(len(articles), 0.2)), MADE_BY)
+
+
+def test_an_article_that_awaits_stock_has_its_group_s_price_from_this_week_on() -> None:
+    """It would come back at another price than the others else; with nothing to sell it holds their price back not."""
+    selling, awaiting = article(stock=400, weeks_left=10), article(stock=0, stock_to_come=400, stores=0, weeks_left=10)
+
+    made = in_one_group(selling, awaiting)
+
+    first, second = made.rows.itertuples()
+    assert (first.action, second.action) == ("markdown", "markdown")
+    assert first.recommended_price == second.recommended_price
+    assert second.reason_code == "markdown_with_group"
+    assert second.expected_units == 0
+    prices = made.path.pivot(index="week", columns="article_id", values="price")
+    assert (prices.iloc[:, 0] == prices.iloc[:, 1]).all()
+    menus = [own["price"].tolist() for _, own in made.options.groupby("article_id")]
+    assert menus[0] == menus[1]
+    assert second.recommended_price in menus[1]
+
+
+def test_a_group_that_awaits_stock_as_a_whole_waits_for_it_and_is_sold_as_one() -> None:
+    awaiting = article(stock=0, stock_to_come=400, stores=0, weeks_left=10)
+
+    made = in_one_group(awaiting, awaiting)
+
+    assert made.rows["reason_code"].tolist() == ["awaits_stock", "awaits_stock"]
+    assert len(made.options) == 2
+    prices = made.path.pivot(index="week", columns="article_id", values="price")
+    assert (prices.iloc[:, 0] == prices.iloc[:, 1]).all()
+    assert prices.iloc[1, 0] < prices.iloc[0, 0]
+
+
+def test_a_sold_out_article_that_awaits_nothing_stays_out_of_its_group() -> None:
+    made = in_one_group(*[article(stock=400, weeks_left=10)] * 2, article(stock=0, weeks_left=10))
+
+    assert made.rows["action"].tolist() == ["markdown", "markdown", "keep"]
+    assert made.rows["reason_code"].iloc[2] == "sold_out"
 
 
 def test_the_old_habit_waits_for_the_delivery_too() -> None:

@@ -19,7 +19,7 @@ from markdown_pricing.messages import BadMessageUrl, UnsafeMessageUrl, _service,
 from markdown_pricing.orchestration import alerts
 from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
 from markdown_pricing.orchestration.figures import EXPECTED_REVENUE_EUR, LEAD_OVER_HABIT, STAKE_EUR, STAKE_PCT
-from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, ROUND_TAG, WEEK_TAG
+from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, OUTCOMES_JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.weeks import ONE_WEEK, opens_at, this_week
 from tests.markdown.seasons import article
@@ -111,6 +111,38 @@ def test_a_round_that_is_over_has_one_digest(a_round: Round, chat: Chat) -> None
     [digest] = chat.taken
     assert digest["title"] == f"Markdown pricing, week {WEEK}: 2 of 2 countries done"
     assert digest["message"] == "Done: AUT, DEU."
+
+
+def test_a_ledger_that_failed_for_good_is_told_once_and_again_when_other_countries_fail(
+    a_round: Round, chat: Chat
+) -> None:
+    """Once no run of the week's ledgers is under way; a country that is mended by a later run is told no more."""
+
+    def ledger(country: str, status: DagsterRunStatus) -> dg.DagsterRun:
+        tags = {WEEK_TAG: str(WEEK - ONE_WEEK), COUNTRY_TAG: country}
+        return create_run_for_test(a_round.instance, OUTCOMES_JOB, status=status, tags=tags)
+
+    ledger("DEU", FAILURE)
+    ledger("POL", FAILURE)
+    under_way = ledger("AUT", STARTED)
+    a_round.look(chat.url)
+    assert chat.taken == []
+
+    a_round.instance.report_run_canceled(under_way)
+    for _ in range(2):
+        a_round.look(chat.url)
+    [told] = chat.taken
+    assert told["title"] == f"Markdown pricing, ledger of {WEEK - ONE_WEEK}: AUT, DEU, POL failed"
+    assert "- AUT: canceled" in told["message"]
+
+    ledger("DEU", SUCCESS)
+    ledger("AUT", SUCCESS)
+    a_round.look(chat.url)
+    assert chat.taken[-1]["title"].endswith(": POL failed")
+
+    ledger("POL", SUCCESS)
+    a_round.look(chat.url)
+    assert len(chat.taken) == 2
 
 
 def test_good_news_is_no_error(a_round: Round, lines: "Lines") -> None:

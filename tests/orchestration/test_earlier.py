@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from markdown_pricing.countries import read_countries
+from markdown_pricing.decisions.decision import DecisionsRead
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.filesystem import Entry, Lake
@@ -96,6 +97,41 @@ def test_an_erp_that_does_not_answer_is_asked_for_one_country_alone(
     assert {code: origin.locks for code, origin in wanted.items()} == {"AUT": "", "DEU": "", "POL": ""}
 
 
+def test_a_plan_of_one_country_asks_for_other_rows_of_that_country_alone(tmp_path: Path) -> None:
+    places = Places(Lake(str(tmp_path)), ErpOfReceipts(url=f"sqlite:///{tmp_path}/erp.sqlite"), read_countries())
+    success = Entry("_SUCCESS", 0, 0)
+
+    def wanted(planned: dict[str, tuple[Entry, ...]]) -> dict[str, str]:
+        snapshot = Snapshot(WEEK, success, {}, planned=planned)
+        made = earlier.wanted_origins(places, snapshot, ["AUT", "DEU"], RuleBook(), "log_linear", False)
+        return {code: origin.version for code, origin in made.items()}
+
+    without, with_plan = wanted({}), wanted({"AUT": (Entry("country=AUT/_planned/part-0.parquet", 9, 1),)})
+
+    assert with_plan["AUT"] != without["AUT"]
+    assert with_plan["DEU"] == without["DEU"]
+
+
+def test_that_the_erp_does_not_show_decisions_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As to a wrong account; before the first refresh there is no table and nothing to say."""
+    places = Places(Lake(str(tmp_path)), ErpOfReceipts(), read_countries())
+    snapshot = Snapshot(WEEK, Entry("_SUCCESS", 0, 0), {})
+    told: list[str] = []
+
+    def ask(found: Found) -> list[str]:
+        told.clear()
+        monkeypatch.setattr(earlier, "find_decisions", lambda *_: found)
+        earlier.wanted_origins(places, snapshot, ["AUT", "DEU"], RuleBook(), "log_linear", False, told.append)
+        return told
+
+    nothing = DecisionsRead((), ())
+    [said] = ask(Found([], nothing, "permission denied for table markdown_decisions", WEEK - ONE_WEEK))
+    assert said.startswith("AUT: The ERP does not show people's decisions, so that those count that were copied")
+    assert "permission denied" in said
+    assert ask(Found([], nothing, "has no table", None, is_first=True)) == []
+    assert ask(Found([], nothing)) == []
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -103,6 +139,7 @@ def test_an_erp_that_does_not_answer_is_asked_for_one_country_alone(
         {"code": "1.1+cd"},
         {"libraries": "numpy-3"},
         {"currencies": "EUR 2026-01-05 1.95583"},
+        {"plan": "another one"},
         {"model_asked": "a new champion"},
         {"seed": 8},
         {"rules": "r2"},

@@ -148,9 +148,10 @@ class Beside:
             dg.AssetMaterialization(TRAINING_DATA, partition=str(partition), metadata=metadata)
         )
 
-    def run(self, job: str, status: DagsterRunStatus = DagsterRunStatus.STARTED, country: str = "DEU") -> None:
-        tags = {WEEK_TAG: WEEK, COUNTRY_TAG: country}
-        create_run_for_test(self.instance, job, status=status, tags=tags)
+    def run(self, job: str, asset: dg.AssetKey | None = None) -> None:
+        """A run that is under way; of one asset alone as the page starts it."""
+        tags, chosen = {WEEK_TAG: WEEK, COUNTRY_TAG: "DEU"}, frozenset([asset]) if asset else None
+        create_run_for_test(self.instance, job, status=DagsterRunStatus.STARTED, tags=tags, asset_selection=chosen)
 
     def looks(self) -> list[str]:
         """The partitions of which a ledger is asked for."""
@@ -190,6 +191,28 @@ def test_while_a_round_is_under_way_no_ledger_is_made(beside: Beside, job: str) 
     assert beside.looks() == []
 
 
+@pytest.mark.parametrize(("asset", "asked"), [(TRAINING_DATA, []), (OUTCOMES, [f"DEU|{WEEK_BEFORE}"])])
+def test_a_run_from_the_page_is_known_by_what_it_makes(beside: Beside, asset: dg.AssetKey, asked: list[str]) -> None:
+    """Dagster has one name for the job of them all."""
+    beside.priced("DEU")
+    beside.taken_in("DEU")
+    beside.run("__ASSET_JOB", asset=asset)
+
+    assert beside.looks() == asked
+
+
+def test_a_look_asks_for_no_week_but_the_newest(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many weeks lie on the lake."""
+    asked: list[str] = []
+    entry = Lake.entry
+    monkeypatch.setattr(Lake, "entry", lambda lake, path: asked.append(path) or entry(lake, path))
+
+    beside.looks()
+
+    assert [path for path in asked if path.endswith("_SUCCESS") and WEEK not in path] == []
+    assert asked
+
+
 def test_a_snapshot_that_is_delivered_anew_is_waited_for(beside: Beside) -> None:
     """What the country has taken in is the delivery before."""
     beside.priced("DEU")
@@ -221,9 +244,10 @@ def test_a_week_that_was_not_priced_is_skipped(beside: Beside) -> None:
     assert beside.looks() == ["DEU|2026-01-26"]
 
 
-def test_no_round_waits_for_a_ledger(beside: Beside) -> None:
-    """A round looks at the runs of its week; those of the ledger are none of them."""
-    beside.run(OUTCOMES_JOB)
+@pytest.mark.parametrize("job", [OUTCOMES_JOB, "__ASSET_JOB"])
+def test_no_round_waits_for_a_ledger(beside: Beside, job: str) -> None:
+    """A round looks at the runs of its week; those of the ledger are none of them, also when the page starts them."""
+    beside.run(job, asset=OUTCOMES)
     partitions = week_and_country(PRICED, ("DEU", "AUT"))
 
     facts = gather(beside.instance, beside.lake, ErpOfReceipts(), partitions, Progress(), NOW)

@@ -63,10 +63,12 @@ def outcome(
     wanted_next: float | None = None,
     sold_price: float | None = 49.99,
     menu: dict[float, float] = MENU,
+    locked: frozenset[str] = frozenset(),
     **changes: Any,
 ) -> Any:
     """The outcome of an article whose price in the next snapshot, and in the one after, is given."""
-    week = Week(WEEK, advised(**changes), options(menu), {"A1": decision} if decision else {}, series(wanted_next))
+    decided = {"A1": decision} if decision else {}
+    week = Week(WEEK, advised(**changes), options(menu), decided, locked, series(wanted_next))
     shown = Shown(
         next_price=series(next_price),
         has_next=True,
@@ -176,7 +178,16 @@ def test_the_state_is_that_of_the_decision_and_the_cost_that_of_the_advice() -> 
     assert (row.verdict, row.decided_price, row.decision_reason) == ("changed", 44.95, "too_deep")
 
 
-@pytest.mark.parametrize("seen", [Decimal("49.99"), None])
+def test_a_locked_price_was_to_be_held_whatever_was_decided() -> None:
+    accepted = make(verdict="accepted", price=None, recommended_price=Decimal("39.95"))
+
+    held = outcome(49.99, decision=accepted, locked=frozenset({"A1"}))
+
+    assert (held.state, held.decided_price, held.verdict) == ("applied", 49.99, "accepted")
+    assert outcome(39.95, 39.95, decision=accepted, locked=frozenset({"A1"})).state == "not_applied"
+
+
+@pytest.mark.parametrize("seen", [Decimal("49.99"), Decimal("12.34"), None])
 def test_a_rejected_markdown_asks_for_todays_price(seen: Decimal | None) -> None:
     rejected = make(verdict="rejected", price=None, current_price=seen)
 
@@ -198,8 +209,11 @@ def test_a_launch_that_was_not_kept_gives_no_phase() -> None:
 
 
 def test_what_is_wanted_is_the_decided_price_or_else_the_recommended_one() -> None:
-    assert wanted_prices(advised(), {})["A1"] == 39.95
-    assert wanted_prices(advised(), {"A1": make(verdict="changed", price=Decimal("44.95"))})["A1"] == 44.95
+    changed = {"A1": make(verdict="changed", price=Decimal("44.95"))}
+
+    assert wanted_prices(advised(), {}, ())["A1"] == 39.95
+    assert wanted_prices(advised(), changed, ())["A1"] == 44.95
+    assert wanted_prices(advised(), changed, {"A1"})["A1"] == 49.99
 
 
 def test_a_menu_of_another_article_says_nothing() -> None:

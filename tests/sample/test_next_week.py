@@ -1,5 +1,6 @@
 """A sample goes on: the same market is sold for a week at given prices, and the next week is delivered."""
 
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -9,12 +10,12 @@ import numpy as np
 import pytest
 
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.paths import snapshot_folder
+from markdown_pricing.lake.paths import snapshot_folder, success_file
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_country
 from markdown_pricing.sample.deliver import deliver, deliver_sample
 from markdown_pricing.sample.market import Market
-from markdown_pricing.sample.next_week import deliver_next, market_before, sell_week
+from markdown_pricing.sample.next_week import NotOurs, deliver_next, market_before, sell_week
 from markdown_pricing.sample.played import PLAYED, NotASample, Played, ids_on_sale, read_played
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.weeks import ONE_WEEK
@@ -46,6 +47,15 @@ def test_the_week_is_sold_at_the_given_prices(market: Market) -> None:
     assert sold.asked == {**before, first: int(100 * wanted[first])}
     assert sold.sales.price.tolist() == [*sold.asked.values()]
     assert sold.unchanged == ()
+
+
+def test_no_shop_asks_more_than_the_list_price(market: Market) -> None:
+    """Whatever a tool has written as the decided price."""
+    dear = dict.fromkeys(ids_on_sale(market), Decimal("99999.99"))
+
+    sold = sell_week(market, dear)
+
+    assert sold.sales.price.tolist() == market.articles.price_list[market.on_sale].tolist()
 
 
 def test_units_agree_with_the_true_demand_at_the_price_that_was_asked(market: Market) -> None:
@@ -131,6 +141,46 @@ def test_the_next_week_is_delivered_as_the_etl_does_with_the_sold_week_filled_in
     assert (snapshot["price"][both] == sold["price"][both]).all()
 
 
+@pytest.mark.parametrize("file", ["country=MLT/part-00000-1.parquet", "_temporary/0/part-00000-1.parquet"])
+def test_half_a_delivery_of_somebody_elses_is_left_alone(lake: Lake, file: str) -> None:
+    """As that of an ETL which is just writing, also before its files have their names."""
+    theirs = f"{snapshot_folder(WEEK + ONE_WEEK)}/{file}"
+    publish_bytes(lake, theirs, b"half")
+
+    with pytest.raises(NotOurs, match="Let it finish"):
+        play(lake)
+
+    with lake.reading(theirs) as read:
+        assert read.read() == b"half"
+    assert newest_week(lake) == WEEK
+
+
+def test_half_a_delivery_of_another_sample_is_left_alone(lake: Lake) -> None:
+    deliver_sample(lake, WEEK + ONE_WEEK, [MLT], ARTICLES, SEED + 1)
+    lake.remove(success_file(WEEK + ONE_WEEK))
+
+    with pytest.raises(NotOurs):
+        play(lake)
+
+
+def test_half_a_delivery_of_the_same_sample_is_made_again(lake: Lake) -> None:
+    """Whenever it was interrupted: what it is of is written before any of its rows."""
+    played = read_played(lake, WEEK)
+    market = market_before(lake, find_snapshot(lake, WEEK), played, MLT)
+    sold = sell_week(market, {})
+
+    def interrupted(code: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deliver_next(lake, WEEK, played, {"MLT": sold}, interrupted)
+    assert newest_week(lake) == WEEK
+
+    play(lake, {})
+
+    assert newest_week(lake) == WEEK + ONE_WEEK
+
+
 def test_articles_are_launched_as_weeks_go_by() -> None:
     market, launched = sample_market(MLT, WEEK, ARTICLES, SEED, weeks_ahead=6), 0
 
@@ -161,12 +211,65 @@ def test_a_delivery_of_somebody_elses_has_no_next_week(lake: Lake) -> None:
         read_played(lake, WEEK)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"seed": "x", "asked": {}, "first_week": "2026-02-09"}'])
+RIGHT = {"seed": SEED, "first_week": str(WEEK), "articles": {"MLT": ARTICLES}, "asked": {}}
+"""What `sample` has put beside the delivery."""
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        *(
+            json.dumps({**RIGHT, **wrong}).encode()
+            for wrong in (
+                {"seed": "x"},
+                {"seed": 1.5},
+                {"seed": -1},
+                {"first_week": "99999-01-01"},
+                {"articles": {}},
+                {"articles": ["MLT"]},
+                {"articles": {"MLT": "12"}},
+                {"articles": {"MLT": None}},
+                {"articles": {"MLT": -1}},
+                {"asked": {str(WEEK): []}},
+                {"asked": {str(WEEK): {"MLT": [999]}}},
+                {"asked": {str(WEEK): {"MLT": {"1000001": "9.99"}}}},
+                {"asked": {str(WEEK): {"AUT": {"1000001": 999}}}},
+                {"asked": {str(WEEK + 2 * ONE_WEEK): {"MLT": {"1000001": 999}}}},
+                {"asked": {"9999-12-31": {"MLT": {"1000001": 999}}}, "first_week": "9999-12-31"},
+            )
+        ),
+    ],
+)
 def test_a_spoilt_file_is_refused(lake: Lake, content: bytes) -> None:
     publish_bytes(lake, f"{snapshot_folder(WEEK)}/{PLAYED}", content)
 
-    with pytest.raises(NotASample, match="cannot be read"):
+    with pytest.raises(NotASample, match=r"cannot be read|before the sales of"):
         read_played(lake, WEEK)
+
+
+def test_a_file_of_another_delivery_is_refused(lake: Lake) -> None:
+    """Copied there, or beside a folder that was renamed."""
+    other = json.dumps({**RIGHT, "first_week": str(WEEK + ONE_WEEK)}).encode()
+    publish_bytes(lake, f"{snapshot_folder(WEEK)}/{PLAYED}", other)
+
+    with pytest.raises(NotASample, match=f"tells of the market before the sales of {WEEK + ONE_WEEK}"):
+        read_played(lake, WEEK)
+
+
+def test_a_file_that_lacks_the_price_of_an_article_is_refused(lake: Lake) -> None:
+    following = play(lake)
+    played = read_played(lake, following)
+    prices = dict(played.asked[WEEK]["MLT"])
+    gone = next(iter(prices))
+    del prices[gone]
+    spoilt = replace(played, asked={WEEK: {"MLT": prices}})
+
+    with pytest.raises(NotASample, match=f"no price of the article {gone}, which MLT had on sale"):
+        market_before(lake, find_snapshot(lake, following), spoilt, MLT)
 
 
 def test_data_that_were_changed_have_no_next_week(lake: Lake) -> None:
