@@ -97,6 +97,30 @@ def test_part_files_with_dictionaries_of_their_own_are_joined():
     assert frame["article_id"].tolist() == ["a"] * 3 + ["b"] * 3
 
 
+@pytest.mark.parametrize(
+    ("codes", "texts"),
+    [
+        ([0, 1, 0, 2, 2, 2], ["b", "b", "a"]),
+        ([0, 0, 0, 3, 3, 3], ["b", " ", "x\ny", "a"]),
+        ([1, 1, 1, 2, 2, 2], [None, "b", "a"]),
+    ],
+    ids=["one text twice", "texts that no row has", "NULL as a text"],
+)
+def test_an_odd_dictionary_is_read_as_its_texts_are(codes, texts):
+    ids = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts, pa.string()))
+    frame = check_training_data(delivered(article_id=ids), WEEK, "DEU")
+    pd.testing.assert_frame_equal(frame, check_training_data(delivered(), WEEK, "DEU"))
+
+
+def test_null_in_a_dictionary_is_a_missing_text():
+    ids = pa.DictionaryArray.from_arrays(pa.array([1, 0, 1, 2, 2, 2], pa.int32()), pa.array([None, "b", "a"]))
+    taken = take_in(delivered(article_id=ids), WEEK, "DEU")
+    assert [str(article) for article in taken.set_aside] == [
+        "article without a usable id: article_id missing (week 2026-02-02, article_id NULL); its rows with "
+        "faults are not learnt from"
+    ]
+
+
 def replaced(column: str, rows: int | Sequence[int], value: Any, count: int = 2) -> pa.Array:
     """The column of `count` delivered articles with another value in some rows."""
     table = many(count)
