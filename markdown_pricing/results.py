@@ -19,6 +19,7 @@ from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.part_files import reading_parquet
 from markdown_pricing.lake.publish import (
     ResultMissing,
     make_again,
@@ -32,7 +33,6 @@ from markdown_pricing.lake.publish import (
     weeks_with_predictions,
 )
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.lake.snapshot import reading_parquet
 from markdown_pricing.markdown.changes import RULES_VERSION
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance

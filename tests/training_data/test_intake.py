@@ -308,6 +308,15 @@ def test_an_optional_column_that_cannot_be_used_is_left_out_and_said(column, why
     assert "The column 'attr_size[cm]' is left out: " in taken.notes[0]
 
 
+def test_an_attribute_that_comes_as_a_dictionary_is_what_its_texts_are():
+    texts = pa.array(["red", None, "blue", "red", "red", "blue"])
+    plain = check_training_data(delivered(attr_x=texts), WEEK, "DEU")
+    encoded = check_training_data(delivered(attr_x=texts.dictionary_encode()), WEEK, "DEU")
+    pd.testing.assert_frame_equal(encoded, plain)
+    bad = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 3), text_of_bytes([b"red", b"\xe9"]))
+    assert take_in(delivered(attr_x=bad), WEEK, "DEU").left_out == {"attr_x": "it has texts that are no UTF-8"}
+
+
 def test_an_optional_column_that_comes_twice_is_left_out():
     table = delivered(attr_a=[1] * 6)
     taken = take_in(table.append_column("attr_a", table["attr_a"]), WEEK, "DEU")
