@@ -119,6 +119,7 @@ def training_data(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
+        Results.let_go_of_training_data()  # of a country whose run ended before its prices
         snapshot, changeovers = find_snapshot(lake, week), countries.changes_of(country)
         rows = read_country(lake, snapshot, country, columns_to_read, encoded=True)
         planned = read_planned(lake, snapshot, country, planned_columns)
@@ -175,6 +176,7 @@ def markdown_predictions(
     with final_faults_not_retried(context), measured(context):
         results = Results(lake, week, code)
         sold, _ = results.training_data()
+        results.let_go_of_training_data()
         model, origin = results.model()
         decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
         origin = pricing.priced_under(origin, rules, country, decided)
