@@ -17,8 +17,10 @@ from markdown_pricing.demand.model import DemandModel, check_allowed, model_clas
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
 from markdown_pricing.errors import TransientError
+from markdown_pricing.handover import Handover
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.part_files import reading_parquet
 from markdown_pricing.lake.publish import (
     ResultMissing,
     make_again,
@@ -32,7 +34,6 @@ from markdown_pricing.lake.publish import (
     weeks_with_predictions,
 )
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.lake.snapshot import reading_parquet
 from markdown_pricing.markdown.changes import RULES_VERSION
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
@@ -59,7 +60,10 @@ class Results:
     country: str
 
     def keep_training_data(self, sold: CountryWeek, origin: Provenance) -> str:
-        """Keep the training data and return its path. The articles to price can be read without the history."""
+        """Keep the training data and return its path. The articles to price can be read without the history.
+
+        This process's next steps get the frames themselves from `training_data`, until `let_go_of_training_data`.
+        """
         path = paths.training_data_file(self.week, self.country)
         history, articles = _tables(origin, sold.history, sold.articles)
         parts = {HISTORY: parquet_of(history), TO_PRICE: parquet_of(articles)}
@@ -72,16 +76,25 @@ class Results:
             PLANNED_ROWS: 0 if sold.planned is None else len(sold.planned),
         }
         publish_parts(self.lake, path, parts, notes)
+        _training_data.give(self.lake.where(path), parts, sold)
         return path
 
     def training_data(self) -> tuple[CountryWeek, Provenance]:
         """The training data and its origin. Raises ResultMissing and ResultChanged."""
         # Files of versions that read no plan have no note of one.
-        has_plan = read_notes(self.lake, paths.training_data_file(self.week, self.country)).get(PLANNED_ROWS, 0) > 0
+        path = paths.training_data_file(self.week, self.country)
+        has_plan = read_notes(self.lake, path).get(PLANNED_ROWS, 0) > 0
         names = (HISTORY, TO_PRICE, *([TO_COME] if has_plan else []))
-        notes, (history, articles, *planned) = self._read(paths.training_data_file, *names)
-        sold = CountryWeek(self.week, self.country, history, articles, *planned)
-        return sold, Provenance.from_json(notes[ORIGIN])
+        notes, parts = self._checked(paths.training_data_file, *names)
+        sold = _training_data.take(self.lake.where(path), parts)
+        if sold is None:
+            sold = CountryWeek(self.week, self.country, *self._decoded(path, parts))
+        return _apart(sold), Provenance.from_json(notes[ORIGIN])
+
+    @staticmethod
+    def let_go_of_training_data() -> None:
+        """Free the memory of what this process has kept last; whoever asks for it again gets it from the lake."""
+        _training_data.let_go()
 
     def articles(self) -> pd.DataFrame:
         """The articles to price, read without the history."""
@@ -264,17 +277,36 @@ class Results:
 
     def _read(self, of: Callable[[date, str], str], *names: str) -> tuple[Mapping[str, Any], list[pd.DataFrame]]:
         """The notes and the named parts of one of the country's files, checked before they are parsed."""
+        notes, parts = self._checked(of, *names)
+        return notes, self._decoded(of(self.week, self.country), parts)
+
+    def _checked(self, of: Callable[[date, str], str], *names: str) -> tuple[Mapping[str, Any], Mapping[str, bytes]]:
+        """The notes and the bytes of the named parts."""
         path = of(self.week, self.country)
         notes, parts = read_parts(self.lake, path, *names)
         self._check_place(path, Provenance.from_json(notes[ORIGIN]))
+        return notes, dict(zip(names, parts, strict=True))
+
+    def _decoded(self, path: str, parts: Mapping[str, bytes]) -> list[pd.DataFrame]:
         with reading_parquet(self.lake, path):
-            return notes, [pq.read_table(pa.BufferReader(part)).to_pandas() for part in parts]
+            return [pq.read_table(pa.BufferReader(part)).to_pandas() for part in parts.values()]
 
     def _check_place(self, path: str, origin: Provenance) -> None:
         """Raises ResultChanged for a file of another week or country, which has a right seal wherever it is put."""
         if (origin.week, origin.country) != (str(self.week), self.country):
             why = f"it is of {origin.country}, week {origin.week}"
             raise ResultChanged(self.lake.where(path), why, make_again(path))
+
+
+_training_data: Handover[CountryWeek] = Handover()
+"""The training data of the country that this process prices."""
+
+
+def _apart(sold: CountryWeek) -> CountryWeek:
+    """The same data in frames of their own, which share the memory until one of them is changed."""
+    history, articles = sold.history.copy(deep=False), sold.articles.copy(deep=False)
+    planned = None if sold.planned is None else sold.planned.copy(deep=False)
+    return CountryWeek(sold.week, sold.country, history, articles, planned)
 
 
 def _tables(origin: Provenance, *frames: pd.DataFrame) -> list[pa.Table]:

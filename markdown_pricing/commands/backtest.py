@@ -189,7 +189,7 @@ def _cells(table: pd.DataFrame, digits: int) -> list[list[str]]:
 
 def sold_before(source: Lake, snapshot: Snapshot, week: date, code: str, known: Countries) -> CountryWeek:
     """A country's sales before the week. Raises TooLittleHistory when no week of them can be replayed."""
-    table = read_country(source, snapshot, code, columns_to_read)
+    table = read_country(source, snapshot, code, columns_to_read, encoded=True)
     sold = CountryWeek.of(make_training_data(table, week, code, known.changes_of(code)), week, code)
     if not origins(sold, 1):
         raise TooLittleHistory(code, week)

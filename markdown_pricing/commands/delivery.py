@@ -60,7 +60,7 @@ def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -
         ignored.extend(name for name in available if name not in chosen)
         return chosen
 
-    rows = read_country(lake, snapshot, code, wanted)
+    rows = read_country(lake, snapshot, code, wanted, encoded=True)
     planned = read_planned(lake, snapshot, code, planned_columns)
     taken = take_in_country(rows, snapshot.week, code, configured.changes_of(code), *planned)
     frame = taken.rows

@@ -195,7 +195,7 @@ def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str], conf
         shared = pricing.learn_shared(
             snapshot.week,
             countries,
-            lambda code: read_country(lake, snapshot, code, columns_to_read),
+            lambda code: read_country(lake, snapshot, code, columns_to_read, encoded=True),
             changeovers=configured.changeovers,
         ).shared
     except pricing.NothingShared:
@@ -219,7 +219,7 @@ def _price_country(
     Each frame has ROW_COLUMNS and the country's currency.
     """
     week = snapshot.week
-    rows = read_country(lake, snapshot, country.code, columns_to_read)
+    rows = read_country(lake, snapshot, country.code, columns_to_read, encoded=True)
     planned = read_planned(lake, snapshot, country.code, planned_columns)
     taken = pricing.take_in_country(rows, week, country.code, changeovers, *planned)
     sold = pricing.CountryWeek.of(taken.rows, week, country.code, taken.planned)

@@ -2,15 +2,14 @@
 
 from markdown_pricing.lake.errors import LakeDenied, LakeFull, LakeMissing, LakeReadOnly, LakeUnreachable, UnusableLake
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.part_files import CorruptFile, PartFilesDisagree
 from markdown_pricing.lake.publish import (
     ResultMissing,
     publish_bytes,
     read_bytes,
 )
 from markdown_pricing.lake.snapshot import (
-    CorruptFile,
     MissingCountry,
-    PartFilesDisagree,
     Snapshot,
     SnapshotNotDelivered,
     SnapshotReplaced,

@@ -1,19 +1,19 @@
 """The snapshot of a week as Spark writes it: a folder of part files for each country, and `_SUCCESS` written last."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import FileMissing, LakeUnreachable
 from markdown_pricing.lake.filesystem import Entry, Lake
+from markdown_pricing.lake.part_files import read_part_files
 
 
 class SnapshotNotDelivered(FinalError):
@@ -45,12 +45,6 @@ class MissingCountry(FinalError):
         )
 
 
-class CorruptFile(FinalError):
-    def __init__(self, where: str, why: object) -> None:
-        self.where = where
-        super().__init__(f"{where} is not a readable Parquet file: {why}. Have the ETL write that snapshot again.")
-
-
 class UnreadFiles(FinalError):
     """What lies among the data and is not read may be half of it."""
 
@@ -60,14 +54,6 @@ class UnreadFiles(FinalError):
             f"{lake.where(paths.country_folder(week, country))} holds what would not be read: {', '.join(names)}. Read "
             "are files called part-*.parquet that lie directly in the folder; only names that begin with _ or . are "
             "passed over. Have the ETL write all rows into such files, or take the others away."
-        )
-
-
-class PartFilesDisagree(FinalError):
-    def __init__(self, where: str, why: object) -> None:
-        self.where = where
-        super().__init__(
-            f"The part files in {where} do not fit together: {why}. Have the ETL write that snapshot again."
         )
 
 
@@ -205,11 +191,17 @@ def _weeks_begun(lake: Lake) -> list[date]:
 
 
 def read_country(
-    lake: Lake, snapshot: Snapshot, country: str, columns: Callable[[list[str]], list[str]] | None = None
+    lake: Lake,
+    snapshot: Snapshot,
+    country: str,
+    columns: Callable[[list[str]], list[str]] | None = None,
+    encoded: bool = False,
 ) -> pa.Table:
     """One country's rows, part file after part file. A column that one file lacks is null in its rows.
 
-    `columns` gets the names of all columns and returns those to read; only their bytes are fetched.
+    columns : gets the names of all columns and returns those to read; only their bytes are fetched
+    encoded : whether columns of strings come as dictionaries, as the files hold them, where every file has them; that
+        spares a text for each row
     Raises MissingCountry, UnreadFiles, CorruptFile, PartFilesDisagree, SnapshotReplaced.
     """
     if unread := snapshot.unread.get(country):
@@ -218,7 +210,7 @@ def read_country(
     if not files:
         raise MissingCountry(lake, snapshot.week, country, snapshot.files)
     with _unchanged(lake, snapshot, country):
-        return _read_parts(lake, paths.country_folder(snapshot.week, country), files, columns)
+        return read_part_files(lake, paths.country_folder(snapshot.week, country), files, columns, encoded)
 
 
 def read_planned(
@@ -236,7 +228,7 @@ def read_planned(
     if not files:
         return None, notes
     try:
-        table = _read_parts(lake, folder, files, columns)
+        table = read_part_files(lake, folder, files, columns)
     except FinalError as error:
         return None, (*notes, f"The plan is left out: {error}")
     if tuple(_planned_in(lake, snapshot.week, country)) != entries:
@@ -301,37 +293,3 @@ def _is_data(name: str) -> bool:
 
 def _is_read(entry: Entry) -> bool:
     return not entry.is_folder and paths.is_part_file(entry.name)
-
-
-def _read_parts(
-    lake: Lake, folder: str, files: Iterable[Entry], columns: Callable[[list[str]], list[str]] | None
-) -> pa.Table:
-    tables = []
-    with ExitStack() as opened:
-        parts = []
-        for file in files:
-            with reading_parquet(lake, file.path):
-                source = pa.PythonFile(opened.enter_context(lake.reading(file.path)), mode="r")
-                parts.append(pq.ParquetFile(source, page_checksum_verification=True))
-        available = list(dict.fromkeys(name for part in parts for name in part.schema_arrow.names))
-        wanted = available if columns is None else columns(available)
-        for file, part in zip(files, parts, strict=True):
-            with reading_parquet(lake, file.path):
-                there = [name for name in wanted if name in part.schema_arrow.names]
-                tables.append(part.read(there))
-                if there and tables[-1].num_rows != part.metadata.num_rows:
-                    raise ValueError(f"{part.metadata.num_rows} rows by its footer, {tables[-1].num_rows} were read")
-    try:
-        table = pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise PartFilesDisagree(lake.where(folder), error) from error
-    return table.select([name for name in wanted if name in available])
-
-
-@contextmanager
-def reading_parquet(lake: Lake, path: str) -> Iterator[None]:
-    """Turn pyarrow's errors about bytes that it cannot read, among them OSError, into CorruptFile."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise CorruptFile(lake.where(path), str(error).strip().rstrip(".")) from error

@@ -76,7 +76,7 @@ def shared_demand(
     keep_to_own_cores(context)
     with final_faults_not_retried(context):
         snapshot = find_snapshot(lake, week)
-        read = partial(read_country, lake, snapshot, columns=columns_to_read)
+        read = partial(read_country, lake, snapshot, columns=columns_to_read, encoded=True)
         with shared_learning.apply() as apply:
             learnt = pricing.learn_shared(week, countries, read, demand_training.seed, apply, countries.changeovers)
         check_unchanged(lake, snapshot)
@@ -119,8 +119,9 @@ def training_data(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
+        Results.let_go_of_training_data()  # of a country whose run ended before its prices
         snapshot, changeovers = find_snapshot(lake, week), countries.changes_of(country)
-        rows = read_country(lake, snapshot, country, columns_to_read)
+        rows = read_country(lake, snapshot, country, columns_to_read, encoded=True)
         planned = read_planned(lake, snapshot, country, planned_columns)
         taken = pricing.take_in_country(rows, week, country, changeovers, *planned)
         sold = pricing.CountryWeek.of(taken.rows, week, country, taken.planned)
@@ -177,6 +178,7 @@ def markdown_predictions(
     with final_faults_not_retried(context), measured(context):
         results = Results(lake, week, code)
         sold, _ = results.training_data()
+        results.let_go_of_training_data()
         model, origin = results.model()
         decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
         origin = pricing.priced_under(origin, rules, country, decided)

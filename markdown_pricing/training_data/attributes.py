@@ -39,6 +39,8 @@ def _in_a_type_that_models_take(column: pa.ChunkedArray) -> pa.ChunkedArray | st
     kind = column.type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
+        if pa.types.is_string(kind) and all(_is_utf8(chunk.dictionary) for chunk in column.chunks):
+            return column.cast(kind)
         column = column.cast(kind)
     if pa.types.is_boolean(kind):
         return column.cast(pa.int8()).cast(pa.float64()) if column.null_count else column
@@ -63,12 +65,15 @@ def _finite(numbers: pa.ChunkedArray) -> pa.ChunkedArray | str:
 
 
 def _in_utf8(texts: pa.ChunkedArray) -> pa.ChunkedArray | str:
-    different = pc.unique(texts)
+    return texts if _is_utf8(pc.unique(texts)) else "it has texts that are no UTF-8"
+
+
+def _is_utf8(texts: pa.Array) -> bool:
     try:
-        different.validate(full=True)
+        texts.validate(full=True)
     except pa.ArrowInvalid:
-        return "it has texts that are no UTF-8"
-    return texts
+        return False
+    return True
 
 
 def in_words(left_out: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from markdown_pricing.training_data.ordered import Order
 from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, STOCK_TO_COME, WEEKS, Column, Mask
 
 MONDAY = 4
@@ -35,9 +36,10 @@ class RowFault:
     rows: Mask
 
 
-def row_faults(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowFault]:
+def row_faults(columns: Mapping[str, Column], order: Order | None, snapshot: int) -> Iterator[RowFault]:
     """The faults in the rows of all columns that can be read. A check whose column is missing is left out.
 
+    order    : of the rows, when both of the columns that it needs can be read
     snapshot : the day of the snapshot week, since 1970
     """
     week = columns.get("week")
@@ -46,52 +48,60 @@ def row_faults(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowFaul
             if fault.rows.any():
                 yield fault
     yield from _too_valuable(columns, snapshot)
-    if "article_id" in columns and "week" in columns:
-        repeated = _repeated(columns["article_id"], columns["week"])
+    if order is not None:
+        repeated = _repeated(columns["article_id"], columns["week"], order)
         if repeated.any():
             yield RowFault("the same article and week twice", "week", repeated)
 
 
-def key_of(article: Column, week: Column) -> NDArray[np.int64]:
-    """Numbers that order the rows by article, then by week."""
-    first = int(week.values.min())
-    key: NDArray[np.int64] = article.values * (int(week.values.max()) - first + 1) + (week.values - first)
-    return key
-
-
 def _faults_of(column: Column, week: Column | None, snapshot: int) -> Iterator[RowFault]:
+    """What may be wrong in a column's rows. Where its least and its most are within bounds, no row is looked at."""
     name, values = column.name, column.values
-    if name == "units":
+    if name in ("units", STOCK_TO_COME):
         if week is not None:
-            yield RowFault(
-                f"{name} missing in a week before the snapshot", name, column.missing & _before(week, snapshot)
-            )
-            yield RowFault(f"{name} too large", name, (np.abs(values) > MOST[name]) & _before(week, snapshot))
-        return
-    if name == STOCK_TO_COME:
-        if week is not None:
-            yield RowFault(f"{name} negative", name, (values < 0) & (week.values == snapshot))
-            yield RowFault(f"{name} too large", name, (values > MOST["stock"]) & (week.values == snapshot))
+            yield from _faults_of_some_weeks(column, week, snapshot)
         return
     if name != PRICE_UNTIL:
         yield RowFault(f"{name} missing", name, column.missing)
     for what, rows in column.unreadable:
         yield RowFault(what, name, rows)
     if name in MONEY:
-        with np.errstate(invalid="ignore", over="ignore"):
-            low = values < 0 if name == "salvage_price" else np.rint(values * 100) < 1
-        yield RowFault(f"{name} {'negative' if name == 'salvage_price' else 'not positive'}", name, low)
-        yield RowFault(f"{name} too large", name, values >= MOST_MONEY)
+        yield from _faults_of_money(column)
     elif name in COUNTS:
-        yield RowFault(f"{name} negative", name, values < 0)
-        yield RowFault(f"{name} too large", name, values > MOST[name])
+        if column.least < 0:
+            yield RowFault(f"{name} negative", name, values < 0)
+        if column.most > MOST[name]:
+            yield RowFault(f"{name} too large", name, values > MOST[name])
     elif name in WEEKS or name == PRICE_UNTIL:
         yield from _faults_of_dates(column, snapshot)
 
 
-def _before(week: Column, snapshot: int) -> Mask:
-    before: Mask = week.values < snapshot
-    return before
+def _faults_of_some_weeks(column: Column, week: Column, snapshot: int) -> Iterator[RowFault]:
+    """Of units, which count in the weeks before the snapshot, and of the stock to come, which counts in its own."""
+    name, values = column.name, column.values
+    if name == "units":
+        before = week.values < snapshot
+        yield RowFault(f"{name} missing in a week before the snapshot", name, column.missing & before)
+        if max(-column.least, column.most) > MOST[name]:
+            too_many = (values > MOST[name]) | (values < -MOST[name])
+            yield RowFault(f"{name} too large", name, too_many & before)
+        return
+    if column.least < 0:
+        yield RowFault(f"{name} negative", name, (values < 0) & (week.values == snapshot))
+    if column.most > MOST["stock"]:
+        yield RowFault(f"{name} too large", name, (values > MOST["stock"]) & (week.values == snapshot))
+
+
+def _faults_of_money(column: Column) -> Iterator[RowFault]:
+    name, values = column.name, column.values
+    if name == "salvage_price":
+        if column.least < 0:
+            yield RowFault(f"{name} negative", name, values < 0)
+    elif column.least < 0.01:
+        with np.errstate(invalid="ignore", over="ignore"):
+            yield RowFault(f"{name} not positive", name, np.rint(values * 100) < 1)
+    if column.most >= MOST_MONEY:
+        yield RowFault(f"{name} too large", name, values >= MOST_MONEY)
 
 
 def _faults_of_dates(column: Column, snapshot: int) -> Iterator[RowFault]:
@@ -105,8 +115,10 @@ def _faults_of_dates(column: Column, snapshot: int) -> Iterator[RowFault]:
     }
     first, last = bounds[name]
     too_late = "week after the snapshot week" if name == "week" else f"{name} too far ahead"
-    yield RowFault(f"{name} too long ago", name, known & (days < first))
-    yield RowFault(too_late, name, known & (days > last))
+    if column.least < first:
+        yield RowFault(f"{name} too long ago", name, known & (days < first))
+    if column.most > last:
+        yield RowFault(too_late, name, known & (days > last))
 
 
 def _too_valuable(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowFault]:
@@ -133,13 +145,7 @@ def _at(numbers: NDArray[np.int64], columns: Mapping[str, Column]) -> Mask:
     return rows
 
 
-def _repeated(article: Column, week: Column) -> Mask:
+def _repeated(article: Column, week: Column, order: Order) -> Mask:
     """Marks all rows whose article and week another row has, too: nobody knows which of them is right."""
-    known = ~np.logical_or.reduce([article.missing, week.missing, *(rows for _, rows in article.unreadable)])
-    repeated = np.zeros(len(known), dtype=np.bool_)
-    rows = np.flatnonzero(known)
-    key = key_of(article, week)[rows]
-    order = np.argsort(key, kind="stable")
-    again = np.diff(key[order]) == 0
-    repeated[rows[order[1:][again]]] = repeated[rows[order[:-1][again]]] = True
-    return repeated
+    unknown = np.logical_or.reduce([article.missing, week.missing, *(rows for _, rows in article.unreadable)])
+    return order.repeated(unknown)

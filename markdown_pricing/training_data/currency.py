@@ -17,6 +17,8 @@ MOST_ARTICLES = 0.9
 """From this part of the articles on a move is common to all of them."""
 SMALLER, LARGER = 0.8, 1.25
 """A common move between these is one of prices, such as inflation."""
+LOW, HIGH = SMALLER * (1 + ALIKE), LARGER * (1 - ALIKE)
+"""Whatever is within ALIKE of a median outside of SMALLER and LARGER is outside of these."""
 LEAST_ARTICLES = 5
 """Fewer articles say nothing of a currency. Chosen on 2026-11-27."""
 MONEY = ("list_price", "price", "salvage_price")
@@ -64,6 +66,8 @@ def in_one_currency(
 
     rows : sorted by article and week ; article : (rows,), a number for each article ; changeovers : by `since`
     """
+    if not changeovers and not _list_prices_jump(rows, article):
+        return rows, [], []  # as nearly always: what follows costs a tenth of the intake
     weeks = rows["week"].to_numpy().astype("datetime64[D]")
     steps = {step.week: step for step in _steps(rows, article, weeks, [change.since for change in changeovers])}
     told, remarks, divisor = set(), [], np.ones(len(rows))
@@ -89,6 +93,14 @@ def in_one_currency(
     return _converted(rows, article, weeks, divisor, snapped), remarks, []
 
 
+def _list_prices_jump(rows: pd.DataFrame, article: IntArray) -> bool:
+    """Whether any article's list price moved from one of its rows to the next as far as by another currency."""
+    lists = rows["list_price"].to_numpy(dtype=np.float64)
+    moved = np.flatnonzero((lists[1:] != lists[:-1]) & (article[1:] == article[:-1]))
+    before, after = lists[moved], lists[moved + 1]
+    return bool(((after < 1.001 * LOW * before) | (after > 0.999 * HIGH * before)).any())
+
+
 def _untold(step: Step, rows: pd.DataFrame) -> Fault:
     moved, count = step.factor - 1, int(np.count_nonzero(step.alike))
     how = f"fell by {-100 * moved:.0f} %" if moved < 0 else f"rose by {100 * moved:.0f} %"
@@ -105,18 +117,13 @@ def _steps(
 ) -> Iterator[Step]:
     """The steps in which most prices moved much, and those into the first delivered week from an `asked` one on."""
     lists, prices = (rows[name].to_numpy(dtype=np.float64) for name in ("list_price", "price"))
-    # Whatever is within ALIKE of a median outside of SMALLER and LARGER is outside of these.
-    low, high = SMALLER * (1 + ALIKE), LARGER * (1 - ALIKE)
-    beyond = (lists[1:] < 1.001 * low * lists[:-1]) | (lists[1:] > 0.999 * high * lists[:-1])
-    if not asked and not (beyond & (article[1:] == article[:-1])).any():
-        return  # as nearly always: what follows costs a tenth of the intake
     days = weeks.astype(np.int64)
     since_first = (days - days.min()) // 7
     there = np.bincount(since_first) > 0
     delivered, number = days.min() + 7 * np.flatnonzero(there), (np.cumsum(there) - 1)[since_first]
     later = 1 + np.flatnonzero((article[1:] == article[:-1]) & (np.diff(number) == 1))
     by_list, by_price = lists[later] / lists[later - 1], prices[later] / prices[later - 1]
-    moved = ((by_list < low) | (by_list > high)) & ((by_price < low) | (by_price > high))
+    moved = ((by_list < LOW) | (by_list > HIGH)) & ((by_price < LOW) | (by_price > HIGH))
     in_week = np.bincount(number[later], minlength=len(delivered))
     moved_in_week = np.bincount(number[later], weights=moved, minlength=len(delivered))
     wanted = (in_week > 0) & (moved_in_week >= MOST_ARTICLES * in_week)

@@ -14,22 +14,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault, FinalError
 from markdown_pricing.training_data.attributes import usable_columns
-from markdown_pricing.training_data.bounds import MOST_AN_AMOUNT, RowFault, key_of, row_faults
+from markdown_pricing.training_data.bounds import MOST_AN_AMOUNT, RowFault, row_faults
 from markdown_pricing.training_data.currency import in_one_currency
+from markdown_pricing.training_data.ordered import Order, ordered_frame
 from markdown_pricing.training_data.schema import (
     COLUMNS,
     MONEY,
     OPTIONAL,
     PRICE_UNTIL,
     STOCK_TO_COME,
-    TEXTS,
-    WEEKS,
     Column,
     Mask,
     column_faults,
@@ -118,12 +116,13 @@ def take_in(table: pa.Table, week: date, country: str, changeovers: Sequence[Cha
     columns = {name: Column.of(table[name], name) for name in here}
     if table.num_rows == 0:
         raise BadTrainingData(country, week, [*faults, Fault("no rows at all", 1, f"country={country} is empty")])
-    in_rows = list(row_faults(columns, snapshot))
+    order = Order.of(columns["article_id"], columns["week"]) if {"article_id", "week"} <= columns.keys() else None
+    in_rows = list(row_faults(columns, order, snapshot))
     if "week" in columns:
         faults += _nothing_to_price(columns["week"], snapshot)
-    if faults or _is_of_the_delivery(in_rows, columns):
+    if faults or order is None or _is_of_the_delivery(in_rows, columns):
         raise BadTrainingData(country, week, [*faults, *(_counted(fault, columns) for fault in in_rows)])
-    taken, article = _usable(_Delivered(country, week, snapshot, columns, optional, left_out), in_rows)
+    taken, article = _usable(_Delivered(country, week, snapshot, columns, order, optional, left_out), in_rows)
     rows, remarks, untold = in_one_currency(taken.rows, article, week, changeovers)
     if untold:
         raise BadTrainingData(country, week, untold)
@@ -134,28 +133,29 @@ def take_in(table: pa.Table, week: date, country: str, changeovers: Sequence[Cha
 class _Delivered:
     """What a country has delivered for a week, column by column.
 
-    snapshot : the day of the week, since 1970 ; optional : the optional columns that can be used
-    left_out : the optional columns that can't be used, and why
+    snapshot : the day of the week, since 1970 ; order : of the rows
+    optional : the optional columns that can be used ; left_out : those that can't, and why
     """
 
     country: str
     week: date
     snapshot: int
     columns: dict[str, Column]
+    order: Order
     optional: dict[str, pa.ChunkedArray]
     left_out: dict[str, str]
 
 
-def _usable(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[Intake, NDArray[np.int64]]:
+def _usable(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[Intake, NDArray[Any]]:
     """What can be used of a delivery that has a few faults or none, and a number for the article of each row."""
     if faults:
         return _without_faults(delivered, faults)
-    rows, article = _frame(delivered, np.ones(len(delivered.columns["week"].values), dtype=np.bool_))
+    rows, article = _frame(delivered)
     return Intake(rows.assign(**{SET_ASIDE: _texts({}, rows["article_id"])}), (), delivered.left_out), article
 
 
 def _nothing_to_price(week: Column, snapshot: int) -> list[Fault]:
-    if (week.values[~week.missing] == snapshot).any():
+    if ((week.values == snapshot) & ~week.missing).any():
         return []
     latest = week.shown(int(np.argmax(np.where(week.missing, -(10**6), week.values))))
     return [Fault("no rows of the snapshot week, so nothing to price", 1, f"the latest week is {latest}")]
@@ -192,7 +192,7 @@ def _nameless(faults: Sequence[RowFault]) -> Mask:
     return nameless
 
 
-def _without_faults(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[Intake, NDArray[np.int64]]:
+def _without_faults(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[Intake, NDArray[Any]]:
     """The rows without those that have faults; the snapshot's are mended where their article has a row all the same."""
     columns, snapshot = delivered.columns, delivered.snapshot
     article, now = columns["article_id"], columns["week"].values == snapshot
@@ -288,25 +288,8 @@ def _texts(named: dict[str, str], articles: "pd.Series[str]") -> Any:
     return pd.Categorical.from_codes(codes, said)
 
 
-def _frame(delivered: _Delivered, keep: Mask) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """The rows to keep, sorted by article and week, and a number for the article of each."""
-    columns, optional, snapshot = delivered.columns, delivered.optional, delivered.snapshot
-    order = np.argsort(key_of(columns["article_id"], columns["week"]), kind="stable")
-    order = order if keep.all() else order[keep[order]]
-    data: dict[str, Any] = {}
-    for name, column in columns.items():
-        values: NDArray[Any] = column.values[order]
-        if name in TEXTS:
-            data[name] = pc.take(column.texts, pa.array(values, mask=values < 0)).to_pandas()
-        elif name in WEEKS or name == PRICE_UNTIL:
-            days = values.astype("datetime64[D]").astype("datetime64[s]")
-            data[name] = np.where(column.missing[order], np.datetime64("NaT"), days) if column.missing.any() else days
-        elif name == STOCK_TO_COME:
-            data[name] = np.where(columns["week"].values[order] == snapshot, values, 0)
-        elif name == "units":
-            data[name] = np.where(columns["week"].values[order] >= snapshot, np.nan, values)
-        else:
-            data[name] = values
-    data |= {name: pc.take(values.combine_chunks(), pa.array(order)).to_pandas() for name, values in optional.items()}
-    # Without copy=False pandas copies all columns once more.
-    return pd.DataFrame(data, copy=False), columns["article_id"].values[order]
+def _frame(delivered: _Delivered, keep: Mask | None = None) -> tuple[pd.DataFrame, NDArray[Any]]:
+    """The rows to keep, or all, sorted by article and week, and a number for the article of each."""
+    places, article = delivered.order.places_of(keep), delivered.columns["article_id"].values
+    rows = ordered_frame(delivered.columns, delivered.optional, places, delivered.snapshot)
+    return rows, article if places is None else article[places]

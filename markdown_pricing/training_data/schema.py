@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ LONGEST_TEXT = 10_000
 """Characters of a text; names, ids and seasons are far shorter. Chosen on 2026-11-27."""
 NOT_PRINTABLE = r"[\p{Cc}\x{2028}\x{2029}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
 """Control characters, line breaks, and marks that turn the direction of reading: they garble whatever shows them."""
+ENCODED_TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Texts as a Parquet file has them: each different one once, and for each row its number."""
 
 Mask = NDArray[np.bool_]
 
@@ -49,6 +52,8 @@ def planned_columns(available: Sequence[str]) -> list[str]:
 class Column:
     """A column as numbers: ranks of sorted texts, days since 1970, or values. `missing` marks NULL and NaN.
 
+    values : ranks and days as int32, whole numbers as int32 or int64, prices as float64; 0 where a whole number or a
+        date is NULL, and -1 where a text is
     unreadable : for each fault of its texts the rows that have it, in words
     """
 
@@ -61,28 +66,36 @@ class Column:
     @classmethod
     def of(cls, column: pa.ChunkedArray, name: str) -> "Column":
         """The column of a name of the contract, whose type fits it."""
-        missing = column.is_null().to_numpy()
         if name in TEXTS:
-            return cls._of_texts(column, name, missing)
-        if name in COUNTS or name == STOCK_TO_COME:
-            return cls(name, _whole_numbers(column), missing)
+            return cls._of_texts(column, name)
         if name in MONEY:
             values = filled(numbers_of(column), np.nan).to_numpy()
             return cls(name, values, np.isnan(values))
-        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.int64())
-        return cls(name, filled(days, 0).to_numpy(), missing)
+        missing = column.is_null().to_numpy()
+        if name in COUNTS or name == STOCK_TO_COME:
+            return cls(name, _whole_numbers(column), missing)
+        days = filled(column.cast(pa.date32()).cast(pa.int32()), 0)
+        return cls(name, days.to_numpy(), missing)
 
     @classmethod
-    def _of_texts(cls, column: pa.ChunkedArray, name: str, missing: Mask) -> "Column":
-        encoded = column.cast(pa.string()).dictionary_encode().combine_chunks()
-        encoded = encoded if isinstance(encoded, pa.DictionaryArray) else encoded.chunk(0)
-        different, faults = _readable(encoded.dictionary, name)
+    def _of_texts(cls, column: pa.ChunkedArray, name: str) -> "Column":
+        different, codes = _encoded(column)
+        different, faults = _readable(different, name)
         order = pc.sort_indices(different).to_numpy()
-        ranks = np.empty(len(order) + 1, dtype=np.int64)
+        ranks = np.empty(len(order) + 1, dtype=np.int32)
         ranks[order], ranks[-1] = np.arange(len(order)), -1
-        codes = filled(encoded.indices, -1).to_numpy()
         unreadable = tuple((what, np.append(bad, False)[codes]) for what, bad in faults.items())
-        return cls(name, ranks[codes], missing, different.take(pa.array(order)), unreadable)
+        return cls(name, ranks[codes], codes < 0, different.take(pa.array(order)), unreadable)
+
+    @cached_property
+    def least(self) -> float:
+        """The lowest of the values, which shows at once that no row is below a bound; NaN counts for nothing."""
+        return float(np.fmin.reduce(self.values))
+
+    @cached_property
+    def most(self) -> float:
+        """The highest of the values."""
+        return float(np.fmax.reduce(self.values))
 
     def shown(self, row: int) -> str:
         """The value of a row, for people."""
@@ -130,11 +143,28 @@ def _readable(different: pa.Array, name: str) -> tuple[pa.Array, dict[str, Mask]
     return different, {what: bad for what, bad in faults.items() if bad.any()}
 
 
-def _whole_numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Integers of any width as int64, 0 where NULL; larger ones, which no bound allows, as the largest int64."""
+def _encoded(texts: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int32]]:
+    """The different texts of a column, each once, and for each row the number of its own; -1 where it is NULL."""
+    if texts.type == ENCODED_TEXT:
+        encoded = texts.unify_dictionaries().combine_chunks()
+        different, codes = encoded.dictionary, filled(encoded.indices, -1).to_numpy()
+        used = np.bincount(codes + 1, minlength=len(different) + 1)[1:] > 0
+        if used.all() and not different.null_count and len(different) == pc.count_distinct(different).as_py():
+            return different, codes
+    encoded = pa.chunked_array([texts.cast(pa.string()).combine_chunks()]).dictionary_encode().combine_chunks()
+    encoded = encoded if isinstance(encoded, pa.DictionaryArray) else encoded.chunk(0)
+    return encoded.dictionary, filled(encoded.indices, -1).to_numpy()
+
+
+def _whole_numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Integers as int32, or as int64 where their type is wider, 0 where NULL.
+
+    Larger ones than int64 has, which no bound allows, come as its largest.
+    """
     if pa.types.is_uint64(column.type):
         column = pc.min_element_wise(column, pa.scalar(2**63 - 1, pa.uint64()))
-    numbers: NDArray[np.int64] = filled(column.cast(pa.int64()), 0).to_numpy()
+    wide = column.type in (pa.uint32(), pa.int64(), pa.uint64())
+    numbers: NDArray[Any] = filled(column.cast(pa.int64() if wide else pa.int32()), 0).to_numpy()
     return numbers
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -13,15 +15,19 @@ def mark_stockouts(frame: pd.DataFrame) -> pd.DataFrame:
     was met. A missing next week proves nothing. The snapshot week is censored only when it begins without stock.
     """
     stock, units = frame["stock"].to_numpy(), frame["units"].to_numpy()
-    next_stock = _stock_of_the_next_week(frame)
-    sold_all = (units == stock) | ((units > stock) & ~(next_stock > 0))
-    return frame.assign(censored=(stock == 0) | sold_all | (next_stock == 0) & ~np.isnan(units))
+    follows = _is_the_week_after(frame)
+    none_next, some_next = (np.append(follows & rows, False) for rows in (stock[1:] == 0, stock[1:] > 0))
+    sold_all = (units == stock) | ((units > stock) & ~some_next)
+    return frame.assign(censored=(stock == 0) | sold_all | none_next & ~np.isnan(units))
 
 
-def _stock_of_the_next_week(frame: pd.DataFrame) -> NDArray[np.float64]:
-    """The stock one week later, NaN where the article has no such row. The frame is sorted by article and week."""
-    article, week = frame["article_id"].to_numpy(), frame["week"].to_numpy()
-    stock = np.full(len(frame), np.nan)
-    follows = (article[1:] == article[:-1]) & (week[1:] - week[:-1] == np.timedelta64(7, "D"))
-    stock[:-1] = np.where(follows, frame["stock"].to_numpy()[1:], np.nan)
-    return stock
+def _is_the_week_after(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether each row but the first is of the same article as the row before it, a week later; (rows - 1,).
+
+    The frame is sorted by article and week.
+    """
+    # Compared by Arrow, because pandas would first make an object of each text.
+    article, week = pa.array(frame["article_id"]), frame["week"].to_numpy()
+    same = pc.equal(article[1:], article[:-1]).to_numpy(zero_copy_only=False)
+    follows: NDArray[np.bool_] = same & (week[1:] - week[:-1] == np.timedelta64(7, "D"))
+    return follows

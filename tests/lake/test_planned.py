@@ -111,14 +111,14 @@ def test_a_plan_that_is_replaced_while_it_is_read_is_left_out(delivered: Lake, m
     """What was read may be of neither delivery; the country is priced all the same."""
     file = folder(delivered) / "part-0.parquet"
     pq.write_table(PLAN, file)
-    real = snapshots._read_parts
+    real = snapshots.read_part_files
 
     def replaced(*arguments: object) -> pa.Table:
         table = real(*arguments)  # type: ignore[arg-type]
         os.utime(file, (0, 0))
         return table
 
-    monkeypatch.setattr(snapshots, "_read_parts", replaced)
+    monkeypatch.setattr(snapshots, "read_part_files", replaced)
     table, (note,) = read(delivered)
 
     assert table is None

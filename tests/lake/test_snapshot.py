@@ -206,6 +206,28 @@ def test_all_part_files_of_a_country_are_one_table(lake: Lake) -> None:
     assert table["attr_colour"].to_pylist() == [None, None, None, "red", "blue"]
 
 
+def test_strings_may_come_as_the_files_hold_them(lake: Lake) -> None:
+    """As dictionaries where every file has strings; what they say is the same."""
+    more = [sales(rows, attr_colour=["red", None, "blue"][:rows]) for rows in (2, 3)]
+    deliver(lake, {"DEU": more, "AUT": [sales(3), more[0]]})
+    snapshot = find_snapshot(lake, WEEK)
+
+    for country, columns in (("DEU", {"article_id", "attr_colour"}), ("AUT", {"article_id"})):
+        plain, encoded = read_country(lake, snapshot, country), read_country(lake, snapshot, country, encoded=True)
+        are_encoded = {field.name for field in encoded.schema if pa.types.is_dictionary(field.type)}
+        assert are_encoded == columns
+        assert encoded.cast(plain.schema) == plain
+
+
+def test_files_whose_strings_have_other_types_are_joined_as_they_are(lake: Lake) -> None:
+    large = sales(2)
+    large = large.set_column(0, "article_id", large["article_id"].cast(pa.large_string()))
+    deliver(lake, {"DEU": [sales(3), large]})
+
+    snapshot = find_snapshot(lake, WEEK)
+    assert read_country(lake, snapshot, "DEU", encoded=True) == read_country(lake, snapshot, "DEU")
+
+
 def test_only_the_countrys_files_and_the_wanted_columns_are_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """A column of 800 kB that nobody asked for is not fetched, nor is any file of another country opened."""
     wide = sales(100_000).append_column("ballast", pa.array(range(100_000), pa.int64()))
@@ -290,6 +312,8 @@ def test_a_broken_part_file_is_named_and_harms_no_other_country(lake: Lake, how:
 
     with pytest.raises(CorruptFile, match=re.escape(part_path("DEU", 1)) + ".*Have the ETL write"):
         rows(lake, "DEU")
+    with pytest.raises(CorruptFile, match=re.escape(part_path("DEU", 1)) + ".*Have the ETL write"):
+        read_country(lake, find_snapshot(lake, WEEK), "DEU", encoded=True)
     assert rows(lake, "AUT") == 3
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.paths import kept_predictions_file, planned_folder
+from markdown_pricing.lake.paths import kept_predictions_file, planned_folder, training_data_file
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.orchestration import refreshing
@@ -199,6 +199,20 @@ def test_the_same_week_again_gives_the_same_file(second_run: Installation) -> No
     changing = ["run_id", "predicted_at"]
     pd.testing.assert_frame_equal(first.drop(columns=changing), second.drop(columns=changing))
     assert first["run_id"].iloc[0] != second["run_id"].iloc[0]
+
+
+def test_training_data_goes_from_step_to_step_in_memory_and_is_let_go_after_the_prices(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, real = [], Results._decoded
+    monkeypatch.setattr(Results, "_decoded", lambda self, path, parts: decoded.append(path) or real(self, path, parts))
+    assert installation.run().success
+    file = training_data_file(parse_week(WEEK), "AUT")
+    articles_for_checks = 2
+    assert decoded.count(file) == articles_for_checks
+
+    Results(Lake(str(installation.root / "lake")), parse_week(WEEK), "AUT").training_data()
+    assert decoded.count(file) == articles_for_checks + 1
 
 
 def test_what_made_a_result_is_recorded_with_it(priced: Priced) -> None:

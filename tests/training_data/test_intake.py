@@ -97,6 +97,30 @@ def test_part_files_with_dictionaries_of_their_own_are_joined():
     assert frame["article_id"].tolist() == ["a"] * 3 + ["b"] * 3
 
 
+@pytest.mark.parametrize(
+    ("codes", "texts"),
+    [
+        ([0, 1, 0, 2, 2, 2], ["b", "b", "a"]),
+        ([0, 0, 0, 3, 3, 3], ["b", " ", "x\ny", "a"]),
+        ([1, 1, 1, 2, 2, 2], [None, "b", "a"]),
+    ],
+    ids=["one text twice", "texts that no row has", "NULL as a text"],
+)
+def test_an_odd_dictionary_is_read_as_its_texts_are(codes, texts):
+    ids = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts, pa.string()))
+    frame = check_training_data(delivered(article_id=ids), WEEK, "DEU")
+    pd.testing.assert_frame_equal(frame, check_training_data(delivered(), WEEK, "DEU"))
+
+
+def test_null_in_a_dictionary_is_a_missing_text():
+    ids = pa.DictionaryArray.from_arrays(pa.array([1, 0, 1, 2, 2, 2], pa.int32()), pa.array([None, "b", "a"]))
+    taken = take_in(delivered(article_id=ids), WEEK, "DEU")
+    assert [str(article) for article in taken.set_aside] == [
+        "article without a usable id: article_id missing (week 2026-02-02, article_id NULL); its rows with "
+        "faults are not learnt from"
+    ]
+
+
 def replaced(column: str, rows: int | Sequence[int], value: Any, count: int = 2) -> pa.Array:
     """The column of `count` delivered articles with another value in some rows."""
     table = many(count)
@@ -282,6 +306,15 @@ def test_an_optional_column_that_cannot_be_used_is_left_out_and_said(column, why
     assert "attr_size[cm]" not in taken.rows
     assert why in taken.left_out["attr_size[cm]"]
     assert "The column 'attr_size[cm]' is left out: " in taken.notes[0]
+
+
+def test_an_attribute_that_comes_as_a_dictionary_is_what_its_texts_are():
+    texts = pa.array(["red", None, "blue", "red", "red", "blue"])
+    plain = check_training_data(delivered(attr_x=texts), WEEK, "DEU")
+    encoded = check_training_data(delivered(attr_x=texts.dictionary_encode()), WEEK, "DEU")
+    pd.testing.assert_frame_equal(encoded, plain)
+    bad = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 3), text_of_bytes([b"red", b"\xe9"]))
+    assert take_in(delivered(attr_x=bad), WEEK, "DEU").left_out == {"attr_x": "it has texts that are no UTF-8"}
 
 
 def test_an_optional_column_that_comes_twice_is_left_out():

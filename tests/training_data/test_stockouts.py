@@ -49,3 +49,9 @@ def test_another_article_in_the_next_row_is_not_the_next_week():
     week = np.array(["2026-01-05", "2026-01-12"], dtype="datetime64[s]")
     frame = pd.DataFrame({"article_id": ["a", "b"], "week": week, "stock": [9, 0], "units": [4.0, 0.0]})
     assert mark_stockouts(frame)["censored"].tolist() == [False, True]
+
+
+def test_the_week_after_is_of_the_same_article():
+    week = np.datetime64("2026-01-05", "s") + np.array([0, 7, 7, 14]) * np.timedelta64(1, "D")
+    frame = pd.DataFrame({"article_id": ["a", "a", "b", "b"], "week": week, "stock": [9, 5, 0, 5], "units": [1.0] * 4})
+    assert mark_stockouts(frame)["censored"].tolist() == [False, False, True, False]
