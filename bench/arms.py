@@ -2,12 +2,12 @@
 
     python bench/arms.py [--markets 100] [--first-seed 0] [--articles 90] [--share 0.3] [--substitution 0.5]
 
-A market is six countries whose customers buy one article in place of another of its category. Its season is the articles
-that are launched in the first twelve weeks. It is played three times with the same luck: all by the old habit, all by a
-policy that marks down what sells slowly, and by articles half and half. Cells do not touch each other, and both
-policies look at an article alone, so that a season with some cells on the habit is made of the first two plays. The
-true effect is what the second one brings more than the first one. The policy stands in the plan's place because a
-plan takes a hundred times as long; how far an interval holds does not depend on who asks the prices.
+A market is six countries whose customers buy one article in place of another of its category. Its season is the
+articles that are launched in the first twelve weeks. It is played three times with the same luck: all by
+the old habit, all by a policy that marks down what sells slowly, and by articles half and half. Cells do not touch each
+other, and both policies look at an article alone, so that a season with some cells on the habit is made of the first
+two plays. The true effect is what the second one brings more than the first one. The policy stands in the plan's place
+because a plan takes ten times as long and more; how far an interval holds does not depend on who asks the prices.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def opening(country: Country, seed: int, articles: int, family: str, substitutio
 
 
 def played(market: Market, policy: Policy) -> Market:
-    """The market after the season, whose articles alone are priced by the policy; older ones are by the past manager."""
+    """The market after the season. Its articles alone are priced by the policy, older ones by the past manager."""
     begins = market.week
     for _ in range(WEEKS):
         new = market.articles.launch[market.on_sale] >= begins

@@ -148,7 +148,7 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> Task:
         stores=season.stores[members].sum(keepdims=True),
         salvage_price=np.array([by_stock @ season.salvage_price[members]]),
         weeks_left=season.weeks_left[members].max(keepdims=True),
-        on_habit=season.on_habit[members].any(keepdims=True),
+        on_habit=np.array([season.on_habit[members].any()]),
     )
     ladders = replace(
         rows_of(alone.ladders, first),

@@ -10,6 +10,8 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from markdown_pricing import pricing
+from markdown_pricing.arms.draw import arms_of
+from markdown_pricing.comparison import draws_or_none
 from markdown_pricing.currencies import in_short
 from markdown_pricing.decisions.decision import Decision
 from markdown_pricing.errors import TransientError
@@ -32,7 +34,7 @@ from markdown_pricing.results import Results, shared_demand_at_hand
 def wanted_origins(
     places: Places, snapshot: Snapshot, countries: Iterable[str], rules: RuleBook, model: str, follow_champion: bool
 ) -> dict[str, Provenance]:
-    """What each country's rows are to be made from: snapshot, code, rules, champion, what the countries share, locks.
+    """What each country's rows are to be made from: snapshot, code, rules, champion, what is shared, locks, and arms.
 
     Where the ERP, which has the locks, does not answer, they are taken for none: whatever is priced then asks it again.
     It is not asked for the other countries after that.
@@ -43,6 +45,7 @@ def wanted_origins(
         "seed": pricing.SEED,
         "shared_demand": shared_demand_at_hand(places.lake, snapshot.week, snapshot.stamp).version,
     }
+    draws = draws_or_none(places.lake)
     decided = _decisions([Results(places.lake, snapshot.week, code) for code in countries], places.erp, now)
     return {
         code: pricing.priced_under(
@@ -52,6 +55,7 @@ def wanted_origins(
             rules,
             places.countries[code],
             decisions,
+            arms_of(draws, code, snapshot.week),
         )
         for code, decisions in decided.items()
     }
