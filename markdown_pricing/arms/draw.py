@@ -12,7 +12,7 @@ from datetime import date, datetime
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.arms.effect import POWER_AND_SIZE, BoolArray, Cells, spread_of_draws
+from markdown_pricing.arms.effect import LEAST, POWER_AND_SIZE, BoolArray, Cells, spread_of_draws
 from markdown_pricing.markdown.season import ON_HABIT, ON_PLAN
 
 SHARES = (0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40, 0.50)
@@ -124,9 +124,9 @@ def strata_of(cells: pd.DataFrame) -> "pd.Series[str]":
 
 
 def held_by_stratum(strata: "pd.Series[str]", share: float) -> dict[str, int]:
-    """How many cells of each stratum are held: at least one and never all; none of a stratum that has one cell."""
+    """How many cells of each stratum are held: two or more of each arm; none of a stratum that has fewer than four."""
     return {
-        str(name): int(np.clip(round(share * count), 1, count - 1)) if count > 1 else 0
+        str(name): int(np.clip(round(share * count), LEAST, count - LEAST)) if count >= 2 * LEAST else 0
         for name, count in strata.value_counts().items()
     }
 
@@ -140,14 +140,15 @@ def draw_held(strata: "pd.Series[str]", share: float, seed: int) -> BoolArray:
 
 
 def choices(cells: pd.DataFrame, seed: int, shares: Sequence[float] = SHARES) -> list[Choice]:
-    """What each share would show and cost.
+    """What each share would show and cost; of shares that hold equally many cells the smallest.
 
     cells : rows with stratum, list_value, revenue (both of the year before, in euros), earlier (the ratio of the year
         before that, NaN where unknown) and gain: what the plan is reckoned to bring more than the habit, in euros
     Power is that of the year before, as if its seasons were compared; cells without any are in no power.
     """
     known = cells[cells["list_value"] > 0]
-    return [_choice(cells, known, share, seed) for share in shares]
+    by_held = {sum(held_by_stratum(cells["stratum"], share).values()): share for share in reversed(shares)}
+    return [_choice(cells, known, share, seed) for share in sorted(by_held.values())]
 
 
 def _choice(cells: pd.DataFrame, known: pd.DataFrame, share: float, seed: int) -> Choice:
