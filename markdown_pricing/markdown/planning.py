@@ -231,8 +231,11 @@ def _with_habit(task: Task, rungs: IntArray, on_habit: BoolArray) -> IntArray:
     """The paths, (articles, weeks), in which those that are held on the old habit follow it; as given without any.
 
     task : with locked prices held, which the habit keeps, too
+    An article whose price cannot change this week has nothing to follow, except a temporary price that ends.
     """
-    return np.where(on_habit[:, np.newaxis], habit_rungs(task.ladders, task.limits), rungs) if on_habit.any() else rungs
+    season = task.ladders.season
+    follows = on_habit & (~season.price_is_fixed | (season.temporary_weeks > 0))
+    return np.where(follows[:, np.newaxis], habit_rungs(task.ladders, task.limits), rungs) if follows.any() else rungs
 
 
 def _within_budget(task: Task, best_rungs: IntArray, penalty: FloatArray) -> IntArray:

@@ -115,3 +115,12 @@ def test_a_budget_is_for_what_is_planned() -> None:
 
     assert beside.rows["recommended_price"].tolist() == [alone.rows["recommended_price"].iloc[0], 24.99]
     assert of(beside.path, 0)["price"].tolist() == of(alone.path, 0)["price"].tolist()
+
+
+def test_an_article_that_is_sold_out_has_its_price_alone_and_keeps_it() -> None:
+    """The habit would ask another one, which its menu does not have."""
+    found = recommend_with([article(**{**LATE, "stock": 0})], ["habit"])
+
+    row = found.rows.iloc[0]
+    assert (row["recommended_price"], row["reason_code"], row["arm"]) == (49.99, "sold_out", "habit")
+    assert found.options["price"].tolist() == [49.99]
