@@ -135,7 +135,7 @@ def compare(seed: int, articles: int, share: float, substitution: float) -> Comp
     before, on_plan, on_habit, mixed = (pd.concat(each, ignore_index=True) for each in (befores, plans, habits, mixes))
     truth = on_plan["revenue"].sum() / on_habit["revenue"].sum() - 1
     by_cells = effect_of(Cells.of(cells_of(on_plan, on_habit, before, share, seed)), seed)
-    by_articles = effect_of(Cells.of(articles_as_cells(mixed)), seed)
+    by_articles = effect_of(Cells.of(articles_as_cells(mixed)), seed, draws=499)
     assert by_cells is not None
     assert by_articles is not None
     told = [(each.value, each.low, each.high) for each in (by_cells, by_articles)]
