@@ -9,6 +9,7 @@ import pytest
 
 from markdown_pricing.arms.draw import Cell, Draw
 from markdown_pricing.comparison import keep_draw
+from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
@@ -16,12 +17,14 @@ from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.orchestration.compared import COMPARISON, NOTHING_DRAWN, sentence_of_comparison
 from markdown_pricing.orchestration.digest import Digest
 from markdown_pricing.orchestration.figures import IN_SHORT
-from markdown_pricing.orchestration.judged import HELD, LEFT_ALONE
+from markdown_pricing.orchestration.judged import HELD, LEFT_ALONE, figures_of_ledger
 from markdown_pricing.orchestration.ledger_checks import held_left_alone
 from markdown_pricing.orchestration.names import EFFECTS_JOB
 from markdown_pricing.settings import Settings
+from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.weeks import parse_week
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
+from tests.outcomes.test_totals import advised, outcomes
 from tests.quick import deliver
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -148,6 +151,18 @@ def test_an_erp_without_the_tables_costs_no_look(plain: Installation, tmp_path: 
     assert result.success
     [event] = result.get_asset_materialization_events()
     assert "CREATE TABLE" in str(event.materialization.metadata["In the ERP"].value)
+
+
+def test_the_page_of_the_ledger_counts_the_held_articles_that_were_left_alone() -> None:
+    """Of four articles three are held, and one of these had another price."""
+    rows = outcomes(0.0, 0.0, 5.0, 5.0, arm=["habit", "habit", "habit", "plan"])
+
+    shown = figures_of_ledger(Outcomes(rows, pd.DataFrame(), advised(rows)), [rows], Country("DEU"))
+    without = figures_of_ledger(Outcomes(rows.assign(arm=None), pd.DataFrame(), advised(rows)), [rows], Country("DEU"))
+
+    assert shown[HELD.label] == 3
+    assert shown[LEFT_ALONE.label] == pytest.approx(66.67)
+    assert not {HELD.label, LEFT_ALONE.label} & without.keys()
 
 
 def test_held_cells_that_were_not_left_alone_are_reported() -> None:
