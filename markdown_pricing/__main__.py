@@ -240,6 +240,46 @@ def decisions(country: str | None, week: date | None, pseudonymise: bool, as_jso
     return command.decisions(settings, country, week, as_json)
 
 
+@cli.group(short_help="Compare the plan with the old habit, by cells that are held on it.")
+def arms() -> None:
+    """Compare the plan with the old habit, by cells of country and category that are held on it for a season.
+
+    Without a draw nothing is compared, and no price is other than without these commands.
+    """
+
+
+@arms.command("draw", short_help="Draw the cells of a season.")
+@click.argument("season")
+@click.option(
+    "--share",
+    type=click.IntRange(1, 50),
+    metavar="PERCENT",
+    help="Hold so many percent of the cells, whatever it costs.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Draw by this seed; the default is today's date.")
+@click.option("--dry-run", is_flag=True, help="Show what shares would tell and cost, and draw nothing.")
+@json_option
+def arms_draw(**options: Any) -> int:
+    """Draw the cells of SEASON that are held on the old habit, from the next Monday on.
+
+    First the command shows, for several shares of the cells, which effect each would find with 4 chances in 5, and what
+    holding them costs by the model's own reckoning. It draws the smallest share that would find what the model reckons
+    the plan to bring. Where none would, it draws nothing unless --share names one, and the exit code is 1.
+    """
+    from markdown_pricing.commands.arms import draw
+
+    return draw(Settings.from_env(os.environ), **options)
+
+
+@arms.command("show", short_help="Show what comparisons have found until now.")
+@json_option
+def arms_show(as_json: bool) -> int:
+    """Show the seasons that were drawn, the cells that are held, and what is known of each effect until now."""
+    from markdown_pricing.commands.arms import show
+
+    return show(Settings.from_env(os.environ), as_json)
+
+
 @cli.command("metronome-jobs", short_help="Write DC/OS job definitions, by groups of countries.")
 @click.option(
     "--groups",

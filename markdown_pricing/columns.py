@@ -276,6 +276,33 @@ OUTCOME_TOTALS = (
 )
 """The columns of markdown_outcome_totals, which has a row for each group of rows of markdown_outcomes."""
 
+ARMS = (
+    Column("season", TEXT, "As delivered with the articles.", key=True),
+    Column("country", TEXT, "ISO 3166, three letters.", key=True),
+    Column("category", TEXT, "As delivered.", key=True),
+    Column("arm", TEXT, "plan, or habit: its articles are priced by the old habit in this season."),
+    Column("seed", WHOLE, "Of the draw."),
+    Column("drawn_at", MOMENT, "When it was drawn."),
+)
+"""The columns of markdown_arms, which has a row for each cell of a comparison."""
+EFFECTS = (
+    Column("season", TEXT, "As delivered with the articles.", key=True),
+    Column("scope", TEXT, "all: the cells of all countries together.", key=True),
+    Column("computed_at", MOMENT, "When it was computed.", key=True),
+    Column(
+        "effect_pct",
+        NUMBER,
+        "How much more revenue the plan brought than the habit; empty while nothing is known.",
+        may_be_empty=True,
+    ),
+    Column("low", NUMBER, "The lower end of its 95 % interval, in percent.", may_be_empty=True),
+    Column("high", NUMBER, "The upper end.", may_be_empty=True),
+    Column("detectable_pct", NUMBER, "What would have been found with 4 chances in 5.", may_be_empty=True),
+    Column("cells_held", WHOLE, "Cells on the habit that the effect is from."),
+    Column("status", TEXT, "interim until the season has ended, then final."),
+    Column("sentence", TEXT, "What may be said of it."),
+)
+"""The columns of markdown_effects, to which each look at a comparison adds a row."""
 ROW_COLUMNS = [column.name for column in RECOMMENDATIONS]
 PATH_COLUMNS = [column.name for column in PRICE_PATH]
 OPTION_COLUMNS = [column.name for column in OPTIONS]

@@ -10,6 +10,7 @@ from markdown_pricing.orchestration.alerts import alerting
 from markdown_pricing.orchestration.assets import FLOW, shared_demand
 from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.checks import checks_for
+from markdown_pricing.orchestration.compared import effects_job, effects_schedule, markdown_effects
 from markdown_pricing.orchestration.etl import snapshot_from
 from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
 from markdown_pricing.orchestration.inputs import markdown_decisions
@@ -36,13 +37,13 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     partitions = week_and_country(settings.start_week, countries)
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
-    ledger = ledger_job()
+    ledger, effects = ledger_job(), effects_job()
     flow = by_week_and_country([shared_demand, *FLOW, outcomes], weeks, partitions, countries)
     ours = dg.Definitions(
-        assets=[markdown_decisions.replace_attributes(partitions_def=partitions), *flow],
+        assets=[markdown_decisions.replace_attributes(partitions_def=partitions), *flow, markdown_effects],
         asset_checks=[*checks_for(partitions), *ledger_checks(partitions), ready_for_the_round],
-        jobs=[*jobs, ledger, preflight_job, tidy_lake],
-        schedules=[schedule, *SCHEDULES],
+        jobs=[*jobs, ledger, effects, preflight_job, tidy_lake],
+        schedules=[schedule, effects_schedule(effects), *SCHEDULES],
         sensors=[
             sensor,
             ledger_sensor(partitions, ledger, look_every_s),

@@ -34,6 +34,7 @@ from markdown_pricing.markdown.horizons import by_horizon
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, in_order_of, recommend
 from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.markdown.season import ARM
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.training_data.intake import Intake, take_in
 from markdown_pricing.training_data.planned import TakenPlan, take_in_plan
@@ -42,6 +43,8 @@ from markdown_pricing.weeks import parse_week
 
 SEED = 20200106
 """The seed of every random choice in training, unless a run is configured with another one."""
+NO_ARMS: Mapping[tuple[str, str], str] = MappingProxyType({})
+"""The arms, by season and category, where nothing is compared."""
 
 
 @dataclass(frozen=True)
@@ -208,13 +211,18 @@ def modelled_by(origin: Provenance, choice: Choice, seed: int, shared_demand: st
 
 
 def priced_under(
-    origin: Provenance, book: RuleBook, country: Country, decisions: Iterable[Decision] = ()
+    origin: Provenance,
+    book: RuleBook,
+    country: Country,
+    decisions: Iterable[Decision] = (),
+    arms: Mapping[tuple[str, str], str] = NO_ARMS,
 ) -> Provenance:
-    """The origin of prices found under these rules, and under the locks among these decisions."""
+    """The origin of prices found under these rules, under the locks among these decisions, and with these arms."""
     endings = " ".join(f"{ending.cents}/{ending.every_cents}" for ending in country.price_endings)
     locks = locks_in_short(decisions, parse_week(origin.week))
-    version = sha256(locks.encode()).hexdigest()[:12] if locks else ""
-    return origin.of(rules=book.version, price_endings=endings, locks=version)
+    of_arms = "\n".join(f"{season}\t{category}\t{arm}" for (season, category), arm in sorted(arms.items()))
+    versions = (sha256(text.encode()).hexdigest()[:12] if text else "" for text in (locks, of_arms))
+    return origin.of(rules=book.version, price_endings=endings, **dict(zip(("locks", "arms"), versions, strict=True)))
 
 
 def follow_decisions(
@@ -258,6 +266,14 @@ def _with_decisions(articles: pd.DataFrame, followed: Mapping[str, Followed]) ->
     return decided.beside(articles, pd.to_datetime(pd.Series([each.locked_until for each in own], dtype=object)))
 
 
+def _with_arms(articles: pd.DataFrame, arms: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """The articles with their arms in a comparison; as they are when none of them is in one."""
+    if not arms:
+        return articles
+    own = [arms.get(key) for key in zip(articles["season"], articles["category"], strict=True)]
+    return articles.assign(**{ARM: pd.Series(own, index=articles.index, dtype=object)}) if any(own) else articles
+
+
 def price_articles(
     country_week: CountryWeek,
     model: DemandModel,
@@ -269,17 +285,19 @@ def price_articles(
     predicted_at: datetime,
     last_rows: pd.DataFrame | None = None,
     followed: Mapping[str, Followed] = MappingProxyType({}),
+    arms: Mapping[tuple[str, str], str] = NO_ARMS,
 ) -> Recommendations:
     """A row and a price path for every article of the snapshot week. Raises BrokenModel.
 
     last_rows : the rows of an earlier week, from which change_reason is made; prices are the same without them
     followed  : by article what people's decisions mean for it; of these only locks hold prices
+    arms      : by season and category how the country's articles are priced in a comparison
     """
     made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
     parts = []
     for rows in by_horizon(country_week.articles, country_week.week, country.code, book):
         articles = country_week.articles.iloc[rows].reset_index(drop=True)
-        decided = _with_decisions(articles, followed)
+        decided = _with_arms(_with_decisions(articles, followed), arms)
         assortment = Assortment(country_week.week, country, decided, country_week.history, book, codes)
         ladders = candidate_prices(decided, assortment.history, country, book, assortment.week)
         forecast = country_week.forecast(model, articles)

@@ -36,6 +36,8 @@ class Provenance:
     """The version of what the countries share, or "none"."""
     locks: str = ""
     """The version of the locks that hold in the week; empty without any."""
+    arms: str = ""
+    """The version of the arms of the country's cells in a comparison; empty without any."""
     model_grade: str = ""
     """The grade of the model; A is the country's own model. See demand/step_down.py."""
     model_of: str = ""

@@ -64,6 +64,8 @@ MAY_IMPORT = {
     "markdown": BASE | {"forecast"},
     "decisions": BASE,
     "outcomes": BASE | {"decisions", "forecast", "markdown"},
+    "arms": BASE | {"markdown"},
+    "comparison": BASE | SCIENCE | {"arms", "lake", "pricing", "results"},
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
@@ -78,6 +80,8 @@ MAY_IMPORT = {
     | {
         "decisions",
         "outcomes",
+        "arms",
+        "comparison",
         "sold_weeks",
         "across_countries",
         "lake",
@@ -103,6 +107,8 @@ MAY_IMPORT = {
     "commands": BASE
     | SCIENCE
     | {
+        "arms",
+        "comparison",
         "decisions",
         "lake",
         "erp",
@@ -186,7 +192,7 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
 @pytest.mark.parametrize("library", ["fsspec", "hdfs_native", "io", "os", "pathlib", "sqlalchemy"])
 def test_the_science_does_no_io(library: str) -> None:
     for part, path in modules():
-        if part in SCIENCE | {"decisions"}:
+        if part in SCIENCE | {"arms", "decisions"}:
             assert library not in {name.split(".")[0] for name in imported(path)}
 
 

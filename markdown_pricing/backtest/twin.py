@@ -174,6 +174,7 @@ class Setting:
     """One simulated run: everything that its luck depends on.
 
     sharing : the countries whose sales before the run the model learns from, too, as `shared_demand` does every week
+    substitution : the share of a markdown's extra units that comes from its neighbours in the category
     """
 
     family: str
@@ -182,6 +183,7 @@ class Setting:
     weeks: int
     seed: int
     sharing: tuple[Country, ...] = ()
+    substitution: float = 0.0
 
     @property
     def week(self) -> date:
@@ -197,9 +199,8 @@ class Setting:
 def twin_of(setting: Setting) -> Twin:
     """The market before the first week of the run, with two years that a past manager priced; raises UnknownFamily."""
     family = family_named(setting.family)
-    return Twin(
-        sample_market(setting.country, setting.week, setting.articles, setting.seed, setting.weeks, family=family)
-    )
+    given = setting.country, setting.week, setting.articles, setting.seed, setting.weeks
+    return Twin(sample_market(*given, family=family, substitution=setting.substitution))
 
 
 def play_setting(setting: Setting, policy: str, book: RuleBook) -> Played:

@@ -77,8 +77,8 @@ def _courses(
         raise
     except Exception:  # it is gone, not allowed, or another version has kept it
         return {}
-    # Locks hold a price and change no forecast, so that the plan's own are taken as they were.
-    if origin != priced_under(made, book, country).of(locks=origin.locks):
+    # Locks and arms hold a price and change no forecast, so that the plan's own are taken as they were.
+    if origin != priced_under(made, book, country).of(locks=origin.locks, arms=origin.arms):
         return {}
     article = sold.articles[sold.articles["article_id"] == row["article_id"]].reset_index(drop=True)
     ladders = candidate_prices(article, sold.history, country, book, sold.week)

@@ -22,7 +22,11 @@ READ_RIGHTS = {DECISIONS: ("SELECT",)}
 """The rights that a round needs on what no refresh depends on."""
 LEDGER_RIGHTS = {OUTCOMES: ("SELECT", "INSERT", "DELETE"), TOTALS: ("SELECT", "INSERT", "DELETE")}
 """The rights of who writes the ledger."""
-BESIDE_RIGHTS = {**READ_RIGHTS, **LEDGER_RIGHTS}
+ARMS, EFFECTS = "markdown_arms", "markdown_effects"
+"""The tables of a comparison with the old habit: its cells, and what was found."""
+COMPARISON_RIGHTS = {ARMS: ("SELECT", "INSERT", "DELETE"), EFFECTS: ("SELECT", "INSERT")}
+"""The rights of who writes the comparison."""
+BESIDE_RIGHTS = {**READ_RIGHTS, **LEDGER_RIGHTS, **COMPARISON_RIGHTS}
 """The rights that our account has on the tables that no refresh depends on."""
 
 _NAMED = "quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name"

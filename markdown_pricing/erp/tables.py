@@ -36,9 +36,11 @@ from markdown_pricing import columns as declared
 from markdown_pricing.erp import views
 from markdown_pricing.erp.errors import ErpDenied, MissingDriver, erp_errors
 from markdown_pricing.erp.grants import (
+    ARMS,
     BESIDE_RIGHTS,
     CURRENT,
     DECISIONS,
+    EFFECTS,
     NEEDED_RIGHTS,
     OUTCOMES,
     STATUS,
@@ -91,7 +93,9 @@ class Moment(TypeDecorator[datetime]):
 METADATA = MetaData()
 """The tables that a refresh writes."""
 BESIDE = MetaData()
-"""The table of decisions, which is people's, and those of the ledger: no refresh depends on them or touches them."""
+"""The table of decisions, which is people's, and those of the ledger and of a comparison.
+
+No refresh depends on them or touches them."""
 
 
 TYPES: Mapping[declared.Type, type[TypeEngine[Any]]] = {
@@ -140,6 +144,8 @@ decisions = _table(
 )
 outcomes = _table(OUTCOMES, declared.OUTCOMES, BESIDE)
 outcome_totals = _table(TOTALS, declared.OUTCOME_TOTALS, BESIDE)
+arms = _table(ARMS, declared.ARMS, BESIDE)
+effects = _table(EFFECTS, declared.EFFECTS, BESIDE)
 NEWEST_FIRST = ("week", "launched_at", "refreshed_at")
 """The columns by which of a country's receipts the largest is the newest."""
 

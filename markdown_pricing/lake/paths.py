@@ -19,6 +19,8 @@ KEPT_PREDICTIONS = "markdown_pricing/predictions"
 SHARED_DEMAND = "markdown_pricing/shared_demand"
 DECISIONS = "markdown_pricing/decisions"
 KEPT_OUTCOMES = "markdown_pricing/outcomes"
+ARM_DRAWS = "markdown_pricing/arms/draws.bin"
+"""The file of all draws of cells that are held on the old habit."""
 
 PLANNED = "_planned"
 """The name of the folder in a country's folder that says what is planned for weeks to come."""

@@ -23,7 +23,8 @@ def within_budget(task: Task, best_rungs: IntArray, penalty: FloatArray) -> IntA
     budget = min(own.markdown_budget for own in task.ladders.rules)
     if budget == np.inf:
         return best_rungs
-    best, spent = task.value(best_rungs), task.keep
+    free = ~task.ladders.season.on_habit
+    best, spent = task.value(np.where(free[:, np.newaxis], best_rungs, 0)), task.keep
     if task.given_away(best).sum() <= budget:
         return best_rungs
     if budget == 0:
@@ -31,7 +32,7 @@ def within_budget(task: Task, best_rungs: IntArray, penalty: FloatArray) -> IntA
     low, high = MULTIPLIERS
     for _ in range(BISECTIONS):
         middle = float(np.sqrt(low * high))
-        tried = task.path(penalty, middle)
+        tried = task.path(penalty, middle, rows=free)
         # An article that was not worth a markdown now does not become worth one because money is short.
         tried = rows_where((tried.rungs[:, 0] > 0) & (best.rungs[:, 0] == 0), task.keep, tried)
         if task.given_away(tried).sum() <= budget:

@@ -1,4 +1,7 @@
-"""The fixed ladder of the pricing department's old habit, which a plan has to beat."""
+"""The fixed ladder of the pricing department's old habit, which a plan has to beat.
+
+For a comparison, articles may be held on it (`season.ARM`).
+"""
 
 from datetime import date
 

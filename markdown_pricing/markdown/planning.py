@@ -8,8 +8,8 @@ price on something else, or compares two values:
 - The articles of a price group are planned as one article (`price_groups.py`).
 - With a least gain, a markdown now has to be worth so much more than waiting a week.
 
-A price that somebody has locked is held whatever the values say. They are found as without the lock, so that they tell
-what it costs this week.
+A price that somebody has locked is held whatever the values say, and so is one that is held on the old habit for a
+comparison. The values are found as without that, so that they tell what it costs this week. A budget is for the others.
 """
 
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from markdown_pricing.arrays import rows_where
 from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.budget import BISECTIONS, within_budget
 from markdown_pricing.markdown.candidates import Ladders
+from markdown_pricing.markdown.habit import habit_rungs
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.menu import Menu, menu_of
@@ -50,6 +51,7 @@ class Plan:
     in_group     : (articles,), whether the article is planned as one with the others of its price group
     group_apart  : (articles,), whether it is in a price group whose articles have no rung in common
     locked       : (articles,), for how many weeks from now its price, or that of its group, is locked
+    on_habit     : (articles,), whether its price, or that of its group, is held on the old habit for a comparison
     """
 
     best: PathValue
@@ -66,6 +68,7 @@ class Plan:
     in_group: BoolArray
     group_apart: BoolArray
     locked: IntArray
+    on_habit: BoolArray
 
     def this_week(self, season: Season) -> tuple[FloatArray, FloatArray, FloatArray]:
         """This week's mean demand at the planned price, and the 10 % and 90 % quantiles of its sales, (articles,) each.
@@ -97,17 +100,18 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     with_target, penalty, out_of_reach = _for_target(task, free)
     worth_it = _worth_it(task, with_target, penalty)
     held, rungs = _with_locks(task, worth_it.rungs, penalty)
-    best = within_budget(held, rungs, penalty)
-    is_locked = task.limits.locked > 0
+    is_locked, on_habit = task.limits.locked > 0, task.ladders.season.on_habit
+    best = _with_habit(held, within_budget(held, rungs, penalty), on_habit)
     anyway, moves, pays, goes = (rungs[:, 0] for rungs in (free.rungs, with_target.rungs, worth_it.rungs, best))
-    for_target, too_little_gain = (goes > 0) & (anyway == 0), (moves != pays) & ~is_locked
-    over_budget = (pays != goes) & ~is_locked
+    for_target, too_little_gain = (goes > 0) & (anyway == 0) & ~on_habit, (moves != pays) & ~is_locked & ~on_habit
+    over_budget = (pays != goes) & ~is_locked & ~on_habit
     held_by = np.full(len(goes), None, dtype=object)
-    held_by[over_budget], held_by[too_little_gain], held_by[is_locked] = "budget", "least_gain", "locked"
+    held_by[over_budget], held_by[too_little_gain] = "budget", "least_gain"
+    held_by[on_habit], held_by[is_locked] = "arm", "locked"
     path = alone.value(groups.rungs_of_members(best))
     of_members = groups.solution_of_members(worth_it, path.revenue)
     place = groups.place
-    menu = menu_of(alone, groups, of_members, path, held_by[place], is_locked[place])
+    menu = menu_of(alone, groups, of_members, path, held_by[place], (is_locked | on_habit)[place])
     return Plan(
         best=path,
         keep=alone.keep,
@@ -123,6 +127,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
         in_group=groups.joined,
         group_apart=groups.apart,
         locked=task.limits.locked[place],
+        on_habit=on_habit[place],
     )
 
 
@@ -206,3 +211,14 @@ def _with_locks(task: Task, best_rungs: IntArray, penalty: FloatArray) -> tuple[
         return task, best_rungs
     held = replace(task, limits=task.limits.held())
     return held, np.where(locked[:, np.newaxis], held.path(penalty, rows=locked).rungs, best_rungs)
+
+
+def _with_habit(task: Task, rungs: IntArray, on_habit: BoolArray) -> IntArray:
+    """The paths, (articles, weeks), in which those that are held on the old habit follow it; as given without any.
+
+    task : with locked prices held, which the habit keeps, too
+    An article whose price cannot change this week has nothing to follow, except a temporary price that ends.
+    """
+    season = task.ladders.season
+    follows = on_habit & (~season.price_is_fixed | (season.temporary_weeks > 0))
+    return np.where(follows[:, np.newaxis], habit_rungs(task.ladders, task.limits), rungs) if follows.any() else rungs

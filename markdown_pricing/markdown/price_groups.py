@@ -155,13 +155,15 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> Task:
         stores=season.stores[members].sum(keepdims=True),
         salvage_price=np.array([by_stock @ season.salvage_price[members]]),
         weeks_left=season.weeks_left[members].max(keepdims=True),
+        on_habit=np.array([season.on_habit[members].any()]),
     )
     ladders = replace(
         rows_of(alone.ladders, first),
         season=joined_season,
         cents=np.minimum.accumulate(cents)[np.newaxis],
         rungs=np.array([1 + np.count_nonzero(own[0, 1:] != own[0, :-1])]),
-        habit_cents=np.full_like(alone.ladders.habit_cents[first], -1),
+        # The rungs of a group are prices that all its articles have; of their habits the dearest one holds.
+        habit_cents=alone.ladders.habit_cents[members].max(axis=0, keepdims=True),
     )
     each = np.arange(len(members))[:, np.newaxis]
     selling = np.arange(demand.units.shape[2]) < season.weeks_left[members, np.newaxis]

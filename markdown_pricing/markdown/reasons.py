@@ -21,6 +21,8 @@ REASONS = frozenset(
         "past_end",
         "temporary_price",
         "locked",
+        "markdown_by_habit",
+        "held_on_habit",
         "markdown_for_target",
         "markdown_with_group",
         "markdown_now",

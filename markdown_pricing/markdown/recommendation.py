@@ -19,7 +19,7 @@ from markdown_pricing.markdown.option_rows import option_rows, weeks_ahead
 from markdown_pricing.markdown.planning import Plan, plan
 from markdown_pricing.markdown.reasons import LOOK, CodeArray
 from markdown_pricing.markdown.recent_weeks import recent_weeks
-from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.markdown.season import ARM, BoolArray
 from markdown_pricing.markdown.sentences import told_of
 from markdown_pricing.markdown.valuation import deepest_sales, next_markdown
 from markdown_pricing.weeks import weeks_between
@@ -125,7 +125,7 @@ def recommend(
         **_stakes(own_plan),
         "severity": _severities(assortment, own_plan, exception_code),
         **_facts_of_the_article(assortment, ladders),
-        "arm": None,
+        "arm": articles[ARM].to_numpy(dtype=object) if ARM in articles else None,
         "locked_until": weeks_ahead(season.week, np.where(own_plan.locked > 0, own_plan.locked, np.nan)),
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
@@ -212,6 +212,8 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
         "past_end": season.weeks_left == 0,
         "temporary_price": own_plan.limits.temporary > 0,
         "locked": own_plan.locked > 0,
+        "markdown_by_habit": own_plan.on_habit & (rungs[:, 0] > 0),
+        "held_on_habit": own_plan.on_habit,
         "markdown_for_target": own_plan.for_target,
         "markdown_with_group": own_plan.in_group & (rungs[:, 0] > 0),
         "markdown_now": rungs[:, 0] > 0,

@@ -11,6 +11,10 @@ from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_cents
 from markdown_pricing.markdown.markdowns import PriceHistory, find_markdowns
 
 BoolArray = npt.NDArray[np.bool_]
+ARMS = ON_PLAN, ON_HABIT = "plan", "habit"
+"""How an article is priced in a comparison: as the plan has it, or by the old habit alone."""
+ARM = "arm"
+"""The column that says so; empty, or not there, for an article that is in no comparison."""
 NEVER = 10_000
 """This stands for the weeks since the last markdown of an article that has had none."""
 FARTHEST_END_WEEKS = 104
@@ -48,6 +52,8 @@ class Season:
     """The price afterwards: that before the temporary one, and the current one where there is none."""
     locked_weeks: IntArray
     """For how many weeks from this one on somebody has locked the price; 0 when nobody has."""
+    on_habit: BoolArray
+    """Whether the article is held on the old habit, for a comparison."""
     set_aside: BoolArray
     """Whether the intake found a fault in the article's data, so that it keeps its price."""
 
@@ -105,6 +111,7 @@ def read_season(articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Se
         temporary_weeks=temporary,
         regular_cents=np.where(temporary > 0, regular, current),
         locked_weeks=_locked_weeks(articles, now),
+        on_habit=_on_habit(articles),
         set_aside=_set_aside(articles),
     )
 
@@ -130,6 +137,13 @@ def _locked_weeks(articles: pd.DataFrame, now: pd.Timestamp) -> IntArray:
         return np.zeros(len(articles), dtype=np.int64)
     until = articles["locked_until"]
     return np.where(until.isna(), 0, np.maximum(_whole_weeks(until.fillna(now), now), 0))
+
+
+def _on_habit(articles: pd.DataFrame) -> BoolArray:
+    if ARM not in articles:
+        return np.zeros(len(articles), dtype=np.bool_)
+    on_habit: BoolArray = (articles[ARM] == ON_HABIT).to_numpy(dtype=np.bool_)
+    return on_habit
 
 
 def _set_aside(articles: pd.DataFrame) -> BoolArray:

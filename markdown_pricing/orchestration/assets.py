@@ -13,6 +13,7 @@ from functools import partial
 import dagster as dg
 
 from markdown_pricing import pricing
+from markdown_pricing.comparison import arms_in
 from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import in_short
 from markdown_pricing.demand.model import check_allowed
@@ -24,6 +25,7 @@ from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
+from markdown_pricing.orchestration.compared import figures_of_arms
 from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, figures_of, figures_of_gone
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.inputs import markdown_decisions, markdown_training_data
@@ -170,8 +172,8 @@ def markdown_predictions(
 ) -> dg.MaterializeResult[None]:
     """When and by how much to mark each article down: a row per article to price, and its price path to the end week.
 
-    Every price obeys the country's rules, and locked ones are held; each decision has its stake, and the plan stands
-    beside the old habit.
+    Every price obeys the country's rules, and locked ones are held, as are those that a comparison has drawn for the
+    old habit; each decision has its stake, and the plan stands beside the old habit.
     """
     week, code = week_and_country_of(context)
     country = countries.in_week(code, week)
@@ -181,15 +183,19 @@ def markdown_predictions(
         results.let_go_of_training_data()
         model, origin = results.model()
         decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
-        origin = pricing.priced_under(origin, rules, country, decided)
+        arms, why_no_arms = arms_in(lake, code, week)
+        if why_no_arms:
+            context.log.warning(why_no_arms)
+        origin = pricing.priced_under(origin, rules, country, decided, arms)
         followed = pricing.follow_decisions(decided, sold, countries.changes_of(code))
         made_by = context.run.run_id, datetime.now(UTC)
-        given = country, rules, reason_codes, origin, *made_by, last_rows, followed.articles
+        given = country, rules, reason_codes, origin, *made_by, last_rows, followed.articles, arms
         priced = pricing.price_articles(sold, model, *given)
         steady = stability(priced.rows, last_rows, sold.history)
         path = results.keep_predictions(priced.rows, priced.path, priced.options, origin)
         shown = figures.predictions(priced, steady, country, origin, lake.where(path))
-        return dg.MaterializeResult(metadata={**shown, **figures_of_gone(followed)})
+        compared = figures_of_arms(priced.rows, why_no_arms)
+        return dg.MaterializeResult(metadata={**shown, **figures_of_gone(followed), **compared})
 
 
 @of_a_country(

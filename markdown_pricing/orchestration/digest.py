@@ -7,6 +7,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from markdown_pricing.orchestration.checks import DESCRIPTIONS
+from markdown_pricing.orchestration.compared import sentence_of_comparison
 from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.figures import worth_of
 from markdown_pricing.orchestration.judged import Sums, sentence_of_ledgers
@@ -42,6 +43,7 @@ class Digest:
     worth : what the advice is worth of the countries that are done
     gone  : countries that were not delivered, though the week before they were
     ledger : how far the advice of a sold week was followed, and what other prices cost; empty if nobody knows
+    compared : what the comparison with the old habit has found; empty where nothing was drawn
     apart : where the advice for an article differs widely between countries; empty where it does not
     """
 
@@ -52,6 +54,7 @@ class Digest:
     worth: Sequence[Worth] = ()
     ledger: str = ""
     apart: str = ""
+    compared: str = ""
 
     @property
     def title(self) -> str:
@@ -73,6 +76,8 @@ class Digest:
             lines.append(f"At stake: {self._stakes()}. So much is lost when their markdowns wait a week.")
         if self.ledger:
             lines.append(self.ledger)
+        if self.compared:
+            lines.append(self.compared)
         if self.apart:
             lines.append(self.apart)
         return "\n".join(lines)
@@ -100,7 +105,8 @@ def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun],
     week = next((run.tags.get(WEEK_TAG, "?") for run in newest.values()), "?")
     left = [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))]
     worth = [one for code in done if (one := worth_of(code, _last_figures(instance, week, code, weeks_back=0)))]
-    return Digest(week, done, left, gone, worth, _of_ledgers(instance, week, sorted(newest)))
+    ledger, compared = _of_ledgers(instance, week, sorted(newest)), sentence_of_comparison(instance)
+    return Digest(week, done, left, gone, worth, ledger, compared=compared)
 
 
 def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:

@@ -10,6 +10,8 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from markdown_pricing import pricing
+from markdown_pricing.arms.draw import arms_of
+from markdown_pricing.comparison import draws_or_none
 from markdown_pricing.currencies import in_short
 from markdown_pricing.decisions.decision import Decision
 from markdown_pricing.errors import TransientError
@@ -38,7 +40,7 @@ def wanted_origins(
     follow_champion: bool,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, Provenance]:
-    """What each country's rows are to be made from: snapshot, its plan, code, rules, champion, what is shared, locks.
+    """What each country's rows are to be made from: snapshot, plan, code, rules, champion, what is shared, locks, arm.
 
     Where the ERP, which has the locks, does not answer, they are taken for none: whatever is priced then asks it again.
     It is not asked for the other countries after that. Where it answers and does not show them, as to a wrong account,
@@ -50,6 +52,7 @@ def wanted_origins(
         "seed": pricing.SEED,
         "shared_demand": shared_demand_at_hand(places.lake, snapshot.week, snapshot.stamp).version,
     }
+    draws = draws_or_none(places.lake)
     decided = _decisions([Results(places.lake, snapshot.week, code) for code in countries], places.erp, now, tell)
     return {
         code: pricing.priced_under(
@@ -59,6 +62,7 @@ def wanted_origins(
             rules,
             places.countries[code],
             decisions,
+            arms_of(draws, code, snapshot.week),
         )
         for code, decisions in decided.items()
     }

@@ -15,6 +15,7 @@ import pandas as pd
 
 from markdown_pricing.countries import Country
 from markdown_pricing.decisions.decision import ACCEPTED, CHANGED
+from markdown_pricing.markdown.season import ON_HABIT
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
 from markdown_pricing.outcomes.states import NOT_APPLIED, STATES
 from markdown_pricing.outcomes.totals import Cost, adherence, cost_of, sold_and_expected, valued_others
@@ -28,6 +29,8 @@ OVERRIDES = Figure("overrides", "Other prices were asked", "articles")
 DECIDED = Figure("decided", "Accepted or changed by somebody", "articles")
 DECIDED_NOT_APPLIED = Figure("decided_not_applied", "Of these not applied", "articles")
 WITHOUT_COST = Figure("without_cost_pct", "Without a cost that could be found (%)", "%")
+HELD = Figure("held_on_habit", "Held on the old habit for a comparison", "articles")
+LEFT_ALONE = Figure("left_alone_pct", "Of these left at its price (%)", "%")
 SOLD_OF_EXPECTED = Figure("sold_of_expected_pct", "Sold of what was expected, where followed (%)", "%")
 COST, COST_OF_WEEKS = "Cost of the other prices", "The same of the last weeks"
 WEEKS_IN_THESE, WEEKS_WITHOUT = "Weeks in these", "Weeks whose cost is not known"
@@ -106,7 +109,9 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
     others, decided = len(known) - len(followed), rows[rows["verdict"].isin([ACCEPTED, CHANGED])]
     told = _told(rows, country)
     with_cost = [each for each in last_weeks if not math.isnan(cost_of(each).hindsight)]
-    states = rows["state"].value_counts()
+    states, held = rows["state"].value_counts(), known[known["arm"] == ON_HABIT]
+    if len(held):
+        figures[LEFT_ALONE] = 100 * float((held["followed"] == True).mean())  # noqa: E712 (None is neither)
     return {
         IN_SHORT: (
             f"The advice was followed for {len(followed):,} of {counted(len(known), 'article')}. "
@@ -115,6 +120,7 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         **{figure.label: round(value, 2) if value == value else NOT_KNOWN for figure, value in figures.items()},
         OVERRIDES.label: others,
         DECIDED.label: len(decided),
+        **({HELD.label: len(held)} if len(held) else {}),
         DECIDED_NOT_APPLIED.label: int((decided["state"] == NOT_APPLIED).sum()),
         COST: told,
         COST_OF_WEEKS: _told(pd.concat(with_cost, ignore_index=True), country) if with_cost else NOT_KNOWN,

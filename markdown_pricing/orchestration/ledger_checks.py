@@ -1,4 +1,4 @@
-"""What the ledger warns of: advice that is followed less, decided prices that are not there, expectations that fail."""
+"""What the ledger warns of: advice followed less, decided prices not there, cells not left alone, wrong forecasts."""
 
 import warnings
 from datetime import date
@@ -9,6 +9,8 @@ from markdown_pricing.orchestration.judged import (
     ADHERENCE,
     DECIDED,
     DECIDED_NOT_APPLIED,
+    HELD,
+    LEFT_ALONE,
     SOLD_OF_EXPECTED,
 )
 from markdown_pricing.orchestration.latest_figures import WEEKS_BACK, latest_figures
@@ -20,6 +22,9 @@ FELL = 10.0
 """Adherence is reported when it fell by so many points against the last other week. Chosen on 2026-11-28."""
 NOT_APPLIED_SHARE = 0.1
 """From this share of the decided prices on it is reported that they were not applied. Chosen on 2026-11-28."""
+LEFT_ALONE_LEAST = 90.0
+"""Of the articles that a comparison holds on the old habit, so many percent have the price that it asks. Chosen on
+2026-11-28: an effect is told too small by about the share that was not left alone."""
 CALIBRATED = (80.0, 125.0)
 """What sold lies between these percents of what was expected, where the advice was followed. Chosen on 2026-11-28 by
 judgement: a warm week or a holiday moves a country's sales by a tenth and more."""
@@ -29,7 +34,8 @@ def ledger_checks(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChec
     """The checks of the asset `outcomes`, each of one country and week. None of them blocks anything."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # as of the checks of a round
-        return [_followed_as_before(partitions), _decided_are_applied(partitions), _calibrated(partitions)]
+        made = _followed_as_before, _decided_are_applied, _held_left_alone, _calibrated
+        return [each(partitions) for each in made]
 
 
 def _followed_as_before(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
@@ -54,6 +60,16 @@ def _decided_are_applied(partitions: dg.MultiPartitionsDefinition) -> dg.AssetCh
         return decided_are_applied(_figures(context.instance, country, _last_other(context, week, country)))
 
     return decided_prices_are_applied
+
+
+def _held_left_alone(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
+    def held_cells_are_left_alone(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        """Articles that a comparison holds on the old habit had its price, nine of ten at least. Warns."""
+        week, country = week_and_country_of(context.op_execution_context)
+        return held_left_alone(_figures(context.instance, country, week))
+
+    return held_cells_are_left_alone
 
 
 def _calibrated(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
@@ -81,6 +97,15 @@ def decided_are_applied(figures: dict[str, object]) -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=True, description="Nobody decided about a price.")
     said = f"{missed:.0f} of {decided:.0f} prices that somebody accepted or changed were in neither of two snapshots."
     return _warning(missed < NOT_APPLIED_SHARE * decided or missed == 0, said)
+
+
+def held_left_alone(figures: dict[str, object]) -> dg.AssetCheckResult:
+    """figures : of one week's ledger"""
+    held, alone = HELD.number(figures), LEFT_ALONE.number(figures)
+    if not held or alone is None:
+        return dg.AssetCheckResult(passed=True, description="No article of the country is held on the old habit.")
+    said = f"{alone:.0f} % of the {held:.0f} articles that a comparison holds on the old habit had the price it asks."
+    return _warning(alone >= LEFT_ALONE_LEAST, said)
 
 
 def calibrated(figures: dict[str, object]) -> dg.AssetCheckResult:

@@ -16,6 +16,8 @@ ETL_JOB = "etl"
 """The job that makes the snapshot of one week, where Dagster makes it."""
 OUTCOMES_JOB = "markdown_outcomes"
 """The job that makes one country's ledger of a week that was sold."""
+EFFECTS_JOB = "weekly_markdown_effects"
+"""The job that looks at what the comparison with the old habit has found."""
 
 LOCATION = "markdown_pricing"
 """The code location, as workspace.yaml and the code server name it."""
@@ -39,6 +41,7 @@ MODEL = dg.AssetKey("demand_model")
 PREDICTIONS = dg.AssetKey("markdown_predictions")
 REFRESH = dg.AssetKey("erp_refresh")
 OUTCOMES = dg.AssetKey("outcomes")
+EFFECTS = dg.AssetKey("markdown_effects")
 
 EVERY_ARTICLE = "every_article_has_a_row"
 NOT_HALVED = "rows_not_halved"

@@ -3,6 +3,7 @@
 units sold = min(demand, stock)
 demand ~ negative binomial with mean interest(age, calendar) · weather · advert · response(price) · shelf(stock)
 response: that of the demand family, to the price and to the price that customers are used to
+With substitution, the markdowns of a category take a part of each other's demand (`substitution.py`).
 
 >>> from datetime import date
 >>> from markdown_pricing.sample.season import sample_market
@@ -26,6 +27,7 @@ from markdown_pricing.sample.categories import CATEGORIES
 from markdown_pricing.sample.dice import FloatArray, IntArray, gamma_quantile, normal, poisson_quantile, uniform
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.seasonality import dates_of, day_of_year
+from markdown_pricing.sample.substitution import kept_from_neighbours
 
 WEEKS_IN_SNAPSHOT = 104
 """Two years of weeks, the snapshot week included, as the contract has it."""
@@ -89,6 +91,7 @@ class Market:
     reference : the price that customers are used to, in cents; it follows the price as the family says
     markdowns, last_markdown : how many markdowns there were, and the week number of the latest (-1 before the first)
     luck : the key of the demand noise to come; the same luck gives paired noise under any policy
+    substitution : the share of a markdown's extra units that comes from its neighbours in the category
     """
 
     country: Country
@@ -103,6 +106,7 @@ class Market:
     luck: int
     family: DemandFamily = CONSTANT_ELASTICITY
     sold: tuple[SoldWeek, ...] = ()
+    substitution: float = 0.0
 
     @classmethod
     def opening(
@@ -112,12 +116,14 @@ class Market:
         articles: Articles,
         seed: int,
         family: DemandFamily = CONSTANT_ELASTICITY,
+        substitution: float = 0.0,
     ) -> "Market":
         """A market that has sold nothing yet. Articles launched before `week` never come on sale in it."""
         none = np.zeros(len(articles), np.int64)
         stock = np.where(articles.launch >= week, articles.bought, 0)
         price = articles.price_list
-        return cls(country, week, articles, price, price.astype(float), stock, none, none - 1, seed, seed, family)
+        reference, before = price.astype(float), none - 1
+        return cls(country, week, articles, price, reference, stock, none, before, seed, seed, family, (), substitution)
 
     @property
     def on_sale(self) -> IntArray:
@@ -134,7 +140,7 @@ class Market:
         price, stock : cents and units, (articles,) or (articles, rungs)
         returns the shape to which price and stock broadcast
 
-        Customers are used to the price as if it were asked from the market's week on.
+        Customers are used to the price as if it were asked from the market's week on, and nobody is lost to neighbours.
         """
         chosen = self.articles.take(rows)
         list_price, asked = chosen.price_list[:, None], _by_rung(price)
@@ -150,7 +156,7 @@ class Market:
         """Sell a week at `prices`, (articles on sale,) in local currency; returns the next week's market, and sales."""
         rows = self.on_sale
         price = np.round(np.asarray(prices, float) * 100).astype(np.int64)
-        units = self._net_units(rows, self.expected_units(rows, self.week, price, self.stock[rows]))
+        units = self._net_units(rows, self._beside_neighbours(rows, price))
         left = self.stock[rows] - units
         over = self.articles.end[rows] == self.week
         sales = SoldWeek(self.week, rows, price, units, self.stock[rows], np.where(over, left, 0))
@@ -165,6 +171,15 @@ class Market:
             last_markdown=_put(self.last_markdown, rows, np.where(fell, self.week, self.last_markdown[rows])),
             sold=(*self.sold, sales),
         ), sales
+
+    def _beside_neighbours(self, rows: IntArray, price: IntArray) -> FloatArray:
+        """The true mean demand of this week, less what the markdowns of neighbours take of it, (articles,)."""
+        stock = self.stock[rows]
+        mean = self.expected_units(rows, self.week, price, stock)
+        if not self.substitution:
+            return mean
+        at_list_price = self.expected_units(rows, self.week, self.articles.price_list[rows], stock)
+        return mean * kept_from_neighbours(self.articles.category[rows], mean, at_list_price, self.substitution)
 
     def revenue(self, sales: SoldWeek) -> float:
         """The week's revenue and the salvage of what was left at its end, in local currency."""

@@ -39,12 +39,14 @@ def sample_market(
     seed: int = 0,
     weeks_ahead: int = 0,
     family: DemandFamily = CONSTANT_ELASTICITY,
+    substitution: float = 0.0,
 ) -> Market:
     """The market of a country before the sales of `week`, with its two years of history.
 
     articles : how many articles to price in that week; None means as many as a country of that size has
     weeks_ahead : for how many weeks the market can be played on with new launches
     family : how customers respond to a price, in the past and in the weeks to come
+    substitution : the share of a markdown's extra units that comes from its neighbours, likewise
     raises SampleTooEarly
 
     >>> market = sample_market(Country("DEU"), date(2026, 2, 9), articles=20)
@@ -57,7 +59,7 @@ def sample_market(
         raise SampleTooEarly(week)
     lanes = usual_articles(country.code) if articles is None else articles
     chosen = articles_of(country, lanes, opening, now + weeks_ahead, seed)
-    market = Market.opening(country, opening, chosen, seed, family)
+    market = Market.opening(country, opening, chosen, seed, family, substitution)
     while market.week < now:
         market, _ = market.sell(past_manager(market))
     return market

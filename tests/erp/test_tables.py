@@ -86,7 +86,7 @@ def test_times_know_their_zone_on_postgres(postgres_erp: Erp) -> None:
         " AND data_type = 'timestamp with time zone'"
     )
 
-    assert zones[0].n == 6
+    assert zones[0].n == 8
 
 
 def test_making_the_tables_again_changes_nothing(erp: Erp) -> None:

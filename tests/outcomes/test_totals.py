@@ -21,6 +21,7 @@ def outcomes(*costs: float, sd: float = 10.0, **changes: object) -> pd.DataFrame
             "country": "DEU",
             "article_id": [f"A{number}" for number in range(len(cost))],
             "week": WEEK,
+            "arm": None,
             "verdict": None,
             "decision_reason": None,
             "applied_price": 49.99,

@@ -1,0 +1,117 @@
+"""`markdown-pricing arms draw` draws the cells of a comparison with the old habit; `arms show` tells what it found."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from markdown_pricing.arms.draw import Choice, Draw, cheapest, choices
+from markdown_pricing.commands.console import print_error, print_json, print_table
+from markdown_pricing.comparison import AlreadyDrawn, Candidates, candidates, drawn, keep_draw, read_draws, told_of
+from markdown_pricing.countries import read_countries
+from markdown_pricing.installation import erp_of
+from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.orchestration.compared import comparison_into_the_erp, rows_of_cells
+from markdown_pricing.settings import Settings
+from markdown_pricing.weeks import ONE_WEEK, this_week
+from markdown_pricing.words import counted
+from markdown_pricing.worth import rounded
+
+HEAD = ("Held", "Cells", "Found with 4 chances in 5", "Costs about, EUR")
+
+
+def draw(settings: Settings, season: str, share: int | None, seed: int | None, dry_run: bool, as_json: bool) -> int:
+    now, lake = datetime.now(UTC), _lake(settings)
+    draws = read_draws(lake)
+    for each in draws:
+        if each.season == season:
+            raise AlreadyDrawn(each)
+    countries = read_countries(settings.countries_file, settings.currencies_file)
+    found = candidates(lake, countries, season)
+    seed = int(f"{now:%Y%m%d}") if seed is None else seed
+    weighed = choices(found.cells, seed)
+    chosen = share / 100 if share is not None else _of(cheapest(weighed, found.reckoned))
+    if not as_json:
+        _show_choices(found, weighed)
+    if chosen is None:
+        print_error("No share would find that, so that nothing is drawn. Name one with --share, or compare nothing.")
+        if as_json:
+            print_json(_as_json(found, weighed, None))
+        return 0 if dry_run else 1
+    made = drawn(found, Draw(season, this_week(now) + ONE_WEEK, seed, chosen, now, ()), draws)
+    if not dry_run:
+        keep_draw(lake, made)
+        _write_to_erp(settings, made)
+    if as_json:
+        print_json({**_as_json(found, weighed, made), "dry_run": dry_run})
+    else:
+        _show_drawn(made, dry_run)
+    return 0
+
+
+def show(settings: Settings, as_json: bool) -> int:
+    lake = _lake(settings)
+    countries = read_countries(settings.countries_file, settings.currencies_file)
+    draws = read_draws(lake)
+    told = [told_of(lake, countries, each) for each in draws]
+    if as_json:
+        shown = [{**asdict(one), "status": one.status, "sentence": one.sentence, "factor": one.factor} for one in told]
+        print_json({"seasons": shown, "cells": [row for each in draws for row in rows_of_cells(each)]})
+        return 0
+    if not draws:
+        print("Nothing is compared: no cell was ever drawn.")
+    for each, one in zip(draws, told, strict=True):
+        _show_drawn(each, dry_run=False)
+        print(one.sentence)
+    return 0
+
+
+def _lake(settings: Settings) -> Lake:
+    return Lake(settings.lake_url, settings.results_key, settings.allowed_models)
+
+
+def _of(choice: Choice | None) -> float | None:
+    return None if choice is None else choice.share
+
+
+def _write_to_erp(settings: Settings, made: Draw) -> None:
+    if why := comparison_into_the_erp(erp_of(settings), rows_of_cells(made), []):
+        print_error(f"{why} The weekly look at the comparison writes them, too.")
+
+
+def _show_choices(found: Candidates, weighed: Sequence[Choice]) -> None:
+    if found.without_rate:
+        print_error(f"Not in the draw, as their money is not known in euros: {', '.join(found.without_rate)}.")
+    reckoned = "nothing, as no round is known" if found.reckoned != found.reckoned else f"{100 * found.reckoned:+.1f} %"
+    print(f"{counted(len(found.cells), 'cell')}; the model reckons that the plan brings {reckoned} against the habit.")
+    rows = [
+        (f"{100 * each.share:.0f} %", str(each.held), f"{100 * each.detectable:.1f} %", f"{rounded(each.cost):,.0f}")
+        for each in weighed
+    ]
+    print_table("Shares of the cells", HEAD, rows, 0)
+
+
+def _show_drawn(made: Draw, dry_run: bool) -> None:
+    rows = [(cell.stratum, cell.country, cell.category) for cell in sorted(made.held, key=lambda each: each.key)]
+    print_table(f"Season {made.season}: held on the old habit", ("Stratum", "Country", "Category"), rows, 3)
+    would = "would be held" if dry_run else "are held"
+    kept = f" Cells of season {made.kept_from}, which is still in the shops, keep their arm." if made.kept_from else ""
+    print(
+        f"{len(rows)} of {counted(len(made.cells), 'cell')} {would} from {made.from_week} on (seed {made.seed}).{kept}"
+    )
+
+
+def _as_json(found: Candidates, weighed: Sequence[Choice], made: Draw | None) -> dict[str, Any]:
+    return {
+        "cells": len(found.cells),
+        "reckoned": _known(found.reckoned),
+        "without_rate": found.without_rate,
+        "shares": [{**asdict(each), "detectable": _known(each.detectable)} for each in weighed],
+        "draw": made and asdict(made),
+    }
+
+
+def _known(value: float) -> float | None:
+    """The value as JSON can have it; None where it is not known."""
+    return value if math.isfinite(value) else None
