@@ -98,7 +98,6 @@ def recommend(
     list_price = to_price(season.list_cents)
     codes = assortment.codes
     exception_code = codes.choose_exception(_exceptions_that_hold(assortment, ladders, own_plan))
-    elasticity, elasticity_se = forecast.elasticity or (np.nan, np.nan)
     columns = {
         "country": country.code,
         "article_id": articles["article_id"].to_numpy(dtype=object),
@@ -113,8 +112,7 @@ def recommend(
         "end_week": _dates(articles["end_week"]),
         **_outcomes(own_plan, season.supply),
         **_next_markdown(ladders, own_plan),
-        "elasticity": elasticity,
-        "elasticity_se": elasticity_se,
+        **dict(zip(("elasticity", "elasticity_se"), forecast.elasticity or (np.nan, np.nan), strict=True)),
         "reason_code": codes.choose_reason(_reasons_that_hold(ladders, own_plan)),
         "change_reason": None,
         "exception_code": exception_code,
