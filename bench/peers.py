@@ -68,15 +68,13 @@ def cost_of(command: Sequence[str]) -> Cost:
     """
     started = time.perf_counter()
     environment = {**os.environ, **dict.fromkeys(VARIABLES, "1"), "PYTHONPATH": str(PROJECT)}
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
-        assert process.stdout is not None
-        told = process.stdout.read().splitlines()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            errors.seek(0)
-            raise subprocess.CalledProcessError(process.returncode, command, stderr=errors.read())
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told = process.stdout.read().splitlines()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
     peak = sum(json.loads(told[-1]).values()) if told and told[-1].startswith("{") else used.ru_maxrss / 1024
     return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - started, peak)
 

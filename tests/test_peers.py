@@ -81,11 +81,12 @@ def test_the_weeks_to_come_are_asked_about_at_todays_price(sold: tuple[pd.DataFr
     assert (coming["price"] == coming["article_id"].map(today)).all()
 
 
-def test_features_of_a_week_change_with_no_later_price(sold: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_features_of_a_week_change_with_no_later_price(factor: float, sold: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     rows = question(sold)
     until = NOW - timedelta(weeks=10)
     later = (rows["week"] > until).to_numpy()
-    other = rows.assign(price=np.where(later, 0.5 * rows["price"], rows["price"]))
+    other = rows.assign(price=np.where(later, factor * rows["price"], rows["price"]))
 
     before, after = with_features(rows)[FEATURES], with_features(other)[FEATURES]
 
