@@ -23,7 +23,8 @@ from markdown_pricing.markdown.simulation import MarketView, WeekPrices
 SERVICE = Path(__file__).parent / "mlforecast_service.py"
 SENT = ["article_id", "week", "category", "price", "list_price", "launch_week", "end_week", "units"]
 SLOW = 1.0
-"""From this ratio of stock to the units forecast until the end on, an article goes one rung down."""
+"""From this ratio of stock to the units forecast until the end on, an article goes one rung down. It was not searched: 1 is
+what the rule says, that the stock will not be sold by the end."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Forecaster:
 
 def sent(articles: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """The rows of a question: units are empty where the week began without stock, and in the articles' own week."""
-    past = history[SENT].assign(units=history["units"].where(history["stock"] > 0))
+    # More returned than sold counts as nothing sold, as in the plain peer: the loss knows no units below 0.
+    past = history[SENT].assign(units=history["units"].clip(lower=0.0).where(history["stock"] > 0))
     rows = pd.concat([past, articles[SENT].assign(units=np.nan)], ignore_index=True)
     # The other interpreter's pandas does not have this one's string type.
     return rows.astype({"article_id": object, "category": object})

@@ -55,6 +55,12 @@ def test_a_week_that_began_without_stock_is_not_taken_for_a_week_without_demand(
     assert units[stock > 0].notna().all()
 
 
+def test_returns_count_as_nothing_sold(sold: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    history, articles = sold
+
+    assert sent(articles, history.assign(units=-1.0))[UNITS].dropna().eq(0).all()
+
+
 def test_every_asked_article_has_a_row_for_each_week_from_its_first_to_the_last_asked(
     sold: tuple[pd.DataFrame, pd.DataFrame],
 ) -> None:
