@@ -23,8 +23,8 @@ from markdown_pricing.markdown.simulation import MarketView, WeekPrices
 SERVICE = Path(__file__).parent / "mlforecast_service.py"
 SENT = ["article_id", "week", "category", "price", "list_price", "launch_week", "end_week", "units"]
 SLOW = 1.0
-"""From this ratio of stock to the units forecast until the end on, an article goes one rung down. It was not searched: 1
-is what the rule says, that the stock will not be sold by the end."""
+"""From this ratio of stock to the units forecast until the end on, an article goes one rung down. It was not searched:
+1 is what the rule says, that the stock will not be sold by the end."""
 
 
 @dataclass(frozen=True)
