@@ -10,9 +10,10 @@ pooling. Weeks that began without stock are left out, and other sold-out weeks a
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -37,16 +38,10 @@ from markdown_pricing.training_data.features import (
     week_of_year,
 )
 
-LARGEST_TRAINING_ROWS = 30_000
-"""About so many training rows are drawn at most."""
 HORIZONS_A_TARGET = 4
 """Each target is forecast from its own week and from up to three earlier ones."""
 LONGEST_HORIZON = 24
 """The trees see no more weeks ahead than this; a longer horizon counts as this one."""
-LAGS = 4
-"""The units of so many last weeks are features."""
-ROUNDS = 150
-"""How many trees there are."""
 PRICE, CHANGE, LAST_PRICE = "log_price_ratio", "log_price_change", "log_ratio_4"
 LEAST_RATE = 0.3
 """Units a week: an article's running rate counts as at least this, so that its log stays finite."""
@@ -66,6 +61,21 @@ LEAST_DISPERSION, MOST_DISPERSION, UNTRAINED_DISPERSION = 0.02, 3.0, 0.3
 """The bounds of an estimated dispersion, and the dispersion of a model that has learnt from no sales."""
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What a peer of this form may choose: its memory of past weeks, its trees, and from how many rows they learn.
+
+    lags, means   : the units of each of these last weeks, and their mean over so many weeks; 4 must be among the means
+    training_rows : about so many are drawn at most
+    """
+
+    lags: tuple[int, ...] = (1, 2, 3, 4)
+    means: tuple[int, ...] = (4, 8)
+    trees: int = 150
+    training_rows: int = 30_000
+    parameters: Mapping[str, Any] = field(default_factory=lambda: PARAMETERS)
+
+
 @dataclass
 class PlainBoosting(DemandModel):
     """Trees that answer the demand, with the running rate as offset.
@@ -76,6 +86,8 @@ class PlainBoosting(DemandModel):
     values   : the known values of `category` and of each attribute that is text
     usual    : the mean sale of an article in a week in stock, in units
     """
+
+    setup: ClassVar[Setup] = Setup()
 
     trees: lgb.Booster | None = None
     features: list[str] = field(default_factory=list)
@@ -94,10 +106,10 @@ class PlainBoosting(DemandModel):
         if self.usual <= 0:
             return
         panel = Panel.of(history)
-        origin, target = _draw_targets(panel, offered, seed)
-        if len(target) < 4 * int(PARAMETERS["min_data_in_leaf"]):
+        origin, target = _draw_targets(panel, offered, seed, self.setup.training_rows)
+        if len(target) < 4 * int(self.setup.parameters["min_data_in_leaf"]):
             return
-        columns = _known_at(history, panel, origin)
+        columns = _known_at(history, panel, origin, self.setup)
         columns |= self._article_columns(history.iloc[origin])
         columns |= _week_columns(
             history.iloc[target], week_number(history["week"].iloc[target]), panel.column[target] - panel.column[origin]
@@ -108,7 +120,8 @@ class PlainBoosting(DemandModel):
         falling = {"monotone_constraints": [-1 if name in (PRICE, CHANGE) else 0 for name in self.features]}
         x, y, rate = matrix_of(columns), units[target], self._log_rate(columns["mean_4"])
         codes = [self.features.index(name) for name in self.values]
-        self.trees = grow(x, y, rate, PARAMETERS | falling, ROUNDS, seed, threads, categorical=codes)
+        given = {**self.setup.parameters, **falling}
+        self.trees = grow(x, y, rate, given, self.setup.trees, seed, threads, categorical=codes)
         near = panel.column[target] == panel.column[origin]
         mean = np.exp(rate[near] + added_by(self.trees, x[near]))
         excess = ((y[near] - mean) ** 2 - mean).sum() / max((mean**2).sum(), 1e-9)
@@ -132,7 +145,7 @@ class PlainBoosting(DemandModel):
         past = history[history["article_id"].isin(articles["article_id"])]
         frame = pd.concat([past, articles])
         panel = Panel.of(frame)
-        now = _known_at(frame, panel, np.arange(len(past), len(frame))) | self._article_columns(articles)
+        now = _known_at(frame, panel, np.arange(len(past), len(frame)), self.setup) | self._article_columns(articles)
         rungs = prices.shape[1]
         row = np.repeat(np.arange(len(articles)), weeks)
         ahead = np.tile(np.arange(weeks), len(articles))
@@ -193,12 +206,12 @@ def _codes(frame: pd.DataFrame, name: str, known: list[str]) -> FloatArray:
     return np.where(codes < 0, np.nan, codes)
 
 
-def _draw_targets(panel: Panel, offered: "np.ndarray[Any, Any]", seed: int) -> tuple[IntArray, IntArray]:
-    """The row numbers of decisions and their targets: the target's own week, and earlier weeks drawn at random."""
+def _draw_targets(panel: Panel, offered: "np.ndarray[Any, Any]", seed: int, most: int) -> tuple[IntArray, IntArray]:
+    """The row numbers of about `most` decisions and their targets: its own week, and earlier weeks drawn at random."""
     rng = np.random.default_rng(seed)
     row_at = panel.grid(np.arange(len(offered)), -1.0).astype(np.int64)
     targets = np.flatnonzero(offered)
-    share = min(1.0, LARGEST_TRAINING_ROWS / (HORIZONS_A_TARGET * max(len(targets), 1)))
+    share = min(1.0, most / (HORIZONS_A_TARGET * max(len(targets), 1)))
     target = np.repeat(targets[rng.random(len(targets)) < share], HORIZONS_A_TARGET)
     ahead = rng.integers(0, LONGEST_HORIZON + 1, len(target))
     ahead[::HORIZONS_A_TARGET] = 0
@@ -210,15 +223,14 @@ def _draw_targets(panel: Panel, offered: "np.ndarray[Any, Any]", seed: int) -> t
     return origin[use], target[use]
 
 
-def _known_at(frame: pd.DataFrame, panel: Panel, at: IntArray) -> dict[str, FloatArray]:
+def _known_at(frame: pd.DataFrame, panel: Panel, at: IntArray, setup: Setup) -> dict[str, FloatArray]:
     """What was known on the Monday of the decisions in the rows `at`, by name, without what the week itself sold."""
     cell, decided = (panel.row[at], panel.column[at]), frame.iloc[at]
     units, ratio = panel.grid(frame["units"]), panel.grid(_log_ratio(frame["price"], frame["list_price"]))
     stock, stores, list_price = (decided[name].to_numpy(np.float64) for name in ("stock", "stores", "list_price"))
     return {
-        **{f"units_{back}": lag(units, cell, back) for back in range(1, LAGS + 1)},
-        "mean_4": mean_of_lags(units, cell, 4),
-        "mean_8": mean_of_lags(units, cell, 8),
+        **{f"units_{back}": lag(units, cell, back) for back in setup.lags},
+        **{f"mean_{weeks}": mean_of_lags(units, cell, weeks) for weeks in setup.means},
         "log_ratio_1": lag(ratio, cell, 1),
         "log_ratio_2": lag(ratio, cell, 2),
         LAST_PRICE: mean_of_lags(ratio, cell, 4),

@@ -24,7 +24,7 @@ def fixed_ladder(view: MarketView) -> WeekPrices:
     for (share, _), cents in zip(HABIT, ladders.habit_cents.T, strict=True):
         at = ladders.cents == cents[:, np.newaxis]
         rung = np.where((lived >= share) & at.any(axis=1), at.argmax(axis=1), rung)
-    return WeekPrices(_prices(ladders, rung))
+    return WeekPrices(allowed_prices(ladders, rung))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class SellThroughRule:
         coming = rate * (1 - (1 - self.slowing) ** season.weeks_left) / self.slowing
         slow = season.supply >= self.slow * np.maximum(coming, 0.1)
         due = slow & (season.age_weeks >= self.youngest_weeks)
-        return WeekPrices(_prices(ladders, due.astype(np.int64)))
+        return WeekPrices(allowed_prices(ladders, due.astype(np.int64)))
 
 
 TUNED_RULE = SellThroughRule()
@@ -66,7 +66,7 @@ def _recent_rate(view: MarketView, weeks: int) -> FloatArray:
     return np.maximum(rate, 0.0)
 
 
-def _prices(ladders: Ladders, wanted: IntArray) -> FloatArray:
+def allowed_prices(ladders: Ladders, wanted: IntArray) -> FloatArray:
     """The prices of the wanted rungs, or of the lowest rungs above them that the rules allow this week, (articles,)."""
     limits = Limits.of(ladders)
     allowed = limits.may_move(limits.start, 0) & (ladders.season.stock > 0)[:, np.newaxis]
