@@ -59,7 +59,9 @@ def keep(lake: Lake, week: date, histories: dict[str, pd.DataFrame], on_sale: pd
     for code, history in histories.items():
         now = history.groupby("article_id").tail(1).assign(week=pd.Timestamp(week), units=np.nan)
         articles = now.assign(season="AW25") if on_sale is None else on_sale
-        sold = CountryWeek(week, code, history, articles.reset_index(drop=True))
+        # Articles have the types of the history, also where there are none.
+        typed = articles.astype({name: kind for name, kind in history.dtypes.items() if name in articles})
+        sold = CountryWeek(week, code, history, typed.reset_index(drop=True))
         Results(lake, week, code).keep_training_data(sold, provenance(str(week), code, "stamp"))
 
 

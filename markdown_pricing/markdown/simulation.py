@@ -2,6 +2,7 @@
 
 >>> from markdown_pricing.backtest.twin import Setting, twin_of
 >>> from markdown_pricing.countries import Country
+>>> from markdown_pricing.markdown.simple_policies import hold
 >>> market = twin_of(Setting("constant_elasticity", Country("MLT"), articles=8, weeks=4, seed=0))
 >>> played = play("hold", market, hold, book=RuleBook(), weeks=4)
 >>> played.revenue() > 0                        # of the seasons that ended within the run, salvage included

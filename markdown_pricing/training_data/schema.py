@@ -204,6 +204,11 @@ COLUMN_TYPES = {name: EXPECTED[name][0] for name in COLUMNS}
 """The type of each column of the contract, as it is shown to people."""
 
 
+def _decoded(kind: pa.DataType) -> pa.DataType:
+    """The type of the values themselves: texts may have been read in the encoding of their file."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def column_faults(table: pa.Table) -> Iterator[Fault]:
     """What is wrong with whole columns of the contract: missing ones, doubled ones, and those of a wrong type."""
     missing = [name for name in COLUMNS if name not in table.column_names]
@@ -213,7 +218,7 @@ def column_faults(table: pa.Table) -> Iterator[Fault]:
     if doubled:
         yield Fault("columns that come twice", len(doubled), ", ".join(doubled))
     mistyped = [
-        f"{name} is {table.schema.field(name).type}, expected {EXPECTED[name][0]}"
+        f"{name} is {_decoded(table.schema.field(name).type)}, expected {EXPECTED[name][0]}"
         for name in COLUMNS
         if name not in missing and name not in doubled and not fits(table, name)
     ]

@@ -310,8 +310,10 @@ def test_the_doctor_prints_what_the_owner_has_to_make_or_grant(postgres_erp: Erp
     def advice() -> dict[str, str]:
         return {finding.what: finding.says for finding in check_rights(erp.engine) if not finding.ok}
 
-    assert list(advice()) == ["table markdown_decisions"]
-    postgres_erp.execute(*advice()["table markdown_decisions"].splitlines()[1:])
+    tables = ["table markdown_decisions", "table markdown_arms", "table markdown_effects"]
+    assert list(advice()) == tables
+    for table in tables:
+        postgres_erp.execute(*advice()[table].splitlines()[1:])
     assert advice() == {}
 
     postgres_erp.execute("DROP TABLE markdown_decisions CASCADE")

@@ -212,7 +212,7 @@ def test_three_countries_of_a_week_are_materialized_by_a_few_clicks(page: Page, 
     page.goto(backfill)
 
     expect(page.get_by_text("100% completed")).to_be_visible(timeout=RUN_PATIENCE_MS)
-    assert [shop.refreshes(country) for country in COUNTRIES] == [3, 2, 2, 2]
+    assert [shop.refreshes(country) for country in COUNTRIES[:3]] == [3, 2, 2]
 
 
 def materialize(page: Page, asset: str, country: str, week: date) -> None:
