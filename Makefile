@@ -46,7 +46,7 @@ test: .venv/dev
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long"
 
 test-long: .venv/long
-	@tests/install
+	@tests/install long
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m long
 
 check: lint types test

@@ -23,7 +23,7 @@ ONE_PROCESS = ("tests/elastic/", "tests/kubernetes/")
 """Folders whose files share a server of their own, which a second process would start a second time."""
 FIRST = ("tests/system/", "tests/elastic/", "tests/etl/", "tests/metronome/")
 """The longest, so that no process is left alone with one of them at the end."""
-LAST = ("tests/kubernetes/",)
+LAST = ("tests/kubernetes/", "tests/image/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,7 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, and last what waits for a program to be built."""
+    """The longest first, and last what waits for a program or an image to be built."""
     items.sort(key=lambda item: (item.nodeid.startswith(LAST), not item.nodeid.startswith(FIRST)))
     for item in items:
         if is_long(item.nodeid):

@@ -35,6 +35,9 @@ LONG = (
     "tests/deploy/test_image.py::test_its_health_check",
     "tests/deploy/test_image.py::test_it_writes_to_nothing",
     "tests/deploy/test_image.py::test_it_is_a_component",
+    # Image and node are built and run, minutes each. Their parts are in test_image.py, test_launcher.py, test_upkeep.py.
+    "tests/image/",
+    "tests/kubernetes/test_node.py::",
     # The launcher's tests run beside it; that it imports nothing of ours is in test_architecture.py.
     "tests/metronome/test_alone.py::test_it_and_its_tests",
     # What the look decides in each of these is in test_health.py and test_job.py; the calls are those that stay.
