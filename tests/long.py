@@ -35,7 +35,7 @@ LONG = (
     "tests/deploy/test_image.py::test_its_health_check",
     "tests/deploy/test_image.py::test_it_writes_to_nothing",
     "tests/deploy/test_image.py::test_it_is_a_component",
-    # Image and node are built and run, minutes each. Their parts are in test_image.py, test_launcher.py, test_upkeep.py.
+    # Image and node are built and run, minutes each. Parts of both are tried in test_image.py and test_launcher.py.
     "tests/image/",
     "tests/kubernetes/test_node.py::",
     # The launcher's tests run beside it; that it imports nothing of ours is in test_architecture.py.

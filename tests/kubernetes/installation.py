@@ -148,12 +148,6 @@ class Installation:
         [pod] = json.loads(told)["items"]
         return dict(pod)
 
-    def memory_of(self, run_id: str) -> int:
-        """The most that a run's container may take, MiB."""
-        [container] = self.pod_of(run_id)["spec"]["containers"]
-        size = container["resources"]["limits"]["memory"]
-        return int(size[:-2]) * {"Mi": 1, "Gi": 1024}[size[-2:]]
-
     def has_left(self, *runs: str) -> list[str]:
         """Jobs and pods of these runs, or of all, that still go on, by name."""
         told = self.node.kubectl("-n", NAMESPACE, "get", "jobs,pods", "-l", "dagster/run-id", "-o", "json")
