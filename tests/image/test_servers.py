@@ -35,19 +35,19 @@ def instance(site: Site) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture(scope="module")
-def servers(site: Site) -> Iterator[dict[str, Container]]:
+def containers(site: Site) -> Iterator[dict[str, Container]]:
     with ExitStack() as stack:
         # In the order in which compose starts them.
         yield {name: stack.enter_context(site.server(name)) for name in ("code-server", "daemon", "web-server")}
 
 
-def test_each_server_is_healthy_and_the_page_answers(site: Site, servers: dict[str, Container]) -> None:
-    assert {name for name, server in servers.items() if server.is_healthy()} == set(servers)
+def test_each_server_is_healthy_and_the_page_answers(site: Site, containers: dict[str, Container]) -> None:
+    assert {name for name, server in containers.items() if server.is_healthy()} == set(containers)
     assert httpx.get(f"http://127.0.0.1:{site.ports[PAGE]}/server_info", timeout=30).status_code == 200
 
 
 def test_a_stop_of_the_code_server_interrupts_its_runs_and_they_are_priced_after_it(
-    site: Site, servers: dict[str, Container], instance: dg.DagsterInstance, tmp_path: Path
+    site: Site, containers: dict[str, Container], instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     """As `docker compose restart code-server` does in the middle of a round."""
 
@@ -57,10 +57,10 @@ def test_a_stop_of_the_code_server_interrupts_its_runs_and_they_are_priced_after
         return [run.run_id for run in runs if "demand_model" in steps(instance, run.run_id)]
 
     def state() -> object:
-        return Counter(f"{run.job_name} {run.status.value}" for run in instance.get_runs()), servers["daemon"].logs()
+        return Counter(f"{run.job_name} {run.status.value}" for run in instance.get_runs()), containers["daemon"].logs()
 
     under_way = wait_until("a country learns", learning, 300, state, every_s=1)
-    code = servers["code-server"].stop(within_s=60)
+    code = containers["code-server"].stop(within_s=60)
     (site.lake.folder / WAIT).unlink()
     assert code != 137, "it had to be killed"
     assert {run.status.value for run in instance.get_runs() if run.run_id in under_way} <= {"CANCELED", "FAILURE"}

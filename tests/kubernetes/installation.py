@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, LOCATION
+from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, LOCATION, WEEK_TAG
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import parse_week
@@ -34,6 +34,7 @@ from tests.processes import wait_until
 IMAGE = "registry.example.com/markdown-pricing:0.1.0"
 WEEK = "2026-02-09"
 COUNTRIES = ("HUN", "MLT")
+OF_A_RUN = (COUNTRY_TAG, WEEK_TAG)
 WAIT = "wait"
 SERVICES = {"code-server": "10.232.0.10", "web-server": "10.232.0.11"}
 SERVERS = ("code-server", "web-server", "daemon")
@@ -41,7 +42,7 @@ DIFFERENCES = {
     "Services have fixed addresses": "a name server on the bridge, which knows them, takes the place of CoreDNS",
     "the lake is a folder of the node, by a claim": "HDFS is on this machine's loopback, where no pod reaches it",
     "PostgreSQL is reached without TLS": "it is this machine's own, and has no certificate for postgres.example.com",
-    "a run asks for 100m and 512Mi, and may take 2Gi": "this machine has two cores, and shares its memory with others",
+    "a run asks for 100m and 512Mi, also when it was measured, and may take 2Gi": "two cores are here, and other tests",
     "Dagster looks after runs every 5 s and not every 60": "a test waits for each of these looks",
     "the sample's week, and a model that is fitted at once": "a test prices two countries of six articles",
 }
@@ -77,7 +78,9 @@ class Installation:
     def launch(self, country: str, resources: Mapping[str, Any] | None = None) -> str:
         """Start a run by the page, of the same week as the round; its id."""
         like = next(run for run in self.dagster.get_runs(dg.RunsFilter(tags={COUNTRY_TAG: country})))
-        tags = {name: value for name, value in like.tags.items() if name.startswith(("dagster/partition", "markdown/"))}
+        tags = {
+            name: value for name, value in like.tags.items() if name.startswith("dagster/partition") or name in OF_A_RUN
+        }
         if resources:
             tags["dagster-k8s/config"] = json.dumps({"container_config": {"resources": resources}})
         selector = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "jobName": JOB}
@@ -292,6 +295,8 @@ def dagster_yaml() -> str:
     launcher["resources"] = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
     launcher["volumes"].append({"name": "lake", "persistentVolumeClaim": {"claimName": "lake"}})
     launcher["volume_mounts"].append({"name": "lake", "mountPath": _LAKE})
+    measured = {"min_cpus": 0.1, "max_cpus": 0.1, "min_mib": 512, "max_mib": 2048}
+    config["run_coordinator"]["config"]["by_earlier_weeks"] |= measured
     config["run_monitoring"]["poll_interval_seconds"] = 5
     return str(yaml.safe_dump(config))
 

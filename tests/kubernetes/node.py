@@ -214,6 +214,9 @@ def _clean() -> None:
     _end_cgroups()
     _unmount()
     for leftover in Path("/run/netns").glob("cni-*"):
+        # It may be mounted more than once, one over the other.
+        while subprocess.run(["umount", "--lazy", leftover], capture_output=True).returncode == 0:
+            pass
         leftover.unlink(missing_ok=True)
     shutil.rmtree(RUN, ignore_errors=True)
     for log in Path("/var/log/containers").glob("*.log"):
