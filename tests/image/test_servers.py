@@ -62,7 +62,8 @@ def test_a_stop_of_the_code_server_interrupts_its_runs_and_they_are_priced_after
     under_way = wait_until("a country learns", learning, 300, state, every_s=1)
     code = containers["code-server"].stop(within_s=60)
     (site.lake.folder / WAIT).unlink()
-    assert code != 137, "it had to be killed"
+    ends = {run.run_id[:8]: run.status.value for run in instance.get_runs()}
+    assert code != 137, f"it had to be killed, and its runs are {ends}: {containers['code-server'].logs()[-3000:]}"
     assert {run.status.value for run in instance.get_runs() if run.run_id in under_way} <= {"CANCELED", "FAILURE"}
 
     with site.server("code-server"):

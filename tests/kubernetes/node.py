@@ -201,8 +201,8 @@ def unmounted() -> Iterator[None]:
 def _unmount() -> None:
     for mount in reversed(Path("/proc/mounts").read_text().splitlines()):
         place = mount.split()[1]
-        if place.startswith((str(RUN), "/tmp/kubernetes-", "/run/netns/cni-", "/var/run/netns/cni-")):
-            subprocess.run(["umount", "--lazy", place], capture_output=True)
+        if place.startswith((str(RUN), "/tmp/kubernetes-", "/run/netns")):
+            subprocess.run(["umount", "--lazy", place], capture_output=True)  # CNI mounts that folder over itself
 
 
 def _clean() -> None:
@@ -214,10 +214,8 @@ def _clean() -> None:
     _end_cgroups()
     _unmount()
     for leftover in Path("/run/netns").glob("cni-*"):
-        # It may be mounted more than once, one over the other.
-        while subprocess.run(["umount", "--lazy", leftover], capture_output=True).returncode == 0:
-            pass
-        leftover.unlink(missing_ok=True)
+        with suppress(OSError):
+            leftover.unlink()
     shutil.rmtree(RUN, ignore_errors=True)
     for log in Path("/var/log/containers").glob("*.log"):
         if log.is_symlink() and not log.exists():
