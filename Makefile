@@ -2,14 +2,16 @@
 # make ui     look at it in the Dagster UI
 # make weeks N=8  play eight Mondays of a sample with a buyer who follows some of the advice; COUNTRIES=DEU,AUT chooses
 # make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
-# make test   the tests, in twenty minutes on two cores;  make test-long  those that take longer
+# make test   the tests, in ten minutes on two cores;  make test-long  those that take longer
+# make test-node  those on the image, built here, and on a real Kubernetes node; as root on Debian
 # make check  what a reviewer runs: format, lint, types, tests
 
 PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE_LAKE := .local/lake
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
-TEST_PROCESSES ?= 2
+# One more than two cores: a test often waits for a server.
+TEST_PROCESSES ?= 3
 
 # The sample's own week: without it five years of weeks would be opened and found missing.
 first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_training_data/20*))))
@@ -17,7 +19,7 @@ first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_trai
 # On Ctrl-C a program says itself what has become of its work, so that make need not add "Error 1".
 QUIET_ON_CTRL_C := trap 'exit 0' INT;
 
-.PHONY: run price-sample ui weeks test test-long check format lint types bench metronome-demo clean
+.PHONY: run price-sample ui weeks test test-long test-node check format lint types bench metronome-demo clean
 
 run: .venv/run
 	@$(QUIET_ON_CTRL_C) ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || $(BIN)/markdown-pricing sample --lake $(SAMPLE_LAKE)
@@ -43,11 +45,16 @@ weeks: .venv/run
 
 test: .venv/dev
 	@tests/install
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long and not node"
 
 test-long: .venv/long
 	@tests/install
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m long
+
+# Not a part of test-long, because with it .ci/run would take longer than it may.
+test-node: .venv/dev
+	@tests/install node
+	@$(BIN)/python -m pytest -m node
 
 check: lint types test
 

@@ -14,7 +14,7 @@ import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 from tests.hdfs.cluster import MiniHdfs, lacking, mini_hdfs  # noqa: E402
-from tests.long import is_long  # noqa: E402
+from tests.long import is_long, is_of_node  # noqa: E402
 from tests.postgres.server import PostgresMissing, PostgresServer, postgres_server  # noqa: E402
 from tests.real_parts import missing  # noqa: E402
 from tests.shared_servers import Follower, Leader, Servers  # noqa: E402
@@ -28,7 +28,7 @@ ONE_PROCESS = ("tests/elastic/", "tests/kubernetes/")
 """Folders whose files share a server of their own, which a second process would start a second time."""
 FIRST = ("tests/system/", "tests/elastic/", "tests/etl/", "tests/metronome/")
 """The longest, so that no process is left alone with one of them at the end."""
-LAST = ("tests/kubernetes/",)
+LAST = ("tests/kubernetes/", "tests/image/")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,10 +57,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, and last what waits for a program to be built."""
+    """The longest first, and last what waits for a program or an image to be built."""
     items.sort(key=lambda item: (item.nodeid.startswith(LAST), not item.nodeid.startswith(FIRST)))
     for item in items:
-        if is_long(item.nodeid):
+        if is_of_node(item.nodeid):
+            item.add_marker("node")
+        elif is_long(item.nodeid):
             item.add_marker("long")
 
 

@@ -1,4 +1,4 @@
-"""What `make test` leaves to `make test-long`: parts of test ids, each with what still proves it in `make test`."""
+"""What `make test` leaves to others: parts of test ids, each with what still proves it in `make test`."""
 
 LONG = (
     # The heading that README shows is compared with a round of two countries in test_command_line.py.
@@ -116,6 +116,15 @@ LONG = (
     # The same on PostgreSQL, which production has.
     "tests/erp/test_tables.py::test_many_processes_may_make_the_tables_at_once[sqlite]",
 )
+
+
+NODE = ("tests/image/", "tests/kubernetes/test_node.py::")
+"""For `make test-node`: image and node are built and run, minutes each. Parts of both are tried in tests/deploy and in
+tests/kubernetes/test_launcher.py."""
+
+
+def is_of_node(nodeid: str) -> bool:
+    return nodeid.startswith(NODE)
 
 
 def is_long(nodeid: str) -> bool:

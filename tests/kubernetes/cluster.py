@@ -1,10 +1,11 @@
 """Kubernetes' real API server on etcd, for as long as it is needed. No scheduler, no kubelet: no pod ever runs."""
 
+import os
 import shutil
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,16 @@ PATHS = {
     "Service": ("api/v1", "services"),
     "ServiceAccount": ("api/v1", "serviceaccounts"),
 }
+USERS = {
+    "admin": "system:masters",
+    "system:kube-controller-manager": "",
+    "system:kube-scheduler": "",
+    "system:kube-proxy": "",
+    "system:node:node": "system:nodes",
+}
+"""Who logs in by a token of its own, with its group."""
+SERVICES = "10.232.0.0/24"
+"""The addresses of Services."""
 
 
 def lacking() -> str | None:
@@ -40,7 +51,7 @@ def lacking() -> str | None:
     if shutil.which("etcd") is None:
         return "no etcd found (Debian: apt-get install etcd-server)"
     if shutil.which("go") is None:
-        return "no go found, which builds kube-apiserver (about ten minutes, once)"
+        return "no go found, which builds Kubernetes (about ten minutes, once)"
     return None
 
 
@@ -51,7 +62,9 @@ class Cluster:
     url: str
     ca_file: Path
     folder: Path
-    _token: str = field(repr=False)
+    program: str
+    """Kubernetes' programs, for those that a node adds."""
+    _tokens: dict[str, str] = field(repr=False)
 
     def create(self, manifest: dict[str, Any], namespace: str, dry_run: bool = False) -> httpx.Response:
         """Create one object as strictly as the server can check it: an unknown field is a fault."""
@@ -73,8 +86,15 @@ class Cluster:
         path = f"{self._path('ServiceAccount', namespace)}/{service_account}/token"
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
         token = self._client().post(path, json=request).raise_for_status().json()["status"]["token"]
+        return self._kubeconfig(service_account, token, namespace)
+
+    def kubeconfig_of_user(self, name: str) -> Path:
+        """Written for one of Kubernetes' own parts; `admin` may do everything."""
+        return self._kubeconfig(name, self._tokens[name], "default")
+
+    def _kubeconfig(self, user: str, token: str, namespace: str) -> Path:
         file = self.folder / f"kubeconfig-{uuid4().hex}"
-        named = {"cluster": "test", "user": service_account, "namespace": namespace}
+        named = {"cluster": "test", "user": user, "namespace": namespace}
         cluster = {"server": self.url, "certificate-authority": str(self.ca_file)}
         file.write_text(
             yaml.safe_dump(
@@ -84,7 +104,7 @@ class Cluster:
                     "current-context": "test",
                     "contexts": [{"name": "test", "context": named}],
                     "clusters": [{"name": "test", "cluster": cluster}],
-                    "users": [{"name": service_account, "user": {"token": token}}],
+                    "users": [{"name": user, "user": {"token": token}}],
                 }
             )
         )
@@ -103,30 +123,40 @@ class Cluster:
     def _client(self) -> httpx.Client:
         trusted = ssl.create_default_context(cafile=self.ca_file)
         return httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {self._token}"}, verify=trusted, timeout=30
+            base_url=self.url, headers={"Authorization": f"Bearer {self._tokens['admin']}"}, verify=trusted, timeout=30
         )
 
 
 class NotBuilt(Exception):
-    """This machine can't build an API server, such as without a network."""
+    """This machine can't build Kubernetes, such as without a network."""
 
 
-@contextmanager
-def api_server() -> Iterator[Cluster]:
-    """Start etcd and kube-apiserver, a few seconds; the first time on a machine the server is built, ten minutes.
+def program() -> str:
+    """Kubernetes' programs in one; its first argument says which. Built the first time on a machine, ten minutes.
 
     raises NotBuilt
     """
     built = subprocess.run([BUILD], capture_output=True, text=True)
     if built.returncode:
-        raise NotBuilt(f"kube-apiserver was not built: {built.stderr[-500:]}")
-    program = built.stdout.strip()
+        raise NotBuilt(f"Kubernetes was not built: {built.stderr[-500:]}")
+    return built.stdout.strip()
+
+
+@contextmanager
+def api_server(address: str = "127.0.0.1", *options: str, modes: str = "RBAC") -> Iterator[Cluster]:
+    """Start etcd and kube-apiserver on that address, a few seconds; `options` are further ones of the server's.
+
+    raises NotBuilt
+    """
+    built = program()
     with tempfile.TemporaryDirectory(prefix="kubernetes-") as name:
-        folder, token = Path(name), uuid4().hex
+        folder = Path(name)
         certificates = folder / "certificates"
         client, peer, port = free_port(), free_port(), free_port()
         _service_account_keys(folder)
-        (folder / "tokens.csv").write_text(f'{token},admin,admin,"system:masters"\n')
+        tokens = {user: uuid4().hex for user in USERS}
+        lines = [f'{token},{user},{user},"{USERS[user]}"' for user, token in tokens.items()]
+        (folder / "tokens.csv").write_text("\n".join(lines) + "\n")
         etcd = [
             *("etcd", "--data-dir", str(folder / "etcd"), "--unsafe-no-fsync"),
             *("--listen-client-urls", f"http://127.0.0.1:{client}"),
@@ -136,35 +166,50 @@ def api_server() -> Iterator[Cluster]:
             *("--initial-cluster", f"default=http://127.0.0.1:{peer}"),
         ]
         server = [
-            program,
+            *(built, "kube-apiserver"),
             f"--etcd-servers=http://127.0.0.1:{client}",
             f"--secure-port={port}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={address}",
             f"--cert-dir={certificates}",
             f"--service-account-key-file={folder / 'accounts.pub'}",
             f"--service-account-signing-key-file={folder / 'accounts.key'}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--token-auth-file={folder / 'tokens.csv'}",
-            "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            f"--authorization-mode={modes}",
+            f"--service-cluster-ip-range={SERVICES}",
+            *options,
         ]
-        cluster = Cluster(f"https://127.0.0.1:{port}", certificates / "apiserver.crt", folder, token)
-        processes: list[subprocess.Popen[bytes]] = []
-        try:
-            for command in (etcd, server):
-                with (folder / f"{Path(command[0]).name}.log").open("wb") as log:
-                    processes.append(
-                        subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-                    )
+        cluster = Cluster(f"https://{address}:{port}", certificates / "apiserver.crt", folder, built, tokens)
+        with started({"etcd": etcd, "kube-apiserver": server}, folder):
             wait_until(
                 "the API server is ready",
                 lambda: cluster.ca_file.exists() and cluster.is_ready(),
                 120,
-                lambda: (folder / f"{Path(program).name}.log").read_text()[-3000:],
+                lambda: (folder / "kube-apiserver.log").read_text()[-3000:],
             )
             yield cluster
-        finally:
-            end_groups(processes)
+
+
+@contextmanager
+def started(
+    commands: Mapping[str, Sequence[str]], folder: Path, environment: Mapping[str, str] = {}
+) -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
+    """The commands as processes, each with its log `name.log` in the folder; they are killed at the end."""
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in commands.items():
+            with (folder / f"{name}.log").open("wb") as log:
+                processes[name] = subprocess.Popen(
+                    command,
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    start_new_session=True,
+                    env={**os.environ, **environment},
+                )
+        yield processes
+    finally:
+        end_groups(reversed(processes.values()))
 
 
 def _service_account_keys(folder: Path) -> None:

@@ -40,9 +40,9 @@ class Proxy:
 
 
 @contextmanager
-def proxy_of(server_port: int) -> Iterator[Proxy]:
-    """A proxy of the server on that port of 127.0.0.1."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def proxy_of(server_port: int, listen: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[Proxy]:
+    """A proxy of the server on that port of 127.0.0.1, on a free port or on the address that is given."""
+    with socket.create_server(listen) as listener:
         proxy = Proxy(listener.getsockname()[1])
 
         def accept() -> None:
