@@ -10,8 +10,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE_LAKE := .local/lake
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
-# One more than two cores: a test often waits for a server.
+# One more than two cores, because a test often waits for a server; the rounds of test-long fill two cores by themselves.
 TEST_PROCESSES ?= 3
+LONG_TEST_PROCESSES ?= 2
 
 # The sample's own week: without it five years of weeks would be opened and found missing.
 first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_training_data/20*))))
@@ -49,7 +50,7 @@ test: .venv/dev
 
 test-long: .venv/long
 	@tests/install
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m long
+	@$(BIN)/python -m pytest -n $(LONG_TEST_PROCESSES) -m long
 
 # Not a part of test-long, because with it .ci/run would take longer than it may.
 test-node: .venv/dev
