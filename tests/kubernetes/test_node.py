@@ -111,13 +111,16 @@ def test_runs_go_on_while_all_servers_are_replaced(site: Installation, expected:
 
 
 def test_a_drained_node_gives_its_runs_to_another(site: Installation, expected: str, learning: str) -> None:
-    """Which is the same one here, once it may be used again; the servers had to go with the run."""
+    """Which is the same one here, once it may be used again; the servers had to go with the run.
+
+    In one of three drains Dagster had not begun the retry after six minutes.
+    """
     site.node.kubectl("drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=150s")
     site.let_go()
     site.node.kubectl("uncordon", NODE)
     site.wait_for_servers()
 
-    retries = site.wait_for_its_retry(learning)
+    retries = site.wait_for_its_retry(learning, within_s=480)
 
     site.wait_until_nothing_is_left(learning, *retries)
     assert differences(site.erp, expected, site.postgres) == ""
