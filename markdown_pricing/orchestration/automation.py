@@ -135,7 +135,7 @@ def carry_out(instance: dg.DagsterInstance, decision: Decision, now: datetime) -
             }
             _observe(instance, SNAPSHOT, delivery.week, {**known, **what_to_do})
     for run in decision.remind:
-        remind_of_retry(instance, run.id)
+        _remind_of_retry(instance, run)
     for run in decision.not_retried:
         _give_up_retry(instance, run)
     if decision.end:
@@ -193,10 +193,10 @@ def _request_again(repeat: Repeat) -> dg.RunRequest:
     )
 
 
-def remind_of_retry(instance: dg.DagsterInstance, run_id: str) -> None:
+def _remind_of_retry(instance: dg.DagsterInstance, failed: Run) -> None:
     """Records the failure once more, for Dagster's daemon to see: it begins the retry of a run at most once."""
-    instance.add_run_tags(run_id, {REMINDED_TAG: run_id})
-    run = instance.get_run_by_id(run_id)
+    instance.add_run_tags(failed.id, {REMINDED_TAG: failed.id})
+    run = instance.get_run_by_id(failed.id)
     if run and run.status == dg.DagsterRunStatus.FAILURE:
         event = dg.DagsterEvent(
             event_type_value=dg.DagsterEventType.RUN_FAILURE.value,
@@ -204,7 +204,7 @@ def remind_of_retry(instance: dg.DagsterInstance, run_id: str) -> None:
             message="It failed before and a retry was promised that has not begun: Dagster is reminded of it, once.",
             event_specific_data=JobFailureData(error=None),
         )
-        instance.report_dagster_event(event, run_id=run_id)
+        instance.report_dagster_event(event, run_id=failed.id)
 
 
 def _give_up_retry(instance: dg.DagsterInstance, failed: Run) -> None:

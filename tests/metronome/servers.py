@@ -11,11 +11,10 @@ from typing import Any
 
 import dagster as dg
 import yaml
+from dagster._core.events import JobFailureData
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_graphql import DagsterGraphQLClient
 
-from markdown_pricing.orchestration.automation import remind_of_retry
-from markdown_pricing.orchestration.names import REMINDED_TAG
 from tests.doubles.dcos import Dcos
 from tests.metronome import work
 from tests.processes import answers, end_groups, free_port, wait_until
@@ -106,6 +105,7 @@ class Servers:
         (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"python_file": location}]}))
         self._port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._reminded: set[str] = set()
 
     def __enter__(self) -> "Servers":
         self._instance = dg.DagsterInstance.from_config(str(self.home))
@@ -191,14 +191,16 @@ class Servers:
         until(reached, " ".join(states), lambda: self.tell(run_id))
 
     def _remind_of_retries(self) -> None:
-        """What the round's sensor does, which is not here: Dagster passes over a failure that it reads half stored."""
+        """Dagster passes over a failure that it reads half stored, until the failure is recorded once more."""
         failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={WILL_RETRY_TAG: "true"})
-        for run in self._instance.get_run_records(failed):
-            tags = run.dagster_run.tags
-            ended = run.end_time or time.time()
-            is_overdue = AUTO_RETRY_RUN_ID_TAG not in tags and time.time() - ended > RETRY_DUE_AFTER_S
-            if is_overdue and tags.get(REMINDED_TAG) != run.dagster_run.run_id:
-                remind_of_retry(self._instance, run.dagster_run.run_id)
+        for record in self._instance.get_run_records(failed):
+            run, ended = record.dagster_run, record.end_time or time.time()
+            is_overdue = AUTO_RETRY_RUN_ID_TAG not in run.tags and time.time() - ended > RETRY_DUE_AFTER_S
+            if is_overdue and run.run_id not in self._reminded:
+                self._reminded.add(run.run_id)
+                data, kind = JobFailureData(error=None), dg.DagsterEventType.RUN_FAILURE.value
+                event = dg.DagsterEvent(kind, run.job_name, event_specific_data=data, message="It failed before.")
+                self._instance.report_dagster_event(event, run_id=run.run_id)
 
     def tell(self, run_id: str) -> str:
         """What Dagster's page shows of every try: messages, and the errors behind them."""
