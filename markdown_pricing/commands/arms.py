@@ -10,9 +10,10 @@ from markdown_pricing.arms.draw import Choice, Draw, cheapest, choices
 from markdown_pricing.commands.console import print_error, print_json, print_table
 from markdown_pricing.comparison import AlreadyDrawn, Candidates, candidates, drawn, keep_draw, read_draws, told_of
 from markdown_pricing.countries import read_countries
+from markdown_pricing.erp.arms import write_comparison
 from markdown_pricing.installation import erp_of
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.orchestration.compared import comparison_into_the_erp, rows_of_cells
+from markdown_pricing.orchestration.compared import rows_of_cells
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import ONE_WEEK, this_week
 from markdown_pricing.words import counted
@@ -76,7 +77,7 @@ def _of(choice: Choice | None) -> float | None:
 
 
 def _write_to_erp(settings: Settings, made: Draw) -> None:
-    if why := comparison_into_the_erp(erp_of(settings), rows_of_cells(made), []):
+    if why := erp_of(settings).why_not(lambda engine: write_comparison(engine, rows_of_cells(made), [])):
         print_error(f"{why} The weekly look at the comparison writes them, too.")
 
 

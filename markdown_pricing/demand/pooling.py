@@ -252,7 +252,7 @@ def fit_pooled(
         dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
         if effects.distance(before) < SMALL_STEP:
             break
-    calendar_effects = country[terms + 1 : -len(calendar)]
+    calendar_effects, as_asked = country[terms + 1 : -len(calendar)], np.argsort(order)
     return PooledFit(
         country=country[:terms],
         by_category=effects.terms[:, :terms],
@@ -264,8 +264,8 @@ def fit_pooled(
         dispersion=dispersion,
         gram=gram[:, :terms, :terms],
         rhs=rhs[:, :terms] - (gram[:, :terms, terms + 1 :] @ effects.weeks[..., np.newaxis])[..., 0],
-        demand=demand[np.argsort(order)],
-        fitted=mu[np.argsort(order)],
+        demand=demand[as_asked],
+        fitted=mu[as_asked],
         search=Search(effects, dispersion),
     )
 

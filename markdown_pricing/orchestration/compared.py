@@ -3,7 +3,7 @@
 Nothing is compared until cells are drawn (`markdown-pricing arms draw`); then the asset says so, and no price is other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +16,6 @@ from markdown_pricing.arms.sentence import INTERIM, Told
 from markdown_pricing.comparison import read_draws, told_of
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.arms import write_comparison
-from markdown_pricing.erp.tables import engine_for
-from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.season import ON_HABIT
 from markdown_pricing.orchestration.faults import final_faults_not_retried
@@ -62,22 +60,11 @@ def markdown_effects(
         shown = [each for each in told if each.status == INTERIM or each is told[-1]]
         now = datetime.now(UTC)
         rows = [cell for draw in draws for cell in rows_of_cells(draw)]
-        in_erp = comparison_into_the_erp(erp, rows, [row_of_effect(each, now) for each in shown])
+        found = [row_of_effect(each, now) for each in shown]
+        in_erp = erp.why_not(lambda engine: write_comparison(engine, rows, found))
         if in_erp:
             context.log.warning(in_erp)
         return dg.MaterializeResult(metadata={**figures_of_effect(shown), "In the ERP": in_erp or "written"})
-
-
-def comparison_into_the_erp(erp: Erp, cells: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> str:
-    """Write the rows; why that could not be done, and empty where it could. Raises a TransientError."""
-    engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
-    try:
-        write_comparison(engine, cells, found)
-    except FinalError as error:
-        return str(error)
-    finally:
-        engine.dispose()
-    return ""
 
 
 def rows_of_cells(draw: Draw) -> list[dict[str, Any]]:

@@ -16,8 +16,6 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.erp.ledger import replace_ledger
-from markdown_pricing.erp.tables import engine_for
-from markdown_pricing.errors import FinalError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import weeks_with_predictions
 from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, find_snapshot, newest_delivery
@@ -118,14 +116,7 @@ def _into_the_erp(erp: Erp, country: str, last_weeks: Callable[[], Sequence[tupl
         rows, totals = zip(*last_weeks(), strict=True)
         return pd.concat(rows, ignore_index=True), pd.concat(totals, ignore_index=True)
 
-    engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
-    try:
-        replace_ledger(engine, country, read)
-    except FinalError as error:
-        return str(error)
-    finally:
-        engine.dispose()
-    return ""
+    return erp.why_not(lambda engine: replace_ledger(engine, country, read))
 
 
 def ledger_job() -> UnresolvedAssetJobDefinition:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from markdown_pricing.erp.refresh import Receipt, last_receipts
 from markdown_pricing.erp.tables import engine_for, ensure_tables
+from markdown_pricing.errors import FinalError
 from markdown_pricing.pricing import Apply
 from markdown_pricing.workers import tell_command, worker_processes
 
@@ -33,6 +34,20 @@ class Erp:
             yield engine
         finally:
             engine.dispose()
+
+    def why_not(self, write: Callable[[Engine], None]) -> str:
+        """Write what lies on the lake as well; why that could not be done, and empty where it could.
+
+        An ERP without tables for it is therefore no fault. Raises a TransientError.
+        """
+        engine = engine_for(self.url, self.user, self.password, self.schema)
+        try:
+            write(engine)
+        except FinalError as error:
+            return str(error)
+        finally:
+            engine.dispose()
+        return ""
 
     def last_receipts(self) -> dict[str, Receipt]:
         """Each country's newest receipt. Raises PricingError, within a minute, when the ERP does not tell.
