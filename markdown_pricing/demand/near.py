@@ -70,13 +70,12 @@ class Near:
 def learn_near(base: LogLinear, learnt: Learnt, history: pd.DataFrame, seed: int, threads: int) -> Near | None:
     """The coming week's model and its weights; None when there is too little to learn from, or it does not help.
 
-    history : of all articles, which stand around those that were learnt from
+    history : of all articles. In a large country those that were drawn to learn from stand around each other while the
+        weights are measured, and all of them around each other when the forecast is found to help.
     """
     panel = learnt.panel
     until = panel.weeks - min(JUDGED_WEEKS, panel.weeks // 4)
-    around = Surroundings.of(history, base.design)
-    log_foreseen = _foreseen(learnt.history, learnt.curve, learnt)
-    seen = Seen.of(base, learnt.history, panel, learnt.rows, log_foreseen, around)
+    seen = _seen(base, learnt, learnt.history)
     early = seen.learnable[panel.column[seen.learnable] < until]
     if until < LEAST_WEEKS or len(early) < LEAST_ROWS or len(early) == len(seen.learnable):
         return None
@@ -87,9 +86,18 @@ def learn_near(base: LogLinear, learnt: Learnt, history: pd.DataFrame, seed: int
     weights = judge.weights(trial.log_mean(seen, judge.judged, until))
     if weights[0] < LEAST_WEIGHT:
         return None
+    if len(history) > len(learnt.history):
+        seen = _seen(base, learnt, history)
     # The anchor, which costs more than all else, has no part in the trial: with it the weights are hardly different.
     coming = ComingWeek.fit(seen, learnt.demand, panel.weeks, seed, threads)
     return Near(coming.anchored(seen, learnt.demand, panel.weeks, seed, threads), weights)
+
+
+def _seen(base: LogLinear, learnt: Learnt, history: pd.DataFrame) -> Seen:
+    """What was learnt from, as the coming week's model sees it among the articles of `history`."""
+    log_foreseen = _foreseen(learnt.history, learnt.curve, learnt)
+    around = Surroundings.of(history, base.design)
+    return Seen.of(base, learnt.history, learnt.panel, learnt.rows, log_foreseen, around)
 
 
 @dataclass(frozen=True)

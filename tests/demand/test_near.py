@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.demand import log_linear as log_linear_module
 from markdown_pricing.demand import near as near_module
 from markdown_pricing.demand.anchor import price_features
 from markdown_pricing.demand.coming_week import ComingWeek, Seen, features_of
@@ -154,6 +155,22 @@ def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch):
     assert set(fits[:1]) == {90 - 13}
     assert np.abs(betas[0] - betas[1]).max() > 0.1
     np.testing.assert_allclose(*models, atol=0.02)
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_all_articles_of_a_large_country_are_looked_at_only_where_the_coming_week_helps(helps, monkeypatch):
+    """Take out: in near.learn_near make what is seen among all of the history at once."""
+    history = shops(seed=5, articles=60)[0].drop(columns=HIDDEN)
+    monkeypatch.setattr(log_linear_module, "LARGEST_FIT_ROWS", len(history) // 2)
+    monkeypatch.setattr(near_module, "LEAST_WEIGHT", 0.0 if helps else 1.0)
+    rows: list[int] = []
+    around_of = Surroundings.of
+    monkeypatch.setattr(Surroundings, "of", lambda frame, design: rows.append(len(frame)) or around_of(frame, design))
+    model = GradientBoosting()
+    model.fit(history, WEEK, seed=1)
+    assert (model.near is not None) == helps
+    assert rows[0] < 0.7 * len(history)
+    assert rows[1:] == ([len(history)] if helps else [])
 
 
 def test_the_coming_week_fades_with_the_weeks_ahead(sold):
