@@ -220,8 +220,8 @@ def priced_under(
     """The origin of prices found under these rules, under the locks among these decisions, and with these arms."""
     endings = " ".join(f"{ending.cents}/{ending.every_cents}" for ending in country.price_endings)
     locks = locks_in_short(decisions, parse_week(origin.week))
-    of_arms = "\n".join(f"{season}\t{category}\t{arm}" for (season, category), arm in sorted(arms.items()))
-    versions = (sha256(text.encode()).hexdigest()[:12] if text else "" for text in (locks, of_arms))
+    arm_lines = "\n".join(f"{season}\t{category}\t{arm}" for (season, category), arm in sorted(arms.items()))
+    versions = (sha256(text.encode()).hexdigest()[:12] if text else "" for text in (locks, arm_lines))
     return origin.of(rules=book.version, price_endings=endings, **dict(zip(("locks", "arms"), versions, strict=True)))
 
 

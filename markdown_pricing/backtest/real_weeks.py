@@ -80,8 +80,8 @@ class RealWeeks:
         of = f"{counted(self.weeks, 'real week')}"
         if self.worse:
             together = f"The {len(self.measures)} intervals hold together with a chance of {100 * LEVEL:.0f} %."
-            told = "; ".join(map(str, self.worse))
-            return f"{self.challenger} forecasts {of} worse than {self.champion}: {told}. {together}"
+            each_worse = "; ".join(map(str, self.worse))
+            return f"{self.challenger} forecasts {of} worse than {self.champion}: {each_worse}. {together}"
         return f"{self.challenger} forecasts {of} no worse than {self.champion}, as far as they can tell."
 
 

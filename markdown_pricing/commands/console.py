@@ -41,8 +41,8 @@ def progress(what: str, total: int, work: float | None = None) -> Iterator[Advan
 def _lines(what: str, total: int, work: float) -> Iterator[Advance]:
     pace = _Pace(total, work)
 
-    def line(note: str, of_work: float = 1.0, /) -> None:
-        pace.advance(of_work)
+    def line(note: str, share: float = 1.0, /) -> None:
+        pace.advance(share)
         text = f"{what} {pace.done}/{total}: {note} ({pace})"
         standard_error.print(plain(text), highlight=False, soft_wrap=True, markup=False)
 
@@ -57,9 +57,9 @@ def _bar(what: str, total: int, work: float) -> Iterator[Advance]:
     with Progress(*columns, _Words(lambda task: str(pace)), note, ROOM_FOR_CTRL_C, console=standard_error) as bar:
         task = bar.add_task(what, total=work, note="")
 
-        def advance(note: str, of_work: float = 1.0, /) -> None:
-            pace.advance(of_work)
-            bar.update(task, advance=of_work, note=note)
+        def advance(note: str, share: float = 1.0, /) -> None:
+            pace.advance(share)
+            bar.update(task, advance=share, note=note)
 
         yield advance
 

@@ -51,12 +51,14 @@ def courses_of(ladders: Ladders, forecast: Forecast, planned: Sequence[float]) -
 
 
 def _course(ladders: Ladders, rungs: IntArray, demand: Demand) -> Course:
-    found = evaluate_path(ladders, rungs, demand)
+    expected = evaluate_path(ladders, rungs, demand)
     slow, fast = (evaluate_path(ladders, rungs, _at_level(demand, deviation)) for deviation in (-1, 1))
     dispersion = np.array([demand.dispersion_in(week)[0] for week in range(rungs.shape[1])])
-    low, high = (np.minimum(demand_quantile(share, found.units[0], dispersion), slow.stock[0]) for share in (0.1, 0.9))
-    stock, least, most = (np.append(path.stock[0], path.leftover[0]) for path in (found, fast, slow))
-    return Course(ladders.prices_in(rungs)[0], found.units[0], low, high, stock, least, most)
+    low, high = (
+        np.minimum(demand_quantile(share, expected.units[0], dispersion), slow.stock[0]) for share in (0.1, 0.9)
+    )
+    stock, least, most = (np.append(path.stock[0], path.leftover[0]) for path in (expected, fast, slow))
+    return Course(ladders.prices_in(rungs)[0], expected.units[0], low, high, stock, least, most)
 
 
 def _at_level(demand: Demand, deviation: float) -> Demand:

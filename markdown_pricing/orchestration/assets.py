@@ -39,7 +39,7 @@ from markdown_pricing.results import Results, keep_shared_demand, shared_demand_
 from markdown_pricing.training_data.schema import columns_to_read, planned_columns
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week
 
-of_a_country = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
+country_asset = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
 """What makes a function the asset of one country and week; each says of itself its inputs, stage, kinds and columns."""
 REFRESHED_WITHIN = timedelta(hours=12)
 """So long after the opening of its week Dagster's page shows a country that is not refreshed as overdue."""
@@ -88,7 +88,7 @@ def shared_demand(
         return dg.MaterializeResult(metadata=figures.shared_demand(learnt, version, seconds, origin, lake.where(path)))
 
 
-@of_a_country(deps=[markdown_decisions], tags={STAGE_TAG: "input"}, kinds={"sql", "json"})
+@country_asset(deps=[markdown_decisions], tags={STAGE_TAG: "input"}, kinds={"sql", "json"})
 def decisions(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], erp: dg.ResourceParam[Erp]
 ) -> dg.MaterializeResult[None]:
@@ -98,15 +98,15 @@ def decisions(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context):
-        found, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
-        if found.warning:
-            context.log.warning(found.warning)
-        observed = figures_of(found, week)
+        copied, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
+        if copied.warning:
+            context.log.warning(copied.warning)
+        observed = figures_of(copied, week)
         context.log_event(dg.AssetObservation(DECIDED, partition=context.partition_key, metadata=observed))
         return dg.MaterializeResult(metadata={**observed, "dagster/uri": lake.where(path)})
 
 
-@of_a_country(
+@country_asset(
     deps=[markdown_training_data],
     tags={STAGE_TAG: "learn"},
     kinds={"pandas", "parquet"},
@@ -135,7 +135,7 @@ def training_data(
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
-@of_a_country(deps=[training_data, SHARED], tags={STAGE_TAG: "learn"}, kinds={"lightgbm"})
+@country_asset(deps=[training_data, SHARED], tags={STAGE_TAG: "learn"}, kinds={"lightgbm"})
 def demand_model(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
 ) -> dg.MaterializeResult[None]:
@@ -156,7 +156,7 @@ def demand_model(
         return dg.MaterializeResult(metadata=figures.demand_model(choice, str(shared), origin, lake.where(path)))
 
 
-@of_a_country(
+@country_asset(
     deps=[training_data, demand_model, decisions],
     tags={STAGE_TAG: "price"},
     kinds={"numpy", "parquet"},
@@ -198,7 +198,7 @@ def markdown_predictions(
         return dg.MaterializeResult(metadata={**shown, **figures_of_gone(followed), **compared})
 
 
-@of_a_country(
+@country_asset(
     deps=[markdown_predictions],
     tags={STAGE_TAG: "publish"},
     kinds={"sqlalchemy", "sql"},

@@ -72,18 +72,18 @@ def _decisions(
     countries: Sequence[Results], erp: Erp, now: datetime, tell: Callable[[str], None]
 ) -> dict[str, Sequence[Decision]]:
     """By country its decisions; none from the first one on for which the ERP does not answer."""
-    found: dict[str, Sequence[Decision]] = {results.country: () for results in countries}
-    told = set()
+    by_country: dict[str, Sequence[Decision]] = {results.country: () for results in countries}
+    warned = set()
     try:
         for results in countries:
             own = find_decisions(results, erp, now)
-            found[results.country] = own.read.decisions
-            if own.warning and not own.is_first and own.not_asked not in told:
-                told.add(own.not_asked)
+            by_country[results.country] = own.read.decisions
+            if own.warning and not own.is_first and own.not_asked not in warned:
+                warned.add(own.not_asked)
                 tell(f"{results.country}: {own.warning}")
     except TransientError:
         pass
-    return found
+    return by_country
 
 
 def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict[str, Outcome]:
@@ -119,9 +119,9 @@ def done_by_records(
 def _superseded(instance: dg.DagsterInstance, week: date, countries: Mapping[str, object]) -> dict[str, str]:
     """What the rows were made from of countries that were archived only, since the ERP held a newer week."""
     keys = {str(partition_key(week, code)): code for code in countries}
-    found = {}
+    by_country = {}
     for record in latest_events(instance, REFRESH, DagsterEventType.ASSET_OBSERVATION, set(keys)):
         event = record.asset_observation
         if event and event.partition and SUPERSEDED_BY in event.metadata:
-            found[keys[event.partition]] = made_from(event.metadata)
-    return found
+            by_country[keys[event.partition]] = made_from(event.metadata)
+    return by_country
