@@ -245,6 +245,44 @@ def follow_decisions(
     return follow(in_currency_of(sold.week, decisions, changeovers), sold.week, asked)
 
 
+@dataclass(frozen=True)
+class Priced:
+    """One country's prices.
+
+    recommendations : a row and a price path for every article ; origin : theirs
+    followed        : what the decisions mean that they were made under
+    """
+
+    recommendations: Recommendations
+    origin: Provenance
+    followed: FollowedUp
+
+
+def price_as_decided(
+    country_week: CountryWeek,
+    model: DemandModel,
+    country: Country,
+    book: RuleBook,
+    codes: ReasonCodes,
+    origin: Provenance,
+    run_id: str,
+    predicted_at: datetime,
+    last_rows: pd.DataFrame | None = None,
+    decisions: Sequence[Decision] = (),
+    changeovers: Sequence[Changeover] = (),
+    arms: Mapping[tuple[str, str], str] = NO_ARMS,
+) -> Priced:
+    """The prices under these rules, people's decisions and arms of a comparison. Raises BrokenModel.
+
+    origin : that of the model ; changeovers : the country's changes of currency ; arms, last_rows : as in
+        `price_articles`
+    """
+    priced_by = priced_under(origin, book, country, decisions, arms)
+    followed = follow_decisions(decisions, country_week, changeovers)
+    given = country, book, codes, priced_by, run_id, predicted_at, last_rows, followed.articles, arms
+    return Priced(price_articles(country_week, model, *given), priced_by, followed)
+
+
 def _cents(price: float) -> Decimal:
     return Decimal(f"{price:.2f}")
 

@@ -2,31 +2,27 @@
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import (
     print_error,
-    print_fitting,
     print_json,
     progress,
-    standard_output,
-    width_of,
 )
 from markdown_pricing.commands.places import named_lake, write_whole
+from markdown_pricing.commands.rules_compared import draw, machine_readable, show
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
-from markdown_pricing.currencies import Changeover, in_short
+from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision, read
+from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, take_in_delivery
 from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
@@ -35,17 +31,14 @@ from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country, read_planned
+from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
 from markdown_pricing.markdown.changes import Stability, stability
-from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure, compare
+from markdown_pricing.markdown.comparison import compare
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, SharedAtHand, version_of
 from markdown_pricing.settings import Settings
-from markdown_pricing.shown import cell
 from markdown_pricing.threads import limit_threads
-from markdown_pricing.training_data.schema import columns_to_read, planned_columns
 from markdown_pricing.unmatched import matches_nothing, unknown_settings
 from markdown_pricing.words import counted
 
@@ -129,12 +122,12 @@ def price(
     summary = _summary(week, out, table, len(priced), failed, stabilities)
     compared = compare(*tables) if with_standing else []
     if picture is not None:
-        _draw(compared, week, rules, picture)
+        draw(compared, week, rules, picture)
     if as_json:
-        print_json({**summary, "compared": [_machine_readable(group) for group in compared]} if compared else summary)
+        print_json({**summary, "compared": [machine_readable(group) for group in compared]} if compared else summary)
     else:
         if compared and rules is not None:
-            _show(compared, rules.name)
+            show(compared, rules.name)
         print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
     return 1 if failed else 0
 
@@ -192,12 +185,7 @@ def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str], conf
     if len(countries) < 2:
         return nothing
     try:
-        shared = pricing.learn_shared(
-            snapshot.week,
-            countries,
-            lambda code: read_country(lake, snapshot, code, columns_to_read, encoded=True),
-            changeovers=configured.changeovers,
-        ).shared
+        shared = learn_from_delivery(lake, snapshot, countries, configured.changeovers).shared
     except pricing.NothingShared:
         return nothing  # the message comes where each country is priced
     return SharedAtHand(shared, version_of(shared.to_bytes()))
@@ -219,26 +207,18 @@ def _price_country(
     Each frame has ROW_COLUMNS and the country's currency.
     """
     week = snapshot.week
-    rows = read_country(lake, snapshot, country.code, columns_to_read, encoded=True)
-    planned = read_planned(lake, snapshot, country.code, planned_columns)
-    taken = pricing.take_in_country(rows, week, country.code, changeovers, *planned)
+    taken = take_in_delivery(lake, snapshot, country.code, changeovers)
     sold = pricing.CountryWeek.of(taken.rows, week, country.code, taken.planned)
     for note in taken.notes:
         print_error(f"{country.code}: {note}")
     choice = pricing.fit_or_step_down(sold, model_name, shared=shared.shared)
-    origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(
-        plan=snapshot.plan_stamp(country.code), currencies=in_short(changeovers)
-    )
-    origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, shared.version)
+    origin = origin_of_delivery(snapshot, country.code, changeovers).of(model_asked=model_name)
+    origin = pricing.modelled_by(origin, choice, pricing.SEED, shared.version)
     results = Results(lake, week, country.code)
     now, last_rows, decided = datetime.now(UTC), results.last_rows(), _decided(results)
-    followed = pricing.follow_decisions(decided, sold, changeovers).articles
-    tables = []
-    for book in books:
-        priced_by = pricing.priced_under(origin, book, country, decided)
-        given = country, book, codes, priced_by, run_id, now, last_rows, followed
-        rows = pricing.price_articles(sold, choice.model, *given).rows
-        tables.append(rows.assign(currency=country.currency))
+    given = origin, run_id, now, last_rows, decided, changeovers
+    priced = (pricing.price_as_decided(sold, choice.model, country, book, codes, *given) for book in books)
+    tables = [each.recommendations.rows.assign(currency=country.currency) for each in priced]
     return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
 
 
@@ -249,80 +229,3 @@ def _decided(results: Results) -> Sequence[Decision]:
     except ResultChanged as error:
         print_error(f"{results.country}: priced without people's decisions. {error}")
         return ()
-
-
-CAVEAT = (
-    "Revenue is that of each plan as it stands today. A plan that waits until a fresh article has sold for longer "
-    "is worth more than that: rules under which it can't wait may look better here than they are."
-)
-
-
-def _show(compared: Sequence[Compared], rules: str) -> None:
-    """Print one table, or one table for each measure where the screen is too narrow."""
-    whole = _table(compared, MEASURES)
-    tables = [whole]
-    if standard_output.is_terminal and standard_output.width < width_of(whole):
-        tables = [_table(compared, [measure]) for measure in MEASURES]
-    print(
-        f"What {rules} changes against the standing rules: revenue to the end of the season with salvage, "
-        "units left over after it, articles marked down this week."
-    )
-    for table in tables:
-        print()
-        print_fitting(table)
-    print(f"\n{CAVEAT}\n")
-
-
-def _table(compared: Sequence[Compared], measures: Sequence[Measure]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for measure in measures:
-        for name in (f"{measure.heading}\nstanding", "\nother", "\n+/-", "\n%"):
-            table.add_column(name, justify="right")
-    table.add_column("Articles", justify="right")
-    table.add_column("Repriced", justify="right")
-    for place, group in enumerate(compared):
-        if group.category is None and place:
-            table.add_section()
-        style = "bold" if group.category is None else ""
-        table.add_row(*map(Text, _cells(group, measures)), style=style)
-    return table
-
-
-def _cells(group: Compared, measures: Sequence[Measure]) -> Iterator[str]:
-    if group.category is not None:
-        yield f"  {cell(group.category)}"
-    else:
-        yield f"{group.country}, {group.currency}" if group.country else f"all in {group.currency}"
-    for measure in measures:
-        share = group.difference_pct(measure)
-        yield f"{measure.of(group.standing):,.0f}"
-        yield f"{measure.of(group.other):,.0f}"
-        yield f"{group.difference(measure):+,.0f}"
-        yield "" if share is None else f"{share:+.1f}"
-    yield f"{group.articles:,}"
-    yield f"{group.repriced:,}"
-
-
-def _machine_readable(group: Compared) -> dict[str, Any]:
-    differences = {
-        measure.name: {"difference": group.difference(measure), "difference_pct": group.difference_pct(measure)}
-        for measure in MEASURES
-    }
-    return {**asdict(group), **differences}
-
-
-def _draw(compared: Sequence[Compared], week: date, rules: Path | None, picture: Path) -> None:
-    from markdown_pricing.charts import comparison_chart  # here: matplotlib is slow to load
-
-    groups = pd.DataFrame(
-        {
-            "label": next(_cells(group, ())).rstrip(),
-            "whole": group.category is None,
-            **{f"{measure.name}_pct": group.difference_pct(measure) for measure in (REVENUE, LEFTOVER)},
-            MARKDOWNS.name: group.difference(MARKDOWNS),
-        }
-        for group in compared
-    )
-    drawn = comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules")
-    write_whole(picture, lambda file: file.write_bytes(drawn))

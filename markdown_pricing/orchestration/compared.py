@@ -3,7 +3,7 @@
 Nothing is compared until cells are drawn (`markdown-pricing arms draw`); then the asset says so, and no price is other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from markdown_pricing.arms.draw import Draw
 from markdown_pricing.arms.sentence import INTERIM, Told
-from markdown_pricing.comparison import comparison_so_far, read_draws
+from markdown_pricing.comparison import arms_in, comparison_so_far, read_draws
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.arms import write_comparison
 from markdown_pricing.lake.filesystem import Lake
@@ -21,6 +21,7 @@ from markdown_pricing.markdown.season import ON_HABIT
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import IN_SHORT, Metadata
 from markdown_pricing.orchestration.names import EFFECTS, EFFECTS_JOB, GROUP, LEDGER_POOL, OUTCOMES, OWNERS, STAGE_TAG
+from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.weeks import HEAD_OFFICE
 from markdown_pricing.words import counted
@@ -112,6 +113,15 @@ def figures_of_effect(shown: Sequence[Told]) -> Metadata:
         **by_factor,
         "Season": shown[-1].season,
     }
+
+
+def arms_or_warning(context: dg.AssetExecutionContext, lake: Lake) -> tuple[Mapping[tuple[str, str], str], str]:
+    """The arms of the country's articles by season and category; and why nobody knows them, which is logged, too."""
+    week, country = week_and_country_of(context)
+    arms, why_unknown = arms_in(lake, country, week)
+    if why_unknown:
+        context.log.warning(why_unknown)
+    return arms, why_unknown
 
 
 def figures_of_arms(rows: pd.DataFrame, why_unknown: str) -> Metadata:
