@@ -43,6 +43,7 @@ class AcrossCountries:
 
     @property
     def text(self) -> str:
+        """The comparison in sentences for people, a line for each article."""
         text_lines = [
             f"The advice for {self.apart:,} of {counted(self.articles, 'article')} differs widely between countries"
         ]

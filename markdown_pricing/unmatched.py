@@ -74,6 +74,7 @@ def unknown_settings(environ: Mapping[str, str]) -> list[str]:
 
 
 def held(lake: Lake, snapshot: Snapshot, country: str) -> Held | None:
+    """The columns and categories of a country's delivery; None where it cannot be read."""
     columns: list[str] = []
 
     def read(available: list[str]) -> list[str]:

@@ -73,6 +73,7 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
+        """The id of its process."""
         return self._process.pid
 
     def begin(self, work: Callable[..., Any], *arguments: Any) -> None:

@@ -41,6 +41,7 @@ class Measure:
 
     @property
     def interval(self) -> str:
+        """Between what the challenger's error is larger, in words; empty where so few weeks tell nothing."""
         return "" if np.isnan(self.more.low) else f"{self.more.low:+.3f} to {self.more.high:+.3f}"
 
     def __str__(self) -> str:

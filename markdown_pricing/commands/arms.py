@@ -31,6 +31,11 @@ HEAD = ("Held", "Cells", "Found with 4 chances in 5", "Costs about, EUR")
 
 
 def draw(settings: Settings, season: str, share: int | None, seed: int | None, dry_run: bool, as_json: bool) -> int:
+    """Draw the cells of a season's comparison and keep them, or show what shares of the cells would find and cost.
+
+    share : percent of the cells to hold on the old habit; None takes the cheapest share that can find the effect
+    returns the exit code
+    """
     now, lake = datetime.now(UTC), _lake(settings)
     draws = read_draws(lake)
     for each in draws:
@@ -60,6 +65,7 @@ def draw(settings: Settings, season: str, share: int | None, seed: int | None, d
 
 
 def show(settings: Settings, as_json: bool) -> int:
+    """Print what each comparison has found so far. Returns the exit code."""
     lake = _lake(settings)
     countries = read_countries(settings.countries_file, settings.currencies_file)
     draws = read_draws(lake)

@@ -171,8 +171,10 @@ def _width(table: Table) -> Measurement:
 
 
 def print_json(value: Any) -> None:
+    """Print the value as JSON, for machines; dates and paths as texts."""
     print(json.dumps(value, indent=2, default=str))
 
 
 def print_error(text: str) -> None:
+    """Print a sentence for people on standard error, where it mixes with no result."""
     standard_error.print(plain(text), highlight=False, soft_wrap=True, markup=False)

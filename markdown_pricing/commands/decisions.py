@@ -31,6 +31,7 @@ NUMBERS_FROM = 7
 
 
 def decide(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> int:
+    """Add the file's decisions to the ERP, all or none. Returns the exit code; raises BadDecisions."""
     try:
         lines = lines_of(file.read_text(encoding="utf-8-sig"), str(file))
     except UnicodeDecodeError as error:
@@ -46,6 +47,7 @@ def decide(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> int:
 
 
 def decisions(settings: Settings, country: str, week: date | None, as_json: bool) -> int:
+    """Print what people decided about one country's prices, with what is odd about it. Returns the exit code."""
     [country] = read_countries(settings.countries_file, settings.currencies_file).choose([country])
     engine, reasons = _engine(settings), read_decision_reasons(settings.decision_reasons_file)
     in_erp = read(read_decisions(engine, country, until=week))

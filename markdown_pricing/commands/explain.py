@@ -81,6 +81,10 @@ def explain(
     out: Path | None,
     as_json: bool,
 ) -> int:
+    """Show an article's page and, with `out`, draw its plan; the parameters are the options of the command.
+
+    returns the exit code; raises an error that names what is missing: the week, the country or the article
+    """
     configured = read_countries(settings.countries_file, settings.currencies_file)
     allowed = settings.allowed_models
     place = named_lake(lake, None, allowed) if lake else Lake(settings.lake_url, settings.results_key, allowed)

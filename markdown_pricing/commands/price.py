@@ -2,8 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,10 @@ def price(
     picture: Path | None,
     as_json: bool,
 ) -> int:
+    """Price a snapshot into one file; the parameters are the options of the command.
+
+    returns the exit code, which is 1 when a country failed and others were priced; raises NothingPriced when none was
+    """
     books, codes = _read_books(settings, rules, with_standing, picture), read_reason_codes()
     named = _codes(countries)
     source = named_lake(lake, settings.results_key, settings.allowed_models)
@@ -95,31 +99,14 @@ def price(
     said = matches_nothing(source, snapshot, books[-1], configured, settings.currencies_file, True)
     for sentence in (*unknown_settings(os.environ), *said):
         print_error(sentence)
-    run_id = str(uuid.uuid4())
-    priced, stabilities, failed = list[list[pd.DataFrame]](), dict[str, Stability](), dict[str, str]()
-    shared = _share_demand(source, snapshot, chosen, configured)
-    with progress(f"Pricing {week}", len(chosen)) as advance:
-        for code in chosen:
-            try:
-                country, changeovers = _country(code, configured, week), configured.changes_of(code)
-                how = books, codes, model, shared, run_id, changeovers
-                rows, grade, steady = _price_country(source, snapshot, country, *how)
-            except PricingError as error:
-                failed[code] = str(error)
-                print_error(f"{code}: {error}")
-                advance(f"{code} failed")
-            else:
-                priced.append(rows)
-                if steady is not None:
-                    stabilities[code] = steady
-                grade = f", model grade {grade}" if grade != OWN else ""
-                advance(f"{code} {counted(len(rows[-1]), 'article')}{grade}")
+    priced, failed = _price_each(source, snapshot, chosen, configured, books, codes, model)
     if not priced:
         raise NothingPriced(snapshot)
-    tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
+    by_book = zip(*(each.tables for each in priced.values()), strict=True)
+    tables = [pd.concat(rows, ignore_index=True) for rows in by_book]
     table = tables[-1][ROW_COLUMNS]
     write_whole(out, lambda file: table.to_parquet(file, index=False))
-    summary = _summary(week, out, table, len(priced), failed, stabilities)
+    summary = _summary(week, out, table, priced, failed)
     compared = compare(*tables) if with_standing else []
     if picture is not None:
         draw(compared, week, rules, picture)
@@ -130,6 +117,47 @@ def price(
             show(compared, rules.name)
         print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
     return 1 if failed else 0
+
+
+@dataclass(frozen=True)
+class CountryPriced:
+    """One country's prices.
+
+    tables : its rows under each set of rules, with ROW_COLUMNS and the country's currency ; grade : of the model
+    steady : how steady the plans under the last rules are; None where last week's are not known
+    """
+
+    tables: Sequence[pd.DataFrame]
+    grade: str
+    steady: Stability | None
+
+
+def _price_each(
+    lake: Lake,
+    snapshot: Snapshot,
+    countries: Sequence[str],
+    configured: Countries,
+    books: Sequence[RuleBook],
+    codes: ReasonCodes,
+    model: str,
+) -> tuple[dict[str, CountryPriced], dict[str, str]]:
+    """The countries that could be priced, and why the others could not; each is shown when it is done."""
+    run_id, shared = str(uuid.uuid4()), _share_demand(lake, snapshot, countries, configured)
+    priced, failed = dict[str, CountryPriced](), dict[str, str]()
+    with progress(f"Pricing {snapshot.week}", len(countries)) as advance:
+        for code in countries:
+            try:
+                country, changeovers = _country(code, configured, snapshot.week), configured.changes_of(code)
+                how = books, codes, model, shared, run_id, changeovers
+                priced[code] = own = _price_country(lake, snapshot, country, *how)
+            except PricingError as error:
+                failed[code] = str(error)
+                print_error(f"{code}: {error}")
+                advance(f"{code} failed")
+            else:
+                grade = f", model grade {own.grade}" if own.grade != OWN else ""
+                advance(f"{code} {counted(len(own.tables[-1]), 'article')}{grade}")
+    return priced, failed
 
 
 def _codes(countries: Sequence[str] | None) -> list[str]:
@@ -159,10 +187,11 @@ def _read_books(settings: Settings, rules: Path | None, with_standing: bool, pic
 
 
 def _summary(
-    week: date, out: Path, table: pd.DataFrame, countries: int, failed: dict[str, str], steady: dict[str, Stability]
+    week: date, out: Path, table: pd.DataFrame, priced: Mapping[str, CountryPriced], failed: Mapping[str, str]
 ) -> dict[str, Any]:
     """What was priced and what failed, and how steady the plans are where last week's are known."""
-    summary = {"week": week, "file": out, "articles": len(table), "countries": countries, "failed": failed}
+    summary = {"week": week, "file": out, "articles": len(table), "countries": len(priced), "failed": failed}
+    steady = {code: each.steady for code, each in priced.items() if each.steady is not None}
     if not steady:
         return summary
     by_country = {code: {**asdict(own), "unexplained_pct": own.unexplained_pct} for code, own in steady.items()}
@@ -201,11 +230,8 @@ def _price_country(
     shared: SharedAtHand,
     run_id: str,
     changeovers: Sequence[Changeover],
-) -> tuple[list[pd.DataFrame], str, Stability | None]:
-    """The country's rows under each set of rules, all by one model, the model's grade, and how steady its plans are.
-
-    Each frame has ROW_COLUMNS and the country's currency.
-    """
+) -> CountryPriced:
+    """The country's prices under each set of rules, all by one model."""
     week = snapshot.week
     taken = take_in_delivery(lake, snapshot, country.code, changeovers)
     sold = pricing.CountryWeek.of(taken.rows, week, country.code, taken.planned)
@@ -219,7 +245,7 @@ def _price_country(
     given = origin, run_id, now, last_rows, decided, changeovers
     priced = (pricing.price_as_decided(sold, choice.model, country, book, codes, *given) for book in books)
     tables = [each.recommendations.rows.assign(currency=country.currency) for each in priced]
-    return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
+    return CountryPriced(tables, choice.grade, stability(tables[-1], last_rows, sold.history))
 
 
 def _decided(results: Results) -> Sequence[Decision]:

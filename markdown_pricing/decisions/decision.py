@@ -72,6 +72,7 @@ class Decision:
 
     @property
     def about(self) -> ArticleWeek:
+        """The country, the article and the week that it is about."""
         return self.country, self.article_id, self.week
 
     @property

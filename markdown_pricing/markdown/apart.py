@@ -39,6 +39,7 @@ class Apart:
 
     @property
     def points(self) -> float:
+        """By how many percentage points of the list price the two differ."""
         return self.most.off_pct - self.least.off_pct
 
 

@@ -11,8 +11,7 @@ from markdown_pricing.markdown.habit import habit_rungs
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.planning import demand_at
-from markdown_pricing.markdown.sales import demand_quantile
-from markdown_pricing.markdown.sentences import EIGHT_IN_TEN
+from markdown_pricing.markdown.sales import NINE_IN_TEN, demand_quantile
 from markdown_pricing.markdown.valuation import evaluate_path
 
 
@@ -65,5 +64,5 @@ def _at_level(demand: Demand, deviation: float) -> Demand:
     """The demand of an article that sells so much less or more than expected as happens once in ten times."""
     if demand.level_sd is None:
         return demand
-    factor = np.exp(deviation * EIGHT_IN_TEN * demand.level_sd)[:, np.newaxis, :]
+    factor = np.exp(deviation * NINE_IN_TEN * demand.level_sd)[:, np.newaxis, :]
     return replace(demand, units=demand.units * factor)

@@ -16,6 +16,7 @@ from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan
+from markdown_pricing.markdown.sales import NINE_IN_TEN
 from markdown_pricing.words import (
     UNKNOWN,
     about,
@@ -29,8 +30,6 @@ from markdown_pricing.words import (
     price,
 )
 
-EIGHT_IN_TEN = 1.2816
-"""Between so many standard errors below and above lie eight of ten values that are normally distributed."""
 CUT = 0.3
 """The cut of today's price for which the price response is told: the first that the old habit takes."""
 LEAST_TOLD = 1.0
@@ -185,7 +184,7 @@ def response_in_words(elasticity: float | None, error: float | None) -> str:
     """
     if elasticity is None or pd.isna(elasticity):
         return ""
-    wide = EIGHT_IN_TEN * (np.nan if error is None else error)
+    wide = NINE_IN_TEN * (np.nan if error is None else error)
     low, high = times_as_many(elasticity - wide), times_as_many(elasticity + wide)
     return f"{about(times_as_many(elasticity))} times as many{about_range(low, high)}"
 

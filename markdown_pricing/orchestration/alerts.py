@@ -75,9 +75,11 @@ class Memory:
 
     @classmethod
     def from_cursor(cls, cursor: str | None) -> "Memory":
+        """The memory that `to_cursor` has written; an empty one before the first look."""
         return cls(**json.loads(cursor)) if cursor else cls()
 
     def to_cursor(self) -> str:
+        """The memory as text, which Dagster keeps with the sensor."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
@@ -152,6 +154,7 @@ def send_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Rece
 
 
 def to_the_log(alert: Alert) -> str:
+    """Write the alert as a log line. The log never refuses one, so that the answer is empty."""
     facts = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE, **alert.facts}
     tell(alert.title or alert.text, facts, logging.INFO if facts["event.outcome"] == SUCCESS else logging.ERROR)
     return ""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault
+from markdown_pricing.training_data.schema import MONEY
 
 ALIKE = 0.1
 """Moves count as one when they differ by at most this part of their median."""
@@ -21,7 +22,6 @@ LOW, HIGH = SMALLER * (1 + ALIKE), LARGER * (1 - ALIKE)
 """Whatever is within ALIKE of a median outside of SMALLER and LARGER is outside of these."""
 LEAST_ARTICLES = 5
 """Fewer articles say nothing of a currency. Chosen on 2026-11-27."""
-MONEY = ("list_price", "price", "salvage_price")
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
