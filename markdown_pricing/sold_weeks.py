@@ -130,17 +130,17 @@ def bring_up_to_date(
     made = {}
     before = next(weeks_with_predictions(results.lake, results.country, before=results.week), None)
     for week in filter(None, (results.week, before)):
-        of_week = Results(results.lake, week, results.country)
+        in_week = Results(results.lake, week, results.country)
         kept = None if week == results.week else next(kept_outcomes(results.lake, results.country, week, 1), None)
         has_costs = kept is not None and set(kept[0]["week"]) == {week} and _has_hindsight(kept[0])
         known = kept[0] if kept is not None and has_costs else None
         try:
-            made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at, known)
+            made[week], origin = outcomes_of(in_week, countries, book, run_id, computed_at, known)
         except FinalError:
             if week == results.week:
                 raise
             continue
-        keep_outcomes(of_week, made[week], origin)
+        keep_outcomes(in_week, made[week], origin)
     return made
 
 
@@ -270,12 +270,12 @@ def _with_costs_by_models(
     if (open_rows := other & ~by_menu).any() and origin.rules == book.version:
         made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, priced, results, None).cost.round(2)
     seen = newest.history[newest.history["week"] >= pd.Timestamp(week)]
-    found = _costs(made[other], then, priced, Results(results.lake, newest.week, country), seen)
-    costs = {"cost_hindsight": found.cost, "cost_low": found.low, "cost_high": found.high}
+    hindsight = _costs(made[other], then, priced, Results(results.lake, newest.week, country), seen)
+    costs = {"cost_hindsight": hindsight.cost, "cost_low": hindsight.low, "cost_high": hindsight.high}
     for name, values in costs.items():
         made.loc[other, name] = values.round(2)
         made.loc[made["followed"] == True, name] = 0.0  # noqa: E712
-    if np.isfinite(found.cost).any():  # without a model that valued anything nobody has looked back
+    if np.isfinite(hindsight.cost).any():  # without a model that valued anything nobody has looked back
         made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
     return made
 
@@ -291,12 +291,14 @@ def _costs(
     some = Then(then.week, then.country, then.book, then.articles[places].reset_index(drop=True), then.history)
     own = rows.set_index("article_id").reindex(some.articles["article_id"])
     recommended, applied = (own[name].to_numpy(dtype=np.float64) for name in ("recommended_price", "applied_price"))
-    found = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
+    hindsight = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
     if model := _model(with_model):
         with suppress(BrokenModel):
-            found = cost_of_prices(some, partial(priced.forecast, model), recommended, applied, seen)
+            hindsight = cost_of_prices(some, partial(priced.forecast, model), recommended, applied, seen)
     order = pd.Index(some.articles["article_id"]).get_indexer(pd.Index(rows["article_id"]))
-    return Hindsight(*(np.where(order >= 0, values[order], np.nan) for values in (found.cost, found.low, found.high)))
+    return Hindsight(
+        *(np.where(order >= 0, values[order], np.nan) for values in (hindsight.cost, hindsight.low, hindsight.high))
+    )
 
 
 def _model(results: Results) -> DemandModel | None:

@@ -14,10 +14,10 @@ from markdown_pricing.comparison import (
     NothingToDraw,
     arms_in,
     candidates,
+    comparison_so_far,
     drawn,
     keep_draw,
     read_draws,
-    told_of,
 )
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.lake import paths
@@ -161,7 +161,7 @@ def test_the_effect_of_a_season_that_is_over_is_found(lake: Lake) -> None:
     draw = draw_of(lake)
     sell_season(lake, draw)
 
-    told = told_of(lake, COUNTRIES, draw)
+    told = comparison_so_far(lake, COUNTRIES, draw)
 
     assert told.status == "final"
     assert told.ended == 2 * len(draw.cells)
@@ -175,7 +175,7 @@ def test_while_the_season_is_on_sale_nothing_is_said(lake: Lake) -> None:
     draw = draw_of(lake)
     sell_season(lake, draw, open_weeks=3)
 
-    told = told_of(lake, COUNTRIES, draw)
+    told = comparison_so_far(lake, COUNTRIES, draw)
 
     assert (told.status, told.effect, told.ended) == ("interim", None, 0)
 
@@ -184,7 +184,7 @@ def test_articles_that_were_launched_before_the_draw_are_not_compared(lake: Lake
     draw = replace(draw_of(lake), from_week=MONDAY + timedelta(weeks=1))
     sell_season(lake, draw)
 
-    assert told_of(lake, COUNTRIES, draw).ended == 0
+    assert comparison_so_far(lake, COUNTRIES, draw).ended == 0
 
 
 def test_the_models_reckoning_is_that_of_the_first_week_of_each_article_on_the_plan(lake: Lake) -> None:
@@ -198,7 +198,7 @@ def test_the_models_reckoning_is_that_of_the_first_week_of_each_article_on_the_p
         origin = provenance(str(week), "DEU", "stamp")
         Results(lake, week, "DEU").keep_predictions(rows, nothing, nothing, origin)
 
-    told = told_of(lake, COUNTRIES, draw)
+    told = comparison_so_far(lake, COUNTRIES, draw)
 
     assert told.reckoned == pytest.approx(0.10)
     assert told.factor is not None

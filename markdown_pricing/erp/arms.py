@@ -25,10 +25,10 @@ class NoComparisonTables(FinalError):
         )
 
 
-def write_comparison(engine: Engine, cells: Sequence[Row], found: Sequence[Row]) -> None:
-    """Replace the cells of their seasons, and add what was found, in one transaction.
+def write_comparison(engine: Engine, cells: Sequence[Row], effect_rows: Sequence[Row]) -> None:
+    """Replace the cells of their seasons, and add the effects, in one transaction.
 
-    cells, found : rows by the columns of markdown_arms and markdown_effects
+    cells, effect_rows : rows by the columns of markdown_arms and markdown_effects
     Raises NoComparisonTables, and what `erp_errors` raises; then nothing was changed.
     """
     with erp_errors(engine, COMPARISON_RIGHTS), engine.begin() as connection:
@@ -37,6 +37,6 @@ def write_comparison(engine: Engine, cells: Sequence[Row], found: Sequence[Row])
             raise NoComparisonTables(where_is(engine), missing, [each for name in missing for each in beside[name]])
         lock(connection, "comparison")
         connection.execute(delete(arms).where(arms.c.season.in_({row["season"] for row in cells})))
-        for table, rows in ((arms, cells), (effects, found)):
+        for table, rows in ((arms, cells), (effects, effect_rows)):
             if rows:
                 connection.execute(table.insert(), [dict(row) for row in rows])

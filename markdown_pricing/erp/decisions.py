@@ -63,8 +63,8 @@ def read_decisions(engine: Engine, country: str, since: date | None = None, unti
 
     Raises NoDecisionTable and what `erp_errors` raises; a table that is locked is waited for some seconds.
     """
-    of_country = decisions.c.country == country
-    wanted = [of_country]
+    same_country = decisions.c.country == country
+    wanted = [same_country]
     if since is not None:
         wanted.append(decisions.c.week >= since)
     if until is not None:

@@ -87,18 +87,18 @@ def _there(connection: Connection, table: Table, country: str) -> dict[date, Com
     """By week how many rows of the country each run has left in the table."""
     keys = table.c.week, table.c.run_id, table.c.computed_at
     counted = select(*keys, func.count()).where(table.c.country == country).group_by(*keys)
-    found: dict[date, dict[tuple[str, datetime], int]] = {}
+    by_week: dict[date, dict[tuple[str, datetime], int]] = {}
     for week, run_id, computed_at, number in connection.execute(counted):
-        found.setdefault(week, {})[run_id, computed_at] = number
-    return dict(found)
+        by_week.setdefault(week, {})[run_id, computed_at] = number
+    return dict(by_week)
 
 
 def _computed(rows: pa.Table) -> dict[date, Computed]:
     """The same of the rows that are to stand there."""
-    found: dict[date, Counter[tuple[str, datetime]]] = {}
+    by_week: dict[date, Counter[tuple[str, datetime]]] = {}
     for week, *made in zip(*(rows[name].to_pylist() for name in ("week", "run_id", "computed_at")), strict=True):
-        found.setdefault(week, Counter())[made[0], made[1]] += 1
-    return dict(found)
+        by_week.setdefault(week, Counter())[made[0], made[1]] += 1
+    return dict(by_week)
 
 
 def _taken(table: Table, frame: pd.DataFrame) -> pa.Table:

@@ -140,8 +140,8 @@ def _fetched(connection: Connection, table: Table, columns: list[Column[Any]], c
     driver = connection.connection.driver_connection
     assert driver is not None
     rows = driver.execute(query, (country,)).fetchall()
-    of_columns = zip(*rows, strict=True) if rows else [()] * len(columns)
-    arrays = [_array(column, values) for column, values in zip(columns, of_columns, strict=True)]
+    by_column = zip(*rows, strict=True) if rows else [()] * len(columns)
+    arrays = [_array(column, values) for column, values in zip(columns, by_column, strict=True)]
     return pa.table(arrays, [column.name for column in columns])
 
 

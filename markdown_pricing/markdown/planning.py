@@ -109,15 +109,15 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     held_by[over_budget], held_by[too_little_gain] = "budget", "least_gain"
     held_by[on_habit], held_by[is_locked] = "arm", "locked"
     path = alone.value(groups.rungs_of_members(best))
-    of_members = groups.solution_of_members(worth_it, path.revenue)
+    solution = groups.solution_of_members(worth_it, path.revenue)
     place = groups.place
-    menu = menu_of(alone, groups, of_members, path, held_by[place], (is_locked | on_habit)[place])
+    menu = menu_of(alone, groups, solution, path, held_by[place], (is_locked | on_habit)[place])
     return Plan(
         best=path,
         keep=alone.keep,
         habit=alone.habit,
         menu=menu,
-        stake=stake_of(alone, menu, of_members, path, forecast.elasticity),
+        stake=stake_of(alone, menu, solution, path, forecast.elasticity),
         limits=alone.limits,
         demand=alone.demand,
         for_target=for_target[place],
@@ -185,20 +185,20 @@ def _least_penalty(task: Task, seeking: BoolArray, highest: FloatArray) -> tuple
     return high, out_of_reach
 
 
-def _worth_it(task: Task, found: Solution, penalty: FloatArray) -> Solution:
+def _worth_it(task: Task, solution: Solution, penalty: FloatArray) -> Solution:
     """The solution in which a markdown of this week is worth enough more than waiting; else the price is kept.
 
     A hard target is met all the same: the least penalty that meets it makes the markdown worth hardly more.
     """
     hard = task.ladders.per_article([float(own.sell_through == "hard") for own in task.ladders.rules]) > 0
     least = task.ladders.per_article([own.least_gain_pct / 100 for own in task.ladders.rules])
-    chosen = found.rungs[:, 0]
+    chosen = solution.rungs[:, 0]
     asked = (least > 0) & (chosen > 0) & ~(hard & (penalty > 0))
     if not asked.any():
-        return found
-    gain = found.value[np.arange(len(chosen)), chosen] - found.value[:, 0]
-    too_little = asked & (gain < least * np.maximum(task.value(found.rungs).revenue, LEAST_GAIN))
-    return replace(found, rungs=np.where(too_little[:, np.newaxis], found.after[:, 0], found.rungs))
+        return solution
+    gain = solution.value[np.arange(len(chosen)), chosen] - solution.value[:, 0]
+    too_little = asked & (gain < least * np.maximum(task.value(solution.rungs).revenue, LEAST_GAIN))
+    return replace(solution, rungs=np.where(too_little[:, np.newaxis], solution.after[:, 0], solution.rungs))
 
 
 def _with_locks(task: Task, best_rungs: IntArray, penalty: FloatArray) -> tuple[Task, IntArray]:
