@@ -31,7 +31,7 @@ from markdown_pricing.weeks import this_week
 
 HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 TOP = FloatRect(x=0, y=0, width=1000, height=310)
 # The dialog of a picture, moved to where it does not hide the figures.
 OPEN_BELOW = """
@@ -46,14 +46,14 @@ WITHOUT_SEARCH = "div:has(> div > input[placeholder='Search and filter steps']) 
 
 def dagster(browser: Browser, url: str, week: str) -> None:
     look_ahead(open_page(browser, url, width=1000, height=700))
-    lineage(open_page(browser, url, width=2000, height=700, scale=0.8))
+    lineage(open_page(browser, url, width=2300, height=900, scale=0.8))
     grid(open_page(browser, url, width=1700, height=800, scale=0.7), week)
     for name, asset, picture in (
         ("predictions", "markdown_predictions", "Price paths, large"),
         ("model", "demand_model", "Expected and actual units, large"),
     ):
         figures(open_page(browser, url, width=1500, height=1700, scale=0.65), name, asset, picture, week)
-    automation(open_page(browser, url, width=1000, height=700))
+    automation(open_page(browser, url, width=1000, height=800))
     pool(open_page(browser, url, width=1000, height=700))
 
 
@@ -128,8 +128,8 @@ def figures(page: Page, name: str, asset: str, picture: str, week: str) -> None:
 def automation(page: Page) -> None:
     page.goto("/automation")
     page.get_by_text("only on Monday").wait_for()
-    page.get_by_role("checkbox", checked=True).nth(1).wait_for(state="attached")
-    save(page, "automation", clip=TOP | {"height": 510})
+    page.get_by_role("checkbox", checked=True).nth(6).wait_for(state="attached")  # all are on
+    save(page, "automation", clip=TOP | {"height": 640})
 
 
 def pool(page: Page) -> None:
