@@ -2,6 +2,10 @@
 
 .venv/bin/python docs/pictures/take.py http://localhost:3000
 
+that of docs/operations.md when the countries that were launched from it last have been refreshed:
+
+.venv/bin/python docs/pictures/take.py --operations http://localhost:3000
+
 and those of docs/metronome.md from a running `make metronome-demo`:
 
 .venv/bin/python docs/pictures/take.py --metronome http://localhost:3000
@@ -68,6 +72,13 @@ def metronome(browser: Browser, url: str) -> None:
     save(page, "metronome-run")
 
 
+def operations(browser: Browser, url: str) -> None:
+    page = open_page(browser, url, width=1200, height=700)
+    page.goto(f"/runs/b/{last_backfill(page)}")
+    page.get_by_text("100% completed").wait_for()
+    save(page, "backfill", clip=TOP | {"width": 1200, "height": 300})
+
+
 def etl(browser: Browser, url: str) -> None:
     lineage(open_page(browser, url, width=2400, height=1200, scale=0.7), "etl-lineage", "raw_sales")
 
@@ -91,6 +102,12 @@ def two_runs(page: Page) -> list[str]:
     search = {"experiment_ids": ["1"], "max_results": 2, "order_by": ["attributes.start_time ASC"]}
     answer = page.request.post("/ajax-api/2.0/mlflow/runs/search", data=search).json()
     return [run["info"]["run_id"] for run in answer["runs"]]
+
+
+def last_backfill(page: Page) -> str:
+    query = "{partitionBackfillsOrError(limit: 1) {... on PartitionBackfills {results {id}}}}"
+    answer = page.request.post("/graphql", data={"query": query}).json()
+    return str(answer["data"]["partitionBackfillsOrError"]["results"][0]["id"])
 
 
 def look_ahead(page: Page) -> None:
@@ -169,7 +186,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="of the Dagster or MLflow UI, or of a report")
     parser.add_argument("week", nargs="?", default=this_week(datetime.now(UTC)).isoformat())
-    pages = {"metronome": metronome, "etl": etl, "experiments": experiments, "pricing": pricing}
+    pages = {
+        "operations": operations,
+        "metronome": metronome,
+        "etl": etl,
+        "experiments": experiments,
+        "pricing": pricing,
+    }
     for name in pages:
         parser.add_argument(
             f"--{name}", dest="take", action="store_const", const=pages[name], help=f"of docs/{name}.md"
