@@ -38,7 +38,7 @@ from tests.processes import answers, end_groups, free_port, wait_until  # noqa: 
 from tests.system.browser import chromium  # noqa: E402
 
 WEEK = date(2026, 11, 23)
-PATIENCE_S = 600.0
+PATIENCE_S = 180.0
 LOOK_EVERY_S = 0.1
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 LOCATION = "markdown_pricing.definitions"
@@ -143,8 +143,8 @@ def pages(countries: Sequence[str]) -> dict[str, tuple[str, IsDrawn]]:
     return {
         "lineage": (LINEAGE, node("erp_refresh", f"{len(countries)} partition")),
         "weeks and countries": ("/assets/erp_refresh?view=partitions", text(f"Materialized ({len(countries)})")),
-        "a country's prices": (f"/assets/markdown_predictions{of_a_country}", figure("Price paths, large")),
-        "a country's demand model": (f"/assets/demand_model{of_a_country}", figure("Expected and actual units, large")),
+        "a country's prices": (f"/assets/markdown_predictions{of_a_country}", figure("Articles")),
+        "a country's demand model": (f"/assets/demand_model{of_a_country}", figure("Model")),
         "checks of the prices": ("/assets/markdown_predictions?view=checks", text("every_article_has_a_row")),
         "all assets": ("/assets", text("erp_refresh")),
         "runs": ("/runs", text(f"markdown/country: {countries[0]}")),
