@@ -6,6 +6,7 @@ of each country's newest snapshot, so that it needs neither the ERP nor a ledger
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,6 +20,7 @@ from markdown_pricing.arms.sentence import Told
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake import paths
+from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import ResultMissing, publish_sealed, read_sealed, weeks_in
 from markdown_pricing.lake.seal import ResultChanged
@@ -34,6 +36,22 @@ class AlreadyDrawn(UsageError):
         super().__init__(
             f"Season {draw.season} was drawn on {draw.drawn_at:%Y-%m-%d} with the seed {draw.seed}. A comparison whose "
             "cells are drawn again tells nothing. Draw the next season instead."
+        )
+
+
+class DrawUnderWay(FinalError):
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"Nothing is drawn: another draw is just being written. Try again; if nobody else draws, it was killed: "
+            f"then remove {where}."
+        )
+
+
+class OtherDrawMeanwhile(FinalError):
+    def __init__(self, season: str, others: Sequence[str]) -> None:
+        super().__init__(
+            f"Season {season} is not drawn: while its cells were chosen, somebody else has drawn season "
+            f"{', '.join(others)}, whose cells keep their arm. Draw it again, so that it knows of them."
         )
 
 
@@ -77,13 +95,24 @@ def draws_or_none(lake: Lake) -> tuple[Draw, ...]:
         return ()
 
 
-def keep_draw(lake: Lake, draw: Draw) -> None:
-    """Add a season's draw. Raises AlreadyDrawn and ResultChanged."""
-    draws = read_draws(lake)
-    for each in draws:
-        if each.season == draw.season:
-            raise AlreadyDrawn(each)
-    publish_sealed(lake, paths.ARM_DRAWS, json.dumps([each.to_json() for each in (*draws, draw)]).encode())
+def keep_draw(lake: Lake, draw: Draw, seen: Sequence[Draw]) -> None:
+    """Add a season's draw.
+
+    seen : the draws by which its cells were chosen; of two that are made at once only the first one counts
+    Raises AlreadyDrawn, OtherDrawMeanwhile, DrawUnderWay and ResultChanged.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(lake.alone(paths.ARM_DRAW_UNDER_WAY))
+        except FileTaken as error:
+            raise DrawUnderWay(error.where) from error
+        draws = read_draws(lake)
+        for each in draws:
+            if each.season == draw.season:
+                raise AlreadyDrawn(each)
+        if others := [each.season for each in draws if each.season not in {one.season for one in seen}]:
+            raise OtherDrawMeanwhile(draw.season, others)
+        publish_sealed(lake, paths.ARM_DRAWS, json.dumps([each.to_json() for each in (*draws, draw)]).encode())
 
 
 def newest_results(lake: Lake, countries: Countries) -> Iterator[Results]:

@@ -11,7 +11,9 @@ import pytest
 from markdown_pricing.arms.draw import Draw
 from markdown_pricing.comparison import (
     AlreadyDrawn,
+    DrawUnderWay,
     NothingToDraw,
+    OtherDrawMeanwhile,
     arms_in,
     candidates,
     comparison_so_far,
@@ -101,16 +103,38 @@ def test_without_data_nothing_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_a_season_is_drawn_once(lake: Lake) -> None:
-    keep_draw(lake, draw_of(lake))
+    keep_draw(lake, draw_of(lake), [])
 
     with pytest.raises(AlreadyDrawn, match="tells nothing"):
-        keep_draw(lake, draw_of(lake))
+        keep_draw(lake, draw_of(lake), [])
     assert len(read_draws(lake)) == 1
+
+
+def test_of_two_seasons_that_are_drawn_at_once_the_second_fails_and_is_drawn_again(lake: Lake) -> None:
+    """Both had looked before either was kept; the second would not know which cells the first one holds."""
+    first, second = draw_of(lake, "SS26"), draw_of(lake, "AW26")
+    keep_draw(lake, first, [])
+
+    with pytest.raises(OtherDrawMeanwhile, match=r"somebody else has drawn season SS26.*Draw it again"):
+        keep_draw(lake, second, [])
+    assert [each.season for each in read_draws(lake)] == ["SS26"]
+
+    keep_draw(lake, second, read_draws(lake))
+    assert [each.season for each in read_draws(lake)] == ["SS26", "AW26"]
+
+
+def test_no_two_write_a_draw_at_the_same_moment(lake: Lake) -> None:
+    with lake.alone(paths.ARM_DRAW_UNDER_WAY), pytest.raises(DrawUnderWay, match=r"then remove .*draws\.lock"):
+        keep_draw(lake, draw_of(lake), [])
+    assert read_draws(lake) == ()
+
+    keep_draw(lake, draw_of(lake), [])
+    assert not lake.entry(paths.ARM_DRAW_UNDER_WAY)
 
 
 def test_rounds_read_the_arms_from_the_draws_first_week_on(lake: Lake) -> None:
     draw = draw_of(lake)
-    keep_draw(lake, draw)
+    keep_draw(lake, draw, [])
 
     before, since = (arms_in(lake, "DEU", week) for week in (MONDAY - timedelta(weeks=1), MONDAY))
 
@@ -119,7 +143,7 @@ def test_rounds_read_the_arms_from_the_draws_first_week_on(lake: Lake) -> None:
 
 
 def test_a_draw_that_cannot_be_read_costs_no_round(lake: Lake) -> None:
-    keep_draw(lake, draw_of(lake))
+    keep_draw(lake, draw_of(lake), [])
     publish_bytes(lake, paths.ARM_DRAWS, b"something else")
 
     arms, why = arms_in(lake, "DEU", MONDAY)
@@ -130,7 +154,7 @@ def test_a_draw_that_cannot_be_read_costs_no_round(lake: Lake) -> None:
 
 def test_of_two_seasons_at_once_the_later_keeps_the_arms_of_the_earlier(lake: Lake) -> None:
     """The articles on sale are of AW25, which was drawn before."""
-    keep_draw(lake, draw_of(lake, "AW25"))
+    keep_draw(lake, draw_of(lake, "AW25"), [])
 
     second = drawn(candidates(lake, COUNTRIES, "SS26"), Draw("SS26", MONDAY, 99, 0.3, NOW, ()), read_draws(lake))
 
@@ -140,7 +164,7 @@ def test_of_two_seasons_at_once_the_later_keeps_the_arms_of_the_earlier(lake: La
 
 
 def test_a_season_that_has_left_the_shops_binds_nobody(lake: Lake) -> None:
-    keep_draw(lake, draw_of(lake, "AW24"))
+    keep_draw(lake, draw_of(lake, "AW24"), [])
 
     assert draw_of(lake, "SS26").kept_from == ""
 

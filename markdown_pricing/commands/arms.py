@@ -55,7 +55,7 @@ def draw(settings: Settings, season: str, share: int | None, seed: int | None, d
         return 0 if dry_run else 1
     made = drawn(eligible, Draw(season, this_week(now) + ONE_WEEK, seed, chosen, now, ()), draws)
     if not dry_run:
-        keep_draw(lake, made)
+        keep_draw(lake, made, draws)
         _write_to_erp(settings, made)
     if as_json:
         print_json({**_as_json(eligible, weighed, made), "dry_run": dry_run})

@@ -20,6 +20,7 @@ SHARED_DEMAND = "markdown_pricing/shared_demand"
 DECISIONS = "markdown_pricing/decisions"
 KEPT_OUTCOMES = "markdown_pricing/outcomes"
 ARM_DRAWS = "markdown_pricing/arms/draws.bin"
+ARM_DRAW_UNDER_WAY = "markdown_pricing/arms/draws.lock"
 """The file of all draws of cells that are held on the old habit."""
 
 PLANNED = "_planned"

@@ -131,6 +131,21 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     )
 
 
+def worth_of_todays_price(ladders: Ladders, forecast: Forecast) -> tuple[FloatArray, FloatArray]:
+    """What `plan` finds today's price to be worth, (articles,), and the same by levels, (articles, levels).
+
+    It is a small part of the work of a plan: no path is made but the best one, and nothing is compared.
+    Raises BrokenModel.
+    """
+    task = Task(ladders, Limits.of(ladders), demand_at(ladders, forecast))
+    if price_groups(task).joined.any():  # a group's worth is split by what its members' planned paths bring
+        menu = plan(ladders, forecast).menu
+        return menu.value[:, 0], menu.by_level[:, 0]
+    free = task.solve(np.zeros(len(task.demand.units)), each_price=False)
+    found, _, _ = _for_target(task, free)
+    return found.value[:, 0], found.by_level[:, 0]
+
+
 def demand_at(ladders: Ladders, forecast: Forecast) -> Demand:
     """The demand at the prices of the ladders; at a temporary price, on all rungs, in the weeks in which that holds."""
     demand, season = forecast.at(ladders.prices, ladders.weeks), ladders.season
@@ -144,6 +159,7 @@ def demand_at(ladders: Ladders, forecast: Forecast) -> Demand:
 def _for_target(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolArray]:
     """The solution that meets the sell-through targets, from the one without any.
 
+    free : with the paths after each price, or without; then the solution has none either
     returns the solution, the penalties that led to it, (articles,), and whether a target is out of reach, (articles,)
     """
     rules, list_price = task.ladders.rules, task.ladders.season.list_cents / 100
@@ -160,7 +176,8 @@ def _for_target(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolA
     again = penalty > 0
     if not again.any():
         return free, penalty, out_of_reach
-    return rows_where(again, task.solve(penalty, again), free), penalty, out_of_reach
+    each_price = free.after.shape[1] > 0
+    return rows_where(again, task.solve(penalty, again, each_price), free), penalty, out_of_reach
 
 
 def _least_penalty(task: Task, seeking: BoolArray, highest: FloatArray) -> tuple[FloatArray, BoolArray]:

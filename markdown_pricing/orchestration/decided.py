@@ -22,7 +22,8 @@ from markdown_pricing.decisions.decision import (
     without_persons,
 )
 from markdown_pricing.decisions.followed import FollowedUp
-from markdown_pricing.erp.decisions import NoDecisionTable, Row, read_decisions
+from markdown_pricing.erp.decisions import Row, read_decisions
+from markdown_pricing.erp.missing import TablesMissing
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
@@ -84,7 +85,7 @@ def find_decisions(results: Results, erp: Erp, now: datetime) -> CopiedDecisions
         rows: Sequence[Row] = read_decisions(engine, results.country, until=results.week)
     except FinalError as error:
         week, copied = results.last_decisions() or (None, [])
-        is_first = week is None and isinstance(error, NoDecisionTable)
+        is_first = week is None and isinstance(error, TablesMissing)
         return CopiedDecisions(copied, read(copied), str(error), week, is_first)
     finally:
         engine.dispose()
