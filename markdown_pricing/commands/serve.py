@@ -1,6 +1,7 @@
 """`markdown-pricing serve` starts one of Dagster's servers when every setting that it needs is there."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,9 @@ from markdown_pricing.settings import CODE_SERVER, CODE_SERVER_PORT, DATA, SECRE
 LOCATION = "markdown_pricing"
 HAS_HEARTBEAT = {"code-server", "daemon"}
 """The servers beside which a file says that they answer. The page itself is asked over HTTP."""
+OPEN_CALLS_S = {"DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "20"}
+"""Seconds that a code server which was told to stop waits for calls that are still open. By Dagster itself it is 60,
+when Docker and Kubernetes have killed it. Chosen on 2026-11-28: Kubernetes waits 30 s, and no call of ours needs 20."""
 PORT = VARIABLES[CODE_SERVER_PORT].default or ""
 
 
@@ -33,7 +37,9 @@ def serve(
         os.umask(0o077)
     if server in HAS_HEARTBEAT:
         arguments = [heartbeat.__name__, server, *arguments]
-    os.execve(sys.executable, [sys.executable, "-m", *arguments], dict(environ))
+    # Who starts it in the background of a script has it ignore SIGINT, and Dagster takes SIGTERM as it takes SIGINT.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.execve(sys.executable, [sys.executable, "-m", *arguments], {**OPEN_CALLS_S, **environ})
 
 
 def arguments_of(

@@ -14,7 +14,6 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.events import JobFailureData
 from dagster._core.storage.tags import MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from markdown_pricing.lake.filesystem import Lake
@@ -29,7 +28,6 @@ from markdown_pricing.orchestration.names import (
     OPENED,
     PRIORITY_TAG,
     REFRESH,
-    REMINDED_TAG,
     ROUND,
     ROUND_TAG,
     SHARED,
@@ -40,11 +38,12 @@ from markdown_pricing.orchestration.names import (
     WITHOUT_IT,
     WITHOUT_SHARED_TAG,
 )
-from markdown_pricing.orchestration.next_round import listed, next_round, open_weeks
+from markdown_pricing.orchestration.next_round import ROUND_LIMIT, listed, next_round, open_weeks
 from markdown_pricing.orchestration.partitions import partition_key, start_week_of
+from markdown_pricing.orchestration.promises import give_up_retry, remind_of_retry, renew_withdrawn
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.round_decision import Decision, Ending, Repeat, Start
-from markdown_pricing.orchestration.situation import Progress, Run
+from markdown_pricing.orchestration.situation import Progress
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening
 
 Job = UnresolvedAssetJobDefinition
@@ -116,6 +115,7 @@ def look(
 
     Raises LakeUnreachable when it cannot tell what is delivered: the tick fails and shows it.
     """
+    renew_withdrawn(instance, since=now - ROUND_LIMIT)
     facts = gather(instance, lake, erp, partitions, progress, now)
     return carry_out(instance, next_round(facts, progress), now)
 
@@ -135,9 +135,9 @@ def carry_out(instance: dg.DagsterInstance, decision: Decision, now: datetime) -
             }
             _observe(instance, SNAPSHOT, delivery.week, {**known, **what_to_do})
     for run in decision.remind:
-        _remind_of_retry(instance, run)
+        remind_of_retry(instance, run.id)
     for run in decision.not_retried:
-        _give_up_retry(instance, run)
+        give_up_retry(instance, run.id)
     if decision.end:
         _end(instance, decision.end)
     return dg.SensorResult(
@@ -191,30 +191,6 @@ def _request_again(repeat: Repeat) -> dg.RunRequest:
             PRIORITY_TAG: str(repeat.priority),
         },
     )
-
-
-def _remind_of_retry(instance: dg.DagsterInstance, failed: Run) -> None:
-    """Records the failure once more, for Dagster's daemon to see: it begins the retry of a run at most once."""
-    instance.add_run_tags(failed.id, {REMINDED_TAG: failed.id})
-    run = instance.get_run_by_id(failed.id)
-    if run and run.status == dg.DagsterRunStatus.FAILURE:
-        event = dg.DagsterEvent(
-            event_type_value=dg.DagsterEventType.RUN_FAILURE.value,
-            job_name=run.job_name,
-            message="It failed before and a retry was promised that has not begun: Dagster is reminded of it, once.",
-            event_specific_data=JobFailureData(error=None),
-        )
-        instance.report_dagster_event(event, run_id=failed.id)
-
-
-def _give_up_retry(instance: dg.DagsterInstance, failed: Run) -> None:
-    instance.add_run_tags(failed.id, {MAX_RETRIES_TAG: "0", WILL_RETRY_TAG: "false"})
-    if run := instance.get_run_by_id(failed.id):
-        instance.report_engine_event(
-            "Its retry was promised, Dagster was reminded of it, and it has not begun: the run counts as failed for "
-            "good. Materialize from the page what it was for.",
-            run,
-        )
 
 
 def _end(instance: dg.DagsterInstance, ending: Ending) -> None:

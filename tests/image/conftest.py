@@ -21,6 +21,8 @@ from tests.postgres.server import PostgresServer
 from tests.real_parts import missing
 
 PROJECT = Path(__file__).parents[2]
+NEXT = "9.9.9"
+"""What the next release is called that is built of the same sources."""
 WEEK = "2026-02-09"
 COUNTRIES = ("HUN", "MLT")
 LAKE = "/lake"

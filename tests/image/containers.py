@@ -1,5 +1,6 @@
 """The image as whoever keeps to the manifests runs it: user 10001, a read-only root file system, no capabilities."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 BUILD = Path(__file__).parent / "build"
 PROGRAMS = ("buildah", "podman", "runc", "mmdebstrap")
+STORAGE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "markdown-pricing" / "images"
 USER = 10001
 HOME = "/home/pricing/dagster"
 KEPT = ("--user", str(USER), "--read-only", "--read-only-tmpfs=false", "--cap-drop", "all")
@@ -43,9 +45,22 @@ def built(release: str = "") -> str:
     return done.stdout.strip()
 
 
+@contextmanager
+def nobody_builds() -> Iterator[None]:
+    """Waits until no image is built, and holds `build` until this is left."""
+    with Path(f"{STORAGE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def podman(*arguments: str, timeout_s: float = 600) -> "subprocess.CompletedProcess[str]":
     """podman on the storage in which the image lies."""
     return subprocess.run([*_PODMAN, *arguments], env=_own(), capture_output=True, text=True, timeout=timeout_s)
+
+
+def buildah(*arguments: str) -> str:
+    """What buildah says on the same storage."""
+    return subprocess.run(["buildah", *arguments], env=_own(), capture_output=True, text=True, check=True).stdout
 
 
 @contextmanager
@@ -61,8 +76,7 @@ _PODMAN = ["podman", "--log-level", "fatal"]
 
 
 def _own() -> dict[str, str]:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "markdown-pricing" / "images"
-    own = {"CONTAINERS_STORAGE_CONF": folder / "storage.conf", "CONTAINERS_CONF": folder / "containers.conf"}
+    own = {"CONTAINERS_STORAGE_CONF": STORAGE / "storage.conf", "CONTAINERS_CONF": STORAGE / "containers.conf"}
     return {**os.environ, **{name: str(file) for name, file in own.items()}}
 
 

@@ -7,14 +7,13 @@ import pytest
 from sqlalchemy import make_url
 
 from markdown_pricing import __version__
-from tests.image.conftest import COUNTRIES, OF_TESTS, WEEK, Delivered, differences, image_of
-from tests.image.containers import Container, podman, run, started, writable
+from tests.image.conftest import COUNTRIES, NEXT, OF_TESTS, WEEK, Delivered, differences, image_of
+from tests.image.containers import Container, buildah, built, nobody_builds, podman, run, started, writable
 from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
 
 # The first on a machine waits until the image is built.
 pytestmark = pytest.mark.timeout(2700)
-NEXT = "9.9.9"
 
 
 def test_it_says_what_it_can_do(image: str) -> None:
@@ -36,6 +35,17 @@ def test_nothing_of_the_machine_that_built_it_lies_in_it(image: str) -> None:
     told = run(image, "sh", "-c", "cat /etc/pip.conf /run/host/certificates.crt")
 
     assert told.stdout == ""
+
+
+def test_a_build_leaves_no_container_behind(image: str) -> None:
+    """Neither its own nor that of a build which was killed, as here one that somebody has begun and not ended."""
+    with nobody_builds():
+        buildah("from", image)
+
+    built()
+
+    with nobody_builds():
+        assert buildah("containers", "--quiet") == ""
 
 
 def test_a_group_of_countries_goes_into_sqlite(image: str, lake: Delivered, tmp_path: Path, expected: str) -> None:

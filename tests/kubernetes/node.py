@@ -151,7 +151,8 @@ def _pause(folder: Path) -> str:
     """The image of a container that only waits, of the same base as ours."""
     bases = containers.podman("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={BASE}")
     (folder / "Pause").write_text(f'FROM {bases.stdout.split()[0]}\nENTRYPOINT ["sleep", "infinity"]\n')
-    containers.podman("build", "--quiet", "--tag", PAUSE, "--file", str(folder / "Pause"), str(folder / "bin"))
+    with containers.nobody_builds():  # whose end would remove this one's container
+        containers.podman("build", "--quiet", "--tag", PAUSE, "--file", str(folder / "Pause"), str(folder / "bin"))
     return PAUSE
 
 

@@ -14,6 +14,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 from dagster import DagsterRunStatus
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.instance import InstanceType
 from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
@@ -448,6 +449,36 @@ def test_a_promised_retry_that_dagster_passed_over_is_begun_after_a_reminder(
 
     assert retried == [lost.run_id]
     assert sensor.run_of("POL").tags["dagster/will_retry"] == "false"
+
+
+def test_a_retry_that_dagster_could_not_begin_while_the_code_server_was_away_is_begun_at_the_next_look(
+    sensor: Sensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restart of the code server, which interrupts its runs. Another error at the second try is the last."""
+    tried: list[str] = []
+
+    def without_a_code_server(run: dg.DagsterRun, _: object) -> None:
+        tried.append(run.run_id)
+        raise DagsterUserCodeUnreachableError("Could not reach user code server")
+
+    monkeypatch.setattr(auto_run_reexecution, "retry_run", without_a_code_server)
+    daemon, workspace = EventLogConsumerDaemon(), Mock(instance=sensor.instance)
+    list(daemon.run_iteration(workspace))
+    sensor.deliver(WEEK)
+    sensor.looks(MONDAY)
+    lost = sensor.run_of("POL")
+    sensor.end(lost, DagsterRunStatus.FAILURE)
+    sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
+    list(daemon.run_iteration(workspace))
+    assert tried == [lost.run_id]
+    assert sensor.run_of("POL").tags["dagster/will_retry"] == "false"
+
+    now = datetime.now(UTC)
+    for minutes in (1, 2, 3):
+        sensor.looks(now + minutes * MINUTE)
+        list(daemon.run_iteration(workspace))
+
+    assert tried == [lost.run_id] * 2
 
 
 def test_only_the_countries_that_were_delivered_are_started(sensor: Sensor) -> None:
