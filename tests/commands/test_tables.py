@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from markdown_pricing.commands import console, doctor, explain, price
+from markdown_pricing.commands import console, doctor, explain, rules_compared
 from markdown_pricing.commands.around import Around
 from markdown_pricing.commands.article_page import Explained
 from markdown_pricing.commands.console import print_table
@@ -27,7 +27,7 @@ def screen(
 ) -> Shown:
     """What a terminal of so many columns shows; None is a pipe."""
     terminal = Console(width=request.param, force_terminal=request.param is not None, color_system=None)
-    for module in (console, explain, price):
+    for module in (console, explain, rules_compared):
         monkeypatch.setattr(module, "standard_output", terminal)
     return lambda: capsys.readouterr().out
 
@@ -81,7 +81,7 @@ def test_a_comparison_keeps_its_numbers_whole(screen: Shown) -> None:
     of = Totals(revenue=123_456_789.0, leftover=1_234_567.0, markdowns=123)
     group = Compared(None, None, "EUR", articles=12_345, repriced=1_234, standing=of, other=of)
 
-    price._show([group], "none.toml")
+    rules_compared.show([group], "none.toml")
 
     page = screen()
     assert page.count("123,456,789") == 2
