@@ -113,6 +113,10 @@ LONG = (
     # The same with fewer random deliveries and files.
     "tests/fuzz/test_deliveries.py::test_hundreds",
     "tests/fuzz/test_files.py::test_thousands",
+    # A stop by SIGTERM ends in the same way.
+    "tests/system/test_stop_of_code_server.py::*[compose]",
+    # The same where the plan is worth more in some cells than in others.
+    "tests/arms/test_effect.py::*[0.0]",
     # The same on PostgreSQL, which production has.
     "tests/erp/test_tables.py::test_many_processes_may_make_the_tables_at_once[sqlite]",
 )
