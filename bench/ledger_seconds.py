@@ -9,6 +9,7 @@ before it in this process, several times in turn, so that neither start-up nor w
 
 import argparse
 import statistics
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from os import times
 from pathlib import Path
 
 from dagster import BetaWarning, DagsterInstance, JobDefinition
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from examples.weeks import FOLLOWED, NOT_APPLIED, ONE_WEEK, Shop, codes_in
 from markdown_pricing.definitions import build

@@ -207,3 +207,10 @@ def test_help_comes_at_once_because_nothing_heavy_is_imported(arguments: list[st
 
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in told.stderr.splitlines()}
     assert not loaded & heavy
+
+
+@pytest.mark.parametrize("bench", sorted((PACKAGE.parent / "bench").glob("*.py")), ids=lambda file: file.stem)
+def test_a_bench_finds_what_stands_beside_the_package_when_it_is_called_as_it_says(bench: Path) -> None:
+    """`python bench/one.py` looks for modules in bench/, unless the bench says that they lie one folder above."""
+    beside = {name.split(".")[0] for name in imported(bench)} & {"bench", "tests", "examples"}
+    assert not beside or "sys.path.insert(0, " in bench.read_text()
