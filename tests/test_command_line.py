@@ -305,15 +305,18 @@ for told in json.loads(sys.argv[1]):
 """
 
 
-def test_usage_errors_come_before_anything_heavy_is_imported(installation: Installation) -> None:
+def test_usage_errors_come_before_anything_heavy_is_imported_or_written(
+    installation: Installation, tmp_path: Path
+) -> None:
     """Dagster takes seconds to import; one process makes each mistake in turn."""
     program = [sys.executable, "-c", f"HEAVY = {HEAVY}\n{MISTAKES}", json.dumps(USAGE_ERRORS)]
 
-    ended = subprocess.run(program, env=installation.environment(), capture_output=True, text=True)
+    ended = subprocess.run(program, env=installation.environment(), capture_output=True, text=True, cwd=tmp_path)
 
     assert [json.loads(line) for line in ended.stdout.splitlines()] == [[[*each], 2, []] for each in USAGE_ERRORS], (
         ended.stderr
     )
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_erp_that_is_away_fails_the_country_and_says_so(installation: Installation) -> None:

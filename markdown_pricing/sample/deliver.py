@@ -15,7 +15,7 @@ from markdown_pricing.lake.paths import country_folder, snapshot_folder, success
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.sample.articles import usual_articles
 from markdown_pricing.sample.played import PLAYED, Played
-from markdown_pricing.sample.season import sample_market
+from markdown_pricing.sample.season import opening_of, sample_market
 
 ROWS_PER_PART, MOST_PARTS = 6_000, 20
 
@@ -32,9 +32,9 @@ def deliver_sample(
 
     articles : how many articles each country prices, or how many by its code; None means as many as suit its size
     progress : is called with a country's code when that country has been written
-    raises SampleTooEarly, and the errors of the lake
+    raises SampleTooEarly, before anything is changed, and the errors of the lake
     """
-
+    opening_of(week)
     by_code = {country.code: country for country in countries}
     given = articles if isinstance(articles, Mapping) else {code: articles or usual_articles(code) for code in by_code}
     numbers = {code: given[code] for code in by_code}

@@ -32,6 +32,14 @@ class SampleTooEarly(UsageError):
         super().__init__(f"No sample for {week}: its history would begin too early. Choose {earliest} or later.")
 
 
+def opening_of(week: date) -> int:
+    """The number of the week in which a market opens that is to have a snapshot in `week`. Raises SampleTooEarly."""
+    opening = number_of(week) - WEEKS_IN_SNAPSHOT - LONGEST_LIFE_WEEKS
+    if opening < 0:
+        raise SampleTooEarly(week)
+    return opening
+
+
 def sample_market(
     country: Country,
     week: date,
@@ -53,10 +61,7 @@ def sample_market(
     >>> market.table().num_rows > 20 * 90
     True
     """
-    now = number_of(week)
-    opening = now - WEEKS_IN_SNAPSHOT - LONGEST_LIFE_WEEKS
-    if opening < 0:
-        raise SampleTooEarly(week)
+    now, opening = number_of(week), opening_of(week)
     lanes = usual_articles(country.code) if articles is None else articles
     chosen = articles_of(country, lanes, opening, now + weeks_ahead, seed)
     market = Market.opening(country, opening, chosen, seed, family, substitution)
