@@ -310,13 +310,15 @@ def test_usage_errors_come_before_anything_heavy_is_imported_or_written(
 ) -> None:
     """Dagster takes seconds to import; one process makes each mistake in turn."""
     program = [sys.executable, "-c", f"HEAVY = {HEAVY}\n{MISTAKES}", json.dumps(USAGE_ERRORS)]
+    here = tmp_path / "here"
+    here.mkdir()
 
-    ended = subprocess.run(program, env=installation.environment(), capture_output=True, text=True, cwd=tmp_path)
+    ended = subprocess.run(program, env=installation.environment(), capture_output=True, text=True, cwd=here)
 
     assert [json.loads(line) for line in ended.stdout.splitlines()] == [[[*each], 2, []] for each in USAGE_ERRORS], (
         ended.stderr
     )
-    assert not list(tmp_path.iterdir())
+    assert not list(here.iterdir())
 
 
 def test_an_erp_that_is_away_fails_the_country_and_says_so(installation: Installation) -> None:
