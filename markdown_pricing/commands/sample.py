@@ -29,6 +29,10 @@ def sample(
     returns the exit code
     """
     target, week = Lake(lake), week or this_week(datetime.now(UTC))
+    if not real_sales:
+        from markdown_pricing.sample.season import opening_of
+
+        opening_of(week)  # refuses a week that is too early before a file is tried on the lake
     check_writable(target, paths.SNAPSHOTS)
     if real_sales:
         from markdown_pricing.sample.grocery import COUNTRY, deliver_grocery
