@@ -65,8 +65,9 @@ def parts_of(model: DemandModel) -> Iterator[tuple[str, DemandModel]]:
         return
     yield "curve and filter", replace(model, near=None, trees=None)
     yield "and trees", replace(model, near=None)
-    near = model.near and Near(replace(model.near.coming, trees=None), model.near.weights)
-    yield "and the coming week's regression", replace(model, near=near)
+    near = model.near
+    for part, gone in (("and the coming week's regression", {"trees": None}), ("and its trees", {"anchor": None})):
+        yield part, replace(model, near=near and Near(replace(near.coming, **gone), near.weights))
 
 
 def forecasts_of(told: Told, names: Sequence[str], with_parts: bool) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from markdown_pricing import __version__
-from markdown_pricing.commands.of_people import arms, decide, decisions
 from markdown_pricing.commands.parameters import (
     Out,
     Week,
@@ -26,6 +25,7 @@ from markdown_pricing.commands.parameters import (
     seeds_option,
     week_option,
 )
+from markdown_pricing.commands.people import arms, decide, decisions
 from markdown_pricing.errors import PricingError, UsageError
 from markdown_pricing.settings import Settings, in_container
 

@@ -43,16 +43,17 @@ class AcrossCountries:
 
     @property
     def text(self) -> str:
-        told = [
+        """The comparison in sentences for people, a line for each article."""
+        text_lines = [
             f"The advice for {self.apart:,} of {counted(self.articles, 'article')} differs widely between countries"
         ]
-        told[0] += f", by {POINTS_APART:.0f} points or more{':' if self.lines else '.'}"
-        told += [f"- {line}" for line in self.lines]
+        text_lines[0] += f", by {POINTS_APART:.0f} points or more{':' if self.lines else '.'}"
+        text_lines += [f"- {line}" for line in self.lines]
         if (more := self.apart - len(self.lines)) > 0:
-            told.append(f"and {more:,} more.")
+            text_lines.append(f"and {more:,} more.")
         if self.unread:
-            told.append(f"Not compared: {', '.join(self.unread)}.")
-        return "\n".join(told)
+            text_lines.append(f"Not compared: {', '.join(self.unread)}.")
+        return "\n".join(text_lines)
 
 
 def compare_countries(

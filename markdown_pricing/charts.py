@@ -126,17 +126,20 @@ def comparison_chart(groups: pd.DataFrame, title: str) -> bytes:
 
 
 def new_figure(title: str, inches: tuple[float, float] = INCHES) -> Figure:
+    """An empty figure with its title at the left; `inches` are its width and its height."""
     figure = Figure(figsize=inches, dpi=DOTS_PER_INCH)
     figure.suptitle(title, fontsize=9, x=0.01, ha="left", color=INK)
     return figure
 
 
 def plain(axes: Axes) -> None:
+    """Small labels, and no frame at the top and the right."""
     axes.tick_params(labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def png_of(figure: Figure) -> bytes:
+    """The figure as PNG. It does not name the library, so that the same figure gives the same bytes."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
     return picture.getvalue()

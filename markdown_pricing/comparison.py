@@ -6,6 +6,7 @@ of each country's newest snapshot, so that it needs neither the ERP nor a ledger
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,6 +20,7 @@ from markdown_pricing.arms.sentence import Told
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake import paths
+from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import ResultMissing, publish_sealed, read_sealed, weeks_in
 from markdown_pricing.lake.seal import ResultChanged
@@ -34,6 +36,22 @@ class AlreadyDrawn(UsageError):
         super().__init__(
             f"Season {draw.season} was drawn on {draw.drawn_at:%Y-%m-%d} with the seed {draw.seed}. A comparison whose "
             "cells are drawn again tells nothing. Draw the next season instead."
+        )
+
+
+class DrawUnderWay(FinalError):
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"Nothing is drawn: another draw is just being written. Try again; if nobody else draws, it was killed: "
+            f"then remove {where}."
+        )
+
+
+class OtherDrawMeanwhile(FinalError):
+    def __init__(self, season: str, others: Sequence[str]) -> None:
+        super().__init__(
+            f"Season {season} is not drawn: while its cells were chosen, somebody else has drawn season "
+            f"{', '.join(others)}, whose cells keep their arm. Draw it again, so that it knows of them."
         )
 
 
@@ -77,13 +95,24 @@ def draws_or_none(lake: Lake) -> tuple[Draw, ...]:
         return ()
 
 
-def keep_draw(lake: Lake, draw: Draw) -> None:
-    """Add a season's draw. Raises AlreadyDrawn and ResultChanged."""
-    draws = read_draws(lake)
-    for each in draws:
-        if each.season == draw.season:
-            raise AlreadyDrawn(each)
-    publish_sealed(lake, paths.ARM_DRAWS, json.dumps([each.to_json() for each in (*draws, draw)]).encode())
+def keep_draw(lake: Lake, draw: Draw, seen: Sequence[Draw]) -> None:
+    """Add a season's draw.
+
+    seen : the draws by which its cells were chosen; of two that are made at once only the first one counts
+    Raises AlreadyDrawn, OtherDrawMeanwhile, DrawUnderWay and ResultChanged.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(lake.alone(paths.ARM_DRAW_UNDER_WAY))
+        except FileTaken as error:
+            raise DrawUnderWay(error.where) from error
+        draws = read_draws(lake)
+        for each in draws:
+            if each.season == draw.season:
+                raise AlreadyDrawn(each)
+        if others := [each.season for each in draws if each.season not in {one.season for one in seen}]:
+            raise OtherDrawMeanwhile(draw.season, others)
+        publish_sealed(lake, paths.ARM_DRAWS, json.dumps([each.to_json() for each in (*draws, draw)]).encode())
 
 
 def newest_results(lake: Lake, countries: Countries) -> Iterator[Results]:
@@ -114,7 +143,7 @@ class Candidates:
 
 def candidates(lake: Lake, countries: Countries, season: str) -> Candidates:
     """The cells of all countries by their newest data. Raises NothingToDraw."""
-    found, habit, seasons, without = [], 0.0, set[str](), []
+    cells_by_country, habit, seasons, without = [], 0.0, set[str](), []
     for results in newest_results(lake, countries):
         country = countries.in_week(results.country, results.week)
         rate = country.in_eur(1.0)
@@ -125,8 +154,8 @@ def candidates(lake: Lake, countries: Countries, season: str) -> Candidates:
         seasons |= set(sold.articles["season"].dropna().astype(str))
         gain = _reckoned(results, rate)
         habit += float(gain["habit"].sum())
-        found.append(_candidates_of(country, results.week, sold.history, sold.articles, gain["gain"], rate))
-    if not found or not (cells := pd.concat(found, ignore_index=True))["list_value"].gt(0).any():
+        cells_by_country.append(_candidates_of(country, results.week, sold.history, sold.articles, gain["gain"], rate))
+    if not cells_by_country or not (cells := pd.concat(cells_by_country, ignore_index=True))["list_value"].gt(0).any():
         raise NothingToDraw(season)
     cells = cells.assign(stratum=strata_of(cells))
     return Candidates(
@@ -180,16 +209,16 @@ def _reckoned(results: Results, rate: float) -> pd.DataFrame:
     return pd.DataFrame({"gain": sums["expected_revenue"] - habit, "habit": habit})
 
 
-def drawn(found: Candidates, given: Draw, draws: Sequence[Draw]) -> Draw:
+def drawn(eligible: Candidates, given: Draw, draws: Sequence[Draw]) -> Draw:
     """The season's draw. Where an earlier one is still in the shops, its cells keep their arm."""
-    running = [each for each in draws if each.season in found.seasons]
+    running = [each for each in draws if each.season in eligible.seasons]
     standing: Mapping[Key, Cell] = {cell.key: cell for each in running for cell in each.cells}
     kept_from = running[-1].season if running else ""
-    drawn_now = draw_season(found.cells, given, standing)
+    drawn_now = draw_season(eligible.cells, given, standing)
     return Draw(**{**vars(drawn_now), "kept_from": kept_from})
 
 
-def told_of(lake: Lake, countries: Countries, draw: Draw) -> Told:
+def comparison_so_far(lake: Lake, countries: Countries, draw: Draw) -> Told:
     """What is known of a season's comparison by the newest data of each country."""
     sums, ended, open_articles = [], 0, 0
     plan, habit = 0.0, 0.0
@@ -200,9 +229,9 @@ def told_of(lake: Lake, countries: Countries, draw: Draw) -> Told:
             continue
         sold, _ = results.training_data()
         rows = pd.concat([sold.history, sold.articles], ignore_index=True)
-        rows = _of_season(rows, draw, {cell.category for cell in mine})
-        found = article_results(rows[rows["week"] < pd.Timestamp(results.week)], results.week)
-        over = found[found["ended"]]
+        rows = _rows_compared(rows, draw, {cell.category for cell in mine})
+        by_article = article_results(rows[rows["week"] < pd.Timestamp(results.week)], results.week)
+        over = by_article[by_article["ended"]]
         ended, open_articles = ended + len(over), open_articles + rows["article_id"].nunique() - len(over)
         sums.append(by_category(over, rate).assign(country=results.country))
         on_plan = {cell.category for cell in mine if cell.arm == ON_PLAN}
@@ -220,7 +249,7 @@ def told_of(lake: Lake, countries: Countries, draw: Draw) -> Told:
     return Told(draw.season, effect, reckoned_share, ended, open_articles)
 
 
-def _of_season(rows: pd.DataFrame, draw: Draw, categories: set[str]) -> pd.DataFrame:
+def _rows_compared(rows: pd.DataFrame, draw: Draw, categories: set[str]) -> pd.DataFrame:
     """The rows of articles that are compared: their newest row says of which season and category they are."""
     newest = rows.sort_values("week", kind="stable").groupby("article_id").tail(1)
     compared = newest[
@@ -234,7 +263,7 @@ def _of_season(rows: pd.DataFrame, draw: Draw, categories: set[str]) -> pd.DataF
 def _first_reckoned(results: Results, draw: Draw, categories: set[str]) -> pd.DataFrame:
     """What was reckoned of each compared article of these categories in the first week that it was priced in."""
     columns = ["article_id", "expected_revenue", "expected_revenue_habit"]
-    found = pd.DataFrame({name: [] for name in columns})
+    first = pd.DataFrame({name: [] for name in columns})
     for week in sorted(weeks_in(results.lake, paths.KEPT_PREDICTIONS)):
         if not draw.from_week <= week <= results.week:
             continue
@@ -244,6 +273,6 @@ def _first_reckoned(results: Results, draw: Draw, categories: set[str]) -> pd.Da
             continue
         mine = rows[(rows["season"] == draw.season) & rows["category"].isin(categories)]
         launched = pd.to_datetime(mine["launch_week"]) >= pd.Timestamp(draw.from_week)
-        mine = mine[launched & ~mine["article_id"].isin(found["article_id"])]
-        found = pd.concat([found, mine[columns].astype(dict.fromkeys(columns[1:], float))], ignore_index=True)
-    return found.replace({np.nan: 0.0})
+        mine = mine[launched & ~mine["article_id"].isin(first["article_id"])]
+        first = pd.concat([first, mine[columns].astype(dict.fromkeys(columns[1:], float))], ignore_index=True)
+    return first.replace({np.nan: 0.0})

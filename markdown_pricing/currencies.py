@@ -63,17 +63,17 @@ def read_currencies(path: Path = DEFAULT_FILE) -> Mapping[str, tuple[Changeover,
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadCurrencies(path, [str(error)]) from error
     faults: list[str] = []
-    found: dict[tuple[str, date], Changeover] = {}
+    by_country_and_day: dict[tuple[str, date], Changeover] = {}
     for number, line in lines:
         change = _changeover({name: (line.get(name) or "").strip() for name in (*COLUMNS, CURRENCY_BEFORE)})
         if isinstance(change, str):
             faults.append(f"line {number}: {change}")
-        elif found.setdefault((change.country, change.since), change) is not change:
+        elif by_country_and_day.setdefault((change.country, change.since), change) is not change:
             faults.append(f"line {number}: {change.country} and {change.since} stand there twice")
     if faults:
         raise BadCurrencies(path, faults)
     by_country: dict[str, tuple[Changeover, ...]] = {}
-    for (country, _), change in sorted(found.items()):
+    for (country, _), change in sorted(by_country_and_day.items()):
         by_country[country] = (*by_country.get(country, ()), change)
     return by_country
 

@@ -44,7 +44,7 @@ def parse_erp_url(text: str) -> "URL":
     return url
 
 
-def of_a_test(url: "URL") -> "URL":
+def beside_production(url: "URL") -> "URL":
     """The SQLite file of a test beside production's. On PostgreSQL the database is the same, and the schema another."""
     if url.get_backend_name() != "sqlite":
         return url

@@ -61,6 +61,7 @@ class OnceOnly:
         self._said = False
 
     def say(self, error: BaseException | None) -> None:
+        """Write to standard error that lines are lost, and why; nothing after the first time."""
         if self._said or sys.stderr is None:
             return
         self._said = True

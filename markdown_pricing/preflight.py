@@ -124,8 +124,8 @@ def _across_countries(lake: Lake, delivered: Look) -> Iterator[Finding]:
     with suppress(PricingError):
         if (snapshot := delivered()) is None:
             return
-        if (found := compare_countries(lake, snapshot.week)).articles or found.unread:
-            yield Finding("The same article in several countries", ok=True, says=found.text)
+        if (compared := compare_countries(lake, snapshot.week)).articles or compared.unread:
+            yield Finding("The same article in several countries", ok=True, says=compared.text)
 
 
 def _erp(settings: Settings) -> Iterator[Finding]:

@@ -220,8 +220,8 @@ def priced_under(
     """The origin of prices found under these rules, under the locks among these decisions, and with these arms."""
     endings = " ".join(f"{ending.cents}/{ending.every_cents}" for ending in country.price_endings)
     locks = locks_in_short(decisions, parse_week(origin.week))
-    of_arms = "\n".join(f"{season}\t{category}\t{arm}" for (season, category), arm in sorted(arms.items()))
-    versions = (sha256(text.encode()).hexdigest()[:12] if text else "" for text in (locks, of_arms))
+    arm_lines = "\n".join(f"{season}\t{category}\t{arm}" for (season, category), arm in sorted(arms.items()))
+    versions = (sha256(text.encode()).hexdigest()[:12] if text else "" for text in (locks, arm_lines))
     return origin.of(rules=book.version, price_endings=endings, **dict(zip(("locks", "arms"), versions, strict=True)))
 
 
@@ -243,6 +243,44 @@ def follow_decisions(
     list_prices = dict(zip(now["article_id"], now["list_price"], strict=True))
     asked = {article: Asked(_cents(list_prices[article]), own) for article, own in prices.items()}
     return follow(in_currency_of(sold.week, decisions, changeovers), sold.week, asked)
+
+
+@dataclass(frozen=True)
+class Priced:
+    """One country's prices.
+
+    recommendations : a row and a price path for every article ; origin : theirs
+    followed        : what the decisions mean that they were made under
+    """
+
+    recommendations: Recommendations
+    origin: Provenance
+    followed: FollowedUp
+
+
+def price_as_decided(
+    country_week: CountryWeek,
+    model: DemandModel,
+    country: Country,
+    book: RuleBook,
+    codes: ReasonCodes,
+    origin: Provenance,
+    run_id: str,
+    predicted_at: datetime,
+    last_rows: pd.DataFrame | None = None,
+    decisions: Sequence[Decision] = (),
+    changeovers: Sequence[Changeover] = (),
+    arms: Mapping[tuple[str, str], str] = NO_ARMS,
+) -> Priced:
+    """The prices under these rules, people's decisions and arms of a comparison. Raises BrokenModel.
+
+    origin : that of the model ; changeovers : the country's changes of currency ; arms, last_rows : as in
+        `price_articles`
+    """
+    priced_by = priced_under(origin, book, country, decisions, arms)
+    followed = follow_decisions(decisions, country_week, changeovers)
+    given = country, book, codes, priced_by, run_id, predicted_at, last_rows, followed.articles, arms
+    return Priced(price_articles(country_week, model, *given), priced_by, followed)
 
 
 def _cents(price: float) -> Decimal:

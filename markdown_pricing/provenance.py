@@ -58,6 +58,7 @@ class Provenance:
         return replace(self, demand_model="", model_grade="", model_of="")
 
     def to_json(self) -> str:
+        """The origin as JSON, its fields in the order of their names, so that equal ones are equal texts."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod

@@ -249,12 +249,12 @@ class Results:
             return None
         try:
             made_from = Provenance.from_json(origin.decode())
-            found = [{column: row[column] for column in COLUMNS} for row in json.loads(rows)]
+            rows_kept = [{column: row[column] for column in COLUMNS} for row in json.loads(rows)]
         except (ValueError, TypeError, KeyError) as error:
             why = f"another version has kept it in another form ({type(error).__name__}: {error})"
             raise ResultChanged(self.lake.where(path), why, make_again(path)) from error
         self._check_place(path, made_from)
-        return found
+        return rows_kept
 
     def unchanged_decisions(self) -> list[dict[str, str | None]] | None:
         """The same; None also for a copy that cannot be believed or read."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote_plus, unquote
 
 from markdown_pricing.device import DEVICES
-from markdown_pricing.erp_url import BadErpUrl, of_a_test, parse_erp_url
+from markdown_pricing.erp_url import BadErpUrl, beside_production, parse_erp_url
 from markdown_pricing.errors import UsageError
 from markdown_pricing.logs import DESTINATIONS
 from markdown_pricing.secret_texts import names_a_secret, secrets_in
@@ -333,7 +333,7 @@ def _erp_url(given: str, local: Path, is_test: bool) -> str:
     """The ERP's URL. A test has a SQLite file of its own; on PostgreSQL it has a schema of its own."""
     if not given:
         return f"sqlite:///{(local / 'test' if is_test else local) / 'erp.sqlite'}"
-    return of_a_test(parse_erp_url(given)).render_as_string() if is_test else given
+    return beside_production(parse_erp_url(given)).render_as_string() if is_test else given
 
 
 def _metronome(given: Mapping[str, str]) -> dict[str, str]:

@@ -3,11 +3,11 @@
 Everything is read from what the rounds have kept there, so that the ledger needs neither the ERP nor a decision.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,10 @@ _ARROW = {
     declared.MOMENT: pa.timestamp("us", "UTC"),
     declared.FLAG: pa.bool_(),
 }
+
+
+Read = Callable[[date], CountryWeek]
+"""A function that gives a country's training data of a week."""
 
 
 class NotSoldYet(FinalError):
@@ -91,15 +95,18 @@ def outcomes_of(
     run_id: str,
     computed_at: datetime,
     known: pd.DataFrame | None = None,
+    read: Read | None = None,
 ) -> tuple[Outcomes, Provenance]:
     """The ledger of a priced week by all data that came after it, and what it was made from.
 
     book  : the rules, under which prices are valued that the menu does not value
     known : the week's rows of an earlier look, whose costs stay; without it they are found
+    read  : gives the country's training data of a week, which the caller may have read before
     Raises NotSoldYet, ResultMissing for a week that was not priced, and ResultChanged.
     """
     rows, _, options, origin = results.predictions()
-    later, changeovers = _later(results), countries.changes_of(results.country)
+    read = read or _reading(results)
+    later, changeovers = _later(results, read), countries.changes_of(results.country)
     decisions = _followable(Results(results.lake, later.weeks[-1], results.country))
     advice = Week(
         results.week,
@@ -111,7 +118,7 @@ def outcomes_of(
     )
     made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
     if known is None:
-        made = _with_costs_by_models(made, results, later, origin, countries, book)
+        made = _with_costs_by_models(made, results, read, later, origin, countries, book)
     else:
         costs = known.set_index("article_id")[COSTS].reindex(made["article_id"])
         made = made.assign(**{name: costs[name].to_numpy() for name in COSTS})
@@ -127,20 +134,20 @@ def bring_up_to_date(
     a model was missing. Where what is kept of it cannot be read, it is left as it is.
     Raises what `outcomes_of` raises.
     """
-    made = {}
+    made, read = {}, cache(_reading(results))
     before = next(weeks_with_predictions(results.lake, results.country, before=results.week), None)
     for week in filter(None, (results.week, before)):
-        of_week = Results(results.lake, week, results.country)
+        in_week = Results(results.lake, week, results.country)
         kept = None if week == results.week else next(kept_outcomes(results.lake, results.country, week, 1), None)
         has_costs = kept is not None and set(kept[0]["week"]) == {week} and _has_hindsight(kept[0])
         known = kept[0] if kept is not None and has_costs else None
         try:
-            made[week], origin = outcomes_of(of_week, countries, book, run_id, computed_at, known)
+            made[week], origin = outcomes_of(in_week, countries, book, run_id, computed_at, known, read)
         except FinalError:
             if week == results.week:
                 raise
             continue
-        keep_outcomes(of_week, made[week], origin)
+        keep_outcomes(in_week, made[week], origin)
     return made
 
 
@@ -179,7 +186,12 @@ def _table(frame: pd.DataFrame, columns: Sequence[declared.Column]) -> pa.Table:
     return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
 
 
-def _later(results: Results) -> Later:
+def _reading(results: Results) -> Read:
+    """Reads the training data of the country's weeks from the lake."""
+    return lambda week: Results(results.lake, week, results.country).training_data()[0]
+
+
+def _later(results: Results, read: Read) -> Later:
     """The snapshots after the week; one that was skipped, or was not taken in, is as if it had not been."""
     lake, country = results.lake, results.country
     weeks = sorted(
@@ -189,7 +201,7 @@ def _later(results: Results) -> Later:
     )
     if not weeks:
         raise NotSoldYet(results.week, country)
-    newest, _ = Results(lake, weeks[-1], country).training_data()
+    newest = read(weeks[-1])
     articles = [newest.articles if week == weeks[-1] else Results(lake, week, country).articles() for week in weeks[:2]]
     return Later(weeks, articles[0], articles[1] if len(articles) > 1 else None, newest)
 
@@ -249,7 +261,13 @@ def _shown(week: date, later: Later, changeovers: Sequence[Changeover]) -> Shown
 
 
 def _with_costs_by_models(
-    made: pd.DataFrame, results: Results, later: Later, origin: Provenance, countries: Countries, book: RuleBook
+    made: pd.DataFrame,
+    results: Results,
+    read: Read,
+    later: Later,
+    origin: Provenance,
+    countries: Countries,
+    book: RuleBook,
 ) -> pd.DataFrame:
     """The rows with the costs that only a model tells: those that the menu does not have, and those with hindsight.
 
@@ -260,7 +278,7 @@ def _with_costs_by_models(
     if units_of_one(week, newest.week, countries.changes_of(country)) != 1:
         return made
     try:
-        priced, _ = results.training_data()
+        priced = read(week)
     except FinalError:
         return made
     then = Then(week, countries.in_week(country, week), book, priced.articles, priced.history)
@@ -270,12 +288,12 @@ def _with_costs_by_models(
     if (open_rows := other & ~by_menu).any() and origin.rules == book.version:
         made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, priced, results, None).cost.round(2)
     seen = newest.history[newest.history["week"] >= pd.Timestamp(week)]
-    found = _costs(made[other], then, priced, Results(results.lake, newest.week, country), seen)
-    costs = {"cost_hindsight": found.cost, "cost_low": found.low, "cost_high": found.high}
+    hindsight = _costs(made[other], then, priced, Results(results.lake, newest.week, country), seen)
+    costs = {"cost_hindsight": hindsight.cost, "cost_low": hindsight.low, "cost_high": hindsight.high}
     for name, values in costs.items():
         made.loc[other, name] = values.round(2)
         made.loc[made["followed"] == True, name] = 0.0  # noqa: E712
-    if np.isfinite(found.cost).any():  # without a model that valued anything nobody has looked back
+    if np.isfinite(hindsight.cost).any():  # without a model that valued anything nobody has looked back
         made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
     return made
 
@@ -291,12 +309,14 @@ def _costs(
     some = Then(then.week, then.country, then.book, then.articles[places].reset_index(drop=True), then.history)
     own = rows.set_index("article_id").reindex(some.articles["article_id"])
     recommended, applied = (own[name].to_numpy(dtype=np.float64) for name in ("recommended_price", "applied_price"))
-    found = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
+    hindsight = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
     if model := _model(with_model):
         with suppress(BrokenModel):
-            found = cost_of_prices(some, partial(priced.forecast, model), recommended, applied, seen)
+            hindsight = cost_of_prices(some, partial(priced.forecast, model), recommended, applied, seen)
     order = pd.Index(some.articles["article_id"]).get_indexer(pd.Index(rows["article_id"]))
-    return Hindsight(*(np.where(order >= 0, values[order], np.nan) for values in (found.cost, found.low, found.high)))
+    return Hindsight(
+        *(np.where(order >= 0, values[order], np.nan) for values in (hindsight.cost, hindsight.low, hindsight.high))
+    )
 
 
 def _model(results: Results) -> DemandModel | None:

@@ -74,6 +74,7 @@ def unknown_settings(environ: Mapping[str, str]) -> list[str]:
 
 
 def held(lake: Lake, snapshot: Snapshot, country: str) -> Held | None:
+    """The columns and categories of a country's delivery; None where it cannot be read."""
     columns: list[str] = []
 
     def read(available: list[str]) -> list[str]:
@@ -111,19 +112,19 @@ def _rules(
             yield f"{where} has no_touch_weeks that are all before {week}."
 
 
-def _has_category(category: str, found: Held) -> bool:
-    return category in found.categories
+def _has_category(category: str, held: Held) -> bool:
+    return category in held.categories
 
 
-def _has_column(column: str, found: Held) -> bool:
-    return column in found.columns
+def _has_column(column: str, held: Held) -> bool:
+    return column in held.columns
 
 
 def _is_nowhere(countries: Sequence[str], look: Look, has: Callable[[Held], bool]) -> bool:
     """Whether none of the countries has it. Nothing is said where one of them is not known."""
     for country in countries:
-        found = look(country)
-        if found is None or has(found):
+        held = look(country)
+        if held is None or has(held):
             return False
     return True
 

@@ -73,6 +73,7 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
+        """The id of its process."""
         return self._process.pid
 
     def begin(self, work: Callable[..., Any], *arguments: Any) -> None:
@@ -121,17 +122,17 @@ def on_a_stop() -> Callable[[], bool]:
 
     What a handler raises in a callback of the garbage collector Python ignores: whoever waits has to ask, too.
     """
-    told = False
+    stopped = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal told
-        told = True
+        nonlocal stopped
+        stopped = True
         raise KeyboardInterrupt
 
     for each in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(each) != signal.SIG_IGN:
             signal.signal(each, stop)
-    return lambda: told
+    return lambda: stopped
 
 
 def end_with_the_parent(end: Callable[[], None] = lambda: os._exit(1)) -> None:

@@ -69,6 +69,7 @@ MAY_IMPORT = {
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
+    "delivered": BASE | {"lake", "pricing", "provenance", "training_data"},
     "results": BASE | SCIENCE | {"decisions", "handover", "lake", "pricing", "provenance"},
     "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "results"},
     "across_countries": BASE | SCIENCE | {"lake", "results"},
@@ -79,6 +80,7 @@ MAY_IMPORT = {
     | SCIENCE
     | {
         "decisions",
+        "delivered",
         "outcomes",
         "arms",
         "comparison",
@@ -110,6 +112,7 @@ MAY_IMPORT = {
         "arms",
         "comparison",
         "decisions",
+        "delivered",
         "lake",
         "erp",
         "sample",

@@ -11,13 +11,15 @@ import pytest
 from markdown_pricing.arms.draw import Draw
 from markdown_pricing.comparison import (
     AlreadyDrawn,
+    DrawUnderWay,
     NothingToDraw,
+    OtherDrawMeanwhile,
     arms_in,
     candidates,
+    comparison_so_far,
     drawn,
     keep_draw,
     read_draws,
-    told_of,
 )
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.lake import paths
@@ -101,16 +103,38 @@ def test_without_data_nothing_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_a_season_is_drawn_once(lake: Lake) -> None:
-    keep_draw(lake, draw_of(lake))
+    keep_draw(lake, draw_of(lake), [])
 
     with pytest.raises(AlreadyDrawn, match="tells nothing"):
-        keep_draw(lake, draw_of(lake))
+        keep_draw(lake, draw_of(lake), [])
     assert len(read_draws(lake)) == 1
+
+
+def test_of_two_seasons_that_are_drawn_at_once_the_second_fails_and_is_drawn_again(lake: Lake) -> None:
+    """Both had looked before either was kept; the second would not know which cells the first one holds."""
+    first, second = draw_of(lake, "SS26"), draw_of(lake, "AW26")
+    keep_draw(lake, first, [])
+
+    with pytest.raises(OtherDrawMeanwhile, match=r"somebody else has drawn season SS26.*Draw it again"):
+        keep_draw(lake, second, [])
+    assert [each.season for each in read_draws(lake)] == ["SS26"]
+
+    keep_draw(lake, second, read_draws(lake))
+    assert [each.season for each in read_draws(lake)] == ["SS26", "AW26"]
+
+
+def test_no_two_write_a_draw_at_the_same_moment(lake: Lake) -> None:
+    with lake.alone(paths.ARM_DRAW_UNDER_WAY), pytest.raises(DrawUnderWay, match=r"then remove .*draws\.lock"):
+        keep_draw(lake, draw_of(lake), [])
+    assert read_draws(lake) == ()
+
+    keep_draw(lake, draw_of(lake), [])
+    assert not lake.entry(paths.ARM_DRAW_UNDER_WAY)
 
 
 def test_rounds_read_the_arms_from_the_draws_first_week_on(lake: Lake) -> None:
     draw = draw_of(lake)
-    keep_draw(lake, draw)
+    keep_draw(lake, draw, [])
 
     before, since = (arms_in(lake, "DEU", week) for week in (MONDAY - timedelta(weeks=1), MONDAY))
 
@@ -119,7 +143,7 @@ def test_rounds_read_the_arms_from_the_draws_first_week_on(lake: Lake) -> None:
 
 
 def test_a_draw_that_cannot_be_read_costs_no_round(lake: Lake) -> None:
-    keep_draw(lake, draw_of(lake))
+    keep_draw(lake, draw_of(lake), [])
     publish_bytes(lake, paths.ARM_DRAWS, b"something else")
 
     arms, why = arms_in(lake, "DEU", MONDAY)
@@ -130,7 +154,7 @@ def test_a_draw_that_cannot_be_read_costs_no_round(lake: Lake) -> None:
 
 def test_of_two_seasons_at_once_the_later_keeps_the_arms_of_the_earlier(lake: Lake) -> None:
     """The articles on sale are of AW25, which was drawn before."""
-    keep_draw(lake, draw_of(lake, "AW25"))
+    keep_draw(lake, draw_of(lake, "AW25"), [])
 
     second = drawn(candidates(lake, COUNTRIES, "SS26"), Draw("SS26", MONDAY, 99, 0.3, NOW, ()), read_draws(lake))
 
@@ -140,7 +164,7 @@ def test_of_two_seasons_at_once_the_later_keeps_the_arms_of_the_earlier(lake: La
 
 
 def test_a_season_that_has_left_the_shops_binds_nobody(lake: Lake) -> None:
-    keep_draw(lake, draw_of(lake, "AW24"))
+    keep_draw(lake, draw_of(lake, "AW24"), [])
 
     assert draw_of(lake, "SS26").kept_from == ""
 
@@ -161,7 +185,7 @@ def test_the_effect_of_a_season_that_is_over_is_found(lake: Lake) -> None:
     draw = draw_of(lake)
     sell_season(lake, draw)
 
-    told = told_of(lake, COUNTRIES, draw)
+    told = comparison_so_far(lake, COUNTRIES, draw)
 
     assert told.status == "final"
     assert told.ended == 2 * len(draw.cells)
@@ -175,7 +199,7 @@ def test_while_the_season_is_on_sale_nothing_is_said(lake: Lake) -> None:
     draw = draw_of(lake)
     sell_season(lake, draw, open_weeks=3)
 
-    told = told_of(lake, COUNTRIES, draw)
+    told = comparison_so_far(lake, COUNTRIES, draw)
 
     assert (told.status, told.effect, told.ended) == ("interim", None, 0)
 
@@ -184,7 +208,7 @@ def test_articles_that_were_launched_before_the_draw_are_not_compared(lake: Lake
     draw = replace(draw_of(lake), from_week=MONDAY + timedelta(weeks=1))
     sell_season(lake, draw)
 
-    assert told_of(lake, COUNTRIES, draw).ended == 0
+    assert comparison_so_far(lake, COUNTRIES, draw).ended == 0
 
 
 def test_the_models_reckoning_is_that_of_the_first_week_of_each_article_on_the_plan(lake: Lake) -> None:
@@ -198,7 +222,7 @@ def test_the_models_reckoning_is_that_of_the_first_week_of_each_article_on_the_p
         origin = provenance(str(week), "DEU", "stamp")
         Results(lake, week, "DEU").keep_predictions(rows, nothing, nothing, origin)
 
-    told = told_of(lake, COUNTRIES, draw)
+    told = comparison_so_far(lake, COUNTRIES, draw)
 
     assert told.reckoned == pytest.approx(0.10)
     assert told.factor is not None

@@ -2,6 +2,10 @@
 
 .venv/bin/python docs/pictures/take.py http://localhost:3000
 
+that of docs/operations.md when the countries that were launched from it last have been refreshed:
+
+.venv/bin/python docs/pictures/take.py --operations http://localhost:3000
+
 and those of docs/metronome.md from a running `make metronome-demo`:
 
 .venv/bin/python docs/pictures/take.py --metronome http://localhost:3000
@@ -31,7 +35,7 @@ from markdown_pricing.weeks import this_week
 
 HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 TOP = FloatRect(x=0, y=0, width=1000, height=310)
 # The dialog of a picture, moved to where it does not hide the figures.
 OPEN_BELOW = """
@@ -46,14 +50,14 @@ WITHOUT_SEARCH = "div:has(> div > input[placeholder='Search and filter steps']) 
 
 def dagster(browser: Browser, url: str, week: str) -> None:
     look_ahead(open_page(browser, url, width=1000, height=700))
-    lineage(open_page(browser, url, width=2000, height=700, scale=0.8))
+    lineage(open_page(browser, url, width=2300, height=900, scale=0.8))
     grid(open_page(browser, url, width=1700, height=800, scale=0.7), week)
     for name, asset, picture in (
         ("predictions", "markdown_predictions", "Price paths, large"),
         ("model", "demand_model", "Expected and actual units, large"),
     ):
         figures(open_page(browser, url, width=1500, height=1700, scale=0.65), name, asset, picture, week)
-    automation(open_page(browser, url, width=1000, height=700))
+    automation(open_page(browser, url, width=1000, height=800))
     pool(open_page(browser, url, width=1000, height=700))
 
 
@@ -66,6 +70,13 @@ def metronome(browser: Browser, url: str) -> None:
     page.get_by_text("Metronome job").first.wait_for()
     page.add_style_tag(content=WITHOUT_SEARCH)
     save(page, "metronome-run")
+
+
+def operations(browser: Browser, url: str) -> None:
+    page = open_page(browser, url, width=1200, height=700)
+    page.goto(f"/runs/b/{last_backfill(page)}")
+    page.get_by_text("100% completed").wait_for()
+    save(page, "backfill", clip=TOP | {"width": 1200, "height": 300})
 
 
 def etl(browser: Browser, url: str) -> None:
@@ -91,6 +102,12 @@ def two_runs(page: Page) -> list[str]:
     search = {"experiment_ids": ["1"], "max_results": 2, "order_by": ["attributes.start_time ASC"]}
     answer = page.request.post("/ajax-api/2.0/mlflow/runs/search", data=search).json()
     return [run["info"]["run_id"] for run in answer["runs"]]
+
+
+def last_backfill(page: Page) -> str:
+    query = "{partitionBackfillsOrError(limit: 1) {... on PartitionBackfills {results {id}}}}"
+    answer = page.request.post("/graphql", data={"query": query}).json()
+    return str(answer["data"]["partitionBackfillsOrError"]["results"][0]["id"])
 
 
 def look_ahead(page: Page) -> None:
@@ -128,8 +145,8 @@ def figures(page: Page, name: str, asset: str, picture: str, week: str) -> None:
 def automation(page: Page) -> None:
     page.goto("/automation")
     page.get_by_text("only on Monday").wait_for()
-    page.get_by_role("checkbox", checked=True).nth(1).wait_for(state="attached")
-    save(page, "automation", clip=TOP | {"height": 510})
+    page.get_by_role("checkbox", checked=True).nth(6).wait_for(state="attached")  # all are on
+    save(page, "automation", clip=TOP | {"height": 640})
 
 
 def pool(page: Page) -> None:
@@ -169,7 +186,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="of the Dagster or MLflow UI, or of a report")
     parser.add_argument("week", nargs="?", default=this_week(datetime.now(UTC)).isoformat())
-    pages = {"metronome": metronome, "etl": etl, "experiments": experiments, "pricing": pricing}
+    pages = {
+        "operations": operations,
+        "metronome": metronome,
+        "etl": etl,
+        "experiments": experiments,
+        "pricing": pricing,
+    }
     for name in pages:
         parser.add_argument(
             f"--{name}", dest="take", action="store_const", const=pages[name], help=f"of docs/{name}.md"

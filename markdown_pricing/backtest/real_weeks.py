@@ -41,6 +41,7 @@ class Measure:
 
     @property
     def interval(self) -> str:
+        """Between what the challenger's error is larger, in words; empty where so few weeks tell nothing."""
         return "" if np.isnan(self.more.low) else f"{self.more.low:+.3f} to {self.more.high:+.3f}"
 
     def __str__(self) -> str:
@@ -80,8 +81,8 @@ class RealWeeks:
         of = f"{counted(self.weeks, 'real week')}"
         if self.worse:
             together = f"The {len(self.measures)} intervals hold together with a chance of {100 * LEVEL:.0f} %."
-            told = "; ".join(map(str, self.worse))
-            return f"{self.challenger} forecasts {of} worse than {self.champion}: {told}. {together}"
+            each_worse = "; ".join(map(str, self.worse))
+            return f"{self.challenger} forecasts {of} worse than {self.champion}: {each_worse}. {together}"
         return f"{self.challenger} forecasts {of} no worse than {self.champion}, as far as they can tell."
 
 

@@ -48,18 +48,22 @@ class Twin:
 
     @property
     def country(self) -> Country:
+        """The market's country."""
         return self.market.country
 
     @cached_property
     def week(self) -> date:
+        """The Monday of the market's week."""
         return FIRST_MONDAY + timedelta(weeks=self.market.week)
 
     def frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The articles of this week and the rows before it, both taken in as a delivery is."""
         checked = make_training_data(self.market.table(), self.week, self.country.code)
         sold = CountryWeek.of(checked, self.week, self.country.code)
         return sold.articles, sold.history
 
     def sell(self, prices: FloatArray) -> "tuple[Twin, np.ndarray[tuple[int], np.dtype[np.int64]]]":
+        """The market one week later, and the units sold at `prices`, both (articles,), in the order of the frames."""
         market, sales = self.market.sell(prices)
         return Twin(market), sales.units
 

@@ -8,7 +8,15 @@ from typing import Any
 
 from markdown_pricing.arms.draw import Choice, Draw, cheapest, choices
 from markdown_pricing.commands.console import print_error, print_json, print_table
-from markdown_pricing.comparison import AlreadyDrawn, Candidates, candidates, drawn, keep_draw, read_draws, told_of
+from markdown_pricing.comparison import (
+    AlreadyDrawn,
+    Candidates,
+    candidates,
+    comparison_so_far,
+    drawn,
+    keep_draw,
+    read_draws,
+)
 from markdown_pricing.countries import read_countries
 from markdown_pricing.erp.arms import write_comparison
 from markdown_pricing.installation import erp_of
@@ -23,46 +31,54 @@ HEAD = ("Held", "Cells", "Found with 4 chances in 5", "Costs about, EUR")
 
 
 def draw(settings: Settings, season: str, share: int | None, seed: int | None, dry_run: bool, as_json: bool) -> int:
+    """Draw the cells of a season's comparison and keep them, or show what shares of the cells would find and cost.
+
+    share : percent of the cells to hold on the old habit; None takes the cheapest share that can find the effect
+    returns the exit code
+    """
     now, lake = datetime.now(UTC), _lake(settings)
     draws = read_draws(lake)
     for each in draws:
         if each.season == season:
             raise AlreadyDrawn(each)
     countries = read_countries(settings.countries_file, settings.currencies_file)
-    found = candidates(lake, countries, season)
+    eligible = candidates(lake, countries, season)
     seed = int(f"{now:%Y%m%d}") if seed is None else seed
-    weighed = choices(found.cells, seed)
-    chosen = share / 100 if share is not None else _of(cheapest(weighed, found.reckoned))
+    weighed = choices(eligible.cells, seed)
+    chosen = share / 100 if share is not None else _of(cheapest(weighed, eligible.reckoned))
     if not as_json:
-        _show_choices(found, weighed)
+        _show_choices(eligible, weighed)
     if chosen is None:
         print_error("No share would find that, so that nothing is drawn. Name one with --share, or compare nothing.")
         if as_json:
-            print_json(_as_json(found, weighed, None))
+            print_json(_as_json(eligible, weighed, None))
         return 0 if dry_run else 1
-    made = drawn(found, Draw(season, this_week(now) + ONE_WEEK, seed, chosen, now, ()), draws)
+    made = drawn(eligible, Draw(season, this_week(now) + ONE_WEEK, seed, chosen, now, ()), draws)
     if not dry_run:
-        keep_draw(lake, made)
+        keep_draw(lake, made, draws)
         _write_to_erp(settings, made)
     if as_json:
-        print_json({**_as_json(found, weighed, made), "dry_run": dry_run})
+        print_json({**_as_json(eligible, weighed, made), "dry_run": dry_run})
     else:
         _show_drawn(made, dry_run)
     return 0
 
 
 def show(settings: Settings, as_json: bool) -> int:
+    """Print what each comparison has found so far. Returns the exit code."""
     lake = _lake(settings)
     countries = read_countries(settings.countries_file, settings.currencies_file)
     draws = read_draws(lake)
-    told = [told_of(lake, countries, each) for each in draws]
+    so_far = [comparison_so_far(lake, countries, each) for each in draws]
     if as_json:
-        shown = [{**asdict(one), "status": one.status, "sentence": one.sentence, "factor": one.factor} for one in told]
+        shown = [
+            {**asdict(one), "status": one.status, "sentence": one.sentence, "factor": one.factor} for one in so_far
+        ]
         print_json({"seasons": shown, "cells": [row for each in draws for row in rows_of_cells(each)]})
         return 0
     if not draws:
         print("Nothing is compared: no cell was ever drawn.")
-    for each, one in zip(draws, told, strict=True):
+    for each, one in zip(draws, so_far, strict=True):
         _show_drawn(each, dry_run=False)
         print(one.sentence)
     return 0
@@ -81,11 +97,12 @@ def _write_to_erp(settings: Settings, made: Draw) -> None:
         print_error(f"{why} The weekly look at the comparison writes them, too.")
 
 
-def _show_choices(found: Candidates, weighed: Sequence[Choice]) -> None:
-    if found.without_rate:
-        print_error(f"Not in the draw, as their money is not known in euros: {', '.join(found.without_rate)}.")
-    reckoned = "nothing, as no round is known" if found.reckoned != found.reckoned else f"{100 * found.reckoned:+.1f} %"
-    print(f"{counted(len(found.cells), 'cell')}; the model reckons that the plan brings {reckoned} against the habit.")
+def _show_choices(eligible: Candidates, weighed: Sequence[Choice]) -> None:
+    if eligible.without_rate:
+        print_error(f"Not in the draw, as their money is not known in euros: {', '.join(eligible.without_rate)}.")
+    reckoned = "nothing, as no round is known" if math.isnan(eligible.reckoned) else f"{100 * eligible.reckoned:+.1f} %"
+    cells = counted(len(eligible.cells), "cell")
+    print(f"{cells}; the model reckons that the plan brings {reckoned} against the habit.")
     rows = [
         (f"{100 * each.share:.0f} %", str(each.held), f"{100 * each.detectable:.1f} %", f"{rounded(each.cost):,.0f}")
         for each in weighed
@@ -103,11 +120,11 @@ def _show_drawn(made: Draw, dry_run: bool) -> None:
     )
 
 
-def _as_json(found: Candidates, weighed: Sequence[Choice], made: Draw | None) -> dict[str, Any]:
+def _as_json(eligible: Candidates, weighed: Sequence[Choice], made: Draw | None) -> dict[str, Any]:
     return {
-        "cells": len(found.cells),
-        "reckoned": _known(found.reckoned),
-        "without_rate": found.without_rate,
+        "cells": len(eligible.cells),
+        "reckoned": _known(eligible.reckoned),
+        "without_rate": eligible.without_rate,
         "shares": [{**asdict(each), "detectable": _known(each.detectable)} for each in weighed],
         "draw": made and asdict(made),
     }

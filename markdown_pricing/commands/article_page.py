@@ -46,6 +46,10 @@ class Explained:
 
 
 def page(explained: Explained, past: pd.DataFrame, width: int) -> Iterator[Any]:
+    """The parts of an article's page in their order, each a text or a table.
+
+    past : as `Around` has it ; width : of the terminal, in characters
+    """
     row = explained.row
     yield Text(
         f"\n{row['country']} {cell(row['article_id'])}, week of {row['week']}, prices in {explained.currency}", "bold"

@@ -76,6 +76,10 @@ def backtest(
     out: Path | None,
     as_json: bool,
 ) -> int:
+    """Play simulated seasons or, with `lake`, replay a lake's weeks; the parameters are the options of the command.
+
+    returns the exit code
+    """
     choose_device(settings.device)
     chosen = tuple(models or (settings.demand_model,))
     if lake is not None:

@@ -41,8 +41,8 @@ def progress(what: str, total: int, work: float | None = None) -> Iterator[Advan
 def _lines(what: str, total: int, work: float) -> Iterator[Advance]:
     pace = _Pace(total, work)
 
-    def line(note: str, of_work: float = 1.0, /) -> None:
-        pace.advance(of_work)
+    def line(note: str, share: float = 1.0, /) -> None:
+        pace.advance(share)
         text = f"{what} {pace.done}/{total}: {note} ({pace})"
         standard_error.print(plain(text), highlight=False, soft_wrap=True, markup=False)
 
@@ -57,9 +57,9 @@ def _bar(what: str, total: int, work: float) -> Iterator[Advance]:
     with Progress(*columns, _Words(lambda task: str(pace)), note, ROOM_FOR_CTRL_C, console=standard_error) as bar:
         task = bar.add_task(what, total=work, note="")
 
-        def advance(note: str, of_work: float = 1.0, /) -> None:
-            pace.advance(of_work)
-            bar.update(task, advance=of_work, note=note)
+        def advance(note: str, share: float = 1.0, /) -> None:
+            pace.advance(share)
+            bar.update(task, advance=share, note=note)
 
         yield advance
 
@@ -171,8 +171,10 @@ def _width(table: Table) -> Measurement:
 
 
 def print_json(value: Any) -> None:
+    """Print the value as JSON, for machines; dates and paths as texts."""
     print(json.dumps(value, indent=2, default=str))
 
 
 def print_error(text: str) -> None:
+    """Print a sentence for people on standard error, where it mixes with no result."""
     standard_error.print(plain(text), highlight=False, soft_wrap=True, markup=False)

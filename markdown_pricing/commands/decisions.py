@@ -31,6 +31,7 @@ NUMBERS_FROM = 7
 
 
 def decide(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> int:
+    """Add the file's decisions to the ERP, all or none. Returns the exit code; raises BadDecisions."""
     try:
         lines = lines_of(file.read_text(encoding="utf-8-sig"), str(file))
     except UnicodeDecodeError as error:
@@ -46,16 +47,17 @@ def decide(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> int:
 
 
 def decisions(settings: Settings, country: str, week: date | None, as_json: bool) -> int:
+    """Print what people decided about one country's prices, with what is odd about it. Returns the exit code."""
     [country] = read_countries(settings.countries_file, settings.currencies_file).choose([country])
     engine, reasons = _engine(settings), read_decision_reasons(settings.decision_reasons_file)
-    found = read(read_decisions(engine, country, until=week))
-    week = week or shown_week(engine, country) or max((each.week for each in found.decisions), default=None)
-    shown = _of_week(found.decisions, week) if week else []
-    odd = remarks(found.decisions, reasons, erp_time(engine))
+    in_erp = read(read_decisions(engine, country, until=week))
+    week = week or shown_week(engine, country) or max((each.week for each in in_erp.decisions), default=None)
+    shown = _decisions_about(in_erp.decisions, week) if week else []
+    odd = remarks(in_erp.decisions, reasons, erp_time(engine))
     says = {each.decision_id: [*_void(each), *odd.get(each.decision_id, ())] for each in shown}
     if as_json:
         listed = [{**asdict(each), "remarks": says[each.decision_id]} for each in shown]
-        print_json({"country": country, "week": week, "decisions": listed, "unreadable": found.unreadable})
+        print_json({"country": country, "week": week, "decisions": listed, "unreadable": in_erp.unreadable})
         return 0
     if not shown:
         print(f"Nobody has decided about {country}{f' in the week of {week}' if week else ''}.")
@@ -64,7 +66,7 @@ def decisions(settings: Settings, country: str, week: date | None, as_json: bool
     for each in shown:
         for remark in says[each.decision_id]:
             print_error(f"{each.article_id}, week {each.week}: {remark}.")
-    for fault in found.unreadable:
+    for fault in in_erp.unreadable:
         print_error(f"A decision that cannot be read does not count: {fault}.")
     return 0
 
@@ -79,9 +81,9 @@ def pseudonymise(settings: Settings, as_json: bool) -> int:
     return 0
 
 
-def _of_week(found: Sequence[Decision], week: date) -> list[Decision]:
+def _decisions_about(all_decisions: Sequence[Decision], week: date) -> list[Decision]:
     """The decisions about the week, and those of earlier weeks that still lock a price in it."""
-    valid = in_force(found)
+    valid = in_force(all_decisions)
     mine = [decision for decision in valid if decision.week == week]
     locking = [decision for decision in locks(valid, week).values() if decision.week < week]
     return sorted(mine + locking, key=lambda each: (each.article_id, each.week))

@@ -7,16 +7,16 @@ from functools import partial
 import pandas as pd
 
 from markdown_pricing.countries import Countries
+from markdown_pricing.delivered import take_in_delivery
 from markdown_pricing.demand.step_down import LEAST_WEEKS
 from markdown_pricing.errors import PricingError
 from markdown_pricing.finding import Finding
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, read_country, read_planned
+from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot
 from markdown_pricing.preflight import inspect
-from markdown_pricing.pricing import take_in_country
 from markdown_pricing.training_data.planned import in_short
-from markdown_pricing.training_data.schema import columns_to_read, planned_columns, printable
+from markdown_pricing.training_data.schema import columns_to_read, printable
 from markdown_pricing.words import counted
 
 SHOWN = 5
@@ -60,9 +60,7 @@ def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -
         ignored.extend(name for name in available if name not in chosen)
         return chosen
 
-    rows = read_country(lake, snapshot, code, wanted, encoded=True)
-    planned = read_planned(lake, snapshot, code, planned_columns)
-    taken = take_in_country(rows, snapshot.week, code, configured.changes_of(code), *planned)
+    taken = take_in_delivery(lake, snapshot, code, configured.changes_of(code), wanted)
     frame = taken.rows
     now = pd.Timestamp(snapshot.week)
     history, articles = frame[frame["week"] < now], frame[frame["week"] == now]

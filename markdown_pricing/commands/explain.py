@@ -81,11 +81,15 @@ def explain(
     out: Path | None,
     as_json: bool,
 ) -> int:
+    """Show an article's page and, with `out`, draw its plan; the parameters are the options of the command.
+
+    returns the exit code; raises an error that names what is missing: the week, the country or the article
+    """
     configured = read_countries(settings.countries_file, settings.currencies_file)
     allowed = settings.allowed_models
     place = named_lake(lake, None, allowed) if lake else Lake(settings.lake_url, settings.results_key, allowed)
     of = configured.get(country) or unconfigured(country)
-    week = found_week(place, country, week, country in configured)
+    week = week_to_explain(place, country, week, country in configured)
     if country in configured:
         of = configured.in_week(country, week)
     explained = find(place, of, article, week)
@@ -114,7 +118,7 @@ def show(explained: Explained, past: pd.DataFrame) -> None:
             standard_output.print(part, highlight=False, markup=False, soft_wrap=not standard_output.is_terminal)
 
 
-def found_week(lake: Lake, country: str, week: date | None, configured: bool) -> date:
+def week_to_explain(lake: Lake, country: str, week: date | None, configured: bool) -> date:
     """The week to look at: `week`, or that of the newest round when it is None.
 
     configured : whether `run` prices this country, so that an error may advise it

@@ -134,11 +134,11 @@ def _decided(engine: Engine, results: Results) -> Sequence[Row]:
 def _sell(
     market: Market, week: date, advised: Mapping[str, Decimal], rows: Sequence[Row], not_applied: float
 ) -> SoldByDecision:
-    found = read(rows)
-    for fault in found.unreadable:
+    in_erp = read(rows)
+    for fault in in_erp.unreadable:
         print_error(f"A decision that cannot be read does not count: {fault}.")
     now = (Decimal(int(cents)) / CENTS for cents in market.price[market.on_sale])
-    asked = prices_to_ask(found.decisions, week, dict(zip(ids_on_sale(market), now, strict=True)), advised)
+    asked = prices_to_ask(in_erp.decisions, week, dict(zip(ids_on_sale(market), now, strict=True)), advised)
     sold = sell_week(market, {article: each.price for article, each in asked.items()}, not_applied)
     return SoldByDecision(asked, sold, rows)
 

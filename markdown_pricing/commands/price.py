@@ -2,31 +2,27 @@
 
 import os
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.commands.console import (
     print_error,
-    print_fitting,
     print_json,
     progress,
-    standard_output,
-    width_of,
 )
 from markdown_pricing.commands.places import named_lake, write_whole
+from markdown_pricing.commands.rules_compared import draw, machine_readable, show
 from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
-from markdown_pricing.currencies import Changeover, in_short
+from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision, read
+from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, take_in_delivery
 from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
@@ -35,17 +31,14 @@ from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, read_country, read_planned
+from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
 from markdown_pricing.markdown.changes import Stability, stability
-from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure, compare
+from markdown_pricing.markdown.comparison import compare
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, SharedAtHand, version_of
 from markdown_pricing.settings import Settings
-from markdown_pricing.shown import cell
 from markdown_pricing.threads import limit_threads
-from markdown_pricing.training_data.schema import columns_to_read, planned_columns
 from markdown_pricing.unmatched import matches_nothing, unknown_settings
 from markdown_pricing.words import counted
 
@@ -89,6 +82,10 @@ def price(
     picture: Path | None,
     as_json: bool,
 ) -> int:
+    """Price a snapshot into one file; the parameters are the options of the command.
+
+    returns the exit code, which is 1 when a country failed and others were priced; raises NothingPriced when none was
+    """
     books, codes = _read_books(settings, rules, with_standing, picture), read_reason_codes()
     named = _codes(countries)
     source = named_lake(lake, settings.results_key, settings.allowed_models)
@@ -102,41 +99,65 @@ def price(
     said = matches_nothing(source, snapshot, books[-1], configured, settings.currencies_file, True)
     for sentence in (*unknown_settings(os.environ), *said):
         print_error(sentence)
-    run_id = str(uuid.uuid4())
-    priced, stabilities, failed = list[list[pd.DataFrame]](), dict[str, Stability](), dict[str, str]()
-    shared = _share_demand(source, snapshot, chosen, configured)
-    with progress(f"Pricing {week}", len(chosen)) as advance:
-        for code in chosen:
+    priced, failed = _price_each(source, snapshot, chosen, configured, books, codes, model)
+    if not priced:
+        raise NothingPriced(snapshot)
+    by_book = zip(*(each.tables for each in priced.values()), strict=True)
+    tables = [pd.concat(rows, ignore_index=True) for rows in by_book]
+    table = tables[-1][ROW_COLUMNS]
+    write_whole(out, lambda file: table.to_parquet(file, index=False))
+    summary = _summary(week, out, table, priced, failed)
+    compared = compare(*tables) if with_standing else []
+    if picture is not None:
+        draw(compared, week, rules, picture)
+    if as_json:
+        print_json({**summary, "compared": [machine_readable(group) for group in compared]} if compared else summary)
+    else:
+        if compared and rules is not None:
+            show(compared, rules.name)
+        print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
+    return 1 if failed else 0
+
+
+@dataclass(frozen=True)
+class CountryPriced:
+    """One country's prices.
+
+    tables : its rows under each set of rules, with ROW_COLUMNS and the country's currency ; grade : of the model
+    steady : how steady the plans under the last rules are; None where last week's are not known
+    """
+
+    tables: Sequence[pd.DataFrame]
+    grade: str
+    steady: Stability | None
+
+
+def _price_each(
+    lake: Lake,
+    snapshot: Snapshot,
+    countries: Sequence[str],
+    configured: Countries,
+    books: Sequence[RuleBook],
+    codes: ReasonCodes,
+    model: str,
+) -> tuple[dict[str, CountryPriced], dict[str, str]]:
+    """The countries that could be priced, and why the others could not; each is shown when it is done."""
+    run_id, shared = str(uuid.uuid4()), _share_demand(lake, snapshot, countries, configured)
+    priced, failed = dict[str, CountryPriced](), dict[str, str]()
+    with progress(f"Pricing {snapshot.week}", len(countries)) as advance:
+        for code in countries:
             try:
-                country, changeovers = _country(code, configured, week), configured.changes_of(code)
+                country, changeovers = _country(code, configured, snapshot.week), configured.changes_of(code)
                 how = books, codes, model, shared, run_id, changeovers
-                rows, grade, steady = _price_country(source, snapshot, country, *how)
+                priced[code] = own = _price_country(lake, snapshot, country, *how)
             except PricingError as error:
                 failed[code] = str(error)
                 print_error(f"{code}: {error}")
                 advance(f"{code} failed")
             else:
-                priced.append(rows)
-                if steady is not None:
-                    stabilities[code] = steady
-                grade = f", model grade {grade}" if grade != OWN else ""
-                advance(f"{code} {counted(len(rows[-1]), 'article')}{grade}")
-    if not priced:
-        raise NothingPriced(snapshot)
-    tables = [pd.concat(rows, ignore_index=True) for rows in zip(*priced, strict=True)]
-    table = tables[-1][ROW_COLUMNS]
-    write_whole(out, lambda file: table.to_parquet(file, index=False))
-    summary = _summary(week, out, table, len(priced), failed, stabilities)
-    compared = compare(*tables) if with_standing else []
-    if picture is not None:
-        _draw(compared, week, rules, picture)
-    if as_json:
-        print_json({**summary, "compared": [_machine_readable(group) for group in compared]} if compared else summary)
-    else:
-        if compared and rules is not None:
-            _show(compared, rules.name)
-        print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
-    return 1 if failed else 0
+                grade = f", model grade {own.grade}" if own.grade != OWN else ""
+                advance(f"{code} {counted(len(own.tables[-1]), 'article')}{grade}")
+    return priced, failed
 
 
 def _codes(countries: Sequence[str] | None) -> list[str]:
@@ -166,10 +187,11 @@ def _read_books(settings: Settings, rules: Path | None, with_standing: bool, pic
 
 
 def _summary(
-    week: date, out: Path, table: pd.DataFrame, countries: int, failed: dict[str, str], steady: dict[str, Stability]
+    week: date, out: Path, table: pd.DataFrame, priced: Mapping[str, CountryPriced], failed: Mapping[str, str]
 ) -> dict[str, Any]:
     """What was priced and what failed, and how steady the plans are where last week's are known."""
-    summary = {"week": week, "file": out, "articles": len(table), "countries": countries, "failed": failed}
+    summary = {"week": week, "file": out, "articles": len(table), "countries": len(priced), "failed": failed}
+    steady = {code: each.steady for code, each in priced.items() if each.steady is not None}
     if not steady:
         return summary
     by_country = {code: {**asdict(own), "unexplained_pct": own.unexplained_pct} for code, own in steady.items()}
@@ -192,12 +214,7 @@ def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str], conf
     if len(countries) < 2:
         return nothing
     try:
-        shared = pricing.learn_shared(
-            snapshot.week,
-            countries,
-            lambda code: read_country(lake, snapshot, code, columns_to_read, encoded=True),
-            changeovers=configured.changeovers,
-        ).shared
+        shared = learn_from_delivery(lake, snapshot, countries, configured.changeovers).shared
     except pricing.NothingShared:
         return nothing  # the message comes where each country is priced
     return SharedAtHand(shared, version_of(shared.to_bytes()))
@@ -213,33 +230,22 @@ def _price_country(
     shared: SharedAtHand,
     run_id: str,
     changeovers: Sequence[Changeover],
-) -> tuple[list[pd.DataFrame], str, Stability | None]:
-    """The country's rows under each set of rules, all by one model, the model's grade, and how steady its plans are.
-
-    Each frame has ROW_COLUMNS and the country's currency.
-    """
+) -> CountryPriced:
+    """The country's prices under each set of rules, all by one model."""
     week = snapshot.week
-    rows = read_country(lake, snapshot, country.code, columns_to_read, encoded=True)
-    planned = read_planned(lake, snapshot, country.code, planned_columns)
-    taken = pricing.take_in_country(rows, week, country.code, changeovers, *planned)
+    taken = take_in_delivery(lake, snapshot, country.code, changeovers)
     sold = pricing.CountryWeek.of(taken.rows, week, country.code, taken.planned)
     for note in taken.notes:
         print_error(f"{country.code}: {note}")
     choice = pricing.fit_or_step_down(sold, model_name, shared=shared.shared)
-    origin = provenance(week.isoformat(), country.code, snapshot.stamp).of(
-        plan=snapshot.plan_stamp(country.code), currencies=in_short(changeovers)
-    )
-    origin = pricing.modelled_by(origin.of(model_asked=model_name), choice, pricing.SEED, shared.version)
+    origin = origin_of_delivery(snapshot, country.code, changeovers).of(model_asked=model_name)
+    origin = pricing.modelled_by(origin, choice, pricing.SEED, shared.version)
     results = Results(lake, week, country.code)
     now, last_rows, decided = datetime.now(UTC), results.last_rows(), _decided(results)
-    followed = pricing.follow_decisions(decided, sold, changeovers).articles
-    tables = []
-    for book in books:
-        priced_by = pricing.priced_under(origin, book, country, decided)
-        given = country, book, codes, priced_by, run_id, now, last_rows, followed
-        rows = pricing.price_articles(sold, choice.model, *given).rows
-        tables.append(rows.assign(currency=country.currency))
-    return tables, choice.grade, stability(tables[-1], last_rows, sold.history)
+    given = origin, run_id, now, last_rows, decided, changeovers
+    priced = (pricing.price_as_decided(sold, choice.model, country, book, codes, *given) for book in books)
+    tables = [each.recommendations.rows.assign(currency=country.currency) for each in priced]
+    return CountryPriced(tables, choice.grade, stability(tables[-1], last_rows, sold.history))
 
 
 def _decided(results: Results) -> Sequence[Decision]:
@@ -249,80 +255,3 @@ def _decided(results: Results) -> Sequence[Decision]:
     except ResultChanged as error:
         print_error(f"{results.country}: priced without people's decisions. {error}")
         return ()
-
-
-CAVEAT = (
-    "Revenue is that of each plan as it stands today. A plan that waits until a fresh article has sold for longer "
-    "is worth more than that: rules under which it can't wait may look better here than they are."
-)
-
-
-def _show(compared: Sequence[Compared], rules: str) -> None:
-    """Print one table, or one table for each measure where the screen is too narrow."""
-    whole = _table(compared, MEASURES)
-    tables = [whole]
-    if standard_output.is_terminal and standard_output.width < width_of(whole):
-        tables = [_table(compared, [measure]) for measure in MEASURES]
-    print(
-        f"What {rules} changes against the standing rules: revenue to the end of the season with salvage, "
-        "units left over after it, articles marked down this week."
-    )
-    for table in tables:
-        print()
-        print_fitting(table)
-    print(f"\n{CAVEAT}\n")
-
-
-def _table(compared: Sequence[Compared], measures: Sequence[Measure]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for measure in measures:
-        for name in (f"{measure.heading}\nstanding", "\nother", "\n+/-", "\n%"):
-            table.add_column(name, justify="right")
-    table.add_column("Articles", justify="right")
-    table.add_column("Repriced", justify="right")
-    for place, group in enumerate(compared):
-        if group.category is None and place:
-            table.add_section()
-        style = "bold" if group.category is None else ""
-        table.add_row(*map(Text, _cells(group, measures)), style=style)
-    return table
-
-
-def _cells(group: Compared, measures: Sequence[Measure]) -> Iterator[str]:
-    if group.category is not None:
-        yield f"  {cell(group.category)}"
-    else:
-        yield f"{group.country}, {group.currency}" if group.country else f"all in {group.currency}"
-    for measure in measures:
-        share = group.difference_pct(measure)
-        yield f"{measure.of(group.standing):,.0f}"
-        yield f"{measure.of(group.other):,.0f}"
-        yield f"{group.difference(measure):+,.0f}"
-        yield "" if share is None else f"{share:+.1f}"
-    yield f"{group.articles:,}"
-    yield f"{group.repriced:,}"
-
-
-def _machine_readable(group: Compared) -> dict[str, Any]:
-    differences = {
-        measure.name: {"difference": group.difference(measure), "difference_pct": group.difference_pct(measure)}
-        for measure in MEASURES
-    }
-    return {**asdict(group), **differences}
-
-
-def _draw(compared: Sequence[Compared], week: date, rules: Path | None, picture: Path) -> None:
-    from markdown_pricing.charts import comparison_chart  # here: matplotlib is slow to load
-
-    groups = pd.DataFrame(
-        {
-            "label": next(_cells(group, ())).rstrip(),
-            "whole": group.category is None,
-            **{f"{measure.name}_pct": group.difference_pct(measure) for measure in (REVENUE, LEFTOVER)},
-            MARKDOWNS.name: group.difference(MARKDOWNS),
-        }
-        for group in compared
-    )
-    drawn = comparison_chart(groups, f"Week of {week}: {rules and rules.name} against the standing rules")
-    write_whole(picture, lambda file: file.write_bytes(drawn))

@@ -69,6 +69,10 @@ def promote(
     show: bool,
     as_json: bool,
 ) -> int:
+    """Compare the challenger with the champion and promote it when it wins; or show, or take back the last promotion.
+
+    The parameters are the options of the command. It returns the exit code.
+    """
     lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
     if show or back:
         return _show_promotions(lake, settings, go_back(lake) if back else None, as_json)

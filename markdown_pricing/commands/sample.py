@@ -24,6 +24,10 @@ def sample(
     real_sales: bool,
     as_json: bool,
 ) -> int:
+    """Write a snapshot, of the sample market or of real sales; the parameters are the options of the command.
+
+    returns the exit code
+    """
     target, week = Lake(lake), week or this_week(datetime.now(UTC))
     check_writable(target, paths.SNAPSHOTS)
     if real_sales:

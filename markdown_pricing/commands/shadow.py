@@ -53,6 +53,10 @@ def shadow(
     tolerance: float,
     as_json: bool,
 ) -> int:
+    """Compare two rounds of one week cell by cell; the parameters are the arguments of the command.
+
+    returns the exit code, which is 1 when they differ
+    """
     rounds = [read_round(place, week, settings, countries) for place in (first, second)]
     for place, each in zip((first, second), rounds, strict=True):
         if each.rows.empty:

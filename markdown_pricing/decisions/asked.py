@@ -46,8 +46,8 @@ def prices_to_ask(
     known = [each for each in in_force(decisions) if each.week <= week]
     locked = locks(known, week)
     decided = {each.article_id: each for each in known if each.week == week}
-    found = {}
+    to_ask = {}
     for article, today in current.items():
         wanted = price_to_ask(decided.get(article), article in locked, today)
-        found[article] = ToAsk(advised.get(article, today), False) if wanted is None else ToAsk(wanted, True)
-    return found
+        to_ask[article] = ToAsk(advised.get(article, today), False) if wanted is None else ToAsk(wanted, True)
+    return to_ask

@@ -138,13 +138,13 @@ def check(lines: Sequence[Line], known: Known, writer: Writer, file: str) -> Che
     new, done = [], []
     first_with: dict[object, int] = {}
     for line in lines:
-        found = list(_faults(line, known))
+        own_faults = list(_faults(line, known))
         for key in _keys(line):
             if key in first_with:
-                found.append(f"{key[0]} {key[1]} is on line {first_with[key]}, too")
+                own_faults.append(f"{key[0]} {key[1]} is on line {first_with[key]}, too")
             first_with.setdefault(key, line.number)
-        if found:
-            faults += [f"line {line.number}: {fault}" for fault in found]
+        if own_faults:
+            faults += [f"line {line.number}: {fault}" for fault in own_faults]
             continue
         decision = _decision(line, known, writer)
         there = known.by_id.get(line["decision_id"]) if line["decision_id"] else known.decided.get(decision.about)

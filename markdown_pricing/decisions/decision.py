@@ -72,6 +72,7 @@ class Decision:
 
     @property
     def about(self) -> ArticleWeek:
+        """The country, the article and the week that it is about."""
         return self.country, self.article_id, self.week
 
     @property
@@ -139,11 +140,11 @@ def last_numbers(rows: Iterable[Mapping[str, str | None]]) -> dict[ArticleWeek, 
 
 def newest(decisions: Iterable[Decision]) -> dict[ArticleWeek, Decision]:
     """The newest decision about each article and week, withdrawn ones included."""
-    found: dict[ArticleWeek, Decision] = {}
+    by_article_and_week: dict[ArticleWeek, Decision] = {}
     for decision in decisions:
-        if decision.about not in found or found[decision.about].seq < decision.seq:
-            found[decision.about] = decision
-    return found
+        if decision.about not in by_article_and_week or by_article_and_week[decision.about].seq < decision.seq:
+            by_article_and_week[decision.about] = decision
+    return by_article_and_week
 
 
 def without_persons(rows: Iterable[Mapping[str, str | None]]) -> list[dict[str, str | None]]:

@@ -69,7 +69,7 @@ def follow(decisions: Iterable[Decision], week: date, articles: Mapping[str, Ask
     locked = locks(known, week)
     newest = {each.article_id: each for each in known}
     before = {each.article_id: each for each in known if each.week < week}
-    found, gone = {}, []
+    by_article, gone = {}, []
     for article, decision in newest.items():
         asked, ago = articles.get(article), weeks_between(decision.week, week)
         if asked is None:
@@ -81,8 +81,8 @@ def follow(decisions: Iterable[Decision], week: date, articles: Mapping[str, Ask
         wanted = price_to_ask(earlier, was_locked, asked.prices.get(earlier.week) if earlier else None)
         followed = _followed(decision, earlier, wanted, locked.get(article), ago < SAID_FOR_WEEKS, asked)
         if followed != Followed():
-            found[article] = followed
-    return FollowedUp(found, tuple(gone))
+            by_article[article] = followed
+    return FollowedUp(by_article, tuple(gone))
 
 
 def in_currency_of(

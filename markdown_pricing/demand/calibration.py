@@ -96,8 +96,8 @@ def _bias(
     name: str, looked_at: bool, week: "np.typing.NDArray[np.generic]", error: FloatArray, units: FloatArray
 ) -> Bias:
     sums = sums_by_week(week, error, units)
-    found = over_weeks(ratio, sums, LEVEL)
-    return Bias(name, looked_at, found.value, found.low, found.high, len(sums), float(units.sum()))
+    estimate = over_weeks(ratio, sums, LEVEL)
+    return Bias(name, looked_at, estimate.value, estimate.low, estimate.high, len(sums), float(units.sum()))
 
 
 def out_of_place(measured: Iterable[Bias]) -> list[Bias]:

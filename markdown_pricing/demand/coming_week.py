@@ -3,25 +3,26 @@
 log demand − its mean of the past = Σ_k γ_k · (z_k − its mean of the past) + trees + noise     (`local_linear.py`)
 
 The terms z are listed in `local_terms.py`. The trees (LightGBM) know the surprises of the last weeks, past prices, and
-what the others of the category and of each text attribute ask and sold. They never see the week's own price, and the
-forecast is taken at today's price alone. The answer to another price moves from there by the base model's elasticity,
-which is learnt within articles. What the manager's prices tell of what he knew can therefore not enter the answer
-(Schultz et al. 2023, arXiv 2312.15282, part nuisance and effect for the same reason).
+what the others of the category and of each text attribute ask and sold. They never see the week's own price. The anchor
+(`anchor.py`) does: its trees forecast the same week from all that is known, and the mean of both is the forecast. It is
+taken at today's price alone. The answer to another price moves from there by the base model's elasticity, which is
+learnt within articles. What the manager's prices tell of what he knew can therefore not enter the answer (Schultz et
+al. 2023, arXiv 2312.15282, part nuisance and effect for the same reason).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.demand.anchor import SHARE, grow_anchor, price_features
 from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.local_linear import LocalLinear
 from markdown_pricing.demand.local_terms import LocalRows, own_values, past_mean
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.surroundings import CATEGORY, Surroundings, groupings, lately
-from markdown_pricing.demand.trees import added_by, grow, matrix_of
+from markdown_pricing.demand.trees import NamedTrees
 from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag, week_of_year
 
 ROUNDS = 30
@@ -88,23 +89,23 @@ class Seen:
         return np.flatnonzero(known)
 
 
-@dataclass
+@dataclass(frozen=True)
 class ComingWeek:
     """The fitted model.
 
     linear : the regression on differences ; lift : what is added to its forecast of a log, for the log of a mean
-    trees  : on top of it ; features : the names of their features, in their order
+    trees  : on top of it ; anchor : trees that know the week's own price, too
     """
 
     linear: LocalLinear
-    lift: float = 0.0
-    trees: lgb.Booster | None = None
-    features: list[str] = field(default_factory=list)
+    lift: float
+    trees: NamedTrees | None
+    anchor: NamedTrees | None = None
 
     @classmethod
     def fit(cls, seen: Seen, demand: FloatArray, until: int, seed: int, threads: int) -> Self:
-        """The model of the rows in columns of the panel before `until`; demand : (rows,), of all rows."""
-        early = seen.learnable[seen.panel.column[seen.learnable] < until]
+        """The model of the rows in columns of the panel before `until`, without an anchor; demand : (rows,), of all."""
+        early = _before(seen, until)
         local = seen.local
         linear = LocalLinear.fit(
             local.terms[early],
@@ -115,17 +116,19 @@ class ComingWeek:
             seen.panel.row[early],
             local.own,
         )
-        made = cls(linear)
+        made = cls(linear, 0.0, None)
         log_mean = made.log_linear(seen, until)
-        made.lift = float(np.clip(np.log(demand[early].sum() / np.exp(log_mean[early]).sum()), -1.0, 1.0))
-        if len(early) > LARGEST_TRAINING_ROWS:
-            drawn = np.random.default_rng(seed).choice(early, LARGEST_TRAINING_ROWS, replace=False)
-            early = np.sort(drawn)
-        columns = features_of(seen, log_mean, early)
-        offset = log_mean[early] + made.lift
-        made.trees = grow(matrix_of(columns), demand[early], offset, PARAMETERS, ROUNDS, seed, threads)
-        made.features = list(columns)
-        return made
+        lift = float(np.clip(np.log(demand[early].sum() / np.exp(log_mean[early]).sum()), -1.0, 1.0))
+        drawn = _drawn(early, seed)
+        columns, offset = features_of(seen, log_mean, drawn), log_mean[drawn] + lift
+        trees = NamedTrees.grow(columns, demand[drawn], offset, PARAMETERS, ROUNDS, seed, threads)
+        return replace(made, lift=lift, trees=trees)
+
+    def anchored(self, seen: Seen, demand: FloatArray, until: int, seed: int, threads: int) -> Self:
+        """The same model with an anchor that is learnt from the same rows; arguments as for `fit`."""
+        log_mean, drawn = self.log_linear(seen, until), _drawn(_before(seen, until), seed)
+        columns = features_of(seen, log_mean, drawn) | price_features(seen.panel, seen.local, log_mean, drawn)
+        return replace(self, anchor=grow_anchor(columns, demand[drawn], seen.local.past[drawn], seed, threads))
 
     def log_linear(self, seen: Seen, until: int | None = None) -> FloatArray:
         """The log of demand in each row by the regression alone, (rows,), with articles' own coefficients.
@@ -145,23 +148,40 @@ class ComingWeek:
         return expected
 
     def log_mean(self, seen: Seen, at: IntArray, until: int | None = None) -> FloatArray:
-        """The log of mean demand in the rows `at`, (at,), NaN where an article has no past."""
+        """The log of mean demand in the rows `at`, (at,), NaN where an article has no past; until: see `log_linear`."""
         log_linear = self.log_linear(seen, until)
+        log_mean: FloatArray = log_linear[at] + self.lift
         if self.trees is None or not len(at):
-            return np.asarray(log_linear[at] + self.lift)
+            return log_mean
         columns = features_of(seen, log_linear, at)
-        x = matrix_of({name: columns[name] for name in self.features})
-        log_mean: FloatArray = log_linear[at] + self.lift + added_by(self.trees, x)
-        return log_mean
+        log_mean = log_mean + self.trees.added(columns)
+        if self.anchor is None:
+            return log_mean
+        columns |= price_features(seen.panel, seen.local, log_linear, at)
+        at_anchor = seen.local.past[at] + self.anchor.added(columns)
+        return np.asarray((1.0 - SHARE) * log_mean + SHARE * at_anchor)
 
     def to_dict(self) -> dict[str, Any]:
-        trees = None if self.trees is None else self.trees.model_to_string()
-        return {"linear": self.linear.to_dict(), "lift": self.lift, "trees": trees, "features": self.features}
+        trees, anchor = (each and each.to_dict() for each in (self.trees, self.anchor))
+        return {"linear": self.linear.to_dict(), "lift": self.lift, "trees": trees, "anchor": anchor}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Self:
-        trees = None if saved["trees"] is None else lgb.Booster(model_str=saved["trees"])
-        return cls(LocalLinear.from_dict(saved["linear"]), saved["lift"], trees, saved["features"])
+        trees, anchor = (saved[name] and NamedTrees.from_dict(saved[name]) for name in ("trees", "anchor"))
+        return cls(LocalLinear.from_dict(saved["linear"]), saved["lift"], trees, anchor)
+
+
+def _before(seen: Seen, until: int) -> IntArray:
+    """The numbers of the rows to learn from in columns of the panel before `until`."""
+    learnable = seen.learnable
+    return learnable[seen.panel.column[learnable] < until]
+
+
+def _drawn(rows: IntArray, seed: int) -> IntArray:
+    """At most LARGEST_TRAINING_ROWS of the rows, in their order."""
+    if len(rows) <= LARGEST_TRAINING_ROWS:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, LARGEST_TRAINING_ROWS, replace=False))
 
 
 def features_of(seen: Seen, log_linear: FloatArray, at: IntArray) -> dict[str, FloatArray]:

@@ -40,6 +40,7 @@ class Design:
 
     @classmethod
     def of(cls, history: pd.DataFrame) -> Self:
+        """The design for the categories and attributes of a country's history, a training frame."""
         categories = sorted(history["category"].unique())
         attributes: dict[str, list[str] | None] = {}
         scale = {}
@@ -57,6 +58,7 @@ class Design:
 
     @property
     def term_names(self) -> list[str]:
+        """The names of the columns of the terms: those of TERMS, then the numeric attributes."""
         return [*TERMS, *self.scale]
 
     @property
@@ -72,6 +74,7 @@ class Design:
 
     @property
     def launch_terms(self) -> int:
+        """How many columns what is known at launch has: those of LAUNCHTERMS, and each value of a text attribute."""
         return len(LAUNCHTERMS) + sum(len(values) for values in self.attributes.values() if values)
 
     def category_of(self, frame: pd.DataFrame) -> IntArray:

@@ -111,8 +111,8 @@ class Search:
 
     def is_of(self, articles: int, categories: int, terms: int, weeks: int) -> bool:
         """Whether it is the search of a fit with so many of each, the mean level among the terms."""
-        found = [array.shape for array in (*arrays_of(self.effects).values(), self.dispersion)]
-        return found == [(articles,), (categories, terms), (categories, weeks), (categories,)]
+        shapes = [array.shape for array in (*arrays_of(self.effects).values(), self.dispersion)]
+        return shapes == [(articles,), (categories, terms), (categories, weeks), (categories,)]
 
     def to_dict(self) -> dict[str, list[Any]]:
         return {name: array.tolist() for name, array in {**arrays_of(self.effects), **arrays_of(self)}.items()}

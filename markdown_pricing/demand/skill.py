@@ -20,17 +20,22 @@ LARGEST_CORRECTION = 1.2
 """What the coming week's forecast may add to the base's or take away, in logs."""
 
 
-def best_weight(demand: FloatArray, log_base: FloatArray, correction: FloatArray, dispersion: FloatArray) -> float:
-    """The share of the correction under which the demand was most likely, one of WEIGHTS; 0 where nothing is known.
+def best_weight(
+    demand: FloatArray, log_base: FloatArray, correction: FloatArray, dispersion: FloatArray, week: IntArray
+) -> float:
+    """The share of the correction under which demand was most likely, in the median of the weeks; 0 without any.
 
-    The quasi-likelihood is the negative binomial's: Σ d·log(μ) − (d + 1/φ)·log(1 + φ·μ), log μ = base + w · correction.
-    All arguments are (rows,).
+    In each week it is one of WEIGHTS. All rows of a week share its luck, so that each week has one vote: in a sum over
+    rows the two or three weeks decide in which something large sold most. The quasi-likelihood is the negative
+    binomial's: Σ d·log(μ) − (d + 1/φ)·log(1 + φ·μ), log μ = base + w · correction. All arguments are (rows,).
     """
     if not len(demand):
         return 0.0
     mu = np.exp(log_base + WEIGHTS[:, np.newaxis] * correction)
     chance = demand * np.log(mu) - (demand + 1.0 / dispersion) * np.log1p(dispersion * mu)
-    return float(WEIGHTS[int(np.argmax(chance.sum(axis=1)))])
+    place = np.unique(week, return_inverse=True)[1]
+    by_week = np.array([np.bincount(place, own) for own in chance])
+    return float(np.median(WEIGHTS[by_week.argmax(axis=0)]))
 
 
 def weights_ahead(measured: FloatArray, weeks: int) -> FloatArray:

@@ -47,13 +47,13 @@ def groupings(frame: pd.DataFrame, design: Design) -> dict[str, tuple[IntArray, 
 
     Rows whose group was never seen, and all rows where the column is gone, are one more group.
     """
-    found = {CATEGORY: (design.category_of(frame), len(design.categories) + 1)}
+    groups = {CATEGORY: (design.category_of(frame), len(design.categories) + 1)}
     for name, values in design.attributes.items():
         if values:
             known = name in frame
             texts = frame[name].where(frame[name].notna(), "") if known else pd.Series([""] * len(frame), dtype="str")
-            found[name] = (codes_of(texts, values), len(values) + 1)
-    return found
+            groups[name] = (codes_of(texts, values), len(values) + 1)
+    return groups
 
 
 def lately(sold: Around, group: IntArray, week: IntArray) -> FloatArray:

@@ -1,7 +1,8 @@
 """LightGBM as the demand models use it: the same trees from the same data, whatever its columns are called."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -50,3 +51,37 @@ def grow(
 def added_by(trees: lgb.Booster, x: Matrix) -> FloatArray:
     """What the trees add to the log of the forecast, (rows,)."""
     return np.asarray(trees.predict(x, raw_score=True, num_threads=1))
+
+
+@dataclass(frozen=True)
+class NamedTrees:
+    """Trees that are asked by the names of their features, which stand in the order in which the trees learnt them."""
+
+    booster: lgb.Booster
+    features: tuple[str, ...]
+
+    @classmethod
+    def grow(
+        cls,
+        columns: Mapping[str, FloatArray],
+        demand: FloatArray,
+        log_offset: FloatArray,
+        parameters: Mapping[str, Any],
+        rounds: int,
+        seed: int,
+        threads: int,
+    ) -> Self:
+        """The trees of `grow`; columns, demand, log_offset : (rows,) each."""
+        booster = grow(matrix_of(columns), demand, log_offset, parameters, rounds, seed, threads)
+        return cls(booster, tuple(columns))
+
+    def added(self, columns: Mapping[str, FloatArray]) -> FloatArray:
+        """What the trees add to the log of the forecast, (rows,)."""
+        return added_by(self.booster, matrix_of({name: columns[name] for name in self.features}))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"trees": self.booster.model_to_string(), "features": self.features}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Self:
+        return cls(lgb.Booster(model_str=saved["trees"]), tuple(saved["features"]))

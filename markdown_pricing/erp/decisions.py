@@ -15,8 +15,9 @@ from sqlalchemy.exc import IntegrityError
 from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
 from markdown_pricing.erp.grants import DECISIONS, READ_RIGHTS, missing_grants
 from markdown_pricing.erp.locks import look_briefly, wait_in_turn
+from markdown_pricing.erp.missing import check_there
 from markdown_pricing.erp.refresh import database_time
-from markdown_pricing.erp.tables import decisions, missing_beside, recommendations, statements_beside
+from markdown_pricing.erp.tables import decisions, recommendations
 from markdown_pricing.errors import FinalError
 
 Row = Mapping[str, str | None]
@@ -29,17 +30,6 @@ RIGHTS_TO_SEE = {recommendations.name: ("SELECT",)}
 SEEN = ("country", "article_id", "week", "list_price", "recommended_price", "current_price", "stake", "run_id")
 """The columns of the recommendations that a decision is about."""
 _UNIQUE = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
-
-
-class NoDecisionTable(FinalError):
-    """The version before made no table for decisions, and the first refresh of this one has not made it either."""
-
-    def __init__(self, where: str, statements: Sequence[str]) -> None:
-        listed = "\n  ".join(("", *statements))
-        super().__init__(
-            f"The ERP at {where} has no table {DECISIONS}. The next refresh makes it where its account may create "
-            f"tables; else have the owner of the tables run:{listed}"
-        )
 
 
 class SomebodyDecided(FinalError):
@@ -61,16 +51,16 @@ class SomebodyDecided(FinalError):
 def read_decisions(engine: Engine, country: str, since: date | None = None, until: date | None = None) -> list[Row]:
     """All rows about the country's weeks from `since` to `until`, both included; in the order of their numbers.
 
-    Raises NoDecisionTable and what `erp_errors` raises; a table that is locked is waited for some seconds.
+    Raises TablesMissing and what `erp_errors` raises; a table that is locked is waited for some seconds.
     """
-    of_country = decisions.c.country == country
-    wanted = [of_country]
+    same_country = decisions.c.country == country
+    wanted = [same_country]
     if since is not None:
         wanted.append(decisions.c.week >= since)
     if until is not None:
         wanted.append(decisions.c.week <= until)
     with _looking(engine, READ_RIGHTS) as connection:
-        check_there(connection)
+        check_there(connection, {DECISIONS})
         return _read(connection, *wanted)
 
 
@@ -94,13 +84,13 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add the rows, all or none.
 
     rows : by column, each with the number `seq` that follows the last one that was seen
-    Raises NoDecisionTable; ErpDenied, with the grants, for an account that may only read; and SomebodyDecided.
+    Raises TablesMissing; ErpDenied, with the grants, for an account that may only read; and SomebodyDecided.
     """
     if not rows:
         return
     with erp_errors(engine, WRITERS_RIGHTS):
         with engine.connect() as connection:
-            check_there(connection)
+            check_there(connection, {DECISIONS})
             _check_may_write(connection)
         try:
             with engine.begin() as connection:
@@ -119,13 +109,6 @@ def _looking(engine: Engine, needed: Mapping[str, Sequence[str]]) -> Iterator[Co
     with erp_errors(engine, needed), engine.begin() as connection:
         look_briefly(connection)
         yield connection
-
-
-def check_there(connection: Connection) -> None:
-    """Raises NoDecisionTable."""
-    if DECISIONS in missing_beside(connection):
-        statements = [each for own in statements_beside(connection).values() for each in own]
-        raise NoDecisionTable(where_is(connection.engine), statements)
 
 
 def _check_may_write(connection: Connection) -> None:

@@ -7,7 +7,7 @@ is known: no writer need be refused. No refresh waits for it, as the lock is its
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 
 import pandas as pd
@@ -15,27 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine, Table, delete, func, select
 
-from markdown_pricing.erp.errors import erp_errors, where_is
+from markdown_pricing.erp.errors import erp_errors
 from markdown_pricing.erp.grants import LEDGER_RIGHTS
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock
-from markdown_pricing.erp.tables import missing_beside, outcome_totals, outcomes, statements_beside
+from markdown_pricing.erp.missing import check_there
+from markdown_pricing.erp.tables import outcome_totals, outcomes
 from markdown_pricing.erp.values import KINDS, arrow_schema
 from markdown_pricing.errors import FinalError
 
 Computed = Mapping[tuple[str, datetime], int]
 """How many rows of a week each run has computed, and when: a week that was computed anew has another time."""
-
-
-class NoLedgerTables(FinalError):
-    """The tables of the ledger are not there, and this account may not make them."""
-
-    def __init__(self, where: str, missing: Sequence[str], statements: Sequence[str]) -> None:
-        listed = "\n  ".join(("", *statements))
-        super().__init__(
-            f"The ERP at {where} has no table {', '.join(missing)}. The next refresh makes it where its account may "
-            f"create tables; else have the owner of the tables run:{listed}\nThe ledger itself lies on the lake."
-        )
 
 
 class BadOutcomes(FinalError):
@@ -51,12 +41,10 @@ def replace_ledger(engine: Engine, country: str, read: Callable[[], tuple[pd.Dat
 
     read : gives OUTCOME_COLUMNS of the country's last weeks, of which older ones are removed, and TOTAL_COLUMNS of the
         same weeks, of which older ones stay; it is called under the lock, so that nobody writes what it read before
-    Raises NoLedgerTables, BadOutcomes, and what `read` and `erp_errors` raise; then nothing was changed.
+    Raises TablesMissing, BadOutcomes, and what `read` and `erp_errors` raise; then nothing was changed.
     """
     with erp_errors(engine, LEDGER_RIGHTS), engine.begin() as connection:
-        if missing := sorted(missing_beside(connection).keys() & LEDGER_RIGHTS.keys()):
-            beside = statements_beside(connection)
-            raise NoLedgerTables(where_is(engine), missing, [each for name in missing for each in beside[name]])
+        check_there(connection, LEDGER_RIGHTS, "The ledger itself lies on the lake.")
         lock(connection, f"{country} outcomes")
         rows, totals = read()
         taken, sums = _taken(outcomes, rows), _taken(outcome_totals, totals)
@@ -87,18 +75,18 @@ def _there(connection: Connection, table: Table, country: str) -> dict[date, Com
     """By week how many rows of the country each run has left in the table."""
     keys = table.c.week, table.c.run_id, table.c.computed_at
     counted = select(*keys, func.count()).where(table.c.country == country).group_by(*keys)
-    found: dict[date, dict[tuple[str, datetime], int]] = {}
+    by_week: dict[date, dict[tuple[str, datetime], int]] = {}
     for week, run_id, computed_at, number in connection.execute(counted):
-        found.setdefault(week, {})[run_id, computed_at] = number
-    return dict(found)
+        by_week.setdefault(week, {})[run_id, computed_at] = number
+    return dict(by_week)
 
 
 def _computed(rows: pa.Table) -> dict[date, Computed]:
     """The same of the rows that are to stand there."""
-    found: dict[date, Counter[tuple[str, datetime]]] = {}
+    by_week: dict[date, Counter[tuple[str, datetime]]] = {}
     for week, *made in zip(*(rows[name].to_pylist() for name in ("week", "run_id", "computed_at")), strict=True):
-        found.setdefault(week, Counter())[made[0], made[1]] += 1
-    return dict(found)
+        by_week.setdefault(week, Counter())[made[0], made[1]] += 1
+    return dict(by_week)
 
 
 def _taken(table: Table, frame: pd.DataFrame) -> pa.Table:

@@ -10,10 +10,11 @@ from datetime import timedelta
 from sqlalchemy import Connection, Engine, case, func, select
 from sqlalchemy.sql import ColumnElement
 
-from markdown_pricing.erp.decisions import any_bytes, check_there
+from markdown_pricing.erp.decisions import any_bytes
 from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
 from markdown_pricing.erp.grants import DECISIONS, missing_column_grants, missing_grants
 from markdown_pricing.erp.locks import wait_in_turn
+from markdown_pricing.erp.missing import check_there
 from markdown_pricing.erp.refresh import database_time
 from markdown_pricing.erp.tables import decisions
 
@@ -39,11 +40,11 @@ def pseudonymise(engine: Engine, pseudonym: Callable[[], str] = new_pseudonym) -
     """Replace `decided_by` and empty `note` in rows older than KEPT_FOR by the ERP's clock; returns how many changed.
 
     Within one call a person has one pseudonym, and in the next one another, so that nobody is followed for years.
-    Raises NoDecisionTable; ErpDenied, with the grants, for an account that may not; and what `erp_errors` raises.
+    Raises TablesMissing; ErpDenied, with the grants, for an account that may not; and what `erp_errors` raises.
     """
     with erp_errors(engine, {}):
         with engine.connect() as connection:
-            check_there(connection)
+            check_there(connection, {DECISIONS})
             _check_may_update(connection)
         with engine.begin() as connection:
             wait_in_turn(connection)

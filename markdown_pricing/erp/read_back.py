@@ -31,7 +31,7 @@ class OtherRowsInErp(ErpRefused):
 
 @dataclass(frozen=True)
 class Lines:
-    """How many lines there are, and the sum of their hashes, which is the same in any order."""
+    """How many lines there are, with their line feeds, and the sum of their hashes, which is the same in any order."""
 
     count: int
     hashes: int
@@ -39,7 +39,7 @@ class Lines:
     @classmethod
     def of(cls, lines: Iterable[bytes]) -> Self:
         """
-        >>> Lines.of([b"A1", b"A2"]) == Lines.of([b"A2", b"A1"]) != Lines.of([b"A1", b"A1"])
+        >>> Lines.of([b"A1\\n", b"A2\\n"]) == Lines.of([b"A2\\n", b"A1\\n"]) != Lines.of([b"A1\\n", b"A1\\n"])
         True
         """
         hashes = [hash(line) for line in lines]
@@ -49,7 +49,7 @@ class Lines:
 def lines_of(table: Table, rows: pa.Table) -> Lines:
     """The lines in which COPY prints the rows, from a server that prints days and numbers as it does by default."""
     compared = rows.select([column.name for column in _compared(table)])
-    return Lines.of(line for block in lines(compared, COPY) for line in bytes(block).split(b"\n")[:-1])
+    return Lines.of(line for block in lines(compared, COPY) for line in bytes(block).splitlines(keepends=True))
 
 
 def check_taken(connection: Connection, table: Table, country: str, written: pa.Table, expected: Lines | None) -> None:
@@ -98,7 +98,7 @@ def _printed(connection: Connection, table: Table, columns: list[Column[Any]], c
     """The lines in which PostgreSQL prints the country's rows."""
     quote = connection.dialect.identifier_preparer.quote
     values = ", ".join(quote(column.name) for column in columns)
-    return Lines.of(bytes(line)[:-1] for line in _copy(connection, table, values, country, "text"))
+    return Lines.of(map(bytes, _copy(connection, table, values, country, "text")))
 
 
 def _copied(connection: Connection, table: Table, columns: list[Column[Any]], country: str) -> pa.Table:
@@ -140,8 +140,8 @@ def _fetched(connection: Connection, table: Table, columns: list[Column[Any]], c
     driver = connection.connection.driver_connection
     assert driver is not None
     rows = driver.execute(query, (country,)).fetchall()
-    of_columns = zip(*rows, strict=True) if rows else [()] * len(columns)
-    arrays = [_array(column, values) for column, values in zip(columns, of_columns, strict=True)]
+    by_column = zip(*rows, strict=True) if rows else [()] * len(columns)
+    arrays = [_array(column, values) for column, values in zip(columns, by_column, strict=True)]
     return pa.table(arrays, [column.name for column in columns])
 
 

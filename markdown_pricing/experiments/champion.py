@@ -85,8 +85,8 @@ def _other_fields(kept: object) -> str:
     needed = {field.name for field in fields(Champion) if field.default is MISSING}
     unknown = sorted({name for one in kept for name in one} - known)
     lacking = sorted({name for one in kept for name in needed - one.keys()})
-    told = {"has": unknown, "lacks": lacking}
-    return " and ".join(f"it {verb} {', '.join(names)}" for verb, names in told.items() if names)
+    differences = {"has": unknown, "lacks": lacking}
+    return " and ".join(f"it {verb} {', '.join(names)}" for verb, names in differences.items() if names)
 
 
 def champion_or(lake: Lake, model: str, follow: bool = True) -> str:

@@ -20,6 +20,7 @@ SHARED_DEMAND = "markdown_pricing/shared_demand"
 DECISIONS = "markdown_pricing/decisions"
 KEPT_OUTCOMES = "markdown_pricing/outcomes"
 ARM_DRAWS = "markdown_pricing/arms/draws.bin"
+ARM_DRAW_UNDER_WAY = "markdown_pricing/arms/draws.lock"
 """The file of all draws of cells that are held on the old habit."""
 
 PLANNED = "_planned"
@@ -45,6 +46,11 @@ MADE_BY = {
 
 
 def snapshot_folder(week: date) -> str:
+    """The folder of a week's delivery, as a path within the lake, like those of all functions here.
+
+    >>> snapshot_folder(date(2026, 2, 9))
+    'markdown_training_data/2026-02-09'
+    """
     return f"{SNAPSHOTS}/{week}"
 
 
@@ -54,6 +60,11 @@ def success_file(week: date) -> str:
 
 
 def country_folder(week: date, country: str) -> str:
+    """The folder of one country's part files.
+
+    >>> country_folder(date(2026, 2, 9), "DEU")
+    'markdown_training_data/2026-02-09/country=DEU'
+    """
     return f"{snapshot_folder(week)}/country={country}"
 
 
@@ -63,18 +74,22 @@ def planned_folder(week: date, country: str) -> str:
 
 
 def training_data_file(week: date, country: str) -> str:
+    """What one country has sold and is to price, sealed, for the assets that follow."""
     return f"{TRAINING_DATA}/{week}/country={country}/training_data.bin"
 
 
 def model_file(week: date, country: str) -> str:
+    """The country's demand model, sealed."""
     return f"{MODELS}/{week}/country={country}/model.bin"
 
 
 def predictions_file(week: date, country: str) -> str:
+    """The rows of markdown_recommendations, for everybody who reads the lake."""
     return f"{PREDICTIONS}/{week}/country={country}/part-0.parquet"
 
 
 def options_file(week: date, country: str) -> str:
+    """The rows of markdown_options, for everybody who reads the lake."""
     return f"{OPTIONS}/{week}/country={country}/part-0.parquet"
 
 
@@ -89,6 +104,7 @@ def decisions_file(week: date, country: str) -> str:
 
 
 def outcomes_file(week: date, country: str) -> str:
+    """The rows of markdown_outcomes, for everybody who reads the lake."""
     return f"{OUTCOMES}/{week}/country={country}/part-0.parquet"
 
 

@@ -88,15 +88,15 @@ def read_parts(lake: Lake, path: str, *names: str) -> tuple[Mapping[str, Any], l
     try:
         with lake.reading(path) as file:
             contents = contents_of(file.read(LONGEST_CONTENTS), lake.key)
-            found = []
+            parts = []
             for part in (contents.parts[name] for name in names):
                 file.seek(part.start)
-                found.append(part.checked(file.read(part.size)))
+                parts.append(part.checked(file.read(part.size)))
     except FileMissing as error:
         raise ResultMissing(error.where, paths.made_by(path)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ResultChanged(lake.where(path), str(error), make_again(path)) from None
-    return contents.notes, found
+    return contents.notes, parts
 
 
 def publish_sealed(lake: Lake, path: str, data: bytes) -> None:

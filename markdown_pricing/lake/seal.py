@@ -84,9 +84,9 @@ def contents_of(beginning: bytes, key: str | None) -> Contents:
     """What a file's first two lines say; raises ValueError, which says why they are not to be believed."""
     seal, _, rest = beginning.partition(b"\n")
     contents, end, _ = rest.partition(b"\n")
-    told = json.loads(unsealed(seal + b"\n" + contents, key))
+    header = json.loads(unsealed(seal + b"\n" + contents, key))
     start, parts = len(seal) + len(contents) + 2 * len(end), {}
-    for name, size, digest in told["parts"]:
+    for name, size, digest in header["parts"]:
         parts[name] = Part(start, size, digest)
         start += size
-    return Contents(told["notes"], parts)
+    return Contents(header["notes"], parts)

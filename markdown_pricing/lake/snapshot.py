@@ -116,11 +116,15 @@ def find_snapshot(lake: Lake, week: date) -> Snapshot:
     countries = [country for country in country_of.values() if country]
     beside = tuple(name for name, country in country_of.items() if country is None and _is_data(name))
     entries_in = {country: _entries_in(lake, paths.country_folder(week, country)) for country in countries}
-    found = {country: [entry for entry in inside if _is_data(entry.name)] for country, inside in entries_in.items()}
+    data_files = {
+        country: [entry for entry in inside if _is_data(entry.name)] for country, inside in entries_in.items()
+    }
     with_plan = [country for country, inside in entries_in.items() if any(map(_is_plan, inside))]
     planned = {country: tuple(_planned_in(lake, week, country)) for country in with_plan}
-    files = {country: tuple(entry for entry in data if _is_read(entry)) for country, data in found.items()}
-    others = {country: tuple(entry.name for entry in data if not _is_read(entry)) for country, data in found.items()}
+    files = {country: tuple(entry for entry in data if _is_read(entry)) for country, data in data_files.items()}
+    others = {
+        country: tuple(entry.name for entry in data if not _is_read(entry)) for country, data in data_files.items()
+    }
     if _success(lake, week) != success:
         raise SnapshotReplaced(lake, week)
     unread = {country: names for country, names in others.items() if names}
@@ -150,10 +154,10 @@ def delivered_weeks(lake: Lake) -> list[date]:
 
 def newest_week(lake: Lake) -> date:
     """The latest week that holds `_SUCCESS`; older ones are not asked. Raises NothingDelivered, and as `deliveries`."""
-    found = newest_delivery(lake)
-    if found is None:
+    delivery = newest_delivery(lake)
+    if delivery is None:
         raise NothingDelivered(lake)
-    return found[0]
+    return delivery[0]
 
 
 def newest_delivery(lake: Lake, until: date = date.max) -> tuple[date, int] | None:

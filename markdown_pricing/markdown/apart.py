@@ -39,6 +39,7 @@ class Apart:
 
     @property
     def points(self) -> float:
+        """By how many percentage points of the list price the two differ."""
         return self.most.off_pct - self.least.off_pct
 
 
@@ -61,10 +62,10 @@ def widely_apart(rows: pd.DataFrame) -> list[Apart]:
     ranked = rows.assign(off=off, decided=is_far & (rows["action"] == "markdown"))
     most = ranked[is_far].sort_values(["decided", "off"], ascending=False, kind="stable").drop_duplicates("article_id")
     least = ranked.sort_values("off", kind="stable").drop_duplicates("article_id").set_index("article_id")
-    found = [
+    articles = [
         Apart(str(row["article_id"]), _advice(least.loc[row["article_id"]]), _advice(row)) for _, row in most.iterrows()
     ]
-    return sorted(found, key=lambda apart: (not apart.most.is_markdown, -apart.points, apart.article_id))
+    return sorted(articles, key=lambda apart: (not apart.most.is_markdown, -apart.points, apart.article_id))
 
 
 def _advice(row: pd.Series) -> Advice:

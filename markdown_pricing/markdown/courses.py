@@ -11,8 +11,7 @@ from markdown_pricing.markdown.habit import habit_rungs
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.planning import demand_at
-from markdown_pricing.markdown.sales import demand_quantile
-from markdown_pricing.markdown.sentences import EIGHT_IN_TEN
+from markdown_pricing.markdown.sales import NINE_IN_TEN, demand_quantile
 from markdown_pricing.markdown.valuation import evaluate_path
 
 
@@ -51,17 +50,19 @@ def courses_of(ladders: Ladders, forecast: Forecast, planned: Sequence[float]) -
 
 
 def _course(ladders: Ladders, rungs: IntArray, demand: Demand) -> Course:
-    found = evaluate_path(ladders, rungs, demand)
+    expected = evaluate_path(ladders, rungs, demand)
     slow, fast = (evaluate_path(ladders, rungs, _at_level(demand, deviation)) for deviation in (-1, 1))
     dispersion = np.array([demand.dispersion_in(week)[0] for week in range(rungs.shape[1])])
-    low, high = (np.minimum(demand_quantile(share, found.units[0], dispersion), slow.stock[0]) for share in (0.1, 0.9))
-    stock, least, most = (np.append(path.stock[0], path.leftover[0]) for path in (found, fast, slow))
-    return Course(ladders.prices_in(rungs)[0], found.units[0], low, high, stock, least, most)
+    low, high = (
+        np.minimum(demand_quantile(share, expected.units[0], dispersion), slow.stock[0]) for share in (0.1, 0.9)
+    )
+    stock, least, most = (np.append(path.stock[0], path.leftover[0]) for path in (expected, fast, slow))
+    return Course(ladders.prices_in(rungs)[0], expected.units[0], low, high, stock, least, most)
 
 
 def _at_level(demand: Demand, deviation: float) -> Demand:
     """The demand of an article that sells so much less or more than expected as happens once in ten times."""
     if demand.level_sd is None:
         return demand
-    factor = np.exp(deviation * EIGHT_IN_TEN * demand.level_sd)[:, np.newaxis, :]
+    factor = np.exp(deviation * NINE_IN_TEN * demand.level_sd)[:, np.newaxis, :]
     return replace(demand, units=demand.units * factor)

@@ -149,8 +149,7 @@ def values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
     left_over = _left_over_value(problem).astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis, :]
     label_cost = limits.label_cost.astype(np.float32)[:, np.newaxis, np.newaxis, np.newaxis]
     reachable, is_open = limits.moves.max(axis=1), limits.open
-    from_first = np.broadcast_to(limits.moves[:, :1], limits.moves.shape)
-    no_largest_step = np.array_equal(limits.moves, np.triu(from_first, 1))
+    first = _first_rungs(limits.moves)
     # The value of what follows a week: (articles, rungs, weeks until the next markdown, markdowns left, stock points).
     value = np.empty((articles, rungs, waits, markdowns + 1, problem.points), dtype=np.float32)
     value[:] = left_over
@@ -180,7 +179,7 @@ def values(problem: Problem) -> tuple[SmallFloats, SmallFloats]:
         move[~(reachable[:n] & is_open[:n, week, np.newaxis])] = FORBIDDEN
         value[:n, :, 1:] = sold[:, :, :-1]
         value[:n, :, 0, 0] = sold[:, :, 0, 0]
-        best = _best_move(move, None if no_largest_step else limits.moves[:n])
+        best = _best_of_some(move, limits.moves[:n]) if first is None else _best_below(move, first[:n])
         np.maximum(stay, best, out=value[:n, :, 0, 1:])
     return moved, stayed
 
@@ -273,17 +272,39 @@ def _transition(demand: SmallFloats, stock_points: int) -> SmallFloats:
     return np.ascontiguousarray(windows[..., ::-1, :])
 
 
-def _best_move(moved: SmallFloats, allowed: BoolArray | None) -> SmallFloats:
-    """The value of the best move from each rung, in the shape of `moved`.
+def _first_rungs(moves: BoolArray) -> IntArray | None:
+    """The first rung to which a move from each rung may lead, (articles, rungs); one beyond the last where none may.
 
-    moved   : (articles, rungs, …), the value of a move to the rung
-    allowed : (articles, from rung, to rung); None when all lower rungs can be reached
+    moves : (articles, from rung, to rung)
+    None when a move may not lead to all lower rungs that can be reached at all, because a rule has a largest step.
     """
+    rungs = np.arange(moves.shape[1])
+    first = np.where(moves.any(axis=2), moves.argmax(axis=2), len(rungs))
+    all_below = moves[:, :1] & (rungs >= first[..., np.newaxis])
+    return first if np.array_equal(moves, all_below) else None
+
+
+def _best_below(moved: SmallFloats, first: IntArray) -> SmallFloats:
+    """The value of the best move from each rung to `first` (articles, rungs) or below, in the shape of `moved`.
+
+    moved : (articles, rungs, …), the value of a move to the rung
+    """
+    articles, rungs = first.shape
+    # All that belongs to a rung lies together, so that one step in NumPy takes it as a whole.
+    flat = moved.reshape(articles, rungs, -1)
+    best = np.empty((articles, rungs + 1, flat.shape[2]), dtype=np.float32)
+    best[:, rungs] = FORBIDDEN
+    for rung in reversed(range(rungs)):
+        np.maximum(best[:, rung + 1], flat[:, rung], out=best[:, rung])
+    place = np.arange(articles)[:, np.newaxis] * (rungs + 1) + first
+    below: SmallFloats = best.reshape(-1, flat.shape[2]).take(place, axis=0).reshape(moved.shape)
+    return below
+
+
+def _best_of_some(moved: SmallFloats, moves: BoolArray) -> SmallFloats:
+    """The same where `moves` (articles, from rung, to rung) has gaps."""
     best = np.full_like(moved, FORBIDDEN)
     for rung in reversed(range(moved.shape[1] - 1)):
-        if allowed is None:
-            np.maximum(best[:, rung + 1], moved[:, rung + 1], out=best[:, rung])
-        else:
-            within = allowed[:, rung, :, np.newaxis, np.newaxis]
-            best[:, rung] = np.where(within, moved, FORBIDDEN).max(axis=1)
+        within = moves[:, rung, :, np.newaxis, np.newaxis]
+        best[:, rung] = np.where(within, moved, FORBIDDEN).max(axis=1)
     return best

@@ -81,7 +81,7 @@ class Limits:
             label_cost=ladders.label_cost,
         )
 
-    def of_group(self, members: IntArray, rungs: IntArray, stock: IntArray) -> "Limits":
+    def for_group(self, members: IntArray, rungs: IntArray, stock: IntArray) -> "Limits":
         """The limits of articles that are planned as one, which has a single row: those of the strictest member.
 
         members : (members,), the rows of the articles ; stock : (members,), their units today. Those without any await

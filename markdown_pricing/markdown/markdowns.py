@@ -28,14 +28,14 @@ class PriceHistory:
     All arrays but `rows` are (articles, most rows); an article's own rows come first.
     rows  : (articles,), how many rows an article has
     week  : weeks from the snapshot, 0 or below ; price, list_price : whole cents
-    found : the latest week before the snapshot, or the row's own, in which the price can have changed to the row's
+    changed : the latest week before the snapshot, or the row's own, in which the price can have changed to the row's
     """
 
     rows: IntArray
     week: IntArray
     price: IntArray
     list_price: IntArray
-    found: IntArray
+    changed: IntArray
 
     @classmethod
     def of(
@@ -57,8 +57,8 @@ class PriceHistory:
         # The price of a first row may have changed at any time since the launch, that of another since the row before.
         since = np.where(place == 0, launch, np.roll(week, 1))
         unseen = np.where(place == 0, week > launch, week - since > 1)
-        found = np.where((week == 0) & unseen, -1, week)
-        return cls(rows, grid(week, 1), grid(price, 0), grid(list_price, 1), grid(found, 1))
+        changed = np.where((week == 0) & unseen, -1, week)
+        return cls(rows, grid(week, 1), grid(price, 0), grid(list_price, 1), grid(changed, 1))
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ def find_markdowns(history: PriceHistory, back_in: IntArray, never: int) -> Mark
     # A temporary price is taken back when it ends. It is the latest fall, if no rise came after it.
     latest = np.where(fell.any(axis=1), fell.shape[1] - 1 - fell[:, ::-1].argmax(axis=1), 0)
     every = np.arange(len(fell))
-    ends_soon = back_in <= history.found[every, latest] + TAKEN_BACK_WITHIN
+    ends_soon = back_in <= history.changed[every, latest] + TAKEN_BACK_WITHIN
     returned[every, latest] |= fell[every, latest] & ends_soon
     counts = fell & ~returned
-    last = np.where(counts, history.found, -never).max(axis=1, initial=-never)
+    last = np.where(counts, history.changed, -never).max(axis=1, initial=-never)
     return Markdowns(counts.sum(axis=1).astype(np.int64), last, counted)
 
 
@@ -115,7 +115,7 @@ def _taken_back(history: PriceHistory, share: FloatArray, depth: FloatArray) -> 
     returned = np.zeros(share.shape, dtype=np.bool_)
     for later in range(1, min(TAKEN_BACK_WITHIN, share.shape[1] - 1) + 1):
         known = np.arange(later, share.shape[1]) < history.rows[:, np.newaxis]
-        in_time = history.found[:, later:] <= history.found[:, :-later] + TAKEN_BACK_WITHIN
+        in_time = history.changed[:, later:] <= history.changed[:, :-later] + TAKEN_BACK_WITHIN
         regained = share[:, later:] - share[:, :-later] >= TAKEN_BACK * depth[:, :-later] - ROUNDING
         returned[:, :-later] |= known & in_time & regained
     return returned

@@ -160,12 +160,12 @@ def _expected(alone: Task, solution: Solution, best: PathValue) -> Expected:
         ladders = rows_of(alone.ladders, rows)
         planned = (best.rungs[rows, 0] == rung)[:, np.newaxis]
         path = np.where(planned, best.rungs[rows], solution.after[rows, rung])
-        found = evaluate_path(ladders, path, rows_of(alone.demand, rows))
+        outcome = evaluate_path(ladders, path, rows_of(alone.demand, rows))
         week, price = next_markdown(path, ladders.prices)
         for name, values in (
-            ("units", found.units[:, 0]),
-            ("leftover", found.leftover),
-            ("revenue", found.revenue),
+            ("units", outcome.units[:, 0]),
+            ("leftover", outcome.leftover),
+            ("revenue", outcome.revenue),
             ("next_week", week),
             ("next_price", price),
         ):

@@ -109,15 +109,15 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     held_by[over_budget], held_by[too_little_gain] = "budget", "least_gain"
     held_by[on_habit], held_by[is_locked] = "arm", "locked"
     path = alone.value(groups.rungs_of_members(best))
-    of_members = groups.solution_of_members(worth_it, path.revenue)
+    solution = groups.solution_of_members(worth_it, path.revenue)
     place = groups.place
-    menu = menu_of(alone, groups, of_members, path, held_by[place], (is_locked | on_habit)[place])
+    menu = menu_of(alone, groups, solution, path, held_by[place], (is_locked | on_habit)[place])
     return Plan(
         best=path,
         keep=alone.keep,
         habit=alone.habit,
         menu=menu,
-        stake=stake_of(alone, menu, of_members, path, forecast.elasticity),
+        stake=stake_of(alone, menu, solution, path, forecast.elasticity),
         limits=alone.limits,
         demand=alone.demand,
         for_target=for_target[place],
@@ -129,6 +129,21 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
         locked=task.limits.locked[place],
         on_habit=on_habit[place],
     )
+
+
+def worth_of_todays_price(ladders: Ladders, forecast: Forecast) -> tuple[FloatArray, FloatArray]:
+    """What `plan` finds today's price to be worth, (articles,), and the same by levels, (articles, levels).
+
+    It is a small part of the work of a plan: no path is made but the best one, and nothing is compared.
+    Raises BrokenModel.
+    """
+    task = Task(ladders, Limits.of(ladders), demand_at(ladders, forecast))
+    if price_groups(task).joined.any():  # a group's worth is split by what its members' planned paths bring
+        menu = plan(ladders, forecast).menu
+        return menu.value[:, 0], menu.by_level[:, 0]
+    free = task.solve(np.zeros(len(task.demand.units)), each_price=False)
+    found, _, _ = _for_target(task, free)
+    return found.value[:, 0], found.by_level[:, 0]
 
 
 def demand_at(ladders: Ladders, forecast: Forecast) -> Demand:
@@ -144,6 +159,7 @@ def demand_at(ladders: Ladders, forecast: Forecast) -> Demand:
 def _for_target(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolArray]:
     """The solution that meets the sell-through targets, from the one without any.
 
+    free : with the paths after each price, or without; then the solution has none either
     returns the solution, the penalties that led to it, (articles,), and whether a target is out of reach, (articles,)
     """
     rules, list_price = task.ladders.rules, task.ladders.season.list_cents / 100
@@ -160,7 +176,8 @@ def _for_target(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolA
     again = penalty > 0
     if not again.any():
         return free, penalty, out_of_reach
-    return rows_where(again, task.solve(penalty, again), free), penalty, out_of_reach
+    each_price = free.after.shape[1] > 0
+    return rows_where(again, task.solve(penalty, again, each_price), free), penalty, out_of_reach
 
 
 def _least_penalty(task: Task, seeking: BoolArray, highest: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -185,20 +202,20 @@ def _least_penalty(task: Task, seeking: BoolArray, highest: FloatArray) -> tuple
     return high, out_of_reach
 
 
-def _worth_it(task: Task, found: Solution, penalty: FloatArray) -> Solution:
+def _worth_it(task: Task, solution: Solution, penalty: FloatArray) -> Solution:
     """The solution in which a markdown of this week is worth enough more than waiting; else the price is kept.
 
     A hard target is met all the same: the least penalty that meets it makes the markdown worth hardly more.
     """
     hard = task.ladders.per_article([float(own.sell_through == "hard") for own in task.ladders.rules]) > 0
     least = task.ladders.per_article([own.least_gain_pct / 100 for own in task.ladders.rules])
-    chosen = found.rungs[:, 0]
+    chosen = solution.rungs[:, 0]
     asked = (least > 0) & (chosen > 0) & ~(hard & (penalty > 0))
     if not asked.any():
-        return found
-    gain = found.value[np.arange(len(chosen)), chosen] - found.value[:, 0]
-    too_little = asked & (gain < least * np.maximum(task.value(found.rungs).revenue, LEAST_GAIN))
-    return replace(found, rungs=np.where(too_little[:, np.newaxis], found.after[:, 0], found.rungs))
+        return solution
+    gain = solution.value[np.arange(len(chosen)), chosen] - solution.value[:, 0]
+    too_little = asked & (gain < least * np.maximum(task.value(solution.rungs).revenue, LEAST_GAIN))
+    return replace(solution, rungs=np.where(too_little[:, np.newaxis], solution.after[:, 0], solution.rungs))
 
 
 def _with_locks(task: Task, best_rungs: IntArray, penalty: FloatArray) -> tuple[Task, IntArray]:

@@ -45,7 +45,7 @@ class Solution:
     tolerance: FloatArray
 
     @classmethod
-    def of_no_choice(cls, articles: int, shape: tuple[int, int], unsure: bool, each_price: bool) -> Self:
+    def without_choice(cls, articles: int, shape: tuple[int, int], unsure: bool, each_price: bool) -> Self:
         """No values, and today's price in all weeks; `shape` is (rungs, weeks)."""
         rungs, weeks = shape
         return cls(
@@ -65,22 +65,22 @@ def solve(problem: Problem, each_price: bool) -> Solution:
     last week its rung stays as it is.
     """
     articles, rungs, weeks = problem.units.shape
-    found = Solution.of_no_choice(articles, (rungs, weeks), problem.level_sd is not None, each_price)
+    solution = Solution.without_choice(articles, (rungs, weeks), problem.level_sd is not None, each_price)
     for rows in batches(problem):
         part = problem.part(rows)
         moved, stayed, by_level = _expected_values(part)
         value = _this_week(part, moved, stayed)
         best = _best_of(part, value)
         own = rows[:, np.newaxis], np.arange(value.shape[1])
-        found.value[own], found.by_level[own] = value, by_level
-        found.tolerance[rows] = tolerance(part.price[:, 0], part.stock + part.stock_to_come)
+        solution.value[own], solution.by_level[own] = value, by_level
+        solution.tolerance[rows] = tolerance(part.price[:, 0], part.stock + part.stock_to_come)
         article, first = np.nonzero(~np.isnan(value)) if each_price else (np.arange(len(rows)), best)
         paths = _follow(part, moved, stayed, article, first)
         is_best = first == best[article]
-        found.rungs[rows[article[is_best]]] = paths[is_best]
+        solution.rungs[rows[article[is_best]]] = paths[is_best]
         if each_price:
-            found.after[rows[article], first] = paths
-    return found
+            solution.after[rows[article], first] = paths
+    return solution
 
 
 def tolerance(price: FloatArray, stock: FloatArray) -> FloatArray:

@@ -177,7 +177,7 @@ def _as_one(alone: Task, members: IntArray, own: IntArray) -> Task:
         shelf=None if demand.shelf is None else (by_stock @ demand.shelf[members])[np.newaxis],
         level_sd=None if demand.level_sd is None else (by_stock @ demand.level_sd[members])[np.newaxis],
     )
-    return Task(ladders, alone.limits.of_group(members, own, stock), joined_demand)
+    return Task(ladders, alone.limits.for_group(members, own, stock), joined_demand)
 
 
 def _dispersion_of_sum(dispersion: FloatArray, mean: FloatArray) -> float:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.markdown.season import BoolArray
-from markdown_pricing.markdown.sentences import CLAUSE_WORDS, CLAUSES, PLAIN, Told, Words
+from markdown_pricing.markdown.sentences import CLAUSE_WORDS, CLAUSES, PLAIN, RowFacts, Words
 
 REASONS = frozenset(
     (
@@ -99,11 +99,11 @@ class ReasonCodes:
             severities[exceptions == code] = severity
         return severities
 
-    def sentence(self, told: Told) -> str:
+    def sentence(self, facts: RowFacts) -> str:
         """The sentence of a row: its reason, then its exception when there is one."""
-        words, exception = Words(told, self.clauses), told.row.exception_code
-        said = self.reasons[told.row.reason_code].format_map(words)
-        if pd.isna(exception) or exception == told.row.reason_code:
+        words, exception = Words(facts, self.clauses), facts.row.exception_code
+        said = self.reasons[facts.row.reason_code].format_map(words)
+        if pd.isna(exception) or exception == facts.row.reason_code:
             return f"{said}."
         return f"{said}; note that {self.exceptions[exception].format_map(words)}."
 

@@ -20,7 +20,7 @@ from markdown_pricing.markdown.planning import Plan, plan
 from markdown_pricing.markdown.reasons import LOOK, CodeArray
 from markdown_pricing.markdown.recent_weeks import recent_weeks
 from markdown_pricing.markdown.season import ARM, BoolArray
-from markdown_pricing.markdown.sentences import told_of
+from markdown_pricing.markdown.sentences import row_facts
 from markdown_pricing.markdown.valuation import deepest_sales, next_markdown
 from markdown_pricing.weeks import weeks_between
 
@@ -127,7 +127,7 @@ def recommend(
         "locked_until": weeks_ahead(season.week, np.where(own_plan.locked > 0, own_plan.locked, np.nan)),
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
-    rows["reason"] = [codes.sentence(told) for told in told_of(rows, articles, country.currency, ladders, own_plan)]
+    rows["reason"] = [codes.sentence(facts) for facts in row_facts(rows, articles, country.currency, ladders, own_plan)]
     now = rows.assign(**{TO_COME: season.stock_to_come})
     changes = change_reasons(now, last_rows, assortment.history, country.currency, assortment.book.version)
     rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN

@@ -12,6 +12,9 @@ FINE_POINTS = 20
 """How many points stand for a week's demand when a path is valued; the dynamic programme takes fewer."""
 LEAST_MEAN, LEAST_DISPERSION = 1e-9, 1e-6
 """A smaller mean is as good as no demand, and a smaller dispersion as good as a Poisson distribution."""
+NINE_IN_TEN = 1.2816
+"""Nine times in ten a normally distributed value lies below its mean and so many standard deviations, to four digits;
+eight times in ten it lies within as many on both sides."""
 LOG_CV2_RANGE = (-14.0, 7.0)
 LOG_CV2_STEPS = 2_100
 """The table of demand points has so many steps over this range of the log of the squared coefficient of variation."""

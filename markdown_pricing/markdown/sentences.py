@@ -16,6 +16,7 @@ from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan
+from markdown_pricing.markdown.sales import NINE_IN_TEN
 from markdown_pricing.words import (
     UNKNOWN,
     about,
@@ -29,8 +30,6 @@ from markdown_pricing.words import (
     price,
 )
 
-EIGHT_IN_TEN = 1.2816
-"""Between so many standard errors below and above lie eight of ten values that are normally distributed."""
 CUT = 0.3
 """The cut of today's price for which the price response is told: the first that the old habit takes."""
 LEAST_TOLD = 1.0
@@ -38,13 +37,13 @@ LEAST_TOLD = 1.0
 COUNTED = (("counts_luck", "counts_target"), ("counts_labels", "counts_both"))
 """The clauses on what only the plan counts, by whether labels cost anything and whether there is a target."""
 RIVALS = ("on_paper_now", "on_paper_keep", "on_paper_habit")
-"""The clauses on what may bring more on paper than the plan, in the order of `Told.on_paper`."""
+"""The clauses on what may bring more on paper than the plan, in the order of `RowFacts.on_paper`."""
 
 Step = tuple[date, float]
 
 
 @dataclass(frozen=True)
-class Told:
+class RowFacts:
     """What the sentence of one article is made from; prices and money in local currency.
 
     row        : its row, all but the sentences
@@ -97,7 +96,9 @@ class Told:
         return self.on_paper.index(most) if most - self.row.expected_revenue >= LEAST_TOLD else -1
 
 
-def told_of(rows: pd.DataFrame, articles: pd.DataFrame, currency: str, ladders: Ladders, plan: Plan) -> Iterator[Told]:
+def row_facts(
+    rows: pd.DataFrame, articles: pd.DataFrame, currency: str, ladders: Ladders, plan: Plan
+) -> Iterator[RowFacts]:
     """What each row's sentence is made from, in the rows' order."""
     season, limits, every = ladders.season, plan.limits, np.arange(len(rows))
     menu, chosen, decided = plan.menu, plan.menu.chosen, Decided.of(articles)
@@ -136,7 +137,7 @@ def told_of(rows: pd.DataFrame, articles: pd.DataFrame, currency: str, ladders: 
         strict=True,
     )
     for row, *facts in others:
-        yield Told(row, currency, *facts)
+        yield RowFacts(row, currency, *facts)
 
 
 def _best(values: FloatArray, among: Any) -> IntArray:
@@ -183,51 +184,51 @@ def response_in_words(elasticity: float | None, error: float | None) -> str:
     """
     if elasticity is None or pd.isna(elasticity):
         return ""
-    wide = EIGHT_IN_TEN * (np.nan if error is None else error)
+    wide = NINE_IN_TEN * (np.nan if error is None else error)
     low, high = times_as_many(elasticity - wide), times_as_many(elasticity + wide)
     return f"{about(times_as_many(elasticity))} times as many{about_range(low, high)}"
 
 
-PLAIN: Mapping[str, Callable[[Told], str]] = {
-    "current": lambda told: price(told.row.current_price),
-    "recommended": lambda told: price(told.row.recommended_price),
-    "list": lambda told: price(told.row.list_price),
-    "salvage": lambda told: price(told.row.salvage_price),
-    "currency": lambda told: told.currency,
-    "units_in_stock": lambda told: counted(told.supply, "unit"),
-    "units_to_come": lambda told: counted(told.supply - told.row.stock, "unit"),
-    "leftover": lambda told: about(told.row.expected_leftover),
-    "leftover_pct": lambda told: percent(told.row.expected_leftover / max(told.supply, 1)),
-    "least_leftover": lambda told: about(told.least_left),
-    "least_leftover_pct": lambda told: percent(told.least_left / max(told.supply, 1)),
-    "end_day": lambda told: last_day(told.row.end_week),
-    "steps": lambda told: listed([f"{price(cut)} from {day(week)}" for week, cut in told.steps]),
-    "stake": lambda told: about(told.stake),
-    "stake_range": lambda told: about_range(told.row.stake_low, told.row.stake_high),
-    "other": lambda told: price(told.other),
-    "lead": lambda told: about(told.lead),
-    "habit_price": lambda told: price(told.habit[0][1]) if told.habit else UNKNOWN,
-    "habit_day": lambda told: day(told.habit[0][0]) if told.habit else UNKNOWN,
-    "habit_leftover": lambda told: about(told.row.expected_leftover_habit),
-    "habit_leftover_pct": lambda told: percent(told.row.expected_leftover_habit / max(told.supply, 1)),
-    "habit_gain": lambda told: more_or_less(_ratio(told.row.expected_revenue_habit, told.row.expected_revenue)),
-    "best_now": lambda told: price(told.best_now),
-    "paper_gain": lambda told: about(max(told.on_paper) - told.row.expected_revenue),
-    "times": lambda told: response_in_words(told.row.elasticity, told.row.elasticity_se),
-    "allowed_day": lambda told: day(told.allowed),
-    "until_day": lambda told: last_day(told.until),
-    "taken": lambda told: str(told.row.markdowns_taken),
-    "most": lambda told: str(told.most),
-    "weeks_between": lambda told: counted(told.between, "week"),
-    "target": lambda told: f"{told.target_pct:g}",
-    "least_gain": lambda told: f"{told.least_gain_pct:g}",
-    "fault": lambda told: told.fault,
-    "lock_day": lambda told: day(told.row.locked_until) if told.row.locked_until else UNKNOWN,
-    "lock_cost": lambda told: about(told.lock_cost),
-    "decided_day": lambda told: day(told.decided_week) if told.decided_week else UNKNOWN,
-    "decided_price": lambda told: price(told.decided_price),
-    "void": lambda told: told.void,
-    "category": lambda told: category if isinstance(category := told.row.category, str) and category else "none",
+PLAIN: Mapping[str, Callable[[RowFacts], str]] = {
+    "current": lambda facts: price(facts.row.current_price),
+    "recommended": lambda facts: price(facts.row.recommended_price),
+    "list": lambda facts: price(facts.row.list_price),
+    "salvage": lambda facts: price(facts.row.salvage_price),
+    "currency": lambda facts: facts.currency,
+    "units_in_stock": lambda facts: counted(facts.supply, "unit"),
+    "units_to_come": lambda facts: counted(facts.supply - facts.row.stock, "unit"),
+    "leftover": lambda facts: about(facts.row.expected_leftover),
+    "leftover_pct": lambda facts: percent(facts.row.expected_leftover / max(facts.supply, 1)),
+    "least_leftover": lambda facts: about(facts.least_left),
+    "least_leftover_pct": lambda facts: percent(facts.least_left / max(facts.supply, 1)),
+    "end_day": lambda facts: last_day(facts.row.end_week),
+    "steps": lambda facts: listed([f"{price(cut)} from {day(week)}" for week, cut in facts.steps]),
+    "stake": lambda facts: about(facts.stake),
+    "stake_range": lambda facts: about_range(facts.row.stake_low, facts.row.stake_high),
+    "other": lambda facts: price(facts.other),
+    "lead": lambda facts: about(facts.lead),
+    "habit_price": lambda facts: price(facts.habit[0][1]) if facts.habit else UNKNOWN,
+    "habit_day": lambda facts: day(facts.habit[0][0]) if facts.habit else UNKNOWN,
+    "habit_leftover": lambda facts: about(facts.row.expected_leftover_habit),
+    "habit_leftover_pct": lambda facts: percent(facts.row.expected_leftover_habit / max(facts.supply, 1)),
+    "habit_gain": lambda facts: more_or_less(_ratio(facts.row.expected_revenue_habit, facts.row.expected_revenue)),
+    "best_now": lambda facts: price(facts.best_now),
+    "paper_gain": lambda facts: about(max(facts.on_paper) - facts.row.expected_revenue),
+    "times": lambda facts: response_in_words(facts.row.elasticity, facts.row.elasticity_se),
+    "allowed_day": lambda facts: day(facts.allowed),
+    "until_day": lambda facts: last_day(facts.until),
+    "taken": lambda facts: str(facts.row.markdowns_taken),
+    "most": lambda facts: str(facts.most),
+    "weeks_between": lambda facts: counted(facts.between, "week"),
+    "target": lambda facts: f"{facts.target_pct:g}",
+    "least_gain": lambda facts: f"{facts.least_gain_pct:g}",
+    "fault": lambda facts: facts.fault,
+    "lock_day": lambda facts: day(facts.row.locked_until) if facts.row.locked_until else UNKNOWN,
+    "lock_cost": lambda facts: about(facts.lock_cost),
+    "decided_day": lambda facts: day(facts.decided_week) if facts.decided_week else UNKNOWN,
+    "decided_price": lambda facts: price(facts.decided_price),
+    "void": lambda facts: facts.void,
+    "category": lambda facts: category if isinstance(category := facts.row.category, str) and category else "none",
 }
 """The words that may stand in every text of the file; UNKNOWN where an article has no such thing."""
 
@@ -236,29 +237,31 @@ def _ratio(one: float, other: float) -> float:
     return one / other if other > 0 else 1.0
 
 
-def _instead(told: Told) -> str:
-    if np.isnan(told.lead):
-        return "not_before" if told.row.week < told.allowed <= told.row.end_week else "no_choice"
-    return "no_better" if about(told.stake) == "0" else "worth_less"
+def _instead(facts: RowFacts) -> str:
+    if np.isnan(facts.lead):
+        return "not_before" if facts.row.week < facts.allowed <= facts.row.end_week else "no_choice"
+    return "no_better" if about(facts.stake) == "0" else "worth_less"
 
 
-def _habit(told: Told) -> str:
-    if told.same_as_habit:
+def _habit(facts: RowFacts) -> str:
+    if facts.same_as_habit:
         return "habit_same"
-    if not told.habit:
+    if not facts.habit:
         return "habit_keeps"
-    return "habit_now" if told.habit[0][0] == told.row.week else "habit_later"
+    return "habit_now" if facts.habit[0][0] == facts.row.week else "habit_later"
 
 
-CLAUSE_WORDS: Mapping[str, Callable[[Told], str | None]] = {
-    "then": lambda told: "then" if told.steps else None,
-    "of_which": lambda told: "of_which" if told.supply > told.row.stock else None,
-    "possible": lambda told: "possible_from" if told.allowed <= told.row.end_week else "not_possible",
+CLAUSE_WORDS: Mapping[str, Callable[[RowFacts], str | None]] = {
+    "then": lambda facts: "then" if facts.steps else None,
+    "of_which": lambda facts: "of_which" if facts.supply > facts.row.stock else None,
+    "possible": lambda facts: "possible_from" if facts.allowed <= facts.row.end_week else "not_possible",
     "instead": _instead,
     "habit": _habit,
-    "response": lambda told: None if pd.isna(told.row.elasticity) else "response",
-    "on_paper": lambda told: RIVALS[told.rival] if told.rival >= 0 else None,
-    "counted": lambda told: COUNTED[bool(told.label_cost > 0)][bool(told.target_pct > 0)] if told.rival >= 0 else None,
+    "response": lambda facts: None if pd.isna(facts.row.elasticity) else "response",
+    "on_paper": lambda facts: RIVALS[facts.rival] if facts.rival >= 0 else None,
+    "counted": lambda facts: (
+        COUNTED[bool(facts.label_cost > 0)][bool(facts.target_pct > 0)] if facts.rival >= 0 else None
+    ),
 }
 """The words that stand for a clause, with the one that holds for an article; None for nothing."""
 CLAUSES = frozenset(
@@ -289,11 +292,11 @@ class Words:
     clauses : the text of each of CLAUSES
     """
 
-    told: Told
+    facts: RowFacts
     clauses: Mapping[str, str]
 
     def __getitem__(self, word: str) -> str:
         if word in PLAIN:
-            return PLAIN[word](self.told)
-        clause = CLAUSE_WORDS[word](self.told)
+            return PLAIN[word](self.facts)
+        clause = CLAUSE_WORDS[word](self.facts)
         return "" if clause is None else self.clauses[clause].format_map(self)

@@ -32,10 +32,12 @@ class SimulatedMarket(Protocol):
     """A market that can be played: it shows itself in the form of training data, and sells a week at given prices."""
 
     @property
-    def country(self) -> Country: ...
+    def country(self) -> Country:
+        """The country that it plays, with its price endings."""
 
     @property
-    def week(self) -> date: ...
+    def week(self) -> date:
+        """The Monday of the week that is to be sold next."""
 
     def frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The articles of this week and the rows before it, both as checked training frames."""

@@ -13,14 +13,13 @@ from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.menu import Menu
 from markdown_pricing.markdown.policy import LEVEL_POINTS, Solution
+from markdown_pricing.markdown.sales import NINE_IN_TEN
 from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue
 
 DEVIATIONS = ndtri((np.arange(100) + 0.5) / 100)
 """A hundred equally likely values of the standard normal distribution."""
-NINE_IN_TEN = 1.2816
-"""The deviation that a normally distributed value stays below nine times in ten."""
 
 WIDER = 1.15
 """By so much the range is wider than its two sources alone make it, because they are not all: the calendar is unsure,

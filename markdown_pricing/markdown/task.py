@@ -63,17 +63,18 @@ class Task:
         worth: FloatArray = path.gain - penalty * beyond
         return worth
 
-    def solve(self, penalty: FloatArray, rows: BoolArray | None = None) -> Solution:
+    def solve(self, penalty: FloatArray, rows: BoolArray | None = None, each_price: bool = True) -> Solution:
         """What each price of this week is worth with this penalty, and the path after each of them.
 
         rows : (articles,), the articles to solve; all others have no values and keep their price
+        each_price : whether the paths are wanted, too
         An article that has no choice in any week is worth what its price brings to the end.
         """
-        found = self._solved(penalty, 0.0, rows, each_price=True)
+        solution = self._solved(penalty, 0.0, rows, each_price)
         keeps = self.worth(self.keep, penalty)
-        unsolved = np.isnan(found.value[:, 0])
-        found.value[unsolved, 0], found.by_level[unsolved, 0] = keeps[unsolved], keeps[unsolved, np.newaxis]
-        return found
+        unsolved = np.isnan(solution.value[:, 0])
+        solution.value[unsolved, 0], solution.by_level[unsolved, 0] = keeps[unsolved], keeps[unsolved, np.newaxis]
+        return solution
 
     def path(self, penalty: FloatArray, multiplier: float = 0.0, rows: BoolArray | None = None) -> PathValue:
         """The best path with this penalty and this multiplier of what is given away; `rows` as in `solve`."""
@@ -88,7 +89,7 @@ class Task:
         under = [np.flatnonzero((ladders.rule_of == own) & solved) for own in range(len(ladders.rules))]
         rest = np.flatnonzero(~solved)
         shape = demand.units.shape[1], demand.units.shape[2]
-        parts = [Solution.of_no_choice(len(rest), shape, demand.level_sd is not None, each_price)]
+        parts = [Solution.without_choice(len(rest), shape, demand.level_sd is not None, each_price)]
         for chosen in under:
             problem = Problem(
                 price=prices[chosen],

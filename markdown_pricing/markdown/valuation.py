@@ -8,7 +8,7 @@ from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits, deepest_rungs
-from markdown_pricing.markdown.sales import expected_sales
+from markdown_pricing.markdown.sales import NINE_IN_TEN, expected_sales
 from markdown_pricing.markdown.shelf import Shelf
 
 
@@ -90,7 +90,7 @@ def deepest_sales(ladders: Ladders, limits: Limits, demand: Demand) -> FloatArra
         if shelves is not None:
             not_there = season.stock_to_come if week == 0 else 0
             mean = mean * shelves.demand_left(1 - (sold + not_there) / np.maximum(season.supply, 1))
-        sold += mean + 1.2816 * np.sqrt(mean + demand.dispersion * mean**2)
+        sold += mean + NINE_IN_TEN * np.sqrt(mean + demand.dispersion * mean**2)
         if week == 0:  # nobody can buy this week what comes next week
             sold = np.where(season.stock_to_come > 0, np.minimum(sold, season.stock), sold)
     return sold

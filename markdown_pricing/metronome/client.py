@@ -60,6 +60,7 @@ class Metronome:
             look.close()
 
     def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def version(self) -> tuple[int, ...]:

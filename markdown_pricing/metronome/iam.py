@@ -25,6 +25,7 @@ class Password:
     password: str = field(repr=False)
 
     def login(self, now_s: float) -> dict[str, str]:
+        """The body of the login; the time plays no part."""
         return {"uid": self.uid, "password": self.password}
 
 
@@ -36,6 +37,7 @@ class ServiceAccount:
     private_key: str = field(repr=False)
 
     def login(self, now_s: float) -> dict[str, str]:
+        """The body of the login, whose token holds for SERVICE_TOKEN_LIFE_S from `now_s` on, in seconds since 1970."""
         claims = {"uid": self.uid, "exp": int(now_s) + SERVICE_TOKEN_LIFE_S}
         return {"uid": self.uid, "token": jwt.encode(claims, self.private_key, algorithm="RS256")}
 

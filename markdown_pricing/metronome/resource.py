@@ -48,6 +48,7 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def patience(self) -> Patience:
+        """For how long each thing that may last is waited for."""
         return Patience(self.queue_timeout_s, self.unseen_timeout_s, self.exit_timeout_s)
 
     def _auth(self) -> DcosAuth | None:

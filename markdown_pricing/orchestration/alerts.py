@@ -75,9 +75,11 @@ class Memory:
 
     @classmethod
     def from_cursor(cls, cursor: str | None) -> "Memory":
+        """The memory that `to_cursor` has written; an empty one before the first look."""
         return cls(**json.loads(cursor)) if cursor else cls()
 
     def to_cursor(self) -> str:
+        """The memory as text, which Dagster keeps with the sensor."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
@@ -119,7 +121,7 @@ def alerts_due(instance: dg.DagsterInstance, lake: Lake, start: date, now: datet
         elif failed:
             over = newest_by_country(run for run in runs if not is_unfinished(run))
             yield Due.of(f"failing {name}", _first_failures, instance, over)
-    yield from _of_ledgers(instance, now)
+    yield from _failed_ledgers(instance, now)
     yield from _late([record.dagster_run for record in records], start, now)
 
 
@@ -152,6 +154,7 @@ def send_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Rece
 
 
 def to_the_log(alert: Alert) -> str:
+    """Write the alert as a log line. The log never refuses one, so that the answer is empty."""
     facts = {"event.dataset": ALERTS, "event.action": alert.action, "event.outcome": FAILURE, **alert.facts}
     tell(alert.title or alert.text, facts, logging.INFO if facts["event.outcome"] == SUCCESS else logging.ERROR)
     return ""
@@ -182,7 +185,7 @@ def _first_failures(instance: dg.DagsterInstance, over: Mapping[str, dg.DagsterR
     return Alert("round_failing", text, f"Markdown pricing, week {so_far.week}: {failed} failed")
 
 
-def _of_ledgers(instance: dg.DagsterInstance, now: datetime) -> Iterator[Due]:
+def _failed_ledgers(instance: dg.DagsterInstance, now: datetime) -> Iterator[Due]:
     """A message for each sold week whose ledger failed for good, once no run of it is under way.
 
     A week whose failed countries change, because they were started again, has another message.
@@ -215,8 +218,8 @@ def _gone_by_round(instance: dg.DagsterInstance, now: datetime) -> dict[str, lis
     """The countries that a delivery of the last days lacks although the one before held them, by the round's name."""
     lately = dg.AssetRecordsFilter(SNAPSHOT, after_timestamp=(now - LOOK_BACK).timestamp())
     events = [record.asset_observation for record in instance.fetch_observations(lately, limit=1000).records]
-    told = [event.metadata for event in events if event and {GONE, ROUND} <= event.metadata.keys()]
-    return {str(labels[ROUND].value): str(labels[GONE].value).split(", ") for labels in told}
+    metadata = [event.metadata for event in events if event and {GONE, ROUND} <= event.metadata.keys()]
+    return {str(labels[ROUND].value): str(labels[GONE].value).split(", ") for labels in metadata}
 
 
 def _incomplete(name: str, gone: Sequence[str]) -> Alert:
@@ -246,10 +249,10 @@ def _end(instance: dg.DagsterInstance, lake: Lake, newest: Mapping[str, dg.Dagst
 def _apart(lake: Lake, week: str) -> str:
     """Where the advice differs widely between countries. The digest is not held up by a lake that does not answer."""
     try:
-        found = compare_countries(lake, parse_week(week), COMPARE_WITHIN_S)
+        compared = compare_countries(lake, parse_week(week), COMPARE_WITHIN_S)
     except PricingError as error:
         return f"The advice of the countries could not be compared: {error}"
-    return found.text if found.apart else ""
+    return compared.text if compared.apart else ""
 
 
 def _late(runs: Sequence[dg.DagsterRun], start: date, now: datetime) -> Iterator[Due]:

@@ -13,19 +13,18 @@ from functools import partial
 import dagster as dg
 
 from markdown_pricing import pricing
-from markdown_pricing.comparison import arms_in
 from markdown_pricing.countries import Countries
-from markdown_pricing.currencies import in_short
+from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, take_in_delivery
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot, read_country, read_planned
+from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot
 from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
-from markdown_pricing.orchestration.compared import figures_of_arms
+from markdown_pricing.orchestration.compared import arms_or_warning, figures_of_arms
 from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, figures_of, figures_of_gone
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.inputs import markdown_decisions, markdown_training_data
@@ -36,10 +35,9 @@ from markdown_pricing.orchestration.refreshing import receipt_or_newer_week, say
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
-from markdown_pricing.training_data.schema import columns_to_read, planned_columns
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week
 
-of_a_country = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
+country_asset = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
 """What makes a function the asset of one country and week; each says of itself its inputs, stage, kinds and columns."""
 REFRESHED_WITHIN = timedelta(hours=12)
 """So long after the opening of its week Dagster's page shows a country that is not refreshed as overdue."""
@@ -76,11 +74,9 @@ def shared_demand(
     """
     week, started = parse_week(context.partition_key), time.monotonic()
     keep_to_own_cores(context)
-    with final_faults_not_retried(context):
+    with final_faults_not_retried(context), shared_learning.apply() as apply:
         snapshot = find_snapshot(lake, week)
-        read = partial(read_country, lake, snapshot, columns=columns_to_read, encoded=True)
-        with shared_learning.apply() as apply:
-            learnt = pricing.learn_shared(week, countries, read, demand_training.seed, apply, countries.changeovers)
+        learnt = learn_from_delivery(lake, snapshot, countries, countries.changeovers, demand_training.seed, apply)
         check_unchanged(lake, snapshot)
         origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)
         path, version = keep_shared_demand(lake, week, learnt.shared, origin)
@@ -88,7 +84,7 @@ def shared_demand(
         return dg.MaterializeResult(metadata=figures.shared_demand(learnt, version, seconds, origin, lake.where(path)))
 
 
-@of_a_country(deps=[markdown_decisions], tags={STAGE_TAG: "input"}, kinds={"sql", "json"})
+@country_asset(deps=[markdown_decisions], tags={STAGE_TAG: "input"}, kinds={"sql", "json"})
 def decisions(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], erp: dg.ResourceParam[Erp]
 ) -> dg.MaterializeResult[None]:
@@ -98,15 +94,15 @@ def decisions(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context):
-        found, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
-        if found.warning:
-            context.log.warning(found.warning)
-        observed = figures_of(found, week)
+        copied, path = copy_decisions(Results(lake, week, country), erp, datetime.now(UTC))
+        if copied.warning:
+            context.log.warning(copied.warning)
+        observed = figures_of(copied, week)
         context.log_event(dg.AssetObservation(DECIDED, partition=context.partition_key, metadata=observed))
         return dg.MaterializeResult(metadata={**observed, "dagster/uri": lake.where(path)})
 
 
-@of_a_country(
+@country_asset(
     deps=[markdown_training_data],
     tags={STAGE_TAG: "learn"},
     kinds={"pandas", "parquet"},
@@ -123,19 +119,14 @@ def training_data(
     with final_faults_not_retried(context), measured(context):
         Results.let_go_of_training_data()  # of a country whose run ended before its prices
         snapshot, changeovers = find_snapshot(lake, week), countries.changes_of(country)
-        rows = read_country(lake, snapshot, country, columns_to_read, encoded=True)
-        planned = read_planned(lake, snapshot, country, planned_columns)
-        taken = pricing.take_in_country(rows, week, country, changeovers, *planned)
+        taken = take_in_delivery(lake, snapshot, country, changeovers)
         sold = pricing.CountryWeek.of(taken.rows, week, country, taken.planned)
-        results = Results(lake, week, country)
-        origin = provenance(week.isoformat(), country, snapshot.stamp).of(
-            plan=snapshot.plan_stamp(country), currencies=in_short(changeovers)
-        )
+        results, origin = Results(lake, week, country), origin_of_delivery(snapshot, country, changeovers)
         path, before = results.keep_training_data(sold, origin), results.rows_of_last_training_data()
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
-@of_a_country(deps=[training_data, SHARED], tags={STAGE_TAG: "learn"}, kinds={"lightgbm"})
+@country_asset(deps=[training_data, SHARED], tags={STAGE_TAG: "learn"}, kinds={"lightgbm"})
 def demand_model(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
 ) -> dg.MaterializeResult[None]:
@@ -156,7 +147,7 @@ def demand_model(
         return dg.MaterializeResult(metadata=figures.demand_model(choice, str(shared), origin, lake.where(path)))
 
 
-@of_a_country(
+@country_asset(
     deps=[training_data, demand_model, decisions],
     tags={STAGE_TAG: "price"},
     kinds={"numpy", "parquet"},
@@ -183,22 +174,17 @@ def markdown_predictions(
         results.let_go_of_training_data()
         model, origin = results.model()
         decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
-        arms, why_no_arms = arms_in(lake, code, week)
-        if why_no_arms:
-            context.log.warning(why_no_arms)
-        origin = pricing.priced_under(origin, rules, country, decided, arms)
-        followed = pricing.follow_decisions(decided, sold, countries.changes_of(code))
-        made_by = context.run.run_id, datetime.now(UTC)
-        given = country, rules, reason_codes, origin, *made_by, last_rows, followed.articles, arms
-        priced = pricing.price_articles(sold, model, *given)
-        steady = stability(priced.rows, last_rows, sold.history)
-        path = results.keep_predictions(priced.rows, priced.path, priced.options, origin)
-        shown = figures.predictions(priced, steady, country, origin, lake.where(path))
-        compared = figures_of_arms(priced.rows, why_no_arms)
-        return dg.MaterializeResult(metadata={**shown, **figures_of_gone(followed), **compared})
+        arms, why_no_arms = arms_or_warning(context, lake)
+        given = origin, context.run.run_id, datetime.now(UTC), last_rows, decided, countries.changes_of(code), arms
+        made = pricing.price_as_decided(sold, model, country, rules, reason_codes, *given)
+        priced, steady = made.recommendations, stability(made.recommendations.rows, last_rows, sold.history)
+        path = results.keep_predictions(priced.rows, priced.path, priced.options, made.origin)
+        shown = figures.predictions(priced, steady, country, made.origin, lake.where(path))
+        beside = {**figures_of_gone(made.followed), **figures_of_arms(priced.rows, why_no_arms)}
+        return dg.MaterializeResult(metadata={**shown, **beside})
 
 
-@of_a_country(
+@country_asset(
     deps=[markdown_predictions],
     tags={STAGE_TAG: "publish"},
     kinds={"sqlalchemy", "sql"},
@@ -221,16 +207,14 @@ def erp_refresh(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), erp.engine() as engine:
-        results = Results(lake, week, country)
+        results, currency = Results(lake, week, country), countries.in_week(country, week).currency
         rows, path, menu, origin = results.predictions()
         check = partial(refuse_unless_accepted, results, rules, countries[country], rows)
         receipt = receipt_or_newer_week(context, engine, {"rows": rows, "path": path, "menu": menu}, check)
         if isinstance(receipt, date):
             say_superseded(context, receipt, origin)
         else:
-            yield dg.MaterializeResult(
-                metadata=figures.receipt(receipt, origin, countries.in_week(country, week).currency)
-            )
+            yield dg.MaterializeResult(metadata=figures.receipt(receipt, origin, currency))
 
 
 def _how_to_fit(lake: Lake, training: DemandTraining) -> tuple[str, int, int]:

@@ -3,7 +3,7 @@
 Nothing is compared until cells are drawn (`markdown-pricing arms draw`); then the asset says so, and no price is other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from markdown_pricing.arms.draw import Draw
 from markdown_pricing.arms.sentence import INTERIM, Told
-from markdown_pricing.comparison import read_draws, told_of
+from markdown_pricing.comparison import arms_in, comparison_so_far, read_draws
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.arms import write_comparison
 from markdown_pricing.lake.filesystem import Lake
@@ -21,6 +21,7 @@ from markdown_pricing.markdown.season import ON_HABIT
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import IN_SHORT, Metadata
 from markdown_pricing.orchestration.names import EFFECTS, EFFECTS_JOB, GROUP, LEDGER_POOL, OUTCOMES, OWNERS, STAGE_TAG
+from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.weeks import HEAD_OFFICE
 from markdown_pricing.words import counted
@@ -55,13 +56,13 @@ def markdown_effects(
         draws = read_draws(lake)
         if not draws:
             return dg.MaterializeResult(metadata={IN_SHORT: NOTHING_DRAWN})
-        told = [told_of(lake, countries, draw) for draw in draws[-2:]]
+        so_far = [comparison_so_far(lake, countries, draw) for draw in draws[-2:]]
         # The season before may still be in the shops when the next one is drawn.
-        shown = [each for each in told if each.status == INTERIM or each is told[-1]]
+        shown = [each for each in so_far if each.status == INTERIM or each is so_far[-1]]
         now = datetime.now(UTC)
         rows = [cell for draw in draws for cell in rows_of_cells(draw)]
-        found = [row_of_effect(each, now) for each in shown]
-        in_erp = erp.why_not(lambda engine: write_comparison(engine, rows, found))
+        effect_rows = [row_of_effect(each, now) for each in shown]
+        in_erp = erp.why_not(lambda engine: write_comparison(engine, rows, effect_rows))
         if in_erp:
             context.log.warning(in_erp)
         return dg.MaterializeResult(metadata={**figures_of_effect(shown), "In the ERP": in_erp or "written"})
@@ -69,22 +70,22 @@ def markdown_effects(
 
 def rows_of_cells(draw: Draw) -> list[dict[str, Any]]:
     """The rows of markdown_arms of a draw."""
-    of_draw = {"season": draw.season, "seed": draw.seed, "drawn_at": draw.drawn_at}
-    return [{**of_draw, "country": cell.country, "category": cell.category, "arm": cell.arm} for cell in draw.cells]
+    drawn = {"season": draw.season, "seed": draw.seed, "drawn_at": draw.drawn_at}
+    return [{**drawn, "country": cell.country, "category": cell.category, "arm": cell.arm} for cell in draw.cells]
 
 
-def row_of_effect(told: Told, computed_at: datetime) -> dict[str, Any]:
+def row_of_effect(result: Told, computed_at: datetime) -> dict[str, Any]:
     """The row of markdown_effects."""
-    own = told.effect
+    own = result.effect
     values = (None,) * 4 if own is None else (100 * each for each in (own.value, own.low, own.high, own.detectable))
     return {
-        "season": told.season,
+        "season": result.season,
         "scope": SCOPE,
         "computed_at": computed_at,
         **dict(zip(("effect_pct", "low", "high", "detectable_pct"), values, strict=True)),
         "cells_held": 0 if own is None else own.held,
-        "status": told.status,
-        "sentence": told.sentence,
+        "status": result.status,
+        "sentence": result.sentence,
     }
 
 
@@ -103,9 +104,24 @@ def figures_of_effect(shown: Sequence[Told]) -> Metadata:
         }
     )
     factor = shown[-1].factor
-    told = {} if factor is None else {"Multiply the model's reckoning by": round(factor[0], 2)}
+    by_factor = {} if factor is None else {"Multiply the model's reckoning by": round(factor[0], 2)}
     said = " ".join(each.sentence for each in shown)
-    return {IN_SHORT: said, COMPARISON: dg.MetadataValue.text(said), **figures, **told, "Season": shown[-1].season}
+    return {
+        IN_SHORT: said,
+        COMPARISON: dg.MetadataValue.text(said),
+        **figures,
+        **by_factor,
+        "Season": shown[-1].season,
+    }
+
+
+def arms_or_warning(context: dg.AssetExecutionContext, lake: Lake) -> tuple[Mapping[tuple[str, str], str], str]:
+    """The arms of the country's articles by season and category; and why nobody knows them, which is logged, too."""
+    week, country = week_and_country_of(context)
+    arms, why_unknown = arms_in(lake, country, week)
+    if why_unknown:
+        context.log.warning(why_unknown)
+    return arms, why_unknown
 
 
 def figures_of_arms(rows: pd.DataFrame, why_unknown: str) -> Metadata:
@@ -122,8 +138,8 @@ def figures_of_arms(rows: pd.DataFrame, why_unknown: str) -> Metadata:
 def sentence_of_comparison(instance: dg.DagsterInstance) -> str:
     """What the newest look at the comparison has found; empty where nothing was ever drawn."""
     event = instance.get_latest_materialization_event(EFFECTS)
-    found = event.asset_materialization if event else None
-    return str(found.metadata[COMPARISON].value) if found and COMPARISON in found.metadata else ""
+    newest = event.asset_materialization if event else None
+    return str(newest.metadata[COMPARISON].value) if newest and COMPARISON in newest.metadata else ""
 
 
 def effects_job() -> UnresolvedAssetJobDefinition:

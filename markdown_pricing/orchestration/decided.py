@@ -22,7 +22,8 @@ from markdown_pricing.decisions.decision import (
     without_persons,
 )
 from markdown_pricing.decisions.followed import FollowedUp
-from markdown_pricing.erp.decisions import NoDecisionTable, Row, read_decisions
+from markdown_pricing.erp.decisions import Row, read_decisions
+from markdown_pricing.erp.missing import TablesMissing
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
@@ -41,7 +42,7 @@ GONE_ARTICLES = "Decisions about articles that are gone"
 
 
 @dataclass(frozen=True)
-class Found:
+class CopiedDecisions:
     """The decisions about a country's weeks up to one of them.
 
     rows     : as the ERP has them ; read : the same, understood
@@ -69,7 +70,7 @@ class Found:
         )
 
 
-def find_decisions(results: Results, erp: Erp, now: datetime) -> Found:
+def find_decisions(results: Results, erp: Erp, now: datetime) -> CopiedDecisions:
     """The decisions that the week is to be priced with: a week that is over keeps the copy that it was priced with.
 
     Without a copy, as of a week that is priced for the first time when it is over, they are those of before its end.
@@ -78,31 +79,31 @@ def find_decisions(results: Results, erp: Erp, now: datetime) -> Found:
     """
     is_over = results.week < this_week(now)
     if is_over and (kept := results.unchanged_decisions()) is not None:
-        return Found(kept, read(kept), copy_of=results.week)
+        return CopiedDecisions(kept, read(kept), copy_of=results.week)
     engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
     try:
         rows: Sequence[Row] = read_decisions(engine, results.country, until=results.week)
     except FinalError as error:
         week, copied = results.last_decisions() or (None, [])
-        is_first = week is None and isinstance(error, NoDecisionTable)
-        return Found(copied, read(copied), str(error), week, is_first)
+        is_first = week is None and isinstance(error, TablesMissing)
+        return CopiedDecisions(copied, read(copied), str(error), week, is_first)
     finally:
         engine.dispose()
     if is_over:
         rows = made_before(datetime.combine(results.week + ONE_WEEK, time(), HEAD_OFFICE), rows)
-    return Found(rows, read(rows))
+    return CopiedDecisions(rows, read(rows))
 
 
-def copy_decisions(results: Results, erp: Erp, now: datetime) -> tuple[Found, str]:
+def copy_decisions(results: Results, erp: Erp, now: datetime) -> tuple[CopiedDecisions, str]:
     """Keep the decisions that the week is to be priced with, and return them and the path of the copy.
 
     It is kept without persons. A copy that is there already stays where the ERP does not show what it has.
     """
-    found = find_decisions(results, erp, now)
-    if found.copy_of == results.week:
-        return found, paths.decisions_file(results.week, results.country)
-    return found, results.keep_decisions(
-        without_persons(found.rows), provenance(str(results.week), results.country, "")
+    copied = find_decisions(results, erp, now)
+    if copied.copy_of == results.week:
+        return copied, paths.decisions_file(results.week, results.country)
+    return copied, results.keep_decisions(
+        without_persons(copied.rows), provenance(str(results.week), results.country, "")
     )
 
 
@@ -115,15 +116,15 @@ def copied_decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Deci
     return copy_decisions(results, erp, now)[0].read.decisions if kept is None else read(kept).decisions
 
 
-def figures_of(found: Found, week: date) -> Metadata:
+def figures_of(copied: CopiedDecisions, week: date) -> Metadata:
     """How many decisions there are about the country's weeks up to this one, and what is wrong with some."""
-    valid = in_force(found.read.decisions)
+    valid = in_force(copied.read.decisions)
     locked = len(locks(valid, week))
     newest_first = sorted(valid, key=lambda each: each.week, reverse=True)
     void = [f"{each.article_id}, week {each.week}: {why}" for each in newest_first if (why := why_void(each))]
-    is_over = found.copy_of is not None and not found.not_asked
+    is_over = copied.copy_of is not None and not copied.not_asked
     from_where = "The week is over, so that those count with which it was priced. " if is_over else ""
-    if found.warning:
+    if copied.warning:
         from_where = "The ERP does not show them: see below. "
     return {
         IN_SHORT: (
@@ -132,10 +133,10 @@ def figures_of(found: Found, week: date) -> Metadata:
         ),
         "Decisions": len(valid),
         "Locked prices": locked,
-        NOT_READ: bool(found.not_asked) and not found.is_first,
-        READ_FROM: found.warning or (f"the copy of {found.copy_of}" if is_over else "the ERP"),
+        NOT_READ: bool(copied.not_asked) and not copied.is_first,
+        READ_FROM: copied.warning or (f"the copy of {copied.copy_of}" if is_over else "the ERP"),
         "Void": dg.MetadataValue.text(_first_ones(void)),
-        "Not readable": dg.MetadataValue.text(_first_ones(found.read.unreadable)),
+        "Not readable": dg.MetadataValue.text(_first_ones(copied.read.unreadable)),
     }
 
 

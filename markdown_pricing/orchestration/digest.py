@@ -105,7 +105,7 @@ def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun],
     week = next((run.tags.get(WEEK_TAG, "?") for run in newest.values()), "?")
     left = [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))]
     worth = [one for code in done if (one := worth_of(code, _last_figures(instance, week, code, weeks_back=0)))]
-    ledger, compared = _of_ledgers(instance, week, sorted(newest)), sentence_of_comparison(instance)
+    ledger, compared = _ledger_sentence(instance, week, sorted(newest)), sentence_of_comparison(instance)
     return Digest(week, done, left, gone, worth, ledger, compared=compared)
 
 
@@ -133,13 +133,15 @@ def _last_figures(
     return _newest(instance, PREDICTIONS, week, country, range(weeks_back + 1))
 
 
-def _of_ledgers(instance: dg.DagsterInstance, week: str, countries: Sequence[str]) -> str:
+def _ledger_sentence(instance: dg.DagsterInstance, week: str, countries: Sequence[str]) -> str:
     """The sentence of one week for all countries: of the two before that one the newest that most of them have."""
-    of_weeks = [
+    sums_by_week = [
         [own for code in countries if (own := Sums.of(_newest(instance, OUTCOMES, week, code, [ago])))]
         for ago in range(1, LEDGER_BACK + 1)
     ]
-    ago, sums = max(enumerate(of_weeks, start=1), key=lambda each: len(each[1]))  # of equal ones the first, the newest
+    ago, sums = max(
+        enumerate(sums_by_week, start=1), key=lambda each: len(each[1])
+    )  # of equal ones the first, the newest
     return sentence_of_ledgers(sums, parse_week(week) - ago * ONE_WEEK) if sums else ""
 
 
@@ -149,8 +151,8 @@ def _newest(
     if not week or week == "?":
         return {}
     keys = [partition_key(parse_week(week) - ago * ONE_WEEK, country) for ago in weeks_back]
-    found = instance.fetch_materializations(dg.AssetRecordsFilter(asset, asset_partitions=keys), limit=1).records
-    event = found[0].asset_materialization if found else None
+    records = instance.fetch_materializations(dg.AssetRecordsFilter(asset, asset_partitions=keys), limit=1).records
+    event = records[0].asset_materialization if records else None
     return {label: value.value for label, value in event.metadata.items()} if event else {}
 
 

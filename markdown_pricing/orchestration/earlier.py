@@ -12,8 +12,8 @@ from dagster import DagsterEventType
 from markdown_pricing import pricing
 from markdown_pricing.arms.draw import arms_of
 from markdown_pricing.comparison import draws_or_none
-from markdown_pricing.currencies import in_short
 from markdown_pricing.decisions.decision import Decision
+from markdown_pricing.delivered import origin_of_delivery
 from markdown_pricing.errors import TransientError
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.snapshot import Snapshot
@@ -27,7 +27,7 @@ from markdown_pricing.orchestration.next_round import holds
 from markdown_pricing.orchestration.outcome import Outcome, recorded_outcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import Erp
-from markdown_pricing.provenance import Provenance, provenance
+from markdown_pricing.provenance import Provenance
 from markdown_pricing.results import Results, shared_demand_at_hand
 
 
@@ -46,7 +46,7 @@ def wanted_origins(
     It is not asked for the other countries after that. Where it answers and does not show them, as to a wrong account,
     `tell` is called with the first country and why, once for each reason: the locks of the lake's copies count then.
     """
-    week, now = snapshot.week.isoformat(), datetime.now(UTC)
+    now = datetime.now(UTC)
     made_with: dict[str, str | int] = {
         "model_asked": champion_or(places.lake, model, follow_champion),
         "seed": pricing.SEED,
@@ -56,9 +56,7 @@ def wanted_origins(
     decided = _decisions([Results(places.lake, snapshot.week, code) for code in countries], places.erp, now, tell)
     return {
         code: pricing.priced_under(
-            provenance(week, code, snapshot.stamp).of(
-                plan=snapshot.plan_stamp(code), currencies=in_short(places.countries.changes_of(code)), **made_with
-            ),
+            origin_of_delivery(snapshot, code, places.countries.changes_of(code)).of(**made_with),
             rules,
             places.countries[code],
             decisions,
@@ -72,18 +70,18 @@ def _decisions(
     countries: Sequence[Results], erp: Erp, now: datetime, tell: Callable[[str], None]
 ) -> dict[str, Sequence[Decision]]:
     """By country its decisions; none from the first one on for which the ERP does not answer."""
-    found: dict[str, Sequence[Decision]] = {results.country: () for results in countries}
-    told = set()
+    by_country: dict[str, Sequence[Decision]] = {results.country: () for results in countries}
+    warned = set()
     try:
         for results in countries:
             own = find_decisions(results, erp, now)
-            found[results.country] = own.read.decisions
-            if own.warning and not own.is_first and own.not_asked not in told:
-                told.add(own.not_asked)
+            by_country[results.country] = own.read.decisions
+            if own.warning and not own.is_first and own.not_asked not in warned:
+                warned.add(own.not_asked)
                 tell(f"{results.country}: {own.warning}")
     except TransientError:
         pass
-    return found
+    return by_country
 
 
 def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict[str, Outcome]:
@@ -119,9 +117,9 @@ def done_by_records(
 def _superseded(instance: dg.DagsterInstance, week: date, countries: Mapping[str, object]) -> dict[str, str]:
     """What the rows were made from of countries that were archived only, since the ERP held a newer week."""
     keys = {str(partition_key(week, code)): code for code in countries}
-    found = {}
+    by_country = {}
     for record in latest_events(instance, REFRESH, DagsterEventType.ASSET_OBSERVATION, set(keys)):
         event = record.asset_observation
         if event and event.partition and SUPERSEDED_BY in event.metadata:
-            found[keys[event.partition]] = made_from(event.metadata)
-    return found
+            by_country[keys[event.partition]] = made_from(event.metadata)
+    return by_country

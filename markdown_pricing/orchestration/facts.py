@@ -309,12 +309,12 @@ def _runs(
         *(RunsFilter(job_name=SHARED_JOB, tags={ROUND_TAG: delivery.round}) for delivery in looked_into),
     ]
     wanted += [RunsFilter(job_name=JOB, tags={ROUND_TAG: name}) for name in progress.rounds]
-    of_these_weeks = [
+    filters = [
         RunsFilter(tags={name: delivery.week.isoformat()}, updated_after=now - BESIDE_LIMIT)
         for delivery in looked_into
         for name in (WEEK_TAG, f"{PARTITION_TAG}/week")
     ]
-    runs = {run.id: run for run in _runs_like(instance, of_these_weeks) if not run.round}
+    runs = {run.id: run for run in _runs_like(instance, filters) if not run.round}
     return tuple((runs | {run.id: run for run in _runs_like(instance, wanted)}).values())
 
 

@@ -70,7 +70,7 @@ def do_not_retry(context: dg.AssetExecutionContext | dg.OpExecutionContext, reas
 
 def why_failed(events: Iterable[dg.DagsterEvent]) -> str:
     """Why a run failed, from its events: in the words of its first failed step, or else in the run's own."""
-    of_run = ""
+    run_message = ""
     for event in events:
         if event.event_type == DagsterEventType.STEP_FAILURE:
             failure = event.step_failure_data
@@ -79,8 +79,8 @@ def why_failed(events: Iterable[dg.DagsterEvent]) -> str:
             if failure.error:
                 return (failure.error.cause or failure.error).message.strip()
         elif event.event_type == DagsterEventType.RUN_FAILURE:
-            of_run = of_run or event.message or ""
-    return of_run or "no reason given"
+            run_message = run_message or event.message or ""
+    return run_message or "no reason given"
 
 
 def _say_other_code(context: dg.AssetExecutionContext) -> None:

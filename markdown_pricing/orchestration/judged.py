@@ -107,7 +107,7 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
         SOLD_OF_EXPECTED: 100 * sold / expected if expected > 0 else float("nan"),
     }
     others, decided = len(known) - len(followed), rows[rows["verdict"].isin([ACCEPTED, CHANGED])]
-    told = _told(rows, country)
+    cost_in_words = _cost_in_words(rows, country)
     with_cost = [each for each in last_weeks if not math.isnan(cost_of(each).hindsight)]
     states, held = rows["state"].value_counts(), known[known["arm"] == ON_HABIT]
     if len(held):
@@ -115,15 +115,15 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
     return {
         IN_SHORT: (
             f"The advice was followed for {len(followed):,} of {counted(len(known), 'article')}. "
-            f"{others:,} had another price; what that cost the plan: {told}."
+            f"{others:,} had another price; what that cost the plan: {cost_in_words}."
         ),
         **{figure.label: round(value, 2) if value == value else NOT_KNOWN for figure, value in figures.items()},
         OVERRIDES.label: others,
         DECIDED.label: len(decided),
         **({HELD.label: len(held)} if len(held) else {}),
         DECIDED_NOT_APPLIED.label: int((decided["state"] == NOT_APPLIED).sum()),
-        COST: told,
-        COST_OF_WEEKS: _told(pd.concat(with_cost, ignore_index=True), country) if with_cost else NOT_KNOWN,
+        COST: cost_in_words,
+        COST_OF_WEEKS: _cost_in_words(pd.concat(with_cost, ignore_index=True), country) if with_cost else NOT_KNOWN,
         WEEKS_IN_THESE: len(with_cost),
         WEEKS_WITHOUT: len(last_weeks) - len(with_cost),
         **{f"Articles {state.replace('_', ' ')}": int(states.get(state, 0)) for state in STATES},
@@ -152,7 +152,7 @@ def _sums(
     return Sums(known, followed, *(None if amount is None else round(amount, 2) for amount in in_eur))
 
 
-def _told(rows: pd.DataFrame, country: Country) -> str:
+def _cost_in_words(rows: pd.DataFrame, country: Country) -> str:
     """The cost with hindsight and its interval; not known without an interval, and of a few prices not said."""
     cost = cost_of(rows)
     if not _may_be_said(rows):

@@ -113,15 +113,15 @@ def look_after(
     """
     jobs = {run_of(job): job for job in cluster.jobs()}
     starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
-    found = _hindrances(cluster, {run.run_id: jobs[run.run_id] for run in starting if run.run_id in jobs})
+    hindrances = _hindrances(cluster, {run.run_id: jobs[run.run_id] for run in starting if run.run_id in jobs})
     done: list[str] = []
     for run in starting:
-        own = found.get(run.run_id)
+        own = hindrances.get(run.run_id)
         if own is not None and said.get(run.run_id) != own.remedy:
             instance.report_engine_event(str(own), run)
             done.append(f"Run {run.run_id}: {own}")
     done += _remove_left_behind(instance, cluster, jobs, clock())
-    return done, {run_id: own.remedy for run_id, own in found.items()}
+    return done, {run_id: own.remedy for run_id, own in hindrances.items()}
 
 
 def _hindrances(cluster: Kubernetes, jobs: Mapping[str, Mapping[str, Any]]) -> dict[str, Hindrance]:
@@ -131,13 +131,13 @@ def _hindrances(cluster: Kubernetes, jobs: Mapping[str, Mapping[str, Any]]) -> d
     pods, events = defaultdict(list), cluster.warnings()
     for pod in cluster.pods():
         pods[run_of(pod)].append(pod)
-    found = {}
+    hindrances = {}
     for run_id, job in jobs.items():
         own = {each["metadata"]["name"] for each in (job, *pods[run_id])}
-        of_run = [event for event in events if event.get("involvedObject", {}).get("name") in own]
-        if hindered := hindrance(pods[run_id], of_run):
-            found[run_id] = hindered
-    return found
+        pod_events = [event for event in events if event.get("involvedObject", {}).get("name") in own]
+        if hindered := hindrance(pods[run_id], pod_events):
+            hindrances[run_id] = hindered
+    return hindrances
 
 
 def _remove_left_behind(

@@ -1,7 +1,6 @@
 """What the ledger warns of: advice followed less, decided prices not there, cells not left alone, wrong forecasts."""
 
 import warnings
-from datetime import date
 
 import dagster as dg
 
@@ -13,10 +12,9 @@ from markdown_pricing.orchestration.judged import (
     LEFT_ALONE,
     SOLD_OF_EXPECTED,
 )
-from markdown_pricing.orchestration.latest_figures import WEEKS_BACK, latest_figures
+from markdown_pricing.orchestration.latest_figures import figures_of_last_other_week, latest_figures
 from markdown_pricing.orchestration.names import OUTCOMES
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
-from markdown_pricing.weeks import ONE_WEEK
 
 FELL = 10.0
 """Adherence is reported when it fell by so many points against the last other week. Chosen on 2026-11-28."""
@@ -42,9 +40,7 @@ def _followed_as_before(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChe
     @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
     def advice_is_followed_as_before(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         """The share of the articles whose advice was followed has not fallen by ten points. Warns."""
-        week, country = week_and_country_of(context.op_execution_context)
-        now, before = (_figure(context.instance, country, each) for each in (week, _last_other(context, week, country)))
-        return followed_as_before(now, before)
+        return followed_as_before(ADHERENCE.number(_figures(context)), ADHERENCE.number(_figures_before(context)))
 
     return advice_is_followed_as_before
 
@@ -56,8 +52,7 @@ def _decided_are_applied(partitions: dg.MultiPartitionsDefinition) -> dg.AssetCh
 
         Of the week before, because a price may come with the second snapshot.
         """
-        week, country = week_and_country_of(context.op_execution_context)
-        return decided_are_applied(_figures(context.instance, country, _last_other(context, week, country)))
+        return decided_are_applied(_figures_before(context))
 
     return decided_prices_are_applied
 
@@ -66,8 +61,7 @@ def _held_left_alone(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecks
     @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
     def held_cells_are_left_alone(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         """Articles that a comparison holds on the old habit had its price, nine of ten at least. Warns."""
-        week, country = week_and_country_of(context.op_execution_context)
-        return held_left_alone(_figures(context.instance, country, week))
+        return held_left_alone(_figures(context))
 
     return held_cells_are_left_alone
 
@@ -76,8 +70,7 @@ def _calibrated(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefin
     @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
     def sales_are_as_expected(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         """Where the advice was followed, about as much was sold as was expected. Warns: costs are as good as that."""
-        week, country = week_and_country_of(context.op_execution_context)
-        return calibrated(_figures(context.instance, country, week))
+        return calibrated(_figures(context))
 
     return sales_are_as_expected
 
@@ -121,15 +114,13 @@ def _warning(passed: bool, said: str) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=said)
 
 
-def _figures(instance: dg.DagsterInstance, country: str, week: date | None) -> dict[str, object]:
-    return latest_figures(instance, str(partition_key(week, country)), OUTCOMES) if week else {}
+def _figures(context: dg.AssetCheckExecutionContext) -> dict[str, object]:
+    """Those of the week's own ledger."""
+    week, country = week_and_country_of(context.op_execution_context)
+    return latest_figures(context.instance, str(partition_key(week, country)), OUTCOMES)
 
 
-def _figure(instance: dg.DagsterInstance, country: str, week: date | None) -> float | None:
-    return ADHERENCE.number(_figures(instance, country, week))
-
-
-def _last_other(context: dg.AssetCheckExecutionContext, week: date, country: str) -> date | None:
-    """The nearest earlier week with a ledger; None when no week within WEEKS_BACK has one."""
-    earlier = (week - ago * ONE_WEEK for ago in range(1, WEEKS_BACK + 1))
-    return next((each for each in earlier if _figures(context.instance, country, each)), None)
+def _figures_before(context: dg.AssetCheckExecutionContext) -> dict[str, object]:
+    """Those of the country's last other week that has a ledger; empty without one."""
+    week, country = week_and_country_of(context.op_execution_context)
+    return figures_of_last_other_week(context.instance, week, country, OUTCOMES)

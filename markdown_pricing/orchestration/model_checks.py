@@ -1,15 +1,12 @@
 """What warns of a country's model, shown beside the asset `demand_model`: its error, its bias and its grade."""
 
-from datetime import date
-
 import dagster as dg
 
 from markdown_pricing.demand.step_down import FAR_ABOVE_NAIVE, OWN
 from markdown_pricing.orchestration.figures import BIASED, ERROR, GRADE, NAIVE_ERROR, NOTHING, WHY_THIS_GRADE
-from markdown_pricing.orchestration.latest_figures import WEEKS_BACK, latest_figures
+from markdown_pricing.orchestration.latest_figures import figures_of_last_other_week, latest_figures
 from markdown_pricing.orchestration.names import MODEL
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
-from markdown_pricing.weeks import ONE_WEEK
 
 ERROR_UP = 1.5
 """A model's error is reported from so many times the error of an earlier week on; chosen on 2026-11-25."""
@@ -27,7 +24,8 @@ def checks_of_models(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetC
         """The model's error is at most half above that of the country's last other week. Warns."""
         week, country = week_and_country_of(context.op_execution_context)
         now = latest_figures(context.instance, str(partition_key(week, country)))
-        return _compare_with_last(ERROR.number(now), _error_of_last_other_week(context.instance, week, country))
+        before = figures_of_last_other_week(context.instance, week, country)
+        return _compare_with_last(ERROR.number(now), ERROR.number(before))
 
     @dg.asset_check(asset=MODEL, partitions_def=partitions)
     def no_bias_in_the_last_weeks(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
@@ -56,15 +54,6 @@ def checks_of_models(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetC
         )
 
     return [error_near_the_naive_forecast, error_not_up, no_bias_in_the_last_weeks, the_countrys_own_model]
-
-
-def _error_of_last_other_week(instance: dg.DagsterInstance, week: date, country: str) -> float | None:
-    """The model's error in the nearest earlier week that has figures; None when no week within WEEKS_BACK has."""
-    for ago in range(1, WEEKS_BACK + 1):
-        figures = latest_figures(instance, str(partition_key(week - ago * ONE_WEEK, country)))
-        if figures:
-            return ERROR.number(figures)
-    return None
 
 
 def _compare_with_last(error: float | None, before: float | None) -> dg.AssetCheckResult:

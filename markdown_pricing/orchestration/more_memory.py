@@ -55,8 +55,8 @@ def mib_given(tags: Mapping[str, str]) -> float | None:
     if METRONOME_MEM in tags:
         return float(tags[METRONOME_MEM])
     limits = _resources(_config_in(tags)).get("limits") or {}
-    found = re.fullmatch(r"([0-9.]+)([KMGT]i|[kMGT]|)", str(limits.get("memory", "")))
-    return float(found[1]) * _MIB[found[2]] if found else None
+    amount = re.fullmatch(r"([0-9.]+)([KMGT]i|[kMGT]|)", str(limits.get("memory", "")))
+    return float(amount[1]) * _MIB[amount[2]] if amount else None
 
 
 def next_step(had_mib: float | None, max_mib: int) -> int | None:
@@ -87,5 +87,5 @@ def _config_in(tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _resources(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = (config.get("container_config") or {}).get("resources") or {}
-    return found
+    resources: Mapping[str, Any] = (config.get("container_config") or {}).get("resources") or {}
+    return resources

@@ -143,7 +143,7 @@ def week_of_round(name: str) -> str:
 def _under_way(runs: Sequence[Run], rounds: Sequence[str]) -> dict[str, list[Run]]:
     """The runs of each of these rounds that is not over."""
     by_round = {name: [run for run in runs if run.round == name and not run.shared] for name in rounds}
-    return {name: of_round for name, of_round in by_round.items() if any(run.unfinished for run in of_round)}
+    return {name: runs for name, runs in by_round.items() if any(run.unfinished for run in runs)}
 
 
 def _began(runs: Sequence[Run]) -> datetime:

@@ -72,13 +72,13 @@ def hindrance(pods: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, A
         status = pod.get("status", {})
         for condition in status.get("conditions", ()):
             if condition["type"] == "PodScheduled" and condition["status"] == "False":
-                found = _known(condition.get("reason"), condition.get("message"))
-                if found:
-                    return found
+                known = _known(condition.get("reason"), condition.get("message"))
+                if known:
+                    return known
         for container in status.get("containerStatuses", ()):
             waiting = container.get("state", {}).get("waiting") or {}
-            if found := _known(waiting.get("reason"), waiting.get("message")):
-                return found
+            if known := _known(waiting.get("reason"), waiting.get("message")):
+                return known
     said = [event for event in events if event.get("reason") in _OF_EVENTS]
     return _known(said[-1]["reason"], said[-1].get("message")) if said else None
 
@@ -89,9 +89,9 @@ def is_over(job: Mapping[str, Any]) -> bool:
     return any(each["type"] in ("Complete", "Failed") and each["status"] == "True" for each in conditions)
 
 
-def run_of(thing: Mapping[str, Any]) -> str:
+def run_of(pod_or_job: Mapping[str, Any]) -> str:
     """The Dagster run that a Job or a pod belongs to."""
-    run_id: str = thing["metadata"]["labels"][RUN_LABEL]
+    run_id: str = pod_or_job["metadata"]["labels"][RUN_LABEL]
     return run_id
 
 

@@ -13,10 +13,10 @@ import pandas as pd
 
 from markdown_pricing.countries import Country
 from markdown_pricing.forecast import Forecast
-from markdown_pricing.markdown.candidates import candidate_prices
+from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.horizons import by_horizon
 from markdown_pricing.markdown.ladder import IntArray
-from markdown_pricing.markdown.planning import plan
+from markdown_pricing.markdown.planning import worth_of_todays_price
 from markdown_pricing.markdown.policy import LEVEL_POINTS
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import expected_sales
@@ -65,12 +65,20 @@ def worth_of(then: Then, forecast: Forecast, prices: FloatArray) -> tuple[FloatA
 
     forecast : of the articles, from that week on ; prices : (articles,), any that are above 0
     """
-    was = then.articles["price"].to_numpy(dtype=np.float64)
+    return _worth(then, forecast, prices, _asked(then, prices))
+
+
+def _asked(then: Then, prices: FloatArray) -> Ladders:
+    """The ladders of the articles when these prices are asked in that week."""
     asked = then.articles.assign(price=prices)
-    ladders = candidate_prices(asked, then.history, then.country, then.book, then.week)
-    menu = plan(ladders, forecast).menu
-    labels = ladders.label_cost * (prices < was)
-    return menu.value[:, 0] - labels, menu.by_level[:, 0] - labels[:, np.newaxis]
+    return candidate_prices(asked, then.history, then.country, then.book, then.week)
+
+
+def _worth(then: Then, forecast: Forecast, prices: FloatArray, ladders: Ladders) -> tuple[FloatArray, FloatArray]:
+    """As `worth_of` has it; ladders : those of the prices, which other forecasts may have used, too."""
+    labels = ladders.label_cost * (prices < then.articles["price"].to_numpy(dtype=np.float64))
+    value, by_level = worth_of_todays_price(ladders, forecast)
+    return value - labels, by_level - labels[:, np.newaxis]
 
 
 def cost_of_prices(
@@ -101,13 +109,14 @@ def cost_of_prices(
 
 def _cost(then: Then, forecast: Forecast, recommended: FloatArray, applied: FloatArray) -> Hindsight:
     """The cost, and what the level and the price response leave unsure of it, as the stake has its range from them."""
-    (best, best_by_level), (own, own_by_level) = (worth_of(then, forecast, each) for each in (recommended, applied))
+    both = [(each, _asked(then, each)) for each in (recommended, applied)]
+    (best, best_by_level), (own, own_by_level) = (_worth(then, forecast, *each) for each in both)
     cost, by_level = best - own, best_by_level - own_by_level
     level = np.abs(by_level[:, -1] - by_level[:, 0]) / (2 * LEVEL_POINTS[2]) if by_level.shape[1] > 1 else 0.0 * cost
     response = np.zeros(len(cost))
     if forecast.elasticity is not None:
         moved = _more_elastic(_at_middle_level(forecast), then.articles["price"].to_numpy(dtype=np.float64))
-        (best_moved, _), (own_moved, _) = (worth_of(then, moved, each) for each in (recommended, applied))
+        (best_moved, _), (own_moved, _) = (_worth(then, moved, *each) for each in both)
         response = np.abs(best_moved - own_moved - by_level[:, by_level.shape[1] // 2])
     half = WIDER * NINETEEN_IN_TWENTY * np.hypot(level, response)
     return Hindsight(cost, cost - half, cost + half)

@@ -119,8 +119,9 @@ def wanted_prices(rows: pd.DataFrame, decided: Mapping[str, Decision], locked: C
 
 def _decided_prices(rows: pd.DataFrame, decided: Mapping[str, Decision], locked: Collection[str]) -> FloatArray:
     """The price that people want asked for each row, (articles,); NaN where they do not say, or a price is unknown."""
-    prices = np.full(len(rows), np.nan)
-    for place, (article, now) in enumerate(zip(rows["article_id"], _floats(rows["current_price"]), strict=True)):
+    prices, ids, current = np.full(len(rows), np.nan), rows["article_id"].to_numpy(), _floats(rows["current_price"])
+    for place in np.flatnonzero(rows["article_id"].isin({*decided, *locked})):
+        article, now = ids[place], current[place]
         today = None if np.isnan(now) else Decimal(str(now)).quantize(CENT)
         wanted = price_to_ask(decided.get(article), article in locked, today)
         prices[place] = np.nan if wanted is None else float(wanted)

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from markdown_pricing.outcomes.states import ROUNDING, FloatArray
 
-IntArray = npt.NDArray[np.int64]
 HALF_A_CENT = 0.005
 ABOVE_THE_MENU = -1
 """The step of a price above the one of the snapshot, however far: the menu has none there."""
@@ -42,23 +40,16 @@ class Menus:
         Between two neighbours that have a value it is interpolated. It is NaN above today's price, below the lowest
         one, and where one of the neighbours has no value.
         """
-        found = np.full(len(price), np.nan)
-        known = np.isfinite(price) & np.isfinite(self.prices[:, 0])
-        for row in np.flatnonzero(known):
-            found[row] = self._between(int(row), float(price[row]))
-        return found
-
-    def _between(self, row: int, price: float) -> float:
-        prices = self.prices[row]
-        equal = np.flatnonzero(np.abs(prices - price) < HALF_A_CENT)
-        if len(equal):
-            return float(self.values[row, equal[0]])
-        below = int((prices > price).sum())  # the place of the next lower price
-        if below == 0 or below == len(prices) or np.isnan(prices[below]):
-            return float("nan")
-        upper, lower = prices[below - 1], prices[below]
-        share = (upper - price) / (upper - lower)
-        return float((1 - share) * self.values[row, below - 1] + share * self.values[row, below])
+        every, asked = np.arange(len(price)), price[:, np.newaxis]
+        equal = np.abs(self.prices - asked) < HALF_A_CENT
+        lower = np.minimum((self.prices > asked).sum(axis=1), self.prices.shape[1] - 1)
+        upper = np.maximum(lower - 1, 0)
+        low, high = self.prices[every, lower], self.prices[every, upper]
+        is_between = (low < price) & (price < high)
+        share = np.where(is_between, high - price, 0.0) / np.where(is_between, high - low, 1.0)
+        between = (1 - share) * self.values[every, upper] + share * self.values[every, lower]
+        on_it = self.values[every, equal.argmax(axis=1)]
+        return np.where(equal.any(axis=1), on_it, np.where(is_between, between, np.nan))
 
     def step_of(self, price: FloatArray, near: FloatArray) -> FloatArray:
         """The step of the menu's price that is nearest, (articles,); NaN where price or menu is not known.

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.object_]
 

@@ -1,5 +1,6 @@
 """Sums of the ledger, with the interval of each sum. A single row's cost is a guess; a sum is what may be said."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.columns import TOTAL_COLUMNS
-from markdown_pricing.outcomes.states import APPLIED, APPLIED_LATE, FloatArray
+from markdown_pricing.outcomes.states import APPLIED, APPLIED_LATE, FloatArray, IntArray
 
 NOBODY, UNKNOWN_GROUP = "none", ""
 KEY = ["country", "category", "week", "verdict", "decision_reason", "phase"]
@@ -43,24 +44,42 @@ def cost_of(outcomes: pd.DataFrame) -> Cost:
     An article's weeks err together, as its level is misjudged in all of them; articles err apart, except for a share
     that they have in common.
     """
-    known = outcomes[outcomes["applied_price"].notna()]
-    valued = known[known["cost_ex_ante"].notna()]
-    if known.empty or (valued_others(known).empty and not other_prices(known).empty):
-        nothing = float("nan")
-        return Cost(nothing, nothing, nothing, nothing, len(known), len(known) - len(valued))
-    cost, low, high = (valued[name].to_numpy(dtype=np.float64) for name in ("cost_hindsight", "cost_low", "cost_high"))
-    deviations = (high - low) / (2 * NINETEEN_IN_TWENTY)
-    own = pd.Series(deviations).groupby(valued["article_id"].to_numpy()).sum(min_count=1).to_numpy(dtype=np.float64)
-    spread = NINETEEN_IN_TWENTY * _deviation(own)
-    hindsight = float(cost.sum())
-    return Cost(
-        float(valued["cost_ex_ante"].sum()),
-        hindsight,
-        hindsight - spread,
-        hindsight + spread,
-        len(known),
-        len(known) - len(valued),
+    [cost] = costs_of(outcomes, np.zeros(len(outcomes), dtype=np.int64), 1)
+    return cost
+
+
+def costs_of(outcomes: pd.DataFrame, group: IntArray, groups: int) -> list[Cost]:
+    """The sums over the rows of each group, as `cost_of` gives them, from group 0 on.
+
+    group : (rows,), the number of each row's group, below `groups`
+    All groups are summed at once: with a frame for each of them a ledger took longer to sum than to ask its models.
+    """
+    known, has_cost = (outcomes[name].notna().to_numpy() for name in ("applied_price", "cost_ex_ante"))
+    other = known & (outcomes["followed"] == False).to_numpy()  # noqa: E712 (None is neither)
+    rows, valued, others, others_valued = (
+        np.bincount(group[flags], minlength=groups) for flags in (known, known & has_cost, other, other & has_cost)
     )
+    summed, in_group = outcomes[known & has_cost], group[known & has_cost]
+    ex_ante, hindsight = (
+        np.bincount(in_group, summed[name].to_numpy(dtype=np.float64), groups)
+        for name in ("cost_ex_ante", "cost_hindsight")
+    )
+    spread = NINETEEN_IN_TWENTY * _deviations(summed, in_group, groups)
+    money = np.stack([ex_ante, hindsight, hindsight - spread, hindsight + spread], axis=1)
+    money[(rows == 0) | ((others > 0) & (others_valued == 0))] = np.nan
+    counts = rows.tolist(), (rows - valued).tolist()
+    return [Cost(*of_group) for of_group in zip(*money.T.tolist(), *counts, strict=True)]
+
+
+def _deviations(summed: pd.DataFrame, group: IntArray, groups: int) -> FloatArray:
+    """The standard deviation of each group's sum, (groups,), from the interval of each row's cost."""
+    width = (summed["cost_high"] - summed["cost_low"]).to_numpy(dtype=np.float64)
+    deviations = pd.Series(width / (2 * NINETEEN_IN_TWENTY))
+    by_article = deviations.groupby([group, summed["article_id"].to_numpy()]).sum(min_count=1)
+    own = by_article.to_numpy(dtype=np.float64)
+    of_article = by_article.index.get_level_values(0).to_numpy(dtype=np.int64)
+    apart, together = (np.bincount(of_article, each, groups) for each in (own**2, own))
+    return np.sqrt((1 - COMMON_SHARE) * apart + COMMON_SHARE * together**2)
 
 
 def other_prices(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -78,11 +97,6 @@ def sold_and_expected(followed: pd.DataFrame) -> tuple[float, float]:
     """Units that were sold, and that were expected, both over the rows of which both are known."""
     both = followed[followed["units"].notna() & followed["expected_units"].notna()]
     return float(both["units"].sum()), float(both["expected_units"].sum())
-
-
-def _deviation(own: FloatArray) -> float:
-    """The standard deviation of the sum of articles' costs, from that of each article."""
-    return float(np.sqrt((1 - COMMON_SHARE) * (own**2).sum() + COMMON_SHARE * own.sum() ** 2))
 
 
 def adherence(outcomes: pd.DataFrame, stakes: "pd.Series[float]") -> tuple[float, float]:
@@ -111,31 +125,46 @@ def totals(outcomes: pd.DataFrame, advised: pd.DataFrame, run_id: str, computed_
         phase=outcomes["phase"].fillna(UNKNOWN_GROUP),
         stake=pd.to_numeric(advised["stake"]).fillna(0.0).to_numpy(),
     )
-    sums = [
-        {**dict(zip(KEY, key, strict=True)), **_sums(group), "run_id": run_id, "computed_at": computed_at}
-        for key, group in keyed.groupby(KEY, sort=True)
-    ]
-    return pd.DataFrame(sums, columns=TOTAL_COLUMNS)
+    if keyed.empty:
+        return pd.DataFrame(columns=TOTAL_COLUMNS)
+    sums = _summed(keyed).groupby([keyed[name] for name in KEY], sort=True).sum()
+    group = keyed.groupby(KEY, sort=True).ngroup().to_numpy(dtype=np.int64)
+    money = sums[["revenue", "stake", "stake_followed"]].round(2)
+    costs = _columns_of(costs_of(keyed, group, len(sums)))
+    made = sums.assign(**money, **costs, run_id=run_id, computed_at=computed_at)
+    return made.reset_index()[TOTAL_COLUMNS]
 
 
-def _sums(group: pd.DataFrame) -> dict[str, object]:
-    known, cost = group[group["applied_price"].notna()], cost_of(group)
-    followed = known[known["followed"] == True]  # noqa: E712 (None is neither)
-    sold, expected = sold_and_expected(followed)
+def _summed(keyed: pd.DataFrame) -> pd.DataFrame:
+    """What each row adds to the columns of its total that are plain sums."""
+    known = keyed["applied_price"].notna()
+    followed = known & (keyed["followed"] == True)  # noqa: E712 (None is neither)
+    compared = followed & keyed["units"].notna() & keyed["expected_units"].notna()
+    counts = {
+        "articles": pd.Series(True, index=keyed.index),
+        "known": known,
+        "followed": followed,
+        "applied": known & keyed["state"].isin([APPLIED, APPLIED_LATE]),
+    }
+    return pd.DataFrame(
+        {
+            **{name: flags.astype(np.int64) for name, flags in counts.items()},
+            "units": keyed["units"],
+            "revenue": keyed["revenue"],
+            "expected_units": keyed["expected_units"].where(compared, 0.0),
+            "units_followed": keyed["units"].where(compared, 0.0),
+            "stake": keyed["stake"].where(known, 0.0),
+            "stake_followed": keyed["stake"].where(followed, 0.0),
+        }
+    )
+
+
+def _columns_of(costs: Sequence[Cost]) -> dict[str, list[float]]:
+    """The columns of totals that tell the costs, to the cent, and how many rows have none."""
     return {
-        "articles": len(group),
-        "known": len(known),
-        "followed": len(followed),
-        "applied": int(known["state"].isin([APPLIED, APPLIED_LATE]).sum()),
-        "not_valued": cost.not_valued,
-        "units": float(group["units"].sum()),
-        "revenue": round(float(group["revenue"].sum()), 2),
-        "expected_units": expected,
-        "units_followed": sold,
-        "stake": round(float(known["stake"].sum()), 2),
-        "stake_followed": round(float(followed["stake"].sum()), 2),
-        "cost_ex_ante": round(cost.ex_ante, 2),
-        "cost_hindsight": round(cost.hindsight, 2),
-        "cost_low": round(cost.low, 2),
-        "cost_high": round(cost.high, 2),
+        "not_valued": [each.not_valued for each in costs],
+        "cost_ex_ante": [round(each.ex_ante, 2) for each in costs],
+        "cost_hindsight": [round(each.hindsight, 2) for each in costs],
+        "cost_low": [round(each.low, 2) for each in costs],
+        "cost_high": [round(each.high, 2) for each in costs],
     }

@@ -35,10 +35,10 @@ def deliver_sample(
     raises SampleTooEarly, and the errors of the lake
     """
 
-    of_code = {country.code: country for country in countries}
-    given = articles if isinstance(articles, Mapping) else {code: articles or usual_articles(code) for code in of_code}
-    numbers = {code: given[code] for code in of_code}
-    tables = ((code, sample_market(country, week, numbers[code], seed).table()) for code, country in of_code.items())
+    by_code = {country.code: country for country in countries}
+    given = articles if isinstance(articles, Mapping) else {code: articles or usual_articles(code) for code in by_code}
+    numbers = {code: given[code] for code in by_code}
+    tables = ((code, sample_market(country, week, numbers[code], seed).table()) for code, country in by_code.items())
     beside = {PLAYED: Played(seed, week, numbers, {}).to_bytes()}
     deliver(lake, week, tables, f"season {seed}", progress, beside)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault
+from markdown_pricing.training_data.schema import MONEY
 
 ALIKE = 0.1
 """Moves count as one when they differ by at most this part of their median."""
@@ -21,7 +22,6 @@ LOW, HIGH = SMALLER * (1 + ALIKE), LARGER * (1 - ALIKE)
 """Whatever is within ALIKE of a median outside of SMALLER and LARGER is outside of these."""
 LEAST_ARTICLES = 5
 """Fewer articles say nothing of a currency. Chosen on 2026-11-27."""
-MONEY = ("list_price", "price", "salvage_price")
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -70,16 +70,16 @@ def in_one_currency(
         return rows, [], []  # as nearly always: what follows costs a tenth of the intake
     weeks = rows["week"].to_numpy().astype("datetime64[D]")
     steps = {step.week: step for step in _steps(rows, article, weeks, [change.since for change in changeovers])}
-    told, remarks, divisor = set(), [], np.ones(len(rows))
+    announced, remarks, divisor = set(), [], np.ones(len(rows))
     snapped: list[tuple[Step, Changeover]] = []
     for change in changeovers:
         step = _step_to(steps, change.since, weeks)
         if step is None or change.since > week:
             continue
         if change.factor == 1:
-            told.add(step.week)
+            announced.add(step.week)
         elif abs(1 / step.factor / change.factor - 1) <= ALIKE:
-            told.add(step.week)
+            announced.add(step.week)
             divisor[weeks < np.datetime64(change.since)] *= change.factor
             snapped.append((step, change))
         else:
@@ -87,9 +87,9 @@ def in_one_currency(
                 f"History before {change.since} is taken as converted to {change.currency} already, because prices do "
                 f"not show the factor {change.factor:g}."
             )
-    untold = [_untold(step, rows) for step in steps.values() if step.is_common and step.week not in told]
-    if untold or not snapped:
-        return rows, remarks, untold
+    unannounced = [_unannounced(step, rows) for step in steps.values() if step.is_common and step.week not in announced]
+    if unannounced or not snapped:
+        return rows, remarks, unannounced
     return _converted(rows, article, weeks, divisor, snapped), remarks, []
 
 
@@ -101,7 +101,7 @@ def _list_prices_jump(rows: pd.DataFrame, article: IntArray) -> bool:
     return bool(((after < 1.001 * LOW * before) | (after > 0.999 * HIGH * before)).any())
 
 
-def _untold(step: Step, rows: pd.DataFrame) -> Fault:
+def _unannounced(step: Step, rows: pd.DataFrame) -> Fault:
     moved, count = step.factor - 1, int(np.count_nonzero(step.alike))
     how = f"fell by {-100 * moved:.0f} %" if moved < 0 else f"rose by {100 * moved:.0f} %"
     what = f"articles whose prices {how} with their list prices in week {step.week}: another currency?"

@@ -204,9 +204,9 @@ def _without_faults(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[
     keep = ~bad | (now & ~unpriced)
     to_price = np.unique(article.values[now & keep])
     if not len(to_price):
-        told = [_counted(fault, columns) for fault in faults]
-        raise BadTrainingData(delivered.country, delivered.week, told)
-    rows, of_row = _frame(delivered, keep)
+        counts = [_counted(fault, columns) for fault in faults]
+        raise BadTrainingData(delivered.country, delivered.week, counts)
+    rows, rank_of_row = _frame(delivered, keep)
     said = _first_faults(columns, faults, bad & ~nameless)
     with_row = {_id(article, rank): what for rank, what in said.items() if rank in set(to_price.tolist())}
     _mend(rows, with_row, _bad_cells(columns, faults, now & keep & bad), snapshot)
@@ -218,7 +218,7 @@ def _without_faults(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[
             set_aside.append(SetAside(printable(_id(article, rank)), what, outcome))
     set_aside += _without_a_name(columns, faults, now)
     rows[SET_ASIDE] = _texts(with_row, rows["article_id"])
-    return Intake(rows, tuple(set_aside), delivered.left_out), of_row
+    return Intake(rows, tuple(set_aside), delivered.left_out), rank_of_row
 
 
 def _id(article: Column, rank: int) -> str:

@@ -122,14 +122,14 @@ def _row_faults(
 ) -> Iterator[tuple[str, Mask]]:
     """What makes rows of the plan useless, (rows,) each; of a row with several faults the first one is told."""
     ahead = (week.values - now.astype(np.int64)) // 7
-    of_article, of_category = (rows[name].notna().to_numpy() for name in ("article_id", "category"))
-    yield "for neither an article nor a category, or for both", of_article == of_category
+    names_article, names_category = (rows[name].notna().to_numpy() for name in ("article_id", "category"))
+    yield "for neither an article nor a category, or for both", names_article == names_category
     yield "without a week", week.missing
     yield "for a day that is no Monday", week.values % 7 != MONDAY
     yield "for the snapshot week or an earlier one", ahead <= 0
     yield f"for more than {LONGEST_PLAN_WEEKS} weeks ahead", ahead > LONGEST_PLAN_WEEKS
-    yield "for articles that are not priced this week", of_article & ~_among(rows, articles, "article_id")
-    yield "for categories of which no article is priced", of_category & ~_among(rows, articles, "category")
+    yield "for articles that are not priced this week", names_article & ~_among(rows, articles, "article_id")
+    yield "for categories of which no article is priced", names_category & ~_among(rows, articles, "category")
 
 
 def _among(rows: pd.DataFrame, articles: pd.DataFrame, name: str) -> Mask:
@@ -150,6 +150,6 @@ def _by_article(rows: pd.DataFrame, articles: pd.DataFrame, attributes: list[str
     """A row for each article and week: what its own row says, and where that is NULL, what its category's does."""
     is_own = rows["article_id"].notna()
     own = rows.loc[is_own, [*KEY, *attributes]]
-    of_category = rows[~is_own].drop(columns="article_id").merge(articles[["article_id", "category"]], on="category")
-    planned = own.set_index(KEY).combine_first(of_category[[*KEY, *attributes]].set_index(KEY))
+    by_category = rows[~is_own].drop(columns="article_id").merge(articles[["article_id", "category"]], on="category")
+    planned = own.set_index(KEY).combine_first(by_category[[*KEY, *attributes]].set_index(KEY))
     return planned.dropna(how="all").sort_index().reset_index()[[*KEY, *attributes]]

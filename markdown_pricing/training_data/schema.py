@@ -67,7 +67,7 @@ class Column:
     def of(cls, column: pa.ChunkedArray, name: str) -> "Column":
         """The column of a name of the contract, whose type fits it."""
         if name in TEXTS:
-            return cls._of_texts(column, name)
+            return cls._from_texts(column, name)
         if name in MONEY:
             values = filled(numbers_of(column), np.nan).to_numpy()
             return cls(name, values, np.isnan(values))
@@ -78,7 +78,7 @@ class Column:
         return cls(name, days.to_numpy(), missing)
 
     @classmethod
-    def _of_texts(cls, column: pa.ChunkedArray, name: str) -> "Column":
+    def _from_texts(cls, column: pa.ChunkedArray, name: str) -> "Column":
         different, codes = _encoded(column)
         different, faults = _readable(different, name)
         order = pc.sort_indices(different).to_numpy()

@@ -12,9 +12,12 @@ ELASTICITY, DIP = 2.0, 0.5
 """The true price response, and the share of its usual demand that an article keeps in the week after a promotion."""
 
 
-def shops(seed: int = 0, articles: int = 40, weeks: int = 90, luck: float = 0.3) -> tuple[pd.DataFrame, pd.DataFrame]:
+def shops(
+    seed: int = 0, articles: int = 40, weeks: int = 90, luck: float = 0.3, together: float = 0.0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """History and snapshot in the training data's form, with the true `mean` of each row.
 
+    together : by so much, in logs, a promotion with a further cut of 10 % sells more than both would alone
     The manager promotes more often when he expects a good week, which no column says: a regression takes some of his
     knowledge for the effect of the low price. Every second article of the snapshot was promoted in the week before.
     """
@@ -27,6 +30,7 @@ def shops(seed: int = 0, articles: int = 40, weeks: int = 90, luck: float = 0.3)
     level = rng.normal(4, 0.7, (articles, 1)) + np.cumsum(rng.normal(0, 0.05, (articles, weeks + 1)), axis=1)
     common = rng.normal(0, luck, weeks + 1)
     log_mean = level + common + knows - ELASTICITY * np.log1p(-cut) + 0.4 * promoted + np.log(DIP) * after
+    log_mean += together * np.where(promoted, cut - 0.25, 0.0) / 0.1
     units = rng.poisson(np.exp(log_mean) * rng.gamma(20, 1 / 20, log_mean.shape))
     article, week = np.indices(units.shape).reshape(2, -1)
     monday = np.datetime64(WEEK) + 7 * (week - weeks)

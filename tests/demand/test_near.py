@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.demand import log_linear as log_linear_module
 from markdown_pricing.demand import near as near_module
+from markdown_pricing.demand.anchor import price_features
 from markdown_pricing.demand.coming_week import ComingWeek, Seen, features_of
 from markdown_pricing.demand.gradient_boosting import GradientBoosting
 from markdown_pricing.demand.log_linear import LogLinear
@@ -73,6 +75,25 @@ def test_endogeneity_with_promotions_the_answer_to_a_price_is_the_bases(sold):
         np.testing.assert_allclose(*answers, rtol=1e-9)
 
 
+def test_what_a_promotion_adds_to_a_cut_is_found_by_the_anchor():
+    """A promotion with a further cut sells three times what both do alone, which no sum of effects can say.
+
+    Take out: in coming_week.log_mean return before the anchor is asked.
+    """
+    both, _ = shops(seed=4, articles=80, together=1.1, luck=0.05)
+    week = both["week"].max()
+    history, articles = (both[rows].reset_index(drop=True) for rows in (both["week"] < week, both["week"] == week))
+    model = GradientBoosting()
+    model.fit(history.drop(columns=HIDDEN), week.date(), seed=1)
+    assert model.near is not None
+    errors = []
+    for coming in (replace(model.near.coming, anchor=None), model.near.coming):
+        one = replace(model, near=replace(model.near, coming=coming))
+        asked = one.forecast(articles, history, week.date()).units(articles[["price"]].to_numpy(), 1)[:, 0, 0]
+        errors.append(float(np.abs(np.log(articles["mean"] / asked)).mean()))
+    assert errors[1] < 0.9 * errors[0]
+
+
 def seen_by(history: pd.DataFrame, model: LogLinear) -> tuple[Seen, np.ndarray]:
     """The history as the coming week's model sees it, and the regression's forecast of each row."""
     learnt = model.learn(history, 1)
@@ -82,8 +103,11 @@ def seen_by(history: pd.DataFrame, model: LogLinear) -> tuple[Seen, np.ndarray]:
     return seen, np.where(np.isfinite(seen.local.past), seen.local.past, 0.0)
 
 
-def test_no_tree_knows_the_weeks_own_price_its_sales_or_what_came_later():
-    """Take out: in coming_week.features_of begin the prices at lag 0, or give past_mean's mean after each week."""
+def test_no_tree_but_the_anchors_knows_the_weeks_own_price_and_none_its_sales_or_what_came_later():
+    """Take out: in coming_week.features_of begin the prices at lag 0, or give past_mean's mean after each week.
+
+    Of the anchor: in anchor.price_features take the lowest price without its lag.
+    """
     history = shops(seed=3, articles=12)[0]
     some = pd.Timestamp(WEEK - timedelta(weeks=20))
     changed = ((history["week"] >= some) & (history["article_id"] == "S004")).to_numpy()
@@ -91,13 +115,19 @@ def test_no_tree_knows_the_weeks_own_price_its_sales_or_what_came_later():
         price=np.where(changed, 0.4, history["price"]), units=np.where(changed, 7.0, history["units"])
     )
     model = LogLinear()
-    answers = []
+    answers, anchors = [], []
     for frame in (history, other):
         seen, past = seen_by(frame, model)
         at = np.flatnonzero(changed & (frame["week"] == some))
         answers.append(features_of(seen, past, at))
+        anchors.append(price_features(seen.panel, seen.local, past, at))
     for name, values in answers[0].items():
         np.testing.assert_allclose(answers[1][name], values, atol=1e-9, err_msg=name)
+    moved = np.log(0.4 / history["price"][changed & (history["week"] == some)].item())
+    for name in ("price", "price_to_last_week", "price_to_past", "price_to_lowest", "price_to_others"):
+        assert anchors[1][name] - anchors[0][name] == pytest.approx(moved), (
+            f"{name}: the week's own price, no later one"
+        )
 
 
 def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch):
@@ -110,12 +140,12 @@ def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch):
     odd = history.assign(units=np.where(last, history["units"] * (1 + 9 * history["attr_leaflet"]), history["units"]))
     fits: list[int] = []
     models: list[np.ndarray] = []
-    fit, weights = ComingWeek.fit, near_module._weights
+    fit, judge_of = ComingWeek.fit, near_module._Judge.of
     monkeypatch.setattr(
         ComingWeek, "fit", lambda seen, demand, until, *rest: fits.append(until) or fit(seen, demand, until, *rest)
     )
     monkeypatch.setattr(
-        near_module, "_weights", lambda earlier, *rest: models.append(earlier.beta) or weights(earlier, *rest)
+        near_module._Judge, "of", lambda earlier, *rest: models.append(earlier.beta) or judge_of(earlier, *rest)
     )
     betas = []
     for frame in (history, odd):
@@ -125,6 +155,22 @@ def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch):
     assert set(fits[:1]) == {90 - 13}
     assert np.abs(betas[0] - betas[1]).max() > 0.1
     np.testing.assert_allclose(*models, atol=0.02)
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_all_articles_of_a_large_country_are_looked_at_only_where_the_coming_week_helps(helps, monkeypatch):
+    """Take out: in near.learn_near make what is seen among all of the history at once."""
+    history = shops(seed=5, articles=60)[0].drop(columns=HIDDEN)
+    monkeypatch.setattr(log_linear_module, "LARGEST_FIT_ROWS", len(history) // 2)
+    monkeypatch.setattr(near_module, "LEAST_WEIGHT", 0.0 if helps else 1.0)
+    rows: list[int] = []
+    around_of = Surroundings.of
+    monkeypatch.setattr(Surroundings, "of", lambda frame, design: rows.append(len(frame)) or around_of(frame, design))
+    model = GradientBoosting()
+    model.fit(history, WEEK, seed=1)
+    assert (model.near is not None) == helps
+    assert rows[0] < 0.7 * len(history)
+    assert rows[1:] == ([len(history)] if helps else [])
 
 
 def test_the_coming_week_fades_with_the_weeks_ahead(sold):

@@ -14,14 +14,27 @@ def test_the_weight_is_the_share_of_the_correction_that_comes_true(share):
     rng = np.random.default_rng(1)
     base, correction = rng.normal(2, 0.5, 20_000), rng.normal(0, 0.5, 20_000)
     demand = rng.poisson(np.exp(base + share * correction)).astype(np.float64)
-    assert best_weight(demand, base, correction, np.full(20_000, 0.1)) == pytest.approx(share, abs=0.051)
+    week = np.repeat(np.arange(10), 2_000)
+    assert best_weight(demand, base, correction, np.full(20_000, 0.1), week) == pytest.approx(share, abs=0.051)
+
+
+def test_a_week_in_which_something_large_sold_has_one_vote():
+    """Take out: sum over all rows, and choose once."""
+    rng = np.random.default_rng(4)
+    week = np.repeat(np.arange(7), 100)
+    base, correction = rng.normal(2, 0.5, 700), rng.normal(0, 0.5, 700)
+    large = week >= 5  # two weeks in which the correction was wrong, and a thousand times as much sold
+    demand = np.where(large, 1_000 * np.exp(base - correction), np.exp(base + 0.5 * correction))
+    base = base + np.where(large, np.log(1_000), 0.0)
+    assert best_weight(demand, base, correction, np.full(700, 0.01), week) == pytest.approx(0.5, abs=0.051)
 
 
 def test_no_forecast_stands_alone_and_none_counts_where_nothing_is_known():
     rng = np.random.default_rng(2)
     base, correction = rng.normal(4, 0.5, 500), rng.normal(0, 0.5, 500)
-    assert best_weight(np.exp(base + 2 * correction), base, correction, np.full(500, 0.1)) == WEIGHTS[-1] < 1
-    assert best_weight(base[:0], base[:0], base[:0], base[:0]) == 0.0
+    dispersion, week = np.full(500, 0.1), np.zeros(500, dtype=np.int64)
+    assert best_weight(np.exp(base + 2 * correction), base, correction, dispersion, week) == WEIGHTS[-1] < 1
+    assert best_weight(base[:0], base[:0], base[:0], base[:0], week[:0]) == 0.0
 
 
 def test_weights_fall_with_the_weeks_ahead_and_end():

@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError
 from markdown_pricing.decisions.decision import Decision, read
 from markdown_pricing.erp import locks
 from markdown_pricing.erp.decisions import (
-    NoDecisionTable,
     SomebodyDecided,
     add_decisions,
     read_decisions,
@@ -24,6 +23,7 @@ from markdown_pricing.erp.decisions import (
     shown_week,
 )
 from markdown_pricing.erp.errors import ErpDenied, ErpUnreachable
+from markdown_pricing.erp.missing import TablesMissing
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import METADATA, ensure_tables
 from tests.erp.conftest import Erp
@@ -179,9 +179,9 @@ def test_an_erp_without_the_table_says_who_makes_it_and_is_refreshed_all_the_sam
     erp.execute("DROP VIEW markdown_decisions_current", "DROP TABLE markdown_decisions")
     assert erp.replace().articles == 5
 
-    with pytest.raises(NoDecisionTable, match="next refresh makes it") as error:
+    with pytest.raises(TablesMissing, match="next refresh makes it") as error:
         add_decisions(erp.engine, [make()])
-    with pytest.raises(NoDecisionTable):
+    with pytest.raises(TablesMissing):
         read_decisions(erp.engine, "DEU")
 
     erp.execute(*(line.strip() for line in str(error.value).splitlines()[1:]))

@@ -10,7 +10,8 @@ from sqlalchemy import make_url
 
 from markdown_pricing.columns import OUTCOME_COLUMNS
 from markdown_pricing.erp.errors import ErpDenied
-from markdown_pricing.erp.ledger import BadOutcomes, NoLedgerTables, replace_ledger
+from markdown_pricing.erp.ledger import BadOutcomes, replace_ledger
+from markdown_pricing.erp.missing import TablesMissing
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import ensure_tables
 from markdown_pricing.outcomes.totals import totals
@@ -159,7 +160,7 @@ def test_a_refresh_goes_on_without_the_ledgers_tables(erp: Erp) -> None:
     erp.execute("DROP TABLE markdown_outcomes", "DROP TABLE markdown_outcome_totals")
     assert erp.replace().articles == 5
 
-    with pytest.raises(NoLedgerTables, match="The ledger itself lies on the lake") as error:
+    with pytest.raises(TablesMissing, match="The ledger itself lies on the lake") as error:
         write(erp, rows_of())
 
     erp.execute(*(line.strip() for line in str(error.value).splitlines()[1:-1]))
@@ -188,7 +189,7 @@ def test_an_account_that_may_not_create_or_write_is_told_the_statements(postgres
     try:
         findings = {each.what: each.says for each in check_rights(poor.engine) if not each.ok}
         says = [findings[f"table {table}"] for table in ("markdown_outcomes", "markdown_outcome_totals")]
-        with pytest.raises(NoLedgerTables):
+        with pytest.raises(TablesMissing):
             write(poor, rows_of())
         postgres_erp.execute(*(line.strip() for line in says[1].splitlines()[1:]))
         with pytest.raises(ErpDenied, match=r"GRANT SELECT, INSERT, DELETE ON public\.markdown_outcomes"):

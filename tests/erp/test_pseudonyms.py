@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from markdown_pricing.erp.decisions import NoDecisionTable, add_decisions
+from markdown_pricing.erp.decisions import add_decisions
 from markdown_pricing.erp.errors import ErpDenied
+from markdown_pricing.erp.missing import TablesMissing
 from markdown_pricing.erp.pseudonyms import KEPT_FOR, pseudonymise
 from markdown_pricing.erp.tables import ensure_tables
 from tests.erp.conftest import Erp
@@ -116,7 +117,7 @@ def test_what_tools_wrote_into_sqlite_without_care_is_found_too(sqlite_erp: Erp,
 def test_an_erp_without_decisions_says_so(erp: Erp) -> None:
     erp.execute("DROP VIEW markdown_decisions_current", "DROP TABLE markdown_decisions")
 
-    with pytest.raises(NoDecisionTable):
+    with pytest.raises(TablesMissing):
         pseudonymise(erp.engine)
 
 

@@ -62,7 +62,7 @@ def draw_of_all_cells(rows: pd.DataFrame, week: str, arm: str = "habit") -> list
 def drawn_round(root: Path, draws: list[Draw]) -> tuple[Installation, dg.ExecuteInProcessResult]:
     made = installed(root)
     for draw in draws:
-        keep_draw(Lake(str(root / "lake")), draw)
+        keep_draw(Lake(str(root / "lake")), draw, draws)
     return made, made.run()
 
 
@@ -96,7 +96,7 @@ def test_a_draw_that_is_not_for_the_round_changes_no_price(plain: Installation, 
         draws = [Draw(**{**vars(each), "cells": (Cell("DEU", "shoes", "a", "habit", None),)}) for each in draws]
     made = installed(tmp_path)
     for draw in draws:
-        keep_draw(Lake(str(tmp_path / "lake")), draw)
+        keep_draw(Lake(str(tmp_path / "lake")), draw, draws)
     if of == "no file that can be read":
         publish_bytes(Lake(str(tmp_path / "lake")), paths.ARM_DRAWS, b"nothing of ours")
 

@@ -27,7 +27,7 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.decided import (
     NOT_READ,
     READ_FROM,
-    Found,
+    CopiedDecisions,
     copied_decisions,
     copy_decisions,
     figures_of,
@@ -352,7 +352,7 @@ def test_a_copy_of_another_version_is_as_one_that_cannot_be_read(tmp_path: Path,
 
 def test_of_rows_that_do_not_count_the_newest_ten_are_listed_and_the_others_counted() -> None:
     void = [make(article_id=f"A{number}", week=WEEK - number * ONE, verdict="agreed") for number in range(1012)]
-    listed = figures_of(Found((), DecisionsRead(tuple(void), ("d1: week is 'soon'",))), WEEK)
+    listed = figures_of(CopiedDecisions((), DecisionsRead(tuple(void), ("d1: week is 'soon'",))), WEEK)
 
     lines = listed["Void"].text.splitlines()
     assert lines[0].startswith(f"A0, week {WEEK}: ")

@@ -16,7 +16,7 @@ from markdown_pricing.lake.filesystem import Entry, Lake
 from markdown_pricing.lake.snapshot import Snapshot
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import earlier, figures
-from markdown_pricing.orchestration.decided import Found
+from markdown_pricing.orchestration.decided import CopiedDecisions
 from markdown_pricing.orchestration.earlier import done_by_records
 from markdown_pricing.orchestration.lost_runs import Places
 from markdown_pricing.orchestration.names import PREDICTIONS, REFRESH
@@ -83,7 +83,7 @@ def test_an_erp_that_does_not_answer_is_asked_for_one_country_alone(
     """Each question may take a minute; what is priced then asks it again."""
     asked = []
 
-    def away(results: Results, *_: object) -> Found:
+    def away(results: Results, *_: object) -> CopiedDecisions:
         asked.append(results.country)
         raise TransientError("away")
 
@@ -118,18 +118,18 @@ def test_that_the_erp_does_not_show_decisions_is_said_once(tmp_path: Path, monke
     snapshot = Snapshot(WEEK, Entry("_SUCCESS", 0, 0), {})
     told: list[str] = []
 
-    def ask(found: Found) -> list[str]:
+    def ask(found: CopiedDecisions) -> list[str]:
         told.clear()
         monkeypatch.setattr(earlier, "find_decisions", lambda *_: found)
         earlier.wanted_origins(places, snapshot, ["AUT", "DEU"], RuleBook(), "log_linear", False, told.append)
         return told
 
     nothing = DecisionsRead((), ())
-    [said] = ask(Found([], nothing, "permission denied for table markdown_decisions", WEEK - ONE_WEEK))
+    [said] = ask(CopiedDecisions([], nothing, "permission denied for table markdown_decisions", WEEK - ONE_WEEK))
     assert said.startswith("AUT: The ERP does not show people's decisions, so that those count that were copied")
     assert "permission denied" in said
-    assert ask(Found([], nothing, "has no table", None, is_first=True)) == []
-    assert ask(Found([], nothing)) == []
+    assert ask(CopiedDecisions([], nothing, "has no table", None, is_first=True)) == []
+    assert ask(CopiedDecisions([], nothing)) == []
 
 
 @pytest.mark.parametrize(

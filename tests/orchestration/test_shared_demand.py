@@ -22,7 +22,7 @@ from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
-from markdown_pricing.orchestration import assets, resources
+from markdown_pricing.orchestration import resources
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, SHARED_JOB, STAMP, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.resources import SharedLearning
 from markdown_pricing.results import shared_demand_at_hand
@@ -213,7 +213,7 @@ def test_a_lake_that_goes_away_meanwhile_leaves_nobody_out(
             raise TransientError("the name node does not answer")
         return read_country(lake, snapshot, country, **arguments)
 
-    monkeypatch.setattr(assets, "read_country", away)
+    monkeypatch.setattr("markdown_pricing.delivered.read_country", away)
     result = installation.learn()
     assert not result.success
     assert NOT_RETRIED_TAG not in installation.tags(result)

@@ -9,8 +9,8 @@ import pytest
 
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.candidates import candidate_prices
-from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.markdown.planning import plan, worth_of_todays_price
+from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.outcomes.hindsight import Then, cost_of_prices, with_levels_seen, worth_of
 from tests.markdown.seasons import DEU, WEEK, article, frames
 
@@ -61,6 +61,32 @@ def test_a_price_of_the_menu_is_worth_about_what_the_menu_says() -> None:
             worth, by_level = worth_of(known, forecast(known.articles), np.array([price]))
             assert worth[0] == pytest.approx(menu.value[0, place], rel=0.02)
             assert by_level[0] == pytest.approx(menu.by_level[0, place], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(),
+        Rules(sell_through_target=0.95, left_over_penalty_pct=50),
+        Rules(sell_through_target=0.9, sell_through="hard"),
+        Rules(least_gain_pct=5),
+        Rules(same_price_by="attr_style"),
+    ],
+    ids=["plain", "soft target", "hard target", "least gain", "price group"],
+)
+def test_todays_price_is_worth_to_the_last_bit_what_a_whole_plan_says(rules: Rules) -> None:
+    """It is found without the rest of a plan, whatever the rules: costs rest on it."""
+    stocks = 50, 250, 400
+    known = then(*(article({-2: 49.99, -1: 49.99, 0: 49.99}, stock=stock) for stock in stocks))
+    asked = known.articles.assign(attr_style="parka")
+    ladders = candidate_prices(asked, known.history, DEU, RuleBook(rules), WEEK)
+
+    worth, by_level = worth_of_todays_price(ladders, forecast(asked))
+
+    menu = plan(ladders, forecast(asked)).menu
+    np.testing.assert_array_equal(worth, menu.value[:, 0])
+    np.testing.assert_array_equal(by_level, menu.by_level[:, 0])
+    assert np.isfinite(worth).all()
 
 
 def test_a_rise_and_a_price_that_a_rule_forbids_have_a_worth() -> None:

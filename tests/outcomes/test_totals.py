@@ -122,6 +122,25 @@ def test_a_total_for_each_category_verdict_reason_and_phase() -> None:
     assert rejected.cost_low < 150 < rejected.cost_high
 
 
+def test_each_total_has_the_cost_of_its_own_rows_alone() -> None:
+    """One category without a known price, one without any cost, one with a cost that is not known, and a full one."""
+    rows = outcomes(10.0, 0.0, 20.0, 30.0, 40.0, 50.0, 60.0, sd=7.0)
+    rows.loc[0, "applied_price"] = np.nan
+    rows.loc[2, "cost_ex_ante"] = np.nan
+    rows.loc[3, ["cost_hindsight", "cost_low", "cost_high"]] = np.nan
+    category = np.array(["a", "b", "b", "c", "c", "d", "d"])
+
+    made = totals(rows, advised(rows, category=category), "run", NOW)
+
+    alone = [cost_of(rows[category == name]) for name in made["category"]]
+    assert list(made["category"]) == ["a", "b", "c", "d"]
+    assert list(made["not_valued"]) == [each.not_valued for each in alone]
+    for name in ("ex_ante", "hindsight", "low", "high"):
+        np.testing.assert_array_equal(made[f"cost_{name}"], [round(getattr(each, name), 2) for each in alone])
+    assert np.isnan(made["cost_ex_ante"]).tolist() == [True, True, False, False]
+    assert made["cost_hindsight"].tolist()[3] == 110.0
+
+
 def test_what_was_expected_is_compared_where_the_advice_was_followed() -> None:
     rows = outcomes(0.0, 100.0)
 
