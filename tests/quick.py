@@ -5,6 +5,7 @@ import os
 import time
 from datetime import date
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,11 @@ from markdown_pricing.sample.season import sample_market
 
 STEADY, PATIENT = "tests.quick:Steady", "tests.quick:Patient"
 WAIT_WHILE = "WAIT_WHILE"
-"""The variable that names the file as long as which is there `Patient` is not fitted, for a minute at most."""
+"""The variable that names the file as long as which is there `Patient` is not fitted."""
+PATIENCE_S = "PATIENCE_S"
+"""The variable that says for how many seconds at most; without it a minute."""
+NEEDS_MIB = "needs_mib"
+"""The file beside it that says how much memory `Patient` needs; without it no more than others."""
 
 
 class Steady(DemandModel):
@@ -54,8 +59,11 @@ class Steady(DemandModel):
 
 class Patient(Steady):
     def fit(self, history, week, seed, threads=1, shared=None):
-        until = time.monotonic() + 60
-        while os.path.exists(os.environ[WAIT_WHILE]) and time.monotonic() < until:
+        wait = Path(os.environ[WAIT_WHILE])
+        needs = wait.with_name(NEEDS_MIB)
+        _needed = np.ones(int(needs.read_text()) * 2**20 if needs.exists() else 0, dtype=np.uint8)
+        until = time.monotonic() + float(os.environ.get(PATIENCE_S, "60"))
+        while wait.exists() and time.monotonic() < until:
             time.sleep(0.05)
         super().fit(history, week, seed, threads, shared)
 

@@ -57,9 +57,12 @@ def lacking(hadoop: str = HADOOP_3) -> str | None:
 
 @contextmanager
 def mini_hdfs(
-    data_dir: Path, *, data_nodes: int = 1, high_availability: bool = False, hadoop: str = HADOOP_3
+    data_dir: Path, *, data_nodes: int = 1, high_availability: bool = False, address: str = "", hadoop: str = HADOOP_3
 ) -> Iterator[MiniHdfs]:
-    """Start HDFS with its files and log in `data_dir`; it ends with the `with` block, and with this process."""
+    """Start HDFS with its files and log in `data_dir`; it ends with the `with` block, and with this process.
+
+    address : of this machine, at which the data nodes listen in place of 127.0.0.1; not with `high_availability`
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "hdfs.log"
     program = [str(HERE / "MiniHdfs.java"), str(data_dir / "blocks"), str(data_nodes)]
@@ -69,7 +72,7 @@ def mini_hdfs(
     with (
         log.open("w") as log_file,
         subprocess.Popen(
-            command + ["ha"] * high_availability,
+            [*command, *(["ha"] if high_availability else [address] if address else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log_file,

@@ -9,8 +9,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
+import hdfs_native
 import httpx
 import yaml  # type: ignore[import-untyped]
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
@@ -22,6 +24,7 @@ from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, LOCATION, WEE
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import parse_week
+from tests.hdfs.cluster import mini_hdfs
 from tests.image.containers import writable
 from tests.kubernetes.cluster import documents
 from tests.kubernetes.conftest import MANIFESTS, NAMESPACE, ORDER, PROJECT
@@ -30,8 +33,10 @@ from tests.kubernetes.node import Node, node
 from tests.postgres.proxy import proxy_of
 from tests.postgres.server import WITHOUT_TLS, PostgresServer, postgres_server
 from tests.processes import wait_until
+from tests.quick import NEEDS_MIB, PATIENCE_S, WAIT_WHILE
 
 IMAGE = "registry.example.com/markdown-pricing:0.1.0"
+NEXT_IMAGE = "registry.example.com/markdown-pricing:next"
 WEEK = "2026-02-09"
 COUNTRIES = ("HUN", "MLT")
 OF_A_RUN = (COUNTRY_TAG, WEEK_TAG)
@@ -40,14 +45,18 @@ SERVICES = {"code-server": "10.232.0.10", "web-server": "10.232.0.11"}
 SERVERS = ("code-server", "web-server", "daemon")
 DIFFERENCES = {
     "Services have fixed addresses": "a name server on the bridge, which knows them, takes the place of CoreDNS",
-    "the lake is a folder of the node, by a claim": "HDFS is on this machine's loopback, where no pod reaches it",
+    "a folder of the node, by a claim": "it holds the tests' model, and the files by which tests have it wait",
+    "HADOOP_USER_NAME is given": "the mini-cluster knows no Kerberos",
     "PostgreSQL is reached without TLS": "it is this machine's own, and has no certificate for postgres.example.com",
     "a run asks for 100m and 512Mi, also when it was measured, and may take 2Gi": "two cores are here, and other tests",
     "Dagster looks after runs every 5 s and not every 60": "a test waits for each of these looks",
     "the sample's week, and a model that is fitted at once": "a test prices two countries of six articles",
 }
 """What is applied in another form than it stands in deploy/kubernetes and dagster.kubernetes.yaml, with its reason."""
-_LAKE = "/lake"
+_FOLDER = "/of-the-tests"
+_LAKE = "/data/production"
+"""As settings.yaml has it."""
+_HADOOP_USER = "pricing"
 _PASSWORDS = {"dagster": "of-the-storage", "pricing": "of-the-erp", "pricing_reader": "of-the-erp-to-read"}
 _SECRETS = {
     "markdown-pricing": {"DB_PASSWORD": "pricing", "DAGSTER_PG_PASSWORD": "dagster"},
@@ -55,12 +64,13 @@ _SECRETS = {
     "dagster": {"DAGSTER_PG_PASSWORD": "dagster"},
 }
 _SETTINGS = {
-    "MARKDOWN_PRICING_LAKE": _LAKE,
+    "HADOOP_USER_NAME": _HADOOP_USER,
     "MARKDOWN_PRICING_ERP": "postgresql://erp.example.com/prices?sslmode=disable",
     "MARKDOWN_PRICING_START_WEEK": WEEK,
     "MARKDOWN_PRICING_MODEL": "tests.quick:Patient",
-    "PYTHONPATH": f"{_LAKE}/code",
-    "WAIT_WHILE": f"{_LAKE}/{WAIT}",
+    "PYTHONPATH": f"{_FOLDER}/code",
+    WAIT_WHILE: f"{_FOLDER}/{WAIT}",
+    PATIENCE_S: "300",
 }
 
 
@@ -69,7 +79,8 @@ class Installation:
     """All three servers as pods, and Dagster as they see it."""
 
     node: Node
-    lake: Path
+    folder: Path
+    lake: Lake
     postgres: PostgresServer
     dagster: dg.DagsterInstance
 
@@ -102,15 +113,31 @@ class Installation:
 
     @contextmanager
     def patience(self) -> Iterator[None]:
-        """Runs learn nothing, for a minute at most, until this is left or they are let go."""
-        (self.lake / WAIT).touch()
+        """Runs learn nothing, for five minutes at most, until this is left or they are let go."""
+        (self.folder / WAIT).touch()
         try:
             yield
         finally:
             self.let_go()
 
     def let_go(self) -> None:
-        (self.lake / WAIT).unlink(missing_ok=True)
+        (self.folder / WAIT).unlink(missing_ok=True)
+
+    @contextmanager
+    def need(self, mib: int) -> Iterator[None]:
+        """Runs need so much memory for their model, until this is left."""
+        (self.folder / NEEDS_MIB).write_text(str(mib))
+        try:
+            yield
+        finally:
+            (self.folder / NEEDS_MIB).unlink()
+
+    def roll_out(self, image: str) -> None:
+        """Give servers and runs to come another image, as whoever edits servers.yaml and applies it."""
+        servers = yaml.safe_dump_all(adapted(each) for each in documents(MANIFESTS / "servers.yaml"))
+        assert servers.count(IMAGE) == len(SERVERS) + 1
+        self.node.kubectl("apply", "--validate=strict", "-f", "-", stdin=servers.replace(IMAGE, image))
+        self.wait_for_servers()
 
     # What is seen of it
 
@@ -150,6 +177,11 @@ class Installation:
         told = self.node.kubectl("-n", NAMESPACE, "get", "pods", "-l", f"dagster/run-id={run_id}", "-o", "json")
         [pod] = json.loads(told)["items"]
         return dict(pod)
+
+    def container_of(self, run_id: str) -> dict[str, Any]:
+        """As the API server keeps it."""
+        [container] = self.pod_of(run_id)["spec"]["containers"]
+        return dict(container)
 
     def has_left(self, *runs: str) -> list[str]:
         """Jobs and pods of these runs, or of all, that still go on, by name."""
@@ -203,16 +235,17 @@ _CANCEL = """mutation($run: String!, $policy: TerminateRunPolicy) {
 def installation(folder: Path, image: str) -> Iterator[Installation]:
     """Install deploy/kubernetes on a node of its own and deliver a week, before its sensors look for the first time."""
     names = {f"{name}.{NAMESPACE}.svc.cluster.local": address for name, address in SERVICES.items()}
-    names |= {"postgres.example.com": ADDRESS, "erp.example.com": ADDRESS}
+    names |= {"postgres.example.com": ADDRESS, "erp.example.com": ADDRESS, "namenode.example.com": ADDRESS}
     with ExitStack() as stack:
         server = stack.enter_context(postgres_server())
-        here = stack.enter_context(node({IMAGE: image}, names))
+        here = stack.enter_context(node({IMAGE: image, NEXT_IMAGE: image}, names))
         stack.enter_context(proxy_of(int(make_url(server.url).port or 0), (ADDRESS, 5432)))
         _accounts(server)
-        lake = _deliver(folder / "lake")
+        lake = stack.enter_context(_lake(folder / "hdfs"))
+        of_tests = _of_the_tests(folder / "of-the-tests")
         instance = stack.enter_context(_dagster(folder, server))
-        _apply(here, lake)
-        site = Installation(here, lake, server, instance)
+        _apply(here, of_tests)
+        site = Installation(here, of_tests, lake, server, instance)
         site.wait_for_servers()
         yield site
 
@@ -226,9 +259,20 @@ def _accounts(server: PostgresServer) -> None:
     server.execute(may_read, server.database("prices"))
 
 
-def _deliver(folder: Path) -> Path:
-    known = read_countries()
-    deliver_sample(Lake(str(folder)), parse_week(WEEK), [known[code] for code in COUNTRIES], articles=6)
+@contextmanager
+def _lake(folder: Path) -> Iterator[Lake]:
+    """A delivered week on an HDFS whose data nodes pods reach as this machine does; its name node by a proxy."""
+    with mini_hdfs(folder, address=ADDRESS) as hdfs, proxy_of(hdfs.ports[0], (ADDRESS, 8020)):
+        administrator = hdfs_native.Client(hdfs.url)
+        administrator.mkdirs(_LAKE, 0o755, True)
+        administrator.set_owner(_LAKE, _HADOOP_USER, _HADOOP_USER)
+        with patch.dict("os.environ", HADOOP_USER_NAME=_HADOOP_USER):
+            lake, known = Lake(hdfs.url + _LAKE), read_countries()
+            deliver_sample(lake, parse_week(WEEK), [known[code] for code in COUNTRIES], articles=6)
+        yield lake
+
+
+def _of_the_tests(folder: Path) -> Path:
     (folder / "code" / "tests").mkdir(parents=True)
     shutil.copy(PROJECT / "tests" / "quick.py", folder / "code" / "tests")
     return writable(folder)
@@ -249,11 +293,11 @@ def _dagster(folder: Path, server: PostgresServer) -> Iterator[dg.DagsterInstanc
         yield instance
 
 
-def _apply(here: Node, lake: Path) -> None:
+def _apply(here: Node, folder: Path) -> None:
     """What docs/kubernetes.md says, in its order; `DIFFERENCES` says what is other."""
     manifests = {file: [adapted(each) for each in documents(MANIFESTS / file)] for file in ORDER}
     _apply_all(here, manifests.pop("access.yaml"))
-    _apply_all(here, _volume(lake))
+    _apply_all(here, _volume(folder))
     made = here.kubectl(*_made("configmap", "dagster"), f"--from-literal=dagster.yaml={dagster_yaml()}")
     here.kubectl("apply", "-f", "-", stdin=made)
     for name, content in _SECRETS.items():
@@ -282,8 +326,8 @@ def adapted(manifest: dict[str, Any]) -> dict[str, Any]:
         manifest["data"] |= _SETTINGS
     if manifest["kind"] == "Deployment" and name == "code-server":
         pod = manifest["spec"]["template"]["spec"]
-        pod["volumes"].append({"name": "lake", "persistentVolumeClaim": {"claimName": "lake"}})
-        pod["containers"][0]["volumeMounts"].append({"name": "lake", "mountPath": _LAKE})
+        pod["volumes"].append({"name": "of-the-tests", "persistentVolumeClaim": {"claimName": "of-the-tests"}})
+        pod["containers"][0]["volumeMounts"].append({"name": "of-the-tests", "mountPath": _FOLDER})
     return manifest
 
 
@@ -293,25 +337,25 @@ def dagster_yaml() -> str:
     config["storage"]["postgres"]["postgres_db"]["params"] |= WITHOUT_TLS
     launcher = config["run_launcher"]["config"]
     launcher["resources"] = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
-    launcher["volumes"].append({"name": "lake", "persistentVolumeClaim": {"claimName": "lake"}})
-    launcher["volume_mounts"].append({"name": "lake", "mountPath": _LAKE})
+    launcher["volumes"].append({"name": "of-the-tests", "persistentVolumeClaim": {"claimName": "of-the-tests"}})
+    launcher["volume_mounts"].append({"name": "of-the-tests", "mountPath": _FOLDER})
     measured = {"min_cpus": 0.1, "max_cpus": 0.1, "min_mib": 512, "max_mib": 2048}
     config["run_coordinator"]["config"]["by_earlier_weeks"] |= measured
     config["run_monitoring"]["poll_interval_seconds"] = 5
     return str(yaml.safe_dump(config))
 
 
-def _volume(lake: Path) -> list[dict[str, Any]]:
+def _volume(folder: Path) -> list[dict[str, Any]]:
     modes = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
     size = {"storage": "1Gi"}
-    volume = {"hostPath": {"path": str(lake)}, "capacity": size, **modes}
-    claim = {"volumeName": "lake", "resources": {"requests": size}, **modes}
+    volume = {"hostPath": {"path": str(folder)}, "capacity": size, **modes}
+    claim = {"volumeName": "of-the-tests", "resources": {"requests": size}, **modes}
     return [
-        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "lake"}, "spec": volume},
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "of-the-tests"}, "spec": volume},
         {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "lake", "namespace": NAMESPACE},
+            "metadata": {"name": "of-the-tests", "namespace": NAMESPACE},
             "spec": claim,
         },
     ]

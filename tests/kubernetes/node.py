@@ -158,8 +158,12 @@ def _pause(folder: Path) -> str:
 
 def _load(images: Mapping[str, str]) -> None:
     """Into containerd's store, which the cache keeps: an image that is there is not loaded again."""
+    by_identity: dict[str, str] = {}
     for name, built in images.items():
         identity = containers.podman("inspect", "--format", "{{.Id}}", built).stdout.strip()
+        if (first := by_identity.setdefault(identity, name)) != name:
+            _ctr("images", "tag", "--force", first, name)
+            continue
         mark = CACHE / f"loaded-{name.replace('/', '_')}"
         if mark.exists() and mark.read_text() == identity and name in _ctr("images", "ls", "-q").stdout.split():
             continue
