@@ -132,10 +132,7 @@ def test_runs_go_on_while_all_servers_are_replaced(site: Installation, expected:
 
 
 def test_a_drained_node_gives_its_runs_to_another(site: Installation, expected: str, learning: str) -> None:
-    """Which is the same one here, once it may be used again; the servers had to go with the run.
-
-    In one of three drains Dagster had not begun the retry after six minutes.
-    """
+    """Which is the same one here, once it may be used again; the servers had to go with the run."""
     site.node.kubectl("drain", NODE, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=150s")
     site.let_go()
     site.node.kubectl("uncordon", NODE)
