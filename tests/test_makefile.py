@@ -70,7 +70,8 @@ def test_on_ctrl_c_the_last_word_is_the_programs(project: Path, target: str, pro
         terminal.press_ctrl_c()
         code, said = terminal.ended()
 
-    assert code == -signal.SIGINT
+    # make ends by the signal itself, or with 2 where it sees the end of the program first.
+    assert code in (-signal.SIGINT, 2), said
     assert said.splitlines()[-1].endswith("Interrupted.")
 
 
