@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from markdown_pricing.demand.local_terms import SPEED, LocalRows, past_mean
-from markdown_pricing.demand.trees import NamedTrees
+from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees
 from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag
 
 SHARE = 0.5
@@ -20,19 +20,11 @@ SHARE = 0.5
 their errors is hard to beat (Smith & Wallis 2009). From 0.4 to 0.6 the WAPE of two panels hardly changes."""
 ROUNDS = 120
 PARAMETERS: dict[str, Any] = {
+    **OF_SAMPLES,
     "objective": "poisson",  # a plan needs the mean; tweedie is as near and further below it after cuts
     "learning_rate": 0.05,
     "num_leaves": 31,
-    "min_data_in_leaf": 30,
-    "lambda_l2": 2.0,
-    "feature_fraction": 0.7,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "max_bin": 63,
-    "bin_construct_sample_cnt": 10_000,
 }
-"""Ten others, in leaves, rounds, losses and rows of a leaf, forecast as well on the panels, on other weeks than those
-of docs/pricing.md."""
 
 
 def price_features(panel: Panel, local: LocalRows, log_linear: FloatArray, at: IntArray) -> dict[str, FloatArray]:

@@ -22,7 +22,7 @@ from markdown_pricing.demand.local_linear import LocalLinear
 from markdown_pricing.demand.local_terms import LocalRows, own_values, past_mean
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.surroundings import CATEGORY, Surroundings, groupings, lately
-from markdown_pricing.demand.trees import NamedTrees
+from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees
 from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag, week_of_year
 
 ROUNDS = 30
@@ -32,17 +32,11 @@ LARGEST_TRAINING_ROWS = 60_000
 LEAST_SEEN = 4
 """A row is learnt from when so many weeks of its article are known. Chosen freely, as the parameters below."""
 PARAMETERS: dict[str, Any] = {
+    **OF_SAMPLES,
     "objective": "tweedie",
     "tweedie_variance_power": 1.5,
     "learning_rate": 0.1,
     "num_leaves": 15,
-    "min_data_in_leaf": 30,
-    "lambda_l2": 2.0,
-    "feature_fraction": 0.7,
-    "bagging_fraction": 0.8,
-    "bagging_freq": 1,
-    "max_bin": 63,
-    "bin_construct_sample_cnt": 10_000,
 }
 
 
@@ -88,6 +82,11 @@ class Seen:
         known = np.isfinite(self.local.difference) & (self.local.seen >= LEAST_SEEN)
         return np.flatnonzero(known)
 
+    def before(self, until: int) -> IntArray:
+        """Those of them in columns of the panel before `until`."""
+        learnable = self.learnable
+        return learnable[self.panel.column[learnable] < until]
+
 
 @dataclass(frozen=True)
 class ComingWeek:
@@ -103,10 +102,14 @@ class ComingWeek:
     anchor: NamedTrees | None = None
 
     @classmethod
-    def fit(cls, seen: Seen, demand: FloatArray, until: int, seed: int, threads: int) -> Self:
-        """The model of the rows in columns of the panel before `until`, without an anchor; demand : (rows,), of all."""
-        early = _before(seen, until)
-        local = seen.local
+    def fit(
+        cls, seen: Seen, demand: FloatArray, until: int, seed: int, threads: int, with_anchor: bool = False
+    ) -> Self:
+        """The model of the rows in columns of the panel before `until`.
+
+        demand : (rows,), of all rows ; with_anchor : whether the anchor is learnt from the same rows, too
+        """
+        early, local = seen.before(until), seen.local
         linear = LocalLinear.fit(
             local.terms[early],
             local.difference[early],
@@ -122,13 +125,11 @@ class ComingWeek:
         drawn = _drawn(early, seed)
         columns, offset = features_of(seen, log_mean, drawn), log_mean[drawn] + lift
         trees = NamedTrees.grow(columns, demand[drawn], offset, PARAMETERS, ROUNDS, seed, threads)
-        return replace(made, lift=lift, trees=trees)
-
-    def anchored(self, seen: Seen, demand: FloatArray, until: int, seed: int, threads: int) -> Self:
-        """The same model with an anchor that is learnt from the same rows; arguments as for `fit`."""
-        log_mean, drawn = self.log_linear(seen, until), _drawn(_before(seen, until), seed)
-        columns = features_of(seen, log_mean, drawn) | price_features(seen.panel, seen.local, log_mean, drawn)
-        return replace(self, anchor=grow_anchor(columns, demand[drawn], seen.local.past[drawn], seed, threads))
+        made = replace(made, lift=lift, trees=trees)
+        if not with_anchor:
+            return made
+        columns |= price_features(seen.panel, local, log_mean, drawn)
+        return replace(made, anchor=grow_anchor(columns, demand[drawn], local.past[drawn], seed, threads))
 
     def log_linear(self, seen: Seen, until: int | None = None) -> FloatArray:
         """The log of demand in each row by the regression alone, (rows,), with articles' own coefficients.
@@ -137,9 +138,7 @@ class ComingWeek:
         """
         local, panel = seen.local, seen.panel
         common = self.linear.foretold(local.terms, seen.category)
-        known = seen.learnable
-        if until is not None:
-            known = known[panel.column[known] < until]
+        known = seen.learnable if until is None else seen.before(until)
         left = local.difference[known] - common[known]
         own = self.linear.of_articles(
             local.terms[known], left, seen.weight[known], panel.row[known], len(panel.article_ids)
@@ -169,12 +168,6 @@ class ComingWeek:
     def from_dict(cls, saved: dict[str, Any]) -> Self:
         trees, anchor = (saved[name] and NamedTrees.from_dict(saved[name]) for name in ("trees", "anchor"))
         return cls(LocalLinear.from_dict(saved["linear"]), saved["lift"], trees, anchor)
-
-
-def _before(seen: Seen, until: int) -> IntArray:
-    """The numbers of the rows to learn from in columns of the panel before `until`."""
-    learnable = seen.learnable
-    return learnable[seen.panel.column[learnable] < until]
 
 
 def _drawn(rows: IntArray, seed: int) -> IntArray:

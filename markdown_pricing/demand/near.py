@@ -76,7 +76,7 @@ def learn_near(base: LogLinear, learnt: Learnt, history: pd.DataFrame, seed: int
     panel = learnt.panel
     until = panel.weeks - min(JUDGED_WEEKS, panel.weeks // 4)
     seen = _seen(base, learnt, learnt.history)
-    early = seen.learnable[panel.column[seen.learnable] < until]
+    early = seen.before(until)
     if until < LEAST_WEEKS or len(early) < LEAST_ROWS or len(early) == len(seen.learnable):
         return None
     if learnt.demand[early].sum() <= 0.0:  # trees cannot learn from rows of which none sold
@@ -89,8 +89,7 @@ def learn_near(base: LogLinear, learnt: Learnt, history: pd.DataFrame, seed: int
     if len(history) > len(learnt.history):
         seen = _seen(base, learnt, history)
     # The anchor, which costs more than all else, has no part in the trial: with it the weights are hardly different.
-    coming = ComingWeek.fit(seen, learnt.demand, panel.weeks, seed, threads)
-    return Near(coming.anchored(seen, learnt.demand, panel.weeks, seed, threads), weights)
+    return Near(ComingWeek.fit(seen, learnt.demand, panel.weeks, seed, threads, with_anchor=True), weights)
 
 
 def _seen(base: LogLinear, learnt: Learnt, history: pd.DataFrame) -> Seen:

@@ -13,6 +13,17 @@ from markdown_pricing.training_data.features import FloatArray
 Matrix = npt.NDArray[np.float32]
 REPRODUCIBLE: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
 """Parameters under which the same rows and the same seed give the same trees, on any number of threads."""
+OF_SAMPLES: dict[str, Any] = {
+    "min_data_in_leaf": 30,
+    "lambda_l2": 2.0,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "max_bin": 63,
+    "bin_construct_sample_cnt": 10_000,
+}
+"""What both kinds of trees that forecast the coming week have: each tree sees a sample of rows and features. Chosen
+freely; ten others, in leaves, rounds, losses and rows of a leaf, forecast as well on two panels of real sales."""
 
 
 def matrix_of(columns: Mapping[str, FloatArray]) -> Matrix:

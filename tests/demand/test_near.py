@@ -142,7 +142,9 @@ def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch):
     models: list[np.ndarray] = []
     fit, judge_of = ComingWeek.fit, near_module._Judge.of
     monkeypatch.setattr(
-        ComingWeek, "fit", lambda seen, demand, until, *rest: fits.append(until) or fit(seen, demand, until, *rest)
+        ComingWeek,
+        "fit",
+        lambda seen, demand, until, *rest, **more: fits.append(until) or fit(seen, demand, until, *rest, **more),
     )
     monkeypatch.setattr(
         near_module._Judge, "of", lambda earlier, *rest: models.append(earlier.beta) or judge_of(earlier, *rest)
