@@ -79,16 +79,19 @@ def round_at(place: Place, workers: int) -> Round:
 
 
 def _seconds_in_assets(home: Path, workers: int) -> float:
-    seconds = 0.0
+    return sum(seconds * (workers if step == MADE_TOGETHER else 1) for _, step, seconds in steps_of(home))
+
+
+def steps_of(home: Path) -> Iterator[tuple[str, str, float]]:
+    """The partition, the name and the seconds of each step, from its start to its last output, by Dagster's events."""
     with dg.DagsterInstance.from_config(str(home)) as instance:
         for run in instance.get_runs():
-            began, done = dict[str | None, float](), dict[str | None, float]()
+            began, done = dict[str, float](), dict[str, float]()
             for entry in instance.all_logs(run.run_id, BEGUN_AND_DONE):
                 event = entry.get_dagster_event()
-                (began if event.is_step_start else done)[event.step_key] = entry.timestamp
+                (began if event.is_step_start else done)[str(event.step_key)] = entry.timestamp
             for step, at in done.items():
-                seconds += (at - began[step]) * (workers if step == MADE_TOGETHER else 1)
-    return seconds
+                yield run.tags.get("dagster/partition", ""), step, at - began[step]
 
 
 @contextmanager

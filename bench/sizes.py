@@ -17,13 +17,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import dagster as dg
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.floor import WEEK, Place
 from bench.one_country import COUNTRY, place_in
-from bench.round import BEGUN_AND_DONE, MADE_TOGETHER, round_at
+from bench.round import MADE_TOGETHER, round_at, steps_of
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.deliver import deliver_sample
@@ -35,18 +33,11 @@ REST, PEAK, ARTICLES = "rest", "peak MiB", "articles"
 
 
 def seconds_of_steps(home: Path) -> dict[str, float]:
-    """The seconds of each of STEPS with the checks that follow it, from its start to its last output."""
+    """The seconds of each of STEPS with the checks that follow it."""
     seconds = dict.fromkeys(STEPS, 0.0)
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        for run in instance.get_runs():
-            if BESIDE in run.tags.get("dagster/partition", ""):
-                continue
-            began, done = dict[str, float](), dict[str, float]()
-            for entry in instance.all_logs(run.run_id, BEGUN_AND_DONE):
-                event = entry.get_dagster_event()
-                (began if event.is_step_start else done)[str(event.step_key)] = entry.timestamp
-            for step, at in done.items():
-                seconds[_asset_of(step)] += at - began[step]
+    for partition, step, each in steps_of(home):
+        if BESIDE not in partition:
+            seconds[_asset_of(step)] += each
     return seconds
 
 
