@@ -10,7 +10,8 @@ from types import MappingProxyType
 from markdown_pricing.currencies import Changeover, in_short
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, read_country, read_planned
-from markdown_pricing.pricing import SEED, Apply, LearntTogether, learn_shared, take_in_country
+from markdown_pricing.learnt_together import Apply, LearntTogether, learn_shared
+from markdown_pricing.pricing import SEED, take_in_country
 from markdown_pricing.provenance import Provenance, provenance
 from markdown_pricing.training_data.intake import Intake
 from markdown_pricing.training_data.schema import columns_to_read, planned_columns

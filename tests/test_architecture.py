@@ -69,7 +69,8 @@ MAY_IMPORT = {
     "erp": BASE,
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
-    "delivered": BASE | {"lake", "pricing", "provenance", "training_data"},
+    "learnt_together": BASE | {"demand", "pricing"},
+    "delivered": BASE | {"lake", "learnt_together", "pricing", "provenance", "training_data"},
     "results": BASE | SCIENCE | {"decisions", "handover", "lake", "pricing", "provenance"},
     "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "results"},
     "across_countries": BASE | SCIENCE | {"lake", "results"},
@@ -81,6 +82,7 @@ MAY_IMPORT = {
     | {
         "decisions",
         "delivered",
+        "learnt_together",
         "outcomes",
         "arms",
         "comparison",
@@ -113,6 +115,7 @@ MAY_IMPORT = {
         "comparison",
         "decisions",
         "delivered",
+        "learnt_together",
         "lake",
         "erp",
         "sample",
@@ -195,7 +198,7 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
 @pytest.mark.parametrize("library", ["fsspec", "hdfs_native", "io", "os", "pathlib", "sqlalchemy"])
 def test_the_science_does_no_io(library: str) -> None:
     for part, path in modules():
-        if part in SCIENCE | {"arms", "decisions"}:
+        if part in SCIENCE | {"arms", "decisions", "learnt_together", "pricing"}:
             assert library not in {name.split(".")[0] for name in imported(path)}
 
 

@@ -13,6 +13,7 @@ import pytest
 from markdown_pricing import pricing
 from markdown_pricing.countries import read_countries
 from markdown_pricing.files import read_reason_codes, read_rules
+from markdown_pricing.learnt_together import learn_shared
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.provenance import provenance
 from markdown_pricing.sample.season import sample_market
@@ -29,7 +30,7 @@ def sales() -> pa.Table:
 
 def price(sales: pa.Table, threads: int = 1) -> Recommendations:
     """From the snapshot's rows to rows and price paths, with what the country alone can share."""
-    learnt = pricing.learn_shared(WEEK, [COUNTRY.code], lambda _: sales)
+    learnt = learn_shared(WEEK, [COUNTRY.code], lambda _: sales)
     sold = pricing.CountryWeek.of(pricing.make_training_data(sales, WEEK, COUNTRY.code), WEEK, COUNTRY.code)
     choice = pricing.fit_or_step_down(sold, "gradient_boosting", threads=threads, shared=learnt.shared)
     origin = pricing.modelled_by(provenance(str(WEEK), COUNTRY.code, "stamp"), choice, pricing.SEED, "none")

@@ -32,6 +32,7 @@ from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
+from markdown_pricing.learnt_together import NothingShared
 from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import compare
 from markdown_pricing.markdown.reasons import ReasonCodes
@@ -215,7 +216,7 @@ def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str], conf
         return nothing
     try:
         shared = learn_from_delivery(lake, snapshot, countries, configured.changeovers).shared
-    except pricing.NothingShared:
+    except NothingShared:
         return nothing  # the message comes where each country is priced
     return SharedAtHand(shared, version_of(shared.to_bytes()))
 

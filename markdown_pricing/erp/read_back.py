@@ -3,9 +3,8 @@
 Triggers, rules, row-level policies and column types of the ERP's own may change or drop rows without an error.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,7 +13,7 @@ from sqlalchemy import Column, Connection, Date, Table, select
 
 from markdown_pricing.erp.errors import ErpRefused, where_is
 from markdown_pricing.erp.tables import Moment, Money, qualified_name
-from markdown_pricing.erp.texts import COPY, lines
+from markdown_pricing.erp.texts import Lines
 from markdown_pricing.erp.values import KINDS, arrow_schema
 
 
@@ -29,40 +28,17 @@ class OtherRowsInErp(ErpRefused):
         )
 
 
-@dataclass(frozen=True)
-class Lines:
-    """How many lines there are, with their line feeds, and the sum of their hashes, which is the same in any order."""
-
-    count: int
-    hashes: int
-
-    @classmethod
-    def of(cls, lines: Iterable[bytes]) -> Self:
-        """
-        >>> Lines.of([b"A1\\n", b"A2\\n"]) == Lines.of([b"A2\\n", b"A1\\n"]) != Lines.of([b"A1\\n", b"A1\\n"])
-        True
-        """
-        hashes = [hash(line) for line in lines]
-        return cls(len(hashes), sum(hashes))
-
-
-def lines_of(table: Table, rows: pa.Table) -> Lines:
-    """The lines in which COPY prints the rows, from a server that prints days and numbers as it does by default."""
-    compared = rows.select([column.name for column in _compared(table)])
-    return Lines.of(line for block in lines(compared, COPY) for line in bytes(block).splitlines(keepends=True))
-
-
-def check_taken(connection: Connection, table: Table, country: str, written: pa.Table, expected: Lines | None) -> None:
+def check_taken(connection: Connection, table: Table, country: str, written: pa.Table, given: Lines | None) -> None:
     """Read the country's rows back within the transaction that wrote them, and refuse it when they differ.
 
-    expected  lines_of the rows that were written. Where the database prints the same lines, their values need not be
-              made; where it prints others, or for None, the values decide.
-    Times are not compared: they are no part of the content.
+    given  the lines that COPY was given. Where the database prints the same lines, their values need not be made; where
+           it prints others, or for None, the values decide.
+    Of the values, times are not compared: they are no part of the content.
     Raises OtherRowsInErp, which names a row that differs.
     """
-    columns = _compared(table)
-    if expected is not None and expected == _printed(connection, table, columns, country):
+    if given is not None and given == _printed(connection, table, country):
         return
+    columns = [column for column in table.columns if not isinstance(column.type, Moment)]
     where = where_is(connection.engine)
     try:
         held = _held(connection, table, columns, country)
@@ -81,10 +57,6 @@ def read_rows(connection: Connection, table: Table, country: str) -> pa.Table:
     return pa.Table.from_pylist([dict(row) for row in rows], arrow_schema(table))
 
 
-def _compared(table: Table) -> list[Column[Any]]:
-    return [column for column in table.columns if not isinstance(column.type, Moment)]
-
-
 def _held(connection: Connection, table: Table, columns: list[Column[Any]], country: str) -> pa.Table:
     """The columns of the country's rows. What SQLAlchemy makes of each value would take as long as the writing."""
     if connection.dialect.driver == "psycopg":
@@ -94,10 +66,10 @@ def _held(connection: Connection, table: Table, columns: list[Column[Any]], coun
     return read_rows(connection, table, country).select([column.name for column in columns])
 
 
-def _printed(connection: Connection, table: Table, columns: list[Column[Any]], country: str) -> Lines:
+def _printed(connection: Connection, table: Table, country: str) -> Lines:
     """The lines in which PostgreSQL prints the country's rows."""
     quote = connection.dialect.identifier_preparer.quote
-    values = ", ".join(quote(column.name) for column in columns)
+    values = ", ".join(quote(column.name) for column in table.columns)
     return Lines.of(map(bytes, _copy(connection, table, values, country, "text")))
 
 

@@ -1,7 +1,7 @@
 """Replace one country's rows in one transaction, with a receipt. An older week never overwrites a newer one."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
@@ -14,10 +14,11 @@ from sqlalchemy import Connection, Engine, Select, delete, func, null, select, t
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors, where_is
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock, look_briefly
-from markdown_pricing.erp.read_back import Lines, OtherRowsInErp, check_taken, lines_of, read_rows
+from markdown_pricing.erp.read_back import OtherRowsInErp, check_taken, read_rows
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
 from markdown_pricing.erp.tables import NEWEST_FIRST, columns_of, options, price_path, recommendations, refreshes
+from markdown_pricing.erp.texts import Lines
 from markdown_pricing.errors import FinalError
 from markdown_pricing.weeks import CLOCKS_MAY_DIFFER
 
@@ -49,14 +50,6 @@ class Held:
 
     week: date
     run_id: str
-
-
-@dataclass(frozen=True)
-class _Content:
-    """What the tables must hold in the end: the content hash, and each table's lines where the database prints them."""
-
-    hash: str
-    printed: Mapping[str, Lines]
 
 
 _RECEIPT_COLUMNS = [refreshes.c[field.name] for field in fields(Receipt)]
@@ -144,8 +137,7 @@ def replace_country(
             if (erp_time := database_time(connection)) + CLOCKS_MAY_DIFFER < launched_at:
                 raise LaunchedInTheFuture(week, country, run_id, launched_at, erp_time, utc_now())
             _refuse_late_writer(connection, week, country, run_id, launched_at)
-            previous = _replace_rows(connection, country, taken)
-            content = beside.result()
+            previous, given = _replace_rows(connection, country, taken)
             receipt = Receipt(
                 country=country,
                 week=week,
@@ -154,16 +146,16 @@ def replace_country(
                 articles=len(taken.recommendations),
                 previous_articles=previous,
                 total_expected_revenue=taken.total_expected_revenue,
-                content_hash=content.hash,
+                content_hash=beside.result(),
                 refreshed_at=now().astimezone(UTC),
             )
             connection.execute(refreshes.insert(), asdict(receipt))
-            _read_back(connection, taken, content, receipt, own)
+            _read_back(connection, taken, given, receipt, own)
         return receipt
 
     with ThreadPoolExecutor(max_workers=1) as thread:
         # While the database takes the rows, nothing else is to be done here.
-        beside = thread.submit(_content, engine, taken)
+        beside = thread.submit(taken.content_hash)
         receipt = _unless_interrupted(attempt, pause)
     reclaim(engine)
     return receipt
@@ -225,30 +217,25 @@ def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float],
     return attempt()
 
 
-def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> int:
-    """Replace the rows and return how many articles the country had before."""
+def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> tuple[int, list[Lines | None]]:
+    """Replace the rows; return how many articles the country had before, and the lines that each table was given."""
     previous = connection.scalar(select(func.count()).where(recommendations.c.country == country)) or 0
+    given = []
     for table, rows in taken.by_table():
         connection.execute(delete(table).where(table.c.country == country))
-        insert(connection, table, rows)
-    return previous
-
-
-def _content(engine: Engine, taken: CountryRows) -> _Content:
-    prints = engine.driver == "psycopg"
-    printed = {table.name: lines_of(table, rows) for table, rows in taken.by_table()} if prints else {}
-    return _Content(taken.content_hash(), printed)
+        given.append(insert(connection, table, rows))
+    return previous, given
 
 
 def _read_back(
-    connection: Connection, taken: CountryRows, content: _Content, receipt: Receipt, query: Select[Any]
+    connection: Connection, taken: CountryRows, given: Sequence[Lines | None], receipt: Receipt, query: Select[Any]
 ) -> None:
     """Refuse the refresh when the database holds other rows than were written, or not their receipt."""
     if connection.dialect.name == "postgresql":
         # A trigger that is deferred would otherwise change the rows at the commit.
         connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-    for table, rows in taken.by_table():
-        check_taken(connection, table, receipt.country, rows, content.printed.get(table.name))
+    for (table, rows), lines in zip(taken.by_table(), given, strict=True):
+        check_taken(connection, table, receipt.country, rows, lines)
     held = _receipt(connection, query)
     if held is None or held.content_hash != receipt.content_hash:
         raise OtherRowsInErp(where_is(connection.engine), refreshes.name, "the receipt is missing or another")

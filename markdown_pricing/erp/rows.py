@@ -1,5 +1,6 @@
 """The rows of one country, checked and in the form in which the ERP's columns hold them."""
 
+import functools
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -120,11 +120,11 @@ def country_rows(
     faults: list[Fault] = []
     priced, plans = _taken(recommendations, rows.assign(run_id=run_id), faults), _taken(price_path, path, faults)
     prices = _taken(options, menu.assign(run_id=run_id), faults)
+    taken = CountryRows.of(priced, plans, prices)
     if not faults:
-        faults = list(_foreign(priced, plans, prices, week, country))
+        faults = list(_foreign(taken, week, country))
     if faults:
         raise BadRows(country, week, faults, _too_valuable(rows))
-    taken = CountryRows.of(priced, plans, prices)
     if (total := taken.total_expected_revenue) >= MOST_AN_AMOUNT:
         what = f"the sum of {recommendations.c.expected_revenue} is {total}, which is more than NUMERIC(14,2) holds"
         most = rows.loc[rows["expected_revenue"].astype(float).nlargest(_NAMED).index]
@@ -144,8 +144,9 @@ def _valued(rows: pd.DataFrame) -> list[str]:
     return [f"article {row.article_id} (stock {row.stock}, list_price {row.list_price})" for row in rows.itertuples()]
 
 
-def _foreign(priced: pa.Table, plans: pa.Table, prices: pa.Table, week: date, country: str) -> Iterable[Fault]:
+def _foreign(taken: CountryRows, week: date, country: str) -> Iterable[Fault]:
     """Faults of the set: another country or week, keys that come twice, rows of one table without those of another."""
+    priced, plans, prices = taken.recommendations, taken.price_path, taken.options
     articles, planned = (set(rows["article_id"].unique().to_pylist()) for rows in (priced, plans))
     with_options = set(prices["article_id"].unique().to_pylist())
     countries, weeks = (
@@ -172,9 +173,7 @@ def _foreign(priced: pa.Table, plans: pa.Table, prices: pa.Table, week: date, co
 
 def _other_starts(priced: pa.Table, plans: pa.Table) -> list[str]:
     """The articles whose plan begins at another price than their row says: it is a plan of other rows."""
-    in_order = plans.sort_by([("article_id", "ascending"), ("week", "ascending")])
-    articles = in_order["article_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-    first = in_order.filter(pa.array(np.diff(articles, prepend=-1) != 0))
+    first = plans.filter(pc.invert(_same_as_before(plans, "article_id")))
     starts = dict(zip(first["article_id"].to_pylist(), first["price"].to_pylist(), strict=True))
     recommended = zip(priced["article_id"].to_pylist(), priced["recommended_price"].to_pylist(), strict=True)
     return sorted(article for article, price in recommended if starts.get(article, price) != price)
@@ -188,10 +187,16 @@ def _without_their_price(priced: pa.Table, prices: pa.Table) -> list[str]:
 
 
 def _twice(rows: pa.Table, *key: str) -> list[str]:
-    """The keys that more than one row has."""
-    counted = rows.group_by(key).aggregate([([], "count_all")])
-    twice = counted.filter(pc.greater(counted["count_all"], 1)).select(key).to_pylist()
-    return sorted(" ".join(map(str, each.values())) for each in twice)
+    """The keys that more than one of the rows has, which are ordered by them."""
+    twice = rows.filter(_same_as_before(rows, *key)).select(key).to_pylist()
+    return sorted({" ".join(map(str, each.values())) for each in twice})
+
+
+def _same_as_before(rows: pa.Table, *key: str) -> pa.Array:
+    """For each row whether the one before it has the same key."""
+    pairs = (pc.equal(rows[name].slice(1), rows[name].slice(0, max(len(rows) - 1, 0))) for name in key)
+    same = functools.reduce(pc.and_, pairs).combine_chunks()
+    return pa.concat_arrays([pa.array([False]), same])
 
 
 def _taken(table: Table, frame: pd.DataFrame, faults: list[Fault]) -> pa.Table:

@@ -349,7 +349,7 @@ def _add_column(connection: Connection, column: Column[Any]) -> str:
 
 
 def _read_alike_everywhere(engine: Engine) -> None:
-    """Begin each transaction with what its values are written and read by: ISO days, and all digits of a number.
+    """Begin each transaction with what its values are written and read by: ISO days, UTC, and all digits of a number.
 
     A server, database or role may have other defaults. They are set for the transaction alone, because behind a pooler
     the connection is somebody else's afterwards.
@@ -357,8 +357,9 @@ def _read_alike_everywhere(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def say_how(connection: Connection) -> None:
-        settings = "set_config('DateStyle', 'ISO, MDY', true), set_config('extra_float_digits', '3', true)"
-        connection.exec_driver_sql(f"SELECT {settings}")
+        settings = {"DateStyle": "ISO, MDY", "TimeZone": "UTC", "extra_float_digits": "3"}
+        set_here = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+        connection.exec_driver_sql(f"SELECT {set_here}")
 
 
 def _make_folder_on_connect(engine: Engine) -> None:

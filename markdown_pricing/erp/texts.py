@@ -1,9 +1,11 @@
 """Write rows as lines of text, column by column: as JSON for the content hash, and in the form that COPY reads."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from json.encoder import encode_basestring
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +36,23 @@ _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 COPY = Form("", "\t", "\n", r"\N", "", "", lambda text: text.translate(_ESCAPES))
 
 
+@dataclass(frozen=True)
+class Lines:
+    """How many lines there are, with their line feeds, and the sum of their hashes, which is the same in any order."""
+
+    count: int
+    hashes: int
+
+    @classmethod
+    def of(cls, lines: Iterable[bytes]) -> Self:
+        """
+        >>> Lines.of([b"A1\\n", b"A2\\n"]) == Lines.of([b"A2\\n", b"A1\\n"]) != Lines.of([b"A1\\n", b"A1\\n"])
+        True
+        """
+        hashes = [hash(line) for line in lines]
+        return cls(len(hashes), sum(hashes))
+
+
 def lines(rows: pa.Table, form: Form) -> Iterator[memoryview]:
     """Blocks of whole lines in UTF-8, a line for each row, with the values in the order of the columns."""
     for batch in rows.to_batches(max_chunksize=ROWS_AT_ONCE):
@@ -48,11 +67,23 @@ def _texts(column: pa.Array, form: Form) -> pa.StringArray:
         return _shortest(column, form.whole)
     encoded = column.dictionary_encode()
     texts = encoded.dictionary.cast(pa.string())
-    if pa.types.is_string(column.type):
+    if pa.types.is_timestamp(column.type):
+        texts = pa.array(map(_moment, encoded.dictionary.to_pylist()), pa.string())
+    elif pa.types.is_string(column.type):
         texts = pa.array(map(form.text, texts.to_pylist()), pa.string())
     elif not pa.types.is_integer(column.type):
         texts = pc.binary_join_element_wise(form.quote, texts, form.quote, "")
     return texts.take(encoded.indices)
+
+
+def _moment(time: datetime) -> str:
+    """The time as PostgreSQL prints it where its time zone is UTC.
+
+    >>> from datetime import UTC
+    >>> _moment(datetime(2026, 3, 2, 7, 30, 1, 120_000, tzinfo=UTC))
+    '2026-03-02 07:30:01.12+00'
+    """
+    return f"{time:%Y-%m-%d %H:%M:%S.%f}".rstrip("0").rstrip(".") + "+00"
 
 
 def _shortest(column: pa.DoubleArray, whole: str) -> pa.StringArray:

@@ -124,8 +124,7 @@ class Lake:
         """
         unfinished = {path: self._unfinished(path) for path in files}
         try:
-            with ThreadPoolExecutor(len(files)) as threads:
-                list(threads.map(self._write, unfinished, unfinished.values(), files.values()))
+            self._write_all(unfinished, files)
             for path, beside in unfinished.items():
                 with self._asking(path):
                     self.filesystem.mv(beside, self._full(path), overwrite=True)
@@ -134,6 +133,14 @@ class Lake:
                 with suppress(Exception):
                     self.filesystem.rm_file(beside)
             raise
+
+    def _write_all(self, unfinished: Mapping[str, str], files: Mapping[str, bytes | memoryview]) -> None:
+        if len(files) == 1:  # to start a thread takes longer than to write a small file to a folder
+            [(path, data)] = files.items()
+            self._write(path, unfinished[path], data)
+            return
+        with ThreadPoolExecutor(len(files)) as threads:
+            list(threads.map(self._write, unfinished, unfinished.values(), files.values()))
 
     def _unfinished(self, path: str) -> str:
         folder, _, name = self._full(path).rpartition("/")

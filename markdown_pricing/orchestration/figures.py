@@ -15,10 +15,11 @@ from markdown_pricing.demand.calibration import LEVEL, Bias, out_of_place
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.demand.terms import TO_A_CUT
 from markdown_pricing.erp.refresh import Receipt
+from markdown_pricing.learnt_together import LearntTogether
 from markdown_pricing.markdown.changes import Stability
 from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STAMP, SUPERSEDED_BY
-from markdown_pricing.pricing import CountryWeek, LearntTogether
+from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.shown import cell, in_markdown
 from markdown_pricing.sketches import expected_and_actual_sketch, price_paths_sketch

@@ -1,10 +1,8 @@
 """One run on this machine without a server, in this process, which Dagster's page finds and can repeat."""
 
-import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -19,6 +17,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from markdown_pricing.orchestration.faults import why_failed
+from markdown_pricing.orchestration.local_storage import keep_engines, storage_held_open
 from markdown_pricing.orchestration.names import COUNTRY_TAG, ETL_JOB, JOB, LOCATION, SHARED_JOB, WEEK_TAG
 from markdown_pricing.orchestration.outcome import Outcome, outcome_of
 from markdown_pricing.orchestration.partitions import partition_key
@@ -60,6 +59,7 @@ def load_definitions() -> dg.Definitions:
     """Loaded with the first run of this process, which sets the process up."""
     from markdown_pricing.definitions import defs
 
+    keep_engines()
     return defs()
 
 
@@ -107,19 +107,3 @@ def _was_stopped(result: dg.JobExecutionResult) -> bool:
     """Whether a stop ended the run, which Dagster records in its events and does not raise."""
     failures = (e.job_failure_data for e in result.all_events if e.event_type == dg.DagsterEventType.RUN_FAILURE)
     return any(f.failure_reason is not None and f.failure_reason.value == "UNEXPECTED_TERMINATION" for f in failures)
-
-
-@contextmanager
-def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
-    """Keeps the SQLite files open that Dagster opens and closes again for each of a run's events.
-
-    When nobody has it open any more, SQLite writes what was logged back into a file, and waits for the disk to do so.
-    """
-    history = home / "history"
-    with ExitStack() as opened:
-        if history.exists():  # else Dagster's storage is another database
-            for file in (history / "runs.db", history / "runs/index.db", history / f"runs/{run_id}.db"):
-                connection = opened.enter_context(closing(sqlite3.connect(file)))
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # only now is its log open
-        yield

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from markdown_pricing.erp.refresh import Receipt, last_receipts
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.errors import FinalError
-from markdown_pricing.pricing import Apply
+from markdown_pricing.learnt_together import Apply
 from markdown_pricing.workers import tell_command, worker_processes
 
 

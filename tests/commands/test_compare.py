@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from markdown_pricing import pricing
+from markdown_pricing import delivered
 from markdown_pricing.__main__ import cli
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.learnt_together import LearntTogether
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.weeks import parse_week
@@ -36,16 +37,16 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True, scope="module")
 def learnt_once() -> Iterator[None]:
     """What the three countries share is the same in all of these tests, and learning it takes seconds."""
-    known: dict[tuple[str, ...], pricing.LearntTogether] = {}
-    learn = pricing.learn_shared
+    known: dict[tuple[str, ...], LearntTogether] = {}
+    learn = delivered.learn_shared
 
-    def learn_once(week: date, countries: Sequence[str], *given: Any, **named: Any) -> pricing.LearntTogether:
+    def learn_once(week: date, countries: Sequence[str], *given: Any, **named: Any) -> LearntTogether:
         if tuple(countries) not in known:
             known[tuple(countries)] = learn(week, countries, *given, **named)
         return known[tuple(countries)]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pricing, "learn_shared", learn_once)
+        patched.setattr(delivered, "learn_shared", learn_once)
         yield
 
 

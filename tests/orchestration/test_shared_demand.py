@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from markdown_pricing import pricing
 from markdown_pricing.definitions import build
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.terms import TO_A_CUT
@@ -22,6 +21,7 @@ from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
+from markdown_pricing.learnt_together import learn_shared
 from markdown_pricing.orchestration import resources
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, SHARED_JOB, STAMP, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.resources import SharedLearning
@@ -249,7 +249,7 @@ def never_answers(country: str) -> pa.Table:
 def test_a_lake_that_goes_away_from_a_worker_leaves_nobody_out_either(workers: Executor) -> None:
     """Its fault comes from another process, in the same words, and stays one that is tried again."""
     with pytest.raises(TransientError, match="hdfs://namenode/AUT: no answer"):
-        pricing.learn_shared(parse_week(WEEK), CODES, never_answers, apply=workers.map)
+        learn_shared(parse_week(WEEK), CODES, never_answers, apply=workers.map)
 
 
 def test_learnt_again_from_the_same_delivery_it_is_the_same(

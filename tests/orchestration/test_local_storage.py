@@ -1,10 +1,13 @@
-"""One run on this machine without a server."""
+"""Dagster's SQLite files while runs of this machine go on."""
 
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from markdown_pricing.orchestration.local_runs import storage_held_open
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+
+from markdown_pricing.orchestration.local_storage import keep_engines, storage_held_open
 
 
 def write(file: Path) -> None:
@@ -32,3 +35,15 @@ def test_while_a_run_goes_on_sqlite_does_not_write_each_event_back_into_its_file
 def test_another_database_than_sqlite_is_left_alone(tmp_path: Path) -> None:
     with storage_held_open(tmp_path, "1234"):
         assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_compiled_of_a_statement_is_kept_from_one_event_to_the_next(tmp_path: Path) -> None:
+    """SQLAlchemy keeps it with the engine, of which each file has one."""
+    keep_engines()
+    events, runs = SqliteEventLogStorage(str(tmp_path / "events")), SqliteRunStorage.from_local(str(tmp_path / "runs"))
+
+    for connection in (events.index_connection, lambda: events.run_connection("1234"), runs.connect):
+        with connection() as first:
+            engine = first.engine
+        with connection() as second:
+            assert second.engine is engine

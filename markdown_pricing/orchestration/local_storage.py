@@ -1,0 +1,50 @@
+"""Dagster's SQLite files on this machine, which it opens and closes again for each of a run's events."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from sqlalchemy import Engine
+
+
+@contextmanager
+def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
+    """Keeps the SQLite files open that Dagster opens and closes again for each of a run's events.
+
+    When nobody has it open any more, SQLite writes what was logged back into a file, and waits for the disk to do so.
+    """
+    history = home / "history"
+    with ExitStack() as opened:
+        if history.exists():  # else Dagster's storage is another database
+            for file in (history / "runs.db", history / "runs/index.db", history / f"runs/{run_id}.db"):
+                connection = opened.enter_context(closing(sqlite3.connect(file)))
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # only now is its log open
+        yield
+
+
+@cache
+def keep_engines() -> None:
+    """Have this process make one engine for each file.
+
+    Dagster makes one for each connection, and SQLAlchemy keeps what it has compiled of a statement with its engine, so
+    that it compiled every statement anew. These engines have no pool: nothing stays open in them.
+    """
+    for storage in (sqlite_event_log, sqlite_run_storage):
+        storage.create_engine = _once_for_each_file(storage.create_engine)  # type: ignore[attr-defined]
+
+
+def _once_for_each_file(create_engine: Callable[..., Engine]) -> Callable[..., Engine]:
+    made: dict[str, Engine] = {}
+
+    def engine(url: str, **settings: Any) -> Engine:
+        if url not in made:
+            made[url] = create_engine(url, **settings)
+        return made[url]
+
+    return engine
