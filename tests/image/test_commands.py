@@ -23,6 +23,35 @@ def test_it_says_what_it_can_do(image: str) -> None:
     assert told.stdout.startswith("Usage: markdown-pricing")
 
 
+def test_it_has_at_most_900_mb(image: str) -> None:
+    """On a base of 200 MB, of which the official one has two thirds."""
+    assert int(podman("inspect", "--format", "{{.Size}}", image).stdout) < 900e6
+
+
+def test_nothing_that_the_product_imports_is_left_out_of_it(image: str) -> None:
+    """Wherever a line imports it; what is not there belongs to extras that the image is built without."""
+    told = run(image, "python", "-c", IMPORT_ALL)
+
+    assert told.returncode == 0, told.stderr
+    assert set(told.stdout.split()) == OTHER_EXTRAS
+
+
+OTHER_EXTRAS = {"mlflow", "pyspark"}
+IMPORT_ALL = """
+import ast, importlib, pathlib, markdown_pricing
+trees = [ast.parse(file.read_text()) for file in pathlib.Path(markdown_pricing.__file__).parent.rglob("*.py")]
+nodes = [node for tree in trees for node in ast.walk(tree)]
+names = {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
+names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+for name in sorted(names):
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        print(error.name)
+"""
+"""Imports each module that a line of the package names, and prints the name of each that is not there."""
+
+
 def test_its_process_is_nobody_and_may_nothing(image: str) -> None:
     told = run(image, "sh", "-c", "id -u; grep CapEff /proc/self/status; touch /opt/planted /home/pricing/planted")
 

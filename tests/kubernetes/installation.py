@@ -1,77 +1,30 @@
-"""deploy/kubernetes on a real node: what is other there than in the files, and why, stands in `DIFFERENCES`."""
+"""What tests do to deploy/kubernetes on a real node, and what they see of it."""
 
-import copy
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import dagster as dg
-import hdfs_native
 import httpx
 import yaml  # type: ignore[import-untyped]
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
-from sqlalchemy import make_url
 
-from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, LOCATION, WEEK_TAG
-from markdown_pricing.sample.deliver import deliver_sample
-from markdown_pricing.settings import DATA
-from markdown_pricing.weeks import parse_week
-from tests.hdfs.cluster import mini_hdfs
-from tests.image.containers import writable
+from tests.kubernetes.adapted import SERVICES, WAIT, adapted
 from tests.kubernetes.cluster import documents
-from tests.kubernetes.conftest import MANIFESTS, NAMESPACE, ORDER, PROJECT
-from tests.kubernetes.network import ADDRESS
-from tests.kubernetes.node import Node, node
-from tests.postgres.proxy import proxy_of
-from tests.postgres.server import WITHOUT_TLS, PostgresServer, postgres_server
+from tests.kubernetes.conftest import MANIFESTS, NAMESPACE
+from tests.kubernetes.node import Node
+from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
-from tests.quick import NEEDS_MIB, PATIENCE_S, WAIT_WHILE
+from tests.quick import NEEDS_MIB
 
 IMAGE = "registry.example.com/markdown-pricing:0.1.0"
-NEXT_IMAGE = "registry.example.com/markdown-pricing:next"
-WEEK = "2026-02-09"
-COUNTRIES = ("HUN", "MLT")
-OF_A_RUN = (COUNTRY_TAG, WEEK_TAG)
-WAIT = "wait"
-SERVICES = {"code-server": "10.232.0.10", "web-server": "10.232.0.11"}
 SERVERS = ("code-server", "web-server", "daemon")
-DIFFERENCES = {
-    "Services have fixed addresses": "a name server on the bridge, which knows them, takes the place of CoreDNS",
-    "a folder of the node, by a claim": "it holds the tests' model, and the files by which tests have it wait",
-    "HADOOP_USER_NAME is given": "the mini-cluster knows no Kerberos",
-    "PostgreSQL is reached without TLS": "it is this machine's own, and has no certificate for postgres.example.com",
-    "a run asks for 100m and 512Mi, also when it was measured, and may take 2Gi": "two cores are here, and other tests",
-    "Dagster looks after runs every 5 s and not every 60": "a test waits for each of these looks",
-    "the sample's week, and a model that is fitted at once": "a test prices two countries of six articles",
-}
-"""What is applied in another form than it stands in deploy/kubernetes and dagster.kubernetes.yaml, with its reason."""
-_FOLDER = "/of-the-tests"
-_LAKE = "/data/production"
-"""As settings.yaml has it."""
-_HADOOP_USER = "pricing"
-_PASSWORDS = {"dagster": "of-the-storage", "pricing": "of-the-erp", "pricing_reader": "of-the-erp-to-read"}
-_SECRETS = {
-    "markdown-pricing": {"DB_PASSWORD": "pricing", "DAGSTER_PG_PASSWORD": "dagster"},
-    "markdown-pricing-reader": {"DB_PASSWORD": "pricing_reader"},
-    "dagster": {"DAGSTER_PG_PASSWORD": "dagster"},
-}
-_SETTINGS = {
-    "HADOOP_USER_NAME": _HADOOP_USER,
-    "MARKDOWN_PRICING_ERP": "postgresql://erp.example.com/prices?sslmode=disable",
-    "MARKDOWN_PRICING_START_WEEK": WEEK,
-    "MARKDOWN_PRICING_MODEL": "tests.quick:Patient",
-    "PYTHONPATH": f"{_FOLDER}/code",
-    WAIT_WHILE: f"{_FOLDER}/{WAIT}",
-    PATIENCE_S: "300",
-}
+OF_A_RUN = (COUNTRY_TAG, WEEK_TAG)
 
 
 @dataclass(frozen=True)
@@ -229,133 +182,3 @@ _LAUNCH = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 _CANCEL = """mutation($run: String!, $policy: TerminateRunPolicy) {
   terminateRun(runId: $run, terminatePolicy: $policy) { __typename ... on TerminateRunFailure { message } } }"""
-
-
-@contextmanager
-def installation(folder: Path, image: str) -> Iterator[Installation]:
-    """Install deploy/kubernetes on a node of its own and deliver a week, before its sensors look for the first time."""
-    names = {f"{name}.{NAMESPACE}.svc.cluster.local": address for name, address in SERVICES.items()}
-    names |= {"postgres.example.com": ADDRESS, "erp.example.com": ADDRESS, "namenode.example.com": ADDRESS}
-    with ExitStack() as stack:
-        server = stack.enter_context(postgres_server())
-        here = stack.enter_context(node({IMAGE: image, NEXT_IMAGE: image}, names))
-        stack.enter_context(proxy_of(int(make_url(server.url).port or 0), (ADDRESS, 5432)))
-        _accounts(server)
-        lake = stack.enter_context(_lake(folder / "hdfs"))
-        of_tests = _of_the_tests(folder / "of-the-tests")
-        instance = stack.enter_context(_dagster(folder, server))
-        _apply(here, of_tests)
-        site = Installation(here, of_tests, lake, server, instance)
-        site.wait_for_servers()
-        yield site
-
-
-def _accounts(server: PostgresServer) -> None:
-    for name, password in _PASSWORDS.items():
-        server.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
-    for database, owner in (("dagster", "dagster"), ("prices", "pricing")):
-        server.execute(f"CREATE DATABASE {database} OWNER {owner}")
-    may_read = "ALTER DEFAULT PRIVILEGES FOR ROLE pricing GRANT SELECT ON TABLES TO pricing_reader"
-    server.execute(may_read, server.database("prices"))
-
-
-@contextmanager
-def _lake(folder: Path) -> Iterator[Lake]:
-    """A delivered week on an HDFS whose data nodes pods reach as this machine does; its name node by a proxy."""
-    with mini_hdfs(folder, address=ADDRESS) as hdfs, proxy_of(hdfs.ports[0], (ADDRESS, 8020)):
-        administrator = hdfs_native.Client(hdfs.url)
-        administrator.mkdirs(_LAKE, 0o755, True)
-        administrator.set_owner(_LAKE, _HADOOP_USER, _HADOOP_USER)
-        with patch.dict("os.environ", HADOOP_USER_NAME=_HADOOP_USER):
-            lake, known = Lake(hdfs.url + _LAKE), read_countries()
-            deliver_sample(lake, parse_week(WEEK), [known[code] for code in COUNTRIES], articles=6)
-        yield lake
-
-
-def _of_the_tests(folder: Path) -> Path:
-    (folder / "code" / "tests").mkdir(parents=True)
-    shutil.copy(PROJECT / "tests" / "quick.py", folder / "code" / "tests")
-    return writable(folder)
-
-
-@contextmanager
-def _dagster(folder: Path, server: PostgresServer) -> Iterator[dg.DagsterInstance]:
-    """Its storage, of which the tests read."""
-    home = folder / "dagster"
-    home.mkdir()
-    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
-    storage = config["storage"]["postgres"]["postgres_db"]
-    storage |= {"hostname": "127.0.0.1", "port": make_url(server.url).port, "username": "dagster", "db_name": "dagster"}
-    storage["params"] |= WITHOUT_TLS
-    (home / "dagster.yaml").write_text(yaml.safe_dump({"storage": config["storage"], "telemetry": {"enabled": False}}))
-    os.environ["DAGSTER_PG_PASSWORD"] = _PASSWORDS["dagster"]
-    with dg.DagsterInstance.from_config(str(home)) as instance:
-        yield instance
-
-
-def _apply(here: Node, folder: Path) -> None:
-    """What docs/kubernetes.md says, in its order; `DIFFERENCES` says what is other."""
-    manifests = {file: [adapted(each) for each in documents(MANIFESTS / file)] for file in ORDER}
-    _apply_all(here, manifests.pop("access.yaml"))
-    _apply_all(here, _volume(folder))
-    made = here.kubectl(*_made("configmap", "dagster"), f"--from-literal=dagster.yaml={dagster_yaml()}")
-    here.kubectl("apply", "-f", "-", stdin=made)
-    for name, content in _SECRETS.items():
-        given = [f"--from-literal={variable}={_PASSWORDS[account]}" for variable, account in content.items()]
-        here.kubectl("apply", "-f", "-", stdin=here.kubectl(*_made("secret", name), *given))
-    for file in ("settings.yaml", "network.yaml", "servers.yaml"):
-        _apply_all(here, manifests[file])
-
-
-def _made(kind: str, name: str) -> list[str]:
-    kinds = [kind] if kind == "configmap" else [kind, "generic"]
-    return ["-n", NAMESPACE, "create", *kinds, name, "--dry-run=client", "-o", "json"]
-
-
-def _apply_all(here: Node, manifests: list[dict[str, Any]]) -> None:
-    here.kubectl("apply", "--validate=strict", "-f", "-", stdin=yaml.safe_dump_all(manifests))
-
-
-def adapted(manifest: dict[str, Any]) -> dict[str, Any]:
-    """A manifest as this machine can run it."""
-    manifest = copy.deepcopy(manifest)
-    name = manifest["metadata"]["name"]
-    if manifest["kind"] == "Service":
-        manifest["spec"]["clusterIP"] = SERVICES[name]
-    if manifest["kind"] == "ConfigMap":
-        manifest["data"] |= _SETTINGS
-    if manifest["kind"] == "Deployment" and name == "code-server":
-        pod = manifest["spec"]["template"]["spec"]
-        pod["volumes"].append({"name": "of-the-tests", "persistentVolumeClaim": {"claimName": "of-the-tests"}})
-        pod["containers"][0]["volumeMounts"].append({"name": "of-the-tests", "mountPath": _FOLDER})
-    return manifest
-
-
-def dagster_yaml() -> str:
-    """dagster.kubernetes.yaml as this machine can run it."""
-    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
-    config["storage"]["postgres"]["postgres_db"]["params"] |= WITHOUT_TLS
-    launcher = config["run_launcher"]["config"]
-    launcher["resources"] = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
-    launcher["volumes"].append({"name": "of-the-tests", "persistentVolumeClaim": {"claimName": "of-the-tests"}})
-    launcher["volume_mounts"].append({"name": "of-the-tests", "mountPath": _FOLDER})
-    measured = {"min_cpus": 0.1, "max_cpus": 0.1, "min_mib": 512, "max_mib": 2048}
-    config["run_coordinator"]["config"]["by_earlier_weeks"] |= measured
-    config["run_monitoring"]["poll_interval_seconds"] = 5
-    return str(yaml.safe_dump(config))
-
-
-def _volume(folder: Path) -> list[dict[str, Any]]:
-    modes = {"accessModes": ["ReadWriteMany"], "storageClassName": ""}
-    size = {"storage": "1Gi"}
-    volume = {"hostPath": {"path": str(folder)}, "capacity": size, **modes}
-    claim = {"volumeName": "of-the-tests", "resources": {"requests": size}, **modes}
-    return [
-        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "of-the-tests"}, "spec": volume},
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "of-the-tests", "namespace": NAMESPACE},
-            "spec": claim,
-        },
-    ]

@@ -9,9 +9,11 @@ from markdown_pricing.lake import paths
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB
 from markdown_pricing.weeks import parse_week
 from tests.image.conftest import differences, image_of, priced_here
+from tests.kubernetes.adapted import WEEK
 from tests.kubernetes.cluster import NotBuilt
 from tests.kubernetes.conftest import NAMESPACE
-from tests.kubernetes.installation import COUNTRIES, IMAGE, NEXT_IMAGE, WEEK, Installation, installation
+from tests.kubernetes.installation import IMAGE, Installation
+from tests.kubernetes.installing import COUNTRIES, NEXT_IMAGE, installation
 from tests.kubernetes.node import NODE, lacking
 from tests.processes import wait_until
 from tests.real_parts import missing
