@@ -34,11 +34,14 @@ price-sample:
 # Nobody collects log lines here.
 ui: export MARKDOWN_PRICING_LOG := $(or $(MARKDOWN_PRICING_LOG),off)
 ui: export DAGSTER_HOME := $(or $(DAGSTER_HOME),$(CURDIR)/.local/dagster)
-# `dg dev` serves as well. It is not taken here, because what it needs would have to be installed for `make run`, too.
+# `dg dev` serves as well. It is not taken here, because what it needs would have to be installed for `make run`, too. So
+# the advice of `dagster dev` to take it is of no use to whoever looks at the page.
+ui: export PYTHONWARNINGS := $(or $(PYTHONWARNINGS),ignore:Function `dev_command` is superseded)
+# What went wrong is an error. Dagster's warnings tell the first time that its daemon has not run before.
 ui: .venv/run
 	@umask 077 && mkdir -p "$$DAGSTER_HOME" && test -f "$$DAGSTER_HOME/dagster.yaml" || cp markdown_pricing/data/dagster.yaml "$$DAGSTER_HOME/"
 	@echo "Dagster's page opens in some seconds: http://localhost:$(or $(PORT),3000) (Ctrl-C ends it)"
-	@$(QUIET_ON_CTRL_C) $(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000) --log-level warning
+	@$(QUIET_ON_CTRL_C) $(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000) --log-level error
 
 # In a folder of its own, .local/weeks, which each call begins anew; SHARE=0.6 of the advice is followed.
 weeks: .venv/run

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,43 @@ def test_on_ctrl_c_the_last_word_is_the_programs(project: Path, target: str, pro
     # make ends by the signal itself, or with 2 where it sees the end of the program first.
     assert code in (-signal.SIGINT, 2), said
     assert said.splitlines()[-1].endswith("Interrupted.")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("program", "seen"),
+    [("examples.weeks", "Sample of"), ("tests.doubles.demo", "waiting for the sensor")],
+)
+def test_a_program_of_ours_ends_by_ctrl_c_in_a_sentence(program: str, seen: str, tmp_path: Path) -> None:
+    """As `make weeks` and `make metronome-demo` start them: no traceback, and what has become of the work."""
+    environ = {name: os.environ[name] for name in ("PATH", "HOME")} | {"PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", program, "--countries", "MLT", "--articles", "4"]
+    with Terminal(command, environ, tmp_path) as terminal:
+        wait_until(seen, lambda: seen in terminal.said(), 300, terminal.said)
+        terminal.press_ctrl_c()
+        _, said = terminal.ended()
+
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].removeprefix("^C").startswith("Interrupted")
+
+
+def test_what_dagster_advises_its_users_is_not_said_to_who_looks_at_the_page(project: Path) -> None:
+    """The real `dagster dev` warns that it is superseded, but for the environment that `make ui` gives it."""
+    make(project, "ui")
+    (project / ".venv/bin/dagster").write_text('#!/bin/sh\necho "$PYTHONWARNINGS" > "$TOLD"\n')
+    [filtered] = make(project, "ui")
+    (project / "workspace.yaml").write_text("planted: fault")
+    call = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
+    environ = {"PATH": os.environ["PATH"], "DAGSTER_HOME": str(project / ".local/dagster")}
+
+    said = {
+        filters: subprocess.run(call, env=environ | {"PYTHONWARNINGS": filters}, capture_output=True, text=True).stderr
+        for filters in ("", filtered)
+    }
+
+    assert "is superseded" in said[""]
+    assert "is superseded" not in said[filtered]
+    assert "planted" in said[filtered]
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -76,7 +76,7 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
         yield f"{CODE_SERVER_PORT}={number} is not a port: give a number"
     home = environ.get("DAGSTER_HOME")
     if not home:
-        yield "DAGSTER_HOME is not set: give the folder that holds dagster.yaml"
+        yield "DAGSTER_HOME is not set, and on a cluster its default would be lost: give the folder of dagster.yaml"
         return
     file = Path(home) / "dagster.yaml"
     if not file.is_file():

@@ -309,6 +309,14 @@ def test_dagster_reads_every_dagster_yaml_that_we_hand_out(file: Path, tmp_path:
         InstanceRef.from_dir(str(tmp_path))
 
 
+def test_on_a_busy_machine_the_code_has_minutes_to_start(tmp_path: Path) -> None:
+    """`make ui` once gave up after three minutes with a stack trace, while other work took the cores."""
+    (tmp_path / "dagster.yaml").write_text(BASE.read_text())
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.code_server_process_startup_timeout == 900
+
+
 @pytest.mark.parametrize("file", [BASE, *HANDED_OUT], ids=lambda f: f"{f.parent.name}/{f.name}")
 def test_every_setting_of_dagster_yaml_has_its_reason(file: Path) -> None:
     """Beside it, or, where it is the same in the `dagster.yaml` for one machine, beside that one."""
