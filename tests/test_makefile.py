@@ -132,6 +132,11 @@ def test_the_page_keeps_its_storage_in_the_project(project: Path) -> None:
     assert (project / ".local/dagster/dagster.yaml").is_file()
 
 
+def test_an_open_page_leaves_the_cores_to_the_countries(project: Path) -> None:
+    """It asks for news every ten seconds; by Dagster itself it is every two, each of which took half a second."""
+    assert "|--live-data-poll-rate|10000|" in make(project, "ui")[-1]
+
+
 def test_the_countries_to_price_are_handed_on(project: Path) -> None:
     """`make run COUNTRIES=DEU,AUT` prices these two, and `make run` prices all."""
     assert "|--countries|DEU,AUT|" in make(project, "run", "COUNTRIES=DEU,AUT")[-1]

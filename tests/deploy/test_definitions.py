@@ -192,6 +192,7 @@ def test_a_page_for_those_who_only_look() -> None:
 
     assert web_server[:3] == ["dagster_webserver", "--host", "127.0.0.1"]
     assert web_server[-3:] == ["--read-only", "--path-prefix", "/pricing"]
+    assert web_server[web_server.index("--live-data-poll-rate") + 1] == "30000"
     with pytest.raises(UsageError, match="daemon has no page"):
         arguments_of({CODE_SERVER_PORT: "4000"}, "daemon", "127.0.0.1", None, True, "")
 
