@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from markdown_pricing.weeks import this_week
 from tests.processes import wait_until
 from tests.terminal import Terminal
 
@@ -17,7 +19,9 @@ PROJECT = Path(__file__).parent.parent
 MAKEFILE = (PROJECT / "Makefile").read_text()
 TARGETS = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
 PROGRAMS = set(re.findall(r"\$\(BIN\)/([\w-]+)", MAKEFILE))
-RECORDER = '#!/bin/sh\nprintf "%s|" "$0" "$@" "DAGSTER_HOME=$DAGSTER_HOME" >> "$TOLD"; echo >> "$TOLD"\n'
+RECORDER = """#!/bin/sh
+printf "%s|" "$0" "$@" "START=$MARKDOWN_PRICING_START_WEEK" "DAGSTER_HOME=$DAGSTER_HOME" >> "$TOLD"; echo >> "$TOLD"
+"""
 """Stands in for each program of the environment: writes down what it was called with."""
 MADE = {".local", ".venv"}
 
@@ -130,6 +134,14 @@ def test_the_page_keeps_its_storage_in_the_project(project: Path) -> None:
 
     assert called[-1].endswith(f"|DAGSTER_HOME={project}/.local/dagster|")
     assert (project / ".local/dagster/dagster.yaml").is_file()
+
+
+def test_the_page_can_be_looked_at_before_anything_is_priced(project: Path) -> None:
+    """Without a lake each look of a sensor would be a stack trace, and without a first week it would open five years."""
+    called = make(project, "ui")
+
+    assert (project / ".local/lake").is_dir()
+    assert f"|START={this_week(datetime.now(UTC))}|" in called[-1]
 
 
 def test_an_open_page_leaves_the_cores_to_the_countries(project: Path) -> None:
