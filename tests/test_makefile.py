@@ -137,7 +137,7 @@ def test_the_page_keeps_its_storage_in_the_project(project: Path) -> None:
 
 
 def test_the_page_can_be_looked_at_before_anything_is_priced(project: Path) -> None:
-    """Without a lake each look of a sensor would be a stack trace, and without a first week it would open five years."""
+    """Without a lake each look of a sensor would be a stack trace; without a first week it would open five years."""
     called = make(project, "ui")
 
     assert (project / ".local/lake").is_dir()
