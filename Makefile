@@ -17,6 +17,9 @@ LONG_TEST_PROCESSES ?= 2
 # The sample's own week: without it five years of weeks would be opened and found missing.
 first_week = $(firstword $(sort $(notdir $(wildcard $(SAMPLE_LAKE)/markdown_training_data/20*))))
 
+# Before there is a sample, its week is the one that has begun.
+this_week = $(shell date -d "-$$(( $$(date +%u) - 1 )) days" +%F)
+
 # On Ctrl-C a program says itself what has become of its work, so that make need not add "Error 1".
 QUIET_ON_CTRL_C := trap 'exit 0' INT;
 
@@ -26,7 +29,7 @@ run: .venv/run
 	@$(QUIET_ON_CTRL_C) ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || $(BIN)/markdown-pricing sample --lake $(SAMPLE_LAKE)
 	@$(QUIET_ON_CTRL_C) $(MAKE) --no-print-directory price-sample
 
-price-sample ui: export MARKDOWN_PRICING_START_WEEK := $(or $(MARKDOWN_PRICING_START_WEEK),$(first_week))
+price-sample ui: export MARKDOWN_PRICING_START_WEEK := $(or $(MARKDOWN_PRICING_START_WEEK),$(first_week),$(this_week))
 
 price-sample:
 	@$(QUIET_ON_CTRL_C) $(BIN)/markdown-pricing run --workers $(WORKERS) $(if $(COUNTRIES),--countries '$(COUNTRIES)')
@@ -34,11 +37,17 @@ price-sample:
 # Nobody collects log lines here.
 ui: export MARKDOWN_PRICING_LOG := $(or $(MARKDOWN_PRICING_LOG),off)
 ui: export DAGSTER_HOME := $(or $(DAGSTER_HOME),$(CURDIR)/.local/dagster)
-# `dg dev` serves as well. It is not taken here, because what it needs would have to be installed for `make run`, too.
+# `dg dev` serves as well. It is not taken here, because what it needs would have to be installed for `make run`, too. So
+# the advice of `dagster dev` to take it is of no use to whoever looks at the page.
+ui: export PYTHONWARNINGS := $(or $(PYTHONWARNINGS),ignore:Function `dev_command` is superseded)
+# An open lineage asks for news every 10 s, and not every 2 s, which took a sixth of a core (docs/performance.md). What becomes
+# of the runs that it knows it is told at once.
+# What went wrong is an error. Dagster's warnings tell the first time that its daemon has not run before.
 ui: .venv/run
 	@umask 077 && mkdir -p "$$DAGSTER_HOME" && test -f "$$DAGSTER_HOME/dagster.yaml" || cp markdown_pricing/data/dagster.yaml "$$DAGSTER_HOME/"
+	@[ "$$MARKDOWN_PRICING_LAKE" ] || ls $(SAMPLE_LAKE)/markdown_training_data/*/_SUCCESS >/dev/null 2>&1 || { mkdir -p $(SAMPLE_LAKE) && echo 'No week is delivered yet: `make run` makes a sample and prices it.'; }
 	@echo "Dagster's page opens in some seconds: http://localhost:$(or $(PORT),3000) (Ctrl-C ends it)"
-	@$(QUIET_ON_CTRL_C) $(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000) --log-level warning
+	@$(QUIET_ON_CTRL_C) $(BIN)/dagster dev -w workspace.yaml -p $(or $(PORT),3000) --log-level error --live-data-poll-rate 10000
 
 # In a folder of its own, .local/weeks, which each call begins anew; SHARE=0.6 of the advice is followed.
 weeks: .venv/run

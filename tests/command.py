@@ -45,7 +45,8 @@ class InThisProcess(Worker):
         self.connection, self._answers = SPAWN.Pipe()
 
     def begin(self, work: Callable[..., Any], *arguments: Any) -> None:
-        self._answers.send(_done(work, arguments))
+        with patch("markdown_pricing.workers._to_command", self._answers):  # so that its notes come before the answer
+            self._answers.send(_done(work, arguments))
 
     def end(self, grace_s: float = 0.0) -> None:
         self.connection.close()

@@ -357,6 +357,15 @@ def test_a_country_is_priced_without_reading_a_byte_of_anothers_files(installati
     assert {file.parent.name for file in files} == {f"country={code}" for code in COUNTRIES}
 
 
+def test_the_progress_counts_the_countries_that_are_delivered(installation: Installation) -> None:
+    """Forty-five are configured; the others of them have no share in the work and in its remaining time."""
+    ended = installation.run("run", "--week", WEEK_BEFORE)
+
+    assert ended.returncode == 0, ended.stderr
+    counted = re.findall(rf"^Shared demand of {WEEK_BEFORE} (\d+/\d+): (\w+)", ended.stderr, re.MULTILINE)
+    assert counted == [("1/2", "AUT"), ("2/2", "HUN")]
+
+
 @pytest.fixture
 def waiting(installation: Installation, tmp_path: Path) -> dict[str, str]:
     """The environment of a round whose countries wait, with their data kept, as long as there is a file `wait`."""

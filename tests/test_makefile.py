@@ -5,10 +5,13 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from markdown_pricing.weeks import this_week
 from tests.processes import wait_until
 from tests.terminal import Terminal
 
@@ -16,7 +19,9 @@ PROJECT = Path(__file__).parent.parent
 MAKEFILE = (PROJECT / "Makefile").read_text()
 TARGETS = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
 PROGRAMS = set(re.findall(r"\$\(BIN\)/([\w-]+)", MAKEFILE))
-RECORDER = '#!/bin/sh\nprintf "%s|" "$0" "$@" "DAGSTER_HOME=$DAGSTER_HOME" >> "$TOLD"; echo >> "$TOLD"\n'
+RECORDER = """#!/bin/sh
+printf "%s|" "$0" "$@" "START=$MARKDOWN_PRICING_START_WEEK" "DAGSTER_HOME=$DAGSTER_HOME" >> "$TOLD"; echo >> "$TOLD"
+"""
 """Stands in for each program of the environment: writes down what it was called with."""
 MADE = {".local", ".venv"}
 
@@ -75,6 +80,43 @@ def test_on_ctrl_c_the_last_word_is_the_programs(project: Path, target: str, pro
     assert said.splitlines()[-1].endswith("Interrupted.")
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("program", "seen"),
+    [("examples.weeks", "Sample of"), ("tests.doubles.demo", "waiting for the sensor")],
+)
+def test_a_program_of_ours_ends_by_ctrl_c_in_a_sentence(program: str, seen: str, tmp_path: Path) -> None:
+    """As `make weeks` and `make metronome-demo` start them: no traceback, and what has become of the work."""
+    environ = {name: os.environ[name] for name in ("PATH", "HOME")} | {"PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", program, "--countries", "MLT", "--articles", "4"]
+    with Terminal(command, environ, tmp_path) as terminal:
+        wait_until(seen, lambda: seen in terminal.said(), 300, terminal.said)
+        terminal.press_ctrl_c()
+        _, said = terminal.ended()
+
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].removeprefix("^C").startswith("Interrupted")
+
+
+def test_what_dagster_advises_its_users_is_not_said_to_who_looks_at_the_page(project: Path) -> None:
+    """The real `dagster dev` warns that it is superseded, but for the environment that `make ui` gives it."""
+    make(project, "ui")
+    (project / ".venv/bin/dagster").write_text('#!/bin/sh\necho "$PYTHONWARNINGS" > "$TOLD"\n')
+    [filtered] = make(project, "ui")
+    (project / "workspace.yaml").write_text("planted: fault")
+    call = [sys.executable, "-m", "dagster", "dev", "-w", str(project / "workspace.yaml")]
+    environ = {"PATH": os.environ["PATH"], "DAGSTER_HOME": str(project / ".local/dagster")}
+
+    said = {
+        filters: subprocess.run(call, env=environ | {"PYTHONWARNINGS": filters}, capture_output=True, text=True).stderr
+        for filters in ("", filtered)
+    }
+
+    assert "is superseded" in said[""]
+    assert "is superseded" not in said[filtered]
+    assert "planted" in said[filtered]
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_target_works_in_a_path_with_a_space(project: Path, target: str) -> None:
     before = {path.name for path in project.iterdir()}
@@ -92,6 +134,19 @@ def test_the_page_keeps_its_storage_in_the_project(project: Path) -> None:
 
     assert called[-1].endswith(f"|DAGSTER_HOME={project}/.local/dagster|")
     assert (project / ".local/dagster/dagster.yaml").is_file()
+
+
+def test_the_page_can_be_looked_at_before_anything_is_priced(project: Path) -> None:
+    """Without a lake each look of a sensor would be a stack trace; without a first week it would open five years."""
+    called = make(project, "ui")
+
+    assert (project / ".local/lake").is_dir()
+    assert f"|START={this_week(datetime.now(UTC))}|" in called[-1]
+
+
+def test_an_open_page_leaves_the_cores_to_the_countries(project: Path) -> None:
+    """It asks for news every ten seconds; by Dagster itself it is every two, each of which took half a second."""
+    assert "|--live-data-poll-rate|10000|" in make(project, "ui")[-1]
 
 
 def test_the_countries_to_price_are_handed_on(project: Path) -> None:

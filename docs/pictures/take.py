@@ -10,7 +10,7 @@ and those of docs/metronome.md from a running `make metronome-demo`:
 
 .venv/bin/python docs/pictures/take.py --metronome http://localhost:3000
 
-that of docs/etl.md from a `make ui` with MARKDOWN_PRICING_RAW set:
+that of docs/etl.md from a `make ui` with MARKDOWN_PRICING_RAW set, and MARKDOWN_PRICING_START_WEEK to this week:
 
 .venv/bin/python docs/pictures/take.py --etl http://localhost:3000
 
@@ -80,7 +80,7 @@ def operations(browser: Browser, url: str) -> None:
 
 
 def etl(browser: Browser, url: str) -> None:
-    lineage(open_page(browser, url, width=2400, height=1200, scale=0.7), "etl-lineage", "raw_sales")
+    lineage(open_page(browser, url, width=2400, height=1200, scale=0.7), "etl-lineage")
 
 
 def experiments(browser: Browser, url: str) -> None:
@@ -118,9 +118,10 @@ def look_ahead(page: Page) -> None:
     page.get_by_text(re.compile("^Success$")).first.wait_for()
 
 
-def lineage(page: Page, name: str = "lineage", last_drawn: str = "45 partitions") -> None:
+def lineage(page: Page, name: str = "lineage") -> None:
     page.goto("/locations/markdown_pricing/asset-groups/markdown_pricing")
-    page.get_by_text(last_drawn).last.wait_for()
+    page.get_by_text("45 partitions").last.wait_for()
+    page.get_by_text("Loading").first.wait_for(state="hidden")
     nodes = [node.bounding_box() for node in page.locator("foreignObject").all()]
     save(page, name, clip=around([box for box in nodes if box], margin=30))
 

@@ -131,8 +131,9 @@ def _simulate(
         f"seeds 0 to {max(one.seed for one in plays)}. "
         f"markdown-pricing {__version__}"
     )
-    if not scores["seasons"].sum():
-        out = None  # there is nothing to draw
+    if out is not None and not scores["seasons"].sum():
+        print_error(f"The report {out} is not written, because there is no season to draw.")
+        out = None
     if as_json:
         print_json({"what": what, "report": out, "scores": scores.to_dict("records")})
     else:

@@ -146,9 +146,14 @@ def _share_demand(a_round: "LocalRound", lake: Lake, snapshot: Snapshot, configu
 
     if shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared is not None:
         return
-    work = _work(configured, snapshot)
+    work = _work([code for code in configured if code in snapshot.bytes_by_country], snapshot)
     with progress(f"Shared demand of {snapshot.week}", len(work), sum(work.values())) as advance:
-        why_not = a_round.learn_shared_demand(lambda country: advance(country, work[country]))
+
+        def tell(country: str) -> None:
+            if country in work:  # one that is not delivered is looked for, too, and there is nothing to learn from it
+                advance(country, work[country])
+
+        why_not = a_round.learn_shared_demand(tell)
     if why_not:
         print_error(f"The countries are priced without what they share: {why_not}")
 

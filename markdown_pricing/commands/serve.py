@@ -20,6 +20,10 @@ HAS_HEARTBEAT = {"code-server", "daemon"}
 OPEN_CALLS_S = {"DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD": "20"}
 """Seconds that a code server which was told to stop waits for calls that are still open. By Dagster itself it is 60,
 when Docker and Kubernetes have killed it. Chosen on 2026-11-28: Kubernetes waits 30 s, and no call of ours needs 20."""
+NEWS_EVERY_MS = 30_000
+"""How long an open lineage waits until it asks for news. By Dagster itself it is 2 s, but after a year of rounds the
+answer takes the web server longer than that (docs/performance.md). What becomes of the runs that the page knows it is
+told at once. Chosen on 2026-11-28."""
 PORT = VARIABLES[CODE_SERVER_PORT].default or ""
 
 
@@ -56,6 +60,7 @@ def arguments_of(
         ],
         "web-server": [
             *("dagster_webserver", "--host", host, "--port", str(port or 3000), *workspace),
+            *("--live-data-poll-rate", str(NEWS_EVERY_MS)),
             *(["--read-only"] if read_only else []),
             *(["--path-prefix", path_prefix] if path_prefix else []),
         ],
@@ -76,7 +81,7 @@ def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
         yield f"{CODE_SERVER_PORT}={number} is not a port: give a number"
     home = environ.get("DAGSTER_HOME")
     if not home:
-        yield "DAGSTER_HOME is not set: give the folder that holds dagster.yaml"
+        yield "DAGSTER_HOME is not set, and on a cluster its default would be lost: give the folder of dagster.yaml"
         return
     file = Path(home) / "dagster.yaml"
     if not file.is_file():

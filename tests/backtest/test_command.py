@@ -171,6 +171,17 @@ def test_no_table_is_empty_when_no_season_ends(
     assert "Next week's sales" in lines
 
 
+def test_a_report_that_is_asked_for_and_has_nothing_to_show_is_said_to_be_missing(tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    short = ("--families", "linear_demand", "--models", "log_linear", "--articles", "4", "--weeks", "1", "--seeds", "1")
+
+    done = CliRunner().invoke(cli, ["backtest", *short, "--out", str(report)])
+
+    assert done.exit_code == 0
+    assert f"The report {report} is not written, because there is no season to draw." in done.stderr
+    assert not report.exists()
+
+
 def test_a_history_that_is_too_short_to_replay_is_said(tmp_path: Path) -> None:
     week = date(2025, 3, 3)
     deliver_sample(Lake(str(tmp_path)), week, [Country("MLT", "EUR")], articles=4, seed=1)

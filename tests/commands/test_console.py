@@ -46,6 +46,24 @@ def test_piped_each_line_says_what_is_left(
     ]
 
 
+def test_from_next_to_nothing_no_time_is_foretold(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first minute is the start of the processes, and the first country a thousandth of the work."""
+    monkeypatch.setattr(console, "standard_error", Console(stderr=True, width=40))
+
+    with console.progress("Pricing", 3, work=1000.0) as advance:
+        clock[0] = 60
+        advance("MLT refreshed", 1.0)
+        clock[0] = 70
+        advance("DEU refreshed", 499.0)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "Pricing 1/3: MLT refreshed (1:00)",
+        "Pricing 2/3: DEU refreshed (1:10, about 1:10 left)",
+    ]
+
+
 def test_on_a_terminal_of_any_width_the_clock_goes_on_between_two_countries(
     clock: list[float], screen: StringIO
 ) -> None:

@@ -192,6 +192,7 @@ def test_a_page_for_those_who_only_look() -> None:
 
     assert web_server[:3] == ["dagster_webserver", "--host", "127.0.0.1"]
     assert web_server[-3:] == ["--read-only", "--path-prefix", "/pricing"]
+    assert web_server[web_server.index("--live-data-poll-rate") + 1] == "30000"
     with pytest.raises(UsageError, match="daemon has no page"):
         arguments_of({CODE_SERVER_PORT: "4000"}, "daemon", "127.0.0.1", None, True, "")
 
@@ -307,6 +308,14 @@ def test_dagster_reads_every_dagster_yaml_that_we_hand_out(file: Path, tmp_path:
     (tmp_path / "dagster.yaml").write_text(file.read_text() + "\nplanted: {}\n")
     with pytest.raises(dg.DagsterInvalidConfigError, match="planted"):
         InstanceRef.from_dir(str(tmp_path))
+
+
+def test_on_a_busy_machine_the_code_has_minutes_to_start(tmp_path: Path) -> None:
+    """`make ui` once gave up after three minutes with a stack trace, while other work took the cores."""
+    (tmp_path / "dagster.yaml").write_text(BASE.read_text())
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert instance.code_server_process_startup_timeout == 900
 
 
 @pytest.mark.parametrize("file", [BASE, *HANDED_OUT], ids=lambda f: f"{f.parent.name}/{f.name}")

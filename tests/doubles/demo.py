@@ -45,6 +45,15 @@ def main() -> int:
     # Ends what it started, however it is ended.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
+    try:
+        return show(options)
+    except KeyboardInterrupt:
+        print("Interrupted: the demo has ended with all that it had started.")
+        return 1
+
+
+def show(options: argparse.Namespace) -> int:
+    """The whole demo; with `--once` until its round has ended, else until it is interrupted."""
     folder = PROJECT / ".local" / "metronome-demo"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
