@@ -102,7 +102,7 @@ def outcomes_by(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinition
                 context.log_event(dg.AssetMaterialization(OUTCOMES, partition=partition, metadata=shown[before]))
             yield dg.MaterializeResult(
                 metadata={**shown[week], "In the ERP": in_erp or counted(len(last_weeks), "week")},
-                check_results=results_of_checks(shown[week], _figures_before(context, shown)),
+                check_results=results_of_checks(shown[week], figures_before(context.instance, week, country, shown)),
             )
 
     return outcomes
@@ -120,16 +120,15 @@ def _figures_of(
     return shown
 
 
-def _figures_before(context: dg.AssetExecutionContext, shown: Mapping[date, Metadata]) -> Figures:
-    """The figures of the country's last other week that has a ledger; empty without one.
+def figures_before(instance: dg.DagsterInstance, week: date, country: str, shown: Mapping[date, Metadata]) -> Figures:
+    """The figures of the country's last other week that has a ledger; empty without one within WEEKS_BACK.
 
     shown : those of the weeks of this run, whose events need not be asked for
     """
-    week, country = week_and_country_of(context)
     before = max(shown.keys() - {week}, default=None)
     if before is not None and before >= week - WEEKS_BACK * ONE_WEEK:
         return shown[before]
-    return figures_of_last_other_week(context.instance, week, country, OUTCOMES)
+    return figures_of_last_other_week(instance, week, country, OUTCOMES)
 
 
 def _country_then(countries: Countries, country: str, rows: pd.DataFrame) -> Country:
