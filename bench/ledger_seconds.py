@@ -2,9 +2,11 @@
 
     python bench/ledger_seconds.py --articles 1000
     python bench/ledger_seconds.py --countries FRA,AUT,MLT
+    python bench/ledger_seconds.py --largest 20000 --repeats 1
 
-It plays Mondays by the commands that people have. Then it runs the round of the newest week and the ledger of the week
-before it in this process, several times in turn, so that neither start-up nor what else the machine does is counted.
+The last line is all countries at production size. It plays Mondays by the commands that people have. Then it runs the
+round of the newest week and the ledger of the week before it in this process, in turn, so that neither start-up nor
+what else the machine does is counted. The ledger of the week before that one was made then, as in every other week.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, timedelta
 from os import times
 from pathlib import Path
@@ -22,6 +24,7 @@ from dagster import BetaWarning, DagsterInstance, JobDefinition
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from examples.weeks import FOLLOWED, NOT_APPLIED, ONE_WEEK, Shop, codes_in
+from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
 from markdown_pricing.orchestration.names import JOB, OUTCOMES_JOB
 from markdown_pricing.orchestration.partitions import partition_key
@@ -34,35 +37,50 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--countries", type=codes_in, default="DEU")
+    options.add_argument("--countries", type=codes_in, help="DEU by default, and with --largest all of the sample")
     options.add_argument("--articles", type=int, help="of each country; without it each has its usual number")
+    options.add_argument("--largest", type=int, help="articles of the largest country; the others by Zipf's law")
     options.add_argument("--repeats", type=int, default=5)
     given = options.parse_args()
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", BetaWarning)
     today = date.today()
     newest = today - timedelta(days=today.weekday())
     with tempfile.TemporaryDirectory() as folder:
-        shop = Shop(Path(folder), given.countries, given.articles, newest - WEEKS * ONE_WEEK)
+        countries = given.countries or (list(read_countries()) if given.largest else ["DEU"])
+        shop = Shop(Path(folder), countries, given.articles, newest - WEEKS * ONE_WEEK, given.largest)
         shop.open()
         for ago in range(WEEKS, 0, -1):
             shop.play(newest - ago * ONE_WEEK, FOLLOWED, NOT_APPLIED, workers=1)
         shop.price(workers=1)
         for line in compared(shop, newest, given.repeats):
-            print(line)
+            print(line, flush=True)
 
 
 def compared(shop: Shop, newest: date, repeats: int) -> Iterator[str]:
-    """A line for each country: the processor seconds of its round and of its ledger."""
+    """A line for each country, and one for all: the processor seconds of the round and of the ledger."""
     made = build(Settings.from_env(shop.environment))
-    weeks = {JOB: newest, OUTCOMES_JOB: newest - ONE_WEEK}
     with DagsterInstance.from_config(shop.environment["DAGSTER_HOME"]) as instance:
+
+        def seconds(job: str, week: date, country: str) -> float:
+            return seconds_of(instance, made.resolve_job_def(job), week, country)
+
+        first = shop.countries[0]  # with it imports and caches are paid for
+        seconds(JOB, newest, first)
+        total = [0.0, 0.0]
         for country in shop.countries:
-            spent: Mapping[str, list[float]] = {job: [] for job in weeks}
-            for _ in range(1 + repeats):  # the first time imports and caches are paid for
-                for job, week in weeks.items():
-                    spent[job].append(seconds_of(instance, made.resolve_job_def(job), week, country))
-            round_s, ledger_s = (statistics.median(spent[job][1:]) for job in weeks)
-            yield f"{country}: round {round_s:.2f} s, ledger {ledger_s:.2f} s, {100 * ledger_s / round_s:.0f} % of it"
+            seconds(OUTCOMES_JOB, newest - 2 * ONE_WEEK, country)
+            pairs = [
+                (seconds(JOB, newest, country), seconds(OUTCOMES_JOB, newest - ONE_WEEK, country))
+                for _ in range(repeats)
+            ]
+            own = [statistics.median(each) for each in zip(*pairs, strict=True)]
+            total = [so_far + each for so_far, each in zip(total, own, strict=True)]
+            yield _line(country, *own)
+        yield _line(f"All {len(shop.countries)}", *total)
+
+
+def _line(name: str, round_s: float, ledger_s: float) -> str:
+    return f"{name}: round {round_s:.2f} s, ledger {ledger_s:.2f} s, {100 * ledger_s / round_s:.0f} % of it"
 
 
 def seconds_of(instance: DagsterInstance, job: JobDefinition, week: date, country: str) -> float:

@@ -123,12 +123,16 @@ def _line(name: str, mondays: Sequence[Monday]) -> list[str]:
 
 @dataclass(frozen=True)
 class Shop:
-    """The folder in which the weeks are played, the countries and how many articles each has; None for the usual."""
+    """The folder in which the weeks are played, the countries and how many articles each has; None for the usual.
+
+    largest : how many articles the largest country has, where the others are as much smaller as in production
+    """
 
     root: Path
     countries: Sequence[str]
     articles: int | None
     first: date
+    largest: int | None = None
 
     def call(self, *arguments: str) -> None:
         """Print the command and run it; what it says is seen. Ends the play with its exit code when it fails."""
@@ -158,7 +162,8 @@ class Shop:
         """Begin anew: whatever was played before in the folder goes, and the first week is delivered."""
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True)
-        size = ["--articles", str(self.articles)] if self.articles else []
+        sizes = {"--articles": self.articles, "--largest": self.largest}
+        size = [text for option, number in sizes.items() if number for text in (option, str(number))]
         first, countries = str(self.first), ",".join(self.countries)
         self.call("sample", "--lake", str(self.lake), "--week", first, "--countries", countries, *size)
 

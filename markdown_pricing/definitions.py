@@ -14,8 +14,7 @@ from markdown_pricing.orchestration.compared import effects_job, effects_schedul
 from markdown_pricing.orchestration.etl import snapshot_from
 from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
 from markdown_pricing.orchestration.inputs import markdown_decisions
-from markdown_pricing.orchestration.ledger import ledger_job, ledger_sensor, outcomes
-from markdown_pricing.orchestration.ledger_checks import ledger_checks
+from markdown_pricing.orchestration.ledger import ledger_job, ledger_sensor, outcomes_by
 from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
 from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
 from markdown_pricing.settings import Settings, in_container
@@ -38,10 +37,10 @@ def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])
     schedule, sensor = weekly_round(partitions, jobs, look_every_s)
     ledger, effects = ledger_job(), effects_job()
-    flow = by_week_and_country([shared_demand, *FLOW, outcomes], weeks, partitions, countries)
+    flow = by_week_and_country([shared_demand, *FLOW, outcomes_by(partitions)], weeks, partitions, countries)
     ours = dg.Definitions(
         assets=[markdown_decisions.replace_attributes(partitions_def=partitions), *flow, markdown_effects],
-        asset_checks=[*checks_for(partitions), *ledger_checks(partitions), ready_for_the_round],
+        asset_checks=[*checks_for(partitions), ready_for_the_round],
         jobs=[*jobs, ledger, effects, preflight_job, tidy_lake],
         schedules=[schedule, effects_schedule(effects), *SCHEDULES],
         sensors=[

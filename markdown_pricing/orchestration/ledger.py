@@ -23,7 +23,10 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns
 from markdown_pricing.orchestration.facts import is_of_the_ledger, latest_events, unfinished_runs
 from markdown_pricing.orchestration.faults import final_faults_not_retried
+from markdown_pricing.orchestration.figures import Metadata
 from markdown_pricing.orchestration.judged import figures_of_ledger
+from markdown_pricing.orchestration.latest_figures import WEEKS_BACK, figures_of_last_other_week
+from markdown_pricing.orchestration.ledger_checks import Figures, checks_of_ledger, results_of_checks
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     ETL_JOB,
@@ -44,8 +47,8 @@ from markdown_pricing.orchestration.names import (
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, week_and_country_of
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.results import Results
-from markdown_pricing.sold_weeks import bring_up_to_date, kept_outcomes
-from markdown_pricing.weeks import this_week
+from markdown_pricing.sold_weeks import Outcomes, bring_up_to_date, kept_outcomes
+from markdown_pricing.weeks import ONE_WEEK, this_week
 from markdown_pricing.words import counted
 
 WEEKS_IN_ERP = 12
@@ -58,46 +61,74 @@ LOOK_EVERY = 5
 """The sensor looks once in so many looks of the round's sensor. Chosen on 2026-11-28: nobody waits for the ledger."""
 
 
-@dg.asset(
-    deps=[PREDICTIONS],
-    pool=LEDGER_POOL,
-    group_name=GROUP,
-    owners=OWNERS,
-    tags={STAGE_TAG: "judge"},
-    kinds={"parquet", "sql"},
-    metadata=columns.OUTCOME_COLUMNS,
-)
-def outcomes(
-    context: dg.AssetExecutionContext,
-    lake: dg.ResourceParam[Lake],
-    erp: dg.ResourceParam[Erp],
-    rules: dg.ResourceParam[RuleBook],
-    countries: dg.ResourceParam[Countries],
-) -> dg.MaterializeResult[None]:
-    """What became of a week's advice: what was decided, asked in the shops and sold, and what other prices cost.
+def outcomes_by(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset `outcomes` of an installation's weeks and countries, with its checks."""
 
-    By the week that was sold, once the next snapshot is taken in. It brings the week before up to date, too.
+    @dg.asset(
+        deps=[PREDICTIONS],
+        pool=LEDGER_POOL,
+        group_name=GROUP,
+        owners=OWNERS,
+        tags={STAGE_TAG: "judge"},
+        kinds={"parquet", "sql"},
+        metadata=columns.OUTCOME_COLUMNS,
+        partitions_def=partitions,
+        check_specs=checks_of_ledger(partitions),
+    )
+    def outcomes(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        erp: dg.ResourceParam[Erp],
+        rules: dg.ResourceParam[RuleBook],
+        countries: dg.ResourceParam[Countries],
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """What became of a week's advice: what was decided, asked in the shops and sold, and what other prices cost.
+
+        By the week that was sold, once the next snapshot is taken in. It brings the week before up to date, too.
+        """
+        week, country = week_and_country_of(context)
+        with final_faults_not_retried(context):
+            results = Results(lake, week, country)
+            made = bring_up_to_date(results, countries, rules, context.run.run_id, datetime.now(UTC))
+            # Under the ERP's lock if it can be had, and for the page in any case.
+            last_weeks_once = cache(lambda: list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP)))
+            in_erp = _into_the_erp(erp, country, last_weeks_once)
+            if in_erp:
+                context.log.warning(in_erp)
+            last_weeks = last_weeks_once()
+            shown = _figures_of(made, [rows for rows, _ in last_weeks], countries, country)
+            for before in shown.keys() - {week}:
+                partition = partition_key(before, country)
+                context.log_event(dg.AssetMaterialization(OUTCOMES, partition=partition, metadata=shown[before]))
+            yield dg.MaterializeResult(
+                metadata={**shown[week], "In the ERP": in_erp or counted(len(last_weeks), "week")},
+                check_results=results_of_checks(shown[week], figures_before(context.instance, week, country, shown)),
+            )
+
+    return outcomes
+
+
+def _figures_of(
+    made: Mapping[date, Outcomes], last_weeks: Sequence[pd.DataFrame], countries: Countries, country: str
+) -> dict[date, Metadata]:
+    """What the page says of each week that was made; last_weeks : OUTCOME_COLUMNS of those that the ERP is to have."""
+    shown = {}
+    for week, each in made.items():
+        then = countries.in_week(country, week)
+        alike = [rows for rows in last_weeks if _country_then(countries, country, rows).currency == then.currency]
+        shown[week] = figures_of_ledger(each, alike, then)
+    return shown
+
+
+def figures_before(instance: dg.DagsterInstance, week: date, country: str, shown: Mapping[date, Metadata]) -> Figures:
+    """The figures of the country's last other week that has a ledger; empty without one within WEEKS_BACK.
+
+    shown : those of the weeks of this run, whose events need not be asked for
     """
-    week, country = week_and_country_of(context)
-    with final_faults_not_retried(context):
-        results = Results(lake, week, country)
-        made = bring_up_to_date(results, countries, rules, context.run.run_id, datetime.now(UTC))
-        # Under the ERP's lock if it can be had, and for the page in any case.
-        last_weeks_once = cache(lambda: list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP)))
-        in_erp = _into_the_erp(erp, country, last_weeks_once)
-        if in_erp:
-            context.log.warning(in_erp)
-        shown, last_weeks = {}, last_weeks_once()
-        for own, each in made.items():
-            then = countries.in_week(country, own)
-            alike = [
-                rows for rows, _ in last_weeks if _country_then(countries, country, rows).currency == then.currency
-            ]
-            shown[own] = figures_of_ledger(each, alike, then)
-        for before in shown.keys() - {week}:
-            partition = partition_key(before, country)
-            context.log_event(dg.AssetMaterialization(OUTCOMES, partition=partition, metadata=shown[before]))
-        return dg.MaterializeResult(metadata={**shown[week], "In the ERP": in_erp or counted(len(last_weeks), "week")})
+    before = max(shown.keys() - {week}, default=None)
+    if before is not None and before >= week - WEEKS_BACK * ONE_WEEK:
+        return shown[before]
+    return figures_of_last_other_week(instance, week, country, OUTCOMES)
 
 
 def _country_then(countries: Countries, country: str, rows: pd.DataFrame) -> Country:

@@ -1,6 +1,8 @@
 """What the ledger warns of: advice followed less, decided prices not there, cells not left alone, wrong forecasts."""
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -12,9 +14,10 @@ from markdown_pricing.orchestration.judged import (
     LEFT_ALONE,
     SOLD_OF_EXPECTED,
 )
-from markdown_pricing.orchestration.latest_figures import figures_of_last_other_week, latest_figures
 from markdown_pricing.orchestration.names import OUTCOMES
-from markdown_pricing.orchestration.partitions import partition_key, week_and_country_of
+
+Figures = Mapping[str, Any]
+"""The figures of a week's ledger, by their labels."""
 
 FELL = 10.0
 """Adherence is reported when it fell by so many points against the last other week. Chosen on 2026-11-28."""
@@ -28,51 +31,49 @@ CALIBRATED = (80.0, 125.0)
 judgement: a warm week or a holiday moves a country's sales by a tenth and more."""
 
 
-def ledger_checks(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    """The checks of the asset `outcomes`, each of one country and week. None of them blocks anything."""
+FOLLOWED_AS_BEFORE, DECIDED_ARE_APPLIED, HELD_LEFT_ALONE, AS_EXPECTED = (
+    *("advice_is_followed_as_before", "decided_prices_are_applied"),
+    *("held_cells_are_left_alone", "sales_are_as_expected"),
+)
+DESCRIPTIONS = {
+    FOLLOWED_AS_BEFORE: "The share of the articles whose advice was followed has not fallen by ten points. Warns.",
+    DECIDED_ARE_APPLIED: (
+        "The prices that people accepted or changed in the week before are in the shops, nine of ten at least. Warns. "
+        "Of the week before, because a price may come with the second snapshot."
+    ),
+    HELD_LEFT_ALONE: "Articles that a comparison holds on the old habit had its price, nine of ten at least. Warns.",
+    AS_EXPECTED: (
+        "Where the advice was followed, about as much was sold as was expected. Warns: costs are as good as that."
+    ),
+}
+
+
+def checks_of_ledger(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetCheckSpec]:
+    """The checks of the asset `outcomes`, each of one country and week. None of them blocks anything.
+
+    The asset's own step has the figures and answers them. As steps of their own the four took more processor time than
+    the ledger of a small country.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)  # as of the checks of a round
-        made = _followed_as_before, _decided_are_applied, _held_left_alone, _calibrated
-        return [each(partitions) for each in made]
+        return [
+            dg.AssetCheckSpec(name, asset=OUTCOMES, description=description, partitions_def=partitions)
+            for name, description in DESCRIPTIONS.items()
+        ]
 
 
-def _followed_as_before(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
-    def advice_is_followed_as_before(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        """The share of the articles whose advice was followed has not fallen by ten points. Warns."""
-        return followed_as_before(ADHERENCE.number(_figures(context)), ADHERENCE.number(_figures_before(context)))
+def results_of_checks(now: Figures, before: Figures) -> list[dg.AssetCheckResult]:
+    """What each of the checks finds.
 
-    return advice_is_followed_as_before
-
-
-def _decided_are_applied(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
-    def decided_prices_are_applied(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        """The prices that people accepted or changed in the week before are in the shops, nine of ten at least. Warns.
-
-        Of the week before, because a price may come with the second snapshot.
-        """
-        return decided_are_applied(_figures_before(context))
-
-    return decided_prices_are_applied
-
-
-def _held_left_alone(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
-    def held_cells_are_left_alone(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        """Articles that a comparison holds on the old habit had its price, nine of ten at least. Warns."""
-        return held_left_alone(_figures(context))
-
-    return held_cells_are_left_alone
-
-
-def _calibrated(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=OUTCOMES, partitions_def=partitions)
-    def sales_are_as_expected(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        """Where the advice was followed, about as much was sold as was expected. Warns: costs are as good as that."""
-        return calibrated(_figures(context))
-
-    return sales_are_as_expected
+    now, before : the figures of a week's ledger, and of that of the country's last other week; empty without one
+    """
+    found = {
+        FOLLOWED_AS_BEFORE: followed_as_before(ADHERENCE.number(now), ADHERENCE.number(before)),
+        DECIDED_ARE_APPLIED: decided_are_applied(before),
+        HELD_LEFT_ALONE: held_left_alone(now),
+        AS_EXPECTED: calibrated(now),
+    }
+    return [result._replace(check_name=name) for name, result in found.items()]
 
 
 def followed_as_before(now: float | None, before: float | None) -> dg.AssetCheckResult:
@@ -83,7 +84,7 @@ def followed_as_before(now: float | None, before: float | None) -> dg.AssetCheck
     return _warning(now > before - FELL, said)
 
 
-def decided_are_applied(figures: dict[str, object]) -> dg.AssetCheckResult:
+def decided_are_applied(figures: Figures) -> dg.AssetCheckResult:
     """figures : of one week's ledger"""
     decided, missed = DECIDED.number(figures), DECIDED_NOT_APPLIED.number(figures)
     if not decided or missed is None:
@@ -92,7 +93,7 @@ def decided_are_applied(figures: dict[str, object]) -> dg.AssetCheckResult:
     return _warning(missed < NOT_APPLIED_SHARE * decided or missed == 0, said)
 
 
-def held_left_alone(figures: dict[str, object]) -> dg.AssetCheckResult:
+def held_left_alone(figures: Figures) -> dg.AssetCheckResult:
     """figures : of one week's ledger"""
     held, alone = HELD.number(figures), LEFT_ALONE.number(figures)
     if not held or alone is None:
@@ -101,7 +102,7 @@ def held_left_alone(figures: dict[str, object]) -> dg.AssetCheckResult:
     return _warning(alone >= LEFT_ALONE_LEAST, said)
 
 
-def calibrated(figures: dict[str, object]) -> dg.AssetCheckResult:
+def calibrated(figures: Figures) -> dg.AssetCheckResult:
     """figures : of one week's ledger"""
     sold = SOLD_OF_EXPECTED.number(figures)
     if sold is None:
@@ -112,15 +113,3 @@ def calibrated(figures: dict[str, object]) -> dg.AssetCheckResult:
 
 def _warning(passed: bool, said: str) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, description=said)
-
-
-def _figures(context: dg.AssetCheckExecutionContext) -> dict[str, object]:
-    """Those of the week's own ledger."""
-    week, country = week_and_country_of(context.op_execution_context)
-    return latest_figures(context.instance, str(partition_key(week, country)), OUTCOMES)
-
-
-def _figures_before(context: dg.AssetCheckExecutionContext) -> dict[str, object]:
-    """Those of the country's last other week that has a ledger; empty without one."""
-    week, country = week_and_country_of(context.op_execution_context)
-    return figures_of_last_other_week(context.instance, week, country, OUTCOMES)

@@ -25,6 +25,8 @@ from markdown_pricing.orchestration.judged import (
     COST_OF_WEEKS,
     DECIDED,
     DECIDED_NOT_APPLIED,
+    HELD,
+    LEFT_ALONE,
     OVERRIDES,
     SOLD_OF_EXPECTED,
     TOO_FEW,
@@ -35,8 +37,15 @@ from markdown_pricing.orchestration.judged import (
     figures_of_ledger,
     sentence_of_ledgers,
 )
-from markdown_pricing.orchestration.ledger import look
-from markdown_pricing.orchestration.ledger_checks import calibrated, decided_are_applied, followed_as_before
+from markdown_pricing.orchestration.ledger import figures_before, look
+from markdown_pricing.orchestration.ledger_checks import (
+    DECIDED_ARE_APPLIED,
+    FOLLOWED_AS_BEFORE,
+    calibrated,
+    decided_are_applied,
+    followed_as_before,
+    results_of_checks,
+)
 from markdown_pricing.orchestration.names import (
     COUNTRY_TAG,
     JOB,
@@ -352,7 +361,8 @@ def test_a_ledger_that_is_out_of_calibration_is_warned_of(sold: float | str, pas
 
 
 def test_no_check_of_the_ledger_fails_its_run(ledger: Ledger) -> None:
-    found = {each.check_name: each for each in ledger.run(WEEK_BEFORE).get_asset_check_evaluations()}
+    result = ledger.run(WEEK_BEFORE)
+    found = {each.check_name: each for each in result.get_asset_check_evaluations()}
 
     assert found.keys() == {
         "advice_is_followed_as_before",
@@ -361,6 +371,39 @@ def test_no_check_of_the_ledger_fails_its_run(ledger: Ledger) -> None:
         "sales_are_as_expected",
     }
     assert not any(each.blocking for each in found.values())
+    assert {each.partition for each in found.values()} == {f"AUT|{WEEK_BEFORE}"}
+    assert [event.step_key for event in result.get_step_success_events()] == ["outcomes"]
+
+
+def test_the_ledger_is_compared_with_that_of_the_week_before(ledger: Ledger) -> None:
+    """By the figures of the same run, or else by those that the last run of an earlier week has recorded."""
+    figures = {ADHERENCE.label: 100.0, DECIDED.label: 10, DECIDED_NOT_APPLIED.label: 5}
+    partition = partition_key(parse_week("2026-01-19"), "AUT")
+    event = dg.AssetMaterialization(OUTCOMES, partition=str(partition), metadata=figures)
+    ledger.instance.report_runless_asset_event(event)
+
+    found = {each.check_name: each for each in ledger.run(WEEK_BEFORE).get_asset_check_evaluations()}
+
+    assert "in the country's last other week it was 100 %" in str(found[FOLLOWED_AS_BEFORE].description)
+    assert not found[DECIDED_ARE_APPLIED].passed
+
+
+def test_of_this_runs_weeks_no_event_is_asked_for(beside: Beside) -> None:
+    both = {PRICED: {ADHERENCE.label: 50.0}, parse_week("2026-01-26"): {ADHERENCE.label: 90.0}}
+
+    of_this_run = figures_before(beside.instance, PRICED, "AUT", both)
+    too_long_ago = figures_before(beside.instance, PRICED, "AUT", {PRICED: {}, date(2025, 11, 3): {"a": 1}})
+
+    assert (ADHERENCE.number(of_this_run), too_long_ago) == (90.0, {})
+
+
+def test_each_check_of_the_ledger_looks_at_the_week_that_it_is_about() -> None:
+    now = {ADHERENCE.label: 50.0, SOLD_OF_EXPECTED.label: 300.0, HELD.label: 10, LEFT_ALONE.label: 10.0}
+    before = {ADHERENCE.label: 90.0, DECIDED.label: 10, DECIDED_NOT_APPLIED.label: 9}
+    decided = {DECIDED.label: 10, DECIDED_NOT_APPLIED.label: 9}
+
+    assert not any(each.passed for each in results_of_checks(now, before))
+    assert all(each.passed for each in results_of_checks(before | decided, {}))
 
 
 def test_the_digest_adds_countries_in_euros_with_the_interval_of_the_sum() -> None:
