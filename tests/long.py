@@ -138,4 +138,7 @@ def is_long(nodeid: str) -> bool:
     >>> is_long("tests/lake/test_faults.py::test_a_failover[hdfs-jars]")
     False
     """
-    return any(all(part in nodeid for part in listed.split("::*")) for listed in LONG)
+    return any(head in nodeid and all(part in nodeid for part in parts) for head, *parts in _PARTS)
+
+
+_PARTS = [listed.split("::*") for listed in LONG]
