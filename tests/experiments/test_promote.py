@@ -229,9 +229,8 @@ def test_the_next_round_uses_the_champion_and_one_command_goes_back(place: Place
 
 def test_both_stand_side_by_side_in_mlflow(won: tuple[Place, Result]) -> None:
     """One experiment for the back-test, a run for each model and country: parameters, metrics, rules."""
-    from mlflow import (
-        MlflowClient,
-    )  # takes a second, which each process of the tests would spend while it collects them
+    # Here, because each process of the tests would otherwise spend a second on it while it collects them.
+    from mlflow import MlflowClient
 
     place, _ = won
 
