@@ -74,13 +74,13 @@ class Draw:
     @classmethod
     def from_json(cls, text: str) -> "Draw":
         """The draw that `to_json` has written. Raises ValueError, KeyError and TypeError for another text."""
-        found = json.loads(text)
+        fields = json.loads(text)
         return cls(
             **{
-                **found,
-                "from_week": date.fromisoformat(found["from_week"]),
-                "drawn_at": datetime.fromisoformat(found["drawn_at"]),
-                "cells": tuple(Cell(**each) for each in found["cells"]),
+                **fields,
+                "from_week": date.fromisoformat(fields["from_week"]),
+                "drawn_at": datetime.fromisoformat(fields["drawn_at"]),
+                "cells": tuple(Cell(**each) for each in fields["cells"]),
             }
         )
 
@@ -160,12 +160,12 @@ def _choice(cells: pd.DataFrame, known: pd.DataFrame, share: float, seed: int) -
     return Choice(share, sum(held.values()), POWER_AND_SIZE * spread, float((part * cells["gain"]).sum()))
 
 
-def cheapest(found: Iterable[Choice], reckoned: float) -> Choice | None:
+def cheapest(choices: Iterable[Choice], reckoned: float) -> Choice | None:
     """The smallest share that would find what the plan is reckoned to bring; None where none would.
 
     reckoned : by how much more than the habit, as a share
     """
-    return next((each for each in found if each.detectable <= reckoned), None)
+    return next((each for each in choices if each.detectable <= reckoned), None)
 
 
 def draw_season(cells: pd.DataFrame, given: Draw, standing: Mapping[Key, Cell]) -> Draw:

@@ -86,10 +86,10 @@ def effect_of(cells: Cells, seed: int, draws: int = DRAWS) -> Effect | None:
     seed : of the draws that are tried; the same one gives the same interval
     """
     counts = (np.bincount(cells.stratum, arm)[cells.stratum] for arm in (cells.on_plan, ~cells.on_plan))
-    told = np.logical_and.reduce([count >= LEAST for count in counts])
-    if not told.any():
+    comparable = np.logical_and.reduce([count >= LEAST for count in counts])
+    if not comparable.any():
         return None
-    cells = _some(cells, told)
+    cells = _some(cells, comparable)
     tried = np.concatenate([cells.on_plan[np.newaxis], _draws(cells, seed, draws)])
     unexplained = _unexplained(cells)
     fixed, moved = (np.where(arm, 0.0, cells.ratio) for arm in (cells.on_plan, ~cells.on_plan))
@@ -122,8 +122,8 @@ def spread_of_draws(cells: Cells, seed: int, draws: int) -> float:
 
 
 def _spread(cells: Cells, tried: BoolArray, ratio: FloatArray) -> float:
-    told, _ = _differences(cells, tried, _unexplained(cells) @ ratio)
-    return float(np.std(told) / np.average(ratio, weights=cells.list_value))
+    differences, _ = _differences(cells, tried, _unexplained(cells) @ ratio)
+    return float(np.std(differences) / np.average(ratio, weights=cells.list_value))
 
 
 def _some(cells: Cells, rows: BoolArray) -> Cells:

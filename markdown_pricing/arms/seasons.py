@@ -41,20 +41,20 @@ def article_results(history: pd.DataFrame, week: date) -> pd.DataFrame:
         left=left.clip(lower=0.0),
     )
     kept = ["category", "season", "launch_week", "end_week", "list_price", "salvage_price", "left"]
-    found = rows.groupby("article_id", sort=True).agg(
+    articles = rows.groupby("article_id", sort=True).agg(
         **{name: (name, "last") for name in kept},
         first_stock=("stock", "first"),
         first_week=("week", "first"),
         delivered=("delivered", "sum"),
         revenue=("revenue", "sum"),
     )
-    ended = found["end_week"] < pd.Timestamp(week)
+    ended = articles["end_week"] < pd.Timestamp(week)
     return pd.DataFrame(
         {
-            **{name: found[name] for name in ("category", "season", "launch_week", "end_week", "first_week")},
+            **{name: articles[name] for name in ("category", "season", "launch_week", "end_week", "first_week")},
             "ended": ended,
-            LIST_VALUE: (found["first_stock"] + found["delivered"]) * found["list_price"],
-            REVENUE: found["revenue"] + ended * found["left"] * found["salvage_price"],
+            LIST_VALUE: (articles["first_stock"] + articles["delivered"]) * articles["list_price"],
+            REVENUE: articles["revenue"] + ended * articles["left"] * articles["salvage_price"],
         }
     ).reset_index()
 

@@ -140,7 +140,7 @@ class ComingWeek:
         common = self.linear.foretold(local.terms, seen.category)
         known = seen.learnable if until is None else seen.before(until)
         left = local.difference[known] - common[known]
-        own = self.linear.of_articles(
+        own = self.linear.deviations(
             local.terms[known], left, seen.weight[known], panel.row[known], len(panel.article_ids)
         )
         expected: FloatArray = local.past + common + (local.terms[:, : local.own] * own[panel.row]).sum(axis=1)

@@ -69,7 +69,7 @@ class LocalLinear:
         expected: FloatArray = (x * self.beta[category]).sum(axis=1)
         return expected
 
-    def of_articles(
+    def deviations(
         self, x: FloatArray, left: FloatArray, weight: FloatArray, article: IntArray, articles: int
     ) -> FloatArray:
         """Articles' deviations from their category's own coefficients, (articles, own), from what it left of `y`."""

@@ -125,10 +125,10 @@ class _Judge:
         correction = np.full(len(rows.units), np.nan)
         correction[judged] = np.clip(now - self._base_at(judged, judged), -LARGEST_CORRECTION, LARGEST_CORRECTION)
         row_at = panel.grid(np.arange(len(rows.units)), -1.0).astype(np.int64)
-        told = judged[~rows.censored[judged]]
+        uncensored = judged[~rows.censored[judged]]
         weights = []
         for ahead in HORIZONS:
-            origin, target = pairs_ahead(row_at, panel.row[told], panel.column[told], ahead)
+            origin, target = pairs_ahead(row_at, panel.row[uncensored], panel.column[uncensored], ahead)
             known = np.isfinite(correction[origin])
             origin, target = origin[known], target[known]
             dispersion, demand = self.earlier.dispersion[rows.category[target]], self.learnt.demand[target]

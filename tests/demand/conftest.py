@@ -1,9 +1,12 @@
-"""A market with a known truth, made once for the tests of all demand models."""
+"""A market with a known truth, made once for the tests of all demand models, and the framework of one of them."""
+
+from collections.abc import Iterator
 
 import pandas as pd
 import pytest
 
 from tests.demand.market import market
+from tests.demand.other_frameworks import scikit_learn_found
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +14,10 @@ def sold() -> tuple[pd.DataFrame, pd.DataFrame]:
     """History and the articles to price, without the truth's columns."""
     history, articles = market(seed=1, articles=200)
     return history.drop(columns=["mean", "elasticity"]), articles.drop(columns=["mean", "elasticity"])
+
+
+@pytest.fixture(scope="module")
+def scikit_learn() -> Iterator[None]:
+    """For the files whose tests fit the example in scikit-learn."""
+    with scikit_learn_found():
+        yield

@@ -17,6 +17,8 @@ from markdown_pricing.demand.model import MODELS, DemandModel, make_model
 from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, SCIKIT_LEARN_FOLDER, needs_pytorch
 
+pytestmark = pytest.mark.usefixtures("scikit_learn")
+
 WEEKS = 12
 LADDER = np.array([1.0, 0.9, 0.7, 0.5, 0.3, 0.3])
 

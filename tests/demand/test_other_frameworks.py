@@ -25,6 +25,8 @@ from tests.demand.other_frameworks import EXAMPLES, PYTORCH, SCIKIT_LEARN, needs
 from tests.demand.test_contract import assert_keeps_the_contract, fitted
 from tests.markdown.seasons import DEU
 
+pytestmark = pytest.mark.usefixtures("scikit_learn")
+
 GUIDE = Path(__file__).parents[2] / "docs/models.md"
 TRUTH = 2.0
 

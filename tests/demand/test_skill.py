@@ -69,7 +69,7 @@ def test_categories_and_articles_with_little_to_say_are_like_the_others():
     nothing, one = np.zeros(len(article), dtype=np.int64), np.ones(len(article))
     fit = LocalLinear.fit(x, y, one, nothing, 1, article, 1)
     left = y - fit.foretold(x, nothing)
-    found = fit.beta[0, 0] + fit.of_articles(x, left, one, article, 41)[:, 0]
+    found = fit.beta[0, 0] + fit.deviations(x, left, one, article, 41)[:, 0]
     assert fit.spread[0] == pytest.approx(0.36, rel=0.5)
     np.testing.assert_allclose(found[:40], own[:40], atol=0.35)
     assert -1.9 < found[40] < -0.1

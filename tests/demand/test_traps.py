@@ -32,6 +32,8 @@ from markdown_pricing.sample.season import sample_market
 from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, needs_pytorch
 
+pytestmark = pytest.mark.usefixtures("scikit_learn")
+
 DEU, BOOK, CODES = read_countries()["DEU"], RuleBook(), read_reason_codes()
 
 

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from mlflow import MlflowClient
 
 from markdown_pricing.__main__ import cli
 from markdown_pricing.countries import read_countries
@@ -230,6 +229,9 @@ def test_the_next_round_uses_the_champion_and_one_command_goes_back(place: Place
 
 def test_both_stand_side_by_side_in_mlflow(won: tuple[Place, Result]) -> None:
     """One experiment for the back-test, a run for each model and country: parameters, metrics, rules."""
+    # Here, because each process of the tests would otherwise spend a second on it while it collects them.
+    from mlflow import MlflowClient
+
     place, _ = won
 
     client = MlflowClient(place.experiments, place.experiments)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.jars import CACHE, fetched
+from tests.jars import CACHE, SHORT_LIVED, fetched
 
 HERE = Path(__file__).parent
 HADOOP_3, HADOOP_2 = "hdfs-jars", "hdfs-jars-2"
@@ -66,7 +66,7 @@ def mini_hdfs(
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir / "hdfs.log"
     program = [str(HERE / "MiniHdfs.java"), str(data_dir / "blocks"), str(data_nodes)]
-    command = ["java", "-Xmx768m", "-cp", f"{fetched(HERE / _POMS[hadoop], hadoop)}/*", *program]
+    command = ["java", *SHORT_LIVED, "-Xmx768m", "-cp", f"{fetched(HERE / _POMS[hadoop], hadoop)}/*", *program]
     # Hadoop's own variables of this process would reach the cluster as well.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HADOOP_")}
     with (

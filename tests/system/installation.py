@@ -13,9 +13,11 @@ from typing import Any
 from unittest.mock import patch
 
 import dagster as dg
+import psycopg
 import yaml  # type: ignore[import-untyped]
 from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.scheduler.instigation import InstigatorTick
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 from sqlalchemy import Engine, make_url, select
 
@@ -47,6 +49,8 @@ class Installation:
     countries: Countries
     instance: dg.DagsterInstance
     environment: dict[str, str]
+    storage: "psycopg.Connection[Any]"
+    """To Dagster's database, for frequent looks: Dagster's instance connects anew for each."""
     most_at_once: int = 0
     """The most runs that were seen in STARTING or STARTED."""
     _daemons: list["subprocess.Popen[bytes]"] = field(default_factory=list)
@@ -91,17 +95,24 @@ class Installation:
         """All runs, oldest first, once there are `number`, all have ended and none waits for its retry."""
 
         def all_ended() -> list[dg.RunRecord]:
+            statuses = self.statuses()
+            self.most_at_once = max(self.most_at_once, sum(status in ON_A_SLOT for status in statuses))
+            if len(statuses) < number or not set(statuses) <= set(FINISHED_STATUSES):
+                return []
             records = self.runs()
             runs = [record.dagster_run for record in records]
-            self.most_at_once = max(self.most_at_once, sum(run.status in ON_A_SLOT for run in runs))
-            over = all(run.is_finished and not _awaits_retry(run) for run in runs)
-            return records if over and len(runs) >= number else []
+            return records if all(run.is_finished and not _awaits_retry(run) for run in runs) else []
 
         return wait_until(f"{number} runs have ended", all_ended, within_s, self.state)
 
+    def statuses(self) -> list[DagsterRunStatus]:
+        """Those of the countries' runs."""
+        found = self.storage.execute("SELECT status FROM runs WHERE pipeline_name = %s", [JOB])
+        return [DagsterRunStatus(status) for (status,) in found]
+
     def state(self) -> dict[str, int]:
         """How many runs there are in each status."""
-        statuses = [run.dagster_run.status.value for run in self.runs()]
+        statuses = [status.value for status in self.statuses()]
         return {status: statuses.count(status) for status in sorted(set(statuses))}
 
     def ticks(self, since: float = 0.0) -> list[InstigatorTick]:
@@ -207,8 +218,19 @@ def installation(
     lake.filesystem.makedirs(lake.root)
     ensure_tables(erp)
     countries = read_countries(countries_file or DATA / "countries.csv")
-    with patch.dict(os.environ, secrets), dg.DagsterInstance.from_config(str(folder)) as instance:
-        here = Installation(folder, lake, erp, countries, instance, environment)
+    with (
+        patch.dict(os.environ, secrets),
+        dg.DagsterInstance.from_config(str(folder)) as instance,
+        psycopg.connect(
+            host=storage.host,
+            port=storage.port,
+            dbname=storage.database,
+            user=server.user,
+            password=password,
+            autocommit=True,
+        ) as watch,
+    ):
+        here = Installation(folder, lake, erp, countries, instance, environment, watch)
         try:
             yield here
         finally:
