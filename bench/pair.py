@@ -35,7 +35,7 @@ def price(checkout: Path, lake: str, out: Path) -> float:
     """The processor seconds in which the checkout prices the lake into a file."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
-        [checkout / ".venv/bin/markdown-pricing", "price", "--lake", lake, "--week", str(WEEK), "--out", out],
+        [checkout.resolve() / ".venv/bin/markdown-pricing", "price", "--lake", lake, "--week", str(WEEK), "--out", out],
         check=True,
         cwd=checkout,
         env={**os.environ, **dict.fromkeys(VARIABLES, "1")},

@@ -37,7 +37,7 @@ print((time.perf_counter() - began) / files)
 
 def seconds(checkout: Path, lake: str, size: int, files: int) -> float:
     """Those of one file, on average."""
-    command = [str(checkout / ".venv/bin/python"), "-c", TIMED, lake, str(size), str(files)]
+    command = [str(checkout.resolve() / ".venv/bin/python"), "-c", TIMED, lake, str(size), str(files)]
     return float(subprocess.run(command, check=True, cwd=checkout, capture_output=True, text=True).stdout)
 
 
