@@ -31,10 +31,10 @@ CALIBRATED = (80.0, 125.0)
 judgement: a warm week or a holiday moves a country's sales by a tenth and more."""
 
 
-FOLLOWED_AS_BEFORE, DECIDED_ARE_APPLIED, HELD_LEFT_ALONE, AS_EXPECTED = (
-    *("advice_is_followed_as_before", "decided_prices_are_applied"),
-    *("held_cells_are_left_alone", "sales_are_as_expected"),
-)
+FOLLOWED_AS_BEFORE = "advice_is_followed_as_before"
+DECIDED_ARE_APPLIED = "decided_prices_are_applied"
+HELD_LEFT_ALONE = "held_cells_are_left_alone"
+AS_EXPECTED = "sales_are_as_expected"
 DESCRIPTIONS = {
     FOLLOWED_AS_BEFORE: "The share of the articles whose advice was followed has not fallen by ten points. Warns.",
     DECIDED_ARE_APPLIED: (
