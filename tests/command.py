@@ -11,20 +11,23 @@ from typing import IO, Any
 from unittest.mock import patch
 
 from markdown_pricing.__main__ import main
+from markdown_pricing.threads import VARIABLES
 from markdown_pricing.workers import SPAWN, Worker, _done
 
 
 def command(*arguments: str, environ: Mapping[str, str]) -> CompletedProcess[str]:
     """What `python -m markdown_pricing` does with these arguments in this environment alone.
 
-    In processes of its own it imports anew what is here already; some of tests/test_command_line.py do that, too.
+    It has as many threads as the tests, because a limit that it sets stays set in this process. In processes of its own
+    it imports anew what is here already; some of tests/test_command_line.py do that, too.
     """
     told, signals = ["markdown-pricing", *arguments], {each: signal.getsignal(each) for each in STOPS}
+    threads = {name: os.environ[name] for name in VARIABLES if name in os.environ}
     # Files, as a stream of a process is one: log lines and Dagster's logs go straight to it.
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         with (
             patch.object(sys, "argv", told),
-            patch.dict(os.environ, environ, clear=True),
+            patch.dict(os.environ, {**threads, **environ}, clear=True),
             redirect_stdout(out),
             redirect_stderr(err),
             patch("markdown_pricing.orchestration.local_round.Worker", InThisProcess),

@@ -15,6 +15,7 @@ import pytest
 
 from markdown_pricing.threads import CGROUP, VARIABLES, cores, limit_threads
 from markdown_pricing.workers import Answer, Worker
+from tests.command import command
 
 BOUND = len(os.sched_getaffinity(0))
 
@@ -55,6 +56,18 @@ def test_a_worker_of_a_back_test_does_so_too(monkeypatch: pytest.MonkeyPatch) ->
         ProcessPoolExecutor(1, initializer=limit_threads, initargs=(2,)) as pool,
     ):
         assert pool.submit(threads_of_this_process).result() == [max(cores() // 2, 1)]
+
+
+def test_a_command_in_the_process_of_a_test_leaves_its_threads_as_they_are(tmp_path: Path) -> None:
+    """Otherwise what a later test computes there would hang on which tests came before it."""
+    before = threads_of_this_process()
+
+    ended = command(
+        *("price", "--lake", str(tmp_path), "--week", "2026-03-02", "--out", str(tmp_path / "o")), environ={}
+    )
+
+    assert "2026-03-02" in ended.stderr
+    assert threads_of_this_process() == before
 
 
 CALLS = {

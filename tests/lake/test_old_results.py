@@ -40,10 +40,24 @@ def kept_in(week: date, *countries: str) -> list[str]:
 
 
 def keep(lake: Lake, *files: str) -> datetime:
-    """Write the files; a moment after they were written."""
+    """Write the files; a moment after all of them, and no later than what is written next, by the clock of the lake.
+
+    A file system's clock goes in steps of some milliseconds, in which many files are written.
+    """
     for file in files:
         publish_bytes(lake, file, b"")
-    return datetime.now(UTC)
+    last = now = written_now(lake)
+    while now == last:
+        now = written_now(lake)
+    return datetime.fromtimestamp(now / 1000, UTC)
+
+
+def written_now(lake: Lake) -> int:
+    """When a file was written that is written now, in milliseconds."""
+    publish_bytes(lake, "a_moment", b"")
+    entry = lake.entry("a_moment")
+    assert entry
+    return entry.modified_ms
 
 
 def remove(lake: Lake, before: datetime, under_way: tuple[date, ...] = (), spared: tuple[str, ...] = ()) -> set[str]:
