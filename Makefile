@@ -2,7 +2,7 @@
 # make ui     look at it in the Dagster UI
 # make weeks N=8  play eight Mondays of a sample with a buyer who follows some of the advice; COUNTRIES=DEU,AUT chooses
 # make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
-# make test   the tests, in nine minutes on two cores;  make test-long  those that take longer
+# make test   the tests, in ten minutes on two cores;  make test-long  those that take longer
 # make test-node  those on the image, built here, and on a real Kubernetes node; as root on Debian
 # make check  what a reviewer runs: format, lint, types, tests
 
@@ -10,8 +10,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE_LAKE := .local/lake
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
-# Two more than two cores, because tests wait for servers: with four all tests take 543 s and 790 processor seconds, with
-# six, which fight for the two cores, 666 s and 1,080 (2026-11-28). The rounds of test-long fill two cores by themselves.
+# Two more than two cores, because tests wait for servers: with four all tests take 543 to 592 s, and with six, which fight
+# for the two cores, 666 s (2026-11-28). The rounds of test-long fill two cores by themselves.
 TEST_PROCESSES ?= 4
 LONG_TEST_PROCESSES ?= 2
 
