@@ -1,10 +1,11 @@
 """The tables of the ERP, and the connection to their database."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     Boolean,
@@ -53,6 +54,7 @@ from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tls import tls_of
 from markdown_pricing.erp_url import BadErpUrl, parse_erp_url
 from markdown_pricing.errors import FinalError
+from markdown_pricing.sqlite_log import keep_log_beside
 
 CENT = Decimal("0.01")
 
@@ -225,8 +227,7 @@ def ensure_tables(engine: Engine) -> None:
     """
     with erp_errors(engine), engine.begin() as connection:
         if engine.dialect.name == "sqlite":
-            # In this mode, which the file keeps, readers can read while a writer writes.
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            keep_log_beside(cast(sqlite3.Connection, connection.connection.driver_connection))
         if not lacking(connection) and not _to_make(connection):
             return
         lock(connection, "tables")

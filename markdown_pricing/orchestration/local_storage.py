@@ -11,6 +11,8 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from sqlalchemy import Engine
 
+from markdown_pricing.sqlite_log import keep_log_beside
+
 
 @contextmanager
 def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
@@ -23,7 +25,7 @@ def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
         if history.exists():  # else Dagster's storage is another database
             for file in (history / "runs.db", history / "runs/index.db", history / f"runs/{run_id}.db"):
                 connection = opened.enter_context(closing(sqlite3.connect(file)))
-                connection.execute("PRAGMA journal_mode=WAL")
+                keep_log_beside(connection)
                 connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # only now is its log open
         yield
 
