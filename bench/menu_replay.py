@@ -30,7 +30,7 @@ from markdown_pricing.erp.refresh import replace_country  # noqa: E402
 from markdown_pricing.erp.tables import engine_for, ensure_tables  # noqa: E402
 from markdown_pricing.files import read_reason_codes, read_rules  # noqa: E402
 from markdown_pricing.markdown.simulation import MarketView, WeekPrices, play  # noqa: E402
-from markdown_pricing.pricing import SEED, CountryWeek, price_articles  # noqa: E402
+from markdown_pricing.pricing import SEED, CountryWeek, PricingInputs, price_articles  # noqa: E402
 from markdown_pricing.provenance import Provenance  # noqa: E402
 from markdown_pricing.sample.families import FAMILIES  # noqa: E402
 from tests.postgres.server import postgres_server  # noqa: E402
@@ -63,7 +63,8 @@ class Reader:
         model.fit(sold.history, sold.week, SEED)
         origin = Provenance(view.week.isoformat(), country, "twin", "bench", "", demand_model=self.model)
         now = datetime.combine(view.week, time(8), UTC)
-        priced = price_articles(sold, model, view.country, view.book, read_reason_codes(), origin, "replay", now)
+        inputs = PricingInputs(view.country, view.book, read_reason_codes())
+        priced = price_articles(sold, model, inputs, origin, "replay", now)
         made = {"rows": priced.rows, "path": priced.path, "menu": priced.options}
         replace_country(self.engine, week=view.week, country=country, run_id=str(view.week), launched_at=now, **made)
 

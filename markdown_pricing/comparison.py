@@ -16,7 +16,7 @@ import pandas as pd
 from markdown_pricing.arms.draw import Cell, Draw, Key, arms_of, draw_season, strata_of
 from markdown_pricing.arms.effect import Cells, effect_of
 from markdown_pricing.arms.seasons import article_results, by_category, share_of_list_value
-from markdown_pricing.arms.sentence import Told
+from markdown_pricing.arms.sentence import ComparisonResult
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.lake import paths
@@ -218,7 +218,7 @@ def drawn(eligible: Candidates, given: Draw, draws: Sequence[Draw]) -> Draw:
     return Draw(**{**vars(drawn_now), "kept_from": kept_from})
 
 
-def comparison_so_far(lake: Lake, countries: Countries, draw: Draw) -> Told:
+def comparison_so_far(lake: Lake, countries: Countries, draw: Draw) -> ComparisonResult:
     """What is known of a season's comparison by the newest data of each country."""
     sums, ended, open_articles = [], 0, 0
     plan, habit = 0.0, 0.0
@@ -242,11 +242,11 @@ def comparison_so_far(lake: Lake, countries: Countries, draw: Draw) -> Told:
         )
     reckoned_share = float(plan / habit - 1) if habit > 0 else None
     if not sums:
-        return Told(draw.season, None, reckoned_share, ended, open_articles)
+        return ComparisonResult(draw.season, None, reckoned_share, ended, open_articles)
     cells = draw.frame().merge(pd.concat(sums, ignore_index=True), on=["country", "category"])
     cells = cells[cells["list_value"] > 0]
     effect = effect_of(Cells.of(cells), draw.seed) if len(cells) else None
-    return Told(draw.season, effect, reckoned_share, ended, open_articles)
+    return ComparisonResult(draw.season, effect, reckoned_share, ended, open_articles)
 
 
 def _rows_compared(rows: pd.DataFrame, draw: Draw, categories: set[str]) -> pd.DataFrame:

@@ -5,7 +5,7 @@ row.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -129,6 +129,25 @@ def modelled_by(origin: Provenance, choice: Choice, seed: int, shared_demand: st
     )
 
 
+@dataclass(frozen=True)
+class PricingInputs:
+    """What a country's articles are priced by, beside their sales and the demand model.
+
+    last_rows   : the rows of an earlier week, from which change_reason is made; prices are the same without them
+    decisions   : what people have decided about the country's articles
+    changeovers : the country's changes of currency
+    arms        : by season and category how the country's articles are priced in a comparison
+    """
+
+    country: Country
+    book: RuleBook
+    codes: ReasonCodes
+    last_rows: pd.DataFrame | None = None
+    decisions: Sequence[Decision] = ()
+    changeovers: Sequence[Changeover] = ()
+    arms: Mapping[tuple[str, str], str] = field(default_factory=lambda: NO_ARMS)
+
+
 def priced_under(
     origin: Provenance,
     book: RuleBook,
@@ -180,26 +199,19 @@ class Priced:
 def price_as_decided(
     country_week: CountryWeek,
     model: DemandModel,
-    country: Country,
-    book: RuleBook,
-    codes: ReasonCodes,
+    inputs: PricingInputs,
     origin: Provenance,
     run_id: str,
     predicted_at: datetime,
-    last_rows: pd.DataFrame | None = None,
-    decisions: Sequence[Decision] = (),
-    changeovers: Sequence[Changeover] = (),
-    arms: Mapping[tuple[str, str], str] = NO_ARMS,
 ) -> Priced:
-    """The prices under these rules, people's decisions and arms of a comparison. Raises BrokenModel.
+    """The prices under the rules, people's decisions and the arms of a comparison. Raises BrokenModel.
 
-    origin : that of the model ; changeovers : the country's changes of currency ; arms, last_rows : as in
-        `price_articles`
+    origin : that of the model
     """
-    priced_by = priced_under(origin, book, country, decisions, arms)
-    followed = follow_decisions(decisions, country_week, changeovers)
-    given = country, book, codes, priced_by, run_id, predicted_at, last_rows, followed.articles, arms
-    return Priced(price_articles(country_week, model, *given), priced_by, followed)
+    priced_by = priced_under(origin, inputs.book, inputs.country, inputs.decisions, inputs.arms)
+    followed = follow_decisions(inputs.decisions, country_week, inputs.changeovers)
+    found = price_articles(country_week, model, inputs, priced_by, run_id, predicted_at, followed.articles)
+    return Priced(found, priced_by, followed)
 
 
 def _cents(price: float) -> Decimal:
@@ -234,29 +246,25 @@ def _with_arms(articles: pd.DataFrame, arms: Mapping[tuple[str, str], str]) -> p
 def price_articles(
     country_week: CountryWeek,
     model: DemandModel,
-    country: Country,
-    book: RuleBook,
-    codes: ReasonCodes,
+    inputs: PricingInputs,
     origin: Provenance,
     run_id: str,
     predicted_at: datetime,
-    last_rows: pd.DataFrame | None = None,
     followed: Mapping[str, Followed] = MappingProxyType({}),
-    arms: Mapping[tuple[str, str], str] = NO_ARMS,
 ) -> Recommendations:
     """A row and a price path for every article of the snapshot week. Raises BrokenModel.
 
-    last_rows : the rows of an earlier week, from which change_reason is made; prices are the same without them
-    followed  : by article what people's decisions mean for it; of these only locks hold prices
-    arms      : by season and category how the country's articles are priced in a comparison
+    origin   : that of the prices
+    followed : by article what people's decisions mean for it; of these only locks hold prices
     """
+    country, book = inputs.country, inputs.book
     made_by = MadeBy(origin.model_grade or OWN, f"{origin.demand_model} {origin.version}", run_id, predicted_at)
     parts = []
     for rows in by_horizon(country_week.articles, country_week.week, country.code, book):
         articles = country_week.articles.iloc[rows].reset_index(drop=True)
-        decided = _with_arms(_with_decisions(articles, followed), arms)
-        assortment = Assortment(country_week.week, country, decided, country_week.history, book, codes)
+        decided = _with_arms(_with_decisions(articles, followed), inputs.arms)
+        assortment = Assortment(country_week.week, country, decided, country_week.history, book, inputs.codes)
         ladders = candidate_prices(decided, assortment.history, country, book, assortment.week)
         forecast = country_week.forecast(model, articles)
-        parts.append(recommend(assortment, ladders, forecast, made_by, last_rows))
+        parts.append(recommend(assortment, ladders, forecast, made_by, inputs.last_rows))
     return in_order_of(parts, country_week.articles["article_id"])

@@ -165,7 +165,7 @@ def country_week(rows: pd.DataFrame) -> pricing.CountryWeek:
 def priced(sold: pricing.CountryWeek, choice: Choice) -> tuple[dict[str, Record], dict[str, list[Record]]]:
     """Each article's record and path, as the ERP takes them."""
     origin = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, pricing.SEED, "none")
-    found = pricing.price_articles(sold, choice.model, DEU, BOOK, CODES, origin, "run", MORNING)
+    found = pricing.price_articles(sold, choice.model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", MORNING)
     kept = country_rows(found.rows, found.path, found.options, week=WEEK, country="DEU", run_id="run")
     paths: dict[str, list[Record]] = {}
     for step in kept.price_path.to_pylist():

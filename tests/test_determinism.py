@@ -35,7 +35,8 @@ def price(sales: pa.Table, threads: int = 1) -> Recommendations:
     choice = pricing.fit_or_step_down(sold, "gradient_boosting", threads=threads, shared=learnt.shared)
     origin = pricing.modelled_by(provenance(str(WEEK), COUNTRY.code, "stamp"), choice, pricing.SEED, "none")
     book, at = read_rules(DATA / "rules.toml"), datetime(2026, 2, 9, tzinfo=UTC)
-    return pricing.price_articles(sold, choice.model, COUNTRY, book, read_reason_codes(), origin, "run", at)
+    inputs = pricing.PricingInputs(COUNTRY, book, read_reason_codes())
+    return pricing.price_articles(sold, choice.model, inputs, origin, "run", at)
 
 
 @pytest.fixture(scope="module")

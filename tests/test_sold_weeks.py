@@ -56,7 +56,7 @@ class Shop:
         model = model or Steady()
         origin = provenance(str(self.week), "DEU", "stamp")
         self.results().keep_training_data(self.sold, origin)
-        priced = pricing.price_articles(self.sold, model, DEU, BOOK, CODES, origin, "run", NOW)
+        priced = pricing.price_articles(self.sold, model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", NOW)
         priced_by = pricing.priced_under(origin, BOOK, DEU)
         self.results().keep_predictions(priced.rows, priced.path, priced.options, priced_by)
         self.results().keep_model(model, origin.of(demand_model=name))

@@ -12,7 +12,7 @@ INTERIM, FINAL = "interim", "final"
 
 
 @dataclass(frozen=True)
-class Told:
+class ComparisonResult:
     """What is known of a season's comparison.
 
     effect   : None where no cell of either arm has an article that has ended

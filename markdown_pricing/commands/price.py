@@ -243,8 +243,8 @@ def _price_country(
     origin = pricing.modelled_by(origin, choice, pricing.SEED, shared.version)
     results = Results(lake, week, country.code)
     now, last_rows, decided = datetime.now(UTC), results.last_rows(), _decided(results)
-    given = origin, run_id, now, last_rows, decided, changeovers
-    priced = (pricing.price_as_decided(sold, choice.model, country, book, codes, *given) for book in books)
+    inputs = (pricing.PricingInputs(country, book, codes, last_rows, decided, changeovers) for book in books)
+    priced = (pricing.price_as_decided(sold, choice.model, each, origin, run_id, now) for each in inputs)
     tables = [each.recommendations.rows.assign(currency=country.currency) for each in priced]
     return CountryPriced(tables, choice.grade, stability(tables[-1], last_rows, sold.history))
 

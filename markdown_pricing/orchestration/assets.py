@@ -175,8 +175,9 @@ def markdown_predictions(
         model, origin = results.model()
         decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
         arms, why_no_arms = arms_or_warning(context, lake)
-        given = origin, context.run.run_id, datetime.now(UTC), last_rows, decided, countries.changes_of(code), arms
-        made = pricing.price_as_decided(sold, model, country, rules, reason_codes, *given)
+        known = last_rows, decided, countries.changes_of(code), arms
+        inputs = pricing.PricingInputs(country, rules, reason_codes, *known)
+        made = pricing.price_as_decided(sold, model, inputs, origin, context.run.run_id, datetime.now(UTC))
         priced, steady = made.recommendations, stability(made.recommendations.rows, last_rows, sold.history)
         path = results.keep_predictions(priced.rows, priced.path, priced.options, made.origin)
         shown = figures.predictions(priced, steady, country, made.origin, lake.where(path))

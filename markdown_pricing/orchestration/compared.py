@@ -12,7 +12,7 @@ import pandas as pd
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from markdown_pricing.arms.draw import Draw
-from markdown_pricing.arms.sentence import INTERIM, Told
+from markdown_pricing.arms.sentence import INTERIM, ComparisonResult
 from markdown_pricing.comparison import arms_in, comparison_so_far, read_draws
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.arms import write_comparison
@@ -74,7 +74,7 @@ def rows_of_cells(draw: Draw) -> list[dict[str, Any]]:
     return [{**drawn, "country": cell.country, "category": cell.category, "arm": cell.arm} for cell in draw.cells]
 
 
-def row_of_effect(result: Told, computed_at: datetime) -> dict[str, Any]:
+def row_of_effect(result: ComparisonResult, computed_at: datetime) -> dict[str, Any]:
     """The row of markdown_effects."""
     own = result.effect
     values = (None,) * 4 if own is None else (100 * each for each in (own.value, own.low, own.high, own.detectable))
@@ -89,7 +89,7 @@ def row_of_effect(result: Told, computed_at: datetime) -> dict[str, Any]:
     }
 
 
-def figures_of_effect(shown: Sequence[Told]) -> Metadata:
+def figures_of_effect(shown: Sequence[ComparisonResult]) -> Metadata:
     """What the page says of the seasons, the newest last."""
     own = shown[-1].effect
     figures = (

@@ -137,9 +137,9 @@ def _life_shares(rows: pd.DataFrame, week: date) -> FloatArray:
 
 def _flags(flags: BoolArray, known: BoolArray) -> Words:
     """The flags, (articles,), None where they are not known."""
-    told: Words = flags.astype(object)
-    told[~known] = None
-    return told
+    known_flags: Words = flags.astype(object)
+    known_flags[~known] = None
+    return known_flags
 
 
 def _at(by_article: "pd.Series[float]", ids: "pd.Series[str]") -> FloatArray:

@@ -18,7 +18,7 @@ from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import RuleBook, Rules
-from markdown_pricing.pricing import CountryWeek, price_articles, priced_under
+from markdown_pricing.pricing import CountryWeek, PricingInputs, price_articles, priced_under
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from tests.command import command
@@ -152,7 +152,7 @@ def round_of_one(tmp_path: Path, locks: str, stock: int) -> Callable[[RuleBook],
     results, sold = Results(lake, WEEK, "DEU"), CountryWeek(WEEK, "DEU", history, snapshot)
     made = provenance(str(WEEK), "DEU", "stamp").of(demand_model=ALLOWED)
     origin = priced_under(made, book, DEU).of(locks=locks)
-    priced = price_articles(sold, Constant(), DEU, book, CODES, origin, "run", PREDICTED_AT)
+    priced = price_articles(sold, Constant(), PricingInputs(DEU, book, CODES), origin, "run", PREDICTED_AT)
     results.keep_training_data(sold, made)
     results.keep_model(Constant(), made)
     results.keep_predictions(priced.rows, priced.path, priced.options, origin)

@@ -77,7 +77,8 @@ def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_pa
     assert type(model) is type(choice.model)
     week = pricing.CountryWeek(WEEK, "DEU", history, articles)
     at = datetime(2026, 2, 9, tzinfo=UTC)
-    rows = pricing.price_articles(week, model, DEU, RuleBook(), read_reason_codes(), origin, "run", at).rows
+    inputs = pricing.PricingInputs(DEU, RuleBook(), read_reason_codes())
+    rows = pricing.price_articles(week, model, inputs, origin, "run", at).rows
     assert set(rows["article_id"]) == set(articles["article_id"])
     assert (rows["action"] == "markdown").any()
     assert rows["model_version"].str.startswith(choice.name).all()

@@ -35,6 +35,7 @@ from tests.demand.other_frameworks import EXAMPLES, PYTORCH, needs_pytorch
 pytestmark = pytest.mark.usefixtures("scikit_learn")
 
 DEU, BOOK, CODES = read_countries()["DEU"], RuleBook(), read_reason_codes()
+INPUTS = pricing.PricingInputs(DEU, BOOK, CODES)
 
 
 def delivered(table: pa.Table) -> pricing.CountryWeek:
@@ -122,7 +123,7 @@ def test_shelf_effect_the_plan_goes_lower_than_one_that_is_blind_to_it(sample: S
     prices = [np.take_along_axis(ladders.prices, rungs, axis=1) for rungs in (seeing, blind)]
     assert (seeing != blind).any(axis=1).mean() > 1 / 7
     assert (prices[0] / prices[1]).mean() < 0.995
-    priced = pricing.price_articles(of_the_week, model, DEU, BOOK, CODES, ORIGIN, "run", MONDAY_MORNING)
+    priced = pricing.price_articles(of_the_week, model, INPUTS, ORIGIN, "run", MONDAY_MORNING)
     assert priced.rows["expected_revenue"].sum() < _told_nothing_of_shelves(of_the_week, model)
 
 
@@ -134,7 +135,7 @@ def _told_nothing_of_shelves(of_the_week: pricing.CountryWeek, model: DemandMode
             return replace(super().forecast(articles, history, week), shelf=None)
 
     blind = Blind.from_bytes(model.to_bytes())
-    rows = pricing.price_articles(of_the_week, blind, DEU, BOOK, CODES, ORIGIN, "run", MONDAY_MORNING).rows
+    rows = pricing.price_articles(of_the_week, blind, INPUTS, ORIGIN, "run", MONDAY_MORNING).rows
     return float(rows["expected_revenue"].sum())
 
 
@@ -172,7 +173,7 @@ def hash_of(table: pa.Table, threads: int = 1) -> str:
     of_the_week = delivered(table)
     choice = pricing.fit_or_step_down(of_the_week, "gradient_boosting", threads=threads)
     assert isinstance(choice, Choice)
-    priced = pricing.price_articles(of_the_week, choice.model, DEU, BOOK, CODES, ORIGIN, "run", MONDAY_MORNING)
+    priced = pricing.price_articles(of_the_week, choice.model, INPUTS, ORIGIN, "run", MONDAY_MORNING)
     return country_rows(priced.rows, priced.path, priced.options, week=WEEK, country="DEU", run_id="run").content_hash()
 
 

@@ -213,7 +213,8 @@ def prices_or_one_of_our_errors(changes: list[Change], learn: Callable[[pd.DataF
 
 def priced(sold: pricing.CountryWeek, model: DemandModel) -> None:
     origin, at = provenance(str(WEEK), "DEU", "0"), datetime(2026, 2, 9, 8, tzinfo=UTC)
-    found = pricing.price_articles(sold, model, DEU, RuleBook(), read_reason_codes(), origin, "run", at)
+    inputs = pricing.PricingInputs(DEU, RuleBook(), read_reason_codes())
+    found = pricing.price_articles(sold, model, inputs, origin, "run", at)
     assert not check_every_article_has_a_row(found.rows, sold.articles)
     assert not check_new_prices(found.rows, sold.articles, DEU, RuleBook())
     kept = country_rows(found.rows, found.path, found.options, week=WEEK, country="DEU", run_id="run")

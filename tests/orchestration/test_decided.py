@@ -81,12 +81,11 @@ class Shop:
         origin = provenance(str(week), "DEU", "stamp")
         copy_decisions(results, self.resource, now or at(week))
         decided = copied_decisions(results, self.resource, now or at(week))
-        followed, last = pricing.follow_decisions(decided, sold).articles, results.last_rows()
-        priced_by = pricing.priced_under(origin, BOOK, DEU, decided)
+        inputs = pricing.PricingInputs(DEU, BOOK, CODES, results.last_rows(), decided)
         run = f"run-{week}-{self.written}"
-        given = DEU, BOOK, CODES, priced_by, run, at(week), last, followed
-        priced = pricing.price_articles(sold, Steady(), *given)
-        results.keep_predictions(priced.rows, priced.path, priced.options, priced_by)
+        made = pricing.price_as_decided(sold, Steady(), inputs, origin, run, at(week))
+        priced = made.recommendations
+        results.keep_predictions(priced.rows, priced.path, priced.options, made.origin)
         if week == self.week:
             frames_of = {"rows": priced.rows, "path": priced.path, "menu": priced.options}
             launched = at(week) + timedelta(minutes=self.written)
@@ -234,8 +233,8 @@ def test_a_replay_of_a_week_that_is_over_gives_the_same_rows(shop: Shop) -> None
 
 def test_without_decisions_rows_are_equal_to_the_bit_to_those_of_no_round_that_asks(shop: Shop) -> None:
     """An empty table, and none at all."""
-    made_by = DEU, BOOK, CODES, provenance(str(WEEK), "DEU", "stamp"), "run", at(WEEK)
-    plain = pricing.price_articles(shop.sold, Steady(), *made_by)
+    made_by = provenance(str(WEEK), "DEU", "stamp"), "run", at(WEEK)
+    plain = pricing.price_articles(shop.sold, Steady(), pricing.PricingInputs(DEU, BOOK, CODES), *made_by)
     empty = shop.round()
     shop.erp.execute("DROP VIEW markdown_decisions_current", "DROP TABLE markdown_decisions")
     without = shop.round(now=at(WEEK, 10))
