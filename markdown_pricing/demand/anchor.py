@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from markdown_pricing.demand.local_terms import SPEED, LocalRows, past_mean
-from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees
+from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees, grow, matrix_of
 from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag
 
 SHARE = 0.5
@@ -48,4 +48,4 @@ def grow_anchor(
     columns: Mapping[str, FloatArray], demand: FloatArray, past: FloatArray, seed: int, threads: int
 ) -> NamedTrees:
     """The trees that add to the mean of the past what a week at its price sells; all arguments are (rows,)."""
-    return NamedTrees.grow(columns, demand, past, PARAMETERS, ROUNDS, seed, threads)
+    return NamedTrees(grow(matrix_of(columns), demand, past, PARAMETERS, ROUNDS, seed, threads), tuple(columns))

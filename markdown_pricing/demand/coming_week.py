@@ -22,7 +22,7 @@ from markdown_pricing.demand.local_linear import LocalLinear
 from markdown_pricing.demand.local_terms import LocalRows, own_values, past_mean
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.surroundings import CATEGORY, Surroundings, groupings, lately
-from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees
+from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees, grow, matrix_of
 from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag, week_of_year
 
 ROUNDS = 30
@@ -124,8 +124,8 @@ class ComingWeek:
         lift = float(np.clip(np.log(demand[early].sum() / np.exp(log_mean[early]).sum()), -1.0, 1.0))
         drawn = _drawn(early, seed)
         columns, offset = features_of(seen, log_mean, drawn), log_mean[drawn] + lift
-        trees = NamedTrees.grow(columns, demand[drawn], offset, PARAMETERS, ROUNDS, seed, threads)
-        made = replace(made, lift=lift, trees=trees)
+        trees = grow(matrix_of(columns), demand[drawn], offset, PARAMETERS, ROUNDS, seed, threads)
+        made = replace(made, lift=lift, trees=NamedTrees(trees, tuple(columns)))
         if not with_anchor:
             return made
         columns |= price_features(seen.panel, local, log_mean, drawn)

@@ -71,21 +71,6 @@ class NamedTrees:
     booster: lgb.Booster
     features: tuple[str, ...]
 
-    @classmethod
-    def grow(
-        cls,
-        columns: Mapping[str, FloatArray],
-        demand: FloatArray,
-        log_offset: FloatArray,
-        parameters: Mapping[str, Any],
-        rounds: int,
-        seed: int,
-        threads: int,
-    ) -> Self:
-        """The trees of `grow`; columns, demand, log_offset : (rows,) each."""
-        booster = grow(matrix_of(columns), demand, log_offset, parameters, rounds, seed, threads)
-        return cls(booster, tuple(columns))
-
     def added(self, columns: Mapping[str, FloatArray]) -> FloatArray:
         """What the trees add to the log of the forecast, (rows,)."""
         return added_by(self.booster, matrix_of({name: columns[name] for name in self.features}))
