@@ -1,10 +1,11 @@
 """One run on this machine without a server, in this process, which Dagster's page finds and can repeat."""
 
+import os
 import time
 import warnings
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,15 @@ def load_definitions() -> dg.Definitions:
     return defs()
 
 
+@lru_cache(maxsize=1)
+def _instance(home: str) -> dg.DagsterInstance:
+    """Dagster's instance in `home`, made once for all runs of this process.
+
+    Each time that it is made, it looks whether its database is of this version of Dagster.
+    """
+    return dg.DagsterInstance.get()
+
+
 def _run(
     job: str,
     partition: str,
@@ -74,24 +84,24 @@ def _run(
     loaded = load_definitions().resolve_job_def(job)
     # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
-    with dg.DagsterInstance.get() as instance:
-        run = instance.create_run_for_job(
-            loaded,
-            run_id=run_id,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(config or {})},
-            tags={
-                **loaded.get_tags_for_partition_key(partition, selected_asset_keys=None),
-                **tags,
-                # A daemon leaves it alone: the command itself repeats what is worth it.
-                MAX_RETRIES_TAG: "0",
-            },
-            parent_run_id=repeats,
-            root_run_id=repeats,
-            # Without it the page could not start the run again.
-            remote_job_origin=_origin_of(job),
-        )
-        with storage_held_open(Path(instance.root_directory), run.run_id):
-            result = execute_run(InMemoryJob(loaded), run, instance)
+    instance = _instance(os.environ["DAGSTER_HOME"])
+    run = instance.create_run_for_job(
+        loaded,
+        run_id=run_id,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, **(config or {})},
+        tags={
+            **loaded.get_tags_for_partition_key(partition, selected_asset_keys=None),
+            **tags,
+            # A daemon leaves it alone: the command itself repeats what is worth it.
+            MAX_RETRIES_TAG: "0",
+        },
+        parent_run_id=repeats,
+        root_run_id=repeats,
+        # Without it the page could not start the run again.
+        remote_job_origin=_origin_of(job),
+    )
+    with storage_held_open(Path(instance.root_directory), run.run_id):
+        result = execute_run(InMemoryJob(loaded), run, instance)
     if _was_stopped(result):
         raise KeyboardInterrupt
     return result
