@@ -70,10 +70,15 @@ def _units(by_week: pd.DataFrame) -> str:
 
 
 def _picture(width: int, parts: str) -> str:
-    """The Markdown of an SVG. Everything in it is encoded that would end an address."""
-    style = f"<style>path{{fill:none;stroke:{ACCENT};stroke-width:2}}text{{font:11px sans-serif;fill:{INK}}}</style>"
-    around = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='-1 -2 {width} {HEIGHT + 20}' width='{width}'>"
-    return f"![](data:image/svg+xml,{quote(f'{around}{style}{parts}</svg>', safe=SAFE)})"
+    style = f"path{{fill:none;stroke:{ACCENT};stroke-width:2}}text{{font:11px sans-serif;fill:{INK}}}"
+    return image_of(width, HEIGHT + 20, style, parts)
+
+
+def image_of(width: int, height: int, style: str, parts: str) -> str:
+    """The Markdown of an SVG of so many dots. Everything in it is encoded that would end an address."""
+    around = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='-1 -2 {width} {height}' width='{width}'>"
+    drawn = quote(f"{around}<style>{style}</style>{parts}</svg>", safe=SAFE)
+    return f"![](data:image/svg+xml,{drawn})"
 
 
 SAFE = "'=/:,.;-{}"

@@ -59,6 +59,7 @@ MAY_IMPORT = {
     "provenance": set(),
     "charts": set(),
     "sketches": set(),
+    "drawings": {"sketches"},
     "lake": BASE,
     "training_data": BASE,
     "demand": BASE | {"forecast", "training_data"},
@@ -95,7 +96,7 @@ MAY_IMPORT = {
         "pricing",
         "provenance",
         "results",
-        "charts",
+        "drawings",
         "sketches",
         "logs",
         "messages",
@@ -186,6 +187,14 @@ def test_only_orchestration_and_launcher_know_dagster() -> None:
     knows = {part for part, path in modules() if any(name.split(".")[0] == "dagster" for name in imported(path))}
 
     assert knows == {"orchestration", "metronome", "definitions", "upkeep"}
+
+
+def test_no_run_loads_the_plotting_library() -> None:
+    """It takes a second of each process, which is as much as a small country's model."""
+    draws = {part for part, path in modules() if any(name.split(".")[0] == "matplotlib" for name in imported(path))}
+
+    assert draws == {"backtest", "charts", "commands"}
+    assert not draws & MAY_IMPORT["orchestration"]
 
 
 @pytest.mark.parametrize("file", ["next_round.py", "situation.py", "round_decision.py"])

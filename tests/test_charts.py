@@ -1,4 +1,4 @@
-"""Pictures that Dagster shows of a country are drawn of any country."""
+"""Pictures that commands draw are drawn of any country."""
 
 from datetime import date
 
@@ -6,24 +6,9 @@ import matplotlib
 import pandas as pd
 import pytest
 
-from markdown_pricing.charts import (
-    comparison_chart,
-    expected_and_actual_chart,
-    most_at_stake,
-    new_figure,
-    price_paths_chart,
-)
+from markdown_pricing.charts import comparison_chart, new_figure
 from markdown_pricing.commands.around import Around
 from markdown_pricing.commands.plan_picture import draw_menu, plan_chart
-
-
-@pytest.mark.parametrize("weeks", [0, 4])
-def test_weeks_in_which_nothing_was_sold_can_be_drawn(weeks: int) -> None:
-    """A country of one new article has no week to compare."""
-    mondays = pd.date_range("2026-01-05", periods=weeks, freq="W-MON")
-    picture = expected_and_actual_chart(pd.DataFrame({"week": mondays, "actual": 0.0, "expected": 0.0, "naive": 0.0}))
-
-    assert picture.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", [r"A$\frac$B", "$", "$$", "a_b^{", "\\alpha"])
@@ -37,7 +22,6 @@ def test_a_name_that_looks_like_a_formula_is_a_name(name: str) -> None:
     menu = pd.DataFrame({"price": [19.99, 9.99], "value_loss": [3.0, 0.0], "rule": [None, None]})
     group = {"label": name, "whole": True, "revenue_pct": 1.0, "leftover_pct": 1.0, "markdowns": 1}
 
-    assert price_paths_chart(path, pd.DataFrame([row])).startswith(b"\x89PNG")
     assert plan_chart(path, row, menu, name, Around()).startswith(b"\x89PNG")
     assert comparison_chart(pd.DataFrame([group]), name).startswith(b"\x89PNG")
 
@@ -46,7 +30,7 @@ def test_the_menu_s_picture_names_what_each_price_loses_or_its_rule() -> None:
     """The recommended price loses nothing; a price that is worth more was held back by an option."""
     lines = [(49.99, -1500.4, "least_gain"), (39.99, 0.0, None), (29.99, 12345.6, None), (5.99, None, "below_salvage")]
     menu = pd.DataFrame(lines, columns=["price", "value_loss", "rule"])
-    axes = new_figure("").subplots()
+    axes = new_figure("", (8.0, 3.0)).subplots()
 
     draw_menu(axes, menu, {"recommended_price": 39.99}, "EUR")
 
@@ -59,20 +43,13 @@ def test_the_menu_s_picture_names_what_each_price_loses_or_its_rule() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["49.99", "39.99", "29.99", "5.99"]
 
 
-def test_markdowns_are_worth_a_look_before_kept_prices() -> None:
-    """The largest stake first; one that is not known comes last."""
-    rows = pd.DataFrame(
-        {"action": ["keep", "markdown", "markdown", "markdown"], "stake": [9.0, 1.0, None, 5.0]}, index=list("abcd")
-    )
-
-    assert list(most_at_stake(rows, 5).index) == ["d", "b", "c", "a"]
-
-
 def test_a_picture_leaves_the_process_as_it_was() -> None:
     """What other pictures of the process take for a formula stays one."""
     before = dict(matplotlib.rcParams)
 
-    expected_and_actual_chart(pd.DataFrame({"week": [], "actual": [], "expected": [], "naive": []}))
+    comparison_chart(
+        pd.DataFrame([{"label": "$x$", "whole": True, "revenue_pct": 1.0, "leftover_pct": 1.0, "markdowns": 1}]), "$x$"
+    )
 
     assert dict(matplotlib.rcParams) == before
     assert before["text.parse_math"]

@@ -1,6 +1,5 @@
 """What people see of each result in the Dagster UI: key figures with readable labels, tables, pictures."""
 
-import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from markdown_pricing.countries import EURO, Country
 from markdown_pricing.demand.calibration import LEVEL, Bias, out_of_place
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.demand.terms import TO_A_CUT
+from markdown_pricing.drawings import expected_and_actual_drawing, most_at_stake, price_paths_drawing
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.learnt_together import LearntTogether
 from markdown_pricing.markdown.changes import Stability
@@ -22,7 +22,7 @@ from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STA
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.shown import cell, in_markdown
-from markdown_pricing.sketches import expected_and_actual_sketch, price_paths_sketch
+from markdown_pricing.sketches import PLANS, expected_and_actual_sketch, price_paths_sketch
 from markdown_pricing.training_data.intake import Intake
 from markdown_pricing.training_data.planned import in_short
 from markdown_pricing.words import counted
@@ -187,8 +187,6 @@ def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: 
 
 def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
     """Which model was chosen and why, and how well it foretold the last weeks before the week to price."""
-    from markdown_pricing.charts import expected_and_actual_chart  # here: matplotlib is slow to load
-
     report = choice.report
     importance = list(choice.model.importance().items())[:IMPORTANT_FEATURES]
     return {
@@ -212,7 +210,7 @@ def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: st
             ],
         ),
         "Expected and actual units": _drawn(lambda: expected_and_actual_sketch(report.by_week)),
-        f"Expected and actual units{LARGE}": _drawn(lambda: _large(expected_and_actual_chart(report.by_week))),
+        f"Expected and actual units{LARGE}": _drawn(lambda: expected_and_actual_drawing(report.by_week)),
         "Feature importance": _table(
             ("Feature", "Share"), [(cell(name), f"{share:.1%}") for name, share in importance]
         ),
@@ -237,8 +235,6 @@ def predictions(
     priced: Recommendations, steady: Stability | None, country: Country, origin: Provenance, uri: str
 ) -> Metadata:
     """How many articles are marked down, what that is worth, and how the plans compare with last week's."""
-    from markdown_pricing.charts import PLANS_SHOWN, most_at_stake, price_paths_chart
-
     rows = priced.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
     markdowns, money = int((rows["action"] == "markdown").sum()), money_of(rows, country)
@@ -256,10 +252,10 @@ def predictions(
         **_stability(steady),
         MOST_AT_STAKE: _table(
             ("Article", "Today", "This week", "Next", "Stake"),
-            [_plan(row) for row in most_at_stake(rows, PLANS_SHOWN).itertuples()],
+            [_plan(row) for row in most_at_stake(rows, PLANS).itertuples()],
         ),
-        "Price paths": _drawn(lambda: price_paths_sketch(priced.path, most_at_stake(rows, PLANS_SHOWN))),
-        f"Price paths{LARGE}": _drawn(lambda: _large(price_paths_chart(priced.path, rows))),
+        "Price paths": _drawn(lambda: price_paths_sketch(priced.path, most_at_stake(rows, PLANS))),
+        f"Price paths{LARGE}": _drawn(lambda: price_paths_drawing(priced.path, rows)),
         "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
         ROW_COUNT.label: len(rows),
         **_origin(origin, uri),
@@ -387,10 +383,6 @@ def _drawn(draw: Callable[[], str]) -> dg.MarkdownMetadataValue | dg.TextMetadat
         raise
     except Exception as error:  # whatever the library finds odd about the data
         return dg.MetadataValue.text(f"It could not be drawn: {error}")
-
-
-def _large(png: bytes) -> str:
-    return f"![](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.MarkdownMetadataValue:
