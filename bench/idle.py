@@ -112,7 +112,8 @@ class Stack:
     def install(self) -> None:
         """Each server's Dagster home, and a delivered week of the countries."""
         config = yaml.safe_load((self.checkout / "docker/dagster.yaml").read_text())
-        config["storage"]["postgres"]["postgres_db"]["port"] = make_url(self.storage).port
+        [storage] = config["storage"].values()
+        storage.get("config", storage)["postgres_db"]["port"] = make_url(self.storage).port
         (self.folder / "workers").mkdir()
         for name in SERVERS:
             home = self.folder / name

@@ -143,8 +143,8 @@ def test_only_who_asks_the_erp_has_its_password(server: Server) -> None:
 @pytest.mark.parametrize("file", sorted(DATA.glob("dagster.*.yaml")), ids=lambda file: file.name)
 def test_dagsters_storage_has_to_show_who_it_is(file: Path) -> None:
     """By TLS with a certificate for its host. Only compose, whose network lies on one machine, does without."""
-    params = yaml.safe_load(file.read_text())["storage"]["postgres"]["postgres_db"]["params"]
-    tried = yaml.safe_load((PROJECT / "docker/dagster.yaml").read_text())["storage"]["postgres"]["postgres_db"][
+    params = yaml.safe_load(file.read_text())["storage"]["custom"]["config"]["postgres_db"]["params"]
+    tried = yaml.safe_load((PROJECT / "docker/dagster.yaml").read_text())["storage"]["custom"]["config"]["postgres_db"][
         "params"
     ]
 
@@ -276,7 +276,7 @@ def test_the_charts_values_make_the_same_dagster_as_the_manifests() -> None:
     ours = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
     launcher = values["runLauncher"]["config"]["customRunLauncher"]
     coordinator = values["dagsterDaemon"]["runCoordinator"]["config"]["customRunCoordinator"]
-    storage = ours["storage"]["postgres"]["postgres_db"]
+    storage = ours["storage"]["custom"]["config"]["postgres_db"]
 
     assert {**launcher["config"], "instance_config_map": "dagster"} == ours["run_launcher"]["config"]
     assert coordinator == ours["run_coordinator"]

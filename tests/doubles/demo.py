@@ -92,7 +92,7 @@ def settle(folder: Path, server: PostgresServer, dcos: Dcos, countries: Sequence
         "DAGSTER_PG_DB": str(storage.database),
     }
     config = yaml.safe_load((DATA / "dagster.metronome.yaml").read_text())
-    to_storage = config["storage"]["postgres"]["postgres_db"]
+    to_storage = config["storage"]["custom"]["config"]["postgres_db"]
     to_storage |= {"port": storage.port or 5432, "params": to_storage["params"] | WITHOUT_TLS}
     config["run_launcher"]["config"]["env"] = {name: {"env": name} for name in for_workers}
     config["run_coordinator"]["config"]["dequeue_interval_seconds"] = 1

@@ -101,7 +101,9 @@ def test_sslmode_in_the_url_wins(site: Site) -> None:
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_dagsters_storage_is_spoken_to_the_same_way(site: Site, is_ours: bool) -> None:
     """By its own driver, with what the dagster.yaml that we hand out says."""
-    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())["storage"]["postgres"]["postgres_db"]
+    config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())["storage"]["custom"]["config"][
+        "postgres_db"
+    ]
     params = config["params"] | {"sslrootcert": str(site.ca if is_ours else site.other_ca)}
     to = {"hostname": HOST, "port": make_url(site.server.url).port, "username": site.server.user, "password": PASSWORD}
     engine = create_engine(

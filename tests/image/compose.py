@@ -100,7 +100,7 @@ def settled(image: str, folder: Path, postgres: PostgresServer, **extra: str) ->
     )
     storage = make_url(site.storage)
     config = yaml.safe_load((PROJECT / "docker" / "dagster.yaml").read_text())
-    to_storage = config["storage"]["postgres"]["postgres_db"]
+    to_storage = config["storage"]["custom"]["config"]["postgres_db"]
     to_storage |= {"port": storage.port, "hostname": str(storage.host), "db_name": storage.database}
     to_storage["username"] = postgres.user
     (folder / "dagster.yaml").write_text(yaml.safe_dump(config))

@@ -56,7 +56,7 @@ def adapted(manifest: dict[str, Any]) -> dict[str, Any]:
 def dagster_yaml() -> str:
     """dagster.kubernetes.yaml as this machine can run it."""
     config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
-    config["storage"]["postgres"]["postgres_db"]["params"] |= WITHOUT_TLS
+    config["storage"]["custom"]["config"]["postgres_db"]["params"] |= WITHOUT_TLS
     launcher = config["run_launcher"]["config"]
     launcher["resources"] = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "2Gi"}}
     launcher["volumes"].append({"name": "of-the-tests", "persistentVolumeClaim": {"claimName": "of-the-tests"}})

@@ -94,7 +94,7 @@ def _dagster(folder: Path, server: PostgresServer) -> Iterator[dg.DagsterInstanc
     home = folder / "dagster"
     home.mkdir()
     config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
-    storage = config["storage"]["postgres"]["postgres_db"]
+    storage = config["storage"]["custom"]["config"]["postgres_db"]
     storage |= {"hostname": "127.0.0.1", "port": make_url(server.url).port, "username": "dagster", "db_name": "dagster"}
     storage["params"] |= WITHOUT_TLS
     (home / "dagster.yaml").write_text(yaml.safe_dump({"storage": config["storage"], "telemetry": {"enabled": False}}))

@@ -117,7 +117,7 @@ def _instance(
     """Without `storage` it is SQLite beside `home`, so that two launchers see the same run."""
     config = yaml.safe_load((DATA / f"dagster.{which}.yaml").read_text())
     if storage:
-        to_storage = config["storage"]["postgres"]["postgres_db"]
+        to_storage = config["storage"]["custom"]["config"]["postgres_db"]
         to_storage |= {"port": storage.port, "params": to_storage["params"] | WITHOUT_TLS}
     else:
         config["storage"] = {"sqlite": {"base_dir": str(home.parent / "storage")}}

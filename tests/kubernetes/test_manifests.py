@@ -82,7 +82,9 @@ def test_only_runs_have_an_account_that_may_write_to_the_erp(server: dict[str, A
 
 def test_every_variable_that_dagster_yaml_names_is_given_by_settings_or_secret() -> None:
     [settings] = [document["data"] for _, document in EVERYTHING if document["kind"] == "ConfigMap"]
-    postgres = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())["storage"]["postgres"]["postgres_db"]
+    postgres = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())["storage"]["custom"]["config"][
+        "postgres_db"
+    ]
     named = {value["env"] for value in postgres.values() if isinstance(value, dict) and "env" in value}
 
     assert named <= set(settings) | set(SECRETS)

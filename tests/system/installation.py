@@ -264,18 +264,22 @@ def _dagster_yaml(storage: Any, user: str) -> dict[str, Any]:
         "poll_interval_seconds": 2,
         "free_slots_after_run_end_seconds": 5,
     }
+    handed_out = yaml.safe_load((DATA / "dagster.metronome.yaml").read_text())["storage"]["custom"]
     config["storage"] = {
-        "postgres": {
-            "postgres_db": {
-                "hostname": {"env": "STORAGE_HOST"},
-                "port": storage.port or 5432,
-                "username": user,
-                "password": {"env": "STORAGE_PASSWORD"},
-                "db_name": storage.database,
-                # SQLAlchemy's own choice, psycopg 3, does not know the way dagster-postgres notifies.
-                "scheme": "postgresql+psycopg2",
-                # Dagster takes the server's local time for UTC; five hours off, each new run would be overdue.
-                "params": {"options": "-c timezone=utc", **WITHOUT_TLS},
+        "custom": handed_out
+        | {
+            "config": {
+                "postgres_db": {
+                    "hostname": {"env": "STORAGE_HOST"},
+                    "port": storage.port or 5432,
+                    "username": user,
+                    "password": {"env": "STORAGE_PASSWORD"},
+                    "db_name": storage.database,
+                    # SQLAlchemy's own choice, psycopg 3, does not know the way dagster-postgres notifies.
+                    "scheme": "postgresql+psycopg2",
+                    # Dagster takes the server's local time for UTC; five hours off, each new run would be overdue.
+                    "params": {"options": "-c timezone=utc", **WITHOUT_TLS},
+                }
             }
         }
     }

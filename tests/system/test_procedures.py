@@ -92,7 +92,7 @@ def site(tmp_path: Path, postgres: PostgresServer) -> Iterator[Site]:
     postgres.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
     config = yaml.safe_load((DATA / "dagster.kubernetes.yaml").read_text())
     del config["run_launcher"]
-    storage = config["storage"]["postgres"]["postgres_db"]
+    storage = config["storage"]["custom"]["config"]["postgres_db"]
     storage |= {"port": make_url(postgres.url).port, "params": storage["params"] | WITHOUT_TLS}
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
     here = Site(name, tmp_path, postgres)
