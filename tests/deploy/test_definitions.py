@@ -98,6 +98,12 @@ def test_a_server_starts_with_what_its_definition_gives_it(server: Server, fault
     ("which", "part", "plant", "place"),
     [
         ("kubernetes", "storage", {"postgres": {"postgres_db": {"password": "hunter2"}}}, "storage.postgres"),
+        (
+            "kubernetes",
+            "storage",
+            {"custom": {"config": {"postgres_db": {"password": "hunter2"}}}},
+            "storage.custom.config.postgres_db.password",
+        ),
         ("kubernetes", "run_launcher", {"config": {"env_vars": ["DB_PASSWORD"]}}, "run_launcher.config.env_vars[0]"),
         ("metronome", "run_launcher", {"config": {"env": {"Api_Token": "hunter2"}}}, "config.env.Api_Token"),
         ("metronome", "run_launcher", {"config": {"env": {"X": "https://u:hunter2@erp"}}}, "config.env.X"),
