@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from sqlalchemy import Engine
@@ -32,13 +34,15 @@ def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
 
 @cache
 def keep_engines() -> None:
-    """Have this process make one engine for each file.
+    """Have this process make one engine for each file, and read Dagster's migrations once.
 
     Dagster makes one for each connection, and SQLAlchemy keeps what it has compiled of a statement with its engine, so
     that it compiled every statement anew. These engines have no pool: nothing stays open in them.
     """
     for storage in (sqlite_event_log, sqlite_run_storage):
         storage.create_engine = _once_for_each_file(storage.create_engine)  # type: ignore[attr-defined]
+    # A run's events have a file of their own, whose version is looked up in all migrations that Dagster ever had.
+    ScriptDirectory.from_config = _once_for_each_folder(ScriptDirectory.from_config)  # type: ignore[assignment,method-assign]
 
 
 def _once_for_each_file(create_engine: Callable[..., Engine]) -> Callable[..., Engine]:
@@ -50,3 +54,15 @@ def _once_for_each_file(create_engine: Callable[..., Engine]) -> Callable[..., E
         return made[url]
 
     return engine
+
+
+def _once_for_each_folder(read: Callable[[Config], ScriptDirectory]) -> Callable[[Config], ScriptDirectory]:
+    found: dict[str | None, ScriptDirectory] = {}
+
+    def migrations(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in found:
+            found[folder] = read(config)
+        return found[folder]
+
+    return migrations

@@ -4,8 +4,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from alembic.script import ScriptDirectory
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.sql import check_alembic_revision, get_alembic_config
 
 from markdown_pricing.orchestration.local_storage import keep_engines, storage_held_open
 
@@ -47,3 +50,17 @@ def test_what_is_compiled_of_a_statement_is_kept_from_one_event_to_the_next(tmp_
             engine = first.engine
         with connection() as second:
             assert second.engine is engine
+
+
+def test_dagsters_migrations_are_read_once_for_all_runs(tmp_path: Path) -> None:
+    """The events of each run have a file of their own, which says all the same of which version it is."""
+    keep_engines()
+    events = SqliteEventLogStorage(str(tmp_path / "events"))
+    migrations = ScriptDirectory.from_config(get_alembic_config(sqlite_event_log.__file__))
+
+    for run in ("1234", "5678"):
+        with events.run_connection(run) as connection:
+            version, newest = check_alembic_revision(get_alembic_config(sqlite_event_log.__file__), connection)
+        assert version == newest == migrations.get_current_head()
+
+    assert ScriptDirectory.from_config(get_alembic_config(sqlite_event_log.__file__)) is migrations
