@@ -6,7 +6,9 @@
 Each market is played twice with the same luck: by a buyer who follows the advice, and by one who keeps to a habit and
 leaves the advice unread. The truth is what the first one earns more, on the articles whose season ends within the run.
 The ledger sees the second one alone. It is summed as the asset `outcomes` has it: by each week's own menu, and with
-hindsight by the model of the week after. A ratio is the ledger's total over the truth.
+hindsight by the model of the week after, and for good by that of six weeks later, or of the run's last week where that
+is earlier. A ratio is the ledger's total over the truth. `--model planner` knows the true mean demand, so that all but
+the ledger's arithmetic is taken out; there is nothing to look back for then.
 """
 
 import argparse
@@ -23,14 +25,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.backtest.twin import RULES, Setting, model_policy, twin_of
+from markdown_pricing.backtest.twin import PLANNER, RULES, Setting, policy_named, true_forecast, twin_of
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import DemandModel, make_model
 from markdown_pricing.files import read_rules
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import MarketView, Played, Policy, WeekPrices, play
-from markdown_pricing.outcomes.hindsight import Then, cost_of_prices
+from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS, Then, cost_in_hindsight
 from markdown_pricing.outcomes.menus import Menus
 from markdown_pricing.outcomes.states import FloatArray, is_same
 from markdown_pricing.outcomes.totals import Cost, cost_of
@@ -40,6 +42,16 @@ from markdown_pricing.sample.families import FAMILIES
 COUNTRY = "DEU"
 LIKE_THE_TRUTH = 0.25
 """On average the total is to lie within this part of the truth."""
+
+
+@dataclass(frozen=True)
+class Priced:
+    """The articles of a week of which another price was asked than the advised one, (articles,), and its model."""
+
+    then: Then
+    model: DemandModel
+    recommended: FloatArray
+    applied: FloatArray
 
 
 @dataclass
@@ -52,16 +64,20 @@ class Unread:
     model: str
     habit: Policy
     rows: list[pd.DataFrame] = field(default_factory=list)
-    before: tuple[Then, FloatArray, FloatArray] | None = None
+    priced: list[Priced] = field(default_factory=list)
+    newest: tuple[DemandModel, pd.DataFrame] | None = None
 
     def __call__(self, view: MarketView) -> WeekPrices:
-        model = make_model(self.model)
-        model.fit(view.history, view.week, SEED)
-        if self.before is not None:
-            self._look_back(model, view.history)
-        ladders = view.ladders()
-        advised = plan(ladders, model.among(view.articles).forecast(view.articles, view.history, view.week))
-        own = advised.menu
+        model = None if self.model == PLANNER else make_model(self.model)
+        if model is None:
+            forecast = true_forecast(view)
+        else:
+            model.fit(view.history, view.week, SEED)
+            self.newest = model, view.history
+            for weeks in (1, SETTLED_WEEKS):
+                self._look_back(len(self.priced) - weeks)
+            forecast = model.among(view.articles).forecast(view.articles, view.history, view.week)
+        own = plan(view.ladders(), forecast).menu
         menus = Menus(np.where(own.cents < 0, np.nan, own.cents / 100), own.value)
         chosen = self.habit(view)
         applied = np.where(np.isfinite(chosen.prices), chosen.prices, view.articles["price"])
@@ -82,18 +98,32 @@ class Unread:
         )
         others = view.articles[~followed].reset_index(drop=True)
         then = Then(view.week, view.country, view.book, others, view.history)
-        self.before = then, recommended[~followed], applied[~followed]
+        if model is not None:
+            self.priced.append(Priced(then, model, recommended[~followed], applied[~followed]))
         return WeekPrices(applied)
 
-    def _look_back(self, model: DemandModel, history: pd.DataFrame) -> None:
-        """The costs of the last week with hindsight, and of what its menu did not value; by the model of this week."""
-        assert self.before is not None
-        then, recommended, applied = self.before
-        seen = history[history["week"] >= pd.Timestamp(then.week)]
-        forecast_of = partial(_forecast, model, then)
-        found = cost_of_prices(then, forecast_of, recommended, applied, seen)
-        rows = self.rows[-1]
+    def settle(self) -> None:
+        """Look at the last weeks again, by the model of the last one."""
+        for number in range(max(len(self.priced) - SETTLED_WEEKS, 0), len(self.priced) - 1):
+            self._look_back(number)
+
+    def _look_back(self, number: int) -> None:
+        """The costs of a week with hindsight, by the newest model; of none before the first."""
+        if number < 0:
+            return
+        assert self.newest is not None
+        model, history = self.newest
+        priced, rows = self.priced[number], self.rows[number]
         others = ~rows["followed"]
+        found = cost_in_hindsight(
+            priced.then,
+            partial(_forecast, priced.model, priced.then),
+            partial(_forecast, model, priced.then),
+            priced.recommended,
+            priced.applied,
+            rows.loc[others, "cost_ex_ante"].to_numpy(dtype=np.float64),
+            history[history["week"] >= pd.Timestamp(priced.then.week)],
+        )
         for name, values in (("cost_hindsight", found.cost), ("cost_low", found.low), ("cost_high", found.high)):
             rows.loc[others, name] = values
 
@@ -116,8 +146,9 @@ class Compared:
 def compare(setting: Setting, model: str, habit: str, book: RuleBook) -> Compared:
     """Play the market twice and read the ledger."""
     started, unread = time.perf_counter(), Unread(model, RULES[habit])
-    followed = play("advice", twin_of(setting), model_policy(model), book, setting.weeks)
+    followed = play("advice", twin_of(setting), policy_named(model), book, setting.weeks)
     ignored = play("habit", twin_of(setting), unread, book, setting.weeks)
+    unread.settle()
     ended = _ended(followed) & _ended(ignored)
     earned = [_revenue(played, ended) for played in (followed, ignored)]
     rows = pd.concat(unread.rows, ignore_index=True)
@@ -154,12 +185,19 @@ def show(found: Sequence[Compared]) -> None:
         ("by the menus", [each.ledger.ex_ante for each in found]),
         ("with hindsight", [each.ledger.hindsight for each in found]),
     ):
+        if np.isnan(totals).all():  # the planner has nothing to look back for
+            continue
         ratio = np.array(totals) / truth
         print(
             f"{name}: the sum of all markets is {sum(totals) / truth.sum():.2f} of the truth; a market's is "
             f"{np.mean(ratio):.2f} on average, {np.median(ratio):.2f} in the middle; its distance from the truth is "
             f"{100 * np.mean(np.abs(ratio - 1)):.0f} % on average"
         )
+    if not np.isnan([each.ledger.hindsight for each in found]).all():
+        _show_interval(found)
+
+
+def _show_interval(found: Sequence[Compared]) -> None:
     inside = sum(each.ledger.low <= each.truth <= each.ledger.high for each in found)
     without = sum(each.ledger.not_valued for each in found) / max(sum(each.ledger.rows for each in found), 1)
     print(

@@ -6,10 +6,9 @@ Everything is read from what the rounds have kept there, so that the ledger need
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, partial
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -25,7 +24,13 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import parquet_of, publish_parts, weeks_in, weeks_with_predictions
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.outcomes.hindsight import Hindsight, Then, cost_of_prices
+from markdown_pricing.outcomes.costs import (
+    looked_back,
+    with_hindsight,
+    with_hindsight_of_followed,
+    with_what_the_menu_lacks,
+)
+from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS, Then
 from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
 from markdown_pricing.outcomes.totals import totals, valued_others
 from markdown_pricing.pricing import CountryWeek
@@ -36,6 +41,9 @@ from markdown_pricing.weeks import weeks_between
 MOST_WEEKS_ON = 2
 """A snapshot later than so many weeks after a week tells nothing of its advice: much else was decided since. Chosen on
 2026-11-28, as a price that comes late comes with the second Monday."""
+WEEKS_TO_SETTLE = 3
+"""So many weeks are looked at for costs that are not settled, because a snapshot or a ledger may have been skipped.
+Chosen on 2026-11-28."""
 COSTS = ["cost_ex_ante", "cost_hindsight", "cost_low", "cost_high", "hindsight_week"]
 """The columns that it takes models to find."""
 _ARROW = {
@@ -118,7 +126,7 @@ def outcomes_of(
     )
     made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
     if known is None:
-        made = _with_costs_by_models(made, results, read, later, origin, countries, book)
+        made = _with_costs(made, results, read, later.newest, countries, book, origin)
     else:
         costs = known.set_index("article_id")[COSTS].reindex(made["article_id"])
         made = made.assign(**{name: costs[name].to_numpy() for name in COSTS})
@@ -128,10 +136,11 @@ def outcomes_of(
 def bring_up_to_date(
     results: Results, countries: Countries, book: RuleBook, run_id: str, computed_at: datetime
 ) -> Mapping[date, Outcomes]:
-    """Make and keep the ledger of a sold week, and that of the priced week before it; both by week, the newest first.
+    """Make and keep the ledger of a sold week, of the priced week before it, and of those that are settled now.
 
     Of the week before it is known only now whether a price came late; its costs stay as they were found, except where
-    a model was missing. Where what is kept of it cannot be read, it is left as it is.
+    a model was missing. Costs with hindsight are found again once what sold in SETTLED_WEEKS weeks is known. Where what
+    is kept of an earlier week cannot be read, it is left as it is. Returned by week, the newest first.
     Raises what `outcomes_of` raises.
     """
     made, read = {}, cache(_reading(results))
@@ -148,7 +157,28 @@ def bring_up_to_date(
                 raise
             continue
         keep_outcomes(in_week, made[week], origin)
+    newest = read(_weeks_after(results)[-1])
+    for rows in _to_settle(results, newest.week):
+        in_week = Results(results.lake, rows["week"].iloc[0], results.country)
+        again = rows if in_week.week in made else _with_costs(rows, in_week, read, newest, countries, book)
+        if looked_back(again) == looked_back(rows):
+            continue
+        with suppress(FinalError):
+            advised, _, _, origin = in_week.predictions()
+            advised = advised.set_index("article_id", drop=False).loc[again["article_id"]].reset_index(drop=True)
+            again = again.assign(run_id=run_id, computed_at=computed_at)
+            made[in_week.week] = Outcomes(again, totals(again, advised, run_id, computed_at), advised)
+            keep_outcomes(in_week, made[in_week.week], origin)
     return made
+
+
+def _to_settle(results: Results, newest: date) -> Iterator[pd.DataFrame]:
+    """The kept rows of weeks whose costs with hindsight may be found for good by data of the newest week."""
+    until = min(newest - timedelta(weeks=SETTLED_WEEKS), results.week - timedelta(weeks=2))
+    for rows, _ in kept_outcomes(results.lake, results.country, until, WEEKS_TO_SETTLE):
+        by_model_of = looked_back(rows)
+        if by_model_of is not None and weeks_between(rows["week"].iloc[0], by_model_of) < SETTLED_WEEKS:
+            yield rows
 
 
 def _has_hindsight(rows: pd.DataFrame) -> bool:
@@ -193,6 +223,14 @@ def _reading(results: Results) -> Read:
 
 def _later(results: Results, read: Read) -> Later:
     """The snapshots after the week; one that was skipped, or was not taken in, is as if it had not been."""
+    lake, country, weeks = results.lake, results.country, _weeks_after(results)
+    newest = read(weeks[-1])
+    articles = [newest.articles if week == weeks[-1] else Results(lake, week, country).articles() for week in weeks[:2]]
+    return Later(weeks, articles[0], articles[1] if len(articles) > 1 else None, newest)
+
+
+def _weeks_after(results: Results) -> list[date]:
+    """The weeks of the country's snapshots after the week that are taken in, the oldest first. Raises NotSoldYet."""
     lake, country = results.lake, results.country
     weeks = sorted(
         week
@@ -201,9 +239,7 @@ def _later(results: Results, read: Read) -> Later:
     )
     if not weeks:
         raise NotSoldYet(results.week, country)
-    newest = read(weeks[-1])
-    articles = [newest.articles if week == weeks[-1] else Results(lake, week, country).articles() for week in weeks[:2]]
-    return Later(weeks, articles[0], articles[1] if len(articles) > 1 else None, newest)
+    return weeks
 
 
 def _followable(results: Results) -> list[Decision]:
@@ -260,21 +296,22 @@ def _shown(week: date, later: Later, changeovers: Sequence[Changeover]) -> Shown
     )
 
 
-def _with_costs_by_models(
+def _with_costs(
     made: pd.DataFrame,
     results: Results,
     read: Read,
-    later: Later,
-    origin: Provenance,
+    newest: CountryWeek,
     countries: Countries,
     book: RuleBook,
+    origin: Provenance | None = None,
 ) -> pd.DataFrame:
-    """The rows with the costs that only a model tells: those that the menu does not have, and those with hindsight.
+    """The rows with the costs that only models tell: with hindsight, and those that the menu does not have.
 
-    Rows stay without where a model is gone or cannot be read, where the week's rules are others now, and where the
-    currency has changed since.
+    origin : of the week; without it the costs that the menu does not have stay as they are
+    Rows stay as they are where a model is gone or cannot be read, and where the currency has changed since; without
+    what the menu does not have also where the week's rules are others now.
     """
-    week, country, newest = results.week, results.country, later.newest
+    week, country = results.week, results.country
     if units_of_one(week, newest.week, countries.changes_of(country)) != 1:
         return made
     try:
@@ -282,41 +319,17 @@ def _with_costs_by_models(
     except FinalError:
         return made
     then = Then(week, countries.in_week(country, week), book, priced.articles, priced.history)
-    other = made["applied_price"].notna() & (made["followed"] == False)  # noqa: E712 (None is neither)
-    made = made.copy()
-    by_menu = other & made["cost_ex_ante"].notna()
-    if (open_rows := other & ~by_menu).any() and origin.rules == book.version:
-        made.loc[open_rows, "cost_ex_ante"] = _costs(made[open_rows], then, priced, results, None).cost.round(2)
-    seen = newest.history[newest.history["week"] >= pd.Timestamp(week)]
-    hindsight = _costs(made[other], then, priced, Results(results.lake, newest.week, country), seen)
-    costs = {"cost_hindsight": hindsight.cost, "cost_low": hindsight.low, "cost_high": hindsight.high}
-    for name, values in costs.items():
-        made.loc[other, name] = values.round(2)
-        made.loc[made["followed"] == True, name] = 0.0  # noqa: E712
-    if np.isfinite(hindsight.cost).any():  # without a model that valued anything nobody has looked back
-        made.loc[made["cost_hindsight"].notna(), "hindsight_week"] = newest.week
+    made = with_hindsight_of_followed(made)
+    if not (own := _model(results)):
+        return made
+    # A model is asked as the round asked its own, with what was planned then for weeks to come.
+    own_of = partial(priced.forecast, own)
+    with suppress(BrokenModel):
+        if origin is not None and origin.rules == book.version:
+            made = with_what_the_menu_lacks(made, then, own_of)
+        if model := _model(Results(results.lake, newest.week, country)):
+            made = with_hindsight(made, then, own_of, partial(priced.forecast, model), newest.history, newest.week)
     return made
-
-
-def _costs(
-    rows: pd.DataFrame, then: Then, priced: CountryWeek, with_model: Results, seen: pd.DataFrame | None
-) -> Hindsight:
-    """What the rows' applied prices cost by the model that is kept there; NaN where there is none that can be read.
-
-    priced : the training data that the week was priced from, so that the model is asked as the round asked its own
-    """
-    places = then.articles["article_id"].isin(rows["article_id"]).to_numpy()
-    some = Then(then.week, then.country, then.book, then.articles[places].reset_index(drop=True), then.history)
-    own = rows.set_index("article_id").reindex(some.articles["article_id"])
-    recommended, applied = (own[name].to_numpy(dtype=np.float64) for name in ("recommended_price", "applied_price"))
-    hindsight = Hindsight(*(np.full(len(some.articles), np.nan) for _ in range(3)))
-    if model := _model(with_model):
-        with suppress(BrokenModel):
-            hindsight = cost_of_prices(some, partial(priced.forecast, model), recommended, applied, seen)
-    order = pd.Index(some.articles["article_id"]).get_indexer(pd.Index(rows["article_id"]))
-    return Hindsight(
-        *(np.where(order >= 0, values[order], np.nan) for values in (hindsight.cost, hindsight.low, hindsight.high))
-    )
 
 
 def _model(results: Results) -> DemandModel | None:

@@ -1,6 +1,6 @@
 """The ledger of a week by what later rounds have kept on the lake."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.rules import RuleBook, Rules
+from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.sold_weeks import COSTS, NotSoldYet, bring_up_to_date, keep_outcomes, kept_outcomes, outcomes_of
@@ -352,6 +353,74 @@ def test_a_week_whose_first_look_had_no_model_gets_its_hindsight_with_the_next(s
     assert first["hindsight_week"].isna().all()
     assert second["hindsight_week"].tolist() == [shop.week] * 2
     assert (second["cost_hindsight"] > 0).tolist() == [False, True]
+
+
+def test_without_the_model_of_the_week_there_is_no_hindsight_because_nobody_knows_its_plans(shop: Shop) -> None:
+    shop.round()
+    shop.go_on({})
+    shop.round()
+    shop.lake.remove(paths.model_file(WEEK, "DEU"))
+
+    row = shop.outcome(IGNORED)
+
+    assert pd.isna([row.cost_hindsight, row.cost_low, row.cost_high, row.hindsight_week]).all()
+    assert row.cost_ex_ante > 0
+
+
+class Unsure(Steady):
+    """A model that does not know its levels, so that what sold since tells them."""
+
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
+        own = super().forecast(articles, history, week)
+        return replace(own, level_sd=lambda weeks: np.full((len(articles), weeks), 0.5))
+
+
+UNSURE = "tests.test_sold_weeks:Unsure"
+
+
+def settle(shop: Shop, weeks: int, skipped: Collection[int] = ()) -> list[pd.DataFrame]:
+    """Each week's ledger is made with the next snapshot, but for those skipped; of the first week what is kept then."""
+    shop.lake, kept = replace(shop.lake, models=(UNSURE,)), []
+    for number in range(weeks):
+        shop.round(Unsure(), UNSURE)
+        sold = shop.week
+        shop.go_on({})
+        shop.round(Unsure(), UNSURE)
+        if number not in skipped:
+            bring_up_to_date(shop.results(sold), ALONE, BOOK, f"run-{number}", NOW)
+        kept.append(next(kept_outcomes(shop.lake, "DEU", WEEK, 1))[0].set_index("article_id"))
+    return kept
+
+
+def test_costs_with_hindsight_are_found_for_good_when_six_weeks_are_known(shop: Shop) -> None:
+    kept = settle(shop, SETTLED_WEEKS + 1)
+
+    looked_back = [rows["hindsight_week"][IGNORED] for rows in kept]
+    assert looked_back == [WEEK + ONE] * (SETTLED_WEEKS - 1) + [WEEK + SETTLED_WEEKS * ONE] * 2
+    first, settled, last = kept[0], kept[-2], kept[-1]
+    assert settled["cost_ex_ante"].equals(first["cost_ex_ante"])
+    assert settled["cost_hindsight"][IGNORED] != first["cost_hindsight"][IGNORED]
+    assert (settled["run_id"][IGNORED], last["run_id"][IGNORED]) == (f"run-{SETTLED_WEEKS - 1}",) * 2
+    sums = next(kept_outcomes(shop.lake, "DEU", WEEK, 1))[1]
+    assert sums["cost_hindsight"].sum() == pytest.approx(last["cost_hindsight"].sum())
+
+
+def test_costs_are_found_for_good_later_where_that_ledger_was_not_made(shop: Shop) -> None:
+    kept = settle(shop, SETTLED_WEEKS + 1, skipped=[SETTLED_WEEKS - 1])
+
+    assert kept[-1]["hindsight_week"][IGNORED] == WEEK + (SETTLED_WEEKS + 1) * ONE
+
+
+def test_costs_stay_as_they_were_found_where_a_model_is_gone_when_they_are_to_be_settled(shop: Shop) -> None:
+    [first] = settle(shop, 1)
+    shop.lake.remove(paths.model_file(WEEK, "DEU"))
+
+    last = settle(shop, SETTLED_WEEKS)[-1]
+
+    assert (
+        last.astype(str).drop(columns=["state", "run_id"]).equals(first.astype(str).drop(columns=["state", "run_id"]))
+    )
+    assert last["hindsight_week"][IGNORED] == WEEK + ONE
 
 
 def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:

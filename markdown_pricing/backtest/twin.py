@@ -104,7 +104,7 @@ NOTHING = Lent()
 
 def planner(view: MarketView) -> WeekPrices:
     """The plan on the true mean demand: what a perfect model would earn."""
-    return week_prices(view.ladders(), _truth(view))
+    return week_prices(view.ladders(), true_forecast(view))
 
 
 def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = None) -> Policy:
@@ -115,14 +115,14 @@ def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = 
         model.fit(view.history, view.week, SEED, shared=shared)
         forecast = model.among(view.articles).forecast(with_what_comes(view.articles), view.history, view.week)
         if lent != NOTHING:
-            forecast = _lend(forecast, _truth(view), lent, len(view.articles))
+            forecast = _lend(forecast, true_forecast(view), lent, len(view.articles))
         return week_prices(view.ladders(), forecast)
 
     return priced
 
 
-def _truth(view: MarketView) -> Forecast:
-    """What a perfect model would answer."""
+def true_forecast(view: MarketView) -> Forecast:
+    """What a perfect model would answer, at the prices of the ladders alone."""
     twin = _twin(view)
     known = Demand(twin.true_units(view.ladders()), twin.true_dispersion(), twin.true_shelf())
     return Forecast.fixed(PLANNER, known)

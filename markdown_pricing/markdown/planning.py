@@ -97,7 +97,7 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     groups = price_groups(alone)
     task = groups.planned
     free = task.solve(np.zeros(len(task.demand.units)))
-    with_target, penalty, out_of_reach = _for_target(task, free)
+    with_target, penalty, out_of_reach = meet_targets(task, free)
     worth_it = _worth_it(task, with_target, penalty)
     held, rungs = _with_locks(task, worth_it.rungs, penalty)
     is_locked, on_habit = task.limits.locked > 0, task.ladders.season.on_habit
@@ -131,21 +131,6 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     )
 
 
-def worth_of_todays_price(ladders: Ladders, forecast: Forecast) -> tuple[FloatArray, FloatArray]:
-    """What `plan` finds today's price to be worth, (articles,), and the same by levels, (articles, levels).
-
-    It is a small part of the work of a plan: no path is made but the best one, and nothing is compared.
-    Raises BrokenModel.
-    """
-    task = Task(ladders, Limits.of(ladders), demand_at(ladders, forecast))
-    if price_groups(task).joined.any():  # a group's worth is split by what its members' planned paths bring
-        menu = plan(ladders, forecast).menu
-        return menu.value[:, 0], menu.by_level[:, 0]
-    free = task.solve(np.zeros(len(task.demand.units)), each_price=False)
-    found, _, _ = _for_target(task, free)
-    return found.value[:, 0], found.by_level[:, 0]
-
-
 def demand_at(ladders: Ladders, forecast: Forecast) -> Demand:
     """The demand at the prices of the ladders; at a temporary price, on all rungs, in the weeks in which that holds."""
     demand, season = forecast.at(ladders.prices, ladders.weeks), ladders.season
@@ -156,10 +141,9 @@ def demand_at(ladders: Ladders, forecast: Forecast) -> Demand:
     return replace(demand, units=np.where(temporary[:, np.newaxis], at_it.units, demand.units))
 
 
-def _for_target(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolArray]:
+def meet_targets(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolArray]:
     """The solution that meets the sell-through targets, from the one without any.
 
-    free : with the paths after each price, or without; then the solution has none either
     returns the solution, the penalties that led to it, (articles,), and whether a target is out of reach, (articles,)
     """
     rules, list_price = task.ladders.rules, task.ladders.season.list_cents / 100
@@ -176,8 +160,7 @@ def _for_target(task: Task, free: Solution) -> tuple[Solution, FloatArray, BoolA
     again = penalty > 0
     if not again.any():
         return free, penalty, out_of_reach
-    each_price = free.after.shape[1] > 0
-    return rows_where(again, task.solve(penalty, again, each_price), free), penalty, out_of_reach
+    return rows_where(again, task.solve(penalty, again), free), penalty, out_of_reach
 
 
 def _least_penalty(task: Task, seeking: BoolArray, highest: FloatArray) -> tuple[FloatArray, BoolArray]:

@@ -92,6 +92,13 @@ def tolerance(price: FloatArray, stock: FloatArray) -> FloatArray:
     return least
 
 
+def levels_of(level_sd: FloatArray) -> FloatArray:
+    """The equally likely levels at LEVEL_POINTS, whose mean is 1, (…, levels); level_sd : (…), of the log of demand."""
+    levels = np.exp(level_sd[..., np.newaxis] * LEVEL_POINTS)
+    of_mean_1: FloatArray = levels / levels.mean(axis=-1, keepdims=True)
+    return of_mean_1
+
+
 def _expected_values(problem: Problem) -> tuple[SmallFloats, SmallFloats, FloatArray]:
     """The mean of `values` over the levels that articles may turn out to have, and each level's values of this week.
 
@@ -101,8 +108,7 @@ def _expected_values(problem: Problem) -> tuple[SmallFloats, SmallFloats, FloatA
     if problem.level_sd is None:
         moved, stayed = values(problem)
         return moved, stayed, _this_week(problem, moved, stayed)[..., np.newaxis]
-    levels = np.exp(problem.level_sd[..., np.newaxis] * LEVEL_POINTS)
-    levels /= levels.mean(axis=-1, keepdims=True)
+    levels = levels_of(problem.level_sd)
     first, *others = (
         replace(problem, units=problem.units * level[:, np.newaxis]) for level in np.moveaxis(levels, -1, 0)
     )

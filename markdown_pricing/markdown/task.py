@@ -63,14 +63,13 @@ class Task:
         worth: FloatArray = path.gain - penalty * beyond
         return worth
 
-    def solve(self, penalty: FloatArray, rows: BoolArray | None = None, each_price: bool = True) -> Solution:
+    def solve(self, penalty: FloatArray, rows: BoolArray | None = None) -> Solution:
         """What each price of this week is worth with this penalty, and the path after each of them.
 
         rows : (articles,), the articles to solve; all others have no values and keep their price
-        each_price : whether the paths are wanted, too
         An article that has no choice in any week is worth what its price brings to the end.
         """
-        solution = self._solved(penalty, 0.0, rows, each_price)
+        solution = self._solved(penalty, 0.0, rows, each_price=True)
         keeps = self.worth(self.keep, penalty)
         unsolved = np.isnan(solution.value[:, 0])
         solution.value[unsolved, 0], solution.by_level[unsolved, 0] = keeps[unsolved], keeps[unsolved, np.newaxis]

@@ -84,7 +84,8 @@ def outcomes_by(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinition
     ) -> Iterator[dg.MaterializeResult[None]]:
         """What became of a week's advice: what was decided, asked in the shops and sold, and what other prices cost.
 
-        By the week that was sold, once the next snapshot is taken in. It brings the week before up to date, too.
+        By the week that was sold, once the next snapshot is taken in. It brings the week before up to date, too, and
+        finds the costs of the week six weeks before for good.
         """
         week, country = week_and_country_of(context)
         with final_faults_not_retried(context):

@@ -2,11 +2,14 @@
 
 A price is valued as the plan values prices: asked in that week, at the stock that was there, and the best plan
 afterwards. Both prices of a row are valued by one forecast, which is what makes their difference mean something.
+
+With hindsight the plans stay those that were made in that week. Only what they bring is told by what sold since.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -15,23 +18,29 @@ from markdown_pricing.countries import Country
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.horizons import by_horizon
+from markdown_pricing.markdown.kept_price import KeptPrice, keep_todays_price, worth_by_level, worth_of_todays_price
 from markdown_pricing.markdown.ladder import IntArray
-from markdown_pricing.markdown.planning import worth_of_todays_price
 from markdown_pricing.markdown.policy import LEVEL_POINTS
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import expected_sales
 from markdown_pricing.outcomes.states import FloatArray
 from markdown_pricing.outcomes.totals import NINETEEN_IN_TWENTY
 
+ForecastOf = Callable[[pd.DataFrame], Forecast]
+"""A model's forecast of some of the articles of a week that is over, from that week on."""
 MOST_WEEKS_SEEN = 8
 """So many weeks of sales tell what an article's level was. Chosen on 2026-11-28: later ones tell of another season."""
+SETTLED_WEEKS = 6
+"""So many weeks after a week was sold its costs with hindsight are found for good. Chosen on 2026-11-28 on the markets
+of `bench/ledger.py` with seeds 0 to 9 (docs/outcomes.md): with later models the sums come nearer to the truth until
+then, and hardly after."""
 LEAST_VARIANCE = 1e-4
 """A level that a model is surer of than this is not learnt from what sold."""
-WIDER = 1.45
-"""By so much the interval is wider than the level and the price response alone make it, because they are not all.
+WIDER = 1.1
+"""By so much the interval is wider than the level and the price response make it.
 
-Chosen on 2026-11-28 on the markets of `bench/ledger.py` with seeds 2 to 21: at 1.15 the sum's interval held the truth
-in 15 of the 20, and at 1.45 it would in 19."""
+Chosen on 2026-11-28 on the markets of `bench/ledger.py` with seeds 0 to 9: the sums missed the truth by 0.99 of their
+deviation (root mean square), and ten markets leave that unsure by as much as Student's t is wider than the normal."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +69,25 @@ class Hindsight:
     high: FloatArray
 
 
-def worth_of(then: Then, forecast: Forecast, prices: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """What it is worth to ask the prices in that week, (articles,), and the same by levels, (articles, levels).
+@dataclass(frozen=True)
+class Planned:
+    """A price for each article, asked in the week that is over, and the plan after it that was made then.
 
-    forecast : of the articles, from that week on ; prices : (articles,), any that are above 0
+    ladders : of the articles when these prices are asked
     """
-    return _worth(then, forecast, prices, _asked(then, prices))
+
+    ladders: Ladders
+    kept: KeptPrice
+
+    @classmethod
+    def then(cls, then: Then, forecast: Forecast, prices: FloatArray) -> Self:
+        """The plan by the forecast of the week itself; prices : (articles,), any that are above 0."""
+        ladders = _asked(then, prices)
+        return cls(ladders, keep_todays_price(ladders, forecast))
+
+    def worth(self, forecast: Forecast) -> FloatArray:
+        """What the same plan brings by a forecast, (articles, levels), without the labels of the price itself."""
+        return worth_by_level(self.ladders, self.kept, forecast)
 
 
 def _asked(then: Then, prices: FloatArray) -> Ladders:
@@ -74,65 +96,78 @@ def _asked(then: Then, prices: FloatArray) -> Ladders:
     return candidate_prices(asked, then.history, then.country, then.book, then.week)
 
 
-def _worth(then: Then, forecast: Forecast, prices: FloatArray, ladders: Ladders) -> tuple[FloatArray, FloatArray]:
-    """As `worth_of` has it; ladders : those of the prices, which other forecasts may have used, too."""
-    labels = ladders.label_cost * (prices < then.articles["price"].to_numpy(dtype=np.float64))
-    value, by_level = worth_of_todays_price(ladders, forecast)
-    return value - labels, by_level - labels[:, np.newaxis]
+def worth_of(then: Then, forecast: Forecast, prices: FloatArray) -> FloatArray:
+    """What it is worth to ask the prices in that week, (articles,), in local currency.
 
-
-def cost_of_prices(
-    then: Then,
-    forecast_of: Callable[[pd.DataFrame], Forecast],
-    recommended: FloatArray,
-    applied: FloatArray,
-    seen: pd.DataFrame | None = None,
-) -> Hindsight:
-    """What the applied prices cost against the recommended ones, by a model.
-
-    forecast_of : the model's forecast of some of the articles, from that week on
-    seen        : rows of training data of that week and those after it, by which levels are learnt; none are without it
+    forecast : of the articles, from that week on ; prices : (articles,), any that are above 0
     """
-    found = Hindsight(*(np.full(len(then.articles), np.nan) for _ in range(3)))
-    if then.articles.empty:
-        return found
-    for rows in by_horizon(then.articles, then.week, then.country.code, then.book):
+    ladders = _asked(then, prices)
+    labels = ladders.label_cost * (prices < then.articles["price"].to_numpy(dtype=np.float64))
+    worth: FloatArray = worth_of_todays_price(ladders, forecast) - labels
+    return worth
+
+
+def cost_of_prices(then: Then, forecast_of: ForecastOf, recommended: FloatArray, applied: FloatArray) -> FloatArray:
+    """What the applied prices cost against the recommended ones by the model of the week itself, (articles,)."""
+    cost = np.full(len(then.articles), np.nan)
+    for rows in _by_horizon(then):
         part = then.part(rows)
         forecast = forecast_of(part.articles)
-        if seen is not None:
-            forecast = with_levels_seen(forecast, part.articles, then.week, seen)
-        own = _cost(part, forecast, recommended[rows], applied[rows])
+        cost[rows] = worth_of(part, forecast, recommended[rows]) - worth_of(part, forecast, applied[rows])
+    return cost
+
+
+def cost_in_hindsight(
+    then: Then,
+    forecast_of: ForecastOf,
+    newest_of: ForecastOf,
+    recommended: FloatArray,
+    applied: FloatArray,
+    ex_ante: FloatArray,
+    seen: pd.DataFrame,
+) -> Hindsight:
+    """What the applied prices cost, by what was planned in the week and by what is known now of the demand.
+
+    forecast_of, newest_of : by the week's own model, and by one that has seen what sold since; both from that week on
+    ex_ante : (articles,), the cost by the menu of the week ; seen : rows of training data of that week and those after
+        it, by which levels are learnt
+
+    cost = ex_ante + W'(recommended) - W'(applied) - [W(recommended) - W(applied)]
+
+    W is what a price and the best plan after it bring along the mean stock by the week's own model, and W' what that
+    same plan brings by the newest one. The plans stay those of then. To plan anew with what is known now would value
+    the advice of a planner who waits a week and then knows what nobody knew for many; docs/outcomes.md has how far that
+    leads. In the performance-difference lemma values are those of the policy that is judged (Kakade and Langford 2002).
+    """
+    found = Hindsight(*(np.full(len(then.articles), np.nan) for _ in range(3)))
+    for rows in _by_horizon(then):
+        part = then.part(rows)
+        own_forecast = forecast_of(part.articles)
+        newest = with_levels_seen(newest_of(part.articles), part.articles, then.week, seen)
+        best, own = (Planned.then(part, own_forecast, prices[rows]) for prices in (recommended, applied))
+        by_part = _revised(part, ex_ante[rows], best, own, own_forecast, newest)
         for name in ("cost", "low", "high"):
-            getattr(found, name)[rows] = getattr(own, name)
+            getattr(found, name)[rows] = getattr(by_part, name)
     return found
 
 
-def _cost(then: Then, forecast: Forecast, recommended: FloatArray, applied: FloatArray) -> Hindsight:
+def _by_horizon(then: Then) -> Iterable[IntArray]:
+    return by_horizon(then.articles, then.week, then.country.code, then.book) if len(then.articles) else ()
+
+
+def _revised(
+    then: Then, ex_ante: FloatArray, best: Planned, own: Planned, forecast: Forecast, newest: Forecast
+) -> Hindsight:
     """The cost, and what the level and the price response leave unsure of it, as the stake has its range from them."""
-    both = [(each, _asked(then, each)) for each in (recommended, applied)]
-    (best, best_by_level), (own, own_by_level) = (_worth(then, forecast, *each) for each in both)
-    cost, by_level = best - own, best_by_level - own_by_level
-    level = np.abs(by_level[:, -1] - by_level[:, 0]) / (2 * LEVEL_POINTS[2]) if by_level.shape[1] > 1 else 0.0 * cost
+    before, after = (best.worth(known) - own.worth(known) for known in (forecast, newest))
+    cost = ex_ante + after.mean(axis=1) - before.mean(axis=1)
+    level = np.abs(after[:, -1] - after[:, 0]) / (2 * LEVEL_POINTS[2]) if after.shape[1] > 1 else 0.0 * cost
     response = np.zeros(len(cost))
-    if forecast.elasticity is not None:
-        moved = _more_elastic(_at_middle_level(forecast), then.articles["price"].to_numpy(dtype=np.float64))
-        (best_moved, _), (own_moved, _) = (_worth(then, moved, *each) for each in both)
-        response = np.abs(best_moved - own_moved - by_level[:, by_level.shape[1] // 2])
+    if newest.elasticity is not None:
+        moved = _more_elastic(newest, then.articles["price"].to_numpy(dtype=np.float64))
+        response = np.abs((best.worth(moved) - own.worth(moved) - after).mean(axis=1))
     half = WIDER * NINETEEN_IN_TWENTY * np.hypot(level, response)
     return Hindsight(cost, cost - half, cost + half)
-
-
-def _at_middle_level(forecast: Forecast) -> Forecast:
-    """The forecast as if each level were known to be the middle one of LEVEL_POINTS: a third of the work of a plan."""
-    level_sd = forecast.level_sd
-    if level_sd is None:
-        return forecast
-
-    def units(prices: FloatArray, weeks: int) -> FloatArray:
-        middle = 1 / np.exp(level_sd(weeks)[..., np.newaxis] * LEVEL_POINTS).mean(axis=-1)
-        return np.asarray(forecast.units(prices, weeks) * middle[:, np.newaxis, :])
-
-    return replace(forecast, units=units, level_sd=None)
 
 
 def _more_elastic(forecast: Forecast, price: FloatArray) -> Forecast:
