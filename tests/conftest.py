@@ -6,8 +6,11 @@ import os
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
+import tempfile  # noqa: E402
 from collections.abc import Callable  # noqa: E402
+from contextlib import AbstractContextManager  # noqa: E402
 from functools import partial  # noqa: E402
+from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
@@ -91,9 +94,14 @@ def tell_hdfs(servers: Servers, hdfs: str) -> Callable[[str], None]:
 def postgres(servers: Servers) -> PostgresServer:
     """A real PostgreSQL; `fresh_database()` gives a test one of its own."""
     try:
-        return servers.ask(postgres_server, _as_it_is)
+        return servers.ask(_postgres_on_disk, _as_it_is)
     except PostgresMissing as why:
         missing("PostgreSQL", str(why))
+
+
+def _postgres_on_disk(_: Path) -> AbstractContextManager[PostgresServer]:
+    """It waits for no disk, and its databases, 8 MB each, are too many to be kept in memory as other files are."""
+    return postgres_server(Path(tempfile.mkdtemp(prefix="postgres-", dir="/var/tmp")))
 
 
 def _url(cluster: MiniHdfs) -> str:
