@@ -61,11 +61,11 @@ test test-long test-node: export PYTHONDONTWRITEBYTECODE :=
 
 test: .venv/dev
 	@tests/install
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long and not node"
+	@tests/in_memory $(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long and not node"
 
 test-long: .venv/long
 	@tests/install
-	@$(BIN)/python -m pytest -n $(LONG_TEST_PROCESSES) -m long
+	@tests/in_memory $(BIN)/python -m pytest -n $(LONG_TEST_PROCESSES) -m long
 
 # Not a part of test-long, because with it .ci/run would take longer than it may.
 test-node: .venv/dev

@@ -1,13 +1,17 @@
 """What all tests share: real servers, one thread for each process, and how the tests are spread over processes."""
 
+import gc
 import os
 
 # Before NumPy is loaded, and for every process that a test starts: two processes on two cores would fight otherwise.
 for _library in ("OMP", "OPENBLAS", "MKL"):
     os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
-from collections.abc import Callable  # noqa: E402
+import tempfile  # noqa: E402
+from collections.abc import Callable, Generator  # noqa: E402
+from contextlib import AbstractContextManager  # noqa: E402
 from functools import partial  # noqa: E402
+from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
@@ -55,6 +59,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     return ByFile(config, log)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported lives as long as the process: the garbage collector need not look at it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, and last what waits for a program or an image to be built."""
@@ -91,9 +106,14 @@ def tell_hdfs(servers: Servers, hdfs: str) -> Callable[[str], None]:
 def postgres(servers: Servers) -> PostgresServer:
     """A real PostgreSQL; `fresh_database()` gives a test one of its own."""
     try:
-        return servers.ask(postgres_server, _as_it_is)
+        return servers.ask(_postgres_on_disk, _as_it_is)
     except PostgresMissing as why:
         missing("PostgreSQL", str(why))
+
+
+def _postgres_on_disk(_: Path) -> AbstractContextManager[PostgresServer]:
+    """It waits for no disk, and its databases, 8 MB each, are too many to be kept in memory as other files are."""
+    return postgres_server(Path(tempfile.mkdtemp(prefix="postgres-", dir="/var/tmp")))
 
 
 def _url(cluster: MiniHdfs) -> str:

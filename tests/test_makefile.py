@@ -38,6 +38,7 @@ def project(tmp_path: Path) -> Path:
         "constraints.txt",
         "workspace.yaml",
         "markdown_pricing/data/dagster.yaml",
+        "tests/in_memory",
     ):
         (project / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / file, project / file)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tests.jars import CACHE, fetched
+from tests.jars import CACHE, SHORT_LIVED, fetched
 
 HERE = Path(__file__).parent
 JARS = "elastic-jars"
@@ -61,8 +61,8 @@ def lacking() -> str | None:
 def elasticsearch(home: Path) -> Iterator[Elasticsearch]:
     """One node that keeps its data in `home`; it ends with the `with` block, and with this process."""
     jars = fetched(HERE / "pom.xml", JARS)
-    memory = ["-Xms256m", "-Xmx256m", "-XX:+UseSerialGC"]
-    command = ["java", *memory, "-cp", f"{jars}/*", str(HERE / "EsNode.java"), str(home)]
+    memory = ["-Xms256m", "-Xmx256m"]
+    command = ["java", *SHORT_LIVED, *memory, "-cp", f"{jars}/*", str(HERE / "EsNode.java"), str(home)]
     log = home.with_suffix(".log")
     with (
         log.open("w") as log_file,

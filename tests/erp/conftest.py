@@ -1,14 +1,16 @@
 """The ERP on both databases, each test with an empty one."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
 from markdown_pricing.erp.refresh import Receipt, database_time, replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
@@ -25,8 +27,9 @@ class Erp:
     password: str | None
     server: PostgresServer | None = None
 
-    @property
+    @cached_property
     def engine(self) -> Engine:
+        """One for all uses, each of which connects anew: what SQLAlchemy asks a server and compiles first is kept."""
         return engine_for(self.url, self.user, self.password)
 
     @property
@@ -93,11 +96,31 @@ def empty_erp(request: pytest.FixtureRequest) -> Erp:
     return found
 
 
-@pytest.fixture
-def erp(empty_erp: Erp) -> Erp:
-    """A database with our tables, empty."""
-    ensure_tables(empty_erp.engine)
-    return empty_erp
+@pytest.fixture(scope="session")
+def made_in_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a database with our tables."""
+    folder = tmp_path_factory.mktemp("made") / "erp"
+    ensure_tables(engine_for(f"sqlite:///{folder}/erp.sqlite", None, None))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_in_postgres(postgres: PostgresServer) -> str:
+    """The name of a database with our tables."""
+    url = postgres.fresh_database()
+    ensure_tables(engine_for(url, postgres.user, postgres.password))
+    return str(make_url(url).database)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def erp(request: pytest.FixtureRequest, tmp_path: Path) -> Erp:
+    """A database with our tables, empty: a copy, as making them takes twice as long."""
+    made = request.getfixturevalue(f"made_in_{request.param}")
+    if request.param == "sqlite":
+        shutil.copytree(made, tmp_path / "erp")
+        return Erp(f"sqlite:///{tmp_path}/erp/erp.sqlite", None, None)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return Erp(server.fresh_database(template=made), server.user, server.password, server)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.intake import take_in
 from markdown_pricing.training_data.schema import COLUMNS
 from tests.etl.raw_tables import WEEK, Tables, sample, taken_apart, write
+from tests.jars import SHORT_LIVED
 from tests.real_parts import missing
 
 COUNTRIES = ("AUT", "DEU")
@@ -44,7 +45,8 @@ def spark() -> Iterator[Any]:
 
     local = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
     few = {"spark.sql.shuffle.partitions": "2", "spark.default.parallelism": "2"}
-    session = SparkSession.builder.master("local[2]").config(map={**local, **few}).getOrCreate()
+    short_lived = {"spark.driver.extraJavaOptions": " ".join(SHORT_LIVED)}
+    session = SparkSession.builder.master("local[2]").config(map={**local, **few, **short_lived}).getOrCreate()
     yield session
     session.stop()
 
@@ -129,6 +131,7 @@ class OneRound:
             "MARKDOWN_PRICING_COUNTRIES": str(countries),
             "DAGSTER_HOME": str(folder / "dagster"),
             "SPARK_LOCAL_IP": "127.0.0.1",
+            "JDK_JAVA_OPTIONS": " ".join(SHORT_LIVED),
         }
 
     def run(self) -> "subprocess.CompletedProcess[str]":

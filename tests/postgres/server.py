@@ -47,10 +47,10 @@ class PostgresServer:
     user: str
     password: str | None = None
 
-    def fresh_database(self) -> str:
-        """The URL of a new, empty database."""
+    def fresh_database(self, template: str = "template1") -> str:
+        """The URL of a new database: empty, or a copy of the one of that name, to which nobody is connected."""
         name = f"test_{uuid4().hex}"
-        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         return self.database(name)
 
     def database(self, name: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake import Lake
@@ -33,6 +33,14 @@ COUNTRIES = (*THREE, "POL")
 FLOW = ("markdown_training_data", "training_data", "demand_model", "markdown_predictions", "erp_refresh")
 LOCATION = "/locations/markdown_pricing"
 SUCCESS = re.compile("^Success$")
+WITHOUT_MOTION = """
+document.addEventListener("DOMContentLoaded", () => {
+    const style = document.createElement("style");
+    style.textContent = "*, *::before, *::after { animation: none !important; transition: none !important; }";
+    document.head.append(style);
+});
+"""
+"""Signs that turn while something is awaited take as much of a core as what is awaited."""
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +61,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory, week: date) -> Shop:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def window(url: str) -> Iterator[BrowserContext]:
+    """On the UI, in Berlin; its pages share what was loaded and compiled once."""
+    expect.set_options(timeout=PATIENCE_MS)
     with chromium() as browser:
-        yield browser
+        window = browser.new_context(
+            base_url=url, timezone_id=str(HEAD_OFFICE), locale="en-US", viewport={"width": 1400, "height": 1000}
+        )
+        window.set_default_timeout(PATIENCE_MS)
+        window.add_init_script(WITHOUT_MOTION)
+        yield window
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +80,9 @@ def url(shop: Shop) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(url: str, browser: Browser) -> Iterator[Page]:
-    page = new_page(url, browser)
-    yield page
-    page.context.close()
-
-
-def new_page(url: str, browser: Browser) -> Page:
-    """A fresh window on the UI, in Berlin."""
-    expect.set_options(timeout=PATIENCE_MS)
-    context = browser.new_context(
-        base_url=url, timezone_id=str(HEAD_OFFICE), locale="en-US", viewport={"width": 1400, "height": 1000}
-    )
-    context.set_default_timeout(PATIENCE_MS)
-    return context.new_page()
+def page(window: BrowserContext) -> Iterator[Page]:
+    with window.new_page() as page:
+        yield page
 
 
 def test_the_lineage_reads_from_the_snapshot_to_the_erp(page: Page) -> None:
@@ -159,9 +163,9 @@ def test_one_asset_of_one_country_is_materialized_again_by_a_few_clicks(page: Pa
 
 
 @pytest.fixture(scope="module")
-def backfill(url: str, browser: Browser, week: date) -> str:
+def backfill(url: str, window: BrowserContext, week: date) -> str:
     """The path of the page on which the launch of three countries is followed, which Dagster begins within 30 s."""
-    page = new_page(url, browser)
+    page = window.new_page()
     page.goto("/assets/erp_refresh?view=partitions")
     page.get_by_role("button", name="Materialize").first.click()
     page.get_by_text("Select a partition or create one").first.click()  # the country
@@ -173,7 +177,7 @@ def backfill(url: str, browser: Browser, week: date) -> str:
     page.get_by_role("button", name=re.compile("^Launch")).click()
     page.get_by_text("Created backfill").locator("xpath=following::*[text()='View'][1]").click()
     expect(page).to_have_url(re.compile("/runs/b/"))
-    page.context.close()
+    page.close()
     return page.url.removeprefix(url)
 
 
