@@ -37,7 +37,15 @@ from markdown_pricing.orchestration.resources import Erp as ErpResource
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from tests.decisions.test_decision import make
-from tests.erp.conftest import Erp, empty_erp, erp, postgres_erp, sqlite_erp  # noqa: F401
+from tests.erp.conftest import (  # noqa: F401
+    Erp,
+    empty_erp,
+    erp,
+    made_in_postgres,
+    made_in_sqlite,
+    postgres_erp,
+    sqlite_erp,
+)
 from tests.markdown.seasons import CODES, DEU, WEEK, article, frames
 from tests.quick import Steady
 
