@@ -40,6 +40,7 @@ from markdown_pricing.orchestration.names import (
 )
 from markdown_pricing.orchestration.next_round import ROUND_LIMIT, listed, next_round, open_weeks
 from markdown_pricing.orchestration.partitions import partition_key, start_week_of
+from markdown_pricing.orchestration.pools import limit_pools
 from markdown_pricing.orchestration.promises import give_up_retry, remind_of_retry, renew_withdrawn
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.round_decision import Decision, Ending, Repeat, Start
@@ -115,6 +116,7 @@ def look(
 
     Raises LakeUnreachable when it cannot tell what is delivered: the tick fails and shows it.
     """
+    limit_pools(instance)
     renew_withdrawn(instance, since=now - ROUND_LIMIT)
     facts = gather(instance, lake, erp, partitions, progress, now)
     return carry_out(instance, next_round(facts, progress), now)
