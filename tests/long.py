@@ -26,8 +26,8 @@ LONG = (
     "tests/orchestration/test_needs.py::*[Steps failed",
     # A corrupt country's sentence is in test_command_line.py, a retry from failure in test_reexecution.py.
     "tests/system/test_ui.py::test_a_corrupt_country",
-    # The page's clicks stay with three countries. An asset is materialized alone in test_assets.py, and a run is canceled
-    # in the launcher's test_launcher.py.
+    # The page's clicks stay with three countries. An asset is materialized alone in test_assets.py, and a run is
+    # canceled in the launcher's test_launcher.py.
     "tests/system/test_ui.py::test_one_asset",
     "tests/system/test_ui.py::test_a_run_is_canceled",
     # The same run, started again from failure, stays.
