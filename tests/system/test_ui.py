@@ -132,11 +132,12 @@ def test_the_sensor_looks_and_starts_nothing_again(page: Page) -> None:
     expect(page.get_by_text("In progress (0)")).to_be_visible()
 
 
-def test_the_pool_stands_there_with_its_limit(page: Page) -> None:
+def test_the_pools_stand_there_with_their_limits(page: Page) -> None:
     page.goto("/deployment/concurrency")
 
     expect(page.get_by_role("link", name="country_runs")).to_be_visible()
-    expect(page.get_by_text(re.compile("^2$"))).to_be_visible()
+    expect(page.get_by_role("link", name="ledger_runs")).to_be_visible()
+    expect(page.get_by_text(re.compile("^2$"))).to_have_count(2)
 
 
 def test_figures_and_price_paths_of_a_country_can_be_read(page: Page, week: date) -> None:
