@@ -10,8 +10,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 SAMPLE_LAKE := .local/lake
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
-# Two more than two cores, because tests wait for servers: with four all tests take 543 to 592 s, and with six, which fight
-# for the two cores, 666 s (2026-11-28). The rounds of test-long fill two cores by themselves.
+# Two more than two cores, because tests wait for servers: with four all tests take 507 to 530 s, with five 539 s, and with
+# six, which fight for the two cores, took 666 s (2026-11-28). The rounds of test-long fill two cores by themselves.
 TEST_PROCESSES ?= 4
 LONG_TEST_PROCESSES ?= 2
 
