@@ -65,7 +65,7 @@ test: .venv/dev
 
 test-long: .venv/long
 	@tests/install
-	@tests/in_memory $(BIN)/python -m pytest -n $(LONG_TEST_PROCESSES) -m long
+	@$(BIN)/python -m pytest -n $(LONG_TEST_PROCESSES) -m long
 
 # Not a part of test-long, because with it .ci/run would take longer than it may.
 test-node: .venv/dev
