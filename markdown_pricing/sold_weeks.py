@@ -160,7 +160,9 @@ def bring_up_to_date(
     newest = read(_weeks_after(results)[-1])
     for rows in _to_settle(results, newest.week):
         in_week = Results(results.lake, rows["week"].iloc[0], results.country)
-        again = rows if in_week.week in made else _with_costs(rows, in_week, read, newest, countries, book)
+        if in_week.week in made:
+            continue
+        again = _with_costs(rows, in_week, read, newest, countries, book)
         if looked_back(again) == looked_back(rows):
             continue
         with suppress(FinalError):

@@ -1,26 +1,15 @@
 """The large pictures that Dagster shows of a country are drawn of any country."""
 
 from datetime import date, timedelta
-from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
 from markdown_pricing.drawings import expected_and_actual_drawing, most_at_stake, price_paths_drawing, round_ticks
+from tests.svg import SVG, svg_of
 
-SVG = "{http://www.w3.org/2000/svg}"
-BEGINNING, END = "![](data:image/svg+xml,", ")"
 WEEK = date(2026, 2, 9)
-
-
-def svg_of(drawing: str) -> ElementTree.Element:
-    """The picture as the browser reads it, in an address that nothing ends too early."""
-    assert drawing.startswith(BEGINNING)
-    assert drawing.endswith(END)
-    address = drawing[len(BEGINNING) : -len(END)]
-    assert not set(address) & set(' ()<>"')
-    return ElementTree.fromstring(unquote(address))
 
 
 def texts_of(picture: ElementTree.Element) -> list[str | None]:

@@ -1,25 +1,19 @@
 """Sketches are shown on Dagster's page without a click, whatever they are of."""
 
-from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
 from markdown_pricing.sketches import SHOWN_AT_ONCE, expected_and_actual_sketch, price_paths_sketch
-
-SVG = "{http://www.w3.org/2000/svg}"
-BEGINNING, END = "![](data:image/svg+xml,", ")"
+from tests import svg
+from tests.svg import SVG
 
 
 def svg_of(sketch: str) -> ElementTree.Element:
-    """The picture as the browser reads it, which is one address of less than a thousand characters."""
-    assert sketch.startswith(BEGINNING)
-    assert sketch.endswith(END)
-    address = sketch[len(BEGINNING) : -len(END)]
+    """The picture of a sketch, which the page shows at once because it has less than a thousand characters."""
     assert len(sketch) < SHOWN_AT_ONCE
-    assert not set(address) & set(' ()<>"')
-    return ElementTree.fromstring(unquote(address))
+    return svg.svg_of(sketch)
 
 
 def paths(**prices: list[float]) -> str:

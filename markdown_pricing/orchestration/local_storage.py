@@ -11,7 +11,6 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
-from sqlalchemy import Engine
 
 from markdown_pricing.sqlite_log import keep_log_beside
 
@@ -40,29 +39,22 @@ def keep_engines() -> None:
     that it compiled every statement anew. These engines have no pool: nothing stays open in them.
     """
     for storage in (sqlite_event_log, sqlite_run_storage):
-        storage.create_engine = _once_for_each_file(storage.create_engine)  # type: ignore[attr-defined]
+        storage.create_engine = _once_for_each(str, storage.create_engine)  # type: ignore[attr-defined]
     # A run's events have a file of their own, whose version is looked up in all migrations that Dagster ever had.
-    ScriptDirectory.from_config = _once_for_each_folder(ScriptDirectory.from_config)  # type: ignore[assignment,method-assign]
+    ScriptDirectory.from_config = _once_for_each(_folder_of, ScriptDirectory.from_config)  # type: ignore[method-assign]
 
 
-def _once_for_each_file(create_engine: Callable[..., Engine]) -> Callable[..., Engine]:
-    made: dict[str, Engine] = {}
+def _once_for_each(name_of: Callable[[Any], str | None], make: Callable[..., Any]) -> Callable[..., Any]:
+    """The same as `make`, which is called once for each name of its first argument."""
+    made: dict[str | None, Any] = {}
 
-    def engine(url: str, **settings: Any) -> Engine:
-        if url not in made:
-            made[url] = create_engine(url, **settings)
-        return made[url]
+    def once(of: Any, **settings: Any) -> Any:
+        if (name := name_of(of)) not in made:
+            made[name] = make(of, **settings)
+        return made[name]
 
-    return engine
+    return once
 
 
-def _once_for_each_folder(read: Callable[[Config], ScriptDirectory]) -> Callable[[Config], ScriptDirectory]:
-    found: dict[str | None, ScriptDirectory] = {}
-
-    def migrations(config: Config) -> ScriptDirectory:
-        folder = config.get_main_option("script_location")
-        if folder not in found:
-            found[folder] = read(config)
-        return found[folder]
-
-    return migrations
+def _folder_of(config: Config) -> str | None:
+    return config.get_main_option("script_location")
