@@ -17,6 +17,7 @@ import yaml  # type: ignore[import-untyped]
 from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
 
+from markdown_pricing.orchestration.promises import COULD_NOT_RETRY
 from markdown_pricing.settings import DATA
 from tests.processes import answers, end_groups, free_port, is_alive, wait_until
 from tests.system.waiting_location import GO_ON
@@ -25,8 +26,6 @@ PROJECT = Path(__file__).parents[2]
 LOCATION = "tests.system.waiting_location"
 POLL_S = 5
 """Between two looks of the monitor."""
-LOOK = "Collected 1 runs for monitoring"
-"""So Dagster 1.13's daemon logs each of them."""
 
 
 class Machine:
@@ -89,19 +88,16 @@ class Machine:
         return [str(entry.step_key) for entry in self.instance.all_logs(run.run_id, DagsterEventType.STEP_START)]
 
     def why_failed(self) -> str:
-        [failure] = self.instance.all_logs(self.run().run_id, DagsterEventType.RUN_FAILURE)
+        failure = self.instance.all_logs(self.run().run_id, DagsterEventType.RUN_FAILURE)[0]
         return str(failure.dagster_event and failure.dagster_event.message)
 
-    def wait_for_looks(self, count: int) -> None:
-        """Until the monitor has looked at the run that often from now on."""
-        before = self._written().count(LOOK)
-        wait_until("the monitor has looked", lambda: self._written().count(LOOK) >= before + count, 120, self.log)
+    def said_of_run(self) -> list[str]:
+        """What Dagster's daemons have noted of the first run."""
+        logs = self.instance.all_logs(self.run().run_id, DagsterEventType.ENGINE_EVENT)
+        return [str(entry.dagster_event and entry.dagster_event.message) for entry in logs]
 
     def log(self) -> str:
-        return "".join(self._written().splitlines(keepends=True)[-60:])
-
-    def _written(self) -> str:
-        return (self.folder / "log").read_text(errors="replace")
+        return "".join((self.folder / "log").read_text(errors="replace").splitlines(keepends=True)[-60:])
 
     def _start(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
         environment = {**os.environ, "DAGSTER_HOME": str(self.folder), "PYTHONPATH": str(PROJECT)}
@@ -131,13 +127,14 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 def test_a_code_server_that_is_killed_takes_its_run_along_which_is_failed_and_retried(machine: Machine) -> None:
     """The run's process does not outlive it; the retry goes on with the step that was under way.
 
-    However long the code server is away: Dagster gives up the retry of a run that fails meanwhile.
+    However long the code server is away: here until the run has failed and Dagster has given its retry up, which the
+    sensor then promises anew.
     """
     worker = machine.wait_for_step("wait")
 
     machine.kill(machine.code_server)
     wait_until("its worker has ended", lambda: not is_alive(worker), 10, machine.log)
-    machine.wait_for_looks(4)
+    wait_until("Dagster has given the retry up", lambda: COULD_NOT_RETRY in machine.said_of_run(), 180, machine.log)
     machine.start_code_server()
     (machine.folder / GO_ON).touch()
     retry = machine.wait_for_end()

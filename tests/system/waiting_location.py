@@ -2,11 +2,13 @@
 
 import os
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 
 from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
+from markdown_pricing.orchestration.promises import renew_withdrawn
 
 GO_ON = "go on"
 
@@ -29,7 +31,9 @@ def waiting() -> None:
 
 
 @dg.sensor(job=waiting, minimum_interval_seconds=1, default_status=dg.DefaultSensorStatus.RUNNING)
-def once() -> dg.RunRequest:
+def once(context: dg.SensorEvaluationContext) -> dg.RunRequest:
+    """Begins the run, and looks after its retry as the sensor of the training data does."""
+    renew_withdrawn(context.instance, since=datetime.now(UTC) - timedelta(days=1))
     return dg.RunRequest("once")
 
 
