@@ -48,9 +48,14 @@ def _encoding(connection: Connection) -> Iterator[Finding]:
         yield Finding(f"encoding {encoding} of the database", False, says)
 
 
-def _columns(connection: Connection) -> Iterator[Finding]:
+def types_of(connection: Connection) -> dict[tuple[str, str], str]:
+    """The type of each column of the refreshed tables, by table and column, in PostgreSQL's words."""
     asked = {"schema": schema_of(connection), "tables": list(METADATA.tables)}
-    types = {(row.relname, row.attname): row.type for row in connection.execute(_TYPES, asked)}
+    return {(row.relname, row.attname): row.type for row in connection.execute(_TYPES, asked)}
+
+
+def _columns(connection: Connection) -> Iterator[Finding]:
+    types = types_of(connection)
     columns = [column for table in METADATA.tables.values() for column in table.columns]
     losing = {
         column: there

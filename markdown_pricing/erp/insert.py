@@ -1,7 +1,5 @@
 """Write a country's rows into a table, by COPY where driver and table allow it, and by INSERT elsewhere."""
 
-from collections.abc import Iterator
-
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Connection, Table, text
@@ -9,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from markdown_pricing.erp.errors import ErpRefused, where_is
 from markdown_pricing.erp.tables import qualified_name
-from markdown_pricing.erp.texts import COPY, Lines, lines
+from markdown_pricing.erp.texts import COPY, lines
 
 _TOO_LONG_FOR_AN_INDEX = "54000"
 
@@ -27,16 +25,16 @@ class KeyTooLong(ErpRefused):
         )
 
 
-def insert(connection: Connection, table: Table, rows: pa.Table) -> Lines | None:
+def insert(connection: Connection, table: Table, rows: pa.Table) -> None:
     """Insert the rows within the connection's transaction. COPY and INSERT leave the same values in the database.
 
-    Returns the lines that COPY was given, None after an INSERT. Raises KeyTooLong.
+    Raises KeyTooLong.
     """
     try:
         if connection.dialect.driver == "psycopg" and _allows_copy(connection, table):
-            return _copy(connection, table, rows)
-        connection.execute(table.insert(), rows.to_pylist())
-        return None
+            _copy(connection, table, rows)
+        else:
+            connection.execute(table.insert(), rows.to_pylist())
     except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:
         original = error.orig if isinstance(error, DBAPIError) else error
         if str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", "")) != _TOO_LONG_FOR_AN_INDEX:
@@ -51,17 +49,12 @@ def _allows_copy(connection: Connection, table: Table) -> bool:
     return bool(connection.scalar(text(query), {"name": name}))
 
 
-def _copy(connection: Connection, table: Table, rows: pa.Table) -> Lines:
+def _copy(connection: Connection, table: Table, rows: pa.Table) -> None:
     quote = connection.dialect.identifier_preparer.quote
     columns = ", ".join(quote(name) for name in rows.column_names)
     into = f"{qualified_name(connection, table.name)} ({columns})"
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN (ENCODING 'UTF8')") as copy:
-
-        def given() -> Iterator[bytes]:
-            for block in lines(rows, COPY):
-                copy.write(block)
-                yield from bytes(block).splitlines(keepends=True)
-
-        return Lines.of(given())
+        for block in lines(rows, COPY):
+            copy.write(block)

@@ -1,9 +1,9 @@
 """Read a country's rows as the database holds them, and compare them with what was written.
 
 Triggers, rules, row-level policies and column types of the ERP's own may change or drop rows without an error.
+`plain_tables` says where there are none, so that nothing need be read.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +13,6 @@ from sqlalchemy import Column, Connection, Date, Table, select
 
 from markdown_pricing.erp.errors import ErpRefused, where_is
 from markdown_pricing.erp.tables import Moment, Money, qualified_name
-from markdown_pricing.erp.texts import Lines
 from markdown_pricing.erp.values import KINDS, arrow_schema
 
 
@@ -28,16 +27,11 @@ class OtherRowsInErp(ErpRefused):
         )
 
 
-def check_taken(connection: Connection, table: Table, country: str, written: pa.Table, given: Lines | None) -> None:
+def check_taken(connection: Connection, table: Table, country: str, written: pa.Table) -> None:
     """Read the country's rows back within the transaction that wrote them, and refuse it when they differ.
 
-    given  the lines that COPY was given. Where the database prints the same lines, their values need not be made; where
-           it prints others, or for None, the values decide.
-    Of the values, times are not compared: they are no part of the content.
-    Raises OtherRowsInErp, which names a row that differs.
+    Times are not compared: they are no part of the content. Raises OtherRowsInErp, which names a row that differs.
     """
-    if given is not None and given == _printed(connection, table, country):
-        return
     columns = [column for column in table.columns if not isinstance(column.type, Moment)]
     where = where_is(connection.engine)
     try:
@@ -66,18 +60,18 @@ def _held(connection: Connection, table: Table, columns: list[Column[Any]], coun
     return read_rows(connection, table, country).select([column.name for column in columns])
 
 
-def _printed(connection: Connection, table: Table, country: str) -> Lines:
-    """The lines in which PostgreSQL prints the country's rows."""
-    quote = connection.dialect.identifier_preparer.quote
-    values = ", ".join(quote(column.name) for column in table.columns)
-    return Lines.of(map(bytes, _copy(connection, table, values, country, "text")))
-
-
 def _copied(connection: Connection, table: Table, columns: list[Column[Any]], country: str) -> pa.Table:
     """By COPY from PostgreSQL, in the contract's types: where the table has others, this shows what they have lost."""
     quote, dialect = connection.dialect.identifier_preparer.quote, connection.dialect
     values = ", ".join(f"CAST({quote(column.name)} AS {column.type.compile(dialect)})" for column in columns)
-    lines = b"".join(_copy(connection, table, values, country, "csv"))
+    query = f"SELECT {values} FROM {qualified_name(connection, table.name)} WHERE country = %s"
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')", (country,)) as copy,
+    ):
+        lines = b"".join(copy)
     schema = pa.schema([(column.name, KINDS[type(column.type)].arrow) for column in columns])
     if not lines:
         return schema.empty_table()
@@ -90,18 +84,6 @@ def _copied(connection: Connection, table: Table, columns: list[Column[Any]], co
             column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
         ),
     )
-
-
-def _copy(connection: Connection, table: Table, values: str, country: str, form: str) -> Iterator[bytes | memoryview]:
-    """What COPY prints of the country's rows, a line at a time."""
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    query = f"SELECT {values} FROM {qualified_name(connection, table.name)} WHERE country = %s"
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT {form}, ENCODING 'UTF8')", (country,)) as copy,
-    ):
-        yield from copy
 
 
 def _fetched(connection: Connection, table: Table, columns: list[Column[Any]], country: str) -> pa.Table:

@@ -1,7 +1,7 @@
 """Replace one country's rows in one transaction, with a receipt. An older week never overwrites a newer one."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
@@ -14,11 +14,11 @@ from sqlalchemy import Connection, Engine, Select, delete, func, null, select, t
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors, where_is
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock, look_briefly
+from markdown_pricing.erp.plain_tables import keep_what_they_are_given
 from markdown_pricing.erp.read_back import OtherRowsInErp, check_taken, read_rows
 from markdown_pricing.erp.rows import CountryRows, country_rows
 from markdown_pricing.erp.space import reclaim
 from markdown_pricing.erp.tables import NEWEST_FIRST, columns_of, options, price_path, recommendations, refreshes
-from markdown_pricing.erp.texts import Lines
 from markdown_pricing.errors import FinalError
 from markdown_pricing.weeks import CLOCKS_MAY_DIFFER
 
@@ -137,7 +137,7 @@ def replace_country(
             if (erp_time := database_time(connection)) + CLOCKS_MAY_DIFFER < launched_at:
                 raise LaunchedInTheFuture(week, country, run_id, launched_at, erp_time, utc_now())
             _refuse_late_writer(connection, week, country, run_id, launched_at)
-            previous, given = _replace_rows(connection, country, taken)
+            previous = _replace_rows(connection, country, taken)
             receipt = Receipt(
                 country=country,
                 week=week,
@@ -150,7 +150,7 @@ def replace_country(
                 refreshed_at=now().astimezone(UTC),
             )
             connection.execute(refreshes.insert(), asdict(receipt))
-            _read_back(connection, taken, given, receipt, own)
+            _read_back(connection, taken, receipt, own)
         return receipt
 
     with ThreadPoolExecutor(max_workers=1) as thread:
@@ -217,25 +217,24 @@ def _unless_interrupted(attempt: Callable[[], Receipt], pause: Callable[[float],
     return attempt()
 
 
-def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> tuple[int, list[Lines | None]]:
-    """Replace the rows; return how many articles the country had before, and the lines that each table was given."""
+def _replace_rows(connection: Connection, country: str, taken: CountryRows) -> int:
+    """Replace the rows; return how many articles the country had before."""
     previous = connection.scalar(select(func.count()).where(recommendations.c.country == country)) or 0
-    given = []
     for table, rows in taken.by_table():
         connection.execute(delete(table).where(table.c.country == country))
-        given.append(insert(connection, table, rows))
-    return previous, given
+        insert(connection, table, rows)
+    return previous
 
 
-def _read_back(
-    connection: Connection, taken: CountryRows, given: Sequence[Lines | None], receipt: Receipt, query: Select[Any]
-) -> None:
+def _read_back(connection: Connection, taken: CountryRows, receipt: Receipt, query: Select[Any]) -> None:
     """Refuse the refresh when the database holds other rows than were written, or not their receipt."""
+    if keep_what_they_are_given(connection):
+        return
     if connection.dialect.name == "postgresql":
         # A trigger that is deferred would otherwise change the rows at the commit.
         connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-    for (table, rows), lines in zip(taken.by_table(), given, strict=True):
-        check_taken(connection, table, receipt.country, rows, lines)
+    for table, rows in taken.by_table():
+        check_taken(connection, table, receipt.country, rows)
     held = _receipt(connection, query)
     if held is None or held.content_hash != receipt.content_hash:
         raise OtherRowsInErp(where_is(connection.engine), refreshes.name, "the receipt is missing or another")

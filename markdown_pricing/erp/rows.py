@@ -173,10 +173,9 @@ def _foreign(taken: CountryRows, week: date, country: str) -> Iterable[Fault]:
 
 def _other_starts(priced: pa.Table, plans: pa.Table) -> list[str]:
     """The articles whose plan begins at another price than their row says: it is a plan of other rows."""
-    first = plans.filter(pc.invert(_same_as_before(plans, "article_id")))
-    starts = dict(zip(first["article_id"].to_pylist(), first["price"].to_pylist(), strict=True))
-    recommended = zip(priced["article_id"].to_pylist(), priced["recommended_price"].to_pylist(), strict=True)
-    return sorted(article for article, price in recommended if starts.get(article, price) != price)
+    first = plans.filter(pc.invert(_same_as_before(plans, "article_id"))).select(["article_id", "price"])
+    both = first.join(priced.select(["article_id", "recommended_price"]), "article_id", join_type="inner")
+    return sorted(both.filter(pc.not_equal(both["price"], both["recommended_price"]))["article_id"].to_pylist())
 
 
 def _without_their_price(priced: pa.Table, prices: pa.Table) -> list[str]:

@@ -1,11 +1,10 @@
 """Write rows as lines of text, column by column: as JSON for the content hash, and in the form that COPY reads."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from json.encoder import encode_basestring
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -34,23 +33,6 @@ JSON = Form("[", ",", "]\n", "null", '"', ".0", encode_basestring)
 # https://www.postgresql.org/docs/current/sql-copy.html, text format
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 COPY = Form("", "\t", "\n", r"\N", "", "", lambda text: text.translate(_ESCAPES))
-
-
-@dataclass(frozen=True)
-class Lines:
-    """How many lines there are, with their line feeds, and the sum of their hashes, which is the same in any order."""
-
-    count: int
-    hashes: int
-
-    @classmethod
-    def of(cls, lines: Iterable[bytes]) -> Self:
-        """
-        >>> Lines.of([b"A1\\n", b"A2\\n"]) == Lines.of([b"A2\\n", b"A1\\n"]) != Lines.of([b"A1\\n", b"A1\\n"])
-        True
-        """
-        hashes = [hash(line) for line in lines]
-        return cls(len(hashes), sum(hashes))
 
 
 def lines(rows: pa.Table, form: Form) -> Iterator[memoryview]:
