@@ -7,7 +7,7 @@ of each country's newest snapshot, so that it needs neither the ERP nor a ledger
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -215,7 +215,7 @@ def drawn(eligible: Candidates, given: Draw, draws: Sequence[Draw]) -> Draw:
     standing: Mapping[Key, Cell] = {cell.key: cell for each in running for cell in each.cells}
     kept_from = running[-1].season if running else ""
     drawn_now = draw_season(eligible.cells, given, standing)
-    return Draw(**{**vars(drawn_now), "kept_from": kept_from})
+    return replace(drawn_now, kept_from=kept_from)
 
 
 def comparison_so_far(lake: Lake, countries: Countries, draw: Draw) -> ComparisonResult:

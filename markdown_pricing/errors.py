@@ -6,9 +6,11 @@ PricingError
     └── UsageError   what the user gave is wrong: an argument, a setting, a rules file (UnusableFile)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class TransientError(PricingError):
     """The same work may succeed when it is tried again."""
 
 
+TRY_AGAIN = (TransientError, MemoryError)
+"""What says nothing against that which was read or computed when it was raised: the work is tried again, after a lack
+of memory with more of it."""
+
+
 class FinalError(PricingError):
     """The same work would fail again until somebody changes something."""
 
@@ -60,3 +67,17 @@ class UnusableFile(UsageError):
 
 class InputWarning(UserWarning):
     """What the user gave can be used, but not all of it. It is said once by a command, and not by its workers."""
+
+
+def if_readable(read: Callable[[], Read]) -> Read | None:
+    """What `read` gives of something that is kept; None where it can't be read.
+
+    Then it is gone or changed, nobody has allowed what it names, or another version has kept it in another form.
+    Raises what is in TRY_AGAIN.
+    """
+    try:
+        return read()
+    except TRY_AGAIN:
+        raise
+    except Exception:
+        return None

@@ -12,7 +12,7 @@ import pyarrow as pa
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.demand.log_linear import learn_country
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
-from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.errors import TRY_AGAIN, FinalError
 from markdown_pricing.pricing import SEED, CountryWeek, make_training_data
 
 
@@ -62,8 +62,6 @@ def learn_shared(
     for country, learnt in zip(
         ordered, apply(partial(_learnt, week, read, seed, dict(changeovers)), ordered), strict=True
     ):
-        if isinstance(learnt, TransientError):
-            raise learnt
         if isinstance(learnt, str):
             left_out[country] = learnt
         else:
@@ -79,15 +77,16 @@ def _learnt(
     seed: int,
     changeovers: Mapping[str, tuple[Changeover, ...]],
     country: str,
-) -> tuple[CountryDemand, int] | str | TransientError:
-    """A country's contribution and how many articles it has; or why it is left out; or the error of reading it."""
+) -> tuple[CountryDemand, int] | str:
+    """A country's contribution and how many articles it has; or why it is left out.
+
+    Raises what is in TRY_AGAIN.
+    """
     try:
         rows = make_training_data(read(country), week, country, changeovers.get(country, ()))
         sold = CountryWeek.of(rows, week, country)
         return learn_country(sold.history, seed), int(sold.history["article_id"].nunique())
-    except TransientError as error:  # returned as its base class, because not all errors can go between processes
-        return TransientError(str(error))
-    except MemoryError:
+    except TRY_AGAIN:
         raise
     except Exception as error:  # a fault of one country must not stop the others
         return str(error) or type(error).__name__

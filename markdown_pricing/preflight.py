@@ -12,7 +12,7 @@ from markdown_pricing.demand.model import make_model
 from markdown_pricing.erp.refresh import newest_week
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for
-from markdown_pricing.errors import FinalError, PricingError
+from markdown_pricing.errors import FinalError, PricingError, if_readable
 from markdown_pricing.files import read_rules
 from markdown_pricing.finding import Finding
 from markdown_pricing.lake import paths
@@ -182,8 +182,7 @@ def _probe(lake: Lake) -> str:
 def _with_models(lake: Lake, week: date, countries: Countries) -> Iterator[str]:
     """The countries whose model can be loaded by this version, as a step down to it would need."""
     for country in countries:
-        with suppress(FinalError, ValueError, KeyError, AttributeError, ImportError):
-            Results(lake, week, country).model()
+        if if_readable(Results(lake, week, country).model) is not None:
             yield country
 
 

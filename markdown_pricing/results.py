@@ -16,7 +16,7 @@ from markdown_pricing.decisions.decision import COLUMNS
 from markdown_pricing.demand.model import DemandModel, check_allowed, model_class
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import LAST_GOOD_WITHIN, OWN, KeptModel
-from markdown_pricing.errors import TransientError
+from markdown_pricing.errors import TRY_AGAIN, if_readable
 from markdown_pricing.handover import Handover
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
@@ -131,15 +131,14 @@ class Results:
 
     def predicted_from(self) -> str | None:
         """The stamp of the delivery that its predictions were made from; None without any that can be read."""
-        try:
+
+        def stamp() -> str | None:
             notes = read_notes(self.lake, paths.kept_predictions_file(self.week, self.country))
             there = self.lake.entry(paths.predictions_file(self.week, self.country))
             is_whole = there is not None and there.bytes == notes[PUBLISHED]
             return Provenance.from_json(notes[ORIGIN]).snapshot if is_whole else None
-        except TransientError:
-            raise
-        except Exception:  # of a file that is gone or changed, or of a version that noted something else
-            return None
+
+        return if_readable(stamp)
 
     def last_rows(self) -> pd.DataFrame | None:
         """The rows of the nearest earlier week that has any, with a column for the version of its rules.
@@ -149,15 +148,14 @@ class Results:
         nearest = next(self._earlier_weeks(), None)
         if nearest is None:
             return None
-        try:
-            notes, [rows] = Results(self.lake, nearest, self.country)._read(paths.kept_predictions_file, ROWS)
-            return rows.reindex(columns=ROW_COLUMNS).assign(
-                **{RULES_VERSION: Provenance.from_json(notes[ORIGIN]).rules}
-            )
-        except TransientError:
-            raise
-        except Exception:  # the file is changed, or another version has kept other columns
-            return None
+        of_then = Results(self.lake, nearest, self.country)
+
+        def with_rules() -> pd.DataFrame:
+            notes, [rows] = of_then._read(paths.kept_predictions_file, ROWS)
+            version = Provenance.from_json(notes[ORIGIN]).rules
+            return rows.reindex(columns=ROW_COLUMNS).assign(**{RULES_VERSION: version})
+
+        return if_readable(with_rules)
 
     def rows_of_last_other_week(self) -> int | None:
         """How many articles the nearest earlier week with a readable file has priced; None when there is none."""
@@ -206,14 +204,13 @@ class Results:
 
         It is None when there is no such file, or none that can be read: nothing but its keeping may depend on this.
         """
-        try:
+
+        def name() -> str:
             with self.lake.reading(paths.model_file(self.week, self.country)) as file:
                 _, origin, *_ = file.read(LONGEST_HEADER).split(b"\n", 2)
             return Provenance.from_json(origin.decode()).demand_model
-        except TransientError:
-            raise
-        except Exception:  # it is gone or broken, or another version has kept it
-            return None
+
+        return if_readable(name)
 
     def last_good_model(self) -> KeptModel | None:
         """The country's own model of the nearest earlier week that has one which can still be read; see step_down."""
@@ -221,12 +218,10 @@ class Results:
             week = self.week - timedelta(weeks=ago)
             if not self.lake.entry(paths.model_file(week, self.country)):
                 continue
-            try:
-                model, origin = Results(self.lake, week, self.country).model()
-            except TransientError:
-                raise
-            except Exception:  # its class is gone, or another version has kept it; an older one may do
+            kept = if_readable(Results(self.lake, week, self.country).model)
+            if kept is None:  # an older one may do
                 continue
+            model, origin = kept
             if origin.model_grade in ("", OWN):
                 return KeptModel(model, origin.demand_model, week, origin.version)
         return None
@@ -347,7 +342,7 @@ def shared_demand_at_hand(lake: Lake, week: date, stamp: str, why_none: str | No
         return SharedAtHand(SharedDemand.from_bytes(data), version_of(data))
     except ResultMissing:
         return SharedAtHand(None, "none", why_none or "it has not been learnt from this delivery")
-    except TransientError:
+    except TRY_AGAIN:
         raise
     except Exception as error:
         return SharedAtHand(None, "none", f"it can't be read ({type(error).__name__}); materialize shared_demand again")

@@ -18,7 +18,7 @@ from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision, in_force, locks, read, why_void
 from markdown_pricing.decisions.followed import units_of_one
 from markdown_pricing.demand.model import DemandModel
-from markdown_pricing.errors import FinalError, TransientError
+from markdown_pricing.errors import FinalError, if_readable
 from markdown_pricing.forecast import BrokenModel
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
@@ -336,9 +336,5 @@ def _with_costs(
 
 def _model(results: Results) -> DemandModel | None:
     """The model that is kept there; None where there is none that can be read."""
-    try:
-        return results.model()[0]
-    except (TransientError, MemoryError):
-        raise
-    except Exception:  # it is gone, nobody has allowed it, or another version has kept it
-        return None
+    kept = if_readable(results.model)
+    return kept[0] if kept else None

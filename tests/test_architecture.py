@@ -206,6 +206,35 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
     assert "dagster" not in {name.split(".")[0] for name in names}
 
 
+SWALLOW = {
+    "heartbeat": "a probe that fails is a server that is not well",
+    "logs": "what cannot be logged is said in its place",
+    "event_lines": "a line that cannot be written must not stop a run",
+    "messages": "each service says for itself why it did not take a message",
+    "automation": "a run that cannot be canceled ends by itself",
+    "tracker": "trials that are not kept must not stop what was tried",
+    "workers": "a worker says what went wrong and takes the next piece of work",
+}
+"""The modules that go on after any error at all, a lack of memory included, and why."""
+
+
+@pytest.mark.parametrize("path", [path for _, path in modules()], ids=lambda path: path.stem)
+def test_a_lack_of_memory_is_never_taken_for_a_fault_of_the_data(path: Path) -> None:
+    """Who goes on after any error raises this one again, so that the run is tried again with more memory."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Try) and any(_names(handler) & {"Exception", ""} for handler in node.handlers):
+            raised = [handler for handler in node.handlers if isinstance(handler.body[-1], ast.Raise)]
+            is_raised = any(_names(handler) & {"MemoryError", "TRY_AGAIN"} for handler in raised)
+            assert is_raised or path.stem in SWALLOW, f"line {node.lineno}"
+
+
+def _names(handler: ast.ExceptHandler) -> set[str]:
+    """The classes that it catches, by their names in the code; an empty one for all of them."""
+    if handler.type is None:
+        return {""}
+    return {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
+
+
 @pytest.mark.parametrize("library", ["fsspec", "hdfs_native", "io", "os", "pathlib", "sqlalchemy"])
 def test_the_science_does_no_io(library: str) -> None:
     for part, path in modules():

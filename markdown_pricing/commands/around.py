@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from markdown_pricing.countries import Country
-from markdown_pricing.errors import TransientError
+from markdown_pricing.errors import if_readable
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import ResultMissing
 from markdown_pricing.lake.seal import ResultChanged
@@ -71,12 +71,9 @@ def _courses(
     book: RuleBook,
 ) -> Mapping[str, Course]:
     """The courses by the row's own model and rules; none where these are not at hand."""
-    try:
-        model, made = results.model()
-    except TransientError:
-        raise
-    except Exception:  # it is gone, not allowed, or another version has kept it
+    if (kept := if_readable(results.model)) is None:
         return {}
+    model, made = kept
     # Locks and arms hold a price and change no forecast, so that the plan's own are taken as they were.
     if origin != priced_under(made, book, country).of(locks=origin.locks, arms=origin.arms):
         return {}

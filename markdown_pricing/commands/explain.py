@@ -86,8 +86,8 @@ def explain(
     returns the exit code; raises an error that names what is missing: the week, the country or the article
     """
     configured = read_countries(settings.countries_file, settings.currencies_file)
-    allowed = settings.allowed_models
-    place = named_lake(lake, None, allowed) if lake else Lake(settings.lake_url, settings.results_key, allowed)
+    key, allowed = settings.results_key, settings.allowed_models
+    place = named_lake(lake, key, allowed) if lake else Lake(settings.lake_url, key, allowed)
     of = configured.get(country) or unconfigured(country)
     week = week_to_explain(place, country, week, country in configured)
     if country in configured:

@@ -25,7 +25,7 @@ from markdown_pricing.commands.console import print_error, print_json, print_tab
 from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.device import choose_device
-from markdown_pricing.errors import FinalError, TransientError, UsageError
+from markdown_pricing.errors import TRY_AGAIN, FinalError, TransientError, UsageError
 from markdown_pricing.experiments.champion import Champion, champion_or, champions, go_back
 from markdown_pricing.experiments.champion import promote as keep
 from markdown_pricing.experiments.tracker import MlflowTracker, Tracker
@@ -154,7 +154,7 @@ def real_weeks(sold: Sequence[CountryWeek], champion: str, challenger: str) -> R
                 for one in sold
                 for rows in replay(one, model, REPLAYED_WEEKS)
             ]
-        except (TransientError, MemoryError):
+        except TRY_AGAIN:
             raise
         except Exception as error:  # whatever a model raises that somebody has written
             why = str(error) or type(error).__name__

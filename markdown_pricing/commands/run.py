@@ -61,7 +61,7 @@ def run(
     chosen = configured.choose(countries or settings.country_group or list(configured))
     rules = read_rules(settings.rules_file)
     make_model(settings.demand_model)
-    lake = Lake(settings.lake_url, settings.results_key)
+    lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
     week = week or newest_week(lake)
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)

@@ -18,7 +18,7 @@ import pandas as pd
 from markdown_pricing.demand.log_linear import ELASTICITY_BOUNDS
 from markdown_pricing.demand.model import DemandModel, FitReport, evaluate, make_model, measure_error
 from markdown_pricing.demand.shared import SharedDemand
-from markdown_pricing.errors import TransientError, UsageError
+from markdown_pricing.errors import TRY_AGAIN, UsageError
 from markdown_pricing.forecast import FloatArray
 
 OWN, LAST_GOOD, POOLED, RULE = "A", "B", "C", "D"
@@ -111,7 +111,7 @@ def choose(
     for grade, attempt in tries:
         try:
             chosen = attempt()
-        except (TransientError, UsageError, MemoryError):
+        except (*TRY_AGAIN, UsageError):
             raise
         except Exception as error:
             refused[grade] = _in_words(error)

@@ -9,8 +9,6 @@ import pandas as pd
 from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.season import BoolArray
 
-LOCKED_UNTIL = "locked_until"
-"""The column of the Monday until which somebody has locked an article's price; NaT without a lock."""
 ASKED_ANEW_WEEKS = 4
 """After so many weeks a rejected markdown that is still advised should be looked at again, as the contract has it."""
 STAKE_GREW = 1.25

@@ -3,28 +3,11 @@
 For a comparison, articles may be held on it (`season.ARM`).
 """
 
-from datetime import date
-
 import numpy as np
-import pandas as pd
 
-from markdown_pricing.countries import Country
-from markdown_pricing.markdown.candidates import Ladders, candidate_prices
-from markdown_pricing.markdown.ladder import HABIT, FloatArray, IntArray
+from markdown_pricing.markdown.candidates import Ladders
+from markdown_pricing.markdown.ladder import HABIT, IntArray
 from markdown_pricing.markdown.limits import Limits
-from markdown_pricing.markdown.rules import RuleBook
-
-
-def habit_prices(
-    articles: pd.DataFrame, history: pd.DataFrame, country: Country, book: RuleBook, week: date
-) -> FloatArray:
-    """The prices that the fixed ladder asks from this week on, (articles, weeks), as `habit_rungs` finds them.
-
-    articles, history : checked training frames of this week and of the weeks before, sorted by article and week
-    Raises GroupColumnMissing.
-    """
-    ladders = candidate_prices(articles, history, country, book, week)
-    return ladders.prices_in(habit_rungs(ladders, Limits.of(ladders)))
 
 
 def habit_rungs(ladders: Ladders, limits: Limits) -> IntArray:

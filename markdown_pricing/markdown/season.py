@@ -15,6 +15,10 @@ ARMS = ON_PLAN, ON_HABIT = "plan", "habit"
 """How an article is priced in a comparison: as the plan has it, or by the old habit alone."""
 ARM = "arm"
 """The column that says so; empty, or not there, for an article that is in no comparison."""
+LOCKED_UNTIL = "locked_until"
+"""The column of the Monday until which somebody has locked an article's price; NaT without a lock."""
+SET_ASIDE = "set_aside"
+"""The column that says why a row of the article was set aside; empty for all others."""
 NEVER = 10_000
 """This stands for the weeks since the last markdown of an article that has had none."""
 FARTHEST_END_WEEKS = 104
@@ -133,9 +137,9 @@ def _temporary_weeks(articles: pd.DataFrame, now: pd.Timestamp) -> IntArray:
 
 def _locked_weeks(articles: pd.DataFrame, now: pd.Timestamp) -> IntArray:
     """For how many weeks from this one on the price is locked, (articles,): the Monday of the column is free again."""
-    if "locked_until" not in articles:
+    if LOCKED_UNTIL not in articles:
         return np.zeros(len(articles), dtype=np.int64)
-    until = articles["locked_until"]
+    until = articles[LOCKED_UNTIL]
     return np.where(until.isna(), 0, np.maximum(_whole_weeks(until.fillna(now), now), 0))
 
 
@@ -147,9 +151,9 @@ def _on_habit(articles: pd.DataFrame) -> BoolArray:
 
 
 def _set_aside(articles: pd.DataFrame) -> BoolArray:
-    if "set_aside" not in articles:
+    if SET_ASIDE not in articles:
         return np.zeros(len(articles), dtype=np.bool_)
-    aside: BoolArray = (articles["set_aside"] != "").to_numpy(dtype=np.bool_)
+    aside: BoolArray = (articles[SET_ASIDE] != "").to_numpy(dtype=np.bool_)
     return aside
 
 

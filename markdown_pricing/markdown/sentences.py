@@ -4,7 +4,7 @@ How a number is written is said in `words.py`; which clause says a thing is said
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
 from markdown_pricing.markdown.planning import Plan
 from markdown_pricing.markdown.sales import NINE_IN_TEN
+from markdown_pricing.markdown.season import SET_ASIDE
 from markdown_pricing.words import (
     UNKNOWN,
     about,
@@ -111,33 +112,33 @@ def row_facts(
     on_paper = np.column_stack([revenue[every, now], rows["expected_revenue_keep"], rows["expected_revenue_habit"]])
     on_paper = np.where(np.isnan(on_paper), -np.inf, on_paper)
     on_paper[now == chosen, 0] = -np.inf
-    others = zip(
-        rows.itertuples(index=False),
-        np.where(other == chosen, np.nan, prices[every, other]),
-        np.where(other == chosen, np.nan, value[every, other] - in_force),
-        prices[every, now],
-        on_paper.tolist(),
-        season.supply.tolist(),
-        np.nanmin(menu.expected.leftover, axis=1, initial=np.inf),
-        _steps(np.column_stack([path[:, 0], path]), season.weeks_left, season.week),
-        _steps(np.column_stack([rows["current_price"], habit]), season.weeks_left, season.week),
-        ((path == habit) | (np.arange(path.shape[1]) >= season.weeks_left[:, np.newaxis])).all(axis=1).tolist(),
-        _mondays(season.week, limits.first_allowed),
-        _mondays(season.week, limits.temporary - 1),
-        limits.most.tolist(),
-        limits.between.tolist(),
-        100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
-        ladders.per_article([own.least_gain_pct for own in ladders.rules]),
-        limits.label_cost.tolist(),
-        articles["set_aside"] if "set_aside" in articles else [""] * len(articles),
-        menu.forgone.tolist(),
-        decided.week,
-        decided.price.tolist(),
-        decided.void,
-        strict=True,
-    )
-    for row, *facts in others:
-        yield RowFacts(row, currency, *facts)
+    over = np.arange(path.shape[1]) >= season.weeks_left[:, np.newaxis]
+    columns: Mapping[str, Iterable[Any]] = {
+        "row": rows.itertuples(index=False),
+        "other": np.where(other == chosen, np.nan, prices[every, other]),
+        "lead": np.where(other == chosen, np.nan, value[every, other] - in_force),
+        "best_now": prices[every, now],
+        "on_paper": on_paper.tolist(),
+        "supply": season.supply.tolist(),
+        "least_left": np.nanmin(menu.expected.leftover, axis=1, initial=np.inf),
+        "steps": _steps(np.column_stack([path[:, 0], path]), season.weeks_left, season.week),
+        "habit": _steps(np.column_stack([rows["current_price"], habit]), season.weeks_left, season.week),
+        "same_as_habit": ((path == habit) | over).all(axis=1).tolist(),
+        "allowed": _mondays(season.week, limits.first_allowed),
+        "until": _mondays(season.week, limits.temporary - 1),
+        "most": limits.most.tolist(),
+        "between": limits.between.tolist(),
+        "target_pct": 100 * ladders.per_article([own.sell_through_target for own in ladders.rules]),
+        "least_gain_pct": ladders.per_article([own.least_gain_pct for own in ladders.rules]),
+        "label_cost": limits.label_cost.tolist(),
+        "fault": articles[SET_ASIDE] if SET_ASIDE in articles else [""] * len(articles),
+        "lock_cost": menu.forgone.tolist(),
+        "decided_week": decided.week,
+        "decided_price": decided.price.tolist(),
+        "void": decided.void,
+    }
+    for values in zip(*columns.values(), strict=True):
+        yield RowFacts(currency=currency, **dict(zip(columns, values, strict=True)))
 
 
 def _best(values: FloatArray, among: Any) -> IntArray:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.ladder import HABIT, FloatArray, IntArray
+from markdown_pricing.markdown.habit import habit_rungs
+from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits, deepest_of
 from markdown_pricing.markdown.simulation import MarketView, WeekPrices
 
@@ -18,13 +19,7 @@ def hold(view: MarketView) -> WeekPrices:
 def fixed_ladder(view: MarketView) -> WeekPrices:
     """The old habit: 30 % off from 60 % of the season on and 50 % off from 80 % on, when the rules first allow it."""
     ladders = view.ladders()
-    season = ladders.season
-    lived = season.age_weeks / season.life_weeks
-    rung = np.zeros(len(lived), dtype=np.int64)
-    for (share, _), cents in zip(HABIT, ladders.habit_cents.T, strict=True):
-        at = ladders.cents == cents[:, np.newaxis]
-        rung = np.where((lived >= share) & at.any(axis=1), at.argmax(axis=1), rung)
-    return WeekPrices(allowed_prices(ladders, rung))
+    return WeekPrices(ladders.prices_in(habit_rungs(ladders, Limits.of(ladders)))[:, 0])
 
 
 @dataclass(frozen=True)

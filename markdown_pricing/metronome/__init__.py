@@ -1,4 +1,7 @@
-"""Dagster runs as Metronome jobs of DC/OS. Of this project it imports `secret_texts` alone, which imports nothing."""
+"""Dagster runs as Metronome jobs of DC/OS.
+
+Of this project it imports `secret_texts` and `loopback`, which import nothing of it.
+"""
 
 from .launcher import MetronomeRunLauncher as MetronomeRunLauncher
 from .resource import MetronomeResource as MetronomeResource

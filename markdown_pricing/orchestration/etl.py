@@ -31,9 +31,9 @@ FOR_SPARK = (
 
 
 class SparkFailed(TransientError):
-    def __init__(self, week: date, error: Exception) -> None:
+    def __init__(self, week: date, why: object) -> None:
         super().__init__(
-            f"The Spark job for {week} ended without an answer: {error} Its own words stand in the run's log."
+            f"The Spark job for {week} ended without an answer: {why} Its own words stand in the run's log."
         )
 
 
@@ -116,7 +116,9 @@ def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) 
         )
     except dg.DagsterPipesExecutionError as error:
         raise SparkFailed(week, error) from error
-    return dict(done.get_custom_messages()[-1])
+    if not (said := done.get_custom_messages()):
+        raise SparkFailed(week, "its command ended well, but no message came.")
+    return dict(said[-1])
 
 
 def with_little(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:

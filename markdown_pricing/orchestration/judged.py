@@ -17,7 +17,7 @@ from markdown_pricing.countries import Country
 from markdown_pricing.decisions.decision import ACCEPTED, CHANGED
 from markdown_pricing.markdown.season import ON_HABIT
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
-from markdown_pricing.outcomes.states import NOT_APPLIED, STATES
+from markdown_pricing.outcomes.states import NOT_APPLIED, STATES, is_followed
 from markdown_pricing.outcomes.totals import Cost, adherence, cost_of, sold_and_expected, valued_others
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.words import counted
@@ -98,7 +98,7 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
     stakes = pd.Series(pd.to_numeric(week.advised["stake"]).to_numpy())
     by_count, by_value = adherence(rows, stakes)
     cost, known = cost_of(rows), rows[rows["followed"].notna()]
-    followed = known[known["followed"] == True]  # noqa: E712 (None is neither)
+    followed = known[is_followed(known)]
     sold, expected = sold_and_expected(followed)
     figures = {
         ADHERENCE: 100 * by_count,
@@ -111,7 +111,7 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
     with_cost = [each for each in last_weeks if not math.isnan(cost_of(each).hindsight)]
     states, held = rows["state"].value_counts(), known[known["arm"] == ON_HABIT]
     if len(held):
-        figures[LEFT_ALONE] = 100 * float((held["followed"] == True).mean())  # noqa: E712 (None is neither)
+        figures[LEFT_ALONE] = 100 * float(is_followed(held).mean())
     return {
         IN_SHORT: (
             f"The advice was followed for {len(followed):,} of {counted(len(known), 'article')}. "
@@ -144,8 +144,8 @@ def _may_be_said(rows: pd.DataFrame) -> bool:
 def _sums(
     cost: Cost, known: int, followed: int, stakes: "pd.Series[float]", rows: pd.DataFrame, country: Country
 ) -> Sums:
-    is_known, is_followed = rows["followed"].notna().to_numpy(), (rows["followed"] == True).to_numpy()  # noqa: E712
-    amounts = (stakes[is_known].sum(), stakes[is_followed].sum(), cost.hindsight, cost.high - cost.hindsight)
+    at_stake = stakes[rows["followed"].notna().to_numpy()].sum(), stakes[is_followed(rows)].sum()
+    amounts = (*at_stake, cost.hindsight, cost.high - cost.hindsight)
     if not _may_be_said(rows):
         amounts = (*amounts[:2], float("nan"), float("nan"))
     in_eur = (None if amount != amount else country.in_eur(float(amount)) for amount in amounts)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.outcomes.hindsight import ForecastOf, Then, cost_in_hindsight, cost_of_prices
-from markdown_pricing.outcomes.states import FloatArray, IntArray
+from markdown_pricing.outcomes.states import FloatArray, IntArray, has_other_price, is_followed
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class OtherPrices:
     @classmethod
     def of(cls, rows: pd.DataFrame, then: Then) -> Self:
         """Those of the rows of OUTCOME_COLUMNS; then : with all articles of the week."""
-        others = rows.loc[rows["applied_price"].notna() & (rows["followed"] == False), "article_id"]  # noqa: E712
+        others = rows.loc[rows["applied_price"].notna() & has_other_price(rows), "article_id"]
         some = then.part(np.flatnonzero(then.articles["article_id"].isin(others)))
         places = pd.Index(rows["article_id"]).get_indexer(pd.Index(some.articles["article_id"]))
         names = "recommended_price", "applied_price", "cost_ex_ante"
@@ -49,7 +49,7 @@ def with_what_the_menu_lacks(rows: pd.DataFrame, then: Then, forecast_of: Foreca
 def with_hindsight_of_followed(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows, of which those whose advice was followed cost nothing with hindsight either."""
     made = rows.copy()
-    made.loc[made["followed"] == True, ["cost_hindsight", "cost_low", "cost_high"]] = 0.0  # noqa: E712
+    made.loc[is_followed(made), ["cost_hindsight", "cost_low", "cost_high"]] = 0.0
     return made
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
 
@@ -19,6 +20,22 @@ STATES = OPEN, APPLIED, APPLIED_LATE, NOT_APPLIED, OVERTAKEN, UNKNOWN = (
 PHASES = LAUNCH, MIDDLE, END = "launch", "middle", "end"
 ROUNDING = 1e-9
 """Prices are whole cents, so that a difference this small is none."""
+
+
+def is_followed(outcomes: pd.DataFrame) -> BoolArray:
+    """Of which rows the advice was followed, (rows,); not of those whose price in the shops is unknown."""
+    return _said(outcomes, True)
+
+
+def has_other_price(outcomes: pd.DataFrame) -> BoolArray:
+    """Of which rows another price than the recommended one was asked, (rows,); not where it is unknown."""
+    return _said(outcomes, False)
+
+
+def _said(outcomes: pd.DataFrame, answer: bool) -> BoolArray:
+    # The column may hold None, which is neither.
+    said: BoolArray = (outcomes["followed"] == answer).to_numpy(dtype=np.bool_)
+    return said
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.columns import TOTAL_COLUMNS
-from markdown_pricing.outcomes.states import APPLIED, APPLIED_LATE, FloatArray, IntArray
+from markdown_pricing.outcomes.states import (
+    APPLIED,
+    APPLIED_LATE,
+    FloatArray,
+    IntArray,
+    has_other_price,
+    is_followed,
+)
 
 NOBODY, UNKNOWN_GROUP = "none", ""
 KEY = ["country", "category", "week", "verdict", "decision_reason", "phase"]
@@ -55,7 +62,7 @@ def costs_of(outcomes: pd.DataFrame, group: IntArray, groups: int) -> list[Cost]
     All groups are summed at once: with a frame for each of them a ledger took longer to sum than to ask its models.
     """
     known, has_cost = (outcomes[name].notna().to_numpy() for name in ("applied_price", "cost_ex_ante"))
-    other = known & (outcomes["followed"] == False).to_numpy()  # noqa: E712 (None is neither)
+    other = known & has_other_price(outcomes)
     rows, valued, others, others_valued = (
         np.bincount(group[flags], minlength=groups) for flags in (known, known & has_cost, other, other & has_cost)
     )
@@ -82,15 +89,9 @@ def _deviations(summed: pd.DataFrame, group: IntArray, groups: int) -> FloatArra
     return np.sqrt((1 - COMMON_SHARE) * apart + COMMON_SHARE * together**2)
 
 
-def other_prices(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """The rows of which another price than the recommended one was asked."""
-    return outcomes[outcomes["followed"] == False]  # noqa: E712 (None is neither)
-
-
 def valued_others(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Those of the other prices whose cost is in a sum."""
-    others = other_prices(outcomes)
-    return others[others["cost_ex_ante"].notna()]
+    """The rows with another price than the recommended one whose cost is in a sum."""
+    return outcomes[has_other_price(outcomes) & outcomes["cost_ex_ante"].notna()]
 
 
 def sold_and_expected(followed: pd.DataFrame) -> tuple[float, float]:
@@ -106,7 +107,7 @@ def adherence(outcomes: pd.DataFrame, stakes: "pd.Series[float]") -> tuple[float
     Both are over rows whose applied price is known, and NaN without any (or with nothing at stake).
     """
     known = outcomes["followed"].notna().to_numpy()
-    followed = (outcomes["followed"] == True).to_numpy()[known]  # noqa: E712 (None is neither)
+    followed = is_followed(outcomes)[known]
     stake = stakes.fillna(0.0).to_numpy(dtype=np.float64)[known]
     by_count = float(followed.mean()) if len(followed) else float("nan")
     by_value = float((stake * followed).sum() / stake.sum()) if stake.sum() > 0 else float("nan")
@@ -138,7 +139,7 @@ def totals(outcomes: pd.DataFrame, advised: pd.DataFrame, run_id: str, computed_
 def _summed(keyed: pd.DataFrame) -> pd.DataFrame:
     """What each row adds to the columns of its total that are plain sums."""
     known = keyed["applied_price"].notna()
-    followed = known & (keyed["followed"] == True)  # noqa: E712 (None is neither)
+    followed = known & is_followed(keyed)
     compared = followed & keyed["units"].notna() & keyed["expected_units"].notna()
     counts = {
         "articles": pd.Series(True, index=keyed.index),

@@ -1,7 +1,5 @@
 """Optional columns: which of them can be used, and why others are left out. None ever costs a country its model."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -74,8 +72,3 @@ def _is_utf8(texts: pa.Array) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def in_words(left_out: Mapping[str, str]) -> str:
-    """What was left out and why, in a sentence for each column."""
-    return " ".join(f"The column {name!r} is left out: {why}." for name, why in left_out.items())

@@ -11,7 +11,7 @@ import pandas as pd
 
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
-from markdown_pricing.markdown.habit import habit_prices
+from markdown_pricing.markdown.habit import habit_rungs
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.reasons import ReasonCodes
 
@@ -55,7 +55,8 @@ def published(
     """What is published of each article, and the words of its sentence that the rules and the delivery give."""
     articles, country, week = assortment.articles, assortment.country, assortment.week
     ladders = candidate_prices(articles, assortment.history, country, assortment.book, week)
-    limits, habit = Limits.of(ladders), habit_prices(articles, assortment.history, country, assortment.book, week)
+    limits = Limits.of(ladders)
+    habit = ladders.prices_in(habit_rungs(ladders, limits))
     menus, plans = _by_article(options), _by_article(path)
     to_come = articles["stock_to_come"] if "stock_to_come" in articles else [0] * len(articles)
     asides = articles["set_aside"] if "set_aside" in articles else [""] * len(articles)

@@ -1,8 +1,7 @@
 """The fixed ladder from today's price on."""
 
-from markdown_pricing.markdown.habit import habit_prices
-from markdown_pricing.markdown.rules import RuleBook, Rules
-from tests.markdown.seasons import DEU, WEEK, article, frames, monday, plan_of, prices_of
+from markdown_pricing.markdown.rules import Rules
+from tests.markdown.seasons import article, monday, plan_of, prices_of
 
 
 def test_the_habit_takes_its_rungs_at_sixty_and_eighty_percent_of_the_season() -> None:
@@ -33,12 +32,3 @@ def test_a_habit_that_is_late_catches_up_at_once() -> None:
     ladders, own_plan = plan_of(article(launch=-20, weeks_left=3))
 
     assert prices_of(ladders, own_plan.habit.rungs) == 3 * [24.99]
-
-
-def test_its_prices_need_no_forecast() -> None:
-    season = article({0: 49.99}, launch=0, weeks_left=10)
-    ladders, own_plan = plan_of(season)
-
-    prices = habit_prices(*frames([season]), DEU, RuleBook(Rules()), WEEK)
-
-    assert prices.tolist() == [prices_of(ladders, own_plan.habit.rungs)]
