@@ -121,6 +121,11 @@ class Results:
         notes, (rows, path, menu) = self._read(paths.kept_predictions_file, ROWS, PATH, MENU)
         return rows, path, menu, Provenance.from_json(notes[ORIGIN])
 
+    def advice(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
+        """The rows, their options and the origin of both, without the price paths; raises as `predictions` does."""
+        notes, (rows, menu) = self._read(paths.kept_predictions_file, ROWS, MENU)
+        return rows, menu, Provenance.from_json(notes[ORIGIN])
+
     def rows(self) -> pd.DataFrame:
         """The rows alone, read without the rest of what is kept with them; raises as `predictions` does."""
         return self._read(paths.kept_predictions_file, ROWS)[1][0]

@@ -112,7 +112,7 @@ def outcomes_of(
     read  : gives the country's training data of a week, which the caller may have read before
     Raises NotSoldYet, ResultMissing for a week that was not priced, and ResultChanged.
     """
-    rows, _, options, origin = results.predictions()
+    rows, options, origin = results.advice()
     read = read or _reading(results)
     later, changeovers = _later(results, read), countries.changes_of(results.country)
     decisions = _followable(Results(results.lake, later.weeks[-1], results.country))
@@ -166,7 +166,7 @@ def bring_up_to_date(
         if looked_back(again) == looked_back(rows):
             continue
         with suppress(FinalError):
-            advised, _, _, origin = in_week.predictions()
+            advised, _, origin = in_week.advice()
             advised = advised.set_index("article_id", drop=False).loc[again["article_id"]].reset_index(drop=True)
             again = again.assign(run_id=run_id, computed_at=computed_at)
             made[in_week.week] = Outcomes(again, totals(again, advised, run_id, computed_at), advised)

@@ -6,13 +6,11 @@ It is made from what lies on the lake, which is read under the country's lock, s
 is known: no writer need be refused. No refresh waits for it, as the lock is its own, and none depends on its tables.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlalchemy import Connection, Engine, Table, delete, func, select
 
 from markdown_pricing.erp.errors import erp_errors
@@ -47,26 +45,22 @@ def replace_ledger(engine: Engine, country: str, read: Callable[[], tuple[pd.Dat
         check_there(connection, LEDGER_RIGHTS, "The ledger itself lies on the lake.")
         lock(connection, f"{country} outcomes")
         rows, totals = read()
-        taken, sums = _taken(outcomes, rows), _taken(outcome_totals, totals)
         weeks = set(rows["week"])
         there, sums_there = (_there(connection, table, country) for table in (outcomes, outcome_totals))
-        wanted, sums_wanted = _computed(taken), _computed(sums)
+        wanted, sums_wanted = _computed(rows), _computed(totals)
         changed = {
             week
             for week in weeks
             if there.get(week) != wanted.get(week) or sums_there.get(week) != sums_wanted.get(week)
         }
         gone = there.keys() - weeks
-        for table, new, old in ((outcomes, taken, changed | gone), (outcome_totals, sums, changed)):
-            _replace(connection, table, country, new, changed, old)
+        for table, all_rows, old in ((outcomes, rows, changed | gone), (outcome_totals, totals, changed)):
+            _replace(connection, table, country, _taken(table, all_rows[all_rows["week"].isin(changed)]), old)
 
 
-def _replace(
-    connection: Connection, table: Table, country: str, rows: pa.Table, weeks: Collection[date], old: Collection[date]
-) -> None:
-    """Write those of the rows that are of the weeks, in place of all that the country has of the old weeks."""
+def _replace(connection: Connection, table: Table, country: str, new: pa.Table, old: Collection[date]) -> None:
+    """Write the new rows in place of all that the country has of the old weeks."""
     connection.execute(delete(table).where(table.c.country == country, table.c.week.in_(sorted(old))))
-    new = rows.filter(pc.is_in(rows["week"], pa.array(sorted(weeks), pa.date32())))
     if new.num_rows:
         insert(connection, table, new)
 
@@ -81,11 +75,11 @@ def _there(connection: Connection, table: Table, country: str) -> dict[date, Com
     return dict(by_week)
 
 
-def _computed(rows: pa.Table) -> dict[date, Computed]:
+def _computed(rows: pd.DataFrame) -> dict[date, Computed]:
     """The same of the rows that are to stand there."""
-    by_week: dict[date, Counter[tuple[str, datetime]]] = {}
-    for week, *made in zip(*(rows[name].to_pylist() for name in ("week", "run_id", "computed_at")), strict=True):
-        by_week.setdefault(week, Counter())[made[0], made[1]] += 1
+    by_week: dict[date, dict[tuple[str, datetime], int]] = {}
+    for (week, run_id, computed_at), number in rows.groupby(["week", "run_id", "computed_at"]).size().items():
+        by_week.setdefault(week, {})[run_id, computed_at.to_pydatetime()] = number
     return dict(by_week)
 
 

@@ -138,7 +138,7 @@ def _check_of_predictions(partitions: dg.MultiPartitionsDefinition) -> dg.AssetC
     ) -> Iterator[dg.AssetCheckResult]:
         week, country = week_and_country_of(context.op_execution_context)
         results = Results(lake, week, country)
-        rows, _, _, _ = results.predictions()
+        rows = results.rows()
         objections_by_check = acceptance_of(results, rules, countries[country], rows)
         blocked = [name for name, objections in objections_by_check.items() if any(map(_blocks, objections))]
         if blocked:

@@ -150,7 +150,7 @@ def test_a_value_that_no_column_takes_changes_nothing(erp: Erp) -> None:
     write(erp, rows_of())
 
     with pytest.raises(BadOutcomes, match="state"):
-        write(erp, rows_of(state=None))
+        write(erp, rows_of(state=None, run_id="another"))
 
     assert len(erp.read("SELECT * FROM markdown_outcomes")) == 3
 
