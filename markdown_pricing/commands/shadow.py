@@ -17,8 +17,8 @@ from markdown_pricing.erp.errors import erp_errors
 from markdown_pricing.erp.tables import columns_of, engine_for, options, price_path, recommendations
 from markdown_pricing.erp_url import BACKENDS, parse_erp_url
 from markdown_pricing.errors import UsageError
-from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.lake.publish import countries_with_predictions
 from markdown_pricing.results import Results
 from markdown_pricing.settings import SHADOW_PASSWORD, SHADOW_USER, Settings
 from markdown_pricing.shown import cell
@@ -120,10 +120,7 @@ def _frame(connection: Connection, table: Table, there: Set[str], where: ColumnE
 
 
 def _lake_round(lake: Lake, week: date) -> dict[str, pd.DataFrame]:
-    folder = f"{paths.PREDICTIONS}/{week}"
-    names = [entry.name for entry in lake.entries(folder)] if lake.entry(folder) else []
-    countries = [country for name in names if (country := paths.country_of_folder(name))]
-    kept = [Results(lake, week, country).predictions() for country in countries]
+    kept = [Results(lake, week, country).predictions() for country in countries_with_predictions(lake, week)]
     return {
         recommendations.name: _joined(recommendations, [rows for rows, _, _, _ in kept]),
         price_path.name: _joined(price_path, [path for _, path, _, _ in kept]),

@@ -98,6 +98,13 @@ class Lake:
             infos = self.filesystem.ls(self._full(folder), detail=True)
         return sorted(self._entry(f"{folder}/{info['name'].rstrip('/').rpartition('/')[2]}", info) for info in infos)
 
+    def entries_if_any(self, folder: str) -> list[Entry]:
+        """The same; none where the folder is missing."""
+        try:
+            return self.entries(folder)
+        except FileMissing:
+            return []
+
     def check_exists(self) -> None:
         """Raises LakeMissing when the root of the lake does not exist."""
         if self.entry("") is None:

@@ -26,11 +26,7 @@ def remove_leftovers(lake: Lake, now: datetime) -> list[str]:
 
 
 def _unfinished(lake: Lake, folder: str) -> Iterator[Entry]:
-    try:
-        entries = lake.entries(folder)
-    except FileMissing:
-        return
-    for entry in entries:
+    for entry in lake.entries_if_any(folder):
         if entry.is_folder:
             yield from _unfinished(lake, entry.path)
         elif paths.is_unfinished(entry.name):

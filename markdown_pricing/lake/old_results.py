@@ -83,16 +83,10 @@ def _remove(lake: Lake, files: Sequence[Kept]) -> Iterator[str]:
 
 
 def _folders(lake: Lake, folder: str) -> list[Entry]:
-    return [entry for entry in _entries(lake, folder) if entry.is_folder]
+    return [entry for entry in lake.entries_if_any(folder) if entry.is_folder]
 
 
 def _files(lake: Lake, folder: str) -> list[Entry]:
     """The files in the folder, without those that are being written, which leftovers.py looks after."""
-    return [entry for entry in _entries(lake, folder) if not entry.is_folder and not paths.is_unfinished(entry.name)]
-
-
-def _entries(lake: Lake, folder: str) -> list[Entry]:
-    try:
-        return lake.entries(folder)
-    except FileMissing:
-        return []
+    files = (entry for entry in lake.entries_if_any(folder) if not entry.is_folder)
+    return [file for file in files if not paths.is_unfinished(file.name)]

@@ -123,10 +123,7 @@ def make_again(path: str) -> str:
 
 def weeks_in(lake: Lake, folder: str) -> list[date]:
     """The weeks that have a folder of their own in this one, the newest first; none where it is missing."""
-    try:
-        entries = lake.entries(folder)
-    except FileMissing:
-        return []
+    entries = lake.entries_if_any(folder)
     return sorted((week for entry in entries if (week := paths.week_of_folder(entry.name))), reverse=True)
 
 
@@ -147,8 +144,5 @@ def weeks_with_predictions(lake: Lake, country: str | None = None, before: date 
 
 def countries_with_predictions(lake: Lake, week: date) -> list[str]:
     """The countries that have predictions of that week, by name."""
-    try:
-        entries = lake.entries(f"{paths.PREDICTIONS}/{week}")
-    except FileMissing:
-        return []
+    entries = lake.entries_if_any(f"{paths.PREDICTIONS}/{week}")
     return sorted(country for entry in entries if (country := paths.country_of_folder(entry.name)))

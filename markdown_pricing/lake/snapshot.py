@@ -115,7 +115,7 @@ def find_snapshot(lake: Lake, week: date) -> Snapshot:
     country_of = {entry.name: paths.country_of_folder(entry.name) if entry.is_folder else None for entry in entries}
     countries = [country for country in country_of.values() if country]
     beside = tuple(name for name, country in country_of.items() if country is None and _is_data(name))
-    entries_in = {country: _entries_in(lake, paths.country_folder(week, country)) for country in countries}
+    entries_in = {country: lake.entries_if_any(paths.country_folder(week, country)) for country in countries}
     data_files = {
         country: [entry for entry in inside if _is_data(entry.name)] for country, inside in entries_in.items()
     }
@@ -271,20 +271,12 @@ def _success(lake: Lake, week: date) -> Entry:
 
 def _data_in(lake: Lake, week: date, country: str) -> list[Entry]:
     """Everything in a country's folder that is data by its name."""
-    return [entry for entry in _entries_in(lake, paths.country_folder(week, country)) if _is_data(entry.name)]
+    return [entry for entry in lake.entries_if_any(paths.country_folder(week, country)) if _is_data(entry.name)]
 
 
 def _planned_in(lake: Lake, week: date, country: str) -> list[Entry]:
     """Everything in a country's folder for plans that is data by its name."""
-    return [entry for entry in _entries_in(lake, paths.planned_folder(week, country)) if _is_data(entry.name)]
-
-
-def _entries_in(lake: Lake, folder: str) -> list[Entry]:
-    """What lies in the folder; nothing where it is not there."""
-    try:
-        return list(lake.entries(folder))
-    except FileMissing:
-        return []
+    return [entry for entry in lake.entries_if_any(paths.planned_folder(week, country)) if _is_data(entry.name)]
 
 
 def _is_plan(entry: Entry) -> bool:

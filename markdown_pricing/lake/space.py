@@ -5,7 +5,7 @@ from datetime import date
 
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake import paths
-from markdown_pricing.lake.errors import FileMissing, lake_errors
+from markdown_pricing.lake.errors import lake_errors
 from markdown_pricing.lake.filesystem import Lake
 
 MARGIN = 3
@@ -45,10 +45,7 @@ def _free_bytes(lake: Lake) -> int | None:
 
 def _bytes_of_results(lake: Lake, week: date) -> int:
     def size(folder: str) -> int:
-        try:
-            entries = lake.entries(folder)
-        except FileMissing:
-            return 0
+        entries = lake.entries_if_any(folder)
         return sum(size(entry.path) if entry.is_folder else entry.bytes for entry in entries)
 
     return sum(size(f"{folder}/{week}") for folder in paths.MADE_BY if folder != paths.SNAPSHOTS)
