@@ -27,6 +27,7 @@ from markdown_pricing.commands.parameters import (
 )
 from markdown_pricing.commands.people import arms, decide, decisions
 from markdown_pricing.errors import PricingError, UsageError
+from markdown_pricing.imported import imported_for_good
 from markdown_pricing.settings import Settings, in_container
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
@@ -65,13 +66,15 @@ def sample(next_week: bool, not_applied: float | None, **options: Any) -> int:
     """
     settings = Settings.from_env(os.environ)
     if next_week:
-        from markdown_pricing.commands.next_week import next_week as play_on
+        with imported_for_good():
+            from markdown_pricing.commands.next_week import next_week as play_on
 
         refuse_others("--next-week", "lake", "next_week", "not_applied", "as_json")
         return play_on(settings, options["lake"], not_applied or 0.0, options["as_json"])
     if not_applied is not None:
         raise click.UsageError("--not-applied is of use with --next-week only.")
-    from markdown_pricing.commands.sample import sample
+    with imported_for_good():
+        from markdown_pricing.commands.sample import sample
 
     return sample(settings, **options)
 
@@ -91,7 +94,8 @@ def run(**options: Any) -> int:
     settings, champion and locks is not priced again, so that a second call goes on where the first was interrupted. The
     exit code is 1 when a country failed, and then the others are done, or when the command was interrupted.
     """
-    from markdown_pricing.commands.run import run
+    with imported_for_good():
+        from markdown_pricing.commands.run import run
 
     return run(Settings.from_env(os.environ, needs_places=in_container(os.environ)), **options)
 
@@ -123,7 +127,8 @@ def price(**options: Any) -> int:
     With --rules FILE --compare the snapshot is priced under both sets of rules with the same models, and a table shows
     what the other rules change. The exit code is 1 when a country failed; the others are then in the file.
     """
-    from markdown_pricing.commands.price import price
+    with imported_for_good():
+        from markdown_pricing.commands.price import price
 
     return price(Settings.from_env(os.environ), **options)
 
@@ -152,7 +157,8 @@ def backtest(**options: Any) -> int:
     planner who knows the true mean demand. All start from the same stock and meet the same luck. The exit code is 1
     when a rule was broken, an article had no price, or a country could not be replayed.
     """
-    from markdown_pricing.commands.backtest import backtest
+    with imported_for_good():
+        from markdown_pricing.commands.backtest import backtest
 
     return backtest(Settings.from_env(os.environ), **options)
 
@@ -181,7 +187,8 @@ def promote(**options: Any) -> int:
     It and the champion play the same seasons, from the same stock and with the same luck. When it wins, both forecast
     the last weeks of the lake, and it is refused if it forecasts them worse. The exit code is 1 when it is refused.
     """
-    from markdown_pricing.commands.promote import promote
+    with imported_for_good():
+        from markdown_pricing.commands.promote import promote
 
     return promote(Settings.from_env(os.environ), **options)
 
@@ -198,7 +205,8 @@ def explain(**options: Any) -> int:
 
     The command shows what the newest round, or the round of --week, recommended for ARTICLE in COUNTRY.
     """
-    from markdown_pricing.commands.explain import explain
+    with imported_for_good():
+        from markdown_pricing.commands.explain import explain
 
     return explain(Settings.from_env(os.environ), **options)
 
@@ -232,7 +240,8 @@ def metronome_jobs(**options: Any) -> int:
 
     Each job runs `markdown-pricing run` with its COUNTRY_GROUP on this installation's lake and ERP.
     """
-    from markdown_pricing.commands.metronome_jobs import metronome_jobs
+    with imported_for_good():
+        from markdown_pricing.commands.metronome_jobs import metronome_jobs
 
     return metronome_jobs(Settings.from_env(os.environ), **options)
 
@@ -259,7 +268,8 @@ def shadow(**options: Any) -> int:
     and the models' versions, which hold the code's hash, are left out; columns that only one round has are named. The
     exit code is 1 when a cell differs.
     """
-    from markdown_pricing.commands.shadow import shadow
+    with imported_for_good():
+        from markdown_pricing.commands.shadow import shadow
 
     return shadow(Settings.from_env(os.environ), **options)
 
@@ -283,7 +293,8 @@ def serve(**options: Any) -> int:
     The command ends at once with exit code 2 when a setting is wrong or missing, and says which. All servers read
     $DAGSTER_HOME/dagster.yaml. The web server and the daemon find the code server by MARKDOWN_PRICING_CODE_SERVER.
     """
-    from markdown_pricing.commands.serve import serve
+    with imported_for_good():
+        from markdown_pricing.commands.serve import serve
 
     return serve(os.environ, **options)
 
@@ -299,7 +310,8 @@ def doctor(**options: Any) -> int:
     and rows, the right to write to the lake, and the room in it. Dagster does the same every Sunday at 18:00. The exit
     code is 1 when there is something to do.
     """
-    from markdown_pricing.commands.doctor import doctor
+    with imported_for_good():
+        from markdown_pricing.commands.doctor import doctor
 
     return doctor(os.environ, **options)
 

@@ -2,23 +2,26 @@
 
 import os
 
-import dagster as dg
+from markdown_pricing.imported import imported_for_good
 
-from markdown_pricing.countries import read_countries
-from markdown_pricing.installation import resources_of, set_up_process
-from markdown_pricing.orchestration.alerts import alerting
-from markdown_pricing.orchestration.assets import FLOW, shared_demand
-from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
-from markdown_pricing.orchestration.checks import checks_for
-from markdown_pricing.orchestration.compared import effects_job, effects_schedule, markdown_effects
-from markdown_pricing.orchestration.etl import snapshot_from
-from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
-from markdown_pricing.orchestration.inputs import markdown_decisions
-from markdown_pricing.orchestration.ledger import ledger_job, ledger_sensor, outcomes_by
-from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
-from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
-from markdown_pricing.settings import Settings, in_container
-from markdown_pricing.upkeep import upkeep
+with imported_for_good():
+    import dagster as dg
+
+    from markdown_pricing.countries import read_countries
+    from markdown_pricing.installation import resources_of, set_up_process
+    from markdown_pricing.orchestration.alerts import alerting
+    from markdown_pricing.orchestration.assets import FLOW, shared_demand
+    from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
+    from markdown_pricing.orchestration.checks import checks_for
+    from markdown_pricing.orchestration.compared import effects_job, effects_schedule, markdown_effects
+    from markdown_pricing.orchestration.etl import snapshot_from
+    from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
+    from markdown_pricing.orchestration.inputs import markdown_decisions
+    from markdown_pricing.orchestration.ledger import ledger_job, ledger_sensor, outcomes_by
+    from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
+    from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
+    from markdown_pricing.settings import Settings, in_container
+    from markdown_pricing.upkeep import upkeep
 
 
 @dg.definitions

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from markdown_pricing.errors import InputWarning
+from markdown_pricing.imported import imported_for_good
 from markdown_pricing.threads import limit_threads
 
 SECONDS_TO_END = 10
@@ -165,7 +166,8 @@ def _serve(command: Connection, side_by_side: int) -> None:
     _begin(side_by_side, lambda: os.kill(os.getpid(), signal.SIGTERM))  # Dagster ends the run and says so
     while True:
         try:
-            work, arguments = command.recv()
+            with imported_for_good():  # with the first piece of work comes what it needs
+                work, arguments = command.recv()
             command.send(_done(work, arguments))
         except (EOFError, OSError, KeyboardInterrupt):  # the command is gone, or it was told to end
             os._exit(1)

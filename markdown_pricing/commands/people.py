@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from markdown_pricing.commands.parameters import json_option, refuse_others, week_option
+from markdown_pricing.imported import imported_for_good
 from markdown_pricing.settings import Settings
 
 
@@ -25,7 +26,8 @@ def decide(**options: Any) -> int:
     note, decided_by, decision_id. Each fault is named with its line. What is there already is done. The exit code is 1
     when the account may not write or somebody decided meanwhile.
     """
-    from markdown_pricing.commands.decisions import decide
+    with imported_for_good():
+        from markdown_pricing.commands.decisions import decide
 
     return decide(Settings.from_env(os.environ), **options)
 
@@ -43,7 +45,8 @@ def decisions(country: str | None, week: date | None, pseudonymise: bool, as_jso
     What is odd about a decision, or makes it void, is said on standard error. --pseudonymise needs an account of its
     own, which may change these two columns; the exit code is 1 for one that may not.
     """
-    from markdown_pricing.commands import decisions as command
+    with imported_for_good():
+        from markdown_pricing.commands import decisions as command
 
     settings = Settings.from_env(os.environ)
     if pseudonymise:
@@ -80,7 +83,8 @@ def arms_draw(**options: Any) -> int:
     holding them costs by the model's own reckoning. It draws the smallest share that would find what the model reckons
     the plan to bring. Where none would, it draws nothing unless --share names one, and the exit code is 1.
     """
-    from markdown_pricing.commands.arms import draw
+    with imported_for_good():
+        from markdown_pricing.commands.arms import draw
 
     return draw(Settings.from_env(os.environ), **options)
 
@@ -89,6 +93,7 @@ def arms_draw(**options: Any) -> int:
 @json_option
 def arms_show(as_json: bool) -> int:
     """Show the seasons that were drawn, the cells that are held, and what is known of each effect until now."""
-    from markdown_pricing.commands.arms import show
+    with imported_for_good():
+        from markdown_pricing.commands.arms import show
 
     return show(Settings.from_env(os.environ), as_json)

@@ -19,6 +19,7 @@ from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.files import read_rules
+from markdown_pricing.imported import imported_for_good
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, gone_from, newest_week
@@ -66,10 +67,11 @@ def run(
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)
     check_writable(lake, paths.KEPT)
-    from markdown_pricing.installation import erp_of
-    from markdown_pricing.orchestration.dagster_home import keep_dagster_private, make_dagster_home
-    from markdown_pricing.orchestration.local_round import LocalRound
-    from markdown_pricing.orchestration.lost_runs import Places
+    with imported_for_good():
+        from markdown_pricing.installation import erp_of
+        from markdown_pricing.orchestration.dagster_home import keep_dagster_private, make_dagster_home
+        from markdown_pricing.orchestration.local_round import LocalRound
+        from markdown_pricing.orchestration.lost_runs import Places
 
     for sentence in unknown_settings(os.environ):
         print_error(sentence)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
+from markdown_pricing.imported import imported_for_good
+
 FILE = "heartbeat-{server}"
 """The name of a server's file in DAGSTER_HOME."""
 EVERY_S = 15.0
@@ -36,8 +38,9 @@ def beat(file: Path, answers: Callable[[], bool], stop: Event, every_s: float = 
 
 def daemon_answers() -> Callable[[], bool]:
     """Whether each part of Dagster's daemon has written its own heartbeat to Dagster's database lately."""
-    from dagster import DagsterInstance
-    from dagster._daemon.controller import all_daemons_live
+    with imported_for_good():
+        from dagster import DagsterInstance
+        from dagster._daemon.controller import all_daemons_live
 
     instance = DagsterInstance.get()
     return lambda: all_daemons_live(instance)
@@ -45,7 +48,8 @@ def daemon_answers() -> Callable[[], bool]:
 
 def code_server_answers(host: str, port: int) -> Callable[[], bool]:
     """Whether the code server answers the health check of gRPC."""
-    from dagster._grpc.client import DagsterGrpcClient
+    with imported_for_good():
+        from dagster._grpc.client import DagsterGrpcClient
 
     client = DagsterGrpcClient(host=host, port=port)
     return lambda: bool(client.health_check_query() == "SERVING")  # type: ignore[no-untyped-call]

@@ -45,6 +45,8 @@ DEFAULTS = {
     "restart": {"policy": "NEVER"},
     "secrets": {},
 }
+OF_THIS_MACHINE = ("PATH", "HOME", "PYTHONPATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What containers take over, because they are processes of this machine and share its cores with the tests."""
 
 
 @dataclass(frozen=True)
@@ -410,7 +412,7 @@ class Dcos:
         sandbox.mkdir(parents=True)
         sources = {name: self.secrets[secret["source"]] for name, secret in run.spec["secrets"].items()}
         env = {k: v if isinstance(v, str) else sources[v["secret"]] for k, v in run.spec["env"].items()}
-        base = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH") if key in os.environ}
+        base = {key: os.environ[key] for key in OF_THIS_MACHINE if key in os.environ}
         with open(sandbox / "stdout", "wb") as out, open(sandbox / "stderr", "wb") as err:
             try:
                 run.process = subprocess.Popen(

@@ -1,7 +1,6 @@
 """The best policy by brute force: whole units, negative binomial demand, every state; no code shared with the plan."""
 
 import numpy as np
-from scipy.stats import nbinom
 
 
 def value_of_first_moves(
@@ -41,6 +40,8 @@ def value_of_first_moves(
 
 def _sell(price: float, mean: float, dispersion: float, demand_left: np.ndarray, after: np.ndarray) -> np.ndarray:
     """One week from each stock, the best that follows included: after (markdowns left, wait, stock)."""
+    from scipy.stats import nbinom  # a second of each process of the tests, of which few need it
+
     brings, stocks = np.zeros_like(after), np.arange(after.shape[-1])
     size = 1 / dispersion
     success = size / (size + mean * demand_left)

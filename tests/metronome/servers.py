@@ -13,7 +13,6 @@ import dagster as dg
 import yaml
 from dagster._core.events import JobFailureData
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
-from dagster_graphql import DagsterGraphQLClient
 
 from tests.doubles.dcos import Dcos
 from tests.metronome import work
@@ -112,6 +111,8 @@ class Servers:
         self.daemon = self.start_daemon()
         self._start("dagster_webserver", "-h", "127.0.0.1", "-p", str(self._port))
         until(lambda: answers(self._port), "the web server answers", (self.home / "dagster_webserver.log").read_text)
+        from dagster_graphql import DagsterGraphQLClient  # half a second's import, in one process of the tests
+
         self._client = DagsterGraphQLClient("127.0.0.1", port_number=self._port)
         return self
 

@@ -10,7 +10,6 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.test_utils import InProcessTestWorkspaceLoadTarget
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster_graphql.test.utils import execute_dagster_graphql
 
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import refreshing
@@ -61,6 +60,7 @@ def test_a_run_of_the_command_line_is_started_again(
         monkeypatch.setattr(refreshing, "replace_country", _refuses)
     first = price_country(WEEK, "MLT")
     assert first.failed == fails
+    from dagster_graphql.test.utils import execute_dagster_graphql  # a second's import, in one process of the tests
 
     told = {"reexecutionParams": {"parentRunId": first.run_id, "strategy": strategy}}
     answer = execute_dagster_graphql(page.create_request_context(), REEXECUTE, variables=told)
