@@ -9,7 +9,7 @@ LONG = (
     "tests/demand/test_other_frameworks.py::test_it_is_trained_on_the_gpu",
     # Hadoop 3 has the same bad days.
     "tests/lake/test_faults.py::*hdfs-jars-2",
-    # A first round stays, of four countries. What a second one does is decided in test_next_round.py and
+    # A first round stays, of three countries. What a second one does is decided in test_next_round.py and
     # test_automation.py, and a country whose file can't be read is left out in test_command_line.py.
     "tests/system/test_weekly_round.py::*all countries",
     "tests/system/test_weekly_round.py::test_a_redelivery",
