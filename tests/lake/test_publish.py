@@ -22,6 +22,7 @@ from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.publish import weeks_with_predictions
 from tests.lake.spark import LATER, WEEK, names, put, read_raw, sales
 from tests.lake.tables import publish_table, read_table, row_count
+from tests.processes import wait_until
 
 PREDICTIONS = paths.predictions_file(WEEK, "DEU")
 FOLDER = PREDICTIONS.rpartition("/")[0]
@@ -232,28 +233,35 @@ def test_a_file_being_written_does_not_look_like_data(lake: Lake, monkeypatch: p
 
 
 def test_a_reader_never_sees_a_partial_file(lake: Lake) -> None:
-    """Read as often as possible while it is replaced 8 times: each reading is one of the tables, whole."""
+    """Read without a pause while it is replaced 8 times: each reading is one of the tables, whole."""
     publish_table(lake, PREDICTIONS, sales(1))
-    done, started, seen, faults = Event(), Event(), set(), []
+    done = Event()
+    readings: list[int | Exception] = []
 
     def read_on() -> None:
         while not done.is_set():
             try:
-                seen.add(read_table(lake, PREDICTIONS).num_rows)
+                readings.append(read_table(lake, PREDICTIONS).num_rows)
             except Exception as error:
-                faults.append(error)
-            started.set()
+                readings.append(error)
+
+    def wait_for_a_whole_reading() -> None:
+        """One that has begun from now on: the second that ends."""
+        before = len(readings)
+        wait_until("the file is read", lambda: len(readings) > before + 1, 60, lambda: readings[-5:], every_s=0.001)
 
     reader = Thread(target=read_on)
     reader.start()
-    started.wait()
-    for n in range(8):
-        publish_table(lake, PREDICTIONS, sales(1 if n % 2 else 20_000))
-    done.set()
-    reader.join()
+    try:
+        for n in range(8):
+            wait_for_a_whole_reading()
+            publish_table(lake, PREDICTIONS, sales(1 if n % 2 else 20_000))
+        wait_for_a_whole_reading()
+    finally:
+        done.set()
+        reader.join()
 
-    assert faults == []
-    assert seen == {1, 20_000}
+    assert set(readings) == {1, 20_000}
 
 
 def test_what_is_missing_names_the_asset_that_makes_it(lake: Lake) -> None:
