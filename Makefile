@@ -2,7 +2,7 @@
 # make ui     look at it in the Dagster UI
 # make weeks N=8  play eight Mondays of a sample with a buyer who follows some of the advice; COUNTRIES=DEU,AUT chooses
 # make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
-# make test   the tests, in ten minutes on two cores;  make test-long  those that take longer
+# make test   the tests, in eight minutes on two cores;  make test-long  those that take longer
 # make test-node  those on the image, built here, and on a real Kubernetes node; as root on Debian
 # make check  what a reviewer runs: format, lint, types, tests
 
