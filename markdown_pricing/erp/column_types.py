@@ -48,20 +48,16 @@ def _encoding(connection: Connection) -> Iterator[Finding]:
         yield Finding(f"encoding {encoding} of the database", False, says)
 
 
-def types_of(connection: Connection) -> dict[tuple[str, str], str]:
-    """The type of each column of the refreshed tables, by table and column, in PostgreSQL's words."""
+def types_of(connection: Connection) -> dict[Column[Any], str]:
+    """The type of each column of the refreshed tables that is there, in PostgreSQL's words."""
     asked = {"schema": schema_of(connection), "tables": list(METADATA.tables)}
-    return {(row.relname, row.attname): row.type for row in connection.execute(_TYPES, asked)}
+    types = {(row.relname, row.attname): row.type for row in connection.execute(_TYPES, asked)}
+    columns = (column for table in METADATA.tables.values() for column in table.columns)
+    return {column: types[key] for column in columns if (key := (column.table.name, column.name)) in types}
 
 
 def _columns(connection: Connection) -> Iterator[Finding]:
-    types = types_of(connection)
-    columns = [column for table in METADATA.tables.values() for column in table.columns]
-    losing = {
-        column: there
-        for column in columns
-        if (there := types.get((column.table.name, column.name))) and not holds_all(column, there)
-    }
+    losing = {column: there for column, there in types_of(connection).items() if not holds_all(column, there)}
     if losing:
         named = "; ".join(f"{column} is {there}" for column, there in losing.items())
         says = f"{named}. Values would lose something or be refused. Have the owner of the tables run:"

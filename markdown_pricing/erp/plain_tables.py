@@ -28,7 +28,5 @@ def keep_what_they_are_given(connection: Connection) -> bool:
     asked = {"schema": schema_of(connection), "tables": list(METADATA.tables)}
     if connection.scalar(_PLAIN, asked) != len(METADATA.tables):
         return False
-    types = types_of(connection)
-    columns = (column for table in METADATA.tables.values() for column in table.columns)
-    there = ((column, types.get((column.table.name, column.name), "")) for column in columns)
-    return all(type_ and holds_all(column, type_) and not type_.startswith(_CUTS_BLANKS) for column, type_ in there)
+    types = types_of(connection).items()
+    return all(holds_all(column, there) and not there.startswith(_CUTS_BLANKS) for column, there in types)
