@@ -21,6 +21,8 @@ from markdown_pricing.etl.raw import BadRawTables
 from markdown_pricing.etl.snapshot_job import make_snapshot
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
+from markdown_pricing.orchestration.etl import SparkFailed
+from markdown_pricing.orchestration.names import ETL_JOB
 from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.intake import take_in
 from markdown_pricing.training_data.schema import COLUMNS
@@ -160,6 +162,15 @@ def test_the_commands_error_names_the_table(tables: Tables, tmp_path: Path) -> N
     assert told.returncode == 1
     assert "No snapshot of 2026-02-09 can be made from the raw tables" in told.stderr
     assert "table stock: stock negative: 2" in told.stderr
+
+
+def test_a_command_that_ends_well_and_reports_nothing_has_made_no_snapshot(tables: Tables, tmp_path: Path) -> None:
+    """As one that only hands the job to a cluster: it is tried again, and the error says so."""
+    environ = {**OneRound(tmp_path, tables).environ, "MARKDOWN_PRICING_SPARK_SUBMIT": "true"}
+    job = build(Settings.from_env(environ)).resolve_job_def(ETL_JOB)
+
+    with pytest.raises(SparkFailed, match=f"job for {WEEK} ended without an answer: its command ended well"):
+        job.execute_in_process(partition_key=str(WEEK), instance=dg.DagsterInstance.ephemeral())
 
 
 def test_lineage_leads_from_raw_sales_to_the_erp(tables: Tables, tmp_path: Path) -> None:
