@@ -2,7 +2,7 @@
 # make ui     look at it in the Dagster UI
 # make weeks N=8  play eight Mondays of a sample with a buyer who follows some of the advice; COUNTRIES=DEU,AUT chooses
 # make metronome-demo  the round as jobs of a DC/OS cluster that is this machine
-# make test   the tests, in eight minutes on two cores;  make test-long  those that take longer
+# make test   the tests, in eight minutes on two cores;  make test-long  those that take longer, and then test-node
 # make test-node  those on the image, built here, and on a real Kubernetes node; as root on Debian
 # make check  what a reviewer runs: format, lint, types, tests
 
@@ -63,11 +63,13 @@ test: .venv/dev
 	@tests/install
 	@tests/in_memory $(BIN)/python -m pytest -n $(TEST_PROCESSES) -m "not long and not node"
 
+# NODE=no leaves out image and node, as .ci/run does, which would take longer than it may.
+NODE ?= yes
 test-long: .venv/long
-	@tests/install
+	@tests/install $(if $(filter yes,$(NODE)),node)
 	@$(BIN)/python -m pytest -n $(LONG_TEST_PROCESSES) -m long
+	@$(if $(filter yes,$(NODE)),$(MAKE) --no-print-directory test-node)
 
-# Not a part of test-long, because with it .ci/run would take longer than it may.
 test-node: .venv/dev
 	@tests/install node
 	@$(BIN)/python -m pytest -m node
@@ -98,7 +100,11 @@ need = @$(1) >/dev/null 2>&1 \
 	|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } \
 	|| { echo "$(2) is missing. Run: sudo apt-get install $(2)"; exit 1; }
 
-# The environment is made once, and again only when what it is made from has changed.
+# The environment is made once, and again only when what it is made from has changed. pip compiles on one core what it
+# has installed, 50 s of them, and compileall on all. A package that brings a file of another Python is none the worse.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
+COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
+
 .venv/bin/python:
 	$(call need,$(PYTHON) -c 'import ensurepip',python3-venv)
 	$(call need,PATH=$$PATH:/sbin ldconfig -p | grep libgomp.so.1,libgomp1)
@@ -106,7 +112,8 @@ need = @$(1) >/dev/null 2>&1 \
 
 .venv/run: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing into .venv, once ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs]'
+	@$(INSTALL) --editable '.[postgres,hdfs]'
+	@$(COMPILE)
 	@touch $@
 
 # Beside the environment: LightGBM imports scikit-learn where it finds it, which costs each process of the tests 1.8 s.
@@ -114,13 +121,14 @@ EXAMPLES := .venv/examples
 
 .venv/dev: pyproject.toml constraints.txt | .venv/run
 	@echo "Installing what the tests need, once ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[postgres,hdfs,kubernetes,metronome,alerts,experiments,etl,real-sales,dev]'
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps --upgrade --target $(EXAMPLES) scikit-learn joblib
+	@$(INSTALL) --editable '.[postgres,hdfs,kubernetes,metronome,alerts,experiments,etl,real-sales,dev]'
+	@$(INSTALL) --no-deps --upgrade --target $(EXAMPLES) scikit-learn joblib
+	@$(COMPILE)
 	@touch $@
 
 .venv/long: pyproject.toml constraints.txt | .venv/dev
 	@echo "Installing PyTorch, 2.5 GB, once ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch]'
+	@$(INSTALL) --editable '.[torch]'
 	@touch $@
 
 clean:

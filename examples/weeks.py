@@ -14,7 +14,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import product
 from pathlib import Path
@@ -126,6 +126,7 @@ class Shop:
     """The folder in which the weeks are played, the countries and how many articles each has; None for the usual.
 
     largest : how many articles the largest country has, where the others are as much smaller as in production
+    settings : those that take the place of the play's own, by name
     """
 
     root: Path
@@ -133,6 +134,7 @@ class Shop:
     articles: int | None
     first: date
     largest: int | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def call(self, *arguments: str) -> None:
         """Print the command and run it; what it says is seen. Ends the play with its exit code when it fails."""
@@ -152,6 +154,7 @@ class Shop:
             "MARKDOWN_PRICING_ERP": f"sqlite:///{self.root.absolute()}/erp.sqlite",
             "MARKDOWN_PRICING_START_WEEK": str(self.first),
             "DAGSTER_HOME": str(self.root.absolute() / "dagster"),
+            **self.settings,
         }
 
     @property
