@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from markdown_pricing.arrays import FloatArray
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -28,7 +30,7 @@ from markdown_pricing.countries import Country, read_countries
 from markdown_pricing.markdown.ladder import HABIT as HABIT_STEPS
 from markdown_pricing.markdown.season import ON_HABIT, ON_PLAN
 from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of
-from markdown_pricing.sample.dice import FloatArray, uniform
+from markdown_pricing.sample.dice import uniform
 from markdown_pricing.sample.families import FAMILIES
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.season import DISCOUNTS_PCT, ladder_of, past_manager

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
+from markdown_pricing.arrays import FloatArray
+
 # As in a round, in which each country has a core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -34,7 +36,7 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import MarketView, Played, Policy, WeekPrices, play
 from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS, Then, cost_in_hindsight
 from markdown_pricing.outcomes.menus import Menus
-from markdown_pricing.outcomes.states import FloatArray, is_same
+from markdown_pricing.outcomes.states import is_same
 from markdown_pricing.outcomes.totals import Cost, cost_of
 from markdown_pricing.pricing import SEED
 from markdown_pricing.sample.families import FAMILIES

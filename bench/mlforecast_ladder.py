@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.markdown.ladder import FloatArray
-from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.arrays import BoolArray, FloatArray
 from markdown_pricing.markdown.simple_policies import allowed_prices
 from markdown_pricing.markdown.simulation import MarketView, WeekPrices
 

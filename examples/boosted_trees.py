@@ -16,11 +16,11 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from examples.running_rate import FEATURES, PRICE_CHANGE, RunningRate
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.forecast import Forecast
-from markdown_pricing.training_data.features import FloatArray
 
 LEAST_ROWS = 100
 LARGEST_FACTOR = 20.0

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from examples.running_rate import CATEGORY, LEAST_ELASTICITY, PRICE_CHANGE, RunningRate
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.device import device_to_use
 from markdown_pricing.forecast import Forecast
-from markdown_pricing.training_data.features import FloatArray
 
 LEAST_ROWS = 100
 HIDDEN = 16

@@ -11,17 +11,8 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.training_data.features import (
-    Age,
-    FloatArray,
-    IntArray,
-    Panel,
-    lag,
-    season_terms,
-    stock_per_store,
-    week_number,
-    week_of,
-)
+from markdown_pricing.arrays import FloatArray, IntArray
+from markdown_pricing.training_data.features import Age, Panel, lag, season_terms, stock_per_store, week_number, week_of
 
 PRICE_CHANGE, CATEGORY = 0, 10
 FEATURES = (

@@ -1,4 +1,4 @@
-"""Frozen values whose fields are arrays of one row per article, taken by rows and put together field by field."""
+"""Types of arrays, and frozen values of arrays with one row per article, taken by rows and put together by field."""
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
@@ -7,8 +7,13 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+ObjectArray = npt.NDArray[np.object_]
+
 Value = TypeVar("Value")
-Rows = slice | npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+Rows = slice | IntArray | BoolArray
 
 
 def arrays_of(value: object) -> dict[str, npt.NDArray[Any]]:
@@ -47,11 +52,11 @@ def each_array(function: Callable[..., npt.NDArray[Any]], value: Value, *others:
     return replace(value, **changes)  # type: ignore[type-var]
 
 
-def rows_where(where: npt.NDArray[np.bool_], yes: Value, no: Value) -> Value:
+def rows_where(where: BoolArray, yes: Value, no: Value) -> Value:
     """The rows of `yes` where `where`, (rows,), holds, and the rows of `no` elsewhere."""
 
-    def pick(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        picked: npt.NDArray[np.float64] = np.where(where.reshape(-1, *[1] * (left.ndim - 1)), left, right)
+    def pick(left: FloatArray, right: FloatArray) -> FloatArray:
+        picked: FloatArray = np.where(where.reshape(-1, *[1] * (left.ndim - 1)), left, right)
         return picked
 
     return each_array(pick, yes, no)

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from markdown_pricing.arrays import BoolArray, FloatArray
 from markdown_pricing.errors import FinalError
-
-FloatArray = NDArray[np.float64]
 
 SHELF_SHARES = np.linspace(0, 1, 33)
 """The shares of the stock at which a forecast says how demand falls with the stock. It is all that is to be sold:
@@ -153,7 +151,7 @@ def _faults_of_units(units: FloatArray, prices: FloatArray, weeks: int, ids: Seq
         yield f"its units have the shape {units.shape}, asked for were {wanted}"
         return
 
-    def first(wrong: NDArray[np.bool_]) -> str:
+    def first(wrong: BoolArray) -> str:
         article, rung, week = np.argwhere(wrong)[0]
         said = f"{units[article, rung, week]:g} at the price {prices[article, rung]:.2f}, {week} weeks ahead"
         return f"the units of article {ids[article]} are {said}"
@@ -169,7 +167,7 @@ def _faults_of_units(units: FloatArray, prices: FloatArray, weeks: int, ids: Seq
 def _other_faults(demand: Demand, articles: int, weeks: int, ids: Sequence[object]) -> Iterator[str]:
     dispersion, shelf, level_sd = demand.dispersion, demand.shelf, demand.level_sd
 
-    def first(name: str, values: FloatArray, wrong: NDArray[np.bool_]) -> str:
+    def first(name: str, values: FloatArray, wrong: BoolArray) -> str:
         at = tuple(np.argwhere(wrong)[0])
         return f"its {name} of article {ids[int(at[0])]} is {values[at]:g}"
 

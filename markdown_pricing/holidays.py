@@ -5,13 +5,15 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from markdown_pricing.arrays import FloatArray, IntArray
+
 SHOPPING_DAYS = 6
 """Shops are open from Monday to Saturday."""
 _SPELT_OTHERWISE = {"BGR": "BG", "XKX": "XK"}
 """Countries that the library does not know by their ISO 3166 alpha-3 code."""
 
 
-def closed_days(country: str, monday: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def closed_days(country: str, monday: npt.ArrayLike) -> FloatArray:
     """How many days from Monday to Saturday are public holidays in the country, of the shape of `monday`.
 
     country : ISO 3166 alpha-3; a country that the library does not know has no holidays
@@ -23,7 +25,7 @@ def closed_days(country: str, monday: npt.ArrayLike) -> npt.NDArray[np.float64]:
     days = np.asarray(monday, dtype="datetime64[D]")[..., np.newaxis] + np.arange(SHOPPING_DAYS)
     years = np.unique(days.astype("datetime64[Y]")).astype(np.int64) + 1970
     closed = [day for year in years.tolist() for day in _public_holidays(country, year)]
-    counted: npt.NDArray[np.int64] = np.isin(days, np.array(closed, dtype="datetime64[D]")).sum(axis=-1)
+    counted: IntArray = np.isin(days, np.array(closed, dtype="datetime64[D]")).sum(axis=-1)
     return counted.astype(np.float64)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-FloatArray = npt.NDArray[np.float64]
+from markdown_pricing.arrays import FloatArray
 
 LEAST_WEEKS = 3
 """Fewer weeks say nothing of how much a week can differ. Chosen on 2026-11-28."""

@@ -12,13 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.markdown.season import ON_PLAN
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
 
 DRAWS = 1999
 """So many other draws are tried: with the one that was made they are 2,000."""
@@ -45,7 +42,7 @@ class Cells:
     before     : the same of the articles before the season; NaN where there were none
     """
 
-    stratum: npt.NDArray[np.int64]
+    stratum: IntArray
     on_plan: BoolArray
     list_value: FloatArray
     ratio: FloatArray

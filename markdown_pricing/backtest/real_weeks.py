@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.calibration import SMALL_BIAS
-from markdown_pricing.over_weeks import Estimate, FloatArray, over_weeks, sums_by_week
+from markdown_pricing.over_weeks import Estimate, over_weeks, sums_by_week
 from markdown_pricing.words import counted
 
 LEVEL = 0.9

@@ -12,11 +12,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.countries import Country
 from markdown_pricing.demand.log_linear import learn_country
 from markdown_pricing.demand.model import make_model, with_what_comes
 from markdown_pricing.demand.shared import SharedDemand, pool
-from markdown_pricing.forecast import SHELF_SHARES, Demand, FloatArray, Forecast
+from markdown_pricing.forecast import SHELF_SHARES, Demand, Forecast
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook

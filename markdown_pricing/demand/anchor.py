@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.local_terms import SPEED, LocalRows, past_mean
 from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees, grow, matrix_of
-from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag
+from markdown_pricing.training_data.features import Panel, lag
 
 SHARE = 0.5
 """How much the anchor counts beside trees that do not see the price. A mean of two forecasts that is not weighed by

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from markdown_pricing.training_data.features import FloatArray, IntArray
+from markdown_pricing.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ calendar and luck, according to how large each is expected to be (`pooling.py` f
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.holidays import closed_days
-from markdown_pricing.training_data.features import FloatArray, IntArray, mondays, week_of_year
+from markdown_pricing.training_data.features import mondays, week_of_year
 
 WEEKS_OF_A_YEAR = 53
 PRIORS = np.array([*[(0.0, 0.25)] * WEEKS_OF_A_YEAR, (-0.05, 0.06), (0.03, 0.06)])

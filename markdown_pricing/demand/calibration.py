@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray, FloatArray
 from markdown_pricing.over_weeks import over_weeks, ratio, sums_by_week
-from markdown_pricing.training_data.features import FloatArray
 from markdown_pricing.words import counted
 
 LEVEL = 0.95
@@ -78,7 +78,7 @@ def biases(compared: pd.DataFrame) -> tuple[Bias, ...]:
     )
 
 
-def _groups(compared: pd.DataFrame) -> Iterator[tuple[str, bool, "np.typing.NDArray[np.bool_]"]]:
+def _groups(compared: pd.DataFrame) -> Iterator[tuple[str, bool, BoolArray]]:
     ahead, change, age = (compared[name].to_numpy(dtype=np.float64) for name in ("ahead", "change", "age"))
     now, large = ahead == 0, f"{100 * LARGE_CHANGE:.0f} %"
     yield ALL, True, now

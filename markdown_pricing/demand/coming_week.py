@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.anchor import SHARE, grow_anchor, price_features
 from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.local_linear import LocalLinear
@@ -23,7 +24,7 @@ from markdown_pricing.demand.local_terms import LocalRows, own_values, past_mean
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.surroundings import CATEGORY, Surroundings, groupings, lately
 from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees, grow, matrix_of
-from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag, week_of_year
+from markdown_pricing.training_data.features import Panel, lag, week_of_year
 
 ROUNDS = 30
 """How many trees there are. On the panels 30 forecast as well as 60 and 100."""

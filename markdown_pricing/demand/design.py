@@ -5,18 +5,12 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.demand.pooling import Prior
 from markdown_pricing.demand.response import used_to
 from markdown_pricing.demand.terms import TERMS, shelf, terms_of
-from markdown_pricing.training_data.features import (
-    FloatArray,
-    IntArray,
-    Panel,
-    attribute_columns,
-    week_number,
-)
+from markdown_pricing.training_data.features import Panel, attribute_columns, week_number
 
 _ATTRIBUTE = (0.0, 0.3, 0.1)  # the same for each attribute that is a number
 LAUNCHTERMS = ("one", "log_launch_stock", "log_stores", "log_list_price", "log_life_weeks")
@@ -121,7 +115,7 @@ class DesignRows:
 
     units: FloatArray
     stock: FloatArray
-    censored: NDArray[np.bool_]
+    censored: BoolArray
     category: IntArray
     week: IntArray
     country: str

@@ -19,6 +19,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.design import DesignRows, attribute_values, dates_of
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.model import DemandModel, most_important
@@ -31,11 +32,7 @@ from markdown_pricing.demand.terms import PRICE
 from markdown_pricing.demand.tree_features import LONGEST_HORIZON, known_at, week_features
 from markdown_pricing.demand.trees import Matrix, added_by, grow, matrix_of
 from markdown_pricing.forecast import Forecast
-from markdown_pricing.training_data.features import (
-    Age,
-    FloatArray,
-    IntArray,
-)
+from markdown_pricing.training_data.features import Age
 
 LARGEST_TRAINING_ROWS = 60_000
 """About so many training rows are drawn at most, so that trees take no longer in a large country."""

@@ -19,16 +19,12 @@ from dataclasses import asdict, astuple, dataclass, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from markdown_pricing.arrays import each_array, rows_of
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, each_array, rows_of
 from markdown_pricing.demand.pooling import LOG_RANGE
 from markdown_pricing.demand.sold_out import at_least, fill_sold_out
 from markdown_pricing.forecast import with_level_unknown
-from markdown_pricing.training_data.features import FloatArray, IntArray
-
-BoolArray = NDArray[np.bool_]
 
 NEWTON_STEPS = 3
 """How many Fisher scoring steps look for the mode after each week."""

@@ -5,8 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from markdown_pricing.arrays import arrays_of
-from markdown_pricing.training_data.features import FloatArray, IntArray
+from markdown_pricing.arrays import FloatArray, IntArray, arrays_of
 
 COUNTRY_SD, OWN_SD, OTHER_SD = 3.0, 0.4, 0.15
 """Prior standard deviations of a country's coefficients, and of a category's around them: of an article's own price and

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.around import Around
 from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.demand.terms import PRICE
-from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, lag
+from markdown_pricing.training_data.features import Panel, lag
 
 SPEED = 0.15
 """The share of a new week in the mean of the past. The error one week ahead is flat around it on the panels."""

@@ -13,9 +13,8 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from markdown_pricing.arrays import arrays_of
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, arrays_of
 from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_terms
 from markdown_pricing.demand.design import Design, DesignRows, dates_of
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
@@ -30,7 +29,7 @@ from markdown_pricing.demand.shared import CountryDemand, Quality, SharedDemand
 from markdown_pricing.demand.state import State
 from markdown_pricing.demand.terms import NOVELTY, PRICE, SHAPE, SHELF, TERMS, TO_A_CUT
 from markdown_pricing.forecast import Forecast
-from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel
+from markdown_pricing.training_data.features import Age, Panel
 
 ELASTICITY_BOUNDS = (0.3, 6.0)
 """A model whose elasticity in the middle article lies at one of these bounds is refused (`step_down.py`)."""
@@ -136,7 +135,7 @@ class LogLinear(DemandModel):
         )
 
     def _fit_curve(
-        self, panel: Panel, rows: DesignRows, use: NDArray[np.bool_], prior: Prior, start: Search | None
+        self, panel: Panel, rows: DesignRows, use: BoolArray, prior: Prior, start: Search | None
     ) -> PooledFit:
         """Fit what articles have in common to the rows `use`, (rows,), and take it; the fit itself is returned."""
         weeks = int(panel.column[use].max()) + 1

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.coming_week import LEAST_SEEN, ComingWeek, Seen
 from markdown_pricing.demand.design import dates_of
 from markdown_pricing.demand.level import Level
@@ -20,7 +21,7 @@ from markdown_pricing.demand.skill import HORIZONS, JUDGED_WEEKS, LARGEST_CORREC
 from markdown_pricing.demand.state import LARGEST_UPLIFT, State
 from markdown_pricing.demand.surroundings import Surroundings
 from markdown_pricing.demand.terms import PRICE
-from markdown_pricing.training_data.features import Age, FloatArray, IntArray
+from markdown_pricing.training_data.features import Age
 
 LEAST_WEEKS, LEAST_ROWS = 20, 400
 """Before the judged weeks a history has at least so many weeks and rows to learn from, or the base stands alone.

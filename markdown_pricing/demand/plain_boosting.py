@@ -19,6 +19,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.design import MOST_VALUES
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.shared import SharedDemand
@@ -26,8 +27,6 @@ from markdown_pricing.demand.trees import added_by, grow, matrix_of
 from markdown_pricing.forecast import SHELF_SHARES, Forecast
 from markdown_pricing.training_data.features import (
     Age,
-    FloatArray,
-    IntArray,
     Panel,
     attribute_columns,
     lag,

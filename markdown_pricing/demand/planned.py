@@ -8,8 +8,9 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray, FloatArray
 from markdown_pricing.demand.design import Design, attribute_values
-from markdown_pricing.training_data.features import BoolArray, FloatArray, week_number, week_of
+from markdown_pricing.training_data.features import week_number, week_of
 
 
 @dataclass(frozen=True)

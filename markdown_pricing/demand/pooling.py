@@ -21,16 +21,12 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from markdown_pricing.arrays import arrays_of
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, arrays_of
 from markdown_pricing.demand.calendar import LUCK_SD, PRIORS
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.forecast import USUAL_DISPERSION
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 MOST_STEPS = 20
 """The search ends after so many Newton steps, whether or not it has converged."""
@@ -210,8 +206,8 @@ class _Rows:
 
 def fit_pooled(
     units: FloatArray,
-    censored: NDArray[np.bool_],
-    in_stock: NDArray[np.bool_],
+    censored: BoolArray,
+    in_stock: BoolArray,
     x: FloatArray,
     article: IntArray,
     category: IntArray,
@@ -291,8 +287,8 @@ def _beginning(
 
 def _linearized(
     units: FloatArray,
-    censored: NDArray[np.bool_],
-    in_stock: NDArray[np.bool_],
+    censored: BoolArray,
+    in_stock: BoolArray,
     log_mean: FloatArray,
     dispersion: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -376,7 +372,7 @@ def _shrunk(
 
 
 def _dispersion(
-    demand: FloatArray, mu: FloatArray, used: NDArray[np.bool_], category: IntArray, categories: int, articles: int
+    demand: FloatArray, mu: FloatArray, used: BoolArray, category: IntArray, categories: int, articles: int
 ) -> FloatArray:
     """The moment estimate of each category's dispersion, (categories,), shrunk towards the country's."""
     free = max(1.0 - articles / max(int(used.sum()), 1), LEAST_FREE_SHARE)

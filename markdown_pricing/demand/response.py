@@ -10,7 +10,7 @@ asked takes what the others say (docs/adr/0007).
 
 import numpy as np
 
-from markdown_pricing.training_data.features import FloatArray
+from markdown_pricing.arrays import FloatArray
 
 KNOTS_PCT = np.array([0.0, 10.0, 20.0, 30.0, 40.0, 50.0])
 """The discounts off the first price at which the pieces begin, in percent: the usual rungs."""

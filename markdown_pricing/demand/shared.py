@@ -15,11 +15,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.design import Design
 from markdown_pricing.demand.level import OwnEffects
 from markdown_pricing.demand.pooling import Prior, Search
 from markdown_pricing.demand.terms import TERMS
-from markdown_pricing.training_data.features import FloatArray
 
 COUNTRY_SHARE, CATEGORY_SHARE = 0.35, 0.6
 """Where countries share what they know, the prior standard deviations of a country and of a category in it are these

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from markdown_pricing.training_data.features import FloatArray, IntArray
+from markdown_pricing.arrays import FloatArray, IntArray
 
 JUDGED_WEEKS = 13
 """So many last weeks choose the weights, at most a quarter of the history. One leaflet decides little in a quarter."""

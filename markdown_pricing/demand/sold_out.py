@@ -1,17 +1,16 @@
 """What a week says of demand that sold out: that demand was at least as large as its sales."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betainc
 
-FloatArray = NDArray[np.float64]
+from markdown_pricing.arrays import BoolArray, FloatArray
 
 LEAST_SHARE = 0.02
 """A week that was sure to sell out still counts with this share, so that no step is divided by 0."""
 
 
 def fill_sold_out(
-    units: FloatArray, censored: NDArray[np.bool_], mean: FloatArray, dispersion: FloatArray
+    units: FloatArray, censored: BoolArray, mean: FloatArray, dispersion: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Demand: `units`, and where the stock limited them the mean of a negative binomial that is at least `units`.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.design import DesignRows, dates_of
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.planned import PlannedValues
@@ -21,7 +22,7 @@ from markdown_pricing.demand.response import (
 )
 from markdown_pricing.demand.terms import NOVELTY, PRICE, SHAPE, SHELF, shelf, terms_of
 from markdown_pricing.forecast import SHELF_SHARES, Forecast
-from markdown_pricing.training_data.features import Age, FloatArray, IntArray, Panel, week_of
+from markdown_pricing.training_data.features import Age, Panel, week_of
 
 if TYPE_CHECKING:
     from markdown_pricing.demand.log_linear import LogLinear

@@ -15,11 +15,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.log_linear import ELASTICITY_BOUNDS
 from markdown_pricing.demand.model import DemandModel, FitReport, evaluate, make_model, measure_error
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import TRY_AGAIN, UsageError
-from markdown_pricing.forecast import FloatArray
 
 OWN, LAST_GOOD, POOLED, RULE = "A", "B", "C", "D"
 GRADES = {

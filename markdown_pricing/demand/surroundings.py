@@ -6,10 +6,11 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.around import Around
 from markdown_pricing.demand.design import Design, codes_of
 from markdown_pricing.demand.local_terms import ADDED_UNITS, SPEED, past_mean
-from markdown_pricing.training_data.features import FloatArray, IntArray, Panel, week_number
+from markdown_pricing.training_data.features import Panel, week_number
 
 CATEGORY = "category"
 

@@ -6,8 +6,9 @@ shelf was set by looking at the sample market. docs/pricing.md names the figures
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.response import KNOTS_PCT, PIECES, TYPICAL_CUT, terms_of_price
-from markdown_pricing.training_data.features import Age, FloatArray, IntArray, season_terms
+from markdown_pricing.training_data.features import Age, season_terms
 
 PRICE, SHELF, NOVELTY = 0, slice(1, 3), 3
 """Columns of the terms. PRICE is the log of price over first price. SHELF is the log of the share of customers who find

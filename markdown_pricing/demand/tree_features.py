@@ -3,18 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.design import DesignRows, dates_of
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.terms import PRICE
-from markdown_pricing.training_data.features import (
-    Age,
-    FloatArray,
-    IntArray,
-    Panel,
-    lag,
-    mean_of_lags,
-    stock_per_store,
-)
+from markdown_pricing.training_data.features import Age, Panel, lag, mean_of_lags, stock_per_store
 
 LONGEST_HORIZON = 20
 """The trees see no more weeks ahead than this; a longer horizon counts as this one."""

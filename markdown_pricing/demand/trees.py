@@ -8,7 +8,7 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from markdown_pricing.training_data.features import FloatArray
+from markdown_pricing.arrays import FloatArray
 
 Matrix = npt.NDArray[np.float32]
 REPRODUCIBLE: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "verbosity": -1}

@@ -8,16 +8,13 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Boolean, Date, Double, Integer, Table, Text
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.erp.tables import CENT, Moment, Money
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -27,10 +24,10 @@ class Kind:
     name: str
     arrow: pa.DataType
     convert_one: Callable[[Any], Any]
-    convert_floats: Callable[[Floats], tuple[pa.Array, Bools]] | None = None
+    convert_floats: Callable[[FloatArray], tuple[pa.Array, BoolArray]] | None = None
     """The same for a column of floats, which mostly differ, at once."""
 
-    def values(self, series: "pd.Series[Any]") -> tuple[pa.Array, Bools]:
+    def values(self, series: "pd.Series[Any]") -> tuple[pa.Array, BoolArray]:
         """The column's values, NULL where they are missing or bad, and which are bad: such a column can't hold them."""
         if self.convert_floats and series.dtype == np.float64:
             return self.convert_floats(series.to_numpy())
@@ -51,7 +48,7 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([(column.name, KINDS[type(column.type)].arrow) for column in table.columns])
 
 
-def _different(series: "pd.Series[Any]") -> tuple[npt.NDArray[np.int64], list[Any]]:
+def _different(series: "pd.Series[Any]") -> tuple[IntArray, list[Any]]:
     """For each row the index of its value in the list of different values, -1 where it is missing; and that list."""
     if series.dtype == object:  # otherwise 7, 7.0 and True would be taken for the same
         missing = series.isna().to_numpy()
@@ -75,7 +72,7 @@ def _amount(value: Any) -> Decimal:
     return amount
 
 
-def _amounts(floats: Floats) -> tuple[pa.Array, Bools]:
+def _amounts(floats: FloatArray) -> tuple[pa.Array, BoolArray]:
     """The shortest texts of the floats as decimals, rounded as a single amount is."""
     size = np.abs(floats)
     bad = size >= 999_999_999_999.995
@@ -99,7 +96,7 @@ def _double(value: Any) -> float:
     return number
 
 
-def _doubles(floats: Floats) -> tuple[pa.Array, Bools]:
+def _doubles(floats: FloatArray) -> tuple[pa.Array, BoolArray]:
     return pa.array(floats + 0.0, mask=~np.isfinite(floats)), np.isinf(floats)
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import FinalError
 from markdown_pricing.markdown.ladder import ladder_cents, to_cents
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.markdown.season import BoolArray
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ The multiplier is the Lagrangian of the budget (Talluri & van Ryzin 2004, ch. 3)
 
 import numpy as np
 
-from markdown_pricing.arrays import rows_where
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.arrays import FloatArray, IntArray, rows_where
 from markdown_pricing.markdown.task import Task
 
 BISECTIONS = 10

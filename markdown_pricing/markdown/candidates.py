@@ -7,11 +7,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import FinalError
-from markdown_pricing.markdown.ladder import HABIT, FloatArray, IntArray, ladder_cents, to_price
+from markdown_pricing.markdown.ladder import HABIT, ladder_cents, to_price
 from markdown_pricing.markdown.rules import RuleBook, Rules
-from markdown_pricing.markdown.season import BoolArray, Season, read_season
+from markdown_pricing.markdown.season import Season, read_season
 
 
 class GroupColumnMissing(FinalError):

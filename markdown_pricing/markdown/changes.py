@@ -6,9 +6,9 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from markdown_pricing.arrays import ObjectArray
 from markdown_pricing.markdown.sentences import times_as_many
 from markdown_pricing.weeks import weeks_between
 from markdown_pricing.words import about, counted, day, last_day, price
@@ -25,12 +25,10 @@ RESPONSE_MOVED = 0.2
 """A smaller change of the elasticity is not mentioned, because it says nothing to a buyer; nor is one within its
 standard error."""
 
-Texts = npt.NDArray[np.object_]
-
 
 def change_reasons(
     rows: pd.DataFrame, last_rows: pd.DataFrame | None, history: pd.DataFrame, currency: str, rules_version: str
-) -> Texts:
+) -> ObjectArray:
     """A sentence for each row of this week, (articles,); None for an article that had no row in the earlier week.
 
     rows      : the country's markdown_recommendations of this week, with TO_COME where it is known

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.habit import habit_rungs
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.planning import demand_at
 from markdown_pricing.markdown.sales import NINE_IN_TEN, demand_quantile

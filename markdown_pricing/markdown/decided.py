@@ -3,18 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
-from markdown_pricing.markdown.season import BoolArray
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, ObjectArray
 
 ASKED_ANEW_WEEKS = 4
 """After so many weeks a rejected markdown that is still advised should be looked at again, as the contract has it."""
 STAKE_GREW = 1.25
 """So should one of which the stake has become so many times what it was."""
-
-Objects = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -30,10 +26,10 @@ class Decided:
 
     not_applied: BoolArray
     rejected: BoolArray
-    week: Objects
+    week: ObjectArray
     price: FloatArray
     stake: FloatArray
-    void: Objects
+    void: ObjectArray
 
     @classmethod
     def of(cls, articles: pd.DataFrame) -> "Decided":

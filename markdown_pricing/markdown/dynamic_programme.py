@@ -22,11 +22,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from markdown_pricing.arrays import rows_of
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, rows_of
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.sales import demand_points
-from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
 
 STOCK_POINTS, DEMAND_POINTS = 21, 5

@@ -5,8 +5,9 @@ For a comparison, articles may be held on it (`season.ARM`).
 
 import numpy as np
 
+from markdown_pricing.arrays import IntArray
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.ladder import HABIT, IntArray
+from markdown_pricing.markdown.ladder import HABIT
 from markdown_pricing.markdown.limits import Limits
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.markdown.ladder import IntArray
+from markdown_pricing.arrays import IntArray
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.season import FARTHEST_END_WEEKS
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.planning import demand_at, meet_targets, plan
 from markdown_pricing.markdown.policy import Solution, levels_of

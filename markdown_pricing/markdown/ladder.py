@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.countries import PriceEnding
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 HABIT = ((0.6, 30), (0.8, 50))
 """The fixed ladder of the old habit: from which share of the season on which discount applies, in percent."""

@@ -10,9 +10,8 @@ from datetime import timedelta
 
 import numpy as np
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
-from markdown_pricing.markdown.season import BoolArray
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ Prices are read as shares of their own week's list price, so that a list price t
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 
-BoolArray = npt.NDArray[np.bool_]
 LEAST_MOVE = 0.03
 """A price that is so many of its list price's parts away from the reference has moved; less is noise of cents."""
 TAKEN_BACK_WITHIN = 4

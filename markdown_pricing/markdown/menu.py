@@ -7,21 +7,16 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from markdown_pricing.arrays import each_array, rows_of
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, ObjectArray, each_array, rows_of
 from markdown_pricing.markdown.limits import is_too_large, is_too_small
 from markdown_pricing.markdown.policy import Solution
 from markdown_pricing.markdown.price_groups import PriceGroups
-from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue, evaluate_path, next_markdown
 
 NO_PRICE = -1
 """It stands in place of whole cents where an article has no further price."""
-
-Words = npt.NDArray[np.object_]
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class Menu:
     cents: IntArray
     value: FloatArray
     by_level: FloatArray
-    rule: Words
+    rule: ObjectArray
     expected: Expected
     chosen: IntArray
 
@@ -76,7 +71,7 @@ class Menu:
 
 
 def menu_of(
-    alone: Task, groups: PriceGroups, solution: Solution, best: PathValue, held_by: Words, is_held: BoolArray
+    alone: Task, groups: PriceGroups, solution: Solution, best: PathValue, held_by: ObjectArray, is_held: BoolArray
 ) -> Menu:
     """The menu of articles.
 
@@ -121,7 +116,7 @@ def _prices(alone: Task, groups: PriceGroups) -> IntArray:
     return cents
 
 
-def _forbidding_rules(alone: Task, groups: PriceGroups, cents: IntArray) -> Words:
+def _forbidding_rules(alone: Task, groups: PriceGroups, cents: IntArray) -> ObjectArray:
     """The first rule that forbids each price, in the contract's order, (articles, prices); None where none does."""
     limits, season, rungs = rows_of(groups.planned.limits, groups.place), alone.ladders.season, alone.ladders.cents
     holds = limits.holds(limits.start, 0)

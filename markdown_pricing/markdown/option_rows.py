@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, ObjectArray
 from markdown_pricing.columns import OPTION_COLUMNS
-from markdown_pricing.markdown.ladder import FloatArray, to_price
+from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.menu import NO_PRICE, Menu
 
 
@@ -41,7 +41,7 @@ def option_rows(menu: Menu, country: str, article_ids: Sequence[str], week: date
     return pd.DataFrame(columns, columns=OPTION_COLUMNS)
 
 
-def weeks_ahead(week: date, ahead: FloatArray) -> npt.NDArray[np.object_]:
+def weeks_ahead(week: date, ahead: FloatArray) -> ObjectArray:
     """The Mondays that lie so many weeks after `week`, in the shape of `ahead`; None for NaN."""
     known = np.where(np.isnan(ahead), -1, ahead).astype(np.int64)
     mondays = [week + timedelta(weeks=weeks) for weeks in range(int(known.max(initial=0)) + 1)]

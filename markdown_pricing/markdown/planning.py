@@ -16,18 +16,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from markdown_pricing.arrays import rows_where
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, rows_where
 from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.budget import BISECTIONS, within_budget
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.habit import habit_rungs
-from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
+from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.menu import Menu, menu_of
 from markdown_pricing.markdown.policy import LEAST_GAIN, Solution
 from markdown_pricing.markdown.price_groups import price_groups
 from markdown_pricing.markdown.sales import demand_quantile
-from markdown_pricing.markdown.season import BoolArray, Season
+from markdown_pricing.markdown.season import Season
 from markdown_pricing.markdown.shelf import Shelf
 from markdown_pricing.markdown.stake import Stake, stake_of
 from markdown_pricing.markdown.task import Task

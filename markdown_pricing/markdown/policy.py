@@ -9,9 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from markdown_pricing.arrays import rows_of
+from markdown_pricing.arrays import FloatArray, IntArray, rows_of
 from markdown_pricing.markdown.dynamic_programme import FORBIDDEN, Problem, SmallFloats, batches, point_of, values
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.sales import expected_sales
 

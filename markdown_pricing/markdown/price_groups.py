@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from markdown_pricing.arrays import each_array, rows_of
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, each_array, rows_of
 from markdown_pricing.forecast import Demand
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.policy import Solution
-from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
 
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray, ObjectArray
 from markdown_pricing.errors import UnusableFile
-from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.sentences import CLAUSE_WORDS, CLAUSES, PLAIN, RowFacts, Words
 
 REASONS = frozenset(
@@ -62,8 +61,6 @@ EXCEPTIONS = frozenset(
 SEVERITIES = _, LOOK, _ = "act", "look", "info"
 """What somebody should do about an exception: act, have a look, or only know."""
 
-CodeArray = npt.NDArray[np.object_]
-
 
 class BadReasonCodes(UnusableFile):
     what = "list of reason codes"
@@ -84,15 +81,15 @@ class ReasonCodes:
     rules: Mapping[str, str]
     severities: Mapping[str, str]
 
-    def choose_reason(self, holds: Mapping[str, BoolArray]) -> CodeArray:
+    def choose_reason(self, holds: Mapping[str, BoolArray]) -> ObjectArray:
         """The first reason that holds for each article, (articles,); None where none does."""
         return _first(self.reasons, holds)
 
-    def choose_exception(self, holds: Mapping[str, BoolArray]) -> CodeArray:
+    def choose_exception(self, holds: Mapping[str, BoolArray]) -> ObjectArray:
         """The first exception that holds for each article, (articles,); None where all is well."""
         return _first(self.exceptions, holds)
 
-    def severities_of(self, exceptions: CodeArray) -> CodeArray:
+    def severities_of(self, exceptions: ObjectArray) -> ObjectArray:
         """The severity of each exception, in the shape of `exceptions`; None where there is none."""
         severities = np.full(exceptions.shape, None, dtype=object)
         for code, severity in self.severities.items():
@@ -154,7 +151,7 @@ def _faults(code: str, entry: object) -> Iterator[str]:
         yield f"{code}: unknown words {', '.join(sorted(words - known))}; known are {', '.join(sorted(known))}"
 
 
-def _first(codes: Mapping[str, str], holds: Mapping[str, BoolArray]) -> CodeArray:
+def _first(codes: Mapping[str, str], holds: Mapping[str, BoolArray]) -> ObjectArray:
     chosen = np.full(len(next(iter(holds.values()))), None, dtype=object)
     for code in reversed(list(codes)):
         chosen[holds[code]] = code

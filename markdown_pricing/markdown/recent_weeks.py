@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from markdown_pricing.markdown.ladder import FloatArray
+from markdown_pricing.arrays import FloatArray
 
 THIRTY_DAYS = 5
 """So many weeks before the snapshot's hold its last thirty days, for which the lowest price is given."""

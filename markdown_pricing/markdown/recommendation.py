@@ -7,19 +7,20 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, ObjectArray
 from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.changes import TO_COME, change_reasons
 from markdown_pricing.markdown.decided import Decided
-from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
+from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.limits import only_small_steps
 from markdown_pricing.markdown.option_rows import option_rows, weeks_ahead
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.reasons import LOOK, CodeArray
+from markdown_pricing.markdown.reasons import LOOK
 from markdown_pricing.markdown.recent_weeks import recent_weeks
-from markdown_pricing.markdown.season import ARM, BoolArray
+from markdown_pricing.markdown.season import ARM
 from markdown_pricing.markdown.sentences import row_facts
 from markdown_pricing.markdown.valuation import deepest_sales, next_markdown
 from markdown_pricing.weeks import weeks_between
@@ -175,11 +176,11 @@ def _outcomes(own_plan: Plan, supply: IntArray) -> dict[str, FloatArray]:
     }
 
 
-def _dates(days: pd.Series) -> CodeArray:
+def _dates(days: pd.Series) -> ObjectArray:
     return np.array([day.date() for day in days], dtype=object)
 
 
-def _next_markdown(ladders: Ladders, own_plan: Plan) -> dict[str, CodeArray | FloatArray]:
+def _next_markdown(ladders: Ladders, own_plan: Plan) -> dict[str, ObjectArray | FloatArray]:
     """The week and price of the path's first markdown after this week, both (articles,); None and NaN without one."""
     ahead, price = next_markdown(own_plan.best.rungs, ladders.prices)
     return {"next_markdown_week": weeks_ahead(ladders.season.week, ahead), "next_markdown_price": price}
@@ -256,7 +257,7 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
     }
 
 
-def _severities(assortment: Assortment, own_plan: Plan, exceptions: CodeArray) -> CodeArray:
+def _severities(assortment: Assortment, own_plan: Plan, exceptions: ObjectArray) -> ObjectArray:
     """The severity of each exception; a markdown that was rejected is to be looked at once more is at stake."""
     severities, decided = assortment.codes.severities_of(exceptions), Decided.of(assortment.articles)
     ago = np.array([0 if week is None else weeks_between(week, assortment.week) for week in decided.week])

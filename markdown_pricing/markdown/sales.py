@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc, gammainc, gammaincinv, nbdtrik
 
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
+from markdown_pricing.arrays import FloatArray, IntArray
 
 FINE_POINTS = 20
 """How many points stand for a week's demand when a path is valued; the dynamic programme takes fewer."""

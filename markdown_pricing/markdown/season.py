@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_cents
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
+from markdown_pricing.markdown.ladder import to_cents
 from markdown_pricing.markdown.markdowns import PriceHistory, find_markdowns
 
-BoolArray = npt.NDArray[np.bool_]
 ARMS = ON_PLAN, ON_HABIT = "plan", "habit"
 """How an article is priced in a comparison: as the plan has it, or by the old habit alone."""
 ARM = "arm"

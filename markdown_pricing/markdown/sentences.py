@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.decided import Decided
-from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
+from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.planning import Plan
 from markdown_pricing.markdown.sales import NINE_IN_TEN
 from markdown_pricing.markdown.season import SET_ASIDE

@@ -14,8 +14,8 @@ exactly -ln(1 - β · demand) / β in v.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.forecast import SHELF_SHARES
 
 STEEPEST_END = 0.5
@@ -24,8 +24,6 @@ would fill most of the grid in v."""
 SLOPE_BETWEEN = (5, 14)
 """The grid points between which β is measured: 16 and 44 % of the stock, where a week and continuous selling differ by
 most money."""
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.habit import habit_rungs
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits, deepest_of
 from markdown_pricing.markdown.simulation import MarketView, WeekPrices
 

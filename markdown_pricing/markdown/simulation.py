@@ -21,9 +21,10 @@ from typing import Protocol, Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.countries import Country
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
-from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_cents
+from markdown_pricing.markdown.ladder import to_cents
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.rules import RuleBook
 

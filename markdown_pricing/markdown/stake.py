@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import ndtri
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.forecast import Demand
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.menu import Menu
 from markdown_pricing.markdown.policy import LEVEL_POINTS, Solution
 from markdown_pricing.markdown.sales import NINE_IN_TEN
-from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.task import Task
 from markdown_pricing.markdown.valuation import PathValue
 

@@ -5,15 +5,14 @@ from functools import cached_property
 
 import numpy as np
 
-from markdown_pricing.arrays import each_array, rows_of
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, each_array, rows_of
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.dynamic_programme import Problem
 from markdown_pricing.markdown.habit import habit_rungs
-from markdown_pricing.markdown.ladder import FloatArray, IntArray, to_price
+from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.limits import Limits
 from markdown_pricing.markdown.policy import Solution, solve
-from markdown_pricing.markdown.season import BoolArray
 from markdown_pricing.markdown.shelf import Shelf
 from markdown_pricing.markdown.valuation import PathValue, evaluate_path
 

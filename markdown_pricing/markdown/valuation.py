@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.ladder import FloatArray, IntArray
 from markdown_pricing.markdown.limits import Limits, deepest_rungs
 from markdown_pricing.markdown.sales import NINE_IN_TEN, expected_sales
 from markdown_pricing.markdown.shelf import Shelf

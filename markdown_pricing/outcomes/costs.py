@@ -7,8 +7,9 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.outcomes.hindsight import ForecastOf, Then, cost_in_hindsight, cost_of_prices
-from markdown_pricing.outcomes.states import FloatArray, IntArray, has_other_price, is_followed
+from markdown_pricing.outcomes.states import has_other_price, is_followed
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,15 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.countries import Country
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.horizons import by_horizon
 from markdown_pricing.markdown.kept_price import KeptPrice, keep_todays_price, worth_by_level, worth_of_todays_price
-from markdown_pricing.markdown.ladder import IntArray
 from markdown_pricing.markdown.policy import LEVEL_POINTS
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import expected_sales
-from markdown_pricing.outcomes.states import FloatArray
 from markdown_pricing.outcomes.totals import NINETEEN_IN_TWENTY
 
 ForecastOf = Callable[[pd.DataFrame], Forecast]

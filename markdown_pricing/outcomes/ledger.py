@@ -13,14 +13,15 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray, FloatArray, ObjectArray
 from markdown_pricing.columns import OUTCOME_COLUMNS
 from markdown_pricing.decisions.asked import price_to_ask
 from markdown_pricing.decisions.decision import CENT, Decision
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
 from markdown_pricing.outcomes.menus import Menus
-from markdown_pricing.outcomes.states import Asked, BoolArray, FloatArray, Words, is_same, phases_of, states_of
+from markdown_pricing.outcomes.states import Asked, is_same, phases_of, states_of
 
-Column = FloatArray | Words
+Column = FloatArray | ObjectArray
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,9 @@ def _life_shares(rows: pd.DataFrame, week: date) -> FloatArray:
     return np.asarray(lived / np.maximum(weeks, 1), dtype=np.float64)
 
 
-def _flags(flags: BoolArray, known: BoolArray) -> Words:
+def _flags(flags: BoolArray, known: BoolArray) -> ObjectArray:
     """The flags, (articles,), None where they are not known."""
-    known_flags: Words = flags.astype(object)
+    known_flags: ObjectArray = flags.astype(object)
     known_flags[~known] = None
     return known_flags
 

@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.outcomes.states import ROUNDING, FloatArray
+from markdown_pricing.arrays import FloatArray
+from markdown_pricing.outcomes.states import ROUNDING
 
 HALF_A_CENT = 0.005
 ABOVE_THE_MENU = -1

@@ -3,15 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray, FloatArray, ObjectArray
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
-Words = npt.NDArray[np.object_]
 
 STATES = OPEN, APPLIED, APPLIED_LATE, NOT_APPLIED, OVERTAKEN, UNKNOWN = (
     *("open", "applied", "applied_late"),
@@ -63,7 +58,7 @@ def is_same(price: FloatArray, other: FloatArray, list_price: FloatArray) -> Boo
     return same
 
 
-def states_of(asked: Asked) -> Words:
+def states_of(asked: Asked) -> ObjectArray:
     """The state of each article's price, (articles,).
 
     A price that is not there may still come with the second snapshot, and is `open` until that is there. It is
@@ -71,7 +66,7 @@ def states_of(asked: Asked) -> Words:
     """
     in_time, late = (is_same(price, asked.wanted, asked.list_price) for price in (asked.next, asked.after))
     stood = is_same(asked.wanted_next, asked.wanted, asked.list_price) | np.isnan(asked.wanted_next)
-    states: Words = np.select(
+    states: ObjectArray = np.select(
         [np.isnan(asked.next), in_time, np.full(len(in_time), not asked.has_after), late, ~stood],
         [UNKNOWN, APPLIED, OPEN, APPLIED_LATE, OVERTAKEN],
         NOT_APPLIED,
@@ -79,7 +74,7 @@ def states_of(asked: Asked) -> Words:
     return states
 
 
-def phases_of(life_share: FloatArray) -> Words:
+def phases_of(life_share: FloatArray) -> ObjectArray:
     """The third of its life in which each article was, (articles,); None where its dates are not known.
 
     life_share : the share of the weeks from launch to end that were over when the week began

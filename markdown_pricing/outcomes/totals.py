@@ -7,15 +7,9 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.columns import TOTAL_COLUMNS
-from markdown_pricing.outcomes.states import (
-    APPLIED,
-    APPLIED_LATE,
-    FloatArray,
-    IntArray,
-    has_other_price,
-    is_followed,
-)
+from markdown_pricing.outcomes.states import APPLIED, APPLIED_LATE, has_other_price, is_followed
 
 NOBODY, UNKNOWN_GROUP = "none", ""
 KEY = ["country", "category", "week", "verdict", "decision_reason", "phase"]

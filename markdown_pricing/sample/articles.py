@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from markdown_pricing.arrays import rows_of
+from markdown_pricing.arrays import FloatArray, IntArray, rows_of
 from markdown_pricing.countries import Country, PriceEnding
 from markdown_pricing.markdown.ladder import round_to_ending
 from markdown_pricing.sample.categories import CATEGORIES, category_values
-from markdown_pricing.sample.dice import FloatArray, IntArray, integer, normal, uniform
+from markdown_pricing.sample.dice import integer, normal, uniform
 from markdown_pricing.sample.seasonality import age_curve, day_of_year, holidays, season_curve
 
 LONGEST_LIFE_WEEKS = 30

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from markdown_pricing.sample.dice import FloatArray
+from markdown_pricing.arrays import FloatArray
 
 
 @dataclass(frozen=True)

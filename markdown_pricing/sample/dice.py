@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincinv, ndtri, pdtr, pdtrik
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+from markdown_pricing.arrays import FloatArray, IntArray
+
 Key = int | str | IntArray
 
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.errors import UsageError
-from markdown_pricing.sample.dice import FloatArray
 
 BUYERS_AT_LIST_PRICE = 0.06
 """The share of visitors who buy at list price, which says how far the logit is from saturation. Made up."""

@@ -32,6 +32,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from markdown_pricing.arrays import IntArray
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.deliver import deliver
@@ -138,7 +139,7 @@ def _stores(sales: pd.DataFrame) -> pd.DataFrame:
     return carried.rename(columns={"store_id": "stores"})
 
 
-def _promotions(products: "np.typing.NDArray[np.int64]") -> pd.DataFrame:
+def _promotions(products: IntArray) -> pd.DataFrame:
     """The share of the chain's stores that display or advertise a product in a week."""
     columns = ["product_id", "store_id", "week", "display_location", "mailer_location"]
     shown = _read("promotions", columns, [("product_id", "in", products.tolist())]).to_pandas()

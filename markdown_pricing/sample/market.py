@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.countries import Country
 from markdown_pricing.sample.articles import BROKEN_ASSORTMENT, COLOURS, FABRICS, Articles
 from markdown_pricing.sample.categories import CATEGORIES
-from markdown_pricing.sample.dice import FloatArray, IntArray, gamma_quantile, normal, poisson_quantile, uniform
+from markdown_pricing.sample.dice import gamma_quantile, normal, poisson_quantile, uniform
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.seasonality import dates_of, day_of_year
 from markdown_pricing.sample.substitution import kept_from_neighbours
@@ -231,7 +231,7 @@ class Market:
         on_shelf = (stock > 0) & (mean > 0)
         return np.where(on_shelf, np.minimum(demand - returned, stock), 0)
 
-    def _reached_the_lake(self, rows: IntArray, week: IntArray) -> npt.NDArray[np.bool_]:
+    def _reached_the_lake(self, rows: IntArray, week: IntArray) -> BoolArray:
         number = self.articles.number[rows]
         missing = uniform(self.seed, "missing", self.country.code, number, week) < MISSING_SHARE
         first = week == self.articles.launch[rows]

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import snapshot_folder
 from markdown_pricing.lake.snapshot import Snapshot, read_country
 from markdown_pricing.sample.deliver import deliver
-from markdown_pricing.sample.dice import FloatArray, IntArray, uniform
+from markdown_pricing.sample.dice import uniform
 from markdown_pricing.sample.market import Market, SoldWeek
 from markdown_pricing.sample.played import CENTS, PLAYED, NotASample, Played, ids_on_sale, read_played
 from markdown_pricing.weeks import ONE_WEEK

@@ -8,11 +8,12 @@ from datetime import date
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import UsageError
 from markdown_pricing.markdown.ladder import ladder_cents
 from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of, usual_articles
-from markdown_pricing.sample.dice import FloatArray, IntArray, normal
+from markdown_pricing.sample.dice import normal
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.market import WEEKS_IN_SNAPSHOT, Market
 from markdown_pricing.sample.seasonality import dates_of, number_of

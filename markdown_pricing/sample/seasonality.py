@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.holidays import closed_days
-from markdown_pricing.sample.dice import FloatArray, IntArray
 
 FIRST_MONDAY = date(1990, 1, 1)
 """The Monday of week 0. Inside the sample a week is a whole number, counted from here."""

@@ -8,7 +8,7 @@ Where articles stand for each other, a comparison by articles is wrong: at Airbn
 
 import numpy as np
 
-from markdown_pricing.sample.dice import FloatArray, IntArray
+from markdown_pricing.arrays import FloatArray, IntArray
 
 FROM_NEIGHBOURS = 0.5
 """The share of a markdown's extra units that comes from the neighbours in a market with substitution. Made up: van

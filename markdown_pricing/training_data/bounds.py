@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from markdown_pricing.arrays import BoolArray, IntArray
 from markdown_pricing.training_data.ordered import Order
-from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, STOCK_TO_COME, WEEKS, Column, Mask
+from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, STOCK_TO_COME, WEEKS, Column
 
 MONDAY = 4
 """Days since 1970-01-01, a Thursday, modulo 7, of every Monday."""
@@ -33,7 +33,7 @@ class RowFault:
 
     what: str
     column: str
-    rows: Mask
+    rows: BoolArray
 
 
 def row_faults(columns: Mapping[str, Column], order: Order | None, snapshot: int) -> Iterator[RowFault]:
@@ -138,14 +138,14 @@ def _too_valuable(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowF
             yield RowFault(f"stock and {STOCK_TO_COME} {said}", STOCK_TO_COME, _at(now[with_it & ~too_much], columns))
 
 
-def _at(numbers: NDArray[np.int64], columns: Mapping[str, Column]) -> Mask:
+def _at(numbers: IntArray, columns: Mapping[str, Column]) -> BoolArray:
     """Marks the rows with these numbers."""
     rows = np.zeros(len(columns["week"].values), dtype=np.bool_)
     rows[numbers] = True
     return rows
 
 
-def _repeated(article: Column, week: Column, order: Order) -> Mask:
+def _repeated(article: Column, week: Column, order: Order) -> BoolArray:
     """Marks all rows whose article and week another row has, too: nobody knows which of them is right."""
     unknown = np.logical_or.reduce([article.missing, week.missing, *(rows for _, rows in article.unreadable)])
     return order.repeated(unknown)

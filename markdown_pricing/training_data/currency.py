@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault
 from markdown_pricing.training_data.schema import MONEY
@@ -22,9 +23,6 @@ LOW, HIGH = SMALLER * (1 + ALIKE), LARGER * (1 - ALIKE)
 """Whatever is within ALIKE of a median outside of SMALLER and LARGER is outside of these."""
 LEAST_ARTICLES = 5
 """Fewer articles say nothing of a currency. Chosen on 2026-11-27."""
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Step:
         return float(np.median(self.lists))
 
     @property
-    def alike(self) -> NDArray[np.bool_]:
+    def alike(self) -> BoolArray:
         """The articles whose list price and price both moved by the median, nearly."""
         near = [np.abs(moves / self.factor - 1) <= ALIKE for moves in (self.lists, self.prices)]
         return near[0] & near[1]

@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 Cells = tuple[IntArray, IntArray]
 """The rows and the columns of cells in a panel's grid, each of shape (cells,)."""
 

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from markdown_pricing.arrays import BoolArray
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault, FinalError
 from markdown_pricing.training_data.attributes import usable_columns
@@ -29,7 +30,6 @@ from markdown_pricing.training_data.schema import (
     PRICE_UNTIL,
     STOCK_TO_COME,
     Column,
-    Mask,
     column_faults,
     fits,
     printable,
@@ -185,10 +185,10 @@ def _is_of_the_delivery(faults: Sequence[RowFault], columns: dict[str, Column]) 
     return affected > max(FEW_ARTICLES, articles * FEW_PCT / 100)
 
 
-def _nameless(faults: Sequence[RowFault]) -> Mask:
+def _nameless(faults: Sequence[RowFault]) -> BoolArray:
     """The rows whose article_id can't be used."""
     rows = [fault.rows for fault in faults if fault.column == "article_id"]
-    nameless: Mask = np.logical_or.reduce([*rows, np.zeros_like(faults[0].rows)])
+    nameless: BoolArray = np.logical_or.reduce([*rows, np.zeros_like(faults[0].rows)])
     return nameless
 
 
@@ -225,7 +225,7 @@ def _id(article: Column, rank: int) -> str:
     return "" if article.texts is None else str(article.texts[rank])
 
 
-def _without_a_name(columns: dict[str, Column], faults: Sequence[RowFault], now: Mask) -> list[SetAside]:
+def _without_a_name(columns: dict[str, Column], faults: Sequence[RowFault], now: BoolArray) -> list[SetAside]:
     """The rows whose id can't be used: each of the snapshot week, and one of the earlier weeks for each fault."""
     aside = []
     for fault in faults:
@@ -242,7 +242,7 @@ def _said(columns: dict[str, Column], fault: RowFault, row: int) -> str:
     return f"{fault.what} (week {columns['week'].shown(row)}{value})"
 
 
-def _first_faults(columns: dict[str, Column], faults: Sequence[RowFault], bad: Mask) -> dict[int, str]:
+def _first_faults(columns: dict[str, Column], faults: Sequence[RowFault], bad: BoolArray) -> dict[int, str]:
     """For each article, by the rank of its id, its first fault in words."""
     said: dict[int, str] = {}
     for fault in faults:
@@ -251,7 +251,7 @@ def _first_faults(columns: dict[str, Column], faults: Sequence[RowFault], bad: M
     return said
 
 
-def _bad_cells(columns: dict[str, Column], faults: Sequence[RowFault], rows: Mask) -> list[tuple[str, str]]:
+def _bad_cells(columns: dict[str, Column], faults: Sequence[RowFault], rows: BoolArray) -> list[tuple[str, str]]:
     """The article and the column of each cell with a fault among the rows."""
     article = columns["article_id"]
     return [
@@ -288,7 +288,7 @@ def _texts(named: dict[str, str], articles: "pd.Series[str]") -> Any:
     return pd.Categorical.from_codes(codes, said)
 
 
-def _frame(delivered: _Delivered, keep: Mask | None = None) -> tuple[pd.DataFrame, NDArray[Any]]:
+def _frame(delivered: _Delivered, keep: BoolArray | None = None) -> tuple[pd.DataFrame, NDArray[Any]]:
     """The rows to keep, or all, sorted by article and week, and a number for the article of each."""
     places, article = delivered.order.places_of(keep), delivered.columns["article_id"].values
     rows = ordered_frame(delivered.columns, delivered.optional, places, delivered.snapshot)

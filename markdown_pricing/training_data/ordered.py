@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from markdown_pricing.training_data.schema import PRICE_UNTIL, STOCK_TO_COME, TEXTS, WEEKS, Column, Mask
+from markdown_pricing.arrays import BoolArray, IntArray
+from markdown_pricing.training_data.schema import PRICE_UNTIL, STOCK_TO_COME, TEXTS, WEEKS, Column
 
 SECONDS_A_DAY = 86_400
 
@@ -23,8 +24,8 @@ class Order:
     places : (rows,), the numbers of the rows in that order; None where they come in it and no key comes twice
     """
 
-    key: NDArray[np.int64]
-    places: NDArray[np.int64] | None
+    key: IntArray
+    places: IntArray | None
 
     @classmethod
     def of(cls, article: Column, week: Column) -> "Order":
@@ -36,7 +37,7 @@ class Order:
         is_sorted = bool((key[1:] > key[:-1]).all())
         return cls(key, None if is_sorted else np.argsort(key, kind="stable"))
 
-    def repeated(self, unknown: Mask) -> Mask:
+    def repeated(self, unknown: BoolArray) -> BoolArray:
         """Marks all rows whose key another row has, too, among those that are not `unknown`."""
         again = np.zeros(len(self.key), dtype=np.bool_)
         if self.places is not None:
@@ -46,7 +47,7 @@ class Order:
             again[known[1:][same]] = again[known[:-1][same]] = True
         return again
 
-    def places_of(self, keep: Mask | None) -> NDArray[np.int64] | None:
+    def places_of(self, keep: BoolArray | None) -> IntArray | None:
         """The numbers of the rows to keep in their order; None for all of them as they come."""
         if keep is None or keep.all():
             return self.places
@@ -56,7 +57,7 @@ class Order:
 def ordered_frame(
     columns: Mapping[str, Column],
     attributes: Mapping[str, pa.ChunkedArray],
-    places: NDArray[np.int64] | None,
+    places: IntArray | None,
     snapshot: int,
 ) -> pd.DataFrame:
     """The rows at these places, or all of them as they come, in the types that `take_in` tells.
@@ -89,7 +90,7 @@ def ordered_frame(
     return pd.DataFrame(data, copy=False)
 
 
-def _dates(days: NDArray[Any], gaps: Mask | None) -> NDArray[np.datetime64]:
+def _dates(days: NDArray[Any], gaps: BoolArray | None) -> NDArray[np.datetime64]:
     """Days since 1970 as datetime64[s], NaT at the gaps."""
     dates: NDArray[np.datetime64] = np.multiply(days, SECONDS_A_DAY, dtype=np.int64).view("datetime64[s]")
     if gaps is not None:

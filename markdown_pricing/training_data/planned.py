@@ -10,11 +10,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from markdown_pricing.arrays import BoolArray
 from markdown_pricing.training_data.attributes import usable_columns
 from markdown_pricing.training_data.bounds import MONDAY
-from markdown_pricing.training_data.schema import PLANNED_COLUMNS, Column, Mask, fits, printable
+from markdown_pricing.training_data.schema import PLANNED_COLUMNS, Column, fits, printable
 from markdown_pricing.words import counted
 
 KEY = ["article_id", "week"]
@@ -119,7 +119,7 @@ def _is_number(values: "pd.Series[object]") -> bool:
 
 def _row_faults(
     rows: pd.DataFrame, week: Column, articles: pd.DataFrame, now: np.datetime64
-) -> Iterator[tuple[str, Mask]]:
+) -> Iterator[tuple[str, BoolArray]]:
     """What makes rows of the plan useless, (rows,) each; of a row with several faults the first one is told."""
     ahead = (week.values - now.astype(np.int64)) // 7
     names_article, names_category = (rows[name].notna().to_numpy() for name in ("article_id", "category"))
@@ -132,12 +132,12 @@ def _row_faults(
     yield "for categories of which no article is priced", names_category & ~_among(rows, articles, "category")
 
 
-def _among(rows: pd.DataFrame, articles: pd.DataFrame, name: str) -> Mask:
-    known: Mask = rows[name].isin(articles[name]).to_numpy(dtype=np.bool_)
+def _among(rows: pd.DataFrame, articles: pd.DataFrame, name: str) -> BoolArray:
+    known: BoolArray = rows[name].isin(articles[name]).to_numpy(dtype=np.bool_)
     return known
 
 
-def _passed_over(what: str, bad: NDArray[np.bool_], rows: pd.DataFrame, week: Column) -> str:
+def _passed_over(what: str, bad: BoolArray, rows: pd.DataFrame, week: Column) -> str:
     first, number = int(bad.argmax()), int(bad.sum())
     row = rows.iloc[first]
     names = [f"{name} {printable(str(row[name]))}" for name in ("article_id", "category") if pd.notna(row[name])]

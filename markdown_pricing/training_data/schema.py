@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from markdown_pricing.arrays import BoolArray
 from markdown_pricing.errors import Fault
 
 TEXTS = ("article_id", "category", "season")
@@ -32,8 +33,6 @@ NOT_PRINTABLE = r"[\p{Cc}\x{2028}\x{2029}\x{202A}-\x{202E}\x{2066}-\x{2069}]"
 """Control characters, line breaks, and marks that turn the direction of reading: they garble whatever shows them."""
 ENCODED_TEXT = pa.dictionary(pa.int32(), pa.string())
 """Texts as a Parquet file has them: each different one once, and for each row its number."""
-
-Mask = NDArray[np.bool_]
 
 
 def columns_to_read(available: Sequence[str]) -> list[str]:
@@ -59,9 +58,9 @@ class Column:
 
     name: str
     values: NDArray[Any]
-    missing: Mask
+    missing: BoolArray
     texts: pa.Array | None = None
-    unreadable: tuple[tuple[str, Mask], ...] = ()
+    unreadable: tuple[tuple[str, BoolArray], ...] = ()
 
     @classmethod
     def of(cls, column: pa.ChunkedArray, name: str) -> "Column":
@@ -123,7 +122,7 @@ def printable(text: str, most: int = 60) -> str:
     return line if len(line) <= most else f"{line[:most]}…"
 
 
-def _readable(different: pa.Array, name: str) -> tuple[pa.Array, dict[str, Mask]]:
+def _readable(different: pa.Array, name: str) -> tuple[pa.Array, dict[str, BoolArray]]:
     """Different texts, those that are no UTF-8 with escapes in place of their bytes; and which are faulty, by fault."""
     faults = {}
     try:

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+
+from markdown_pricing.arrays import BoolArray
 
 
 def mark_stockouts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -21,7 +22,7 @@ def mark_stockouts(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(censored=(stock == 0) | sold_all | none_next & ~np.isnan(units))
 
 
-def _is_the_week_after(frame: pd.DataFrame) -> NDArray[np.bool_]:
+def _is_the_week_after(frame: pd.DataFrame) -> BoolArray:
     """Whether each row but the first is of the same article as the row before it, a week later; (rows - 1,).
 
     The frame is sorted by article and week.
@@ -29,5 +30,5 @@ def _is_the_week_after(frame: pd.DataFrame) -> NDArray[np.bool_]:
     # Compared by Arrow, because pandas would first make an object of each text.
     article, week = pa.array(frame["article_id"]), frame["week"].to_numpy()
     same = pc.equal(article[1:], article[:-1]).to_numpy(zero_copy_only=False)
-    follows: NDArray[np.bool_] = same & (week[1:] - week[:-1] == np.timedelta64(7, "D"))
+    follows: BoolArray = same & (week[1:] - week[:-1] == np.timedelta64(7, "D"))
     return follows

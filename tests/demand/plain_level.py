@@ -9,6 +9,7 @@ from itertools import product
 import numpy as np
 from scipy.special import betaincc, gammaln
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.level import (
     LARGEST_LEAN,
     LARGEST_STEP,
@@ -21,7 +22,6 @@ from markdown_pricing.demand.level import (
 from markdown_pricing.demand.pooling import LOG_RANGE
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.forecast import with_level_unknown
-from markdown_pricing.training_data.features import FloatArray
 
 ROWS, COLUMNS = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]
 

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.gradient_boosting import GradientBoosting, known_at
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.plain_boosting import PlainBoosting
-from markdown_pricing.training_data.features import FloatArray, Panel
+from markdown_pricing.training_data.features import Panel
 from tests.demand.market import WEEK, market
 
 

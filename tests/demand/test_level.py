@@ -5,8 +5,8 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.level import OwnEffects, Sales, choose_own_effects, follow_level, likelihood
-from markdown_pricing.training_data.features import FloatArray
 from tests.demand import plain_level
 
 ARTICLES, WEEKS, DISPERSION = 400, 20, 0.15

@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.arrays import IntArray
 from markdown_pricing.demand.calendar import calendar_terms
 from markdown_pricing.demand.design import Design, DesignRows
 from markdown_pricing.demand.pooling import PooledFit, fit_pooled
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.demand.terms import PRICE, TO_A_CUT
-from markdown_pricing.training_data.features import IntArray, Panel
+from markdown_pricing.training_data.features import Panel
 from tests.demand.market import market
 
 TRUTH = 2.0

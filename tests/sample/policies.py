@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.countries import Country
 from markdown_pricing.sample.articles import articles_of
-from markdown_pricing.sample.dice import FloatArray
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.season import ladder_of
 
