@@ -18,7 +18,7 @@ import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
 from tests.hdfs.cluster import MiniHdfs, lacking, mini_hdfs  # noqa: E402
-from tests.long import is_long, is_of_node  # noqa: E402
+from tests.long import has_none, is_long, is_of_node  # noqa: E402
 from tests.postgres.server import PostgresMissing, PostgresServer, postgres_server  # noqa: E402
 from tests.real_parts import missing  # noqa: E402
 from tests.shared_servers import Follower, Leader, Servers  # noqa: E402
@@ -57,6 +57,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
             return next((folder for folder in ONE_PROCESS if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
     return ByFile(config, log)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m long` or `-m node` most files have no test to run, and each process would import all of them."""
+    if collection_path.is_dir():
+        return None
+    return has_none(collection_path.relative_to(config.rootpath).as_posix(), config.option.markexpr) or None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

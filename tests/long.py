@@ -4,7 +4,9 @@ LONG = (
     # The heading that README shows is compared with a round of two countries in test_command_line.py.
     "tests/system/test_sample_round.py::",
     # PyTorch is 2.5 GB; the scikit-learn example keeps the same contract.
-    "neural_network",
+    "tests/demand/test_contract.py::*neural_network",
+    "tests/demand/test_traps.py::*neural_network",
+    "tests/demand/test_other_frameworks.py::*neural_network",
     "tests/demand/test_other_frameworks.py::test_without_a_gpu",
     "tests/demand/test_other_frameworks.py::test_it_is_trained_on_the_gpu",
     # Hadoop 3 has the same bad days.
@@ -37,6 +39,8 @@ LONG = (
     "tests/test_command_line.py::test_an_older_week",
     "tests/test_command_line.py::test_the_country_group",
     "tests/test_command_line.py::test_no_worker_outlives",
+    # `make` itself is stopped there, at each program that it starts.
+    "tests/test_makefile.py::test_a_program_of_ours",
     # The number of threads does not matter in test_determinism.py either, within one process.
     "tests/demand/test_traps.py::test_determinism_more_threads",
     # Ctrl-C is pressed in test_make_run_stops_by_ctrl_c; a SIGTERM takes the same way (test_workers.py).
@@ -129,6 +133,16 @@ LONG = (
 NODE = ("tests/image/", "tests/kubernetes/test_node.py::")
 """For `make test-node`: image and node are built and run, minutes each. Parts of both are tried in tests/deploy and in
 tests/kubernetes/test_launcher.py."""
+
+
+def has_none(file: str, marks: str) -> bool:
+    """Whether a file has no test of those that `pytest -m` asks for, so that it need not be imported.
+
+    >>> has_none("tests/test_weeks.py", "long"), has_none("tests/test_weeks.py", "not long and not node")
+    (True, False)
+    """
+    entries = {"long": LONG, "node": NODE}.get(marks)
+    return entries is not None and not file.startswith(tuple(entry.partition("::")[0] for entry in entries))
 
 
 def is_of_node(nodeid: str) -> bool:

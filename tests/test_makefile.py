@@ -84,7 +84,6 @@ def test_on_ctrl_c_the_last_word_is_the_programs(project: Path, target: str, pro
     assert said.splitlines()[-1].endswith("Interrupted.")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("program", "seen"),
     [("examples.weeks", "Sample of"), ("tests.doubles.demo", "waiting for the sensor")],
