@@ -16,6 +16,9 @@ from sqlalchemy import Boolean, Date, Double, Integer, Table, Text
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.erp.tables import CENT, Moment, Money
 
+ALIKE: tuple[set[type], ...] = ({str}, {date})
+"""Objects of one of these types alone are the same value where they are equal."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -50,10 +53,11 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 def _different(series: "pd.Series[Any]") -> tuple[IntArray, list[Any]]:
     """For each row the index of its value in the list of different values, -1 where it is missing; and that list."""
-    if series.dtype == object:  # otherwise 7, 7.0 and True would be taken for the same
+    if series.dtype == object:
         missing = series.isna().to_numpy()
-        codes = np.where(missing, -1, np.cumsum(~missing) - 1)
-        return codes, series[~missing].tolist()
+        there = series[~missing].tolist()
+        if set(map(type, there)) not in ALIKE:  # 7, 7.0 and True would be taken for the same
+            return np.where(missing, -1, np.cumsum(~missing) - 1), there
     codes, different = pd.factorize(series)
     return codes.astype(np.int64), different.tolist()
 

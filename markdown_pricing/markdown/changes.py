@@ -17,6 +17,12 @@ RULES_VERSION = "rules_version"
 """A column that rows of an earlier week may have: the version of the rules under which they were priced."""
 TO_COME = "stock_to_come"
 """A column that rows of this week may have: the units on their way, which are stock a week later and news till then."""
+STEP_COLUMNS = [
+    *("article_id", "week", "action", "stock", TO_COME, "end_week", "list_price", "current_price", "recommended_price"),
+    *("next_markdown_week", "next_markdown_price", "expected_units_q10", "expected_units_q90"),
+    *("elasticity", "elasticity_se", "model_grade", "model_version", RULES_VERSION),
+]
+"""What is read of the rows of both weeks."""
 SAME_PRICE = 0.005
 """Prices that differ by less than half a cent are the same price."""
 DELIVERED_SHARE = 0.02
@@ -39,7 +45,7 @@ def change_reasons(
     if last_rows is None or last_rows.empty:
         return sentences
     before, sold = _before(last_rows), _sold(history, last_rows)
-    for place, row in enumerate(rows.to_dict("records")):
+    for place, row in enumerate(_records(rows)):
         last = before.get(row["article_id"])
         if last is not None:
             step = _Step(row, last, sold.get(row["article_id"]), currency, rules_version)
@@ -76,7 +82,7 @@ def stability(rows: pd.DataFrame, last_rows: pd.DataFrame | None, history: pd.Da
     before, sold = _before(last_rows), _sold(history, last_rows)
     steps = [
         _Step(row, before[row["article_id"]], sold.get(row["article_id"]), "", "")
-        for row in rows.to_dict("records")
+        for row in _records(rows)
         if row["article_id"] in before
     ]
     compared = [step for step in steps if step.weeks == 1 and step.taken and step.sells]
@@ -87,7 +93,14 @@ def stability(rows: pd.DataFrame, last_rows: pd.DataFrame | None, history: pd.Da
 
 
 def _before(last_rows: pd.DataFrame) -> dict[str, Mapping[str, Any]]:
-    return {row["article_id"]: row for row in last_rows.to_dict("records")}
+    return {row["article_id"]: row for row in _records(last_rows)}
+
+
+def _records(rows: pd.DataFrame) -> Iterator[Mapping[str, Any]]:
+    """Each row's values of STEP_COLUMNS, of those that there are; `to_dict` of pandas takes four times as long."""
+    names = [name for name in STEP_COLUMNS if name in rows]
+    columns = (rows[name].to_numpy(dtype=object).tolist() for name in names)
+    return (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
 
 def _sold(history: pd.DataFrame, last_rows: pd.DataFrame) -> dict[str, float]:

@@ -65,7 +65,7 @@ def learning(site: Installation) -> Iterator[str]:
 def test_a_round_goes_through_the_daemon_and_pods(site: Installation, expected: str) -> None:
     runs = site.dagster.get_runs()
 
-    assert {run.status.value for run in runs} == {"SUCCESS"}
+    assert [site.said(run.run_id) for run in runs if run.status != dg.DagsterRunStatus.SUCCESS] == []
     assert {run.tags[COUNTRY_TAG] for run in runs if run.job_name == JOB} == set(COUNTRIES)
     assert site.container_of(runs[0].run_id)["securityContext"]["readOnlyRootFilesystem"] is True
     assert all(site.lake.entry(paths.predictions_file(parse_week(WEEK), code)) for code in COUNTRIES), "not on HDFS"
