@@ -4,23 +4,25 @@
     python bench/ledger_seconds.py --countries FRA,AUT,MLT
     python bench/ledger_seconds.py --largest 20000 --repeats 1
 
-The last line is all countries at production size. It plays Mondays by the commands that people have, with PostgreSQL as
-the ERP. Then it runs the round of the newest week and the ledger of the week before it in this process, in turn, so
-that neither start-up nor what else the machine does is counted; nor are PostgreSQL's own processor seconds. The ledger
-of the week before that one was made then, as in every other week.
+The last line is all countries at production size. It plays Mondays by the commands that people have, with the ERP and
+Dagster's storage in PostgreSQL. Then it runs the round of the newest week and the ledger of the week before it in this
+process, in turn, so that neither start-up nor what else the machine does is counted; nor are PostgreSQL's own processor
+seconds. The ledger of the week before that one was made then, as in every other week.
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
 from datetime import date, timedelta
-from os import times
 from pathlib import Path
 
+import yaml
 from dagster import BetaWarning, DagsterInstance, JobDefinition
+from sqlalchemy import make_url
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -30,7 +32,7 @@ from markdown_pricing.definitions import build
 from markdown_pricing.orchestration.names import JOB, OUTCOMES_JOB
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.settings import Settings
-from tests.postgres.server import postgres_server
+from tests.postgres.server import PostgresServer, postgres_server
 
 WEEKS = 2
 """So many weeks are sold: a ledger brings the week before its own up to date, too."""
@@ -49,8 +51,10 @@ def main() -> None:
     newest = today - timedelta(days=today.weekday())
     with tempfile.TemporaryDirectory() as folder, postgres_server() as server:
         countries = given.countries or (list(read_countries()) if given.largest else ["DEU"])
-        erp = {"MARKDOWN_PRICING_ERP": server.fresh_database(), "DB_USER": server.user}
-        shop = Shop(Path(folder), countries, given.articles, newest - WEEKS * ONE_WEEK, given.largest, erp)
+        settings = in_production(Path(folder), server)
+        shop = Shop(
+            Path(folder) / "shop", countries, given.articles, newest - WEEKS * ONE_WEEK, given.largest, settings
+        )
         shop.open()
         for ago in range(WEEKS, 0, -1):
             shop.play(newest - ago * ONE_WEEK, FOLLOWED, NOT_APPLIED, workers=1)
@@ -59,9 +63,29 @@ def main() -> None:
             print(line, flush=True)
 
 
+def in_production(folder: Path, server: PostgresServer) -> dict[str, str]:
+    """The settings of an ERP, and of a DAGSTER_HOME with the image's dagster.yaml, both on that server."""
+    config = yaml.safe_load((Path(__file__).parents[1] / "docker/dagster.yaml").read_text())
+    storage, home = make_url(server.fresh_database()), folder / "dagster"
+    config["storage"]["custom"]["config"]["postgres_db"]["port"] = storage.port
+    home.mkdir()
+    (home / "dagster.yaml").write_text(yaml.safe_dump(config))
+    return {
+        "DAGSTER_HOME": str(home),
+        "DAGSTER_PG_HOST": str(storage.host),
+        "DAGSTER_PG_USER": server.user,
+        "DAGSTER_PG_DB": str(storage.database),
+        "DAGSTER_PG_PASSWORD": server.password or "not asked for",
+        "MARKDOWN_PRICING_ERP": server.fresh_database(),
+        "DB_USER": server.user,
+        "DB_PASSWORD": server.password or "",
+    }
+
+
 def compared(shop: Shop, newest: date, repeats: int) -> Iterator[str]:
     """A line for each country, and one for all: the processor seconds of the round and of the ledger."""
     made = build(Settings.from_env(shop.environment))
+    os.environ.update(shop.settings)  # those of Dagster's storage are read by its file
     with DagsterInstance.from_config(shop.environment["DAGSTER_HOME"]) as instance:
 
         def seconds(job: str, week: date, country: str) -> float:
@@ -88,9 +112,9 @@ def _line(name: str, round_s: float, ledger_s: float) -> str:
 
 def seconds_of(instance: DagsterInstance, job: JobDefinition, week: date, country: str) -> float:
     """The processor seconds of a run, with those of processes that it has started and seen end."""
-    before = times()
+    before = os.times()
     assert job.execute_in_process(QUIET, instance, partition_key(week, country)).success
-    return sum(times()[:4]) - sum(before[:4])
+    return sum(os.times()[:4]) - sum(before[:4])
 
 
 if __name__ == "__main__":

@@ -26,8 +26,8 @@ from markdown_pricing.orchestration.lost_runs import (
     record_stopping,
     what_was_done,
 )
-from markdown_pricing.orchestration.names import POOL
 from markdown_pricing.orchestration.outcome import FAILED, Outcome
+from markdown_pricing.orchestration.pools import limit_pools
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.workers import SECONDS_TO_END, Note, Raised, Worker, WorkerDied, heard, on_a_stop
 
@@ -107,7 +107,8 @@ class LocalRound:
 
     def price(self, countries: Sequence[str]) -> Iterator[Outcome]:
         """Price `countries` in the order given, as many at a time as there are workers. Yields each when it is done."""
-        _show_pool()
+        with dg.DagsterInstance.get() as instance:
+            limit_pools(instance)
         attempts = [Attempt(price_country, (self._week, country), country) for country in countries]
         yield from self._answers(attempts, self._workers, lambda _: None)
 
@@ -182,9 +183,3 @@ class LocalRound:
         if not attempt.country:
             return why
         return Outcome(attempt.country, FAILED, attempt.run_id, time.monotonic() - attempt.began, why)
-
-
-def _show_pool() -> None:
-    """The pool stands on the Concurrency page with its limit, which Dagster itself sees to only for a queued run."""
-    with dg.DagsterInstance.get() as instance:
-        instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)

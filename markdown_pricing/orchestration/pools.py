@@ -1,6 +1,7 @@
 """The limits of the pools, which hold from the first run on."""
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
 from markdown_pricing.orchestration.names import LEDGER_POOL, POOL
 
@@ -13,4 +14,8 @@ def limit_pools(instance: dg.DagsterInstance) -> None:
     """
     storage = instance.event_log_storage
     for pool in sorted({POOL, LEDGER_POOL} - storage.get_concurrency_keys()):
-        storage.initialize_concurrency_limit_to_default(pool)
+        try:
+            storage.initialize_concurrency_limit_to_default(pool)
+        except DBAPIError:  # so it ends on PostgreSQL when another process was first
+            if pool not in storage.get_concurrency_keys():
+                raise

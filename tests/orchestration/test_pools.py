@@ -1,26 +1,37 @@
 """A pool is limited in the first look of Dagster's queue, too."""
 
-import shutil
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
+from sqlalchemy import make_url
 
 import markdown_pricing
 from markdown_pricing.orchestration.names import LEDGER_POOL, POOL
+from markdown_pricing.orchestration.pooled_storage import PooledPostgresStorage
 from markdown_pricing.orchestration.pools import limit_pools
+from tests.postgres.server import PostgresServer
 
 DAGSTER_YAML = Path(markdown_pricing.__file__).parent / "data/dagster.yaml"
 LIMIT = 2
 """That of the file."""
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """A new Dagster, which has never had a run."""
-    shutil.copy(DAGSTER_YAML, tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def instance(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
+    """A new Dagster, which has never had a run, with its own storage and with that of production."""
+    config = yaml.safe_load(DAGSTER_YAML.read_text())
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = make_url(server.fresh_database())
+        to = url.set(drivername="postgresql+psycopg2", username=server.user, password=server.password)
+        ours = {"module": PooledPostgresStorage.__module__, "class": PooledPostgresStorage.__name__}
+        config["storage"] = {"custom": {**ours, "config": {"postgres_url": to.render_as_string(hide_password=False)}}}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
     with dg.DagsterInstance.from_config(str(tmp_path)) as made:
         yield made
 
@@ -75,3 +86,17 @@ def test_a_limit_that_an_operator_has_set_stays(instance: dg.DagsterInstance) ->
 
     limits = {pool.name: pool.limit for pool in instance.event_log_storage.get_pool_limits()}
     assert limits == {POOL: 7, LEDGER_POOL: LIMIT}
+
+
+def test_pools_that_another_process_has_limited_meanwhile_are_no_fault(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL refuses the second row of a pool, and with it all that the same transaction would do next."""
+    limit_pools(instance)
+    storage = instance.event_log_storage
+    looks = chain([set[str]()], repeat(storage.get_concurrency_keys()))
+    monkeypatch.setattr(storage, "get_concurrency_keys", lambda: next(looks))
+
+    limit_pools(instance)
+
+    assert {pool.name: pool.limit for pool in storage.get_pool_limits()} == {POOL: LIMIT, LEDGER_POOL: LIMIT}
