@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,14 +61,16 @@ class State:
     def forecast(self, model: str, log_mean: Callable[[int], FloatArray]) -> Forecast:
         """The forecast that the model named `model` makes.
 
-        log_mean : gives for a number of weeks the log of mean demand at the first price, (articles, weeks), as `ahead`
+        log_mean : gives for a number of weeks the log of mean demand at the first price, (articles, weeks), as `ahead`;
+            it is asked once for each number, however often prices are asked for
         """
+        known = cache(log_mean)
         return Forecast(
             model,
-            units=lambda prices, weeks: self.at_prices(log_mean(weeks), prices),
+            units=lambda prices, weeks: self.at_prices(known(weeks), prices),
             dispersion=self.model.dispersion[self.model.design.category_of(self.articles)],
             shelf=self._shelf(),
-            level_sd=self._level_sd,
+            level_sd=cache(self._level_sd),
             elasticity=self._elasticity(),
         )
 
