@@ -65,8 +65,7 @@ class Reader:
         now = datetime.combine(view.week, time(8), UTC)
         inputs = PricingInputs(view.country, view.book, read_reason_codes())
         priced = price_articles(sold, model, inputs, origin, "replay", now)
-        made = {"rows": priced.rows, "path": priced.path, "menu": priced.options}
-        replace_country(self.engine, week=view.week, country=country, run_id=str(view.week), launched_at=now, **made)
+        replace_country(self.engine, priced, week=view.week, country=country, run_id=str(view.week), launched_at=now)
 
 
 def compare(setting: Setting, model: str, engine: Engine) -> None:

@@ -27,7 +27,7 @@ sys.path.insert(0, str(PROJECT))
 
 from markdown_pricing.erp.refresh import LaterRunInErp, NewerWeekInErp, replace_country  # noqa: E402
 from markdown_pricing.erp.tables import engine_for, ensure_tables  # noqa: E402
-from tests.erp.samples import LAUNCHED, WEEK, make_options, make_path, make_rows  # noqa: E402
+from tests.erp.samples import LAUNCHED, WEEK, make_rows, recommended  # noqa: E402
 from tests.postgres.server import postgres_server  # noqa: E402
 
 COUNTRIES = ("DEU", "AUT", "EST")
@@ -55,13 +55,11 @@ class Erp:
         rows = make_rows(week, country, articles - articles // 10 * (turn % 2))
         replace_country(
             self.engine(),
+            recommended(rows, PLANNED_WEEKS),
             week=week,
             country=country,
             run_id=f"run-{turn}" if weeks_ago == minutes_ago == 0 else "zombie",
             launched_at=LAUNCHED + timedelta(weeks=turn) - timedelta(minutes=minutes_ago),
-            rows=rows,
-            path=make_path(rows, PLANNED_WEEKS),
-            menu=make_options(rows),
         )
 
 

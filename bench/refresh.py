@@ -16,12 +16,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from sqlalchemy import delete
 
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
 
+from markdown_pricing.columns import Recommendations  # noqa: E402
 from markdown_pricing.erp.refresh import replace_country  # noqa: E402
 from markdown_pricing.erp.rows import country_rows  # noqa: E402
 from markdown_pricing.erp.tables import engine_for, ensure_tables  # noqa: E402
@@ -35,20 +35,20 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def frames(articles: int, weeks: int, prices: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """The rows of a country in which no two expectations are equal, as in a real one."""
+def frames(articles: int, weeks: int, prices: int) -> Recommendations:
+    """Those of a country in which no two expectations are equal, as in a real one."""
     rows = make_rows(articles=articles)
     path, menu = make_path(rows, weeks), make_menus(rows, prices)
     random = np.random.default_rng(0)
     for frame in (rows, path, menu):
         for name in frame.columns[frame.columns.str.startswith(("expected_", "value"))]:
             frame[name] *= random.uniform(0.5, 1, len(frame))
-    return rows, path, menu
+    return Recommendations(rows, path, menu)
 
 
 def compare(articles: int, weeks: int, prices: int, runs: int) -> None:
-    rows, path, menu = frames(articles, weeks, prices)
-    taken = country_rows(rows, path, menu, week=WEEK, country="DEU", run_id="bare")
+    made = frames(articles, weeks, prices)
+    taken = country_rows(made, week=WEEK, country="DEU", run_id="bare")
     records = {table: [tuple(record.values()) for record in its.to_pylist()] for table, its in taken.by_table()}
     with postgres_server() as server:
         ours, bare = (engine_for(server.fresh_database(), server.user, None) for _ in range(2))
@@ -57,8 +57,7 @@ def compare(articles: int, weeks: int, prices: int, runs: int) -> None:
 
         def refresh(turn: int) -> None:
             launched_at = LAUNCHED + timedelta(minutes=turn)
-            made_by = {"run_id": str(turn), "launched_at": launched_at}
-            replace_country(ours, week=WEEK, country="DEU", **made_by, rows=rows, path=path, menu=menu)
+            replace_country(ours, made, week=WEEK, country="DEU", run_id=str(turn), launched_at=launched_at)
 
         def copy() -> None:
             with bare.begin() as connection:
@@ -71,7 +70,7 @@ def compare(articles: int, weeks: int, prices: int, runs: int) -> None:
                             copying.write_row(record)
 
         def convert_and_hash() -> None:
-            country_rows(rows, path, menu, week=WEEK, country="DEU", run_id="bare").content_hash()
+            country_rows(made, week=WEEK, country="DEU", run_id="bare").content_hash()
 
         refresh(-1)
         copy()

@@ -6,6 +6,10 @@ from here. A new column is one line here, and its value where the rows are made.
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Type(Enum):
@@ -21,6 +25,20 @@ class Type(Enum):
 
 
 TEXT, MONEY, NUMBER, WHOLE, DAY, MOMENT, FLAG = Type
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """One country's week, from the plan to the lake and the ERP. Dates are datetime.date; NULL is NaN or None.
+
+    rows : ROW_COLUMNS, a row for each article, in the snapshot's order
+    path : PATH_COLUMNS, a row for each article and selling week, from this week on
+    options : OPTION_COLUMNS, a row for each article and price that exists for it this week
+    """
+
+    rows: "pd.DataFrame"
+    path: "pd.DataFrame"
+    options: "pd.DataFrame"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.countries import Country
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision
@@ -28,7 +29,7 @@ from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.horizons import by_horizon
 from markdown_pricing.markdown.reasons import ReasonCodes
-from markdown_pricing.markdown.recommendation import MadeBy, Recommendations, in_order_of, recommend
+from markdown_pricing.markdown.recommendation import MadeBy, in_order_of, recommend
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.season import ARM
 from markdown_pricing.provenance import Provenance

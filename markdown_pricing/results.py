@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from markdown_pricing.columns import ROW_COLUMNS
+from markdown_pricing.columns import ROW_COLUMNS, Recommendations
 from markdown_pricing.decisions.decision import COLUMNS
 from markdown_pricing.demand.model import DemandModel, check_allowed, model_class
 from markdown_pricing.demand.shared import SharedDemand
@@ -100,12 +100,12 @@ class Results:
         """The articles to price, read without the history."""
         return self._read(paths.training_data_file, TO_PRICE)[1][0]
 
-    def keep_predictions(self, rows: pd.DataFrame, path: pd.DataFrame, menu: pd.DataFrame, origin: Provenance) -> str:
+    def keep_predictions(self, made: Recommendations, origin: Provenance) -> str:
         """Keep rows, price paths and options, publish rows and options for others, and return the path of the rows."""
         published, paths_of_prices, options = (
-            parquet_of(table) for frame in (rows, path, menu) for table in _tables(origin, frame)
+            parquet_of(table) for frame in (made.rows, made.path, made.options) for table in _tables(origin, frame)
         )
-        notes = {ORIGIN: origin.to_json(), ARTICLES: len(rows), PUBLISHED: len(published)}
+        notes = {ORIGIN: origin.to_json(), ARTICLES: len(made.rows), PUBLISHED: len(published)}
         kept = {ROWS: published, PATH: paths_of_prices, MENU: options}
         path_of_rows = paths.predictions_file(self.week, self.country)
         # The rows for others appear last, so that whoever sees them finds what is kept and the options, too.
@@ -113,13 +113,13 @@ class Results:
         publish_parts(self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes, for_others)
         return path_of_rows
 
-    def predictions(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, Provenance]:
-        """The rows, their price paths, their options and the origin of all. Raises ResultMissing and ResultChanged.
+    def predictions(self) -> tuple[Recommendations, Provenance]:
+        """The rows, their price paths and their options, and the origin of all. Raises ResultMissing and ResultChanged.
 
         The file for others is not asked, because whoever may write to it could change what gets into the ERP.
         """
-        notes, (rows, path, menu) = self._read(paths.kept_predictions_file, ROWS, PATH, MENU)
-        return rows, path, menu, Provenance.from_json(notes[ORIGIN])
+        notes, frames = self._read(paths.kept_predictions_file, ROWS, PATH, MENU)
+        return Recommendations(*frames), Provenance.from_json(notes[ORIGIN])
 
     def advice(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
         """The rows, their options and the origin of both, without the price paths; raises as `predictions` does."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
@@ -15,4 +16,5 @@ def keep_priced(lake: Lake, week: date, articles: Mapping[str, Sequence[Mapping[
     for country, own in articles.items():
         priced = recommend_for(*own)
         frames = (frame.assign(country=country) for frame in (priced.rows, priced.path, priced.options))
-        Results(lake, week, country).keep_predictions(*frames, provenance(str(week), country, "stamp"))
+        origin = provenance(str(week), country, "stamp")
+        Results(lake, week, country).keep_predictions(Recommendations(*frames), origin)

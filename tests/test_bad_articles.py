@@ -166,7 +166,7 @@ def priced(sold: pricing.CountryWeek, choice: Choice) -> tuple[dict[str, Record]
     """Each article's record and path, as the ERP takes them."""
     origin = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, pricing.SEED, "none")
     found = pricing.price_articles(sold, choice.model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", MORNING)
-    kept = country_rows(found.rows, found.path, found.options, week=WEEK, country="DEU", run_id="run")
+    kept = country_rows(found, week=WEEK, country="DEU", run_id="run")
     paths: dict[str, list[Record]] = {}
     for step in kept.price_path.to_pylist():
         paths.setdefault(step["article_id"], []).append(step)

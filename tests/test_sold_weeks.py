@@ -59,7 +59,7 @@ class Shop:
         self.results().keep_training_data(self.sold, origin)
         priced = pricing.price_articles(self.sold, model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", NOW)
         priced_by = pricing.priced_under(origin, BOOK, DEU)
-        self.results().keep_predictions(priced.rows, priced.path, priced.options, priced_by)
+        self.results().keep_predictions(priced, priced_by)
         self.results().keep_model(model, origin.of(demand_model=name))
         return priced.rows.set_index("article_id")
 
@@ -301,9 +301,9 @@ def test_a_model_is_asked_with_what_comes_as_the_round_asked_it(shop: Shop, come
     by_menu = shop.outcome(IGNORED)
     assert by_menu.cost_ex_ante > 0
 
-    rows, path, menu, origin = shop.results(WEEK).predictions()
-    menu.loc[menu["price"] == 49.99, "value"] = float("nan")
-    shop.results(WEEK).keep_predictions(rows, path, menu, origin)
+    kept, origin = shop.results(WEEK).predictions()
+    kept.options.loc[kept.options["price"] == 49.99, "value"] = float("nan")
+    shop.results(WEEK).keep_predictions(kept, origin)
 
     assert shop.outcome(IGNORED).cost_ex_ante == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
     assert by_menu.cost_hindsight == pytest.approx(by_menu.cost_ex_ante, rel=0.05)

@@ -144,16 +144,16 @@ def find(lake: Lake, country: Country, article: str, week: date) -> Explained:
 
     Raises ArticleNotPriced, which names articles with such an id.
     """
-    rows, path, menu, origin = Results(lake, week, country.code).predictions()
-    mine = rows[rows["article_id"] == article]
+    kept, origin = Results(lake, week, country.code).predictions()
+    mine, path, options = (each[each["article_id"] == article] for each in (kept.rows, kept.path, kept.options))
     if mine.empty:
-        raise ArticleNotPriced(country.code, week, article, rows["article_id"].tolist())
+        raise ArticleNotPriced(country.code, week, article, kept.rows["article_id"].tolist())
     row: dict[str, Any] = {str(name): None if pd.isna(value) else value for name, value in mine.iloc[0].items()}
     rules = read_reason_codes().rules
     return Explained(
         row,
-        path[path["article_id"] == article].sort_values("week").reset_index(drop=True),
-        menu[menu["article_id"] == article].sort_values("step").reset_index(drop=True),
+        path.sort_values("week").reset_index(drop=True),
+        options.sort_values("step").reset_index(drop=True),
         origin,
         country.currency,
         GRADES.get(str(row["model_grade"]), "a model of its own"),

@@ -19,7 +19,7 @@ from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_t
 from markdown_pricing.demand.design import Design, DesignRows, dates_of
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import DemandModel, most_important
-from markdown_pricing.demand.pooling import Effects, PooledFit, Prior, Search, fit_pooled
+from markdown_pricing.demand.pooling import Effects, PooledFit, Prior, Search, SoldRows, fit_pooled
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
     MOST_SLOPE,
@@ -139,19 +139,17 @@ class LogLinear(DemandModel):
     ) -> PooledFit:
         """Fit what articles have in common to the rows `use`, (rows,), and take it; the fit itself is returned."""
         weeks = int(panel.column[use].max()) + 1
-        fit = fit_pooled(
-            rows.units[use],
-            rows.censored[use],
-            rows.stock[use] > 0,
-            rows.terms[use],
+        sold = SoldRows(
+            units=rows.units[use],
+            censored=rows.censored[use],
+            in_stock=rows.stock[use] > 0,
+            x=rows.terms[use],
             article=np.unique(panel.row[use], return_inverse=True)[1],
             category=rows.category[use],
             week=panel.column[use],
-            calendar=calendar_terms(rows.country, panel.first_week + np.arange(weeks)),
-            prior=prior,
-            start=start,
-            categories=len(self.design.categories),
         )
+        calendar = calendar_terms(rows.country, panel.first_week + np.arange(weeks))
+        fit = fit_pooled(sold, calendar, prior, start, len(self.design.categories))
         self.beta = np.vstack([fit.by_category, fit.country])
         self._bound()
         response = slice(len(TO_A_CUT))

@@ -23,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, arrays_of
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, arrays_of, rows_of
 from markdown_pricing.demand.calendar import LUCK_SD, PRIORS
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.forecast import USUAL_DISPERSION
@@ -204,40 +204,47 @@ class _Rows:
         return sums
 
 
+@dataclass(frozen=True)
+class SoldRows:
+    """What a fit learns from, (rows,) each.
+
+    units    : >= 0 ; article, week : codes from 0
+    censored : weeks whose sales the stock limited; they are filled with the demand that is expected there
+    in_stock : False for weeks that began without stock, which say nothing; they are filled, too
+    x        : (rows, terms), the regressors
+    category : codes from 0; an article counts in its last one
+    """
+
+    units: FloatArray
+    censored: BoolArray
+    in_stock: BoolArray
+    x: FloatArray
+    article: IntArray
+    category: IntArray
+    week: IntArray
+
+
 def fit_pooled(
-    units: FloatArray,
-    censored: BoolArray,
-    in_stock: BoolArray,
-    x: FloatArray,
-    article: IntArray,
-    category: IntArray,
-    week: IntArray,
-    calendar: FloatArray,
-    prior: Prior,
-    start: Search | None = None,
-    categories: int | None = None,
+    sold: SoldRows, calendar: FloatArray, prior: Prior, start: Search | None = None, categories: int | None = None
 ) -> PooledFit:
     """The most likely effects of all rows together.
 
-    units    : (rows,), >= 0 ; x : (rows, terms) ; article, week : (rows,), codes from 0
-    category : (rows,), codes from 0 of `categories`, or of those seen; an article counts in its last one
-    censored : (rows,), weeks whose sales the stock limited; they are filled with the demand that is expected there
-    in_stock : (rows,), False for weeks that began without stock, which say nothing; they are filled, too
-    calendar : (weeks, calendar terms), the regressors of the calendar
-    start    : where to begin; the effects are the same wherever that is, but a fit of the same rows is soon there
+    calendar   : (weeks, calendar terms), the regressors of the calendar
+    start      : where to begin; the effects are the same wherever that is, but a fit of the same rows is soon there
+    categories : how many there are; by default as many as the rows have
     """
-    articles, terms = int(article.max()) + 1, x.shape[1]
-    categories = categories or int(category.max()) + 1
-    home, order = _by_category(article, category)
-    units, censored, in_stock, article = units[order], censored[order], in_stock[order], article[order]
-    category = home[article]
-    rows = _Rows.of(x[order], article, category, week[order], categories, len(calendar))
-    level = _first_level(np.maximum(units, 0.0), article, articles)
+    articles, terms = int(sold.article.max()) + 1, sold.x.shape[1]
+    categories = categories or int(sold.category.max()) + 1
+    home, order = _by_category(sold.article, sold.category)
+    sold = rows_of(sold, order)
+    article, category = sold.article, home[sold.article]
+    rows = _Rows.of(sold.x, article, category, sold.week, categories, len(calendar))
+    level = _first_level(np.maximum(sold.units, 0.0), article, articles)
     prior = prior.with_mean_level(float(level.mean()))
     effects, dispersion, largest = _beginning(start, level, prior, calendar, categories)
     for _ in range(MOST_STEPS):
         log_mean = effects.articles[article] + rows.times(effects)
-        mu, demand, w, z = _linearized(units, censored, in_stock, log_mean, dispersion[category])
+        mu, demand, w, z = _linearized(sold, log_mean, dispersion[category])
         gram, rhs = _moments(rows, w, z)
         country, by_category, covariance = _shrunk(gram, rhs, prior, calendar)
         solution = Effects(effects.articles, by_category[:, : terms + 1], by_category[:, terms + 1 :])
@@ -245,7 +252,7 @@ def fit_pooled(
         left = np.bincount(article, w * (z - rows.times(solution)), articles)
         solution = replace(solution, articles=left / (information + ARTICLE_WEIGHT))
         before, effects, largest = effects, effects.toward(solution, largest), LARGEST_STEP
-        dispersion = _dispersion(demand, mu, ~censored & in_stock, category, categories, articles)
+        dispersion = _dispersion(demand, mu, ~sold.censored & sold.in_stock, category, categories, articles)
         if effects.distance(before) < SMALL_STEP:
             break
     calendar_effects, as_asked = country[terms + 1 : -len(calendar)], np.argsort(order)
@@ -286,16 +293,12 @@ def _beginning(
 
 
 def _linearized(
-    units: FloatArray,
-    censored: BoolArray,
-    in_stock: BoolArray,
-    log_mean: FloatArray,
-    dispersion: FloatArray,
+    sold: SoldRows, log_mean: FloatArray, dispersion: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """What a Newton step of the rows starts from: mean and expected demand, and the weights and values to regress."""
     mu = np.exp(np.clip(log_mean, *LOG_RANGE))
-    demand, share = fill_sold_out(units, censored, mu, dispersion)
-    return mu, demand, in_stock * (share * mu / (1.0 + dispersion * mu)), log_mean + (demand - mu) / mu / share
+    demand, share = fill_sold_out(sold.units, sold.censored, mu, dispersion)
+    return mu, demand, sold.in_stock * (share * mu / (1.0 + dispersion * mu)), log_mean + (demand - mu) / mu / share
 
 
 def _by_category(article: IntArray, category: IntArray) -> tuple[IntArray, IntArray]:

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import Connection, Engine, Select, delete, func, null, select, text
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.erp.errors import ErpInterrupted, erp_errors, where_is
 from markdown_pricing.erp.insert import insert
 from markdown_pricing.erp.locks import lock, look_briefly
@@ -102,20 +102,17 @@ def utc_now() -> datetime:
 
 def replace_country(
     engine: Engine,
+    recommended: Recommendations,
     *,
     week: date,
     country: str,
     run_id: str,
     launched_at: datetime,
-    rows: pd.DataFrame,
-    path: pd.DataFrame,
-    menu: pd.DataFrame,
     now: Callable[[], datetime] = utc_now,
     pause: Callable[[float], None] = time.sleep,
 ) -> Receipt:
     """Replace the country's rows in one transaction, so that a reader sees the old set or the new one.
 
-    rows, path, menu   frames with the columns of markdown_recommendations, markdown_price_path and markdown_options
     launched_at  when the orchestrator created the run, with its time zone
     now          is asked last, when all but the receipt is written
     pause        waits so many seconds before a refresh that was interrupted is tried again
@@ -126,7 +123,7 @@ def replace_country(
     """
     if launched_at.tzinfo is None:
         raise ValueError("launched_at needs its time zone")
-    taken = country_rows(rows, path, menu, week=week, country=country, run_id=run_id)
+    taken = country_rows(recommended, week=week, country=country, run_id=run_id)
 
     def attempt() -> Receipt:
         with erp_errors(engine), engine.begin() as connection:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Column, Table
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.erp.tables import options, price_path, recommendations
 from markdown_pricing.erp.texts import JSON, lines
 from markdown_pricing.erp.values import KINDS, arrow_schema
@@ -104,23 +105,22 @@ class CountryRows:
         return digest.hexdigest()
 
 
-def country_rows(
-    rows: pd.DataFrame, path: pd.DataFrame, menu: pd.DataFrame, *, week: date, country: str, run_id: str
-) -> CountryRows:
-    """The frames of one country in the form of the tables, with the id of the run that writes them.
+def country_rows(recommended: Recommendations, *, week: date, country: str, run_id: str) -> CountryRows:
+    """What is recommended for one country in the form of the tables, with the id of the run that writes it.
 
-    rows : the columns of markdown_recommendations in any order, in which run_id is set here; further ones are ignored
-    path : the columns of markdown_price_path, likewise
-    menu : the columns of markdown_options, likewise; its run_id is set here, too
+    Columns may come in any order, and further ones are ignored; run_id is set here.
     Missing values become NULL. Money is rounded to the cent, half away from zero, as a NUMERIC column does.
     Raises EmptySet, and BadRows, which lists every fault.
     """
+    rows = recommended.rows
     if rows.empty:
         raise EmptySet(country, week)
     faults: list[Fault] = []
-    priced, plans = _taken(recommendations, rows.assign(run_id=run_id), faults), _taken(price_path, path, faults)
-    prices = _taken(options, menu.assign(run_id=run_id), faults)
-    taken = CountryRows.of(priced, plans, prices)
+    taken = CountryRows.of(
+        _taken(recommendations, rows.assign(run_id=run_id), faults),
+        _taken(price_path, recommended.path, faults),
+        _taken(options, recommended.options.assign(run_id=run_id), faults),
+    )
     if not faults:
         faults = list(_foreign(taken, week, country))
     if faults:

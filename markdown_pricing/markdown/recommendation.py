@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, ObjectArray
-from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS
+from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS, Recommendations
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders
@@ -30,20 +30,6 @@ CERTAIN_LEFTOVER_SHARE = 0.2
 """From this share of the stock on, with what is on its way, a left-over is reported as certain."""
 NO_UNITS = 1e-6
 """Fewer expected units than this count as none, because the cover would be longer than any season."""
-
-
-@dataclass(frozen=True)
-class Recommendations:
-    """One country's week. Dates are datetime.date. NULL is NaN in numbers and None elsewhere.
-
-    rows : ROW_COLUMNS, a row for each article, in the snapshot's order
-    path : PATH_COLUMNS, a row for each article and selling week, from this week on
-    options : OPTION_COLUMNS, a row for each article and price that exists for it this week
-    """
-
-    rows: pd.DataFrame
-    path: pd.DataFrame
-    options: pd.DataFrame
 
 
 def in_order_of(parts: Sequence[Recommendations], article_ids: "pd.Series[str]") -> Recommendations:

@@ -179,7 +179,7 @@ def markdown_predictions(
         inputs = pricing.PricingInputs(country, rules, reason_codes, *known)
         made = pricing.price_as_decided(sold, model, inputs, origin, context.run.run_id, datetime.now(UTC))
         priced, steady = made.recommendations, stability(made.recommendations.rows, last_rows, sold.history)
-        path = results.keep_predictions(priced.rows, priced.path, priced.options, made.origin)
+        path = results.keep_predictions(priced, made.origin)
         shown = figures.predictions(priced, steady, country, made.origin, lake.where(path))
         beside = {**figures_of_gone(made.followed), **figures_of_arms(priced.rows, why_no_arms)}
         return dg.MaterializeResult(metadata={**shown, **beside})
@@ -209,9 +209,9 @@ def erp_refresh(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), erp.engine() as engine:
         results, currency = Results(lake, week, country), countries.in_week(country, week).currency
-        rows, path, menu, origin = results.predictions()
-        check = partial(refuse_unless_accepted, results, rules, countries[country], rows)
-        receipt = receipt_or_newer_week(context, engine, {"rows": rows, "path": path, "menu": menu}, check)
+        recommended, origin = results.predictions()
+        check = partial(refuse_unless_accepted, results, rules, countries[country], recommended.rows)
+        receipt = receipt_or_newer_week(context, engine, recommended, check)
         if isinstance(receipt, date):
             say_superseded(context, receipt, origin)
         else:

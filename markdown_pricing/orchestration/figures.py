@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.countries import EURO, Country
 from markdown_pricing.demand.calibration import LEVEL, Bias, out_of_place
 from markdown_pricing.demand.step_down import Choice
@@ -17,7 +18,6 @@ from markdown_pricing.drawings import expected_and_actual_drawing, most_at_stake
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.learnt_together import LearntTogether
 from markdown_pricing.markdown.changes import Stability
-from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STAMP, SUPERSEDED_BY
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance

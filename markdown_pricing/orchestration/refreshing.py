@@ -1,12 +1,12 @@
 """One attempt to write a country's rows, and what is said when the ERP has a newer week."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 
 import dagster as dg
-import pandas as pd
 from sqlalchemy import Engine
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.erp.refresh import NewerWeekInErp, Receipt, newest_week, replace_country
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.names import REFRESH
@@ -17,7 +17,7 @@ from markdown_pricing.provenance import Provenance
 def receipt_or_newer_week(
     context: dg.AssetExecutionContext,
     engine: Engine,
-    frames: Mapping[str, pd.DataFrame],
+    recommended: Recommendations,
     check: Callable[[], None],
 ) -> Receipt | date:
     """Refresh the country once `check` has passed. When the ERP holds a newer week, nothing is done but to name it."""
@@ -27,9 +27,9 @@ def receipt_or_newer_week(
         return held
     check()
     launched_at = context.instance.get_run_record_by_id(context.run.run_id).create_timestamp
-    made_by = {"run_id": context.run.run_id, "launched_at": launched_at}
+    run_id = context.run.run_id
     try:
-        return replace_country(engine, week=week, country=country, **made_by, **frames)
+        return replace_country(engine, recommended, week=week, country=country, run_id=run_id, launched_at=launched_at)
     except NewerWeekInErp as error:  # which another run has written since the question above
         return error.held.week
 

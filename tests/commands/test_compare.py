@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from markdown_pricing import delivered
 from markdown_pricing.__main__ import cli
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.learnt_together import LearntTogether
@@ -121,9 +122,8 @@ def test_what_changed_is_told_where_the_week_before_is_known(price: Price, lake:
     before = alone.assign(week=parse_week(WEEK) - timedelta(weeks=1), next_markdown_week=None, action="keep")
     origin = provenance(str(before["week"].iloc[0]), "HUN", "stamp")
     results = Results(Lake(str(with_week_before)), before["week"].iloc[0], "HUN")
-    results.keep_predictions(
-        before.assign(recommended_price=alone["current_price"]), pd.DataFrame(), pd.DataFrame(), origin
-    )
+    rows = before.assign(recommended_price=alone["current_price"])
+    results.keep_predictions(Recommendations(rows, pd.DataFrame(), pd.DataFrame()), origin)
 
     told = json.loads(price("--countries", "HUN", "--json", "--lake", str(with_week_before)).stdout)
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from tests.command import command
-from tests.erp.samples import LAUNCHED, WEEK, make_options, make_path, make_rows
+from tests.erp.samples import LAUNCHED, WEEK, make_rows, recommended
 
 HEAD = "country,article_id,week,verdict,price,lock_until,decision_reason,note"
 
@@ -25,8 +25,7 @@ class Desk:
         self.engine = engine_for(self.url, None, None)
         ensure_tables(self.engine)
         rows = make_rows()
-        frames = {"rows": rows, "path": make_path(rows), "menu": make_options(rows)}
-        replace_country(self.engine, week=WEEK, country="DEU", run_id="run-1", launched_at=LAUNCHED, **frames)
+        replace_country(self.engine, recommended(rows), week=WEEK, country="DEU", run_id="run-1", launched_at=LAUNCHED)
 
     def decide(self, *lines: str, options: tuple[str, ...] = ()) -> CompletedProcess[str]:
         self.file.write_text("\n".join((HEAD, *lines)), encoding="utf-8-sig")

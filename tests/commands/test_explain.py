@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,8 @@ def explain(tmp_path: Path) -> Explain:
     for week in (monday(-2), WEEK):
         priced = recommend_for(*SEASON, rules=Rules())
         origin = provenance(week.isoformat(), "DEU", "stamp")
-        Results(Lake(str(tmp_path)), week, "DEU").keep_predictions(
-            priced.rows.assign(week=week), priced.path, priced.options, origin
-        )
+        of_the_week = replace(priced, rows=priced.rows.assign(week=week))
+        Results(Lake(str(tmp_path)), week, "DEU").keep_predictions(of_the_week, origin)
 
     def run(*arguments: str, lake: Path = tmp_path) -> Result:
         return CliRunner().invoke(cli, ["explain", *arguments, "--lake", str(lake)], standalone_mode=False)
@@ -155,7 +155,7 @@ def round_of_one(tmp_path: Path, locks: str, stock: int) -> Callable[[RuleBook],
     priced = price_articles(sold, Constant(), PricingInputs(DEU, book, CODES), origin, "run", PREDICTED_AT)
     results.keep_training_data(sold, made)
     results.keep_model(Constant(), made)
-    results.keep_predictions(priced.rows, priced.path, priced.options, origin)
+    results.keep_predictions(priced, origin)
     row = priced.rows.iloc[0].to_dict()
 
     def asked(book: RuleBook, **other: Any) -> Around:

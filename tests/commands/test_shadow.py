@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from markdown_pricing.__main__ import cli
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.commands.rounds import Difference, Round, differences
 from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
@@ -33,14 +35,13 @@ def keep(
     priced = recommend_for(*SEASON, rules=Rules())
     rows = change(priced.rows.assign(week=WEEK, run_id=run_id))
     origin = provenance(WEEK.isoformat(), "DEU", "stamp")
-    options = change_menu(priced.options)
-    Results(Lake(str(place)), WEEK, "DEU").keep_predictions(rows, priced.path, options, origin)
+    made = Recommendations(rows, priced.path, change_menu(priced.options))
+    Results(Lake(str(place)), WEEK, "DEU").keep_predictions(made, origin)
     engine = engine_for(erp, None, None)
     ensure_tables(engine)
-    run = {"run_id": run_id, "launched_at": datetime.now(UTC)}
-    path = priced.path[priced.path["article_id"].isin(rows["article_id"])]
-    menu = options[options["article_id"].isin(rows["article_id"])]
-    replace_country(engine, week=WEEK, country="DEU", rows=rows, path=path, menu=menu, **run)
+    path, options = (frame[frame["article_id"].isin(rows["article_id"])] for frame in (made.path, made.options))
+    refreshed = Recommendations(rows, path, options)
+    replace_country(engine, refreshed, week=WEEK, country="DEU", run_id=run_id, launched_at=datetime.now(UTC))
 
 
 @pytest.fixture
@@ -188,8 +189,8 @@ def test_a_column_that_one_round_lacks_is_named_and_not_compared(places: dict[st
     with engine_for(places["erp one"], None, None).begin() as erp:
         erp.exec_driver_sql("ALTER TABLE markdown_recommendations DROP COLUMN change_reason")
     kept = Results(Lake(places["lake one"]), WEEK, "DEU")
-    rows, path, menu, origin = kept.predictions()
-    kept.keep_predictions(rows.drop(columns="change_reason"), path, menu, origin)
+    made, origin = kept.predictions()
+    kept.keep_predictions(replace(made, rows=made.rows.drop(columns="change_reason")), origin)
 
     done = shadow(places[f"{kind} one"], places[f"{kind} other"])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_terms
-from markdown_pricing.demand.pooling import Prior, fit_pooled
+from markdown_pricing.demand.pooling import Prior, SoldRows, fit_pooled
 from markdown_pricing.training_data.features import week_of
 
 FIRST = week_of(date(2023, 1, 2))
@@ -24,18 +24,16 @@ def learnt(differs: np.ndarray, units_a_week: float, articles: int = 20) -> np.n
     """The calendar's effects, of articles of ten categories that sell the same every week but for `differs`."""
     week, article = np.tile(TWO_YEARS - FIRST, articles), np.repeat(np.arange(articles), len(TWO_YEARS))
     rows, nothing = len(week), Prior(np.zeros(1), np.ones(1), np.ones(1))
-    fit = fit_pooled(
-        np.rint(units_a_week * np.exp(differs[week])),
-        np.zeros(rows, dtype=np.bool_),
-        np.ones(rows, dtype=np.bool_),
-        np.zeros((rows, 1)),
+    sold = SoldRows(
+        units=np.rint(units_a_week * np.exp(differs[week])),
+        censored=np.zeros(rows, dtype=np.bool_),
+        in_stock=np.ones(rows, dtype=np.bool_),
+        x=np.zeros((rows, 1)),
         article=article,
         category=article % 10,
         week=week,
-        calendar=calendar_terms("DEU", TWO_YEARS),
-        prior=nothing,
     )
-    return fit.calendar
+    return fit_pooled(sold, calendar_terms("DEU", TWO_YEARS), nothing).calendar
 
 
 def test_easter_tells_what_a_closed_day_costs_because_it_moves():

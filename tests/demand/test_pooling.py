@@ -7,7 +7,7 @@ import pytest
 from markdown_pricing.arrays import IntArray
 from markdown_pricing.demand.calendar import calendar_terms
 from markdown_pricing.demand.design import Design, DesignRows
-from markdown_pricing.demand.pooling import PooledFit, fit_pooled
+from markdown_pricing.demand.pooling import PooledFit, SoldRows, fit_pooled
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.demand.terms import PRICE, TO_A_CUT
 from markdown_pricing.training_data.features import Panel
@@ -19,17 +19,16 @@ TRUTH = 2.0
 def fitted(history: pd.DataFrame, article: IntArray | None = None) -> PooledFit:
     panel, design = Panel.of(history), Design.of(history)
     rows = DesignRows.of(history, panel, design)
-    return fit_pooled(
-        rows.units,
-        rows.censored,
-        rows.stock > 0,
-        rows.terms,
+    sold = SoldRows(
+        units=rows.units,
+        censored=rows.censored,
+        in_stock=rows.stock > 0,
+        x=rows.terms,
         article=panel.row if article is None else article,
         category=rows.category,
         week=panel.column,
-        calendar=calendar_terms(rows.country, panel.first_week + np.arange(panel.weeks)),
-        prior=design.prior,
     )
+    return fit_pooled(sold, calendar_terms(rows.country, panel.first_week + np.arange(panel.weeks)), design.prior)
 
 
 @pytest.fixture(scope="module")

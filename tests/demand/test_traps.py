@@ -174,7 +174,7 @@ def hash_of(table: pa.Table, threads: int = 1) -> str:
     choice = pricing.fit_or_step_down(of_the_week, "gradient_boosting", threads=threads)
     assert isinstance(choice, Choice)
     priced = pricing.price_articles(of_the_week, choice.model, INPUTS, ORIGIN, "run", MONDAY_MORNING)
-    return country_rows(priced.rows, priced.path, priced.options, week=WEEK, country="DEU", run_id="run").content_hash()
+    return country_rows(priced, week=WEEK, country="DEU", run_id="run").content_hash()
 
 
 @pytest.fixture(scope="module")

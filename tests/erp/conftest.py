@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from sqlalchemy import Engine, make_url, text
 
 from markdown_pricing.erp.refresh import Receipt, database_time, replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
-from tests.erp.samples import LAUNCHED, make_options, make_path, make_rows
+from tests.erp.samples import LAUNCHED, make_rows, recommended
 from tests.postgres.server import PostgresServer
 
 
@@ -36,18 +36,17 @@ class Erp:
     def is_postgres(self) -> bool:
         return self.server is not None
 
-    def replace(self, rows: pd.DataFrame | None = None, path: pd.DataFrame | None = None, **changes: Any) -> Receipt:
-        """Refresh with sane defaults."""
+    def replace(self, rows: pd.DataFrame | None = None, **changes: Any) -> Receipt:
+        """Refresh with sane defaults; `changes` are of the other frames, or of what else a refresh is given."""
         rows = make_rows() if rows is None else rows
         given: dict[str, Any] = {
             "week": rows["week"].iloc[0].date() if len(rows) else None,
             "country": rows["country"].iloc[0] if len(rows) else "DEU",
             "run_id": "run-1",
             "launched_at": LAUNCHED,
-            "path": make_path(rows) if path is None else path,
-            "menu": make_options(rows),
         }
-        return replace_country(self.engine, rows=rows, **{**given, **changes})
+        frames = {name: changes.pop(name) for name in ("path", "options") if name in changes}
+        return replace_country(self.engine, replace(recommended(rows), **frames), **{**given, **changes})
 
     def read(self, query: str, **parameters: object) -> Sequence[Any]:
         with self.engine.connect() as connection:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from markdown_pricing.columns import Recommendations
+
 WEEK = date(2026, 2, 9)
 NEXT_WEEK = WEEK + timedelta(weeks=1)
 LAUNCHED = datetime(2026, 2, 9, 7, 0, tzinfo=UTC)
@@ -118,3 +120,8 @@ def make_path(rows: pd.DataFrame, weeks: int = 2) -> pd.DataFrame:
         for week in range(weeks)
     ]
     return pd.concat(plans, ignore_index=True)
+
+
+def recommended(rows: pd.DataFrame, weeks: int = 2) -> Recommendations:
+    """The rows, with a plan of `weeks` weeks and options for each of them."""
+    return Recommendations(rows, make_path(rows, weeks), make_options(rows))

@@ -22,7 +22,7 @@ from markdown_pricing.erp.refresh import (
 from markdown_pricing.erp.rows import BadRows, EmptySet
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from tests.erp.conftest import Erp
-from tests.erp.samples import LAUNCHED, NEXT_WEEK, WEEK, make_options, make_path, make_rows
+from tests.erp.samples import LAUNCHED, NEXT_WEEK, WEEK, make_options, make_path, make_rows, recommended
 
 
 def test_the_first_refresh_writes_both_tables_and_a_receipt(erp: Erp) -> None:
@@ -223,7 +223,7 @@ def test_all_faults_of_the_rows_are_named_at_once(erp: Erp) -> None:
 
     right = make_rows(NEXT_WEEK, articles=4)
     with pytest.raises(BadRows) as error:
-        erp.replace(rows, path=make_path(right).drop(columns="price"), menu=make_options(right), run_id="run-2")
+        erp.replace(rows, path=make_path(right).drop(columns="price"), options=make_options(right), run_id="run-2")
 
     assert [str(fault) for fault in error.value.faults] == [
         "markdown_recommendations.recommended_price is not an amount that NUMERIC(14,2) holds: 1, for example inf "
@@ -247,7 +247,7 @@ def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
     rows.loc[3, "article_id"] = "A000000"
 
     with pytest.raises(BadRows) as error:
-        erp.replace(rows, path=path, menu=menu, week=WEEK, country="DEU")
+        erp.replace(rows, path=path, options=menu, week=WEEK, country="DEU")
 
     assert [str(fault) for fault in error.value.faults] == [
         "rows of another country than DEU: 1, for example AUT",
@@ -281,7 +281,7 @@ def test_options_of_other_rows_are_refused(erp: Erp) -> None:
     menu = make_options(rows)
 
     with pytest.raises(BadRows, match="without an option at the recommended price: 1, for example A000001"):
-        erp.replace(rows, menu=menu[(menu["article_id"] != "A000001") | (menu["step"] != 1)])
+        erp.replace(rows, options=menu[(menu["article_id"] != "A000001") | (menu["step"] != 1)])
 
 
 def test_an_insert_that_fails_leaves_the_old_set(erp: Erp) -> None:
@@ -347,13 +347,11 @@ def test_a_schema_of_its_own_leaves_the_default_tables_alone(postgres_erp: Erp) 
 
     replace_country(
         test_engine,
+        recommended(rows),
         week=NEXT_WEEK,
         country="DEU",
         run_id="t",
         launched_at=LAUNCHED,
-        rows=rows,
-        path=make_path(rows),
-        menu=make_options(rows),
     )
 
     assert postgres_erp.everything() == before

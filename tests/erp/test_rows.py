@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,7 +23,7 @@ from markdown_pricing.erp.tables import Money, ensure_tables, options, price_pat
 from markdown_pricing.erp.texts import JSON, lines
 from markdown_pricing.erp.values import KINDS
 from tests.erp.conftest import Erp
-from tests.erp.samples import WEEK, make_options, make_path, make_rows
+from tests.erp.samples import WEEK, make_rows, recommended
 
 NULLABLE = [column.name for column in recommendations.columns if column.nullable]
 
@@ -139,17 +140,17 @@ def test_values_that_no_column_holds_are_faults(change: dict[str, Any], says: st
     rows = make_rows()
 
     with pytest.raises(BadRows, match=says):
-        country_rows(make_rows(**change), make_path(rows), make_options(rows), week=WEEK, country="DEU", run_id="run-1")
+        country_rows(replace(recommended(rows), rows=make_rows(**change)), week=WEEK, country="DEU", run_id="run-1")
 
 
 def test_an_error_names_the_article_and_says_whose_fault_it_is() -> None:
     """A stock that stands for unlimited is data; an amount out of nothing is not."""
     rows = make_rows().assign(expected_revenue=[1.0, 2e12, 1.0, 1.0, 1.0])
     with pytest.raises(BadRows, match=r"2000000000000\.0 of article 'A000001'\n.*its code has a fault"):
-        country_rows(rows, make_path(rows), make_options(rows), week=WEEK, country="DEU", run_id="r")
+        country_rows(recommended(rows), week=WEEK, country="DEU", run_id="r")
     unlimited = rows.assign(stock=[10, 2**31 - 1, 10, 10, 10], list_price=[20.0, 600.0, 20.0, 20.0, 20.0])
     with pytest.raises(BadRows, match=r"in the data: stock and price of article A000001 \(stock 2147483647"):
-        country_rows(unlimited, make_path(rows), make_options(rows), week=WEEK, country="DEU", run_id="r")
+        country_rows(replace(recommended(rows), rows=unlimited), week=WEEK, country="DEU", run_id="r")
 
 
 EDGES = (1.2345678901234567e-05, 0.005, 999_999_999_999.994, 999_999_999_999.995)
@@ -224,12 +225,11 @@ def test_the_hash_is_the_same_on_both_databases(sqlite_erp: Erp, postgres_erp: E
 def test_the_hash_ignores_who_wrote_and_when_and_in_what_order() -> None:
     """Same prices, same hash."""
     rows = make_rows(articles=9)
-    path = make_path(rows)
-    first = country_rows(rows, path, make_options(rows), week=WEEK, country="DEU", run_id="run-1")
+    made = recommended(rows)
+    first = country_rows(made, week=WEEK, country="DEU", run_id="run-1")
     shuffled = rows.assign(predicted_at=pd.Timestamp("2026-02-10T08:00Z")).sample(frac=1, random_state=1)
-    second = country_rows(
-        shuffled, path.sample(frac=1, random_state=2), make_options(rows), week=WEEK, country="DEU", run_id="run-2"
-    )
+    later = replace(made, rows=shuffled, path=made.path.sample(frac=1, random_state=2))
+    second = country_rows(later, week=WEEK, country="DEU", run_id="run-2")
 
     assert second.content_hash() == first.content_hash()
     assert second.recommendations["run_id"].unique().to_pylist() == ["run-2"]
@@ -245,9 +245,7 @@ OTHER: dict[type, Any] = {Text: "?", Money: Decimal("0.07"), Integer: 7, Double:
 )
 def test_the_hash_sees_every_other_column(column: Column[Any]) -> None:
     """A change in any of them changes it."""
-    first = country_rows(
-        make_rows(), make_path(make_rows()), make_options(make_rows()), week=WEEK, country="DEU", run_id="run-1"
-    )
+    first = country_rows(recommended(make_rows()), week=WEEK, country="DEU", run_id="run-1")
     records = first.recommendations.to_pylist()
     records[2][column.name] = OTHER[type(column.type)]
     changed = CountryRows.of(
@@ -260,12 +258,12 @@ def test_the_hash_sees_every_other_column(column: Column[Any]) -> None:
 def test_the_hash_sees_the_plan() -> None:
     """The second table counts."""
     rows = make_rows()
-    path = make_path(rows)
-    dearer_later = path.assign(price=path["price"] + 0.01 * (path["week"] > pd.Timestamp(WEEK)))
+    made = recommended(rows)
+    dearer_later = made.path.assign(price=made.path["price"] + 0.01 * (made.path["week"] > pd.Timestamp(WEEK)))
 
     hashes = {
-        country_rows(rows, plan, make_options(rows), week=WEEK, country="DEU", run_id="run-1").content_hash()
-        for plan in (path, dearer_later)
+        country_rows(each, week=WEEK, country="DEU", run_id="run-1").content_hash()
+        for each in (made, replace(made, path=dearer_later))
     }
 
     assert len(hashes) == 2
@@ -276,6 +274,6 @@ def test_the_frame_that_is_handed_in_stays_as_it_is() -> None:
     rows = make_rows()
     before = rows.copy()
 
-    country_rows(rows, make_path(rows), make_options(rows), week=WEEK, country="DEU", run_id="run-1")
+    country_rows(recommended(rows), week=WEEK, country="DEU", run_id="run-1")
 
     pd.testing.assert_frame_equal(rows, before)

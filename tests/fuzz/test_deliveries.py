@@ -217,7 +217,7 @@ def priced(sold: pricing.CountryWeek, model: DemandModel) -> None:
     found = pricing.price_articles(sold, model, inputs, origin, "run", at)
     assert not check_every_article_has_a_row(found.rows, sold.articles)
     assert not check_new_prices(found.rows, sold.articles, DEU, RuleBook())
-    kept = country_rows(found.rows, found.path, found.options, week=WEEK, country="DEU", run_id="run")
+    kept = country_rows(found, week=WEEK, country="DEU", run_id="run")
     for row in kept.recommendations.to_pylist():
         assert row["recommended_price"] > 0
         assert row["reason"].endswith(".")

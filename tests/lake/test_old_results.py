@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import pandas as pd
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.old_results import KEPT_FOR_A_TIME, remove_old_results
 from markdown_pricing.lake.publish import publish_bytes
@@ -155,7 +156,7 @@ def test_what_a_run_asks_of_earlier_weeks_costs_the_same_after_five_years(lake: 
     last = Results(lake, WEEK - ONE_WEEK, "DEU")
     origin = Provenance(str(last.week), "DEU", "0", "code", "libraries")
     rows = pd.DataFrame({"article_id": ["a", "b"]})
-    last.keep_predictions(rows, rows, rows, origin)
+    last.keep_predictions(Recommendations(rows, rows, rows), origin)
     results = Results(lake, WEEK, "DEU")
 
     with counted() as asked:
@@ -178,13 +179,14 @@ def test_the_newest_delivery_is_found_at_the_first_look(lake: Lake) -> None:
 def test_rows_and_options_are_published_for_others(lake: Lake) -> None:
     """Each as Parquet at the place that the contract names; price paths are kept for the refresh alone."""
     origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
-    rows, path, menu = (pd.DataFrame({"article_id": [name]}) for name in ("row", "path", "option"))
+    frames = (pd.DataFrame({"article_id": [name]}) for name in ("row", "path", "option"))
 
-    Results(lake, WEEK, "DEU").keep_predictions(rows, path, menu, origin)
+    Results(lake, WEEK, "DEU").keep_predictions(Recommendations(*frames), origin)
 
     for folder, name in (("markdown_predictions", "row"), ("markdown_options", "option")):
         with lake.reading(f"{folder}/{WEEK}/country=DEU/part-0.parquet") as file:
             published = pd.read_parquet(BytesIO(file.read()))
         assert published["article_id"].tolist() == [name]
-    kept = Results(lake, WEEK, "DEU").predictions()[:3]
-    assert [frame["article_id"].tolist() for frame in kept] == [["row"], ["path"], ["option"]]
+    kept, _ = Results(lake, WEEK, "DEU").predictions()
+    articles = [frame["article_id"].tolist() for frame in (kept.rows, kept.path, kept.options)]
+    assert articles == [["row"], ["path"], ["option"]]

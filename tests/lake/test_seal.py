@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import pandas as pd
 import pytest
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.demand.model import DemandModel, ModelNotAllowed
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.experiments.champion import CHAMPIONS, Champion, champions, promote
@@ -124,7 +125,7 @@ def kept_frames(folder: Path, key: str | None) -> dict[str, tuple[Results, Calla
     frame = pd.DataFrame({"article_id": ["a", "b"], "price": [1.0, 2.0]})
     origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
     results.keep_training_data(CountryWeek(WEEK, "DEU", frame, frame), origin)
-    results.keep_predictions(frame, frame, frame, origin)
+    results.keep_predictions(Recommendations(frame, frame, frame), origin)
     return {
         paths.training_data_file(WEEK, "DEU"): (results, Results.training_data),
         paths.kept_predictions_file(WEEK, "DEU"): (results, Results.predictions),

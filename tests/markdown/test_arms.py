@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
-from markdown_pricing.markdown.recommendation import Recommendations, recommend
+from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.season import ARM
 from tests.markdown.seasons import CODES, DEU, MADE_BY, WEEK, article, demand, foreseen, frames, monday

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.reasons import REASONS
-from markdown_pricing.markdown.recommendation import Recommendations, recommend
+from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.sentences import CLAUSE_WORDS, PLAIN
 from tests.markdown.recomputed import published, sentence_of

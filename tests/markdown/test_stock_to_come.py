@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.demand.model import with_what_comes
 from markdown_pricing.forecast import Demand
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
-from markdown_pricing.markdown.recommendation import Recommendations, recommend
+from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.shelf import SHELF_SHARES
 from markdown_pricing.markdown.simple_policies import SellThroughRule

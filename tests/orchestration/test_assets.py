@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import kept_predictions_file, planned_folder, training_data_file
@@ -120,8 +122,8 @@ def keep_other_rows(
 ) -> None:
     """As if those rows had been priced."""
     results = Results(Lake(str(installation.root / "lake")), parse_week(week), "AUT")
-    rows, path, menu, origin = results.predictions()
-    results.keep_predictions(change(rows), path, menu, origin)
+    kept, origin = results.predictions()
+    results.keep_predictions(replace(kept, rows=change(kept.rows)), origin)
 
 
 def pretend_there_were_more_rows(installation: Installation, times: float, week: str = WEEK_BEFORE) -> None:
@@ -357,7 +359,7 @@ def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation)
     """An old version of the package may have kept it so."""
     results = Results(Lake(str(installation.root / "lake")), parse_week(WEEK_BEFORE), "AUT")
     rows = pd.DataFrame({"article_id": ["1"] * 8})
-    results.keep_predictions(rows, rows, rows, provenance(WEEK_BEFORE, "AUT", "stamp"))
+    results.keep_predictions(Recommendations(rows, rows, rows), provenance(WEEK_BEFORE, "AUT", "stamp"))
 
     result = installation.run()
 

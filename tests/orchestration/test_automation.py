@@ -27,6 +27,7 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.auto_run_reexecution import auto_run_reexecution
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake import Lake, LakeMissing
@@ -69,7 +70,7 @@ COUNTRIES = ("DEU", "AUT", "POL")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LOCATION = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("nowhere", 1), "__repository__")
 PARTITIONS = week_and_country(WEEK, COUNTRIES)
-NO_ROWS = pd.DataFrame({"article_id": []})
+NOTHING_PRICED = Recommendations(*[pd.DataFrame({"article_id": []})] * 3)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class Sensor:
     def predict(self, week: date, country: str) -> None:
         """Predictions on the lake, made from the week's delivery."""
         origin = provenance(str(week), country, find_snapshot(self.lake, week).stamp)
-        Results(self.lake, week, country).keep_predictions(NO_ROWS, NO_ROWS, NO_ROWS, origin)
+        Results(self.lake, week, country).keep_predictions(NOTHING_PRICED, origin)
 
     def end(self, run: dg.DagsterRun, status: DagsterRunStatus) -> None:
         kinds = {

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from markdown_pricing import pricing
-from markdown_pricing.columns import ROW_COLUMNS
+from markdown_pricing.columns import ROW_COLUMNS, Recommendations
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import DecisionsRead, read
 from markdown_pricing.erp.decisions import add_decisions, seen_rows
@@ -22,7 +22,6 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_sealed
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.markdown.recommendation import Recommendations
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.decided import (
     NOT_READ,
@@ -93,11 +92,10 @@ class Shop:
         run = f"run-{week}-{self.written}"
         made = pricing.price_as_decided(sold, Steady(), inputs, origin, run, at(week))
         priced = made.recommendations
-        results.keep_predictions(priced.rows, priced.path, priced.options, made.origin)
+        results.keep_predictions(priced, made.origin)
         if week == self.week:
-            frames_of = {"rows": priced.rows, "path": priced.path, "menu": priced.options}
             launched = at(week) + timedelta(minutes=self.written)
-            replace_country(self.erp.engine, week=week, country="DEU", run_id=run, launched_at=launched, **frames_of)
+            replace_country(self.erp.engine, priced, week=week, country="DEU", run_id=run, launched_at=launched)
         return priced
 
     def decide(self, article_id: str, verdict: str, **changes: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
+from markdown_pricing.columns import Recommendations
 from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
@@ -72,7 +73,7 @@ from tests.quick import deliver
 
 NOW = datetime(2026, 2, 9, 12, tzinfo=UTC)
 PRICED, SNAPSHOT = parse_week(WEEK_BEFORE), parse_week(WEEK)
-NO_ROWS = pd.DataFrame({"article_id": []})
+NOTHING_PRICED = Recommendations(*[pd.DataFrame({"article_id": []})] * 3)
 
 
 class Ledger(Installation):
@@ -148,7 +149,7 @@ class Beside:
 
     def priced(self, country: str, week: date = PRICED) -> None:
         origin = provenance(str(week), country, "stamp")
-        Results(self.lake, week, country).keep_predictions(NO_ROWS, NO_ROWS, NO_ROWS, origin)
+        Results(self.lake, week, country).keep_predictions(NOTHING_PRICED, origin)
 
     def taken_in(self, country: str, stamp: str | None = None) -> None:
         partition = partition_key(SNAPSHOT, country)
