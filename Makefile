@@ -119,12 +119,13 @@ COMPILE := $(BIN)/python -m compileall -qq -j 0 .venv/lib || true
 # Beside the environment: LightGBM imports scikit-learn where it finds it, which costs each process of the tests 1.8 s.
 EXAMPLES := .venv/examples
 
-.venv/dev: pyproject.toml constraints.txt | .venv/run
+# It has what .venv/run has, which is not installed beforehand, because each call of pip looks at all packages again.
+.venv/dev: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing what the tests need, once ..."
 	@$(INSTALL) --editable '.[postgres,hdfs,kubernetes,metronome,alerts,experiments,etl,real-sales,dev]'
 	@$(INSTALL) --no-deps --upgrade --target $(EXAMPLES) scikit-learn joblib
 	@$(COMPILE)
-	@touch $@
+	@touch .venv/run $@
 
 .venv/long: pyproject.toml constraints.txt | .venv/dev
 	@echo "Installing PyTorch, 2.5 GB, once ..."

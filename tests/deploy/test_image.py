@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -71,7 +72,8 @@ class Image:
         return self.root / Path(path).relative_to("/opt")
 
     def _run(self, command: str) -> None:
-        own = re.sub(r"(^|&& )python ", rf"\1{sys.executable} ", command.replace("/opt/", f"{self.root}/"))
+        python = shlex.quote(sys.executable)
+        own = re.sub(r"(^|&& )python ", lambda found: f"{found[1]}{python} ", command.replace("/opt/", f"{self.root}/"))
         subprocess.run(own, shell=True, check=True, cwd=self.root / "src", stdout=subprocess.DEVNULL)
 
     def _copy(self, source: Path, target: Path) -> None:
