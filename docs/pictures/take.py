@@ -14,6 +14,10 @@ that of docs/etl.md from a `make ui` with MARKDOWN_PRICING_RAW set, and MARKDOWN
 
 .venv/bin/python docs/pictures/take.py --etl http://localhost:3000
 
+that of docs/outcomes.md from a page on the weeks that `make weeks N=8 COUNTRIES=MLT,CYP` has played:
+
+.venv/bin/python docs/pictures/take.py --outcomes http://localhost:3000
+
 and that of docs/experiments.md from an `mlflow ui` on trials of one back-test, of which it shows the first two:
 
 .venv/bin/python docs/pictures/take.py --experiments http://localhost:5000
@@ -31,7 +35,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
-from markdown_pricing.weeks import this_week
+from markdown_pricing.weeks import ONE_WEEK, this_week
 
 HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
@@ -81,6 +85,14 @@ def operations(browser: Browser, url: str) -> None:
 
 def etl(browser: Browser, url: str) -> None:
     lineage(open_page(browser, url, width=2400, height=1200, scale=0.7), "etl-lineage")
+
+
+def outcomes(browser: Browser, url: str) -> None:
+    """The ledger of the last week that was sold."""
+    page = open_page(browser, url, width=1500, height=1250, scale=0.7)
+    page.goto(f"/assets/outcomes?view=partitions&partition=CYP%7C{this_week(datetime.now(UTC)) - ONE_WEEK}")
+    page.get_by_text("In short").first.wait_for()
+    save(page, "outcomes")
 
 
 def experiments(browser: Browser, url: str) -> None:
@@ -191,6 +203,7 @@ if __name__ == "__main__":
         "operations": operations,
         "metronome": metronome,
         "etl": etl,
+        "outcomes": outcomes,
         "experiments": experiments,
         "pricing": pricing,
     }
