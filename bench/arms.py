@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from markdown_pricing.arrays import FloatArray
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
@@ -25,6 +23,7 @@ import pandas as pd
 
 from markdown_pricing.arms.effect import Cells, effect_of
 from markdown_pricing.arms.seasons import article_results, share_of_list_value
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.backtest.twin import FIRST_WEEK, WEEKS_BETWEEN_STARTS
 from markdown_pricing.countries import Country, read_countries
 from markdown_pricing.markdown.ladder import HABIT as HABIT_STEPS

@@ -19,14 +19,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
-from markdown_pricing.arrays import FloatArray
-
 # As in a round, in which each country has a core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import FloatArray
 from markdown_pricing.backtest.twin import PLANNER, RULES, Setting, policy_named, true_forecast, twin_of
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import DemandModel, make_model

@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import pandas as pd
+
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from tests.markdown.seasons import recommend_for
+
+NOTHING_PRICED = Recommendations(*[pd.DataFrame({"article_id": []})] * 3)
 
 
 def keep_priced(lake: Lake, week: date, articles: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -26,8 +26,8 @@ def receipt_or_newer_week(
     if held is not None and held > week:
         return held
     check()
-    launched_at = context.instance.get_run_record_by_id(context.run.run_id).create_timestamp
     run_id = context.run.run_id
+    launched_at = context.instance.get_run_record_by_id(run_id).create_timestamp
     try:
         return replace_country(engine, recommended, week=week, country=country, run_id=run_id, launched_at=launched_at)
     except NewerWeekInErp as error:  # which another run has written since the question above

@@ -11,7 +11,6 @@ from unittest.mock import Mock
 from uuid import uuid4
 
 import dagster as dg
-import pandas as pd
 import pytest
 from dagster import DagsterRunStatus
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -27,7 +26,6 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.auto_run_reexecution import auto_run_reexecution
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
-from markdown_pricing.columns import Recommendations
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake import Lake, LakeMissing
@@ -63,6 +61,7 @@ from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at
 from tests.lake import spark
+from tests.priced import NOTHING_PRICED
 
 WEEK = date(2026, 2, 9)
 NEXT_WEEK = WEEK + ONE_WEEK
@@ -70,7 +69,6 @@ COUNTRIES = ("DEU", "AUT", "POL")
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LOCATION = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("nowhere", 1), "__repository__")
 PARTITIONS = week_and_country(WEEK, COUNTRIES)
-NOTHING_PRICED = Recommendations(*[pd.DataFrame({"article_id": []})] * 3)
 
 
 @dataclass(frozen=True)

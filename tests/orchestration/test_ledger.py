@@ -11,7 +11,6 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
-from markdown_pricing.columns import Recommendations
 from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
 from markdown_pricing.lake.filesystem import Lake
@@ -69,11 +68,11 @@ from tests.lake import spark
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
 from tests.orchestration.test_automation import ErpOfReceipts
 from tests.outcomes.test_totals import advised, outcomes
+from tests.priced import NOTHING_PRICED
 from tests.quick import deliver
 
 NOW = datetime(2026, 2, 9, 12, tzinfo=UTC)
 PRICED, SNAPSHOT = parse_week(WEEK_BEFORE), parse_week(WEEK)
-NOTHING_PRICED = Recommendations(*[pd.DataFrame({"article_id": []})] * 3)
 
 
 class Ledger(Installation):

@@ -14,6 +14,7 @@ import markdown_pricing
 from markdown_pricing.orchestration.pooled_storage import PooledPostgresStorage
 from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
+from tests.storage import postgres_storage
 
 DATA = Path(markdown_pricing.__file__).parent / "data"
 MODULE = PooledPostgresStorage.__module__
@@ -31,10 +32,7 @@ def database(postgres: PostgresServer) -> str:
 @pytest.fixture
 def instance(database: str, postgres: PostgresServer, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """A Dagster whose dagster.yaml names the storage as those do that we hand out."""
-    to = make_url(database).set(drivername="postgresql+psycopg2", username=postgres.user, password=postgres.password)
-    ours = {"module": MODULE, "class": PooledPostgresStorage.__name__}
-    config = {"postgres_url": to.render_as_string(hide_password=False)}
-    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"storage": {"custom": {**ours, "config": config}}}))
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"storage": postgres_storage(postgres, database)}))
     with dg.DagsterInstance.from_config(str(tmp_path)) as made:
         yield made
 

@@ -8,13 +8,12 @@ import dagster as dg
 import pytest
 import yaml
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
-from sqlalchemy import make_url
 
 import markdown_pricing
 from markdown_pricing.orchestration.names import LEDGER_POOL, POOL
-from markdown_pricing.orchestration.pooled_storage import PooledPostgresStorage
 from markdown_pricing.orchestration.pools import limit_pools
 from tests.postgres.server import PostgresServer
+from tests.storage import postgres_storage
 
 DAGSTER_YAML = Path(markdown_pricing.__file__).parent / "data/dagster.yaml"
 LIMIT = 2
@@ -27,10 +26,7 @@ def instance(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[dg.Dags
     config = yaml.safe_load(DAGSTER_YAML.read_text())
     if request.param == "postgres":
         server: PostgresServer = request.getfixturevalue("postgres")
-        url = make_url(server.fresh_database())
-        to = url.set(drivername="postgresql+psycopg2", username=server.user, password=server.password)
-        ours = {"module": PooledPostgresStorage.__module__, "class": PooledPostgresStorage.__name__}
-        config["storage"] = {"custom": {**ours, "config": {"postgres_url": to.render_as_string(hide_password=False)}}}
+        config["storage"] = postgres_storage(server, server.fresh_database())
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
     with dg.DagsterInstance.from_config(str(tmp_path)) as made:
         yield made
