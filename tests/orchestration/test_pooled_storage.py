@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 
 import markdown_pricing
 from markdown_pricing.orchestration.pooled_storage import PooledPostgresStorage
+from tests.postgres.dagster_storage import postgres_storage
 from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
-from tests.storage import postgres_storage
 
 DATA = Path(markdown_pricing.__file__).parent / "data"
 MODULE = PooledPostgresStorage.__module__

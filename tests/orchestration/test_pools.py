@@ -12,8 +12,8 @@ from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimit
 import markdown_pricing
 from markdown_pricing.orchestration.names import LEDGER_POOL, POOL
 from markdown_pricing.orchestration.pools import limit_pools
+from tests.postgres.dagster_storage import postgres_storage
 from tests.postgres.server import PostgresServer
-from tests.storage import postgres_storage
 
 DAGSTER_YAML = Path(markdown_pricing.__file__).parent / "data/dagster.yaml"
 LIMIT = 2
