@@ -1,16 +1,17 @@
-"""A demand model in PyTorch: two small networks, one for the level and one for the elasticity, which falls with price.
+"""A demand model in PyTorch: networks for the level and the elasticity of demand, which falls with the price.
 
     MARKDOWN_PRICING_MODEL=examples.neural_network:NeuralNetwork     MARKDOWN_PRICING_DEVICE=auto, cpu or cuda
 
     demand = running rate · exp(level(x)) · (price / recent price)^−(LEAST_ELASTICITY + softplus(response(x)))
 
-Neither network sees the price, so that demand falls with it whatever they learn. They are trained on the chosen device.
+No network sees the price, so that demand falls with it whatever they learn. They are trained on the chosen device. Where
+the countries learn together, one large network is learnt for all of them (shared_network.py), which each country adapts
+to itself (adapted.py). Otherwise a country learns two small networks of its own.
 Answers are computed on the CPU in double precision, so that the same bytes give the same answers on every machine.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Self
@@ -20,7 +21,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from examples.adapted import Adapted
 from examples.running_rate import CATEGORY, LEAST_ELASTICITY, PRICE_CHANGE, RunningRate
+from examples.shared_network import Rows, SharedNetwork, computing_alike, learn
 from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import SharedDemand
@@ -54,6 +57,7 @@ class NeuralNetwork(DemandModel):
     """See the module. `network` is None when there was too little to learn from; then the running rate stands.
 
     mean, scale : of each input, to centre and scale it by ; device : where it was trained
+    adapted     : the network of all countries, which answers in place of `network`; None where there is none
     """
 
     running: RunningRate = field(default_factory=RunningRate)
@@ -61,21 +65,40 @@ class NeuralNetwork(DemandModel):
     mean: FloatArray = field(default_factory=lambda: np.zeros(0))
     scale: FloatArray = field(default_factory=lambda: np.ones(0))
     device: str = "cpu"
+    adapted: Adapted | None = None
+
+    @classmethod
+    def contribution(cls, history: pd.DataFrame, week: date, seed: int) -> bytes | None:
+        """Rows to learn from; None when nothing was sold."""
+        rows = Rows.of(RunningRate.of(history), history, seed)
+        return rows.to_bytes(seed) if rows.units.any() else None
+
+    @classmethod
+    def learn_together(
+        cls, contributions: Mapping[str, bytes], week: date, seed: int, threads: int = 1
+    ) -> bytes | None:
+        """The network of all countries, trained on the chosen device."""
+        learnt = learn(contributions, seed, threads, device_to_use(torch.cuda.is_available()))
+        return learnt and learnt.to_bytes()
 
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
     ) -> None:
         """Fit twice: for the second fit, sold-out weeks are filled with the demand that the first one expects there."""
+        self.running, self.network, self.adapted = RunningRate.of(history), None, None
+        rows = Rows.of(self.running, history, seed)
+        if shared is not None and shared.learnt is not None:
+            network = SharedNetwork.from_bytes(shared.learnt)
+            self.adapted, self.device = Adapted.to(network, shared.country or "", self.running, rows), network.device
+            return
         self.device = device_to_use(torch.cuda.is_available())
-        self.running, self.network = RunningRate.of(history), None
-        x, rate, target = self.running.training_rows(history, seed)
-        units = np.maximum(target["units"].to_numpy(dtype=np.float64), 0.0)
+        x, rate, units = rows.x, rows.rate, rows.units
         if len(x) < LEAST_ROWS or not units.any():
             return
         inputs = self._inputs(x)
         self.mean, self.scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-3)
-        censored, demand = target["censored"].to_numpy(dtype=np.bool_), units
-        with _computing_alike(seed, threads):
+        censored, demand = rows.censored > 0, units
+        with computing_alike(seed, threads):
             self.network = Demand(inputs.shape[1]).double()
             for _ in range(2 if censored.any() else 1):
                 self._train(x, demand, rate, seed)
@@ -115,6 +138,8 @@ class NeuralNetwork(DemandModel):
 
     def _answers(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The log of the level over the running rate, and the elasticity above LEAST_ELASTICITY, both (rows,)."""
+        if self.adapted is not None:
+            return self.adapted.answers(x)
         if self.network is None:
             return np.zeros(len(x)), np.zeros(len(x))
         with torch.inference_mode():
@@ -146,7 +171,9 @@ class NeuralNetwork(DemandModel):
         """Plain JSON, so that whoever loads a model need not trust whoever wrote it."""
         weights = self.network and {name: values.tolist() for name, values in self.network.state_dict().items()}
         plain = {"mean": self.mean.tolist(), "scale": self.scale.tolist(), "device": self.device}
-        return json.dumps({"running": self.running.to_dict(), "weights": weights, **plain}).encode()
+        adapted = self.adapted and self.adapted.to_dict()
+        parts = {"running": self.running.to_dict(), "weights": weights, "adapted": adapted}
+        return json.dumps({**parts, **plain}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -161,17 +188,5 @@ class NeuralNetwork(DemandModel):
             np.array(saved["mean"]),
             np.array(saved["scale"]),
         )
-        return cls(running, network, mean, scale, saved["device"])
-
-
-@contextmanager
-def _computing_alike(seed: int, threads: int) -> Iterator[None]:
-    """In the block the same seed gives the same first weights, on `threads` threads; afterwards all is as before."""
-    before = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+        adapted = saved["adapted"] and Adapted.from_dict(saved["adapted"], running.categories)
+        return cls(running, network, mean, scale, saved["device"], adapted)

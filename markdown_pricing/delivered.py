@@ -10,8 +10,8 @@ from types import MappingProxyType
 from markdown_pricing.currencies import Changeover, in_short
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, read_country, read_planned
-from markdown_pricing.learnt_together import Apply, LearntTogether, learn_shared
-from markdown_pricing.pricing import SEED, take_in_country
+from markdown_pricing.learnt_together import BY_DEFAULT, Apply, HowToLearn, LearntTogether, learn_shared
+from markdown_pricing.pricing import take_in_country
 from markdown_pricing.provenance import Provenance, provenance
 from markdown_pricing.training_data.intake import Intake
 from markdown_pricing.training_data.schema import columns_to_read, planned_columns
@@ -39,12 +39,12 @@ def learn_from_delivery(
     snapshot: Snapshot,
     countries: Iterable[str],
     changeovers: Mapping[str, tuple[Changeover, ...]] = MappingProxyType({}),
-    seed: int = SEED,
+    how: HowToLearn = BY_DEFAULT,
     apply: Apply = map,
 ) -> LearntTogether:
     """What `countries` share by the snapshot; the other parameters and the errors are those of `learn_shared`."""
     read = partial(read_country, lake, snapshot, columns=columns_to_read, encoded=True)
-    return learn_shared(snapshot.week, countries, read, seed, apply, changeovers)
+    return learn_shared(snapshot.week, countries, read, how, apply, changeovers)
 
 
 def origin_of_delivery(snapshot: Snapshot, country: str, changeovers: Sequence[Changeover] = ()) -> Provenance:

@@ -115,7 +115,7 @@ def fit_or_step_down(
 ) -> Choice:
     """The country's own model when it passes its checks, else the next simpler one; see demand/step_down.py."""
     sold = country_week
-    from_others = None if shared is None else shared.for_country(sold.country)
+    from_others = None if shared is None else shared.for_country(sold.country, model_name)
     return choose(sold.history, sold.articles, sold.week, model_name, seed, threads, from_others, last_good)
 
 

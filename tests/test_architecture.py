@@ -79,7 +79,7 @@ MAY_IMPORT = {
     "results": BASE | SCIENCE | {"decisions", "handover", "lake", "pricing", "provenance"},
     "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "results"},
     "across_countries": BASE | SCIENCE | {"lake", "results"},
-    "backtest": BASE | SCIENCE | {"forecast", "provenance", "pricing", "sample"},
+    "backtest": BASE | SCIENCE | {"forecast", "learnt_together", "provenance", "pricing", "sample"},
     "etl": BASE,
     "experiments": BASE | {"lake"},
     "orchestration": BASE

@@ -11,13 +11,15 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from markdown_pricing.arrays import FloatArray
 from markdown_pricing.countries import Country
-from markdown_pricing.demand.log_linear import learn_country
 from markdown_pricing.demand.model import make_model, with_what_comes
-from markdown_pricing.demand.shared import SharedDemand, pool
+from markdown_pricing.demand.shared import SharedDemand
+from markdown_pricing.errors import FinalError
 from markdown_pricing.forecast import SHELF_SHARES, Demand, Forecast
+from markdown_pricing.learnt_together import HowToLearn, learn_shared
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook
@@ -174,6 +176,14 @@ def policy_named(name: str, shared: SharedDemand | None = None) -> Policy:
     return model_policy(model, Lent(level="level" in lent, response="response" in lent), shared)
 
 
+class NotShared(FinalError):
+    """A back-test that went on without it would compare something else than it says."""
+
+    def __init__(self, policy: str, why: Mapping[str, str]) -> None:
+        listed = "; ".join(f"{what}: {each}" for what, each in why.items())
+        super().__init__(f"{policy} is not played, because it could not learn from all countries that share. {listed}.")
+
+
 @dataclass(frozen=True)
 class Setting:
     """One simulated run: everything that its luck depends on.
@@ -210,15 +220,23 @@ def twin_of(setting: Setting) -> Twin:
 
 def play_setting(setting: Setting, policy: str, book: RuleBook) -> Played:
     """A policy by name, played in its own market; raises UnknownFamily and UnknownModel."""
-    return play(policy, twin_of(setting), policy_named(policy, shared_with(setting)), book, setting.weeks)
+    return play(policy, twin_of(setting), policy_named(policy, shared_with(setting, policy)), book, setting.weeks)
 
 
-def shared_with(setting: Setting) -> SharedDemand | None:
-    """What the other countries know together, each as large as its size makes it; None: nothing is shared."""
-    if not setting.sharing:
+def shared_with(setting: Setting, policy: str) -> SharedDemand | None:
+    """What the other countries know together, each as large as its size makes it; None: nothing is shared.
+
+    policy : its name; a demand model may learn from these countries itself
+    """
+    if not setting.sharing or policy in {*RULES, PLANNER}:
         return None
-    contributions = {}
-    for country in setting.sharing:
-        market = sample_market(country, setting.week, None, setting.seed, family=family_named(setting.family))
-        contributions[country.code] = learn_country(Twin(market).frames()[1], SEED)
-    return pool(contributions).for_country(setting.country.code)
+    sharing, family = {country.code: country for country in setting.sharing}, family_named(setting.family)
+
+    def sold_in(code: str) -> pa.Table:
+        return sample_market(sharing[code], setting.week, None, setting.seed, family=family).table()
+
+    model = policy.partition("+")[0]
+    learnt = learn_shared(setting.week, sharing, sold_in, HowToLearn(model, SEED))
+    if failed := {**learnt.left_out, **learnt.faults}:
+        raise NotShared(policy, failed)
+    return learnt.shared.for_country(setting.country.code, model)

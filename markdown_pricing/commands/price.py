@@ -32,7 +32,7 @@ from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
-from markdown_pricing.learnt_together import NothingShared
+from markdown_pricing.learnt_together import HowToLearn, NothingShared
 from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import compare
 from markdown_pricing.markdown.reasons import ReasonCodes
@@ -143,7 +143,7 @@ def _price_each(
     model: str,
 ) -> tuple[dict[str, CountryPriced], dict[str, str]]:
     """The countries that could be priced, and why the others could not; each is shown when it is done."""
-    run_id, shared = str(uuid.uuid4()), _share_demand(lake, snapshot, countries, configured)
+    run_id, shared = str(uuid.uuid4()), _share_demand(lake, snapshot, countries, configured, model)
     priced, failed = dict[str, CountryPriced](), dict[str, str]()
     with progress(f"Pricing {snapshot.week}", len(countries)) as advance:
         for code in countries:
@@ -209,16 +209,20 @@ def _country(code: str, configured: Countries, week: date) -> Country:
     return unconfigured(code)
 
 
-def _share_demand(lake: Lake, snapshot: Snapshot, countries: Sequence[str], configured: Countries) -> SharedAtHand:
+def _share_demand(
+    lake: Lake, snapshot: Snapshot, countries: Sequence[str], configured: Countries, model: str
+) -> SharedAtHand:
     """What the countries to price share, or nothing: a single country has nobody to share with."""
     nothing = SharedAtHand(None, "none")
     if len(countries) < 2:
         return nothing
     try:
-        shared = learn_from_delivery(lake, snapshot, countries, configured.changeovers).shared
+        learnt = learn_from_delivery(lake, snapshot, countries, configured.changeovers, HowToLearn(model))
     except NothingShared:
         return nothing  # the message comes where each country is priced
-    return SharedAtHand(shared, version_of(shared.to_bytes()))
+    for what, why in learnt.faults.items():
+        print_error(f"{model} learns nothing from {what}: {why}")
+    return SharedAtHand(learnt.shared, version_of(learnt.shared.to_bytes()))
 
 
 def _price_country(

@@ -18,6 +18,7 @@ from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
+from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.files import read_rules
 from markdown_pricing.imported import imported_for_good
 from markdown_pricing.lake import paths
@@ -91,7 +92,8 @@ def run(
             if countries is None:
                 gone, chosen = gone_from(lake, snapshot, chosen), _delivered(snapshot, chosen)
             if len(chosen) > 1:
-                _share_demand(a_round, lake, snapshot, list(configured))
+                model = champion_or(lake, settings.demand_model, settings.follow_champion)
+                _share_demand(a_round, lake, snapshot, list(configured), model)
             if not again:
                 outcomes += _done_earlier(settings, places, snapshot, chosen, rules)
             done = {outcome.country for outcome in outcomes}
@@ -138,15 +140,18 @@ def _say_what_matches_nothing(
         print_error(f"Delivered and not configured, and so not priced: {', '.join(left_out)}.")
 
 
-def _share_demand(a_round: "LocalRound", lake: Lake, snapshot: Snapshot, configured: Sequence[str]) -> None:
+def _share_demand(a_round: "LocalRound", lake: Lake, snapshot: Snapshot, configured: Sequence[str], model: str) -> None:
     """Learn what the countries share, unless that is there. When it fails, the countries are priced without it.
 
     It is learnt from all configured countries of the delivery, not from the chosen ones. Otherwise a country's prices
-    would depend on which other countries are priced with it.
+    would depend on which other countries are priced with it. It is learnt anew when `model`, with which they are
+    priced now, learns from all countries itself and had no part in it.
     """
+    from markdown_pricing.learnt_together import lacks_its_own
     from markdown_pricing.results import shared_demand_at_hand
 
-    if shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared is not None:
+    shared = shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared
+    if shared is not None and not (model in lake.models and lacks_its_own(shared, model)):
         return
     work = _work([code for code in configured if code in snapshot.bytes_by_country], snapshot)
     with progress(f"Shared demand of {snapshot.week}", len(work), sum(work.values())) as advance:

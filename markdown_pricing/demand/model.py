@@ -67,6 +67,24 @@ class DemandModel(ABC):
     def from_bytes(cls, data: bytes) -> Self:
         """The model whose `to_bytes` gave `data`. Whoever may write to the lake decides what `data` is."""
 
+    @classmethod
+    def contribution(cls, history: pd.DataFrame, week: date, seed: int) -> bytes | None:
+        """What one country gives to `learn_together`; None: nothing. All countries' together must fit into memory.
+
+        It is called once a week while the country's rows are read anyway, those of one country at a time.
+        """
+        return None
+
+    @classmethod
+    def learn_together(
+        cls, contributions: Mapping[str, bytes], week: date, seed: int, threads: int = 1
+    ) -> bytes | None:
+        """What is learnt from the contributions of all countries, sorted by country; None: nothing.
+
+        It is called once a week. Each country's `fit` finds it as `shared.learnt`.
+        """
+        return None
+
     def importance(self) -> dict[str, float]:
         """The share of each input in what the model has learnt, largest first; empty when it does not know."""
         return {}

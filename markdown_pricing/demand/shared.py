@@ -8,6 +8,7 @@ one for each category, at the cost of fitting one country at a time.
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from typing import Any, Self
@@ -99,9 +100,11 @@ class SharedDemand:
     seen       : the quality of articles as each country saw it, by country
     taste_sd   : the standard deviation of how countries differ on one article, in logs
     country    : the country that uses this; what it saw itself is left out, because its own sales say that anyway
+    model      : the name of the model that uses this
     searches   : by country where the fit of its own sales ended, which the fit of its model goes on from, as JSON that
                  only this country parses. A model that is judged by the last of these sales gets nothing that is
                  shared, and so not this either
+    learnt_by  : by name of the model what it has learnt from all countries itself, in a form of its own
     """
 
     categories: tuple[str, ...]
@@ -111,10 +114,17 @@ class SharedDemand:
     taste_sd: float
     country: str | None = None
     searches: Mapping[str, str] = field(default_factory=dict)
+    model: str | None = None
+    learnt_by: Mapping[str, bytes] = field(default_factory=dict)
 
-    def for_country(self, country: str) -> "SharedDemand":
-        """The same for one country, without what that country saw itself."""
-        return replace(self, country=country)
+    def for_country(self, country: str, model: str | None = None) -> "SharedDemand":
+        """The same for one country, without what that country saw itself, and for its model."""
+        return replace(self, country=country, model=model)
+
+    @property
+    def learnt(self) -> bytes | None:
+        """What the model that uses this has learnt from all countries (`DemandModel.learn_together`); None: nothing."""
+        return None if self.model is None else self.learnt_by.get(self.model)
 
     @property
     def search(self) -> Search | None:
@@ -152,7 +162,8 @@ class SharedDemand:
         seen = {country: quality.to_dict() for country, quality in self.seen.items()}
         plain = {"categories": list(self.categories), "mean": self.mean.tolist(), "own": asdict(self.own)}
         parts = {"seen": seen, "taste_sd": self.taste_sd, "searches": dict(self.searches)}
-        return json.dumps({**plain, **parts}).encode()
+        learnt_by = {model: b64encode(learnt).decode() for model, learnt in sorted(self.learnt_by.items())}
+        return json.dumps({**plain, **parts, **({"learnt_by": learnt_by} if learnt_by else {})}).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -160,7 +171,9 @@ class SharedDemand:
         seen = {country: Quality.from_dict(quality) for country, quality in saved["seen"].items()}
         mean = np.array(saved["mean"]).reshape(len(saved["categories"]), -1)
         own = OwnEffects(**saved["own"])
-        return cls(tuple(saved["categories"]), mean, own, seen, saved["taste_sd"], searches=saved["searches"])
+        learnt_by = {model: b64decode(learnt, validate=True) for model, learnt in saved.get("learnt_by", {}).items()}
+        given = tuple(saved["categories"]), mean, own, seen, saved["taste_sd"]
+        return cls(*given, searches=saved["searches"], learnt_by=learnt_by)
 
 
 def pool(contributions: Mapping[str, CountryDemand]) -> SharedDemand:

@@ -19,6 +19,7 @@ from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot
+from markdown_pricing.learnt_together import HowToLearn, lacks_its_own
 from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
@@ -70,14 +71,16 @@ def shared_demand(
 ) -> dg.MaterializeResult[None]:
     """Reads one country after the other, or as many at a time as `shared_learning` says, outside the pool.
 
-    A country with broken data is left out and named.
+    A country with broken data is left out and named, and so is what the demand model fails to learn itself.
     """
     week, started = parse_week(context.partition_key), time.monotonic()
     keep_to_own_cores(context)
     with final_faults_not_retried(context), shared_learning.apply() as apply:
-        snapshot = find_snapshot(lake, week)
-        learnt = learn_from_delivery(lake, snapshot, countries, countries.changeovers, demand_training.seed, apply)
+        snapshot, how = find_snapshot(lake, week), HowToLearn(*_how_to_fit(lake, demand_training))
+        learnt = learn_from_delivery(lake, snapshot, countries, countries.changeovers, how, apply)
         check_unchanged(lake, snapshot)
+        for what, why in learnt.faults.items():
+            context.log.warning(f"{how.model} learns nothing from {what}: {why}")
         origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)
         path, version = keep_shared_demand(lake, week, learnt.shared, origin)
         seconds = time.monotonic() - started
@@ -144,7 +147,10 @@ def demand_model(
         choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
         origin = pricing.modelled_by(origin.of(model_asked=how[0]), choice, demand_training.seed, shared.version)
         path = results.keep_model(choice.model, origin)
-        return dg.MaterializeResult(metadata=figures.demand_model(choice, str(shared), origin, lake.where(path)))
+        said = str(shared)
+        if shared.shared is not None and lacks_its_own(shared.shared, how[0]):
+            said += f", in which {how[0]} has learnt nothing"
+        return dg.MaterializeResult(metadata=figures.demand_model(choice, said, origin, lake.where(path)))
 
 
 @country_asset(

@@ -123,6 +123,7 @@ UNEXPLAINED_CHANGES = "Plans changed without cause in sales (%)"
 WHY_THIS_GRADE = "Why this grade"
 BIASED = "Biases that luck does not explain"
 LEFT_OUT, SHARED_ELASTICITY = "Left out", "Price response by category"
+LEARNT_BY, NOT_LEARNT_BY = "Learnt by the model itself", "Not learnt by the model itself"
 
 
 def snapshot(stamp: str, bytes_by_country: Mapping[str, int]) -> Metadata:
@@ -172,6 +173,7 @@ def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: 
         COUNTRIES.label: len(learnt.articles),
         ARTICLES.label: articles,
         LEFT_OUT: _table(("Country", "Why"), [(code, cell(why)) for code, why in learnt.left_out.items()]),
+        **_of_the_model(learnt),
         SHARED_ELASTICITY: _table(
             ("Category", "Elasticity of 30 % off"),
             [
@@ -183,6 +185,16 @@ def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: 
         "Version": version,
         **_origin(origin, uri),
     }
+
+
+def _of_the_model(learnt: LearntTogether) -> Metadata:
+    """What the demand model has learnt from all countries itself, and what it failed to; nothing for most models."""
+    sizes = [f"{cell(name)}: {len(data):,} bytes" for name, data in learnt.shared.learnt_by.items()]
+    shown: Metadata = {LEARNT_BY: ", ".join(sizes)} if sizes else {}
+    if learnt.faults:
+        rows = [(what, cell(why)) for what, why in learnt.faults.items()]
+        shown = {**shown, NOT_LEARNT_BY: _table(("From", "Why"), rows)}
+    return shown
 
 
 def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
