@@ -21,7 +21,8 @@ NEWTON_STEPS, LONGEST_STEP, LARGEST_SHIFT = 8, 0.5, 1.5
 class Adapted:
     """The shared network in one country.
 
-    categories : those that the codes in a row's features number ; shift : of the level's log ; stretch : of the elasticity
+    categories : those that the codes in a row's features number
+    shift      : of the level's log ; stretch : of the elasticity
     """
 
     network: SharedNetwork

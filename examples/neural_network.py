@@ -4,9 +4,9 @@
 
     demand = running rate · exp(level(x)) · (price / recent price)^−(LEAST_ELASTICITY + softplus(response(x)))
 
-No network sees the price, so that demand falls with it whatever they learn. They are trained on the chosen device. Where
-the countries learn together, one large network is learnt for all of them (shared_network.py), which each country adapts
-to itself (adapted.py). Otherwise a country learns two small networks of its own.
+No network sees the price, so that demand falls with it whatever they learn. They are trained on the chosen device.
+Where the countries learn together, one large network is learnt for all of them (shared_network.py), which each country
+adapts to itself (adapted.py). Otherwise a country learns two small networks of its own.
 Answers are computed on the CPU in double precision, so that the same bytes give the same answers on every machine.
 """
 

@@ -2,9 +2,9 @@
 
     demand = running rate · exp(level(x) + shift) · (price / recent price)^−(stretch · (LEAST_ELASTICITY + response(x)))
 
-`DemandModel.learn_together` learns the network. A country learns shift and stretch from its own sales (adapted.py). The network never sees the price, and stretch is above 0, so that demand falls with the price
-whatever both learn. Country and category are embeddings; the first row of each stands for those that were never seen,
-and is learnt by hiding some of the seen ones.
+`DemandModel.learn_together` learns the network; shift and stretch are a country's own (adapted.py). The network never
+sees the price, and stretch is above 0, so that demand falls with the price whatever both learn. Country and category
+are embeddings. The first row of each stands for what was never seen, and is learnt by hiding some of what was.
 """
 
 import io
@@ -236,7 +236,7 @@ def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def unpacked(data: bytes) -> dict[str, np.ndarray]:
-    """What `packed` was given. Raises ValueError where an array would have to be unpickled, which runs what it names."""
+    """What `packed` was given. Raises ValueError for an array of objects, which would run what it names."""
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 

@@ -7,6 +7,7 @@ LONG = (
     "tests/demand/test_contract.py::*neural_network",
     "tests/demand/test_traps.py::*neural_network",
     "tests/demand/test_other_frameworks.py::*neural_network",
+    "tests/demand/test_shared_network.py::",
     "tests/demand/test_other_frameworks.py::test_without_a_gpu",
     "tests/demand/test_other_frameworks.py::test_it_is_trained_on_the_gpu",
     # Hadoop 3 has the same bad days.

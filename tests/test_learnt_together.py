@@ -84,7 +84,7 @@ def test_each_country_gives_while_its_rows_are_there_and_then_the_model_learns_o
     assert set(learnt(learn(threads=3))) == {*CODES, "threads"}
     assert learnt(learn(threads=3))["threads"] == 3
     one_by_one = [event for code in CODES for event in (f"read {code}", f"given {code}")]
-    assert HAPPENED == 2 * [*one_by_one, "learnt"]
+    assert 2 * [*one_by_one, "learnt"] == HAPPENED
 
 
 def test_what_it_learnt_comes_to_its_fit_and_to_no_other_model() -> None:

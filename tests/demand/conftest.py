@@ -16,6 +16,13 @@ def sold() -> tuple[pd.DataFrame, pd.DataFrame]:
     return history.drop(columns=["mean", "elasticity"]), articles.drop(columns=["mean", "elasticity"])
 
 
+@pytest.fixture(scope="session")
+def few() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A smaller market than `sold`, for the tests that fit a model for each of their cases."""
+    history, articles = market(seed=1, articles=50)
+    return history.drop(columns=["mean", "elasticity"]), articles.drop(columns=["mean", "elasticity"])
+
+
 @pytest.fixture(scope="module")
 def scikit_learn() -> Iterator[None]:
     """For the files whose tests fit the example in scikit-learn."""

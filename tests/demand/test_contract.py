@@ -14,7 +14,7 @@ import pytest
 
 from markdown_pricing import demand
 from markdown_pricing.demand.model import MODELS, DemandModel, make_model
-from tests.demand.market import WEEK, market
+from tests.demand.market import WEEK
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, SCIKIT_LEARN_FOLDER, needs_pytorch
 
 pytestmark = pytest.mark.usefixtures("scikit_learn")
@@ -68,13 +68,6 @@ def fitted_once(sold: tuple[pd.DataFrame, pd.DataFrame]) -> Callable[[str], Dema
 @pytest.fixture(scope="module")
 def model(name: str, fitted_once: Callable[[str], DemandModel]) -> DemandModel:
     return fitted_once(name)
-
-
-@pytest.fixture(scope="module")
-def few() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A smaller market than `sold`, for the tests that fit a model for each of their cases."""
-    history, articles = market(seed=1, articles=50)
-    return history.drop(columns=["mean", "elasticity"]), articles.drop(columns=["mean", "elasticity"])
 
 
 def test_every_model_of_the_package_is_known_by_its_name() -> None:
