@@ -26,6 +26,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from examples import shared_network
+from examples.contribution import NUMBERS, ROWS_A_COUNTRY, Rows
 from examples.neural_network import NeuralNetwork
 from markdown_pricing.backtest.twin import FIRST_WEEK, Setting, Twin, policy_named, shared_with, twin_of
 from markdown_pricing.countries import read_countries
@@ -85,13 +86,13 @@ def contributions(rows: int) -> dict[str, bytes]:
     known, own = read_countries(), []
     for code in SHARING:
         history = Twin(sample_market(known[code], FIRST_WEEK, None, 0)).frames()[1]
-        own.append(shared_network.Rows.from_bytes(NeuralNetwork.contribution(history, FIRST_WEEK, SEED) or b""))
+        own.append(Rows.from_bytes(NeuralNetwork.contribution(history, FIRST_WEEK, SEED) or b""))
     given, left = {}, rows
     for number in range(10_000):
         one = own[number % len(own)]
-        taken = np.arange(min(left, shared_network.ROWS_A_COUNTRY)) % len(one.x)
-        parts = one.x[taken], one.rate[taken], one.units[taken], one.censored[taken], one.categories
-        given[f"C{number:04}"] = shared_network.Rows(*parts).to_bytes(SEED)
+        taken = np.arange(min(left, ROWS_A_COUNTRY)) % len(one.x)
+        parts = {name: getattr(one, name)[taken] for name in NUMBERS}
+        given[f"C{number:04}"] = Rows(**parts, categories=one.categories).to_bytes(SEED)
         left -= len(taken)
         if left <= 0:
             break

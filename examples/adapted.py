@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from examples.contribution import Rows
 from examples.running_rate import HORIZONS_A_TARGET, LEAST_ELASTICITY, PRICE_CHANGE, RunningRate
-from examples.shared_network import Rows, SharedNetwork
+from examples.shared_network import SharedNetwork
 from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.sold_out import fill_sold_out
 
@@ -33,27 +34,28 @@ class Adapted:
 
     @classmethod
     def to(cls, network: SharedNetwork, country: str, running: RunningRate, rows: Rows) -> Self:
-        """The most probable shift and stretch, found twice where weeks sold out, which are filled the second time.
+        """The most probable stretch, and then the shift: twice where weeks sold out, which are filled the second time.
 
         running : learns its dispersion, as it does from a network of the country's own
         """
         as_shared = cls(network, country, rows.categories)
         if not rows.units.any():
             return as_shared
+        level, response, drift = network.answers(rows.x, rows.categories, country)
+        stretch = _stretch(drift, (LEAST_ELASTICITY + response) * rows.step, rows)
         change, free = rows.x[:, PRICE_CHANGE], rows.censored == 0
-        level, response = network.answers(rows.x, rows.categories, country)
-        base, slope = np.log(rows.rate) + LEAST_ELASTICITY * change + level, -(LEAST_ELASTICITY + response) * change
-        own, demand = np.array([0.0, 1.0]), rows.units
+        expected = rows.rate * np.exp(level + (LEAST_ELASTICITY - stretch * (LEAST_ELASTICITY + response)) * change)
+        shift, demand = 0.0, rows.units
         for _ in range(1 if free.all() else 2):
-            own = _most_probable(base, slope, demand, rows.rate, own)
-            mean = np.exp(base + own[0] + own[1] * slope)
+            shift = _shift(expected, demand, rows.rate, shift)
+            mean = expected * np.exp(shift)
             running.learn_dispersion(rows.units[free], mean[free])
             demand, _ = fill_sold_out(rows.units, ~free, mean, np.full(len(mean), running.dispersion))
-        return cls(network, country, rows.categories, float(own[0]), float(own[1]))
+        return cls(network, country, rows.categories, shift, stretch)
 
     def answers(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The log of the level over the running rate, and the elasticity above LEAST_ELASTICITY, both (rows,)."""
-        level, response = self.network.answers(x, self.categories, self.country)
+        level, response, _ = self.network.answers(x, self.categories, self.country)
         return level + self.shift, self.stretch * (LEAST_ELASTICITY + response) - LEAST_ELASTICITY
 
     def to_dict(self) -> dict[str, Any]:
@@ -67,20 +69,28 @@ class Adapted:
         return cls(network, saved["country"], categories, saved["shift"], saved["stretch"])
 
 
-def _most_probable(
-    base: FloatArray, slope: FloatArray, demand: FloatArray, rate: FloatArray, start: FloatArray
-) -> FloatArray:
-    """Shift and stretch, (2,), by Newton's steps for a Poisson mean of exp(base + shift + stretch · slope).
-
-    Rows are weighted as in the network's own training. Each week was drawn HORIZONS_A_TARGET times and counts once.
-    """
-    terms = np.column_stack([np.ones_like(slope), slope])
-    weight, prior = 1.0 / (1.0 + 0.4 * rate) / HORIZONS_A_TARGET, np.array([SHIFT_SD, STRETCH_SD]) ** -2.0
-    own, around = start, np.array([0.0, 1.0])
+def _stretch(drift: FloatArray, drop: FloatArray, rows: Rows) -> float:
+    """The most probable stretch, from how pairs of weeks share their units; `drop` is that of log demand without it."""
+    weight, before = rows.weight_of_pairs(), np.nan_to_num(rows.before)
+    stretch = 1.0
     for _ in range(NEWTON_STEPS):
-        mean = np.exp(base + terms @ own)
-        gradient = terms.T @ (weight * (demand - mean)) - prior * (own - around)
-        step = np.linalg.solve((terms.T * (weight * mean)) @ terms + np.diag(prior), gradient)
-        own = own + np.clip(step, -LONGEST_STEP, LONGEST_STEP)
-        own = np.array([np.clip(own[0], -LARGEST_SHIFT, LARGEST_SHIFT), np.clip(own[1], *STRETCH_BOUNDS)])
-    return own
+        share = 1.0 / (1.0 + np.exp(stretch * drop - drift))
+        both = weight * (rows.units + before)
+        gradient = -float((drop * (weight * rows.units - both * share)).sum()) - (stretch - 1.0) / STRETCH_SD**2
+        curvature = float((drop**2 * both * share * (1.0 - share)).sum()) + 1.0 / STRETCH_SD**2
+        stretch = float(np.clip(stretch + np.clip(gradient / curvature, -LONGEST_STEP, LONGEST_STEP), *STRETCH_BOUNDS))
+    return stretch
+
+
+def _shift(expected: FloatArray, demand: FloatArray, rate: FloatArray, start: float) -> float:
+    """The most probable shift for a Poisson mean of expected · exp(shift), with rows weighted as in the training.
+
+    Each week was drawn HORIZONS_A_TARGET times and counts once.
+    """
+    weight, shift = 1.0 / (1.0 + 0.4 * rate) / HORIZONS_A_TARGET, start
+    for _ in range(NEWTON_STEPS):
+        mean = weight * expected * np.exp(shift)
+        gradient = float((weight * demand - mean).sum()) - shift / SHIFT_SD**2
+        step = gradient / (float(mean.sum()) + 1.0 / SHIFT_SD**2)
+        shift = float(np.clip(shift + np.clip(step, -LONGEST_STEP, LONGEST_STEP), -LARGEST_SHIFT, LARGEST_SHIFT))
+    return shift

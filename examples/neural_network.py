@@ -22,8 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from examples.adapted import Adapted
+from examples.contribution import Rows
 from examples.running_rate import CATEGORY, LEAST_ELASTICITY, PRICE_CHANGE, RunningRate
-from examples.shared_network import Rows, SharedNetwork, computing_alike, learn
+from examples.shared_network import SharedNetwork, computing_alike, learn
 from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import SharedDemand

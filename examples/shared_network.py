@@ -7,18 +7,17 @@ sees the price, and stretch is above 0, so that demand falls with the price what
 are embeddings. The first row of each stands for what was never seen, and is learnt by hiding some of what was.
 """
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from examples.running_rate import CATEGORY, PRICE_CHANGE, RunningRate
+from examples.contribution import Rows, packed, unpacked
+from examples.running_rate import CATEGORY, LEAST_ELASTICITY, PRICE_CHANGE
 from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.sold_out import fill_sold_out
 
@@ -30,58 +29,34 @@ LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
 HIDDEN_SHARE = 0.1
 """So many of the countries and categories are hidden from the network while it learns."""
 LARGEST_LEVEL, LARGEST_ELASTICITY = 1.5, 5.0
-ROWS_A_COUNTRY = 20_000
-"""A country gives at most so many rows, 1.1 MB: 45 countries fit into 50 MB, and large ones drown no small ones."""
+LASTING = [1, 2, 3, 4, 8]
+"""The inputs that do not tell what the week before sold: age, share of life, season and list price."""
 
 
 class Together(nn.Module):
-    """From inputs without the price: the log of the level over the running rate, and the elasticity over the least."""
+    """From inputs without the price: the level over the running rate and a drift, in logs, and the elasticity."""
 
     def __init__(self, inputs: int, categories: int, countries: int) -> None:
         super().__init__()
         self.category, self.country = nn.Embedding(categories + 1, EMBEDDED), nn.Embedding(countries + 1, EMBEDDED)
-        self.trunk = nn.Sequential(
-            nn.Linear(inputs + 2 * EMBEDDED, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, 2)
-        )
+        self.level, self.response = _wide(inputs + 2 * EMBEDDED, 1), _wide(len(LASTING) + 2 * EMBEDDED, 2)
 
-    def forward(self, x: Tensor, category: Tensor, country: Tensor) -> tuple[Tensor, Tensor]:
-        """Level and response, both (rows,), from x, (rows, inputs), and codes, (rows,), 0 where unknown."""
-        said = self.trunk(torch.hstack([x, self.category(category), self.country(country)]))
-        response = nn.functional.softplus(said[:, 1]).clamp(max=LARGEST_ELASTICITY)
-        return LARGEST_LEVEL * torch.tanh(said[:, 0] / LARGEST_LEVEL), response
+    def forward(self, x: Tensor, category: Tensor, country: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """All (rows,), from x, (rows, inputs), and codes, (rows,), 0 where unknown.
+
+        The elasticity is that above LEAST_ELASTICITY. The drift is of demand from the week before, at the same price.
+        """
+        where = self.category(category), self.country(country)
+        level = self.level(torch.hstack([x, *where]))[:, 0]
+        said = self.response(torch.hstack([x[:, LASTING], *where]))
+        response = nn.functional.softplus(said[:, 0]).clamp(max=LARGEST_ELASTICITY)
+        return LARGEST_LEVEL * torch.tanh(level / LARGEST_LEVEL), response, said[:, 1]
 
 
-@dataclass(frozen=True)
-class Rows:
-    """What one country gives: a row for each forecast that could have been made in it, with what was sold.
-
-    x : (rows, FEATURES), whose category is a place in `categories` ; rate, units, censored : (rows,)
-    """
-
-    x: FloatArray
-    rate: FloatArray
-    units: FloatArray
-    censored: FloatArray
-    categories: tuple[str, ...]
-
-    @classmethod
-    def of(cls, running: RunningRate, history: pd.DataFrame, seed: int) -> Self:
-        """All that can be learnt from, at the running rates of the country."""
-        x, rate, sold = running.training_rows(history, seed)
-        units = np.maximum(sold["units"].to_numpy(dtype=np.float64), 0.0)
-        return cls(x, rate, units, sold["censored"].to_numpy(dtype=np.float64), running.categories)
-
-    def to_bytes(self, seed: int) -> bytes:
-        """At most ROWS_A_COUNTRY of them, drawn at random, in single precision."""
-        drawn = np.sort(np.random.default_rng(seed).permutation(len(self.x))[:ROWS_A_COUNTRY])
-        numbers = {name: getattr(self, name)[drawn].astype(np.float32) for name in ("x", "rate", "units", "censored")}
-        return packed({**numbers, "categories": np.array(self.categories, dtype=np.str_)})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        saved = unpacked(data)
-        categories = tuple(saved.pop("categories").tolist())
-        return cls(**{name: values.astype(np.float64) for name, values in saved.items()}, categories=categories)
+def _wide(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, outputs)
+    )
 
 
 @dataclass(frozen=True)
@@ -98,13 +73,15 @@ class SharedNetwork:
     countries: tuple[str, ...]
     device: str
 
-    def answers(self, x: FloatArray, categories: Sequence[str], country: str) -> tuple[FloatArray, FloatArray]:
-        """Level and response, both (rows,), of a country's rows; `categories` are those that x's codes number."""
+    def answers(
+        self, x: FloatArray, categories: Sequence[str], country: str
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Level, response and drift of a country's rows, all (rows,); `categories` are those that x's codes number."""
         given = scaled(x, self.mean, self.scale), _codes(x, categories, self.categories)
         here = np.full(len(x), self.countries.index(country) + 1 if country in self.countries else 0)
         with torch.inference_mode():
-            level, response = self.network(*(torch.as_tensor(values) for values in (*given, here)))
-        return level.numpy(), response.numpy()
+            level, response, drift = self.network(*(torch.as_tensor(values) for values in (*given, here)))
+        return level.numpy(), response.numpy(), drift.numpy()
 
     def to_bytes(self) -> bytes:
         """Arrays of plain numbers and texts, so that whoever loads them need not trust whoever wrote them."""
@@ -142,16 +119,15 @@ def learn(contributions: Mapping[str, bytes], seed: int, threads: int, device: s
         return None
     countries, each = tuple(given), list(given.values())
     categories = tuple(sorted({category for rows in each for category in rows.categories}))
-    x, rate, units, censored = (
-        np.concatenate([getattr(rows, name) for rows in each]) for name in ("x", "rate", "units", "censored")
-    )
+    rows = Rows.together(each)
+    x, units, censored = rows.x, rows.units, rows.censored
     inputs = plain_inputs(x)
     mean, scale = inputs.mean(axis=0), np.maximum(inputs.std(axis=0), 1e-3)
-    category = np.concatenate([_codes(rows.x, rows.categories, categories) for rows in each])
-    country = np.repeat(np.arange(len(each)) + 1, [len(rows.x) for rows in each])
+    category = np.concatenate([_codes(one.x, one.categories, categories) for one in each])
+    country = np.repeat(np.arange(len(each)) + 1, [len(one.x) for one in each])
     with computing_alike(seed, threads):
         network = Together(inputs.shape[1], len(categories), len(countries)).to(device)
-        training = _Training(network, scaled(x, mean, scale), category, country, x[:, PRICE_CHANGE], rate, device)
+        training = _Training(network, scaled(x, mean, scale), category, country, rows, device)
         training.learn(units, EPOCHS // 2 if censored.any() else EPOCHS, seed)
         if censored.any():
             filled, _ = fill_sold_out(units, censored > 0, training.expected(), np.full(len(x), 0.4))
@@ -168,20 +144,27 @@ class _Training:
         x: FloatArray,
         category: IntArray,
         country: IntArray,
-        change: FloatArray,
-        rate: FloatArray,
+        rows: Rows,
         device: str,
     ) -> None:
         self.network, self.device = network, device
         self.category, self.country = (torch.as_tensor(codes, device=device) for codes in (category, country))
-        self.x, self.change, self.offset, self.weight = (
-            torch.as_tensor(values, dtype=torch.float32, device=device)
-            for values in (x, change, np.log(rate), 1.0 / (1.0 + 0.4 * rate))
+        weight, of_pair, before = 1.0 / (1.0 + 0.4 * rows.rate), rows.weight_of_pairs(), np.nan_to_num(rows.before)
+        self.x, self.change, self.offset, self.weight = self._there(
+            x, rows.x[:, PRICE_CHANGE], np.log(rows.rate), weight
         )
+        self.step, self.before, self.after, self.of_pair = self._there(rows.step, before, rows.units, of_pair)
+
+    def _there(self, *each: FloatArray) -> list[Tensor]:
+        return [torch.as_tensor(values, dtype=torch.float32, device=self.device) for values in each]
 
     def learn(self, demand: FloatArray, epochs: int, seed: int) -> None:
-        """Minimise the Poisson deviance with the rate as exposure, weighted so that best sellers drown no others."""
-        sold = torch.as_tensor(demand, dtype=torch.float32, device=self.device)
+        """Minimise the Poisson deviance with the rate as exposure, weighted so that best sellers drown no others.
+
+        The response is learnt from pairs of weeks alone: how many of both weeks' units each of them sold. Whether an
+        article sells fast or slowly cancels there, and so does that a manager marks down the slow ones.
+        """
+        [sold] = self._there(demand)
         optimizer = torch.optim.AdamW(self.network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         steps = max(len(sold) // BATCH, min(len(sold) // LEAST_BATCH, LEAST_STEPS), 1)
         pace = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=epochs * steps)
@@ -190,24 +173,29 @@ class _Training:
             order = torch.as_tensor(drawn.permutation(len(sold)), device=self.device)
             kept = torch.as_tensor(drawn.random((2, len(sold))) >= HIDDEN_SHARE, device=self.device)
             for rows in torch.tensor_split(order, steps):
-                log_mean = self._log_mean(rows, kept)
-                loss = (self.weight[rows] * (torch.exp(log_mean) - sold[rows] * log_mean)).mean()
+                log_mean, log_ratio = self._answers(rows, kept)
+                level = self.weight[rows] * (torch.exp(log_mean) - sold[rows] * log_mean)
+                log_share, log_rest = nn.functional.logsigmoid(log_ratio), nn.functional.logsigmoid(-log_ratio)
+                pair = self.of_pair[rows] * (self.after[rows] * log_share + self.before[rows] * log_rest)
+                loss = (level - pair).mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 pace.step()
 
-    def _log_mean(self, rows: Tensor, kept: Tensor | None = None) -> Tensor:
+    def _answers(self, rows: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The log of the rows' demand, and of it over that of the week before, both (rows,)."""
         category, country = self.category[rows], self.country[rows]
         if kept is not None:
             category, country = category * kept[0, rows], country * kept[1, rows]
-        level, response = self.network(self.x[rows], category, country)
-        return self.offset[rows] + level - response * self.change[rows]
+        level, response, drift = self.network(self.x[rows], category, country)
+        log_mean = self.offset[rows] + level - response.detach() * self.change[rows]
+        return log_mean, drift - (LEAST_ELASTICITY + response) * self.step[rows]
 
     def expected(self) -> FloatArray:
         """The demand of each row, (rows,)."""
         with torch.inference_mode():
-            parts = [self._log_mean(rows) for rows in torch.arange(len(self.x), device=self.device).split(BATCH)]
+            parts = [self._answers(rows)[0] for rows in torch.arange(len(self.x), device=self.device).split(BATCH)]
         return np.exp(torch.cat(parts).cpu().numpy().astype(np.float64))
 
 
@@ -226,19 +214,6 @@ def _codes(x: FloatArray, categories: Sequence[str], among: Sequence[str]) -> In
     place = {category: number for number, category in enumerate(among, start=1)}
     known = np.array([*(place.get(category, 0) for category in categories), 0])
     return known[np.where(np.isnan(x[:, CATEGORY]), len(categories), x[:, CATEGORY]).astype(np.int64)]
-
-
-def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Arrays as bytes that hold nothing but numbers and texts; equal ones give equal bytes."""
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
-    return file.getvalue()
-
-
-def unpacked(data: bytes) -> dict[str, np.ndarray]:
-    """What `packed` was given. Raises ValueError for an array of objects, which would run what it names."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def pytorch() -> None:
 @pytest.fixture(scope="module")
 def given() -> Mapping[str, bytes]:
     """What three countries with an elasticity of about TRUTH give."""
-    histories = {code: market(seed=n, articles=60, elasticity=TRUTH)[0] for n, code in enumerate("ABC")}
+    histories = {code: market(seed=n, articles=150, elasticity=TRUTH)[0] for n, code in enumerate("ABC")}
     return {code: type(make_model(PYTORCH)).contribution(each, WEEK, SEED) for code, each in histories.items()}
 
 
@@ -111,10 +111,10 @@ def test_without_anything_learnt_together_it_is_the_countrys_own(few):
 
 def test_a_country_gives_a_bounded_number_of_rows(monkeypatch):
     history, _ = market(seed=1, articles=60)
-    monkeypatch.setattr("examples.shared_network.ROWS_A_COUNTRY", 500)
+    monkeypatch.setattr("examples.contribution.ROWS_A_COUNTRY", 500)
     data = type(make_model(PYTORCH)).contribution(history, WEEK, SEED)
     with np.load(io.BytesIO(data)) as arrays:
-        assert {len(arrays[name]) for name in ("x", "rate", "units", "censored")} == {500}
+        assert {len(arrays[name]) for name in ("x", "rate", "units", "censored", "before", "step")} == {500}
         assert arrays["x"].dtype == np.float32
 
 
@@ -130,7 +130,7 @@ class Runs:
         return os.system, ("true",)
 
 
-@pytest.mark.parametrize("name", ["mean", "categories", "weight trunk.0.weight"])
+@pytest.mark.parametrize("name", ["mean", "categories", "weight level.0.weight"])
 def test_arrays_that_would_have_to_be_unpickled_are_refused(learnt, few, name):
     """Who may write to the lake does not thereby run code on the machines that price."""
     with np.load(io.BytesIO(learnt)) as file:
