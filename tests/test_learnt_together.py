@@ -3,17 +3,23 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
 from markdown_pricing import pricing
+from markdown_pricing.__main__ import cli
+from markdown_pricing.backtest.twin import NotShared, Setting, shared_with
+from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import MODELS
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import TransientError
+from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.learnt_together import ALL_COUNTRIES, HowToLearn, LearntTogether, lacks_its_own, learn_shared
-from tests.quick import STEADY, Steady, sold
+from tests.quick import STEADY, Steady, deliver, sold
 
 WEEK, CODES = date(2026, 2, 9), ("AUT", "CZE", "SVK")
 TOGETHER = f"{__name__}:Together"
@@ -161,3 +167,31 @@ def test_what_is_shared_lacks_a_model_only_when_that_would_have_learnt_from_all(
     with_it, without = learn().shared, learn(None).shared
     assert [lacks_its_own(shared, TOGETHER) for shared in (with_it, without)] == [False, True]
     assert not any(lacks_its_own(without, model) for model in (*MODELS, STEADY, "tests.quick:NoSuchModel"))
+
+
+def test_the_command_price_lets_the_model_learn_from_the_countries_that_it_prices(tmp_path: Path) -> None:
+    deliver(Lake(str(tmp_path / "lake")), WEEK, CODES, articles=6)
+    out, week = str(tmp_path / "prices.parquet"), str(WEEK)
+    priced = ["price", "--lake", str(tmp_path / "lake"), "--week", week, "--out", out, "--model", TOGETHER]
+    assert CliRunner().invoke(cli, priced).exit_code == 0
+    fits = [event for event in HAPPENED if event.startswith(f"fit before {WEEK}")]
+    assert len(fits) == len(CODES)
+    assert all(f'"{code}"' in fit for fit in fits for code in CODES)
+
+    BROKEN[ALL_COUNTRIES] = RuntimeError("CUDA is gone")
+    without = CliRunner().invoke(cli, priced)
+    assert without.exit_code == 0
+    assert f"{TOGETHER} learns nothing from all countries: CUDA is gone" in " ".join(without.stderr.split())
+
+
+def test_a_simulated_season_shares_what_the_model_learns_itself() -> None:
+    countries = read_countries()
+    sharing = tuple(countries[code] for code in ("EST", "MLT"))
+    setting = Setting("constant_elasticity", countries["LVA"], articles=8, weeks=2, seed=0, sharing=sharing)
+    played = shared_with(setting, f"{TOGETHER}+level")
+    assert played is not None
+    assert played.learnt is not None
+    assert set(json.loads(played.learnt)) == {"EST", "MLT", "threads"}
+    BROKEN["MLT"] = RuntimeError("no")
+    with pytest.raises(NotShared, match="MLT: no"):
+        shared_with(setting, TOGETHER)

@@ -1,5 +1,6 @@
 """What the countries share: learnt once a week by a job of its own, used by each country, missed without harm."""
 
+import json
 import multiprocessing
 import re
 import shutil
@@ -21,7 +22,7 @@ from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
-from markdown_pricing.learnt_together import learn_shared
+from markdown_pricing.learnt_together import ALL_COUNTRIES, learn_shared
 from markdown_pricing.orchestration import resources
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, SHARED_JOB, STAMP, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.resources import SharedLearning
@@ -30,6 +31,7 @@ from markdown_pricing.sample.categories import CATEGORIES
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
 from tests.quick import STEADY, deliver
+from tests.test_learnt_together import BROKEN, TOGETHER
 
 WEEK = "2026-02-09"
 CODES = ("AUT", "CZE", "SVK")
@@ -38,7 +40,7 @@ CODES = ("AUT", "CZE", "SVK")
 class Installation:
     """A lake with one delivered week of three countries, all that are configured, and Dagster in memory."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, model: str = STEADY) -> None:
         self.root, self.instance = root, dg.DagsterInstance.ephemeral()
         configured = root / "countries.csv"
         lines = (Path(__file__).parents[2] / "markdown_pricing/data/countries.csv").read_text().splitlines()
@@ -50,7 +52,7 @@ class Installation:
                     "MARKDOWN_PRICING_LAKE": str(root / "lake"),
                     "MARKDOWN_PRICING_ERP": f"sqlite:///{root}/erp.sqlite",
                     "MARKDOWN_PRICING_COUNTRIES": str(configured),
-                    "MARKDOWN_PRICING_MODEL": STEADY,
+                    "MARKDOWN_PRICING_MODEL": model,
                 }
             )
         )
@@ -298,3 +300,44 @@ def test_a_file_that_cannot_be_read_stops_no_country(taught: Installation) -> No
     result = taught.fit("AUT")
     assert result.success
     assert "materialize shared_demand again" in str(metadata(result, "demand_model")["Shared demand"])
+
+
+@pytest.fixture
+def learning_itself(delivered: Path, tmp_path: Path) -> Iterator[Installation]:
+    """One whose model learns from all countries itself."""
+    shutil.copytree(delivered, tmp_path / "lake")
+    yield Installation(tmp_path, TOGETHER)
+    BROKEN.clear()
+
+
+def test_what_the_model_learns_itself_is_kept_with_the_rest_and_stands_on_the_page(
+    learning_itself: Installation,
+) -> None:
+    told = metadata(learning_itself.learn())
+    learnt = learning_itself.at_hand().for_country("AUT", TOGETHER).learnt
+    assert learnt is not None
+    assert set(CODES) < set(json.loads(learnt))
+    assert told["Learnt by the model itself"] == f"{TOGETHER}: {len(learnt)} bytes"
+    assert metadata(learning_itself.fit("AUT"), "demand_model")["Shared demand"] == told["Version"]
+
+
+def test_workers_give_the_model_what_one_process_gives_it(
+    learning_itself: Installation, workers: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "worker_processes", lambda number: nullcontext(workers))
+    alone, together = (
+        metadata(learning_itself.learn(shared_learning=SharedLearning(processes=number))) for number in (1, 2)
+    )
+    assert "Learnt by the model itself" in together
+    assert together["Version"] == alone["Version"]
+
+
+def test_a_model_that_cannot_learn_stops_no_country_and_both_pages_say_so(
+    learning_itself: Installation, learnt: tuple[Path, dict[str, object]]
+) -> None:
+    BROKEN[ALL_COUNTRIES] = RuntimeError("CUDA is gone")
+    told = metadata(learning_itself.learn())
+    assert "| all countries | CUDA is gone |" in str(told["Not learnt by the model itself"])
+    assert told["Version"] == learnt[1]["Version"], "the rest is what every model is given"
+    page = metadata(learning_itself.fit("AUT"), "demand_model")
+    assert page["Shared demand"] == f"{told['Version']}, in which {TOGETHER} has learnt nothing"
