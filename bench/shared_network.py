@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 
 # As in a round, in which each country has a core.
@@ -65,7 +66,7 @@ def earned(family: str, seed: int, codes: Sequence[str], articles: int, weeks: i
 
 
 def show_earned(given: argparse.Namespace) -> None:
-    tasks = [(family, FIRST_SEED + seed) for seed in range(given.seeds) for family in given.families]
+    tasks = [(family, given.first_seed + seed) for seed in range(given.seeds) for family in given.families]
     with ProcessPoolExecutor(given.workers) as pool:
         running = [pool.submit(earned, *task, tuple(given.countries), given.articles, given.weeks) for task in tasks]
         rows = pd.DataFrame([row for done in running for row in done.result()])
@@ -81,13 +82,18 @@ def show_earned(given: argparse.Namespace) -> None:
     print(f"Rules broken: {rows['broken'].sum()}")
 
 
-def contributions(rows: int) -> dict[str, bytes]:
-    """As many rows as asked for, at most ROWS_A_COUNTRY a country: those of SHARING, repeated."""
+@cache
+def _rows_of_sharing() -> list[Rows]:
     known, own = read_countries(), []
     for code in SHARING:
         history = Twin(sample_market(known[code], FIRST_WEEK, None, 0)).frames()[1]
         own.append(Rows.from_bytes(NeuralNetwork.contribution(history, FIRST_WEEK, SEED) or b""))
-    given, left = {}, rows
+    return own
+
+
+def contributions(rows: int) -> dict[str, bytes]:
+    """As many rows as asked for, at most ROWS_A_COUNTRY a country: those of SHARING, repeated."""
+    own, given, left = _rows_of_sharing(), {}, rows
     for number in range(10_000):
         one = own[number % len(own)]
         taken = np.arange(min(left, ROWS_A_COUNTRY)) % len(one.x)
@@ -133,6 +139,7 @@ def main() -> None:
     parser.add_argument("--articles", type=int, default=30)
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rows", type=int, nargs="*", default=[20_000, 80_000, 320_000, 900_000])
     parser.add_argument("--widths", type=int, nargs="*", default=[64, 256, 512])
