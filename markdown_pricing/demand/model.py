@@ -79,10 +79,7 @@ class DemandModel(ABC):
     def learn_together(
         cls, contributions: Mapping[str, bytes], week: date, seed: int, threads: int = 1
     ) -> bytes | None:
-        """What is learnt from the contributions of all countries, sorted by country; None: nothing.
-
-        It is called once a week. Each country's `fit` finds it as `shared.learnt`.
-        """
+        """What is learnt once a week from all countries' contributions; `fit` finds it as `shared.learnt`. None: nothing."""
         return None
 
     def importance(self) -> dict[str, float]:
