@@ -79,7 +79,7 @@ class DemandModel(ABC):
     def learn_together(
         cls, contributions: Mapping[str, bytes], week: date, seed: int, threads: int = 1
     ) -> bytes | None:
-        """What is learnt once a week from all countries' contributions; `fit` finds it as `shared.learnt`. None: nothing."""
+        """What is learnt once a week from all countries' contributions, which `fit` finds as `shared.learnt`."""
         return None
 
     def importance(self) -> dict[str, float]:
