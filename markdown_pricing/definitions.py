@@ -1,4 +1,4 @@
-"""What Dagster loads, in order of flow. Importing this reads nothing and changes nothing; `defs` does, when called."""
+"""What Dagster loads, in order of flow. Importing reads nothing; what is imported is no garbage (`imported.py`)."""
 
 import os
 

@@ -1,6 +1,8 @@
 """The ERP's URL, taken apart: what it says is decided on its parts, because the same ERP has many spellings."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from markdown_pricing.errors import UsageError
 
@@ -42,6 +44,13 @@ def parse_erp_url(text: str) -> "URL":
     if backend == "sqlite":
         _check_file(url)
     return url
+
+
+def file_of(url: "URL") -> Path:
+    """The file that a URL of SQLite names, by its path or by a URI of SQLite's own (https://www.sqlite.org/uri.html)."""
+    name = str(url.database)
+    is_uri = name.startswith("file:") and "uri" in url.query
+    return Path(unquote(urlsplit(name).path)) if is_uri else Path(name)
 
 
 def beside_production(url: "URL") -> "URL":

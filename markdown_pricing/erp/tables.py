@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -52,7 +51,7 @@ from markdown_pricing.erp.grants import (
 )
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tls import tls_of
-from markdown_pricing.erp_url import BadErpUrl, parse_erp_url
+from markdown_pricing.erp_url import BadErpUrl, file_of, parse_erp_url
 from markdown_pricing.errors import FinalError
 from markdown_pricing.sqlite_log import keep_log_beside
 
@@ -366,9 +365,8 @@ def _read_alike_everywhere(engine: Engine) -> None:
 def _make_folder_on_connect(engine: Engine) -> None:
     @event.listens_for(engine, "do_connect")
     def make_folder(*_: Any) -> None:
-        folder = Path(str(engine.url.database)).parent
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            file_of(engine.url).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ErpDenied(
                 str(engine.url.database), str(error), "Choose a folder that this user can write."

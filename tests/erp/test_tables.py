@@ -212,6 +212,19 @@ def test_the_folder_of_the_sqlite_file_is_made_on_first_use(tmp_path: Path) -> N
     assert file.exists()
 
 
+def test_of_a_file_that_is_named_by_a_uri_its_own_folder_is_made_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, file = tmp_path / "here", tmp_path / "a folder" / "erp.sqlite"
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    ensure_tables(engine_for(f"sqlite:///file:{tmp_path}/a%20folder/erp.sqlite?uri=true", None, None))
+
+    assert file.exists()
+    assert list(here.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     """A file stands in the way."""
     (tmp_path / "a").write_text("")
