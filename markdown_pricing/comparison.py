@@ -55,7 +55,7 @@ class OtherDrawMeanwhile(FinalError):
         )
 
 
-class NothingToDraw(FinalError):
+class NoCellToDraw(FinalError):
     def __init__(self, season: str) -> None:
         super().__init__(
             f"No cell can be drawn for season {season}: no country has training data of this or an earlier week with "
@@ -156,7 +156,7 @@ def candidates(lake: Lake, countries: Countries, season: str) -> Candidates:
         habit += float(gain["habit"].sum())
         cells_by_country.append(_candidates_of(country, results.week, sold.history, sold.articles, gain["gain"], rate))
     if not cells_by_country or not (cells := pd.concat(cells_by_country, ignore_index=True))["list_value"].gt(0).any():
-        raise NothingToDraw(season)
+        raise NoCellToDraw(season)
     cells = cells.assign(stratum=strata_of(cells))
     return Candidates(
         cells, float(cells["gain"].sum()) / habit if habit else float("nan"), frozenset(seasons), tuple(without)

@@ -34,7 +34,7 @@ def price_paths_drawing(path: pd.DataFrame, rows: pd.DataFrame) -> str:
     rows : article_id, list_price, stock, expected_leftover, action, stake
     """
     chosen = most_at_stake(rows, PLANS)
-    prices, stock = Panel(40, 58, 676, 120, PLANS, 105), Panel(40, 196, 676, 110, PLANS, 105)
+    prices, stock = PicturePanel(40, 58, 676, 120, PLANS, 105), PicturePanel(40, 196, 676, 110, PLANS, 105)
     parts = [_text((0, 14), "The decisions that are worth most: price in % of list price, stock in % of today's")]
     parts += [panel.axes((0, 50, 100)) for panel in (prices, stock)]
     for place, row in enumerate(chosen.itertuples()):
@@ -55,7 +55,7 @@ def expected_and_actual_drawing(by_week: pd.DataFrame) -> str:
     by_week : week, actual, expected, naive
     """
     largest = float(by_week[["actual", "expected", "naive"]].to_numpy(np.float64).max(initial=0.0))
-    panel = Panel(70, 46, 620, 170, max(len(by_week) - 1, 1), 1.1 * largest or 1.0)
+    panel = PicturePanel(70, 46, 620, 170, max(len(by_week) - 1, 1), 1.1 * largest or 1.0)
     parts = [
         _text((0, 14), "Units a week of all articles together, each week forecast a week ahead"),
         panel.axes(round_ticks(largest)),
@@ -85,7 +85,7 @@ def round_ticks(largest: float) -> list[float]:
 
 
 @dataclass(frozen=True)
-class Panel:
+class PicturePanel:
     """A place of a picture, in dots from its upper left corner, that shows values from 0 to `across` and to `up`."""
 
     left: float
@@ -112,7 +112,7 @@ class Panel:
         return f"<path class='axis' d='{corner}'/>{''.join(texts)}"
 
 
-def _plan(prices: Panel, stock: Panel, place: int, plan: pd.DataFrame, row: Any) -> list[str]:
+def _plan(prices: PicturePanel, stock: PicturePanel, place: int, plan: pd.DataFrame, row: Any) -> list[str]:
     """A plan over the width of its place, however many weeks it has; its name, its first and last day and its units."""
     # A step lasts until the next week begins, so that the last one needs an end, which is what is left over then.
     begins = (place + np.linspace(0.0, PLAN_WIDE, len(plan) + 1)).tolist()
@@ -131,7 +131,7 @@ def _plan(prices: Panel, stock: Panel, place: int, plan: pd.DataFrame, row: Any)
     ]
 
 
-def _steps(panel: Panel, begins: Sequence[float], values: Sequence[float]) -> list[Point]:
+def _steps(panel: PicturePanel, begins: Sequence[float], values: Sequence[float]) -> list[Point]:
     """The corners of a line that stays on each value until the next one begins."""
     corners = [(begins[0], values[0])]
     for begin, value in zip(begins[1:], values[1:], strict=True):

@@ -31,7 +31,7 @@ from markdown_pricing.outcomes.costs import (
     with_what_the_menu_lacks,
 )
 from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS, Then
-from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
+from markdown_pricing.outcomes.ledger import AdvisedWeek, Shown, outcome_rows, wanted_prices
 from markdown_pricing.outcomes.totals import totals, valued_others
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
@@ -116,7 +116,7 @@ def outcomes_of(
     read = read or _reading(results)
     later, changeovers = _later(results, read), countries.changes_of(results.country)
     decisions = _followable(Results(results.lake, later.weeks[-1], results.country))
-    advice = Week(
+    advice = AdvisedWeek(
         results.week,
         rows,
         options,

@@ -26,14 +26,14 @@ _OF_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")
 
 
 @dataclass(frozen=True)
-class Held:
+class DeliveredNames:
     """What a country's delivery has that rules can name: the categories to price and the names of the columns."""
 
     categories: frozenset[str]
     columns: frozenset[str]
 
 
-Look = Callable[[str], Held | None]
+Look = Callable[[str], DeliveredNames | None]
 """What a country's delivery holds; None when that is not known."""
 
 
@@ -73,7 +73,7 @@ def unknown_settings(environ: Mapping[str, str]) -> list[str]:
     return said
 
 
-def held(lake: Lake, snapshot: Snapshot, country: str) -> Held | None:
+def held(lake: Lake, snapshot: Snapshot, country: str) -> DeliveredNames | None:
     """The columns and categories of a country's delivery; None where it cannot be read."""
     columns: list[str] = []
 
@@ -86,7 +86,7 @@ def held(lake: Lake, snapshot: Snapshot, country: str) -> Held | None:
         rows = read_country(lake, snapshot, country, read)
         now = pc.equal(rows["week"].cast(pa.date32()), pa.scalar(snapshot.week, pa.date32()))
         categories = pc.unique(rows["category"].filter(now).cast(pa.string())).to_pylist()
-        return Held(frozenset(categories) - {None}, frozenset(columns))
+        return DeliveredNames(frozenset(categories) - {None}, frozenset(columns))
     return None
 
 
@@ -112,15 +112,15 @@ def _rules(
             yield f"{where} has no_touch_weeks that are all before {week}."
 
 
-def _has_category(category: str, held: Held) -> bool:
+def _has_category(category: str, held: DeliveredNames) -> bool:
     return category in held.categories
 
 
-def _has_column(column: str, held: Held) -> bool:
+def _has_column(column: str, held: DeliveredNames) -> bool:
     return column in held.columns
 
 
-def _is_nowhere(countries: Sequence[str], look: Look, has: Callable[[Held], bool]) -> bool:
+def _is_nowhere(countries: Sequence[str], look: Look, has: Callable[[DeliveredNames], bool]) -> bool:
     """Whether none of the countries has it. Nothing is said where one of them is not known."""
     for country in countries:
         held = look(country)

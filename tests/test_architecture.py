@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -225,6 +226,18 @@ def test_types_of_arrays_are_declared_once() -> None:
     declared_again = re.compile(r"NDArray\[np\.(float64|int64|bool_|object_)\]")
     places = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if declared_again.search(path.read_text())]
     assert places == [Path("arrays.py")]
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """Two meanings have two names."""
+    names = [
+        node.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    ]
+
+    assert {name for name, number in Counter(names).items() if number > 1} == set()
 
 
 def test_a_lack_of_memory_is_never_taken_for_a_fault_of_the_data() -> None:

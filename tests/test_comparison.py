@@ -13,7 +13,7 @@ from markdown_pricing.columns import Recommendations
 from markdown_pricing.comparison import (
     AlreadyDrawn,
     DrawUnderWay,
-    NothingToDraw,
+    NoCellToDraw,
     OtherDrawMeanwhile,
     arms_in,
     candidates,
@@ -99,7 +99,7 @@ def test_a_country_without_a_rate_is_left_out_and_named(lake: Lake) -> None:
 
 
 def test_without_data_nothing_can_be_drawn(tmp_path: Path) -> None:
-    with pytest.raises(NothingToDraw, match="Run a round first"):
+    with pytest.raises(NoCellToDraw, match="Run a round first"):
         candidates(Lake(str(tmp_path)), COUNTRIES, "SS26")
 
 

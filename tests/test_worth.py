@@ -18,7 +18,7 @@ from markdown_pricing.experiments.trial import judge
 from markdown_pricing.markdown.comparison import MEASURES, compare
 from markdown_pricing.orchestration.digest import Digest, NotDone
 from markdown_pricing.orchestration.figures import LOCAL_MONEY, LOGGED, money_of, worth_of
-from markdown_pricing.orchestration.outcome import REFRESHED, Outcome
+from markdown_pricing.orchestration.outcome import REFRESHED, RunOutcome
 from markdown_pricing.worth import Worth, sentence_of, stake_of
 
 PROJECT = Path(__file__).parents[1]
@@ -57,7 +57,7 @@ def the_digest(unit: float) -> object:
 
 
 def the_table_of_run(unit: float) -> object:
-    rows = [outcomes._row(Outcome(worth.country, REFRESHED, "", 1.0, worth=worth)) for worth in worths(unit)]
+    rows = [outcomes._row(RunOutcome(worth.country, REFRESHED, "", 1.0, worth=worth)) for worth in worths(unit)]
     return rows, sentence_of(worths(unit))
 
 

@@ -98,7 +98,7 @@ def arms_of(draws: Iterable[Draw], country: str, week: date) -> dict[Key, str]:
 
 
 @dataclass(frozen=True)
-class Choice:
+class HeldShare:
     """What holding a share of the cells would show, and what it would cost by the model's own reckoning.
 
     held : cells ; detectable : the effect that it finds with 4 chances in 5, as a share ; cost : in euros
@@ -140,7 +140,7 @@ def draw_held(strata: "pd.Series[str]", share: float, seed: int) -> BoolArray:
     return held
 
 
-def choices(cells: pd.DataFrame, seed: int, shares: Sequence[float] = SHARES) -> list[Choice]:
+def choices(cells: pd.DataFrame, seed: int, shares: Sequence[float] = SHARES) -> list[HeldShare]:
     """What each share would show and cost; of shares that hold equally many cells the smallest.
 
     cells : rows with stratum, list_value, revenue (both of the year before, in euros), earlier (the ratio of the year
@@ -152,16 +152,16 @@ def choices(cells: pd.DataFrame, seed: int, shares: Sequence[float] = SHARES) ->
     return [_choice(cells, known, share, seed) for share in sorted(by_held.values())]
 
 
-def _choice(cells: pd.DataFrame, known: pd.DataFrame, share: float, seed: int) -> Choice:
+def _choice(cells: pd.DataFrame, known: pd.DataFrame, share: float, seed: int) -> HeldShare:
     held = held_by_stratum(cells["stratum"], share)
     part = cells["stratum"].map(held) / cells.groupby("stratum")["stratum"].transform("size")
     arms = np.where(draw_held(known["stratum"], share, seed), ON_HABIT, ON_PLAN)
     measured = Cells.of(known.assign(arm=arms, before=known["earlier"]))
     spread = spread_of_draws(measured, seed, TRIED) if (arms == ON_HABIT).any() else float("inf")
-    return Choice(share, sum(held.values()), POWER_AND_SIZE * spread, float((part * cells["gain"]).sum()))
+    return HeldShare(share, sum(held.values()), POWER_AND_SIZE * spread, float((part * cells["gain"]).sum()))
 
 
-def cheapest(choices: Iterable[Choice], reckoned: float) -> Choice | None:
+def cheapest(choices: Iterable[HeldShare], reckoned: float) -> HeldShare | None:
     """The smallest share that would find what the plan is reckoned to bring; None where none would.
 
     reckoned : by how much more than the habit, as a share

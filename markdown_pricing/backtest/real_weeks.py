@@ -23,7 +23,7 @@ MEASURED = {WAPE: 0, BIAS: 2}
 
 
 @dataclass(frozen=True)
-class Measure:
+class ComparedError:
     """An error of both models on the same sales.
 
     name : WAPE or bias, and of which sales
@@ -63,7 +63,7 @@ class RealWeeks:
     champion: str
     challenger: str
     weeks: int
-    measures: tuple[Measure, ...] = ()
+    measures: tuple[ComparedError, ...] = ()
     broken: str = ""
 
     @property
@@ -72,7 +72,7 @@ class RealWeeks:
         return bool(self.worse or self.broken)
 
     @property
-    def worse(self) -> tuple[Measure, ...]:
+    def worse(self) -> tuple[ComparedError, ...]:
         """The measures by which the challenger is worse; empty when nothing speaks against it."""
         return tuple(one for one in self.measures if one.worse)
 
@@ -112,7 +112,7 @@ def compare(rows: pd.DataFrame, champion: str, challenger: str) -> RealWeeks:
     return RealWeeks(champion, challenger, len(np.unique(week)), tuple(measures))
 
 
-def _measures(sales: str, sums: FloatArray, level: float) -> Iterator[Measure]:
+def _measures(sales: str, sums: FloatArray, level: float) -> Iterator[ComparedError]:
     """sums : (weeks, 5), the absolute errors of champion and challenger, their errors, and the units sold"""
     total = sums.sum(axis=0)
     for name, at in MEASURED.items():
@@ -122,7 +122,7 @@ def _measures(sales: str, sums: FloatArray, level: float) -> Iterator[Measure]:
             return np.asarray((np.abs(of[..., at + 1]) - np.abs(of[..., at])) / sold)
 
         more = over_weeks(larger, sums, level)
-        yield Measure(f"{name} {sales}", float(total[at] / total[4]), float(total[at + 1] / total[4]), more)
+        yield ComparedError(f"{name} {sales}", float(total[at] / total[4]), float(total[at + 1] / total[4]), more)
 
 
 def as_table(compared: RealWeeks) -> pd.DataFrame:

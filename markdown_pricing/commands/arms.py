@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from markdown_pricing.arms.draw import Choice, Draw, cheapest, choices
+from markdown_pricing.arms.draw import Draw, HeldShare, cheapest, choices
 from markdown_pricing.commands.console import print_error, print_json, print_table
 from markdown_pricing.comparison import (
     AlreadyDrawn,
@@ -88,7 +88,7 @@ def _lake(settings: Settings) -> Lake:
     return Lake(settings.lake_url, settings.results_key, settings.allowed_models)
 
 
-def _of(choice: Choice | None) -> float | None:
+def _of(choice: HeldShare | None) -> float | None:
     return None if choice is None else choice.share
 
 
@@ -97,7 +97,7 @@ def _write_to_erp(settings: Settings, made: Draw) -> None:
         print_error(f"{why} The weekly look at the comparison writes them, too.")
 
 
-def _show_choices(eligible: Candidates, weighed: Sequence[Choice]) -> None:
+def _show_choices(eligible: Candidates, weighed: Sequence[HeldShare]) -> None:
     if eligible.without_rate:
         print_error(f"Not in the draw, as their money is not known in euros: {', '.join(eligible.without_rate)}.")
     reckoned = "nothing, as no round is known" if math.isnan(eligible.reckoned) else f"{100 * eligible.reckoned:+.1f} %"
@@ -120,7 +120,7 @@ def _show_drawn(made: Draw, dry_run: bool) -> None:
     )
 
 
-def _as_json(eligible: Candidates, weighed: Sequence[Choice], made: Draw | None) -> dict[str, Any]:
+def _as_json(eligible: Candidates, weighed: Sequence[HeldShare], made: Draw | None) -> dict[str, Any]:
     return {
         "cells": len(eligible.cells),
         "reckoned": _known(eligible.reckoned),

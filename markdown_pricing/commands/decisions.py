@@ -15,7 +15,16 @@ from sqlalchemy import Engine
 
 from markdown_pricing.commands.console import print_error, print_json, print_table
 from markdown_pricing.countries import read_countries
-from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, Line, Seen, Writer, check, lines_of
+from markdown_pricing.decisions.csv_file import (
+    BadDecisions,
+    Checked,
+    Known,
+    Line,
+    ShownArticle,
+    Writer,
+    check,
+    lines_of,
+)
 from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
 from markdown_pricing.erp import pseudonyms
 from markdown_pricing.erp.decisions import add_decisions, erp_time, read_decisions, seen_rows, shown_week
@@ -111,7 +120,7 @@ def _known(engine: Engine, lines: Sequence[Line], reasons: Mapping[str, str]) ->
     rows = [row for country in countries for row in read_decisions(engine, country)]
     there = read(rows).decisions
     seen = {
-        (row["country"], row["article_id"]): Seen(
+        (row["country"], row["article_id"]): ShownArticle(
             **{name: value for name, value in row.items() if name not in ("country", "article_id")}
         )
         for row in seen_rows(engine, countries)

@@ -11,7 +11,7 @@ from markdown_pricing.words import counted
 from markdown_pricing.worth import Worth, sentence_of
 
 if TYPE_CHECKING:
-    from markdown_pricing.orchestration.outcome import Outcome
+    from markdown_pricing.orchestration.outcome import RunOutcome
 
 HEAD = (
     *("Country", "Result", "Articles", "Markdowns"),
@@ -23,7 +23,9 @@ ALL_THERE = (
 )
 
 
-def show(week: date, outcomes: Sequence["Outcome"], gone: Sequence[str], as_json: bool, beside_log_lines: bool) -> None:
+def show(
+    week: date, outcomes: Sequence["RunOutcome"], gone: Sequence[str], as_json: bool, beside_log_lines: bool
+) -> None:
     """Print the outcomes: as a table on standard output, or on standard error where that one is for log lines.
 
     gone : the countries that the delivery lacks and that the delivered week before it held
@@ -49,14 +51,14 @@ def show(week: date, outcomes: Sequence["Outcome"], gone: Sequence[str], as_json
         )
 
 
-def interrupted(outcomes: Sequence["Outcome"], countries: int) -> str:
+def interrupted(outcomes: Sequence["RunOutcome"], countries: int) -> str:
     """The sentence that a stopped command ends with."""
     done = sum(not outcome.failed for outcome in outcomes)
     command = "make run" if "MAKELEVEL" in os.environ else "markdown-pricing run"
     return f"Interrupted: {done} of {counted(countries, 'country')} are done and in the ERP. `{command}` goes on."
 
 
-def _row(outcome: "Outcome") -> tuple[str, ...]:
+def _row(outcome: "RunOutcome") -> tuple[str, ...]:
     def count(value: int | None) -> str:
         return "" if value is None else f"{value:,}"
 

@@ -32,7 +32,7 @@ from markdown_pricing.unmatched import matches_nothing, not_configured, unknown_
 if TYPE_CHECKING:
     from markdown_pricing.orchestration.local_round import LocalRound
     from markdown_pricing.orchestration.lost_runs import Places
-    from markdown_pricing.orchestration.outcome import Outcome
+    from markdown_pricing.orchestration.outcome import RunOutcome
 
 
 class WeekBeforeStart(UsageError):
@@ -80,7 +80,7 @@ def run(
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     settings = _with_log(settings, as_json)
     places = Places(lake, erp_of(settings), configured)
-    outcomes: list[Outcome] = []
+    outcomes: list[RunOutcome] = []
     gone: list[str] = []
     a_round = LocalRound(week, workers, places)
     try:
@@ -167,7 +167,7 @@ def _share_demand(a_round: "LocalRound", lake: Lake, snapshot: Snapshot, configu
 
 def _done_earlier(
     settings: Settings, places: "Places", snapshot: Snapshot, chosen: Sequence[str], rules: RuleBook
-) -> Iterable["Outcome"]:
+) -> Iterable["RunOutcome"]:
     from markdown_pricing.orchestration.earlier import done_earlier, wanted_origins
 
     model, follow = settings.demand_model, settings.follow_champion
@@ -175,7 +175,7 @@ def _done_earlier(
     return done_earlier(places.erp, snapshot.week, wanted).values()
 
 
-def _price(a_round: "LocalRound", snapshot: Snapshot, countries: Sequence[str], outcomes: list["Outcome"]) -> None:
+def _price(a_round: "LocalRound", snapshot: Snapshot, countries: Sequence[str], outcomes: list["RunOutcome"]) -> None:
     """Price the countries and add each outcome to `outcomes` as soon as it is there."""
     if not countries:
         return
@@ -197,7 +197,7 @@ def _work(countries: Sequence[str], snapshot: Snapshot) -> dict[str, float]:
     return {code: float(snapshot.bytes_by_country.get(code, 1)) for code in countries}
 
 
-def _tell_failed(week: date, outcome: "Outcome") -> None:
+def _tell_failed(week: date, outcome: "RunOutcome") -> None:
     """Log that the country failed for good, because no daemon starts it again."""
     facts = {
         "event.dataset": ALERTS,

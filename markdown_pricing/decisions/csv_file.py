@@ -49,7 +49,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ShownArticle:
     """What the ERP shows of an article at the moment, in local currency."""
 
     week: date
@@ -70,7 +70,7 @@ class Known:
     numbers : the highest number about each article and week, of rows that cannot be read, too
     """
 
-    seen: Mapping[tuple[str, str], Seen]
+    seen: Mapping[tuple[str, str], ShownArticle]
     reasons: Mapping[str, str]
     decided: Mapping[ArticleWeek, Decision]
     by_id: Mapping[str, Decision]
@@ -211,7 +211,7 @@ def _faults_of_article(line: Line, week: date, known: Known) -> Iterator[str]:
         yield from _faults_of_price(line, seen)
 
 
-def _faults_of_price(line: Line, seen: Seen) -> Iterator[str]:
+def _faults_of_price(line: Line, seen: ShownArticle) -> Iterator[str]:
     verdict, given = line["verdict"], line["price"]
     if not given:
         if verdict == CHANGED:

@@ -9,7 +9,7 @@ from markdown_pricing.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
-class Around:
+class GroupSums:
     """Sums over the rows of a group in a week, from the week number `first_week` on.
 
     total : (groups, weeks, values) ; count : (groups, weeks)

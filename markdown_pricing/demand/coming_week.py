@@ -42,7 +42,7 @@ PARAMETERS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenFrame:
     """A frame as the coming week's model sees it: what it is fitted on, and what it is asked about.
 
     panel, local : the frame's layout and rows ; weight : (rows,), information of a row
@@ -104,7 +104,7 @@ class ComingWeek:
 
     @classmethod
     def fit(
-        cls, seen: Seen, demand: FloatArray, until: int, seed: int, threads: int, with_anchor: bool = False
+        cls, seen: SeenFrame, demand: FloatArray, until: int, seed: int, threads: int, with_anchor: bool = False
     ) -> Self:
         """The model of the rows in columns of the panel before `until`.
 
@@ -132,7 +132,7 @@ class ComingWeek:
         columns |= price_features(seen.panel, local, log_mean, drawn)
         return replace(made, anchor=grow_anchor(columns, demand[drawn], local.past[drawn], seed, threads))
 
-    def log_linear(self, seen: Seen, until: int | None = None) -> FloatArray:
+    def log_linear(self, seen: SeenFrame, until: int | None = None) -> FloatArray:
         """The log of demand in each row by the regression alone, (rows,), with articles' own coefficients.
 
         until : these are learnt from the columns before it; None: from all
@@ -147,7 +147,7 @@ class ComingWeek:
         expected: FloatArray = local.past + common + (local.terms[:, : local.own] * own[panel.row]).sum(axis=1)
         return expected
 
-    def log_mean(self, seen: Seen, at: IntArray, until: int | None = None) -> FloatArray:
+    def log_mean(self, seen: SeenFrame, at: IntArray, until: int | None = None) -> FloatArray:
         """The log of mean demand in the rows `at`, (at,), NaN where an article has no past; until: see `log_linear`."""
         log_linear = self.log_linear(seen, until)
         log_mean: FloatArray = log_linear[at] + self.lift
@@ -178,7 +178,7 @@ def _drawn(rows: IntArray, seed: int) -> IntArray:
     return np.sort(np.random.default_rng(seed).choice(rows, LARGEST_TRAINING_ROWS, replace=False))
 
 
-def features_of(seen: Seen, log_linear: FloatArray, at: IntArray) -> dict[str, FloatArray]:
+def features_of(seen: SeenFrame, log_linear: FloatArray, at: IntArray) -> dict[str, FloatArray]:
     """What the trees know of the rows `at`, by name, each (at,): nothing of the week's own price and sales."""
     local, panel = seen.local, seen.panel
     cell = panel.row[at], panel.column[at]

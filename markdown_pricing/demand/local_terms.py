@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from markdown_pricing.arrays import FloatArray, IntArray
-from markdown_pricing.demand.around import Around
+from markdown_pricing.demand.around import GroupSums
 from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.demand.terms import PRICE
@@ -47,7 +47,7 @@ class LocalRows:
         rows: DesignRows,
         log_foreseen: FloatArray,
         dispersion: FloatArray,
-        category: Around,
+        category: GroupSums,
         own: FloatArray,
     ) -> "LocalRows":
         """The rows of a panel's frame.
@@ -79,7 +79,7 @@ def own_values(rows: DesignRows, attributes: slice) -> FloatArray:
     return np.column_stack([rows.terms[:, PRICE], rows.terms[:, attributes]])
 
 
-def terms_around(panel: Panel, category: IntArray, week: IntArray, own: FloatArray, around: Around) -> FloatArray:
+def terms_around(panel: Panel, category: IntArray, week: IntArray, own: FloatArray, around: GroupSums) -> FloatArray:
     """The article's own values, those of its last week, its category's other articles', and the category's last week's.
 
     A low price sells less in its second week than in its first, and what all articles of a category do at once is

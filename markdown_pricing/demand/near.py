@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import FloatArray, IntArray
-from markdown_pricing.demand.coming_week import LEAST_SEEN, ComingWeek, Seen
+from markdown_pricing.demand.coming_week import LEAST_SEEN, ComingWeek, SeenFrame
 from markdown_pricing.demand.design import dates_of
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
@@ -53,7 +53,7 @@ class Near:
         frame = history if assortment is None else pd.concat([history, assortment.assign(units=np.nan)])
         around = Surroundings.of(frame.reset_index(drop=True), base.design)
         log_foreseen = _foreseen(state.frame, state.curve, state)
-        seen = Seen.of(base, state.frame, state.panel, state.rows, log_foreseen, around)
+        seen = SeenFrame.of(base, state.frame, state.panel, state.rows, log_foreseen, around)
         today = state.articles[["price"]].to_numpy(dtype=np.float64)
         at_base = np.log(state.at_prices(state.ahead(1), today)[:, 0, 0])
         old_enough = seen.local.seen[state.now] >= LEAST_SEEN
@@ -93,11 +93,11 @@ def learn_near(base: LogLinear, learnt: Learnt, history: pd.DataFrame, seed: int
     return Near(ComingWeek.fit(seen, learnt.demand, panel.weeks, seed, threads, with_anchor=True), weights)
 
 
-def _seen(base: LogLinear, learnt: Learnt, history: pd.DataFrame) -> Seen:
+def _seen(base: LogLinear, learnt: Learnt, history: pd.DataFrame) -> SeenFrame:
     """What was learnt from, as the coming week's model sees it among the articles of `history`."""
     log_foreseen = _foreseen(learnt.history, learnt.curve, learnt)
     around = Surroundings.of(history, base.design)
-    return Seen.of(base, learnt.history, learnt.panel, learnt.rows, log_foreseen, around)
+    return SeenFrame.of(base, learnt.history, learnt.panel, learnt.rows, log_foreseen, around)
 
 
 @dataclass(frozen=True)

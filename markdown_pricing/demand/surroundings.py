@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import FloatArray, IntArray
-from markdown_pricing.demand.around import Around
+from markdown_pricing.demand.around import GroupSums
 from markdown_pricing.demand.design import Design, codes_of
 from markdown_pricing.demand.local_terms import ADDED_UNITS, SPEED, past_mean
 from markdown_pricing.training_data.features import Panel, week_number
@@ -23,8 +23,8 @@ class Surroundings:
     sold  : of how far the log of units lay above its mean of the past, in weeks that the stock did not limit
     """
 
-    asked: dict[str, Around]
-    sold: dict[str, Around]
+    asked: dict[str, GroupSums]
+    sold: dict[str, GroupSums]
 
     @classmethod
     def of(cls, frame: pd.DataFrame, design: Design) -> Self:
@@ -38,8 +38,8 @@ class Surroundings:
         past = past_mean(panel.grid(log_units), SPEED)[panel.row, panel.column]
         asked, sold = {}, {}
         for name, (codes, count) in groupings(frame, design).items():
-            asked[name] = Around.of(codes, week, own, count)
-            sold[name] = Around.of(codes, week, (log_units - past)[:, np.newaxis], count)
+            asked[name] = GroupSums.of(codes, week, own, count)
+            sold[name] = GroupSums.of(codes, week, (log_units - past)[:, np.newaxis], count)
         return cls(asked, sold)
 
 
@@ -57,6 +57,6 @@ def groupings(frame: pd.DataFrame, design: Design) -> dict[str, tuple[IntArray, 
     return groups
 
 
-def lately(sold: Around, group: IntArray, week: IntArray) -> FloatArray:
+def lately(sold: GroupSums, group: IntArray, week: IntArray) -> FloatArray:
     """How far the group's articles sold above their past in the week before, (rows,), NaN where nothing is known."""
     return sold.mean(group, week - 1)[:, 0]

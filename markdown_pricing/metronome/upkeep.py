@@ -27,7 +27,7 @@ SIDE_BY_SIDE = 8
 
 
 @dataclass(frozen=True)
-class Known:
+class LastLook:
     """What one look leaves to the next.
 
     still_since : since when, in seconds of the Unix epoch, a Dagster run was seen without a live container
@@ -38,7 +38,7 @@ class Known:
     unanswered: frozenset[str] = frozenset()
 
     @classmethod
-    def from_cursor(cls, cursor: str | None) -> "Known":
+    def from_cursor(cls, cursor: str | None) -> "LastLook":
         kept = json.loads(cursor or "{}")
         return cls(kept.get("still_since", {}), frozenset(kept.get("unanswered", ())))
 
@@ -69,7 +69,7 @@ def upkeep_sensor(interval_s: int = 60) -> dg.SensorDefinition:
         cluster = cluster_of(context.instance.get_ref().run_launcher_data)
         if cluster is None:
             return dg.SkipReason("Nothing to do: the run launcher of dagster.yaml has no Metronome.")
-        done, known = look_after(context.instance, cluster, Known.from_cursor(context.cursor))
+        done, known = look_after(context.instance, cluster, LastLook.from_cursor(context.cursor))
         context.update_cursor(known.to_cursor())
         return dg.SkipReason("\n".join(done) or "Nothing to do.")
 
@@ -79,10 +79,10 @@ def upkeep_sensor(interval_s: int = 60) -> dg.SensorDefinition:
 def look_after(
     instance: dg.DagsterInstance,
     cluster: MetronomeResource,
-    known: Known,
+    known: LastLook,
     clock: Callable[[], float] = time.time,
     look_s: float = LOOK_S,
-) -> tuple[list[str], Known]:
+) -> tuple[list[str], LastLook]:
     """Look once at our jobs, and at the Dagster runs that are about to begin or to be canceled.
 
     Each job is asked for once, side by side, within `look_s` seconds in all: the next look is the repetition.
@@ -96,7 +96,7 @@ def look_after(
         waiting = {run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=list(OPEN)))}
         # Dagster's own monitoring looks after runs that have begun.
         run_ids = known.in_order((ours.keys() | waiting) - begun)
-        judge = _Judge(instance, cluster, metronome)
+        judge = _RunJudge(instance, cluster, metronome)
         done: list[str] = []
         still_since: dict[str, float] = {}
         unanswered: set[str] = set()
@@ -119,7 +119,7 @@ def look_after(
             still_since |= {} if since is None else {run_id: since}
     if not_reached:
         done.append(f"{not_reached} jobs were not reached in {look_s:.0f} s. They come first in the next look.")
-    return done, Known(still_since, frozenset(unanswered))
+    return done, LastLook(still_since, frozenset(unanswered))
 
 
 def _looks(metronome: Metronome, prefix: str, run_ids: Sequence[str]) -> Iterator[tuple[str, Seen | MetronomeError]]:
@@ -134,7 +134,7 @@ def _looks(metronome: Metronome, prefix: str, run_ids: Sequence[str]) -> Iterato
 
 
 @dataclass(frozen=True)
-class _Judge:
+class _RunJudge:
     """Judges and acts with what one look asks: `metronome` is the cluster's client for as long as the look lasts."""
 
     instance: dg.DagsterInstance

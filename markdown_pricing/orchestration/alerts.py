@@ -67,14 +67,14 @@ Receiver = Callable[[Alert], str]
 
 
 @dataclass(frozen=True)
-class Memory:
+class AlertsTaken:
     """Receiver -> keys of the alerts that it has taken; `down`: those that did not take one, which was said."""
 
     taken: Mapping[str, Sequence[str]] = field(default_factory=dict)
     down: Sequence[str] = ()
 
     @classmethod
-    def from_cursor(cls, cursor: str | None) -> "Memory":
+    def from_cursor(cls, cursor: str | None) -> "AlertsTaken":
         """The memory that `to_cursor` has written; an empty one before the first look."""
         return cls(**json.loads(cursor)) if cursor else cls()
 
@@ -95,7 +95,7 @@ def alerting(urls: Sequence[str], start: date, look_every_s: int) -> dg.SensorDe
     )
     def round_alerts(context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]) -> dg.SensorResult:
         due = list(alerts_due(context.instance, lake, start, datetime.now(UTC)))
-        memory, said = send_all(due, Memory.from_cursor(context.cursor), receivers)
+        memory, said = send_all(due, AlertsTaken.from_cursor(context.cursor), receivers)
         return dg.SensorResult(skip_reason=said, cursor=memory.to_cursor())
 
     return round_alerts
@@ -125,7 +125,7 @@ def alerts_due(instance: dg.DagsterInstance, lake: Lake, start: date, now: datet
     yield from _late([record.dagster_run for record in records], start, now)
 
 
-def send_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Receiver]) -> tuple[Memory, str]:
+def send_all(alerts: Sequence[Due], memory: AlertsTaken, receivers: Mapping[str, Receiver]) -> tuple[AlertsTaken, str]:
     """Tells each receiver what it has not taken yet; what is then remembered, and what the look has to say for itself.
 
     A receiver that does not take one alert is asked no more in this look, and is reported once until it takes one.
@@ -150,7 +150,7 @@ def send_all(alerts: Sequence[Due], memory: Memory, receivers: Mapping[str, Rece
             "event.outcome": FAILURE,
         }
         tell(f"{faults[name]}. It is tried again at each look; this is said once.", facts, logging.WARNING)
-    return Memory(taken, sorted(faults)), "; ".join(faults.values()) or "All is told."
+    return AlertsTaken(taken, sorted(faults)), "; ".join(faults.values()) or "All is told."
 
 
 def to_the_log(alert: Alert) -> str:

@@ -43,7 +43,7 @@ from markdown_pricing.orchestration.partitions import partition_key, start_week_
 from markdown_pricing.orchestration.pools import limit_pools
 from markdown_pricing.orchestration.promises import give_up_retry, remind_of_retry, renew_withdrawn
 from markdown_pricing.orchestration.resources import Erp
-from markdown_pricing.orchestration.round_decision import Decision, Ending, Repeat, Start
+from markdown_pricing.orchestration.round_decision import Ending, Repeat, RoundDecision, Start
 from markdown_pricing.orchestration.situation import Progress
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening
 
@@ -122,7 +122,7 @@ def look(
     return carry_out(instance, next_round(facts, progress), now)
 
 
-def carry_out(instance: dg.DagsterInstance, decision: Decision, now: datetime) -> dg.SensorResult:
+def carry_out(instance: dg.DagsterInstance, decision: RoundDecision, now: datetime) -> dg.SensorResult:
     """Records and cancels what is decided; the answer holds the runs that Dagster's daemon then starts."""
     for week in decision.open:
         _observe(instance, SNAPSHOT, week, {OPENED: now.isoformat()})

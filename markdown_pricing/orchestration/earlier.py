@@ -24,7 +24,7 @@ from markdown_pricing.orchestration.figures import made_from
 from markdown_pricing.orchestration.lost_runs import Places
 from markdown_pricing.orchestration.names import REFRESH, SUPERSEDED_BY
 from markdown_pricing.orchestration.next_round import holds
-from markdown_pricing.orchestration.outcome import Outcome, recorded_outcome
+from markdown_pricing.orchestration.outcome import RunOutcome, recorded_outcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import Provenance
@@ -84,7 +84,7 @@ def _decisions(
     return by_country
 
 
-def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict[str, Outcome]:
+def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict[str, RunOutcome]:
     """The countries of the week that need not be priced again, because their rows were made from what is `wanted`.
 
     They are in the ERP, or archived where the ERP holds a newer week. DAGSTER_HOME names the instance that is asked.
@@ -96,14 +96,14 @@ def done_earlier(erp: Erp, week: date, wanted: Mapping[str, Provenance]) -> dict
 
 def done_by_records(
     instance: dg.DagsterInstance, erp: Erp, week: date, wanted: Mapping[str, Provenance]
-) -> dict[str, Outcome]:
+) -> dict[str, RunOutcome]:
     """The same by the records of this instance."""
     recorded = {each.country: each for each in recorded_refreshes(instance, week, wanted)}
     superseded = _superseded(instance, week, wanted)
     if not recorded and not superseded:
         return {}
     in_erp = refreshes_in_erp(erp.last_receipts())
-    done: dict[str, Outcome] = {}
+    done: dict[str, RunOutcome] = {}
     for code, origin in wanted.items():
         there, refresh = in_erp.get(code), recorded.get(code)
         newer = there.week if there and there.week > week else None

@@ -26,7 +26,7 @@ from markdown_pricing.orchestration.lost_runs import (
     record_stopping,
     what_was_done,
 )
-from markdown_pricing.orchestration.outcome import FAILED, Outcome
+from markdown_pricing.orchestration.outcome import FAILED, RunOutcome
 from markdown_pricing.orchestration.pools import limit_pools
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.workers import SECONDS_TO_END, Note, Raised, Worker, WorkerDied, heard, on_a_stop
@@ -64,7 +64,7 @@ class LocalRound:
     """
 
     def __init__(self, week: date, workers: int, places: Places) -> None:
-        self.recovered: list[Outcome] = []
+        self.recovered: list[RunOutcome] = []
         self._week, self._workers, self._places = week, workers, places
         self._free: list[Worker] = []
         self._under_way: dict[Worker, Attempt] = {}
@@ -105,7 +105,7 @@ class LocalRound:
         """
         return self._one(Attempt(learn_shared_demand, (self._week, self._workers)), tell)
 
-    def price(self, countries: Sequence[str]) -> Iterator[Outcome]:
+    def price(self, countries: Sequence[str]) -> Iterator[RunOutcome]:
         """Price `countries` in the order given, as many at a time as there are workers. Yields each when it is done."""
         with dg.DagsterInstance.get() as instance:
             limit_pools(instance)
@@ -149,7 +149,7 @@ class LocalRound:
         self._under_way[worker] = attempt
         worker.begin(attempt.work, *attempt.about, attempt.run_id, attempt.repeats)
 
-    def _lost(self, attempt: Attempt, why: str) -> Attempt | Outcome | str:
+    def _lost(self, attempt: Attempt, why: str) -> Attempt | RunOutcome | str:
         """What becomes of an attempt whose process died: what it had done, or a second attempt, or a failure."""
         with dg.DagsterInstance.get() as instance:
             try:
@@ -166,20 +166,20 @@ class LocalRound:
             record_failure(instance, attempt.run_id, why)
         return self._failed(attempt, f"{why[0].upper()}{why[1:]}." + (f" {holds}" if attempt.country else ""))
 
-    def _interrupted(self, instance: dg.DagsterInstance, attempt: Attempt) -> Outcome | None:
+    def _interrupted(self, instance: dg.DagsterInstance, attempt: Attempt) -> RunOutcome | None:
         with suppress(PricingError):
             if done := self._done(instance, attempt):
                 return done
         record_interruption(instance, attempt.run_id)
         return None
 
-    def _done(self, instance: dg.DagsterInstance, attempt: Attempt) -> Outcome | None:
+    def _done(self, instance: dg.DagsterInstance, attempt: Attempt) -> RunOutcome | None:
         if not attempt.country:
             return None
         seconds = time.monotonic() - attempt.began
         return what_was_done(instance, self._places, self._week, attempt.country, attempt.run_id, seconds)
 
-    def _failed(self, attempt: Attempt, why: str) -> Outcome | str:
+    def _failed(self, attempt: Attempt, why: str) -> RunOutcome | str:
         if not attempt.country:
             return why
-        return Outcome(attempt.country, FAILED, attempt.run_id, time.monotonic() - attempt.began, why)
+        return RunOutcome(attempt.country, FAILED, attempt.run_id, time.monotonic() - attempt.began, why)

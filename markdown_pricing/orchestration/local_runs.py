@@ -20,13 +20,13 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from markdown_pricing.orchestration.faults import why_failed
 from markdown_pricing.orchestration.local_storage import keep_engines, storage_held_open
 from markdown_pricing.orchestration.names import COUNTRY_TAG, ETL_JOB, JOB, LOCATION, SHARED_JOB, WEEK_TAG
-from markdown_pricing.orchestration.outcome import Outcome, outcome_of
+from markdown_pricing.orchestration.outcome import RunOutcome, outcome_of
 from markdown_pricing.orchestration.partitions import partition_key
 
 MODULE = "markdown_pricing.definitions"
 
 
-def price_country(week: date, country: str, run_id: str | None = None, repeats: str | None = None) -> Outcome:
+def price_country(week: date, country: str, run_id: str | None = None, repeats: str | None = None) -> RunOutcome:
     """Price one country by one run of the job `markdown_pricing`.
 
     run_id  : the id that the run shall have; a new one when not given

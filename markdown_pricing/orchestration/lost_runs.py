@@ -16,7 +16,7 @@ from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.names import REFRESH
-from markdown_pricing.orchestration.outcome import Outcome, recorded_outcome
+from markdown_pricing.orchestration.outcome import RunOutcome, recorded_outcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.results import Results
@@ -38,7 +38,7 @@ class Places:
 
 def what_was_done(
     instance: dg.DagsterInstance, places: Places, week: date, country: str, run_id: str, seconds: float
-) -> Outcome | None:
+) -> RunOutcome | None:
     """How a country's run ended, by its own record or by the ERP's receipt of it. It is None when it had not done it.
 
     A receipt that Dagster does not know of is recorded, and the run counts as succeeded.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from math import inf
 
-from markdown_pricing.orchestration.round_decision import Decision, Ending, Repeat, Start
+from markdown_pricing.orchestration.round_decision import Ending, Repeat, RoundDecision, Start
 from markdown_pricing.orchestration.situation import Delivery, Facts, Progress, Refresh, Run, RunState, Settled
 from markdown_pricing.weeks import due_weeks, weeks_between
 from markdown_pricing.words import counted
@@ -35,7 +35,7 @@ RETRY_DUE_AFTER = timedelta(minutes=5)
 """Dagster begins a promised retry within seconds; chosen on 2026-11-27 so that a busy machine is no fault."""
 
 
-def next_round(facts: Facts, progress: Progress) -> Decision:
+def next_round(facts: Facts, progress: Progress) -> RoundDecision:
     """The round of the newest week that has new data; while one is under way, only that of a still newer week."""
     opened = open_weeks(facts.opened, facts.first_week, facts.now)
     waiting = sorted(opened.keys() - facts.delivered.keys())
@@ -46,7 +46,7 @@ def next_round(facts: Facts, progress: Progress) -> Decision:
     facts = replace(
         facts, runs=[replace(run, state=RunState.OVER) if run in not_retried else run for run in facts.runs]
     )
-    decision = Decision(
+    decision = RoundDecision(
         progress,
         open=sorted(opened.keys() - facts.opened.keys()),
         late=late,
@@ -174,7 +174,7 @@ def _ending(runs: Sequence[Run], now: datetime) -> Ending | None:
     )
 
 
-def _end(decision: Decision, ending: Ending) -> Decision:
+def _end(decision: RoundDecision, ending: Ending) -> RoundDecision:
     says = (
         f"The round {ending.runs[0].round} has had its day: canceled {_countries(ending.runs)}. They are not retried."
     )
@@ -186,7 +186,7 @@ def _countries(runs: Sequence[Run]) -> str:
     return ", ".join(sorted({run.country or "?" for run in runs}))
 
 
-def _newest_to_price(decision: Decision, facts: Facts) -> tuple[Decision, Delivery | None]:
+def _newest_to_price(decision: RoundDecision, facts: Facts) -> tuple[RoundDecision, Delivery | None]:
     """The newest delivery that has a country to price; newer ones are settled and count as started."""
     progress, arrived = decision.progress, []
     for delivery in facts.deliveries:
@@ -229,7 +229,7 @@ def _runs_beside(facts: Facts, delivery: Delivery) -> str:
     return ""
 
 
-def _start(decision: Decision, facts: Facts, delivery: Delivery) -> Decision:
+def _start(decision: RoundDecision, facts: Facts, delivery: Delivery) -> RoundDecision:
     """First what the countries share; then the countries, with it, or without it when it failed or took too long."""
     runs = [run for run in facts.runs if run.shared and run.round == delivery.round]
     unfinished = [run for run in runs if run.unfinished]
@@ -250,7 +250,7 @@ def _start(decision: Decision, facts: Facts, delivery: Delivery) -> Decision:
     return replace(decision, progress=progress, start=_longest_first(facts, delivery, without))
 
 
-def _repeat(decision: Decision, facts: Facts, lost: Sequence[Refresh]) -> Decision:
+def _repeat(decision: RoundDecision, facts: Facts, lost: Sequence[Refresh]) -> RoundDecision:
     """Refreshes what the ERP has lost, each country once for each refresh that is lost."""
     name = f"{lost[0].week}@{lost[0].stamp} again {facts.now:%Y-%m-%dT%H:%M}"
     rounds = (*decision.progress.rounds, name)

@@ -18,7 +18,7 @@ Metadata = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """How one country's run ended.
 
     stake     : what this week's decisions are worth, in `currency`; `worth` has it as a share and in euros
@@ -43,10 +43,10 @@ class Outcome:
         return self.status == FAILED
 
 
-def outcome_of(country: str, result: dg.JobExecutionResult, seconds: float) -> Outcome:
+def outcome_of(country: str, result: dg.JobExecutionResult, seconds: float) -> RunOutcome:
     """By the events of a run that has just ended."""
     if not result.success:
-        return Outcome(country, FAILED, result.run_id, seconds, why_failed(result.all_events))
+        return RunOutcome(country, FAILED, result.run_id, seconds, why_failed(result.all_events))
     modelled, predicted = (
         _metadata(result.asset_materializations_for_node(asset.to_user_string())) for asset in (MODEL, PREDICTIONS)
     )
@@ -62,7 +62,7 @@ def recorded_outcome(
     seconds: float = 0.0,
     superseded_by: object = None,
     earlier: bool = False,
-) -> Outcome:
+) -> RunOutcome:
     """By Dagster's records of a country that is refreshed, or archived where `superseded_by` names a newer week."""
     modelled, predicted = (_last_made(instance, asset, week, country) for asset in (MODEL, PREDICTIONS))
     return _done(country, run_id, seconds, modelled, predicted, superseded_by, earlier)
@@ -76,8 +76,8 @@ def _done(
     predicted: Metadata,
     superseded_by: object,
     earlier: bool = False,
-) -> Outcome:
-    return Outcome(
+) -> RunOutcome:
+    return RunOutcome(
         country,
         ARCHIVED if superseded_by else REFRESHED,
         run_id,

@@ -45,7 +45,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Decision:
+class RoundDecision:
     """What is to be done now.
 
     open, late  : weeks to be opened, and to be reported as late

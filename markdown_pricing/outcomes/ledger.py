@@ -19,7 +19,7 @@ from markdown_pricing.decisions.asked import price_to_ask
 from markdown_pricing.decisions.decision import CENT, Decision
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
 from markdown_pricing.outcomes.menus import Menus
-from markdown_pricing.outcomes.states import Asked, is_same, phases_of, states_of
+from markdown_pricing.outcomes.states import AskedPrices, is_same, phases_of, states_of
 
 Column = FloatArray | ObjectArray
 
@@ -43,7 +43,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Week:
+class AdvisedWeek:
     """One country's advice for a week, with what was decided about it.
 
     rows    : of markdown_recommendations ; options : of markdown_options
@@ -60,7 +60,7 @@ class Week:
     wanted_next: "pd.Series[float]"
 
 
-def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime) -> pd.DataFrame:
+def outcome_rows(advice: AdvisedWeek, shown: Shown, run_id: str, computed_at: datetime) -> pd.DataFrame:
     """OUTCOME_COLUMNS, a row for each article that was priced, with the costs that the menu tells.
 
     A followed price costs nothing. Beyond that `cost_ex_ante` is NaN where the menu does not value a price, and so are
@@ -73,7 +73,7 @@ def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime)
     sold_price, next_price = _at(shown.sold_price, ids), _at(shown.next_price, ids)
     # An article that the next snapshot has no more, because its season is over, was asked what its last week shows.
     applied = np.where(np.isnan(next_price) & shown.has_next, sold_price, next_price)
-    asked = Asked(
+    asked = AskedPrices(
         list_price,
         wanted=np.where(np.isnan(decided), recommended, decided),
         next=applied,
@@ -112,7 +112,7 @@ def outcome_rows(advice: Week, shown: Shown, run_id: str, computed_at: datetime)
 
 
 def wanted_prices(rows: pd.DataFrame, decided: Mapping[str, Decision], locked: Collection[str]) -> "pd.Series[float]":
-    """By article the price that was decided, or else the recommended one; decided and locked: see `Week`."""
+    """By article the price that was decided, or else the recommended one; decided and locked: see `AdvisedWeek`."""
     prices = _decided_prices(rows, decided, locked)
     wanted = np.where(np.isnan(prices), _floats(rows["recommended_price"]), prices)
     return pd.Series(wanted, index=pd.Index(rows["article_id"]))

@@ -34,7 +34,7 @@ def _said(outcomes: pd.DataFrame, answer: bool) -> BoolArray:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedPrices:
     """The prices of articles, (articles,) each, in the currency of the week that was sold; NaN where none is known.
 
     list_price  : of that week
@@ -58,7 +58,7 @@ def is_same(price: FloatArray, other: FloatArray, list_price: FloatArray) -> Boo
     return same
 
 
-def states_of(asked: Asked) -> ObjectArray:
+def states_of(asked: AskedPrices) -> ObjectArray:
     """The state of each article's price, (articles,).
 
     A price that is not there may still come with the second snapshot, and is `open` until that is there. It is

@@ -14,7 +14,7 @@ from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import country_folder, snapshot_folder, success_file
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.sample.articles import usual_articles
-from markdown_pricing.sample.played import PLAYED, Played
+from markdown_pricing.sample.played import PLAYED, SampleRecord
 from markdown_pricing.sample.season import opening_of, sample_market
 
 ROWS_PER_PART, MOST_PARTS = 6_000, 20
@@ -39,7 +39,7 @@ def deliver_sample(
     given = articles if isinstance(articles, Mapping) else {code: articles or usual_articles(code) for code in by_code}
     numbers = {code: given[code] for code in by_code}
     tables = ((code, sample_market(country, week, numbers[code], seed).table()) for code, country in by_code.items())
-    beside = {PLAYED: Played(seed, week, numbers, {}).to_bytes()}
+    beside = {PLAYED: SampleRecord(seed, week, numbers, {}).to_bytes()}
     deliver(lake, week, tables, f"season {seed}", progress, beside)
 
 

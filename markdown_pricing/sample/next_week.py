@@ -16,7 +16,7 @@ from markdown_pricing.lake.snapshot import Snapshot, read_country
 from markdown_pricing.sample.deliver import deliver
 from markdown_pricing.sample.dice import uniform
 from markdown_pricing.sample.market import Market, SoldWeek
-from markdown_pricing.sample.played import CENTS, PLAYED, NotASample, Played, ids_on_sale, read_played
+from markdown_pricing.sample.played import CENTS, PLAYED, NotASample, SampleRecord, ids_on_sale, read_played
 from markdown_pricing.weeks import ONE_WEEK
 
 Prices = Mapping[str, Decimal]
@@ -52,7 +52,7 @@ class NotOurs(UsageError):
         )
 
 
-def check_free(lake: Lake, week: date, played: Played) -> None:
+def check_free(lake: Lake, week: date, played: SampleRecord) -> None:
     """Raises NotOurs where something lies in the week's folder that is not half a delivery of the same sample."""
     if not lake.entry(snapshot_folder(week)) or not lake.entries(snapshot_folder(week)):
         return
@@ -64,7 +64,7 @@ def check_free(lake: Lake, week: date, played: Played) -> None:
         raise NotOurs(lake, week)
 
 
-def market_before(lake: Lake, snapshot: Snapshot, played: Played, country: Country) -> Market:
+def market_before(lake: Lake, snapshot: Snapshot, played: SampleRecord, country: Country) -> Market:
     """The market whose sales of the snapshot's week are to come. Raises NotASample where the snapshot is another's.
 
     country : one of those that `played` has
@@ -106,7 +106,7 @@ def sell_week(market: Market, wanted: Prices, not_applied: float = 0.0) -> SoldC
 def deliver_next(
     lake: Lake,
     week: date,
-    played: Played,
+    played: SampleRecord,
     sold: Mapping[str, SoldCountry],
     progress: Callable[[str], None] | None = None,
 ) -> date:

@@ -34,7 +34,7 @@ class NotASample(UsageError):
 
 
 @dataclass(frozen=True)
-class Played:
+class SampleRecord:
     """What the markets of a sample are made again from.
 
     first_week : the week that `sample` delivered ; articles : how many each country had on sale
@@ -52,7 +52,7 @@ class Played:
         return json.dumps(content).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Played":
+    def from_bytes(cls, data: bytes) -> "SampleRecord":
         """Raises ValueError, TypeError, KeyError or AttributeError for what `to_bytes` has not made."""
         content = json.loads(data)
         weeks = {
@@ -72,7 +72,7 @@ class Played:
         """The week whose sales are to come."""
         return self.first_week + len(self.asked) * ONE_WEEK
 
-    def after(self, week: date, asked: Mapping[str, Mapping[str, int]]) -> "Played":
+    def after(self, week: date, asked: Mapping[str, Mapping[str, int]]) -> "SampleRecord":
         """The same with the prices at which `week` was sold, by country."""
         return replace(self, asked={**self.asked, week: asked})
 
@@ -99,7 +99,7 @@ def _whole(number: object, least: int) -> int:
     return number
 
 
-def read_played(lake: Lake, week: date) -> Played:
+def read_played(lake: Lake, week: date) -> SampleRecord:
     """What the sample of `week` is made again from. Raises NotASample, and the errors of the lake."""
     try:
         with lake.reading(f"{snapshot_folder(week)}/{PLAYED}") as file:
@@ -107,7 +107,7 @@ def read_played(lake: Lake, week: date) -> Played:
     except FileMissing as error:
         raise NotASample(lake, week, f"{PLAYED} is not there, which only samples of the made-up market have") from error
     try:
-        played = Played.from_bytes(data)
+        played = SampleRecord.from_bytes(data)
         ahead = played.week
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise NotASample(lake, week, f"{PLAYED} cannot be read") from error

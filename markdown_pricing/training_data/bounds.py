@@ -7,7 +7,7 @@ import numpy as np
 
 from markdown_pricing.arrays import BoolArray, IntArray
 from markdown_pricing.training_data.ordered import Order
-from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, STOCK_TO_COME, WEEKS, Column
+from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, STOCK_TO_COME, WEEKS, SnapshotColumn
 
 MONDAY = 4
 """Days since 1970-01-01, a Thursday, modulo 7, of every Monday."""
@@ -36,7 +36,7 @@ class RowFault:
     rows: BoolArray
 
 
-def row_faults(columns: Mapping[str, Column], order: Order | None, snapshot: int) -> Iterator[RowFault]:
+def row_faults(columns: Mapping[str, SnapshotColumn], order: Order | None, snapshot: int) -> Iterator[RowFault]:
     """The faults in the rows of all columns that can be read. A check whose column is missing is left out.
 
     order    : of the rows, when both of the columns that it needs can be read
@@ -54,7 +54,7 @@ def row_faults(columns: Mapping[str, Column], order: Order | None, snapshot: int
             yield RowFault("the same article and week twice", "week", repeated)
 
 
-def _faults_of(column: Column, week: Column | None, snapshot: int) -> Iterator[RowFault]:
+def _faults_of(column: SnapshotColumn, week: SnapshotColumn | None, snapshot: int) -> Iterator[RowFault]:
     """What may be wrong in a column's rows. Where its least and its most are within bounds, no row is looked at."""
     name, values = column.name, column.values
     if name in ("units", STOCK_TO_COME):
@@ -76,7 +76,7 @@ def _faults_of(column: Column, week: Column | None, snapshot: int) -> Iterator[R
         yield from _faults_of_dates(column, snapshot)
 
 
-def _faults_of_some_weeks(column: Column, week: Column, snapshot: int) -> Iterator[RowFault]:
+def _faults_of_some_weeks(column: SnapshotColumn, week: SnapshotColumn, snapshot: int) -> Iterator[RowFault]:
     """Of units, which count in the weeks before the snapshot, and of the stock to come, which counts in its own."""
     name, values = column.name, column.values
     if name == "units":
@@ -92,7 +92,7 @@ def _faults_of_some_weeks(column: Column, week: Column, snapshot: int) -> Iterat
         yield RowFault(f"{name} too large", name, (values > MOST["stock"]) & (week.values == snapshot))
 
 
-def _faults_of_money(column: Column) -> Iterator[RowFault]:
+def _faults_of_money(column: SnapshotColumn) -> Iterator[RowFault]:
     name, values = column.name, column.values
     if name == "salvage_price":
         if column.least < 0:
@@ -104,7 +104,7 @@ def _faults_of_money(column: Column) -> Iterator[RowFault]:
         yield RowFault(f"{name} too large", name, values >= MOST_MONEY)
 
 
-def _faults_of_dates(column: Column, snapshot: int) -> Iterator[RowFault]:
+def _faults_of_dates(column: SnapshotColumn, snapshot: int) -> Iterator[RowFault]:
     name, days, known = column.name, column.values, ~column.missing
     yield RowFault(f"{name} is no Monday", name, known & (days % 7 != MONDAY))
     bounds = {
@@ -121,7 +121,7 @@ def _faults_of_dates(column: Column, snapshot: int) -> Iterator[RowFault]:
         yield RowFault(too_late, name, known & (days > last))
 
 
-def _too_valuable(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowFault]:
+def _too_valuable(columns: Mapping[str, SnapshotColumn], snapshot: int) -> Iterator[RowFault]:
     """Articles to price whose whole stock, with what is on its way, is worth more than the ERP's amounts hold."""
     if not {"week", "stock", *MONEY} <= columns.keys():
         return
@@ -138,14 +138,14 @@ def _too_valuable(columns: Mapping[str, Column], snapshot: int) -> Iterator[RowF
             yield RowFault(f"stock and {STOCK_TO_COME} {said}", STOCK_TO_COME, _at(now[with_it & ~too_much], columns))
 
 
-def _at(numbers: IntArray, columns: Mapping[str, Column]) -> BoolArray:
+def _at(numbers: IntArray, columns: Mapping[str, SnapshotColumn]) -> BoolArray:
     """Marks the rows with these numbers."""
     rows = np.zeros(len(columns["week"].values), dtype=np.bool_)
     rows[numbers] = True
     return rows
 
 
-def _repeated(article: Column, week: Column, order: Order) -> BoolArray:
+def _repeated(article: SnapshotColumn, week: SnapshotColumn, order: Order) -> BoolArray:
     """Marks all rows whose article and week another row has, too: nobody knows which of them is right."""
     unknown = np.logical_or.reduce([article.missing, week.missing, *(rows for _, rows in article.unreadable)])
     return order.repeated(unknown)

@@ -29,7 +29,7 @@ from markdown_pricing.training_data.schema import (
     OPTIONAL,
     PRICE_UNTIL,
     STOCK_TO_COME,
-    Column,
+    SnapshotColumn,
     column_faults,
     fits,
     printable,
@@ -113,7 +113,7 @@ def take_in(table: pa.Table, week: date, country: str, changeovers: Sequence[Cha
     faults = list(column_faults(table))
     optional, left_out = usable_columns(table)
     here = [name for name in (*COLUMNS, *OPTIONAL) if fits(table, name)]
-    columns = {name: Column.of(table[name], name) for name in here}
+    columns = {name: SnapshotColumn.of(table[name], name) for name in here}
     if table.num_rows == 0:
         raise BadTrainingData(country, week, [*faults, Fault("no rows at all", 1, f"country={country} is empty")])
     order = Order.of(columns["article_id"], columns["week"]) if {"article_id", "week"} <= columns.keys() else None
@@ -140,7 +140,7 @@ class _Delivered:
     country: str
     week: date
     snapshot: int
-    columns: dict[str, Column]
+    columns: dict[str, SnapshotColumn]
     order: Order
     optional: dict[str, pa.ChunkedArray]
     left_out: dict[str, str]
@@ -154,24 +154,24 @@ def _usable(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[Intake, 
     return Intake(rows.assign(**{SET_ASIDE: _texts({}, rows["article_id"])}), (), delivered.left_out), article
 
 
-def _nothing_to_price(week: Column, snapshot: int) -> list[Fault]:
+def _nothing_to_price(week: SnapshotColumn, snapshot: int) -> list[Fault]:
     if ((week.values == snapshot) & ~week.missing).any():
         return []
     latest = week.shown(int(np.argmax(np.where(week.missing, -(10**6), week.values))))
     return [Fault("no rows of the snapshot week, so nothing to price", 1, f"the latest week is {latest}")]
 
 
-def _counted(fault: RowFault, columns: dict[str, Column]) -> Fault:
+def _counted(fault: RowFault, columns: dict[str, SnapshotColumn]) -> Fault:
     return Fault(fault.what, int(np.count_nonzero(fault.rows)), _where(fault, columns, int(np.argmax(fault.rows))))
 
 
-def _where(fault: RowFault, columns: dict[str, Column], row: int) -> str:
+def _where(fault: RowFault, columns: dict[str, SnapshotColumn], row: int) -> str:
     """The article, the week and the value of a row."""
     named = [name for name in dict.fromkeys(("article_id", "week", fault.column)) if name in columns]
     return ", ".join(f"{name} {columns[name].shown(row)}" for name in named)
 
 
-def _is_of_the_delivery(faults: Sequence[RowFault], columns: dict[str, Column]) -> bool:
+def _is_of_the_delivery(faults: Sequence[RowFault], columns: dict[str, SnapshotColumn]) -> bool:
     """Whether more articles than a few have a fault."""
     if not faults or "article_id" not in columns or "week" not in columns:
         return bool(faults)
@@ -221,11 +221,11 @@ def _without_faults(delivered: _Delivered, faults: Sequence[RowFault]) -> tuple[
     return Intake(rows, tuple(set_aside), delivered.left_out), rank_of_row
 
 
-def _id(article: Column, rank: int) -> str:
+def _id(article: SnapshotColumn, rank: int) -> str:
     return "" if article.texts is None else str(article.texts[rank])
 
 
-def _without_a_name(columns: dict[str, Column], faults: Sequence[RowFault], now: BoolArray) -> list[SetAside]:
+def _without_a_name(columns: dict[str, SnapshotColumn], faults: Sequence[RowFault], now: BoolArray) -> list[SetAside]:
     """The rows whose id can't be used: each of the snapshot week, and one of the earlier weeks for each fault."""
     aside = []
     for fault in faults:
@@ -236,13 +236,13 @@ def _without_a_name(columns: dict[str, Column], faults: Sequence[RowFault], now:
     return aside
 
 
-def _said(columns: dict[str, Column], fault: RowFault, row: int) -> str:
+def _said(columns: dict[str, SnapshotColumn], fault: RowFault, row: int) -> str:
     """What a row's fault is, in which week, and the value."""
     value = "" if fault.column == "week" else f", {fault.column} {columns[fault.column].shown(row)}"
     return f"{fault.what} (week {columns['week'].shown(row)}{value})"
 
 
-def _first_faults(columns: dict[str, Column], faults: Sequence[RowFault], bad: BoolArray) -> dict[int, str]:
+def _first_faults(columns: dict[str, SnapshotColumn], faults: Sequence[RowFault], bad: BoolArray) -> dict[int, str]:
     """For each article, by the rank of its id, its first fault in words."""
     said: dict[int, str] = {}
     for fault in faults:
@@ -251,7 +251,9 @@ def _first_faults(columns: dict[str, Column], faults: Sequence[RowFault], bad: B
     return said
 
 
-def _bad_cells(columns: dict[str, Column], faults: Sequence[RowFault], rows: BoolArray) -> list[tuple[str, str]]:
+def _bad_cells(
+    columns: dict[str, SnapshotColumn], faults: Sequence[RowFault], rows: BoolArray
+) -> list[tuple[str, str]]:
     """The article and the column of each cell with a fault among the rows."""
     article = columns["article_id"]
     return [

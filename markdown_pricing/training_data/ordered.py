@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from markdown_pricing.arrays import BoolArray, IntArray
-from markdown_pricing.training_data.schema import PRICE_UNTIL, STOCK_TO_COME, TEXTS, WEEKS, Column
+from markdown_pricing.training_data.schema import PRICE_UNTIL, STOCK_TO_COME, TEXTS, WEEKS, SnapshotColumn
 
 SECONDS_A_DAY = 86_400
 
@@ -28,7 +28,7 @@ class Order:
     places: IntArray | None
 
     @classmethod
-    def of(cls, article: Column, week: Column) -> "Order":
+    def of(cls, article: SnapshotColumn, week: SnapshotColumn) -> "Order":
         """The order of the rows of these two columns."""
         first = int(week.values.min())
         key = np.multiply(article.values, int(week.values.max()) - first + 1, dtype=np.int64)
@@ -55,7 +55,7 @@ class Order:
 
 
 def ordered_frame(
-    columns: Mapping[str, Column],
+    columns: Mapping[str, SnapshotColumn],
     attributes: Mapping[str, pa.ChunkedArray],
     places: IntArray | None,
     snapshot: int,

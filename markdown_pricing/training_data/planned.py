@@ -14,7 +14,7 @@ import pyarrow as pa
 from markdown_pricing.arrays import BoolArray
 from markdown_pricing.training_data.attributes import usable_columns
 from markdown_pricing.training_data.bounds import MONDAY
-from markdown_pricing.training_data.schema import PLANNED_COLUMNS, Column, fits, printable
+from markdown_pricing.training_data.schema import PLANNED_COLUMNS, SnapshotColumn, fits, printable
 from markdown_pricing.words import counted
 
 KEY = ["article_id", "week"]
@@ -49,7 +49,7 @@ def take_in_plan(table: pa.Table, articles: pd.DataFrame, week: date) -> TakenPl
     except pa.ArrowException:
         return TakenPlan(None, ("The plan is left out: article_id or category has texts that are no UTF-8.",))
     attributes, notes = _attributes(table, articles)
-    week_column = Column.of(table["week"], "week")
+    week_column = SnapshotColumn.of(table["week"], "week")
     rows["week"] = week_column.values.astype("datetime64[D]").astype("datetime64[s]")
     rows, keep = rows.assign(**attributes), np.ones(len(rows), dtype=np.bool_)
     for what, bad in _row_faults(rows, week_column, articles, np.datetime64(week, "D")):
@@ -118,7 +118,7 @@ def _is_number(values: "pd.Series[object]") -> bool:
 
 
 def _row_faults(
-    rows: pd.DataFrame, week: Column, articles: pd.DataFrame, now: np.datetime64
+    rows: pd.DataFrame, week: SnapshotColumn, articles: pd.DataFrame, now: np.datetime64
 ) -> Iterator[tuple[str, BoolArray]]:
     """What makes rows of the plan useless, (rows,) each; of a row with several faults the first one is told."""
     ahead = (week.values - now.astype(np.int64)) // 7
@@ -137,7 +137,7 @@ def _among(rows: pd.DataFrame, articles: pd.DataFrame, name: str) -> BoolArray:
     return known
 
 
-def _passed_over(what: str, bad: BoolArray, rows: pd.DataFrame, week: Column) -> str:
+def _passed_over(what: str, bad: BoolArray, rows: pd.DataFrame, week: SnapshotColumn) -> str:
     first, number = int(bad.argmax()), int(bad.sum())
     row = rows.iloc[first]
     names = [f"{name} {printable(str(row[name]))}" for name in ("article_id", "category") if pd.notna(row[name])]

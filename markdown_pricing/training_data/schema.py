@@ -48,7 +48,7 @@ def planned_columns(available: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Column:
+class SnapshotColumn:
     """A column as numbers: ranks of sorted texts, days since 1970, or values. `missing` marks NULL and NaN.
 
     values : ranks and days as int32, whole numbers as int32 or int64, prices as float64; 0 where a whole number or a
@@ -63,7 +63,7 @@ class Column:
     unreadable: tuple[tuple[str, BoolArray], ...] = ()
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray, name: str) -> "Column":
+    def of(cls, column: pa.ChunkedArray, name: str) -> "SnapshotColumn":
         """The column of a name of the contract, whose type fits it."""
         if name in TEXTS:
             return cls._from_texts(column, name)
@@ -77,7 +77,7 @@ class Column:
         return cls(name, days.to_numpy(), missing)
 
     @classmethod
-    def _from_texts(cls, column: pa.ChunkedArray, name: str) -> "Column":
+    def _from_texts(cls, column: pa.ChunkedArray, name: str) -> "SnapshotColumn":
         different, codes = _encoded(column)
         different, faults = _readable(different, name)
         order = pc.sort_indices(different).to_numpy()

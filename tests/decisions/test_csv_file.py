@@ -8,12 +8,12 @@ from itertools import count
 
 import pytest
 
-from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, Seen, Writer, check, lines_of
+from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, ShownArticle, Writer, check, lines_of
 from markdown_pricing.decisions.decision import ArticleWeek, Decision, newest
 
 WEEK = date(2026, 2, 9)
 NOW = datetime(2026, 2, 9, 9, 30, tzinfo=UTC)
-SEEN = Seen(WEEK, Decimal("19.99"), Decimal("13.95"), Decimal("19.99"), Decimal("120.50"), "run-1")
+SEEN = ShownArticle(WEEK, Decimal("19.99"), Decimal("13.95"), Decimal("19.99"), Decimal("120.50"), "run-1")
 REASONS = {"too_deep": "Too deep.", "other": "The note says what."}
 HEAD = "country,article_id,week,verdict,price,lock_until,decision_reason,note,decided_by,decision_id"
 

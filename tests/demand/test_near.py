@@ -13,7 +13,7 @@ import pytest
 from markdown_pricing.demand import log_linear as log_linear_module
 from markdown_pricing.demand import near as near_module
 from markdown_pricing.demand.anchor import price_features
-from markdown_pricing.demand.coming_week import ComingWeek, Seen, features_of
+from markdown_pricing.demand.coming_week import ComingWeek, SeenFrame, features_of
 from markdown_pricing.demand.gradient_boosting import GradientBoosting
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.surroundings import Surroundings
@@ -94,12 +94,12 @@ def test_what_a_promotion_adds_to_a_cut_is_found_by_the_anchor():
     assert errors[1] < 0.9 * errors[0]
 
 
-def seen_by(history: pd.DataFrame, model: LogLinear) -> tuple[Seen, np.ndarray]:
+def seen_by(history: pd.DataFrame, model: LogLinear) -> tuple[SeenFrame, np.ndarray]:
     """The history as the coming week's model sees it, and the regression's forecast of each row."""
     learnt = model.learn(history, 1)
     assert learnt is not None
     around = Surroundings.of(history, model.design)
-    seen = Seen.of(model, history, learnt.panel, learnt.rows, np.full(len(history), 4.0), around)
+    seen = SeenFrame.of(model, history, learnt.panel, learnt.rows, np.full(len(history), 4.0), around)
     return seen, np.where(np.isfinite(seen.local.past), seen.local.past, 0.0)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from markdown_pricing.demand.around import Around
+from markdown_pricing.demand.around import GroupSums
 from markdown_pricing.demand.local_linear import LocalLinear
 from markdown_pricing.demand.local_terms import past_mean
 from markdown_pricing.demand.skill import GONE, WEIGHTS, best_weight, weights_ahead
@@ -53,7 +53,7 @@ def test_the_mean_of_the_past_knows_no_week_to_come_and_passes_gaps_over():
 def test_others_are_all_of_the_group_but_the_article_itself():
     group, week = np.array([0, 0, 0, 1]), np.array([7, 7, 8, 7])
     values = np.array([[1.0], [3.0], [9.0], [4.0]])
-    around = Around.of(group, week, values, 2)
+    around = GroupSums.of(group, week, values, 2)
     np.testing.assert_allclose(around.others(group, week, values)[:, 0], [3.0, 1.0, np.nan, np.nan])
     np.testing.assert_allclose(around.mean(group, week + 1)[:, 0], [9.0, 9.0, np.nan, np.nan])
 

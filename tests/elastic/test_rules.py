@@ -12,7 +12,7 @@ import pytest
 
 from markdown_pricing import logs
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.orchestration.alerts import LOG, Memory, alerts_due, send_all, to_the_log
+from markdown_pricing.orchestration.alerts import LOG, AlertsTaken, alerts_due, send_all, to_the_log
 from markdown_pricing.weeks import opens_at
 from tests.elastic.alerting import Alert, alerts
 from tests.elastic.conftest import ELASTIC
@@ -96,7 +96,7 @@ def test_dagsters_word_that_no_country_is_done_by_noon_is_an_alert(
     noon = opens_at(GOOD) + timedelta(hours=4)
     logs.write_to(logs.STDOUT, "test")
     with dg.DagsterInstance.ephemeral() as instance:
-        send_all(list(alerts_due(instance, Lake(str(tmp_path)), FIRST, noon)), Memory(), {LOG: to_the_log})
+        send_all(list(alerts_due(instance, Lake(str(tmp_path)), FIRST, noon)), AlertsTaken(), {LOG: to_the_log})
     logs.write_to(logs.OFF, "test")
     [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     at = noon.astimezone(UTC)

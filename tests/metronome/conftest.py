@@ -18,7 +18,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run
 
 from markdown_pricing.metronome import MetronomeResource
-from markdown_pricing.metronome.upkeep import Known, look_after
+from markdown_pricing.metronome.upkeep import LastLook, look_after
 from tests.doubles.dcos import Dcos
 from tests.metronome import work
 from tests.metronome.servers import PREFIX, cluster_settings, environment, install
@@ -57,7 +57,7 @@ class Site:
         self.instance = instance
         self.dcos = dcos
         self.cluster = cluster
-        self.known = Known()
+        self.known = LastLook()
         self.told: list[str] = []
 
     def new_run(self, job: dg.JobDefinition, tags: dict[str, str] | None = None) -> dg.DagsterRun:

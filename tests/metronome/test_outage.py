@@ -8,7 +8,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from markdown_pricing.metronome.errors import BadJob, Conflict, Final, MetronomeError, NotFound, NotStarted, Transient
 from markdown_pricing.metronome.outage import Next, after
-from markdown_pricing.metronome.upkeep import Known
+from markdown_pricing.metronome.upkeep import LastLook
 from tests.doubles.dcos import Fault
 from tests.metronome import work
 from tests.metronome.conftest import Site
@@ -125,7 +125,7 @@ def test_what_was_seen_before_an_outage_does_not_count_against_a_run_that_is_lau
     site.cluster = site.cluster.model_copy(update={"unseen_timeout_s": 120.0})
     site.dcos.forgets_runs = True
     run = site.launch(work.short)
-    site.known = Known({run.run_id: time.time() - 300.0})
+    site.known = LastLook({run.run_id: time.time() - 300.0})
     site.poll()
     assert site.status(run) == "STARTING"
 

@@ -12,7 +12,7 @@ from markdown_pricing.metronome import upkeep_sensor
 from markdown_pricing.metronome.errors import Final, OutOfTime, Transient
 from markdown_pricing.metronome.health import Patience
 from markdown_pricing.metronome.resource import MetronomeResource, cluster_of
-from markdown_pricing.metronome.upkeep import LOOK_S, SIDE_BY_SIDE, Known, look_after
+from markdown_pricing.metronome.upkeep import LOOK_S, SIDE_BY_SIDE, LastLook, look_after
 from tests.doubles.dcos import Dcos, Fault
 from tests.metronome import work
 from tests.metronome.conftest import Site
@@ -78,10 +78,10 @@ def test_the_tick_keeps_the_limit_of_dagster_yaml(site: Site) -> None:
 
 
 def test_what_a_look_knows_goes_through_the_cursor() -> None:
-    known = Known({"a": 1.5}, frozenset({"b"}))
+    known = LastLook({"a": 1.5}, frozenset({"b"}))
 
-    assert Known.from_cursor(known.to_cursor()) == known
-    assert Known.from_cursor(None) == Known()
+    assert LastLook.from_cursor(known.to_cursor()) == known
+    assert LastLook.from_cursor(None) == LastLook()
     assert known.in_order(["c", "b", "a"]) == ["a", "c", "b"]
 
 
@@ -103,7 +103,7 @@ def test_jobs_that_hang_leave_the_others_their_turn(site: Site) -> None:
     hanging = leave_jobs(site, SIDE_BY_SIDE)
     site.dcos.forgets_runs = True
     vanished = site.launch(work.short)
-    known = Known({vanished.run_id: 0.0})
+    known = LastLook({vanished.run_id: 0.0})
     with ExitStack() as stack:
         for id in hanging:
             stack.enter_context(site.dcos.holding(f"GET /v1/jobs/{id}"))

@@ -17,7 +17,7 @@ from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.messages import BadMessageUrl, UnsafeMessageUrl, _service, send
 from markdown_pricing.orchestration import alerts
-from markdown_pricing.orchestration.alerts import Alert, Memory, alerting, alerts_due
+from markdown_pricing.orchestration.alerts import Alert, AlertsTaken, alerting, alerts_due
 from markdown_pricing.orchestration.figures import EXPECTED_REVENUE_EUR, LEAD_OVER_HABIT, STAKE_EUR, STAKE_PCT
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, OUTCOMES_JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
@@ -351,11 +351,11 @@ def test_a_server_that_stays_silent_is_left_alone_after_the_limit() -> None:
 
 
 def test_memory_holds_only_what_can_still_be_told(a_round: Round, chat: Chat) -> None:
-    a_round.cursor = Memory({"log": ["end of an old round"], "message 1": ["end of an old round"]}).to_cursor()
+    a_round.cursor = AlertsTaken({"log": ["end of an old round"], "message 1": ["end of an old round"]}).to_cursor()
 
     a_round.look(chat.url)
 
-    assert Memory.from_cursor(a_round.cursor) == Memory({"log": [], "message 1": []}, [])
+    assert AlertsTaken.from_cursor(a_round.cursor) == AlertsTaken({"log": [], "message 1": []}, [])
 
 
 def test_no_url_stands_in_the_cursor_or_in_what_is_said(a_round: Round) -> None:

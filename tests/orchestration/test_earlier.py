@@ -20,7 +20,7 @@ from markdown_pricing.orchestration.decided import CopiedDecisions
 from markdown_pricing.orchestration.earlier import done_by_records
 from markdown_pricing.orchestration.lost_runs import Places
 from markdown_pricing.orchestration.names import PREDICTIONS, REFRESH
-from markdown_pricing.orchestration.outcome import ARCHIVED, REFRESHED, Outcome
+from markdown_pricing.orchestration.outcome import ARCHIVED, REFRESHED, RunOutcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import Provenance
@@ -64,7 +64,9 @@ def refreshed() -> dg.DagsterInstance:
     return instance
 
 
-def done(instance: dg.DagsterInstance, receipt: Receipt | None = RECEIPT, wanted: Provenance = WANTED) -> list[Outcome]:
+def done(
+    instance: dg.DagsterInstance, receipt: Receipt | None = RECEIPT, wanted: Provenance = WANTED
+) -> list[RunOutcome]:
     erp = ErpOfReceipts(receipts={"DEU": receipt} if receipt else {})
     return list(done_by_records(instance, erp, WEEK, {"DEU": wanted}).values())
 

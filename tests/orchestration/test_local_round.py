@@ -14,7 +14,7 @@ from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.local_round import LocalRound
 from markdown_pricing.orchestration.lost_runs import Places
 from markdown_pricing.orchestration.names import COUNTRY_TAG, PREDICTIONS, REFRESH
-from markdown_pricing.orchestration.outcome import FAILED, REFRESHED, Outcome
+from markdown_pricing.orchestration.outcome import FAILED, REFRESHED, RunOutcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import Erp
 from tests import mortal
@@ -51,7 +51,7 @@ def test_a_killed_worker_costs_only_its_own_country(places: Places, monkeypatch:
 
     *priced, failed = answers
     assert priced == ["DEU", "AUT", "NLD", "POL"]
-    assert isinstance(failed, Outcome)
+    assert isinstance(failed, RunOutcome)
     assert (failed.country, failed.status) == ("HUN", FAILED)
     assert failed.message == (
         "Its worker process was killed by SIGKILL, as in the attempt before. The ERP keeps the rows that it had."

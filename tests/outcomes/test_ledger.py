@@ -10,7 +10,7 @@ import pytest
 
 from markdown_pricing.columns import OUTCOME_COLUMNS
 from markdown_pricing.decisions.decision import Decision
-from markdown_pricing.outcomes.ledger import Shown, Week, outcome_rows, wanted_prices
+from markdown_pricing.outcomes.ledger import AdvisedWeek, Shown, outcome_rows, wanted_prices
 from markdown_pricing.outcomes.menus import Menus
 from tests.decisions.test_decision import make
 
@@ -68,7 +68,7 @@ def outcome(
 ) -> Any:
     """The outcome of an article whose price in the next snapshot, and in the one after, is given."""
     decided = {"A1": decision} if decision else {}
-    week = Week(WEEK, advised(**changes), options(menu), decided, locked, series(wanted_next))
+    week = AdvisedWeek(WEEK, advised(**changes), options(menu), decided, locked, series(wanted_next))
     shown = Shown(
         next_price=series(next_price),
         has_next=True,

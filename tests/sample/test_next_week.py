@@ -16,7 +16,7 @@ from markdown_pricing.lake.snapshot import find_snapshot, newest_week, read_coun
 from markdown_pricing.sample.deliver import deliver, deliver_sample
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.next_week import NotOurs, deliver_next, market_before, sell_week
-from markdown_pricing.sample.played import PLAYED, NotASample, Played, ids_on_sale, read_played
+from markdown_pricing.sample.played import PLAYED, NotASample, SampleRecord, ids_on_sale, read_played
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.weeks import ONE_WEEK
 from tests.sample.conftest import WEEK, country
@@ -197,7 +197,7 @@ def test_the_file_beside_the_data_is_all_that_is_kept_of_the_market(lake: Lake) 
     play(lake)
     play(lake, {})
 
-    played = Played.from_bytes(read_played(lake, newest_week(lake)).to_bytes())
+    played = SampleRecord.from_bytes(read_played(lake, newest_week(lake)).to_bytes())
 
     assert played.market(MLT).table() == read_country(lake, find_snapshot(lake, newest_week(lake)), "MLT")
     assert list(played.asked) == [WEEK, WEEK + ONE_WEEK]
@@ -273,7 +273,7 @@ def test_a_file_that_lacks_the_price_of_an_article_is_refused(lake: Lake) -> Non
 
 
 def test_data_that_were_changed_have_no_next_week(lake: Lake) -> None:
-    other = Played(SEED + 1, WEEK, {"MLT": ARTICLES}, {})
+    other = SampleRecord(SEED + 1, WEEK, {"MLT": ARTICLES}, {})
 
     with pytest.raises(NotASample, match="the rows of MLT are not those that its seed gives"):
         market_before(lake, find_snapshot(lake, WEEK), other, MLT)

@@ -9,7 +9,7 @@ import pytest
 
 from markdown_pricing.training_data.intake import BadTrainingData, take_in
 from markdown_pricing.training_data.ordered import Order
-from markdown_pricing.training_data.schema import Column
+from markdown_pricing.training_data.schema import SnapshotColumn
 
 WEEK = date(2026, 2, 9)
 
@@ -42,7 +42,7 @@ def delivered(articles: int = 5, weeks: int = 4) -> pa.Table:
 
 
 def order_of(table: pa.Table) -> Order:
-    return Order.of(*(Column.of(table[name], name) for name in ("article_id", "week")))
+    return Order.of(*(SnapshotColumn.of(table[name], name) for name in ("article_id", "week")))
 
 
 @pytest.mark.parametrize("parts", [1, 3])
@@ -82,8 +82,8 @@ def test_many_articles_of_far_weeks_keep_their_order():
     """A number for article and week is larger than 32 bits hold."""
     far = [date(1, 1, 1), date(9999, 12, 27)]
     ids = np.repeat(np.arange(2_000), 2)
-    column = Column.of(pa.chunked_array([pa.array(far * 2_000, pa.date32())]), "week")
-    article = Column.of(pa.chunked_array([pa.array([f"{own:05}" for own in ids])]), "article_id")
+    column = SnapshotColumn.of(pa.chunked_array([pa.array(far * 2_000, pa.date32())]), "week")
+    article = SnapshotColumn.of(pa.chunked_array([pa.array([f"{own:05}" for own in ids])]), "article_id")
     order = Order.of(article, column)
     assert order.places is None
     assert (np.diff(order.key) > 0).all()
