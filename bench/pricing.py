@@ -40,7 +40,7 @@ from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.model import make_model
-from markdown_pricing.files import read_rules
+from markdown_pricing.files import RULES_FILE, read_rules
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
@@ -72,7 +72,7 @@ def as_markdown(table: pd.DataFrame, digits: int = 2) -> str:
 
 
 def played(
-    settings: Sequence[Setting], policies: Sequence[str], workers: int, rules: Path | None = None
+    settings: Sequence[Setting], policies: Sequence[str], workers: int, rules: Path = RULES_FILE
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """Scores of all policies in all markets, and the forecasts in the first market."""
     rows, first = [], {}
@@ -193,7 +193,9 @@ def main() -> None:
     parser.add_argument("--weeks", type=int, default=26)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=5, help="the market was chosen on 0 to 4")
-    parser.add_argument("--rules", type=Path, help="play the seasons under this file instead of the standing rules")
+    parser.add_argument(
+        "--rules", type=Path, default=RULES_FILE, help="play the seasons under this file instead of the standing rules"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=["seasons", "horizons", "lending", "shared", "plan"])
     parser.add_argument("--out", type=Path)
