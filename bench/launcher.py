@@ -26,7 +26,7 @@ PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
 
 from markdown_pricing.metronome import MetronomeResource  # noqa: E402
-from markdown_pricing.metronome.upkeep import look_after  # noqa: E402
+from markdown_pricing.metronome.upkeep import LastLook, look_after  # noqa: E402
 from tests.doubles.dcos import Dcos  # noqa: E402
 from tests.metronome import work  # noqa: E402
 
@@ -58,7 +58,7 @@ def main() -> None:
                 for record in instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
                     monitor_started_run(instance, None, record, logging.getLogger("bench"))  # type: ignore[arg-type]
                 calls["monitoring"] = len(dcos.requests) - calls["before"]
-                look_after(instance, MetronomeResource.model_validate(cluster), {})
+                look_after(instance, MetronomeResource.model_validate(cluster), LastLook())
                 calls["upkeep"] = len(dcos.requests) - calls["before"] - calls["monitoring"]
 
             of_metronome = launches(Path(folder) / "metronome", {"run_launcher": launcher}, runs, count)
