@@ -63,7 +63,7 @@ def _wide(inputs: int, outputs: int) -> nn.Sequential:
 class SharedNetwork:
     """The network, the mean and scale of its inputs, and the categories and countries that it has seen.
 
-    data : its bytes ; device : where it was trained
+    device : where it was trained
     """
 
     network: Together
