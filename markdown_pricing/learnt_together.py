@@ -48,6 +48,10 @@ class LearntTogether:
     left_out: Mapping[str, str]
     faults: Mapping[str, str] = field(default_factory=dict)
 
+    def not_learnt_by(self, model: str | None) -> list[str]:
+        """A line for each of the faults of the model, which is named in it."""
+        return [f"{model} learns nothing from {what}: {why}" for what, why in self.faults.items()]
+
 
 class NothingShared(FinalError):
     def __init__(self, week: date, left_out: Mapping[str, str]) -> None:

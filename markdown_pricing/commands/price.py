@@ -220,8 +220,8 @@ def _share_demand(
         learnt = learn_from_delivery(lake, snapshot, countries, configured.changeovers, HowToLearn(model))
     except NothingShared:
         return nothing  # the message comes where each country is priced
-    for what, why in learnt.faults.items():
-        print_error(f"{model} learns nothing from {what}: {why}")
+    for line in learnt.not_learnt_by(model):
+        print_error(line)
     return SharedAtHand(learnt.shared, version_of(learnt.shared.to_bytes()))
 
 

@@ -79,8 +79,8 @@ def shared_demand(
         snapshot, how = find_snapshot(lake, week), HowToLearn(*_how_to_fit(lake, demand_training))
         learnt = learn_from_delivery(lake, snapshot, countries, countries.changeovers, how, apply)
         check_unchanged(lake, snapshot)
-        for what, why in learnt.faults.items():
-            context.log.warning(f"{how.model} learns nothing from {what}: {why}")
+        for line in learnt.not_learnt_by(how.model):
+            context.log.warning(line)
         origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)
         path, version = keep_shared_demand(lake, week, learnt.shared, origin)
         seconds = time.monotonic() - started

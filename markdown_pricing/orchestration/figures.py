@@ -190,11 +190,9 @@ def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: 
 def _of_the_model(learnt: LearntTogether) -> Metadata:
     """What the demand model has learnt from all countries itself, and what it failed to; nothing for most models."""
     sizes = [f"{cell(name)}: {len(data):,} bytes" for name, data in learnt.shared.learnt_by.items()]
-    shown: Metadata = {LEARNT_BY: ", ".join(sizes)} if sizes else {}
-    if learnt.faults:
-        rows = [(what, cell(why)) for what, why in learnt.faults.items()]
-        shown = {**shown, NOT_LEARNT_BY: _table(("From", "Why"), rows)}
-    return shown
+    faults = [(what, cell(why)) for what, why in learnt.faults.items()]
+    learnt_by = {LEARNT_BY: ", ".join(sizes)} if sizes else {}
+    return {**learnt_by, **({NOT_LEARNT_BY: _table(("From", "Why"), faults)} if faults else {})}
 
 
 def demand_model(choice: Choice, shared_demand: str, origin: Provenance, uri: str) -> Metadata:
