@@ -4,11 +4,12 @@ from typing import Any
 
 from markdown_pricing.countries import Countries
 from markdown_pricing.device import choose_device
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.files import read_reason_codes, read_rules
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.old_results import KeptFor
 from markdown_pricing.logs import write_to
-from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning, fixed
+from markdown_pricing.orchestration.resources import DemandTraining, SharedLearning, fixed
 from markdown_pricing.preflight import Preflight
 from markdown_pricing.pricing import SEED
 from markdown_pricing.settings import Settings
