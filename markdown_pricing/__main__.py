@@ -28,7 +28,7 @@ from markdown_pricing.commands.parameters import (
 from markdown_pricing.commands.people import arms, decide, decisions
 from markdown_pricing.errors import PricingError, UsageError
 from markdown_pricing.imported import imported_for_good
-from markdown_pricing.settings import Settings, in_container
+from markdown_pricing.settings import Settings
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
 """Exit codes: the command did what it was asked; something failed; its usage or a setting is wrong."""
@@ -97,7 +97,7 @@ def run(**options: Any) -> int:
     with imported_for_good():
         from markdown_pricing.commands.run import run
 
-    return run(Settings.from_env(os.environ, needs_places=in_container(os.environ)), **options)
+    return run(os.environ, **options)
 
 
 @cli.command(short_help="Price a snapshot into one file, without ERP or Dagster.")
@@ -130,7 +130,7 @@ def price(**options: Any) -> int:
     with imported_for_good():
         from markdown_pricing.commands.price import price
 
-    return price(Settings.from_env(os.environ), **options)
+    return price(os.environ, **options)
 
 
 @cli.command(short_help="Show what a demand model's prices earn, or its errors.")

@@ -7,7 +7,7 @@ from markdown_pricing.imported import imported_for_good
 with imported_for_good():
     import dagster as dg
 
-    from markdown_pricing.countries import read_countries
+    from markdown_pricing.from_settings import countries_of
     from markdown_pricing.installation import resources_of, set_up_process
     from markdown_pricing.orchestration.alerts import alerting
     from markdown_pricing.orchestration.assets import FLOW, shared_demand
@@ -34,7 +34,7 @@ def defs() -> dg.Definitions:
 
 def build(settings: Settings, look_every_s: int = 60) -> dg.Definitions:
     """The code location of one installation; the sensor looks for a snapshot every `look_every_s` seconds."""
-    countries = read_countries(settings.countries_file, settings.currencies_file)
+    countries = countries_of(settings)
     weeks = weeks_from(settings.start_week)
     partitions = week_and_country(settings.start_week, countries)
     jobs = jobs_of_a_round([asset.key.to_user_string() for asset in FLOW])

@@ -4,11 +4,11 @@ from typing import Any
 
 from markdown_pricing.countries import Countries
 from markdown_pricing.device import choose_device
-from markdown_pricing.files import read_reason_codes, read_rules
-from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.files import read_reason_codes
+from markdown_pricing.from_settings import erp_of, lake_of, rules_of
 from markdown_pricing.lake.old_results import KeptFor
 from markdown_pricing.logs import write_to
-from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning, fixed
+from markdown_pricing.orchestration.resources import DemandTraining, SharedLearning, fixed
 from markdown_pricing.preflight import Preflight
 from markdown_pricing.pricing import SEED
 from markdown_pricing.settings import Settings
@@ -27,14 +27,14 @@ def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
     """The resources of one installation, each under the name by which assets ask for it."""
     return {
         "lake": fixed(
-            Lake(settings.lake_url, settings.results_key, settings.allowed_models),
+            lake_of(settings),
             "The lake, on HDFS or in a folder, from which sales are read and on which results are kept.",
         ),
         "demand_training": DemandTraining(
             model=settings.demand_model, follow_champion=settings.follow_champion, seed=SEED, threads=1
         ),
         "shared_learning": SharedLearning(processes=1),
-        "rules": fixed(read_rules(settings.rules_file), "The rules that every price obeys, by country and category."),
+        "rules": fixed(rules_of(settings), "The rules that every price obeys, by country and category."),
         "reason_codes": fixed(read_reason_codes(), "The sentences that tell buyers why a price is what it is."),
         "countries": fixed(countries, "The countries that are priced, with their currencies and price endings."),
         "kept_for": fixed(
@@ -45,8 +45,3 @@ def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
             erp_of(settings), "The database in which the pricing department reads recommendations and decides."
         ),
     }
-
-
-def erp_of(settings: Settings) -> Erp:
-    """The database that an installation refreshes."""
-    return Erp(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)

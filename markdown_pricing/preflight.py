@@ -7,14 +7,13 @@ from datetime import date
 from functools import cache, partial
 
 from markdown_pricing.across_countries import compare_countries
-from markdown_pricing.countries import Countries, read_countries
+from markdown_pricing.countries import Countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.erp.refresh import newest_week
 from markdown_pricing.erp.rights import check_rights
-from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError, PricingError, if_readable
-from markdown_pricing.files import read_rules
 from markdown_pricing.finding import Finding
+from markdown_pricing.from_settings import countries_of, engine_of, lake_of, rules_of
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, try_to_write
@@ -50,14 +49,9 @@ class Preflight:
         the week's own snapshot is delivered.
         """
         settings = self.settings
-        lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
-        yield inspect(
-            "Countries",
-            lambda: (
-                f"{len(read_countries(settings.countries_file, settings.currencies_file))} in {settings.countries_file}"
-            ),
-        )
-        yield inspect("Rules", lambda: f"version {read_rules(settings.rules_file).version} in {settings.rules_file}")
+        lake = lake_of(settings)
+        yield inspect("Countries", lambda: f"{len(countries_of(settings))} in {settings.countries_file}")
+        yield inspect("Rules", lambda: f"version {rules_of(settings).version} in {settings.rules_file}")
         yield inspect("Demand model", lambda: type(make_model(settings.demand_model)).__name__)
         yield inspect("Lake", lambda: f"{lake.url}: {counted(len(delivered_weeks(lake)), 'delivered week')}")
         delivered = cache(partial(_delivered, lake, week))
@@ -92,7 +86,7 @@ def _snapshot(settings: Settings, snapshot: Snapshot | None) -> str:
     """The countries in the snapshot, and those that it lacks or has beyond the configured ones."""
     if snapshot is None:
         return "none delivered yet"
-    configured = read_countries(settings.countries_file, settings.currencies_file)
+    configured = countries_of(settings)
     missing = [code for code in configured if code not in snapshot.bytes_by_country]
     lacking = f", but none for {', '.join(missing)}" if missing else ""
     if others := not_configured(snapshot, configured):
@@ -112,8 +106,8 @@ def _unread_files(lake: Lake, delivered: Look) -> Iterator[Finding]:
 def _matches_nothing(lake: Lake, settings: Settings, delivered: Look) -> Iterator[Finding]:
     """Rules and countries that match nothing of the newest snapshot; what can't be read has a finding of its own."""
     with suppress(PricingError):
-        book = read_rules(settings.rules_file)
-        configured = read_countries(settings.countries_file, settings.currencies_file)
+        book = rules_of(settings)
+        configured = countries_of(settings)
         snapshot = delivered()
         if snapshot and (said := matches_nothing(lake, snapshot, book, configured, settings.currencies_file)):
             yield Finding("What matches nothing", ok=False, says="\n  ".join(said))
@@ -130,7 +124,7 @@ def _across_countries(lake: Lake, delivered: Look) -> Iterator[Finding]:
 
 def _erp(settings: Settings) -> Iterator[Finding]:
     try:
-        engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
+        engine = engine_of(settings)
         for finding in check_rights(engine):
             yield replace(finding, what=f"ERP: {finding.what}")
     except PricingError as error:
@@ -167,7 +161,7 @@ def _last_week(lake: Lake, settings: Settings, last_week: date) -> Iterator[Find
 
 def _all_countries(settings: Settings, last_week: date, there: Callable[[Countries], Iterable[str]]) -> str:
     """Says that every country is among those that are `there`. Raises CountriesLack, which lists the others."""
-    countries = read_countries(settings.countries_file, settings.currencies_file)
+    countries = countries_of(settings)
     lacking = countries.keys() - set(there(countries))
     if lacking:
         raise CountriesLack(last_week, sorted(lacking))
@@ -188,7 +182,7 @@ def _with_models(lake: Lake, week: date, countries: Countries) -> Iterator[str]:
 
 def _with_rows(settings: Settings, week: date, countries: Countries) -> Iterator[str]:
     """The countries whose rows in the ERP are of that week or of a newer one."""
-    engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
+    engine = engine_of(settings)
     for country in countries:
         held = newest_week(engine, country)
         if held is not None and held >= week:

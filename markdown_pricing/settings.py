@@ -201,6 +201,8 @@ class Settings:
     """The command that the Spark job is given to; this Python's, on this machine, when empty."""
     metronome: Mapping[str, str]
     """Fields of the resource `metronome`; empty where runs are not Metronome jobs."""
+    in_kubernetes: bool
+    """Whether this is a pod: Kubernetes names its API server to every container."""
     secrets: tuple[str, ...] = field(repr=False)
     """What may stand in no log line, the longest first."""
 
@@ -248,6 +250,7 @@ class Settings:
             raw_url=given[f"{_OWN}RAW"] or None,
             spark_submit=tuple(shlex.split(given[f"{_OWN}SPARK_SUBMIT"])),
             metronome=_metronome(given),
+            in_kubernetes=bool(environ.get("KUBERNETES_SERVICE_HOST")),
             secrets=secrets_of(environ),
         )
 
@@ -283,11 +286,6 @@ def _allowed_models(given: Mapping[str, str]) -> tuple[str, ...]:
 def in_container(environ: Mapping[str, str]) -> bool:
     """Whether this is a container of the image, which is thrown away with all that lies in it."""
     return bool(environ.get(CONTAINER))
-
-
-def in_kubernetes(environ: Mapping[str, str]) -> bool:
-    """Whether this is a pod: Kubernetes names its API server to every container."""
-    return bool(environ.get("KUBERNETES_SERVICE_HOST"))
 
 
 def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:

@@ -40,7 +40,8 @@ def limit_threads(workers: int = 1, given: float | None = None) -> int:
     share = max(int(min(cores(), given or cores())) // workers, 1)
     _limit = min([share, *(int(value) for name in VARIABLES if (value := os.environ.get(name, "")).isdigit())])
     _limit = max(_limit, 1)
-    # Libraries that are loaded later read the variables; those that are loaded already get their limit here.
+    # Libraries that are loaded later read the environment and nothing else, here and in the processes that this one
+    # starts. Those that are loaded already get their limit from threadpoolctl.
     os.environ.update(dict.fromkeys(VARIABLES, str(_limit)))
     threadpool_limits(limits=_limit)
     return _limit

@@ -1,11 +1,10 @@
 """The sensors that look after runs in a cluster, which are made only where there is such a cluster."""
 
-import os
 from collections.abc import Iterator
 
 import dagster as dg
 
-from markdown_pricing.settings import Settings, in_kubernetes
+from markdown_pricing.settings import Settings
 
 
 def upkeep(settings: Settings) -> Iterator[dg.SensorDefinition]:
@@ -14,7 +13,7 @@ def upkeep(settings: Settings) -> Iterator[dg.SensorDefinition]:
         from markdown_pricing.metronome import upkeep_sensor
 
         yield upkeep_sensor()
-    if in_kubernetes(os.environ):
+    if settings.in_kubernetes:
         from markdown_pricing.orchestration.kubernetes_upkeep import kubernetes_upkeep
 
         yield kubernetes_upkeep

@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "erp_url": {"errors"},
     "files": {"decisions", "errors", "markdown"},
     "finding": set(),
+    "from_settings": BASE | {"erp", "experiments", "files", "lake", "markdown", "settings"},
     "imported": set(),
     "loopback": set(),
     "over_weeks": {"arrays"},
@@ -113,7 +114,7 @@ MAY_IMPORT = {
     },
     "preflight": BASE
     | SCIENCE
-    | {"across_countries", "files", "lake", "erp", "results", "settings", "metronome", "unmatched"},
+    | {"across_countries", "from_settings", "lake", "erp", "results", "settings", "metronome", "unmatched"},
     "unmatched": BASE | {"lake", "markdown", "settings"},
     "commands": BASE
     | SCIENCE
@@ -134,7 +135,7 @@ MAY_IMPORT = {
         "results",
         "orchestration",
         "settings",
-        "installation",
+        "from_settings",
         "device",
         "files",
         "logs",
@@ -149,9 +150,9 @@ MAY_IMPORT = {
     "metronome": {"loopback", "secret_texts"},
     "installation": BASE
     | SCIENCE
-    | {"files", "lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
+    | {"files", "from_settings", "lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
     "upkeep": BASE | {"orchestration", "settings", "metronome"},
-    "definitions": BASE | {"installation", "orchestration", "settings", "upkeep"},
+    "definitions": BASE | {"from_settings", "installation", "orchestration", "settings", "upkeep"},
     "__main__": BASE | {"settings", "commands"},
     "__init__": set(),
 }
@@ -222,10 +223,72 @@ SWALLOW = {
 """The modules that go on after any error at all, a lack of memory included, and why."""
 
 
+SETTINGS_OF_PLACES = {
+    *("lake_url", "results_key", "allowed_models"),
+    *("erp_url", "erp_user", "erp_password", "erp_schema"),
+    *("countries_file", "currencies_file", "rules_file", "decision_reasons_file"),
+}
+"""The settings of which `from_settings` makes the lake, the ERP, the countries and their rules."""
+ALSO_NAMED = {
+    ("commands/metronome_jobs.py", "lake_url"): "the jobs get it in their environment",
+    ("commands/metronome_jobs.py", "erp_url"): "the jobs get it in their environment",
+    ("commands/metronome_jobs.py", "erp_user"): "the jobs get it in their environment",
+    ("commands/price.py", "currencies_file"): "a sentence says in which file a line matches nothing",
+    ("commands/promote.py", "rules_file"): "a trial keeps the text of the file",
+    ("commands/run.py", "currencies_file"): "a sentence says in which file a line matches nothing",
+    ("commands/shadow.py", "erp_schema"): "an ERP that is compared is asked with an account of its own",
+    ("preflight.py", "countries_file"): "a finding says which file was read",
+    ("preflight.py", "currencies_file"): "a sentence says in which file a line matches nothing",
+    ("preflight.py", "rules_file"): "a finding says which file was read",
+}
+"""Where else one of them is named, and why."""
+ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+TOUCH_ENVIRONMENT = {
+    "__main__.py": "the command line begins here",
+    "commands/people.py": "the command line begins here, too",
+    "commands/run.py": "Dagster and the workers read from it what the command has decided",
+    "definitions.py": "what Dagster loads begins here",
+    "experiments/tracker.py": "MLflow takes its limits and its password from nothing else",
+    "metronome/resource.py": "dagster.yaml names the variable of the password",
+    "orchestration/etl.py": "Pipes hands all of it to the Spark job",
+    "orchestration/heartbeat.py": "a program of its own",
+    "orchestration/local_runs.py": "Dagster finds its instance by nothing else",
+    "threads.py": "BLAS and OpenMP read their limits from nothing else",
+}
+"""The modules that read or change the environment of their process, and why. All others are given what they need."""
+
+
 def test_types_of_arrays_are_declared_once() -> None:
     declared_again = re.compile(r"NDArray\[np\.(float64|int64|bool_|object_)\]")
     places = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if declared_again.search(path.read_text())]
     assert places == [Path("arrays.py")]
+
+
+def test_what_settings_name_is_made_in_one_place() -> None:
+    named = {
+        (str(path.relative_to(PACKAGE)), node.attr)
+        for part, path in modules()
+        if part != "from_settings"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in SETTINGS_OF_PLACES
+    }
+
+    assert named == ALSO_NAMED.keys()
+
+
+def test_the_environment_is_read_where_a_process_begins() -> None:
+    touch = {str(path.relative_to(PACKAGE)) for _, path in modules() if _touches_environment(path)}
+
+    assert touch == TOUCH_ENVIRONMENT.keys()
+
+
+def _touches_environment(path: Path) -> bool:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "os"}
+    names = {
+        each.name for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "os" for each in node.names
+    }
+    return bool(ENVIRONMENT & (attributes | names))
 
 
 def test_no_two_classes_have_one_name() -> None:

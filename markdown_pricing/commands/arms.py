@@ -17,10 +17,8 @@ from markdown_pricing.comparison import (
     keep_draw,
     read_draws,
 )
-from markdown_pricing.countries import read_countries
 from markdown_pricing.erp.arms import write_comparison
-from markdown_pricing.installation import erp_of
-from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.from_settings import countries_of, erp_of, lake_of
 from markdown_pricing.orchestration.compared import rows_of_cells
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import ONE_WEEK, this_week
@@ -36,12 +34,12 @@ def draw(settings: Settings, season: str, share: int | None, seed: int | None, d
     share : percent of the cells to hold on the old habit; None takes the cheapest share that can find the effect
     returns the exit code
     """
-    now, lake = datetime.now(UTC), _lake(settings)
+    now, lake = datetime.now(UTC), lake_of(settings)
     draws = read_draws(lake)
     for each in draws:
         if each.season == season:
             raise AlreadyDrawn(each)
-    countries = read_countries(settings.countries_file, settings.currencies_file)
+    countries = countries_of(settings)
     eligible = candidates(lake, countries, season)
     seed = int(f"{now:%Y%m%d}") if seed is None else seed
     weighed = choices(eligible.cells, seed)
@@ -66,8 +64,8 @@ def draw(settings: Settings, season: str, share: int | None, seed: int | None, d
 
 def show(settings: Settings, as_json: bool) -> int:
     """Print what each comparison has found so far. Returns the exit code."""
-    lake = _lake(settings)
-    countries = read_countries(settings.countries_file, settings.currencies_file)
+    lake = lake_of(settings)
+    countries = countries_of(settings)
     draws = read_draws(lake)
     so_far = [comparison_so_far(lake, countries, each) for each in draws]
     if as_json:
@@ -82,10 +80,6 @@ def show(settings: Settings, as_json: bool) -> int:
         _show_drawn(each, dry_run=False)
         print(one.sentence)
     return 0
-
-
-def _lake(settings: Settings) -> Lake:
-    return Lake(settings.lake_url, settings.results_key, settings.allowed_models)
 
 
 def _of(choice: HeldShare | None) -> float | None:

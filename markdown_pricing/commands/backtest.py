@@ -28,11 +28,11 @@ from markdown_pricing.backtest.scores import (
 from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, play_setting, policy_named
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.commands.places import named_lake, write_whole
-from markdown_pricing.countries import Countries, read_countries, unconfigured
+from markdown_pricing.countries import Countries, unconfigured
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
-from markdown_pricing.files import read_rules
+from markdown_pricing.from_settings import countries_of, rules_of
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, newest_week, read_country
 from markdown_pricing.markdown.rules import RuleBook
@@ -85,13 +85,17 @@ def backtest(
     if lake is not None:
         for name in chosen:
             make_model(name)
-        known = read_countries(settings.countries_file, settings.currencies_file)
+        known = countries_of(settings)
+        for code in countries or ():
+            unconfigured(code)
         compared = tuple(dict.fromkeys((*chosen, PEER)))
-        return _replay(lake, week, countries, known, compared, weeks or REPLAYED_WEEKS, out, as_json)
+        return _replay(
+            named_lake(settings, lake), week, countries, known, compared, weeks or REPLAYED_WEEKS, out, as_json
+        )
     for name in chosen:
         policy_named(name)
-    book = read_rules(rules or settings.rules_file)
-    known = read_countries(settings.countries_file, settings.currencies_file)
+    book = rules_of(settings, rules)
+    known = countries_of(settings)
     plays = [
         Setting(family_named(family).name, country, articles, weeks or SEASON_WEEKS, seed)
         for family in families or FAMILIES
@@ -202,7 +206,7 @@ def sold_before(source: Lake, snapshot: Snapshot, week: date, code: str, known: 
 
 
 def _replay(
-    lake: str,
+    lake: Lake,
     week: date | None,
     countries: Sequence[str] | None,
     known: Countries,
@@ -211,17 +215,14 @@ def _replay(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    for code in countries or ():
-        unconfigured(code)
-    source = named_lake(lake)
-    week = week or newest_week(source)
-    snapshot = find_snapshot(source, week)
+    week = week or newest_week(lake)
+    snapshot = find_snapshot(lake, week)
     chosen = list(countries or snapshot.bytes_by_country)
     compared, failed = [], {}
     with progress(f"Replaying {counted(weeks, 'week')} before {week}", len(chosen) * len(models)) as advance:
         for code in chosen:
             try:
-                sold = sold_before(source, snapshot, week, code, known)
+                sold = sold_before(lake, snapshot, week, code, known)
                 for model in models:
                     frames = list(replay(sold, model, weeks))
                     compared += [rows.assign(country=code, model=model) for rows in frames]
@@ -234,8 +235,8 @@ def _replay(
     rows = pd.concat(compared, ignore_index=True)
     scores = replay_scores(rows)
     what = (
-        f"{counted(len(chosen) - len(failed), 'country')} of the snapshot of {week} in {lake}, each forecast from its "
-        f"last {counted(weeks, 'Monday')} at the prices that were asked. markdown-pricing {__version__}"
+        f"{counted(len(chosen) - len(failed), 'country')} of the snapshot of {week} in {lake.url}, each forecast from "
+        f"its last {counted(weeks, 'Monday')} at the prices that were asked. markdown-pricing {__version__}"
     )
     against = [compare(rows, models[0], model) for model in models[1:]]
     if as_json:

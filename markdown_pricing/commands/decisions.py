@@ -14,7 +14,6 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from markdown_pricing.commands.console import print_error, print_json, print_table
-from markdown_pricing.countries import read_countries
 from markdown_pricing.decisions.csv_file import (
     BadDecisions,
     Checked,
@@ -28,8 +27,7 @@ from markdown_pricing.decisions.csv_file import (
 from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
 from markdown_pricing.erp import pseudonyms
 from markdown_pricing.erp.decisions import add_decisions, erp_time, read_decisions, seen_rows, shown_week
-from markdown_pricing.erp.tables import engine_for
-from markdown_pricing.files import read_decision_reasons
+from markdown_pricing.from_settings import countries_of, decision_reasons_of, engine_of
 from markdown_pricing.settings import Settings
 from markdown_pricing.shown import cell
 from markdown_pricing.weeks import ONE_WEEK
@@ -45,8 +43,8 @@ def decide(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> int:
         lines = lines_of(file.read_text(encoding="utf-8-sig"), str(file))
     except UnicodeDecodeError as error:
         raise BadDecisions(file, [f"it is not in UTF-8: {error}"]) from error
-    engine = _engine(settings)
-    reasons = read_decision_reasons(settings.decision_reasons_file)
+    engine = engine_of(settings)
+    reasons = decision_reasons_of(settings)
     writer = Writer(_user(), erp_time(engine), uuid4().hex, lambda: uuid4().hex)
     checked = check(lines, _known(engine, lines, reasons), writer, str(file))
     if not dry_run:
@@ -57,8 +55,8 @@ def decide(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> int:
 
 def decisions(settings: Settings, country: str, week: date | None, as_json: bool) -> int:
     """Print what people decided about one country's prices, with what is odd about it. Returns the exit code."""
-    [country] = read_countries(settings.countries_file, settings.currencies_file).choose([country])
-    engine, reasons = _engine(settings), read_decision_reasons(settings.decision_reasons_file)
+    [country] = countries_of(settings).choose([country])
+    engine, reasons = engine_of(settings), decision_reasons_of(settings)
     in_erp = read(read_decisions(engine, country, until=week))
     week = week or shown_week(engine, country) or max((each.week for each in in_erp.decisions), default=None)
     shown = _decisions_about(in_erp.decisions, week) if week else []
@@ -81,7 +79,7 @@ def decisions(settings: Settings, country: str, week: date | None, as_json: bool
 
 
 def pseudonymise(settings: Settings, as_json: bool) -> int:
-    changed = pseudonyms.pseudonymise(_engine(settings))
+    changed = pseudonyms.pseudonymise(engine_of(settings))
     weeks = pseudonyms.KEPT_FOR // ONE_WEEK
     if as_json:
         print_json({"changed": changed, "older_than_weeks": weeks})
@@ -101,10 +99,6 @@ def _decisions_about(all_decisions: Sequence[Decision], week: date) -> list[Deci
 def _void(decision: Decision) -> list[str]:
     void = why_void(decision)
     return [] if void is None else [f"the decision is void: {void}"]
-
-
-def _engine(settings: Settings) -> Engine:
-    return engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
 
 
 def _user() -> str:

@@ -10,9 +10,9 @@ import yaml  # type: ignore[import-untyped]
 
 from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.commands.places import named_lake
-from markdown_pricing.countries import read_countries
 from markdown_pricing.errors import UsageError
 from markdown_pricing.finding import Finding
+from markdown_pricing.from_settings import countries_of
 from markdown_pricing.preflight import Preflight, inspect
 from markdown_pricing.settings import Settings
 from markdown_pricing.unmatched import unknown_settings
@@ -38,8 +38,8 @@ def _delivered(environ: Mapping[str, str], lake: str, week: date | None) -> Iter
     from markdown_pricing.commands.delivery import delivery_findings  # here: pandas is slow to load
 
     settings = Settings.from_env(environ)
-    configured = read_countries(settings.countries_file, settings.currencies_file)
-    yield from delivery_findings(named_lake(lake), week, configured)
+    configured = countries_of(settings)
+    yield from delivery_findings(named_lake(settings, lake), week, configured)
 
 
 def _findings(environ: Mapping[str, str], week: date | None) -> Iterator[Finding]:
@@ -59,23 +59,23 @@ def _findings(environ: Mapping[str, str], week: date | None) -> Iterator[Finding
 
 
 class TagsForNobody(UsageError):
-    def __init__(self, yaml: Path, codes: Sequence[str]) -> None:
+    def __init__(self, file: Path, codes: Sequence[str]) -> None:
         super().__init__(
-            f"tags_by_country in {yaml} names {', '.join(codes)}, which no configured country is called: these tags "
+            f"tags_by_country in {file} names {', '.join(codes)}, which no configured country is called: these tags "
             "hold for no run. Correct the codes or take the lines out."
         )
 
 
 class UnreadableDagsterYaml(UsageError):
-    def __init__(self, yaml: Path, why: Exception) -> None:
-        super().__init__(f"{yaml} cannot be read: {why}. Correct the file; nothing can be started with it.")
+    def __init__(self, file: Path, why: Exception) -> None:
+        super().__init__(f"{file} cannot be read: {why}. Correct the file; nothing can be started with it.")
 
 
 def _dagster(settings: Settings) -> str:
     """Raises TagsForNobody and UnreadableDagsterYaml."""
     path = settings.dagster_home / "dagster.yaml"
     state = f"{path}" if path.exists() else f"{path} will be made by the first run"
-    if unknown := sorted(_tagged(path) - read_countries(settings.countries_file, settings.currencies_file).keys()):
+    if unknown := sorted(_tagged(path) - countries_of(settings).keys()):
         raise TagsForNobody(path, unknown)
     from markdown_pricing.definitions import defs
 

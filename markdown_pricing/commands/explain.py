@@ -13,10 +13,11 @@ from markdown_pricing.commands.around import around_plan
 from markdown_pricing.commands.article_page import Explained, page
 from markdown_pricing.commands.console import print_fitting, print_json, standard_output
 from markdown_pricing.commands.places import named_lake, write_whole
-from markdown_pricing.countries import Country, read_countries, unconfigured
+from markdown_pricing.countries import Country, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
-from markdown_pricing.files import read_reason_codes, read_rules
+from markdown_pricing.files import read_reason_codes
+from markdown_pricing.from_settings import countries_of, lake_of, rules_of
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
@@ -85,15 +86,14 @@ def explain(
 
     returns the exit code; raises an error that names what is missing: the week, the country or the article
     """
-    configured = read_countries(settings.countries_file, settings.currencies_file)
-    key, allowed = settings.results_key, settings.allowed_models
-    place = named_lake(lake, key, allowed) if lake else Lake(settings.lake_url, key, allowed)
+    configured = countries_of(settings)
+    place = named_lake(settings, lake) if lake else lake_of(settings)
     of = configured.get(country) or unconfigured(country)
     week = week_to_explain(place, country, week, country in configured)
     if country in configured:
         of = configured.in_week(country, week)
     explained = find(place, of, article, week)
-    book = read_rules(settings.rules_file) if out is not None else None  # only a picture shows the courses
+    book = rules_of(settings) if out is not None else None  # only a picture shows the courses
     around = around_plan(place, of, explained.row, explained.path, explained.origin, book)
     if out is not None:
         from markdown_pricing.commands.plan_picture import plan_chart  # here: matplotlib is slow to load

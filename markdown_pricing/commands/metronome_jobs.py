@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from markdown_pricing.commands.console import print_json
-from markdown_pricing.countries import read_countries, split_countries
+from markdown_pricing.countries import split_countries
 from markdown_pricing.errors import UsageError
+from markdown_pricing.from_settings import countries_of
 from markdown_pricing.private import FOLDER, write_private
 from markdown_pricing.settings import ERP, LAKE, Settings
 from markdown_pricing.words import install
@@ -23,7 +24,7 @@ def metronome_jobs(
     places = {LAKE: settings.lake_url, ERP: settings.erp_url}
     if settings.erp_user:
         places["DB_USER"] = settings.erp_user
-    parts = split_countries(list(read_countries(settings.countries_file, settings.currencies_file)), groups)
+    parts = split_countries(list(countries_of(settings)), groups)
     out.mkdir(mode=FOLDER, exist_ok=True)
     written = []
     for number, countries in enumerate(parts, start=1):

@@ -9,12 +9,11 @@ from sqlalchemy import Engine
 
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.commands.places import check_writable, named_lake
-from markdown_pricing.countries import read_countries
 from markdown_pricing.decisions.asked import ToAsk, prices_to_ask
 from markdown_pricing.decisions.decision import CENT, read, without_persons
 from markdown_pricing.erp.decisions import Row, read_decisions
-from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
+from markdown_pricing.from_settings import countries_of, engine_of
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week
 from markdown_pricing.provenance import provenance
@@ -75,20 +74,20 @@ def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) 
 
     Raises NotASample, NotOver, NotOurs, NotPriced, and the errors of the lake and of an ERP that is away.
     """
-    place = named_lake(lake, settings.results_key)
+    place = named_lake(settings, lake)
     week = newest_week(place)
     played = read_played(place, week)
     if week >= this_week(datetime.now(UTC)):
         raise NotOver(week, lake)
     check_free(place, week + ONE_WEEK, played)
-    configured = read_countries(settings.countries_file, settings.currencies_file)
+    configured = countries_of(settings)
     chosen = [configured[code] for code in configured.choose(list(played.articles))]
     check_writable(place, paths.SNAPSHOTS)
     snapshot = find_snapshot(place, week)
     advice = {each.code: _advice(Results(place, week, each.code), snapshot.stamp) for each in chosen}
     if not any(rows is not None for rows in advice.values()):
         raise NotPriced(week)
-    engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
+    engine = engine_of(settings)
     sold = {}
     with progress(f"Selling {week}", len(chosen)) as advance:
         for country in chosen:

@@ -1,6 +1,5 @@
 """What `markdown-pricing run` prints of its countries: the table at the end, or how far it was when it was stopped."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
@@ -51,10 +50,10 @@ def show(
         )
 
 
-def interrupted(outcomes: Sequence["RunOutcome"], countries: int) -> str:
-    """The sentence that a stopped command ends with."""
+def interrupted(outcomes: Sequence["RunOutcome"], countries: int, by_make: bool) -> str:
+    """The sentence that a stopped command ends with, which names what goes on: `make run`, if that began it."""
     done = sum(not outcome.failed for outcome in outcomes)
-    command = "make run" if "MAKELEVEL" in os.environ else "markdown-pricing run"
+    command = "make run" if by_make else "markdown-pricing run"
     return f"Interrupted: {done} of {counted(countries, 'country')} are done and in the ERP. `{command}` goes on."
 
 

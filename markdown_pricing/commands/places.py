@@ -2,13 +2,15 @@
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
+from markdown_pricing.from_settings import lake_of
 from markdown_pricing.lake.errors import LakeMissing
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import try_to_write
+from markdown_pricing.settings import Settings
 
 
 class NoLakeThere(UsageError):
@@ -18,9 +20,9 @@ class NoLakeThere(UsageError):
         )
 
 
-def named_lake(url: str, key: str | None = None, models: Sequence[str] = ()) -> Lake:
+def named_lake(settings: Settings, url: str) -> Lake:
     """The lake that an option names. Raises NoLakeThere, so that nobody looks for the fault in a setting."""
-    lake = Lake(url, key, tuple(models))
+    lake = lake_of(settings, url)
     try:
         lake.check_exists()
     except LakeMissing as error:

@@ -1,6 +1,5 @@
 """`markdown-pricing price` prices a snapshot into one file, without an ERP and without an orchestrator."""
 
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from markdown_pricing.commands.console import (
 )
 from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.commands.rules_compared import draw, machine_readable, show
-from markdown_pricing.countries import Countries, Country, read_countries, unconfigured
+from markdown_pricing.countries import Countries, Country, unconfigured
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision, read
 from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, take_in_delivery
@@ -27,8 +26,8 @@ from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError, UsageError
-from markdown_pricing.experiments.champion import champion_or
-from markdown_pricing.files import read_reason_codes, read_rules
+from markdown_pricing.files import read_reason_codes
+from markdown_pricing.from_settings import champion_of, countries_of, rules_of
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
@@ -72,7 +71,7 @@ class NothingToDraw(UsageError):
 
 
 def price(
-    settings: Settings,
+    environ: Mapping[str, str],
     lake: str,
     week: date,
     out: Path,
@@ -87,18 +86,19 @@ def price(
 
     returns the exit code, which is 1 when a country failed and others were priced; raises NothingPriced when none was
     """
+    settings = Settings.from_env(environ)
     books, codes = _read_books(settings, rules, with_standing, picture), read_reason_codes()
     named = _codes(countries)
-    source = named_lake(lake, settings.results_key, settings.allowed_models)
-    model = model or check_allowed(champion_or(source, settings.demand_model, settings.follow_champion), source.models)
+    source = named_lake(settings, lake)
+    model = model or check_allowed(champion_of(settings, source), source.models)
     make_model(model)
     choose_device(settings.device)
     limit_threads()
-    configured = read_countries(settings.countries_file, settings.currencies_file)
+    configured = countries_of(settings)
     snapshot = find_snapshot(source, week)
     chosen = _chosen(snapshot, named)
     said = matches_nothing(source, snapshot, books[-1], configured, settings.currencies_file, True)
-    for sentence in (*unknown_settings(os.environ), *said):
+    for sentence in (*unknown_settings(environ), *said):
         print_error(sentence)
     priced, failed = _price_each(source, snapshot, chosen, configured, books, codes, model)
     if not priced:
@@ -183,8 +183,8 @@ def _read_books(settings: Settings, rules: Path | None, with_standing: bool, pic
         raise NothingToCompare()
     if picture is not None and not with_standing:
         raise NothingToDraw()
-    files = ([settings.rules_file] if with_standing else []) + [rules or settings.rules_file]
-    return [read_rules(file) for file in files]
+    standing = [rules_of(settings)] if with_standing else []
+    return [*standing, rules_of(settings, rules)]
 
 
 def _summary(

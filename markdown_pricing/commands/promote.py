@@ -22,15 +22,15 @@ from markdown_pricing.commands.backtest import (
     sold_before,
 )
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
-from markdown_pricing.countries import Countries, read_countries
+from markdown_pricing.countries import Countries
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.device import choose_device
 from markdown_pricing.errors import TRY_AGAIN, FinalError, TransientError, UsageError
-from markdown_pricing.experiments.champion import Champion, champion_or, champions, go_back
+from markdown_pricing.experiments.champion import Champion, champions, go_back
 from markdown_pricing.experiments.champion import promote as keep
 from markdown_pricing.experiments.tracker import MlflowTracker, Tracker
 from markdown_pricing.experiments.trial import Verdict, judge, trials
-from markdown_pricing.files import read_rules
+from markdown_pricing.from_settings import champion_of, countries_of, lake_of, rules_of
 from markdown_pricing.lake.errors import LakeMissing
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import NothingDelivered, find_snapshot, newest_week
@@ -73,7 +73,7 @@ def promote(
 
     The parameters are the options of the command. It returns the exit code.
     """
-    lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
+    lake = lake_of(settings)
     if show or back:
         return _show_promotions(lake, settings, go_back(lake) if back else None, as_json)
     seen = champions(lake)
@@ -83,7 +83,7 @@ def promote(
     choose_device(settings.device)
     for name in (champion, challenger):
         policy_named(check_allowed(name, lake.models))
-    known = read_countries(settings.countries_file, settings.currencies_file)
+    known = countries_of(settings)
     codes = known.choose(countries or first_of(known))
     plays = [
         Setting(family_named(family).name, known[code], articles, weeks or SEASON_WEEKS, seed)
@@ -102,7 +102,7 @@ def promote(
     real = real_weeks(sold, champion, challenger) if verdict.won else None
     promoted = verdict.won and not (real and real.refuses)
     if promoted:
-        rules = read_rules(settings.rules_file).version
+        rules = rules_of(settings).version
         now = datetime.now(UTC).isoformat(timespec="seconds")
         lead = round(verdict.lead_pct, 3)
         won = Champion(challenger, champion, lead, what, rules, code_version(), now, str(real or ""))
@@ -170,7 +170,7 @@ def _play(plays: Sequence[Setting], models: Sequence[str], settings: Settings, w
     rows: list[dict[str, object]] = []
     broken: list[str] = []
     with progress("Playing seasons", len(plays) * len(models)) as advance:
-        for setting, played in played_in(plays, models, read_rules(settings.rules_file), workers):
+        for setting, played in played_in(plays, models, rules_of(settings), workers):
             rows.append(score(setting, played))
             broken += played.broken
             advance(f"{setting.family} {setting.country.code} seed {setting.seed}: {played.policy}")
@@ -185,7 +185,7 @@ def _track(settings: Settings, scores: pd.DataFrame, what: str) -> None:
         return
     tracker: Tracker = MlflowTracker(settings.experiments, artifacts_beside(settings.experiments))
     rules = settings.rules_file.read_text(encoding="utf-8")
-    parameters = {"backtest": what, "rules": read_rules(settings.rules_file).version, "code": code_version()}
+    parameters = {"backtest": what, "rules": rules_of(settings).version, "code": code_version()}
     try:
         tracker.keep(trials(scores, what, parameters, rules))
     except TransientError as error:
@@ -226,7 +226,7 @@ def _show(verdict: Verdict, real: RealWeeks | None, promoted: bool, scores: pd.D
 
 
 def _show_promotions(lake: Lake, settings: Settings, taken_back: Champion | None, as_json: bool) -> int:
-    model, promoted = champion_or(lake, settings.demand_model, settings.follow_champion), champions(lake)
+    model, promoted = champion_of(settings, lake), champions(lake)
     if as_json:
         gone = None if taken_back is None else taken_back.model
         print_json({"model": model, "taken_back": gone, "promoted": [asdict(one) for one in promoted]})

@@ -6,7 +6,7 @@ once.
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from markdown_pricing.commands.console import print_error, progress
 from markdown_pricing.commands.outcomes import ALL_THERE, interrupted, show
 from markdown_pricing.commands.places import check_writable
-from markdown_pricing.countries import Countries, read_countries
+from markdown_pricing.countries import Countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
-from markdown_pricing.experiments.champion import champion_or
-from markdown_pricing.files import read_rules
+from markdown_pricing.from_settings import champion_of, countries_of, erp_of, lake_of, rules_of
 from markdown_pricing.imported import imported_for_good
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
@@ -53,32 +52,37 @@ class NoneDelivered(FinalError):
 
 
 def run(
-    settings: Settings, week: date | None, countries: Sequence[str] | None, workers: int, again: bool, as_json: bool
+    environ: Mapping[str, str],
+    week: date | None,
+    countries: Sequence[str] | None,
+    workers: int,
+    again: bool,
+    as_json: bool,
 ) -> int:
     """Price a week and refresh the ERP. Returns 1 when a country failed; raises a UsageError before anything starts.
 
     Of the countries that are not named one by one in `countries`, only those are priced that the delivery holds.
     """
-    configured = read_countries(settings.countries_file, settings.currencies_file)
+    settings = Settings.from_env(environ, needs_places=in_container(environ))
+    configured = countries_of(settings)
     chosen = configured.choose(countries or settings.country_group or list(configured))
-    rules = read_rules(settings.rules_file)
+    rules = rules_of(settings)
     make_model(settings.demand_model)
-    lake = Lake(settings.lake_url, settings.results_key, settings.allowed_models)
+    lake = lake_of(settings)
     week = week or newest_week(lake)
     if week < settings.start_week:
         raise WeekBeforeStart(week, settings.start_week)
     check_writable(lake, paths.KEPT)
     with imported_for_good():
-        from markdown_pricing.installation import erp_of
         from markdown_pricing.orchestration.dagster_home import keep_dagster_private, make_dagster_home
         from markdown_pricing.orchestration.local_round import LocalRound
         from markdown_pricing.orchestration.lost_runs import Places
 
-    for sentence in unknown_settings(os.environ):
+    for sentence in unknown_settings(environ):
         print_error(sentence)
     make_dagster_home(settings.dagster_home)
-    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
-    settings = _with_log(settings, as_json)
+    settings = _with_log(settings, in_container(environ), as_json)
+    _hand_on(settings)
     places = Places(lake, erp_of(settings), configured)
     outcomes: list[RunOutcome] = []
     gone: list[str] = []
@@ -92,14 +96,13 @@ def run(
             if countries is None:
                 gone, chosen = gone_from(lake, snapshot, chosen), _delivered(snapshot, chosen)
             if len(chosen) > 1:
-                model = champion_or(lake, settings.demand_model, settings.follow_champion)
-                _share_demand(a_round, lake, snapshot, list(configured), model)
+                _share_demand(a_round, lake, snapshot, list(configured), champion_of(settings, lake))
             if not again:
                 outcomes += _done_earlier(settings, places, snapshot, chosen, rules)
             done = {outcome.country for outcome in outcomes}
             _price(a_round, snapshot, [code for code in chosen if code not in done], outcomes)
     except KeyboardInterrupt:
-        print_error(interrupted([*outcomes, *a_round.recovered], len(chosen)))
+        print_error(interrupted([*outcomes, *a_round.recovered], len(chosen), by_make="MAKELEVEL" in environ))
         return 1
     finally:
         keep_dagster_private(settings.dagster_home)
@@ -110,16 +113,21 @@ def run(
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 
-def _with_log(settings: Settings, as_json: bool) -> Settings:
+def _with_log(settings: Settings, is_container: bool, as_json: bool) -> Settings:
     """Where log lines go unless a setting says it: they are for containers, where a collector reads them.
 
     Standard output then holds nothing else, or else only the JSON document.
     """
     if settings.log is None:
-        settings = replace(settings, log=(STDERR if as_json else STDOUT) if in_container(os.environ) else OFF)
-        os.environ[LOG] = str(settings.log)  # the workers' too
+        settings = replace(settings, log=(STDERR if as_json else STDOUT) if is_container else OFF)
     write_to(settings.log, settings.environment, settings.secrets)
     return settings
+
+
+def _hand_on(settings: Settings) -> None:
+    """What was decided of Dagster and of the log: Dagster and the workers read it from the environment alone."""
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    os.environ[LOG] = str(settings.log)
 
 
 def _make_snapshot(a_round: "LocalRound", week: date) -> None:
@@ -156,11 +164,11 @@ def _share_demand(a_round: "LocalRound", lake: Lake, snapshot: Snapshot, configu
     work = _work([code for code in configured if code in snapshot.bytes_by_country], snapshot)
     with progress(f"Shared demand of {snapshot.week}", len(work), sum(work.values())) as advance:
 
-        def tell(country: str) -> None:
+        def learnt(country: str) -> None:
             if country in work:  # one that is not delivered is looked for, too, and there is nothing to learn from it
                 advance(country, work[country])
 
-        why_not = a_round.learn_shared_demand(tell)
+        why_not = a_round.learn_shared_demand(learnt)
     if why_not:
         print_error(f"The countries are priced without what they share: {why_not}")
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 from markdown_pricing.commands.console import print_json, progress
 from markdown_pricing.commands.places import check_writable
-from markdown_pricing.countries import read_countries
+from markdown_pricing.from_settings import countries_of
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.settings import Settings
@@ -43,7 +43,7 @@ def sample(
         from markdown_pricing.sample.deliver import deliver_sample
         from markdown_pricing.sample.sizes import zipf_sizes
 
-        configured = read_countries(settings.countries_file, settings.currencies_file)
+        configured = countries_of(settings)
         chosen = configured.choose(countries) if countries else list(configured)
         sizes = articles if largest is None else zipf_sizes(configured, largest)
         with progress(f"Sample of {week}", len(chosen)) as advance:

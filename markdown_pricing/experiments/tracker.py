@@ -51,6 +51,7 @@ class MlflowTracker:
         artifacts : the folder for files when the store at `uri` has none of its own
         """
         address = urlsplit(uri)
+        # MLflow takes the password that it sends, and its limits, from the environment alone.
         has_password = address.password or any(os.environ.get(name) for name in PASSWORDS)
         if address.scheme == "http" and has_password and not is_loopback(address.hostname or ""):
             raise UnsafeTracker(str(address.hostname))

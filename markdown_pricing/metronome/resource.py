@@ -60,6 +60,7 @@ class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             return DcosAuth(self.url, ServiceAccount(self.uid, _text(self.private_key_file, "private_key_file")))
         if self.password_env is None:
             raise Final(f"`uid` {self.uid} needs `password_env` or `private_key_file`.")
+        # dagster.yaml names the variable, so that the password itself stands in no configuration that Dagster keeps.
         if not (password := os.environ.get(self.password_env)):
             raise Final(f"`password_env`: the variable {self.password_env} is not set in the environment.")
         return DcosAuth(self.url, Password(self.uid, password))

@@ -16,6 +16,7 @@ from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
 from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, take_in_delivery
 from markdown_pricing.demand.model import check_allowed
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot
@@ -33,7 +34,7 @@ from markdown_pricing.orchestration.names import DECIDED, GROUP, OWNERS, POOL, S
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.refreshing import receipt_or_newer_week, say_superseded
-from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
+from markdown_pricing.orchestration.resources import DemandTraining, SharedLearning
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week

@@ -16,6 +16,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import MAX_RETRIES_TAG, WILL_RETRY_TAG
 
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.facts import gather, recorded_weeks
@@ -42,7 +43,6 @@ from markdown_pricing.orchestration.next_round import ROUND_LIMIT, listed, next_
 from markdown_pricing.orchestration.partitions import partition_key, start_week_of
 from markdown_pricing.orchestration.pools import limit_pools
 from markdown_pricing.orchestration.promises import give_up_retry, remind_of_retry, renew_withdrawn
-from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.round_decision import Ending, Repeat, RoundDecision, Start
 from markdown_pricing.orchestration.situation import Progress
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening

@@ -22,13 +22,13 @@ from markdown_pricing.decisions.decision import (
     without_persons,
 )
 from markdown_pricing.decisions.followed import FollowedUp
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.erp.missing import TablesMissing
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
 from markdown_pricing.lake import paths
 from markdown_pricing.orchestration.figures import IN_SHORT, NOTHING, Metadata
-from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, this_week

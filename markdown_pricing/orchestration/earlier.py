@@ -14,6 +14,7 @@ from markdown_pricing.arms.draw import arms_of
 from markdown_pricing.comparison import draws_or_none
 from markdown_pricing.decisions.decision import Decision
 from markdown_pricing.delivered import origin_of_delivery
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.errors import TransientError
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.snapshot import Snapshot
@@ -26,7 +27,6 @@ from markdown_pricing.orchestration.names import REFRESH, SUPERSEDED_BY
 from markdown_pricing.orchestration.next_round import holds
 from markdown_pricing.orchestration.outcome import RunOutcome, recorded_outcome
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.results import Results, shared_demand_at_hand
 

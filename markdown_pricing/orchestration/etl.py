@@ -110,6 +110,7 @@ def weekly_etl(job: Any) -> dg.ScheduleDefinition:
 
 def _run_job(context: dg.AssetExecutionContext, command: list[str], week: date) -> Mapping[str, Any]:
     """Run the Spark job and return the message in which it reports. Raises SparkFailed when it ended without one."""
+    # Pipes gives the job all of the environment that this process has now, so that it is looked through now.
     try:
         done = dg.PipesSubprocessClient().run(
             context=context, command=with_little(command, os.environ), env={"PYTHONPATH": _package_root()}

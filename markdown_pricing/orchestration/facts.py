@@ -8,6 +8,7 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus, RunsFilter
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, WILL_RETRY_TAG
 
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.errors import PricingError
 from markdown_pricing.lake.filesystem import Lake
@@ -42,7 +43,6 @@ from markdown_pricing.orchestration.names import (
 )
 from markdown_pricing.orchestration.next_round import BESIDE_LIMIT, ROUND_LIMIT, WEEKS_PER_LOOK, open_weeks, to_price
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
-from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.situation import (
     Delivery,
     Duration,

@@ -65,6 +65,7 @@ def _look(server: str, arguments: list[str]) -> Callable[[], bool]:
 def main() -> None:
     """Become the server that the command line names, with a thread that touches the file."""
     server, module, *arguments = sys.argv[1:]
+    # This is a program of its own, which `serve` turns into: it has the environment that `serve` gave it.
     file = Path(os.environ["DAGSTER_HOME"]) / FILE.format(server=server)
     file.unlink(missing_ok=True)  # an earlier server's says nothing of this one
     # Dagster is imported here, because an import from two threads at once may find a module half made.

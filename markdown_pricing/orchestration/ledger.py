@@ -15,6 +15,7 @@ from dagster import DagsterEventType
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from markdown_pricing.countries import Countries, Country
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.ledger import replace_ledger
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import weeks_with_predictions
@@ -45,7 +46,6 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
 )
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, week_and_country_of
-from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.results import Results
 from markdown_pricing.sold_weeks import Outcomes, bring_up_to_date, kept_outcomes
 from markdown_pricing.weeks import ONE_WEEK, this_week

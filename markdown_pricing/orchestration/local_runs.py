@@ -84,6 +84,7 @@ def _run(
     loaded = load_definitions().resolve_job_def(job)
     # Of dagster.yaml's python_logs, at every run; said to nobody who could do anything about it.
     warnings.filterwarnings("ignore", "Handling yaml-defined logging", dg.BetaWarning)
+    # Dagster itself looks nowhere else for the home of its instance.
     instance = _instance(os.environ["DAGSTER_HOME"])
     run = instance.create_run_for_job(
         loaded,

@@ -12,13 +12,13 @@ from dagster._core.events import StepMaterializationData
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
 
 from markdown_pricing.countries import Countries
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.names import REFRESH
 from markdown_pricing.orchestration.outcome import RunOutcome, recorded_outcome
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.results import Results
 
 INTERRUPTED = "The command that made this run was interrupted."

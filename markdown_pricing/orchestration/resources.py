@@ -2,63 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
-from sqlalchemy import Engine
 
-from markdown_pricing.erp.refresh import Receipt, last_receipts
-from markdown_pricing.erp.tables import engine_for, ensure_tables
-from markdown_pricing.errors import FinalError
 from markdown_pricing.learnt_together import Apply
 from markdown_pricing.workers import tell_command, worker_processes
-
-
-@dataclass(frozen=True)
-class Erp:
-    """The database in which the pricing department reads recommendations and decides."""
-
-    url: str
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    schema: str | None = None
-
-    @contextmanager
-    def engine(self) -> Iterator[Engine]:
-        """Connections for one piece of work, closed after it; the tables are made when there are none."""
-        engine = engine_for(self.url, self.user, self.password, self.schema)
-        try:
-            ensure_tables(engine)
-            yield engine
-        finally:
-            engine.dispose()
-
-    def why_not(self, write: Callable[[Engine], None]) -> str:
-        """Write what lies on the lake as well; why that could not be done, and empty where it could.
-
-        An ERP without tables for it is therefore no fault. Raises a TransientError.
-        """
-        engine = engine_for(self.url, self.user, self.password, self.schema)
-        try:
-            write(engine)
-        except FinalError as error:
-            return str(error)
-        finally:
-            engine.dispose()
-        return ""
-
-    def last_receipts(self) -> dict[str, Receipt]:
-        """Each country's newest receipt. Raises PricingError, within a minute, when the ERP does not tell.
-
-        Nothing is made there, so that an account is enough which may only read.
-        """
-        engine = engine_for(self.url, self.user, self.password, self.schema)
-        try:
-            return last_receipts(engine)
-        finally:
-            engine.dispose()
 
 
 class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]

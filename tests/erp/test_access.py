@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from sqlalchemy import create_engine, make_url
 
+from markdown_pricing.erp import database
 from markdown_pricing.erp.errors import ErpDenied, ErpLoginRefused, ErpUnreachable, erp_errors
 from markdown_pricing.erp.refresh import last_receipt
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.errors import FinalError, PricingError, TransientError
-from markdown_pricing.orchestration import resources
 from tests.erp.conftest import Erp
 from tests.erp.samples import make_rows
 
@@ -147,7 +147,7 @@ def test_a_role_that_may_only_read_is_told_which_grants_lack(role: Callable[...,
 def test_who_may_only_read_the_receipts_can_look_them_up(role: Callable[..., Erp], postgres_erp: Erp) -> None:
     """The code server's account; nothing is made for it, and before the first refresh there is nothing to read."""
     reader = role("SELECT ON markdown_refreshes")
-    looks = resources.Erp(reader.url, reader.user, reader.password)
+    looks = database.Erp(reader.url, reader.user, reader.password)
 
     assert looks.last_receipts()["DEU"].run_id == "run-1"
 

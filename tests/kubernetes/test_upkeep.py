@@ -120,13 +120,11 @@ def test_a_run_that_is_over_leaves_no_job(
     assert other.run_id in left
 
 
-def test_the_sensor_is_there_in_a_pod_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings.from_env({})
-    assert list(upkeep(settings)) == []
+def test_the_sensor_is_there_in_a_pod_alone() -> None:
+    pod = Settings.from_env({"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
 
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
-
-    assert [sensor.name for sensor in upkeep(settings)] == ["kubernetes_upkeep"]
+    assert list(upkeep(Settings.from_env({}))) == []
+    assert [sensor.name for sensor in upkeep(pod)] == ["kubernetes_upkeep"]
 
 
 def test_it_does_nothing_where_runs_are_no_jobs(tmp_path: Path) -> None:

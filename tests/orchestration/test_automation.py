@@ -26,6 +26,7 @@ from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.auto_run_reexecution import auto_run_reexecution
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.lake import Lake, LakeMissing
@@ -55,7 +56,6 @@ from markdown_pricing.orchestration.names import (
 )
 from markdown_pricing.orchestration.next_round import SHARED_LIMIT, WEEKS_PER_LOOK
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
-from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.orchestration.situation import Progress, RunState
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results

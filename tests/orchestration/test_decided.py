@@ -14,6 +14,7 @@ from markdown_pricing import pricing
 from markdown_pricing.columns import ROW_COLUMNS, Recommendations
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import DecisionsRead, read
+from markdown_pricing.erp.database import Erp as ErpResource
 from markdown_pricing.erp.decisions import add_decisions, seen_rows
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import replace_country
@@ -32,7 +33,6 @@ from markdown_pricing.orchestration.decided import (
     figures_of,
     find_decisions,
 )
-from markdown_pricing.orchestration.resources import Erp as ErpResource
 from markdown_pricing.provenance import provenance
 from markdown_pricing.results import Results
 from tests.decisions.test_decision import make

@@ -10,6 +10,7 @@ import pytest
 
 from markdown_pricing.countries import read_countries
 from markdown_pricing.decisions.decision import DecisionsRead
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.filesystem import Entry, Lake
@@ -22,7 +23,6 @@ from markdown_pricing.orchestration.lost_runs import Places
 from markdown_pricing.orchestration.names import PREDICTIONS, REFRESH
 from markdown_pricing.orchestration.outcome import ARCHIVED, REFRESHED, RunOutcome
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK

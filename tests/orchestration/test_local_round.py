@@ -8,6 +8,7 @@ import pytest
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
 
 from markdown_pricing.countries import read_countries
+from markdown_pricing.erp.database import Erp
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import local_round
 from markdown_pricing.orchestration.dagster_home import make_dagster_home
@@ -16,7 +17,6 @@ from markdown_pricing.orchestration.lost_runs import Places
 from markdown_pricing.orchestration.names import COUNTRY_TAG, PREDICTIONS, REFRESH
 from markdown_pricing.orchestration.outcome import FAILED, REFRESHED, RunOutcome
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.orchestration.resources import Erp
 from tests import mortal
 from tests.quick import STEADY, deliver
 from tests.storage import make_storage
