@@ -33,7 +33,7 @@ class Recommendations:
 
     rows : ROW_COLUMNS, a row for each article, in the snapshot's order
     path : PATH_COLUMNS, a row for each article and selling week, from this week on
-    options : OPTION_COLUMNS, a row for each article and price that exists for it this week
+    options : OPTION_COLUMNS, a row for each article and price that exists for it this week; those of one are its menu
     """
 
     rows: "pd.DataFrame"

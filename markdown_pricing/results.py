@@ -39,7 +39,14 @@ from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
-HISTORY, TO_PRICE, TO_COME, ROWS, PATH, MENU = "history", "articles", "planned", "rows", "price_path", "options"
+HISTORY, TO_PRICE, TO_COME, ROWS, PRICE_PATH, OPTIONS = (
+    "history",
+    "articles",
+    "planned",
+    "rows",
+    "price_path",
+    "options",
+)
 TOTALS = "totals"
 """The parts of a file of training data, and those of one of predictions."""
 ORIGIN, ARTICLES, PUBLISHED = "origin", "articles", "published_bytes"
@@ -100,41 +107,43 @@ class Results:
         """The articles to price, read without the history."""
         return self._read(paths.training_data_file, TO_PRICE)[1][0]
 
-    def keep_predictions(self, made: Recommendations, origin: Provenance) -> str:
+    def keep_recommendations(self, recommended: Recommendations, origin: Provenance) -> str:
         """Keep rows, price paths and options, publish rows and options for others, and return the path of the rows."""
-        published, paths_of_prices, options = (
-            parquet_of(table) for frame in (made.rows, made.path, made.options) for table in _tables(origin, frame)
+        published, price_path, options = (
+            parquet_of(table)
+            for frame in (recommended.rows, recommended.path, recommended.options)
+            for table in _tables(origin, frame)
         )
-        notes = {ORIGIN: origin.to_json(), ARTICLES: len(made.rows), PUBLISHED: len(published)}
-        kept = {ROWS: published, PATH: paths_of_prices, MENU: options}
+        notes = {ORIGIN: origin.to_json(), ARTICLES: len(recommended.rows), PUBLISHED: len(published)}
+        kept = {ROWS: published, PRICE_PATH: price_path, OPTIONS: options}
         path_of_rows = paths.predictions_file(self.week, self.country)
         # The rows for others appear last, so that whoever sees them finds what is kept and the options, too.
         for_others = {paths.options_file(self.week, self.country): options, path_of_rows: published}
         publish_parts(self.lake, paths.kept_predictions_file(self.week, self.country), kept, notes, for_others)
         return path_of_rows
 
-    def predictions(self) -> tuple[Recommendations, Provenance]:
+    def recommendations(self) -> tuple[Recommendations, Provenance]:
         """The rows, their price paths and their options, and the origin of all. Raises ResultMissing and ResultChanged.
 
         The file for others is not asked, because whoever may write to it could change what gets into the ERP.
         """
-        notes, frames = self._read(paths.kept_predictions_file, ROWS, PATH, MENU)
+        notes, frames = self._read(paths.kept_predictions_file, ROWS, PRICE_PATH, OPTIONS)
         return Recommendations(*frames), Provenance.from_json(notes[ORIGIN])
 
-    def advice(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
-        """The rows, their options and the origin of both, without the price paths; raises as `predictions` does."""
-        notes, (rows, menu) = self._read(paths.kept_predictions_file, ROWS, MENU)
-        return rows, menu, Provenance.from_json(notes[ORIGIN])
+    def rows_and_options(self) -> tuple[pd.DataFrame, pd.DataFrame, Provenance]:
+        """The rows, their options and the origin of both, without the price paths; raises as `recommendations` does."""
+        notes, (rows, options) = self._read(paths.kept_predictions_file, ROWS, OPTIONS)
+        return rows, options, Provenance.from_json(notes[ORIGIN])
 
     def rows(self) -> pd.DataFrame:
-        """The rows alone, read without the rest of what is kept with them; raises as `predictions` does."""
+        """The rows alone, read without the rest of what is kept with them; raises as `recommendations` does."""
         return self._read(paths.kept_predictions_file, ROWS)[1][0]
 
-    def menu(self) -> pd.DataFrame:
+    def options(self) -> pd.DataFrame:
         """The options alone, as `rows` gives the rows."""
-        return self._read(paths.kept_predictions_file, MENU)[1][0]
+        return self._read(paths.kept_predictions_file, OPTIONS)[1][0]
 
-    def predicted_from(self) -> str | None:
+    def stamp_of_recommendations(self) -> str | None:
         """The stamp of the delivery that its predictions were made from; None without any that can be read."""
 
         def stamp() -> str | None:

@@ -31,7 +31,7 @@ from markdown_pricing.outcomes.costs import (
     with_what_the_menu_lacks,
 )
 from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS, Then
-from markdown_pricing.outcomes.ledger import AdvisedWeek, Shown, outcome_rows, wanted_prices
+from markdown_pricing.outcomes.ledger import RecommendedWeek, Shown, outcome_rows, wanted_prices
 from markdown_pricing.outcomes.totals import totals, valued_others
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
@@ -39,7 +39,7 @@ from markdown_pricing.results import ORIGIN, ROWS, TOTALS, Results
 from markdown_pricing.weeks import weeks_between
 
 MOST_WEEKS_ON = 2
-"""A snapshot later than so many weeks after a week tells nothing of its advice: much else was decided since. Chosen on
+"""A snapshot later than so many weeks after a week tells nothing of its prices: much else was decided since. Chosen on
 2026-11-28, as a price that comes late comes with the second Monday."""
 WEEKS_TO_SETTLE = 3
 """So many weeks are looked at for costs that are not settled, because a snapshot or a ledger may have been skipped.
@@ -75,12 +75,12 @@ class NotSoldYet(FinalError):
 class Outcomes:
     """One country's ledger of a week: OUTCOME_COLUMNS, and their sums with TOTAL_COLUMNS.
 
-    advised : the rows of markdown_recommendations that the outcomes came from, in the same order
+    recommended : the rows of markdown_recommendations that the outcomes came from, in the same order
     """
 
     rows: pd.DataFrame
     totals: pd.DataFrame
-    advised: pd.DataFrame
+    recommended: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,11 @@ def outcomes_of(
     read  : gives the country's training data of a week, which the caller may have read before
     Raises NotSoldYet, ResultMissing for a week that was not priced, and ResultChanged.
     """
-    rows, options, origin = results.advice()
+    rows, options, origin = results.rows_and_options()
     read = read or _reading(results)
     later, changeovers = _later(results, read), countries.changes_of(results.country)
     decisions = _followable(Results(results.lake, later.weeks[-1], results.country))
-    advice = AdvisedWeek(
+    priced = RecommendedWeek(
         results.week,
         rows,
         options,
@@ -124,7 +124,7 @@ def outcomes_of(
         locked=locks(decisions, results.week).keys(),
         wanted_next=_wanted_next(results, later.weeks[0], decisions, changeovers),
     )
-    made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
+    made = outcome_rows(priced, _shown(results.week, later, changeovers), run_id, computed_at)
     if known is None:
         made = _with_costs(made, results, read, later.newest, countries, book, origin)
     else:
@@ -166,10 +166,12 @@ def bring_up_to_date(
         if looked_back(again) == looked_back(rows):
             continue
         with suppress(FinalError):
-            advised, _, origin = in_week.advice()
-            advised = advised.set_index("article_id", drop=False).loc[again["article_id"]].reset_index(drop=True)
+            recommended, _, origin = in_week.rows_and_options()
+            recommended = (
+                recommended.set_index("article_id", drop=False).loc[again["article_id"]].reset_index(drop=True)
+            )
             again = again.assign(run_id=run_id, computed_at=computed_at)
-            made[in_week.week] = Outcomes(again, totals(again, advised, run_id, computed_at), advised)
+            made[in_week.week] = Outcomes(again, totals(again, recommended, run_id, computed_at), recommended)
             keep_outcomes(in_week, made[in_week.week], origin)
     return made
 

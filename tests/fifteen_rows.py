@@ -48,7 +48,7 @@ def page(lake: Lake, week: date, seed: int) -> Iterator[str]:
     """The page's parts. Raises Differs for a sentence with a number that does not follow from what is published."""
     book, codes = read_rules(), read_reason_codes()
     priced = [code for code in read_countries() if lake.entry(predictions_file(week, code))]
-    rows = {code: Results(lake, week, code).predictions()[0] for code in priced}
+    rows = {code: Results(lake, week, code).recommendations()[0] for code in priced}
     names = [(code, article) for code, own in rows.items() for article in own.rows["article_id"]]
     chosen = sorted(Random(seed).sample(names, ROWS))
     yield HEAD.format(week=week, seed=seed, articles=len(names), countries=len(rows))

@@ -21,4 +21,4 @@ def keep_priced(lake: Lake, week: date, articles: Mapping[str, Sequence[Mapping[
         priced = recommend_for(*own)
         frames = (frame.assign(country=country) for frame in (priced.rows, priced.path, priced.options))
         origin = provenance(str(week), country, "stamp")
-        Results(lake, week, country).keep_predictions(Recommendations(*frames), origin)
+        Results(lake, week, country).keep_recommendations(Recommendations(*frames), origin)

@@ -221,7 +221,7 @@ def test_the_models_reckoning_is_that_of_the_first_week_of_each_article_on_the_p
         )
         nothing = pd.DataFrame({"article_id": []})
         origin = provenance(str(week), "DEU", "stamp")
-        Results(lake, week, "DEU").keep_predictions(Recommendations(rows, nothing, nothing), origin)
+        Results(lake, week, "DEU").keep_recommendations(Recommendations(rows, nothing, nothing), origin)
 
     told = comparison_so_far(lake, COUNTRIES, draw)
 

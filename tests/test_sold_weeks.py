@@ -59,7 +59,7 @@ class Shop:
         self.results().keep_training_data(self.sold, origin)
         priced = pricing.price_articles(self.sold, model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", NOW)
         priced_by = pricing.priced_under(origin, BOOK, DEU)
-        self.results().keep_predictions(priced, priced_by)
+        self.results().keep_recommendations(priced, priced_by)
         self.results().keep_model(model, origin.of(demand_model=name))
         return priced.rows.set_index("article_id")
 
@@ -110,8 +110,8 @@ def decided(**changes: str | None) -> dict[str, str | None]:
 
 def test_the_ledger_works_where_nobody_decides(shop: Shop) -> None:
     """The next snapshot's price says what was done, and the menu of the week what it cost."""
-    advised = shop.round()["recommended_price"]
-    shop.go_on({FOLLOWED: advised[FOLLOWED]})
+    recommended = shop.round()["recommended_price"]
+    shop.go_on({FOLLOWED: recommended[FOLLOWED]})
     shop.round()
 
     followed, ignored = shop.outcome(FOLLOWED), shop.outcome(IGNORED)
@@ -131,10 +131,10 @@ def test_a_week_that_is_not_over_has_no_ledger(shop: Shop) -> None:
 
 
 def test_the_second_snapshot_settles_what_was_open(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"][IGNORED]
+    recommended = shop.round()["recommended_price"][IGNORED]
     shop.go_on({})
     shop.round()
-    shop.go_on({IGNORED: advised})
+    shop.go_on({IGNORED: recommended})
     shop.round()
 
     assert shop.outcome(IGNORED).state == "applied_late"
@@ -142,8 +142,8 @@ def test_the_second_snapshot_settles_what_was_open(shop: Shop) -> None:
 
 
 def test_a_snapshot_that_skipped_a_week_is_the_next_one(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"][FOLLOWED]
-    shop.go_on({FOLLOWED: advised}, weeks=2)
+    recommended = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: recommended}, weeks=2)
     shop.round()
 
     row = shop.outcome(FOLLOWED)
@@ -153,14 +153,14 @@ def test_a_snapshot_that_skipped_a_week_is_the_next_one(shop: Shop) -> None:
 
 def test_the_sales_of_the_week_after_tell_its_prices_where_its_snapshot_is_missing(shop: Shop) -> None:
     """Advice that was followed does not become another price because later ones were asked when data came again."""
-    advised = shop.round()["recommended_price"][FOLLOWED]
-    shop.go_on({FOLLOWED: advised})
+    recommended = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: recommended})
     shop.go_on({FOLLOWED: 9.99, IGNORED: 9.99}, weeks=5)
     shop.round()
 
     followed, ignored = shop.outcome(FOLLOWED), shop.outcome(IGNORED)
 
-    assert (followed.state, followed.applied_price, ignored.applied_price) == ("applied", advised, 49.99)
+    assert (followed.state, followed.applied_price, ignored.applied_price) == ("applied", recommended, 49.99)
 
 
 def test_after_a_longer_gap_without_sales_nothing_is_known(shop: Shop) -> None:
@@ -243,13 +243,13 @@ def test_decisions_that_cannot_be_followed_count_as_none(shop: Shop) -> None:
 
 
 def test_after_a_change_of_currency_prices_are_in_that_of_the_week(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"][FOLLOWED]
-    shop.go_on({FOLLOWED: advised}, factor=2.0)
+    recommended = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: recommended}, factor=2.0)
     shop.round()
 
     row = shop.outcome(FOLLOWED, changeovers=(Changeover("DEU", "NEW", shop.week, 2.0),))
 
-    assert (row.state, row.applied_price, row.revenue) == ("applied", advised, 149.97)
+    assert (row.state, row.applied_price, row.revenue) == ("applied", recommended, 149.97)
     assert pd.isna(row.cost_hindsight)
 
 
@@ -266,8 +266,8 @@ def test_hindsight_is_by_the_model_of_the_newest_round_with_an_interval(shop: Sh
 
 
 def test_what_was_followed_cost_nothing_with_hindsight_either(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"][FOLLOWED]
-    shop.go_on({FOLLOWED: advised})
+    recommended = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: recommended})
     shop.round()
 
     row = shop.outcome(FOLLOWED)
@@ -301,9 +301,9 @@ def test_a_model_is_asked_with_what_comes_as_the_round_asked_it(shop: Shop, come
     by_menu = shop.outcome(IGNORED)
     assert by_menu.cost_ex_ante > 0
 
-    kept, origin = shop.results(WEEK).predictions()
+    kept, origin = shop.results(WEEK).recommendations()
     kept.options.loc[kept.options["price"] == 49.99, "value"] = float("nan")
-    shop.results(WEEK).keep_predictions(kept, origin)
+    shop.results(WEEK).keep_recommendations(kept, origin)
 
     assert shop.outcome(IGNORED).cost_ex_ante == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
     assert by_menu.cost_hindsight == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
@@ -323,11 +323,11 @@ def test_without_a_newer_model_there_is_no_hindsight(shop: Shop) -> None:
 
 def test_the_week_before_gets_its_state_and_keeps_its_costs(shop: Shop) -> None:
     """Whether a price came late is known with the second snapshot; models are asked once."""
-    advised = shop.round()["recommended_price"][IGNORED]
+    recommended = shop.round()["recommended_price"][IGNORED]
     shop.go_on({})
     shop.round()
     first = bring_up_to_date(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)
-    shop.go_on({IGNORED: advised})
+    shop.go_on({IGNORED: recommended})
     shop.round()
 
     second = bring_up_to_date(shop.results(WEEK + ONE), ALONE, BOOK, "run-3", NOW)
@@ -340,8 +340,8 @@ def test_the_week_before_gets_its_state_and_keeps_its_costs(shop: Shop) -> None:
 
 
 def test_a_week_whose_first_look_had_no_model_gets_its_hindsight_with_the_next(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"]
-    shop.go_on({FOLLOWED: advised[FOLLOWED]})
+    recommended = shop.round()["recommended_price"]
+    shop.go_on({FOLLOWED: recommended[FOLLOWED]})
     shop.round()
     publish_bytes(shop.lake, paths.model_file(shop.week, "DEU"), b"changed")
     first = bring_up_to_date(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[WEEK].rows

@@ -144,7 +144,7 @@ def find(lake: Lake, country: Country, article: str, week: date) -> Explained:
 
     Raises ArticleNotPriced, which names articles with such an id.
     """
-    kept, origin = Results(lake, week, country.code).predictions()
+    kept, origin = Results(lake, week, country.code).recommendations()
     mine, path, options = (each[each["article_id"] == article] for each in (kept.rows, kept.path, kept.options))
     if mine.empty:
         raise ArticleNotPriced(country.code, week, article, kept.rows["article_id"].tolist())

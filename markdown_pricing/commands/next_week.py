@@ -85,8 +85,8 @@ def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) 
     chosen = [configured[code] for code in configured.choose(list(played.articles))]
     check_writable(place, paths.SNAPSHOTS)
     snapshot = find_snapshot(place, week)
-    advice = {each.code: _advice(Results(place, week, each.code), snapshot.stamp) for each in chosen}
-    if not any(rows is not None for rows in advice.values()):
+    recommended = {each.code: _recommended_prices(Results(place, week, each.code), snapshot.stamp) for each in chosen}
+    if not any(rows is not None for rows in recommended.values()):
         raise NotPriced(week)
     engine = engine_for(settings.erp_url, settings.erp_user, settings.erp_password, settings.erp_schema)
     sold = {}
@@ -94,27 +94,27 @@ def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) 
         for country in chosen:
             market = market_before(place, snapshot, played, country)
             rows = _decided(engine, Results(place, week, country.code))
-            sold[country.code] = _sell(market, week, advice[country.code] or {}, rows, not_applied)
+            sold[country.code] = _sell(market, week, recommended[country.code] or {}, rows, not_applied)
             advance(country.code)
     for code, each in sold.items():
         _keep_decisions_of_monday(Results(place, week + ONE_WEEK, code), each.decided)
     following = deliver_next(place, week, played, {code: each.sold for code, each in sold.items()})
-    without_advice = [code for code, rows in advice.items() if rows is None]
+    not_priced = [code for code, rows in recommended.items() if rows is None]
     if as_json:
         figures = [{"country": code, **each.figures()} for code, each in sold.items()]
-        print_json({"lake": lake, "sold": week, "week": following, "countries": figures, "held": without_advice})
+        print_json({"lake": lake, "sold": week, "week": following, "countries": figures, "held": not_priced})
         return 0
     print_table(f"Sold in the week of {week}", HEAD, [_row(code, each) for code, each in sold.items()])
-    if without_advice:
-        held = f"Not priced from this delivery, and so held at their prices: {', '.join(without_advice)}."
+    if not_priced:
+        held = f"Not priced from this delivery, and so held at their prices: {', '.join(not_priced)}."
         print_error(f"{held} markdown-pricing run prices them.")
     print(f"{lake} holds a snapshot of {following} for {counted(len(sold), 'country')}.")
     return 0
 
 
-def _advice(results: Results, stamp: str) -> dict[str, Decimal] | None:
+def _recommended_prices(results: Results, stamp: str) -> dict[str, Decimal] | None:
     """The recommended price by article; None for a country that was not priced from the delivery with this stamp."""
-    if results.predicted_from() != stamp:
+    if results.stamp_of_recommendations() != stamp:
         return None
     rows = results.rows()
     priced = rows[rows["recommended_price"].notna()]
@@ -132,13 +132,13 @@ def _decided(engine: Engine, results: Results) -> Sequence[Row]:
 
 
 def _sell(
-    market: Market, week: date, advised: Mapping[str, Decimal], rows: Sequence[Row], not_applied: float
+    market: Market, week: date, recommended: Mapping[str, Decimal], rows: Sequence[Row], not_applied: float
 ) -> SoldByDecision:
     in_erp = read(rows)
     for fault in in_erp.unreadable:
         print_error(f"A decision that cannot be read does not count: {fault}.")
     now = (Decimal(int(cents)) / CENTS for cents in market.price[market.on_sale])
-    asked = prices_to_ask(in_erp.decisions, week, dict(zip(ids_on_sale(market), now, strict=True)), advised)
+    asked = prices_to_ask(in_erp.decisions, week, dict(zip(ids_on_sale(market), now, strict=True)), recommended)
     sold = sell_week(market, {article: each.price for article, each in asked.items()}, not_applied)
     return SoldByDecision(asked, sold, rows)
 

@@ -120,7 +120,7 @@ def _frame(connection: Connection, table: Table, there: Set[str], where: ColumnE
 
 
 def _lake_round(lake: Lake, week: date) -> dict[str, pd.DataFrame]:
-    kept = [Results(lake, week, country).predictions()[0] for country in countries_with_predictions(lake, week)]
+    kept = [Results(lake, week, country).recommendations()[0] for country in countries_with_predictions(lake, week)]
     return {
         recommendations.name: _joined(recommendations, [each.rows for each in kept]),
         price_path.name: _joined(price_path, [each.path for each in kept]),

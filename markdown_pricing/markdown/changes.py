@@ -214,15 +214,15 @@ class _Step:
             yield "the pricing rules were changed"
 
     def _price(self) -> Iterator[str]:
-        current, advised = float(self.row["current_price"]), float(self.last["recommended_price"])
+        current, recommended = float(self.row["current_price"]), float(self.last["recommended_price"])
         marked = self.last["action"] == "markdown"
         if self.taken:
             if marked:
-                yield f"the markdown to {price(advised)} {self.currency} was taken"
+                yield f"the markdown to {price(recommended)} {self.currency} was taken"
         elif marked and _same(current, self.last["current_price"]):
-            yield f"the markdown to {price(advised)} {self.currency} was not taken"
+            yield f"the markdown to {price(recommended)} {self.currency} was not taken"
         else:
-            yield f"the price is {price(current)} {self.currency}, not the {price(advised)} recommended"
+            yield f"the price is {price(current)} {self.currency}, not the {price(recommended)} recommended"
 
     def _model(self) -> Iterator[str]:
         row, last = self.row, self.last

@@ -185,7 +185,7 @@ def markdown_predictions(
         inputs = pricing.PricingInputs(country, rules, reason_codes, *known)
         made = pricing.price_as_decided(sold, model, inputs, origin, context.run.run_id, datetime.now(UTC))
         priced, steady = made.recommendations, stability(made.recommendations.rows, last_rows, sold.history)
-        path = results.keep_predictions(priced, made.origin)
+        path = results.keep_recommendations(priced, made.origin)
         shown = figures.predictions(priced, steady, country, made.origin, lake.where(path))
         beside = {**figures_of_gone(made.followed), **figures_of_arms(priced.rows, why_no_arms)}
         return dg.MaterializeResult(metadata={**shown, **beside})
@@ -215,7 +215,7 @@ def erp_refresh(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), erp.engine() as engine:
         results, currency = Results(lake, week, country), countries.in_week(country, week).currency
-        recommended, origin = results.predictions()
+        recommended, origin = results.recommendations()
         check = partial(refuse_unless_accepted, results, rules, countries[country], recommended.rows)
         receipt = receipt_or_newer_week(context, engine, recommended, check)
         if isinstance(receipt, date):

@@ -266,7 +266,7 @@ def _settled(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterab
 def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Settled]:
     """The countries whose predictions lie on the lake, with the stamp of the delivery that they were made from."""
     kept = set(countries_with_predictions(lake, delivery.week)) & set(countries)
-    stamps = {country: Results(lake, delivery.week, country).predicted_from() for country in sorted(kept)}
+    stamps = {country: Results(lake, delivery.week, country).stamp_of_recommendations() for country in sorted(kept)}
     return frozenset(Settled(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)
 
 

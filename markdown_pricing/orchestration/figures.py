@@ -322,7 +322,7 @@ def _rate(country: Country) -> Metadata:
 
 
 def worth_of(country: str, predicted: Mapping[str, Any]) -> Worth | None:
-    """What a country's advice is worth, from the figures of its predictions; None where they do not say it.
+    """What a country's recommendations are worth, from the figures of its predictions; None where they do not say it.
 
     They do not when they are of a version that recorded other figures, or are not there.
     """

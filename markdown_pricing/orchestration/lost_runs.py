@@ -80,7 +80,7 @@ def record_interruption(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def _record(instance: dg.DagsterInstance, places: Places, run: dg.DagsterRun, week: date, receipt: Receipt) -> None:
-    _, origin = Results(places.lake, week, receipt.country).predictions()
+    _, origin = Results(places.lake, week, receipt.country).recommendations()
     metadata = figures.receipt(receipt, origin, places.countries.in_week(receipt.country, week).currency)
     refreshed = dg.AssetMaterialization(REFRESH, partition=partition_key(week, receipt.country), metadata=metadata)
     instance.report_engine_event(RECORDED, run)

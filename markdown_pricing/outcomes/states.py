@@ -18,7 +18,7 @@ ROUNDING = 1e-9
 
 
 def is_followed(outcomes: pd.DataFrame) -> BoolArray:
-    """Of which rows the advice was followed, (rows,); not of those whose price in the shops is unknown."""
+    """Of which rows the recommendation was followed, (rows,); not of those whose price in the shops is unknown."""
     return _said(outcomes, True)
 
 

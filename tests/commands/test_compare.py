@@ -123,7 +123,7 @@ def test_what_changed_is_told_where_the_week_before_is_known(price: Price, lake:
     origin = provenance(str(before["week"].iloc[0]), "HUN", "stamp")
     results = Results(Lake(str(with_week_before)), before["week"].iloc[0], "HUN")
     rows = before.assign(recommended_price=alone["current_price"])
-    results.keep_predictions(Recommendations(rows, pd.DataFrame(), pd.DataFrame()), origin)
+    results.keep_recommendations(Recommendations(rows, pd.DataFrame(), pd.DataFrame()), origin)
 
     told = json.loads(price("--countries", "HUN", "--json", "--lake", str(with_week_before)).stdout)
 

@@ -43,7 +43,7 @@ def explain(tmp_path: Path) -> Explain:
         priced = recommend_for(*SEASON, rules=Rules())
         origin = provenance(week.isoformat(), "DEU", "stamp")
         of_the_week = replace(priced, rows=priced.rows.assign(week=week))
-        Results(Lake(str(tmp_path)), week, "DEU").keep_predictions(of_the_week, origin)
+        Results(Lake(str(tmp_path)), week, "DEU").keep_recommendations(of_the_week, origin)
 
     def run(*arguments: str, lake: Path = tmp_path) -> Result:
         return CliRunner().invoke(cli, ["explain", *arguments, "--lake", str(lake)], standalone_mode=False)
@@ -155,7 +155,7 @@ def round_of_one(tmp_path: Path, locks: str, stock: int) -> Callable[[RuleBook],
     priced = price_articles(sold, Constant(), PricingInputs(DEU, book, CODES), origin, "run", PREDICTED_AT)
     results.keep_training_data(sold, made)
     results.keep_model(Constant(), made)
-    results.keep_predictions(priced, origin)
+    results.keep_recommendations(priced, origin)
     row = priced.rows.iloc[0].to_dict()
 
     def asked(book: RuleBook, **other: Any) -> Around:
@@ -240,8 +240,8 @@ def test_the_menu_names_each_price_with_its_worth_or_its_rule(explain: Explain) 
 
 def test_predictions_are_read_once(explain: Explain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a large country are a hundred thousand rows."""
-    read, once = Results.predictions, []
-    monkeypatch.setattr(Results, "predictions", lambda own: once.append(own) or read(own))
+    read, once = Results.recommendations, []
+    monkeypatch.setattr(Results, "recommendations", lambda own: once.append(own) or read(own))
 
     explain("DEU", MARKED_DOWN, "--out", str(tmp_path / "plan.png"))
 

@@ -36,7 +36,7 @@ def keep(
     rows = change(priced.rows.assign(week=WEEK, run_id=run_id))
     origin = provenance(WEEK.isoformat(), "DEU", "stamp")
     made = Recommendations(rows, priced.path, change_menu(priced.options))
-    Results(Lake(str(place)), WEEK, "DEU").keep_predictions(made, origin)
+    Results(Lake(str(place)), WEEK, "DEU").keep_recommendations(made, origin)
     engine = engine_for(erp, None, None)
     ensure_tables(engine)
     path, options = (frame[frame["article_id"].isin(rows["article_id"])] for frame in (made.path, made.options))
@@ -189,8 +189,8 @@ def test_a_column_that_one_round_lacks_is_named_and_not_compared(places: dict[st
     with engine_for(places["erp one"], None, None).begin() as erp:
         erp.exec_driver_sql("ALTER TABLE markdown_recommendations DROP COLUMN change_reason")
     kept = Results(Lake(places["lake one"]), WEEK, "DEU")
-    made, origin = kept.predictions()
-    kept.keep_predictions(replace(made, rows=made.rows.drop(columns="change_reason")), origin)
+    made, origin = kept.recommendations()
+    kept.keep_recommendations(replace(made, rows=made.rows.drop(columns="change_reason")), origin)
 
     done = shadow(places[f"{kind} one"], places[f"{kind} other"])
 

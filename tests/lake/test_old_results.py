@@ -156,7 +156,7 @@ def test_what_a_run_asks_of_earlier_weeks_costs_the_same_after_five_years(lake: 
     last = Results(lake, WEEK - ONE_WEEK, "DEU")
     origin = Provenance(str(last.week), "DEU", "0", "code", "libraries")
     rows = pd.DataFrame({"article_id": ["a", "b"]})
-    last.keep_predictions(Recommendations(rows, rows, rows), origin)
+    last.keep_recommendations(Recommendations(rows, rows, rows), origin)
     results = Results(lake, WEEK, "DEU")
 
     with counted() as asked:
@@ -181,12 +181,12 @@ def test_rows_and_options_are_published_for_others(lake: Lake) -> None:
     origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
     frames = (pd.DataFrame({"article_id": [name]}) for name in ("row", "path", "option"))
 
-    Results(lake, WEEK, "DEU").keep_predictions(Recommendations(*frames), origin)
+    Results(lake, WEEK, "DEU").keep_recommendations(Recommendations(*frames), origin)
 
     for folder, name in (("markdown_predictions", "row"), ("markdown_options", "option")):
         with lake.reading(f"{folder}/{WEEK}/country=DEU/part-0.parquet") as file:
             published = pd.read_parquet(BytesIO(file.read()))
         assert published["article_id"].tolist() == [name]
-    kept, _ = Results(lake, WEEK, "DEU").predictions()
+    kept, _ = Results(lake, WEEK, "DEU").recommendations()
     articles = [frame["article_id"].tolist() for frame in (kept.rows, kept.path, kept.options)]
     assert articles == [["row"], ["path"], ["option"]]

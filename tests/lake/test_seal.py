@@ -125,10 +125,10 @@ def kept_frames(folder: Path, key: str | None) -> dict[str, tuple[Results, Calla
     frame = pd.DataFrame({"article_id": ["a", "b"], "price": [1.0, 2.0]})
     origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
     results.keep_training_data(CountryWeek(WEEK, "DEU", frame, frame), origin)
-    results.keep_predictions(Recommendations(frame, frame, frame), origin)
+    results.keep_recommendations(Recommendations(frame, frame, frame), origin)
     return {
         paths.training_data_file(WEEK, "DEU"): (results, Results.training_data),
-        paths.kept_predictions_file(WEEK, "DEU"): (results, Results.predictions),
+        paths.kept_predictions_file(WEEK, "DEU"): (results, Results.recommendations),
     }
 
 

@@ -122,8 +122,8 @@ def keep_other_rows(
 ) -> None:
     """As if those rows had been priced."""
     results = Results(Lake(str(installation.root / "lake")), parse_week(week), "AUT")
-    kept, origin = results.predictions()
-    results.keep_predictions(replace(kept, rows=change(kept.rows)), origin)
+    kept, origin = results.recommendations()
+    results.keep_recommendations(replace(kept, rows=change(kept.rows)), origin)
 
 
 def pretend_there_were_more_rows(installation: Installation, times: float, week: str = WEEK_BEFORE) -> None:
@@ -359,7 +359,7 @@ def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation)
     """An old version of the package may have kept it so."""
     results = Results(Lake(str(installation.root / "lake")), parse_week(WEEK_BEFORE), "AUT")
     rows = pd.DataFrame({"article_id": ["1"] * 8})
-    results.keep_predictions(Recommendations(rows, rows, rows), provenance(WEEK_BEFORE, "AUT", "stamp"))
+    results.keep_recommendations(Recommendations(rows, rows, rows), provenance(WEEK_BEFORE, "AUT", "stamp"))
 
     result = installation.run()
 

@@ -92,7 +92,7 @@ class Shop:
         run = f"run-{week}-{self.written}"
         made = pricing.price_as_decided(sold, Steady(), inputs, origin, run, at(week))
         priced = made.recommendations
-        results.keep_predictions(priced, made.origin)
+        results.keep_recommendations(priced, made.origin)
         if week == self.week:
             launched = at(week) + timedelta(minutes=self.written)
             replace_country(self.erp.engine, priced, week=week, country="DEU", run_id=run, launched_at=launched)
@@ -148,18 +148,18 @@ def what_it_says(priced: Recommendations) -> pd.DataFrame:
 def test_five_decisions_are_followed_through_three_weeks(shop: Shop) -> None:
     first = by_article(shop.round())
     assert {row.action for row in first.values()} == {"markdown"}
-    advised = first["accepted"].recommended_price
+    recommended = first["accepted"].recommended_price
     shop.decide("accepted", "accepted")
     shop.decide("changed", "changed", price=Decimal("44.50"))
     shop.decide("rejected", "rejected")
     shop.decide("locked", "rejected", lock_until=WEEK + 2 * ONE)
     shop.decide("late", "accepted")
 
-    shop.go_on({"accepted": advised, "changed": 44.50})
+    shop.go_on({"accepted": recommended, "changed": 44.50})
     second = by_article(shop.round())
 
     assert second["accepted"].exception_code is None
-    assert f"the markdown to {advised:.2f} EUR was taken" in second["accepted"].change_reason
+    assert f"the markdown to {recommended:.2f} EUR was taken" in second["accepted"].change_reason
     assert second["changed"].exception_code == "off_ladder"
     assert (second["rejected"].exception_code, second["rejected"].severity) == ("asked_again", "info")
     assert second["rejected"].action == "markdown"
@@ -168,7 +168,7 @@ def test_five_decisions_are_followed_through_three_weeks(shop: Shop) -> None:
     assert (second["late"].exception_code, second["late"].severity) == ("not_applied", "act")
     assert second["nobody"].exception_code is None
 
-    shop.go_on({"late": advised})
+    shop.go_on({"late": recommended})
     third = by_article(shop.round())
 
     assert third["late"].exception_code is None
@@ -208,14 +208,14 @@ def test_a_price_that_was_decided_in_the_old_currency_is_found_in_the_new_one(
 def test_a_second_run_on_the_same_monday_reads_the_locks_that_were_set_since(shop: Shop) -> None:
     """The lock holds its article's price; all other rows are equal to the bit. `run` sees that it is to price again."""
     before = shop.round()
-    origin = shop.results().predictions()[-1]
+    origin = shop.results().recommendations()[-1]
     shop.decide("locked", "rejected", lock_until=WEEK + ONE)
     shop.decide("rejected", "rejected")
 
     again = shop.round(now=at(WEEK, 11))
 
     assert by_article(again)["locked"].reason_code == "locked"
-    assert origin.locks == "" != shop.results().predictions()[-1].locks
+    assert origin.locks == "" != shop.results().recommendations()[-1].locks
     others = [each[each["article_id"] != "locked"] for each in map(what_it_says, (before, again))]
     pd.testing.assert_frame_equal(*others, check_exact=True)
 

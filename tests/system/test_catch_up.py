@@ -119,7 +119,7 @@ def test_each_run_reads_its_own_week(caught_up: CaughtUp, shop: Installation, we
     for week in weeks[1:]:
         stamp = find_snapshot(shop.lake, week).stamp
         for country in CODES:
-            kept, origin = Results(shop.lake, week, country).predictions()
+            kept, origin = Results(shop.lake, week, country).recommendations()
             assert origin.snapshot == stamp
             assert {str(found)[:10] for found in kept.rows["week"]} == {str(week)}
             assert len(kept.rows) == ARTICLES
@@ -150,7 +150,7 @@ def test_a_week_older_than_the_erps_is_trained_and_archived(
     """Its runs succeed, and its predictions lie on HDFS, made from that week's delivery."""
     assert [run.dagster_run.status for run in archived] == [DagsterRunStatus.SUCCESS] * len(CODES)
     stamp = find_snapshot(shop.lake, weeks[0]).stamp
-    assert {Results(shop.lake, weeks[0], country).predictions()[1].snapshot for country in CODES} == {stamp}
+    assert {Results(shop.lake, weeks[0], country).recommendations()[1].snapshot for country in CODES} == {stamp}
 
 
 def test_a_week_older_than_the_erps_leaves_the_erp_as_it_was(
