@@ -36,7 +36,7 @@ from markdown_pricing.lake.publish import (
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.changes import RULES_VERSION
 from markdown_pricing.pricing import CountryWeek
-from markdown_pricing.provenance import Provenance
+from markdown_pricing.provenance import NOTHING_SHARED, Provenance
 
 PROVENANCE_KEY = b"markdown_pricing.provenance"
 HISTORY, TO_PRICE, TO_COME, ROWS, PRICE_PATH, OPTIONS = (
@@ -302,7 +302,7 @@ class Results:
 
     def _check_place(self, path: str, origin: Provenance) -> None:
         """Raises ResultChanged for a file of another week or country, which has a right seal wherever it is put."""
-        if (origin.week, origin.country) != (str(self.week), self.country):
+        if (origin.week, origin.country) != (self.week, self.country):
             why = f"it is of {origin.country}, week {origin.week}"
             raise ResultChanged(self.lake.where(path), why, make_again(path))
 
@@ -328,14 +328,14 @@ def _tables(origin: Provenance, *frames: pd.DataFrame) -> list[pa.Table]:
 
 @dataclass(frozen=True)
 class SharedAtHand:
-    """What the countries share. When it is missing, `version` is "none" and `why_none` says why."""
+    """What the countries share, and its version. When it is missing, `why_none` says why."""
 
-    shared: SharedDemand | None
-    version: str
+    shared: SharedDemand | None = None
+    version: str = NOTHING_SHARED
     why_none: str = ""
 
     def __str__(self) -> str:
-        return f"none, because {self.why_none}" if self.shared is None else self.version
+        return f"{NOTHING_SHARED}, because {self.why_none}" if self.shared is None else self.version
 
 
 def keep_shared_demand(lake: Lake, week: date, shared: SharedDemand, origin: Provenance) -> tuple[str, str]:
@@ -355,11 +355,11 @@ def shared_demand_at_hand(lake: Lake, week: date, stamp: str, why_none: str | No
         _, _, data = read_sealed(lake, paths.shared_demand_file(week, stamp)).partition(b"\n")
         return SharedAtHand(SharedDemand.from_bytes(data), version_of(data))
     except ResultMissing:
-        return SharedAtHand(None, "none", why_none or "it has not been learnt from this delivery")
+        return SharedAtHand(why_none=why_none or "it has not been learnt from this delivery")
     except TRY_AGAIN:
         raise
     except Exception as error:
-        return SharedAtHand(None, "none", f"it can't be read ({type(error).__name__}); materialize shared_demand again")
+        return SharedAtHand(why_none=f"it can't be read ({type(error).__name__}); materialize shared_demand again")
 
 
 def version_of(shared: bytes) -> str:

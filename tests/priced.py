@@ -20,5 +20,5 @@ def keep_priced(lake: Lake, week: date, articles: Mapping[str, Sequence[Mapping[
     for country, own in articles.items():
         priced = recommend_for(*own)
         frames = (frame.assign(country=country) for frame in (priced.rows, priced.path, priced.options))
-        origin = provenance(str(week), country, "stamp")
+        origin = provenance(week, country, "stamp")
         Results(lake, week, country).keep_recommendations(Recommendations(*frames), origin)

@@ -102,7 +102,7 @@ def share_demand(lake: Lake) -> None:
     week = parse_week(WEEK)
     snapshot = find_snapshot(lake, week)
     learnt = learn_shared(week, ["MLT"], lambda code: read_country(lake, snapshot, code, columns_to_read))
-    keep_shared_demand(lake, week, learnt.shared, provenance(WEEK, "", snapshot.stamp))
+    keep_shared_demand(lake, week, learnt.shared, provenance(week, "", snapshot.stamp))
 
 
 @pytest.fixture

@@ -32,8 +32,12 @@ def price(sales: pa.Table, threads: int = 1) -> Recommendations:
     """From the snapshot's rows to rows and price paths, with what the country alone can share."""
     learnt = learn_shared(WEEK, [COUNTRY.code], lambda _: sales)
     sold = pricing.CountryWeek.of(pricing.make_training_data(sales, WEEK, COUNTRY.code), WEEK, COUNTRY.code)
-    choice = pricing.fit_or_step_down(sold, "gradient_boosting", threads=threads, shared=learnt.shared)
-    origin = pricing.modelled_by(provenance(str(WEEK), COUNTRY.code, "stamp"), choice, pricing.SEED, "none")
+    choice = pricing.fit_or_step_down(
+        sold, pricing.HowToLearn("gradient_boosting", threads=threads), shared=learnt.shared
+    )
+    origin = pricing.modelled_by(
+        provenance(WEEK, COUNTRY.code, "stamp"), choice, pricing.HowToLearn("gradient_boosting")
+    )
     book, at = read_rules(DATA / "rules.toml"), datetime(2026, 2, 9, tzinfo=UTC)
     inputs = pricing.PricingInputs(COUNTRY, book, read_reason_codes())
     return pricing.price_articles(sold, choice.model, inputs, origin, "run", at)

@@ -21,7 +21,7 @@ from markdown_pricing.results import Results
 from markdown_pricing.sample.season import sample_market
 
 WEEK = date(2026, 2, 9)
-ORIGIN = Provenance(str(WEEK), "MLT", "0", "code", "libraries")
+ORIGIN = Provenance(WEEK, "MLT", "0", "code", "libraries")
 FILE = paths.training_data_file(WEEK, "MLT")
 
 

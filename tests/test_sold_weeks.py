@@ -55,7 +55,7 @@ class Shop:
     def round(self, model: DemandModel | None = None, name: str = STEADY) -> pd.DataFrame:
         """The rows that were priced, by article."""
         model = model or Steady()
-        origin = provenance(str(self.week), "DEU", "stamp")
+        origin = provenance(self.week, "DEU", "stamp")
         self.results().keep_training_data(self.sold, origin)
         priced = pricing.price_articles(self.sold, model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", NOW)
         priced_by = pricing.priced_under(origin, BOOK, DEU)
@@ -203,10 +203,12 @@ def test_decisions_are_those_of_the_newest_copy(shop: Shop) -> None:
     shop.round()
     shop.go_on({})
     shop.round()
-    shop.results().keep_decisions([decided(verdict="rejected", decision_reason="other")], provenance("", "", ""))
+    shop.results().keep_decisions(
+        [decided(verdict="rejected", decision_reason="other")], provenance(shop.week, "AUT", "")
+    )
 
     assert shop.outcome(IGNORED).verdict is None  # the copy is of another place, and is not believed
-    origin = provenance(str(shop.week), "DEU", "")
+    origin = provenance(shop.week, "DEU", "")
     shop.results().keep_decisions([decided(verdict="rejected", decision_reason="no_such_code")], origin)
 
     row = shop.outcome(IGNORED)
@@ -237,7 +239,7 @@ def test_decisions_that_cannot_be_followed_count_as_none(shop: Shop) -> None:
     shop.round()
 
     for odd in ODD:
-        shop.results().keep_decisions([decided(**odd)], provenance(str(shop.week), "DEU", ""))
+        shop.results().keep_decisions([decided(**odd)], provenance(shop.week, "DEU", ""))
         kept = outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[0].rows
         assert kept["verdict"].isna().all(), odd
 

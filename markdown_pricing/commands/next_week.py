@@ -149,7 +149,7 @@ def _keep_decisions_of_monday(results: Results, rows: Sequence[Row]) -> None:
     Weeks are played faster than they pass. A round of a week that is over leaves out what was decided after its end,
     unless it finds the copy that was made on its Monday.
     """
-    results.keep_decisions(without_persons(rows), provenance(str(results.week), results.country, ""))
+    results.keep_decisions(without_persons(rows), provenance(results.week, results.country, ""))
 
 
 def _money(price: float) -> Decimal:

@@ -102,9 +102,7 @@ def copy_decisions(results: Results, erp: Erp, now: datetime) -> tuple[CopiedDec
     copied = find_decisions(results, erp, now)
     if copied.copy_of == results.week:
         return copied, paths.decisions_file(results.week, results.country)
-    return copied, results.keep_decisions(
-        without_persons(copied.rows), provenance(str(results.week), results.country, "")
-    )
+    return copied, results.keep_decisions(without_persons(copied.rows), provenance(results.week, results.country, ""))
 
 
 def copied_decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Decision]:

@@ -242,10 +242,10 @@ def _biases(measured: Sequence[Bias]) -> Metadata:
 
 
 def predictions(
-    priced: Recommendations, steady: Stability | None, country: Country, origin: Provenance, uri: str
+    recommended: Recommendations, steady: Stability | None, country: Country, origin: Provenance, uri: str
 ) -> Metadata:
     """How many articles are marked down, what that is worth, and how the plans compare with last week's."""
-    rows = priced.rows
+    rows = recommended.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
     markdowns, money = int((rows["action"] == "markdown").sum()), money_of(rows, country)
     return {
@@ -264,8 +264,8 @@ def predictions(
             ("Article", "Today", "This week", "Next", "Stake"),
             [_plan(row) for row in most_at_stake(rows, PLANS).itertuples()],
         ),
-        "Price paths": _drawn(lambda: price_paths_sketch(priced.path, most_at_stake(rows, PLANS))),
-        f"Price paths{LARGE}": _drawn(lambda: price_paths_drawing(priced.path, rows)),
+        "Price paths": _drawn(lambda: price_paths_sketch(recommended.path, most_at_stake(rows, PLANS))),
+        f"Price paths{LARGE}": _drawn(lambda: price_paths_drawing(recommended.path, rows)),
         "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
         ROW_COUNT.label: len(rows),
         **_origin(origin, uri),
@@ -376,8 +376,8 @@ def made_from(metadata: Mapping[str, Any]) -> str:
     """The version of what a result was to be made from; empty when a version that knew other facts has recorded it."""
     try:
         known = metadata[MADE_BY].value
-        return Provenance(**{**known, "libraries": " ".join(known["libraries"])}).wanted.version
-    except (KeyError, TypeError):
+        return Provenance.of_facts({**known, "libraries": " ".join(known["libraries"])}).wanted.version
+    except (KeyError, TypeError, ValueError):
         return ""
 
 

@@ -120,7 +120,7 @@ def test_what_changed_is_told_where_the_week_before_is_known(price: Price, lake:
     assert "stability" not in json.loads(price("--countries", "HUN", "--json").stdout)
     alone = pd.read_parquet(out)
     before = alone.assign(week=parse_week(WEEK) - timedelta(weeks=1), next_markdown_week=None, action="keep")
-    origin = provenance(str(before["week"].iloc[0]), "HUN", "stamp")
+    origin = provenance(before["week"].iloc[0], "HUN", "stamp")
     results = Results(Lake(str(with_week_before)), before["week"].iloc[0], "HUN")
     rows = before.assign(recommended_price=alone["current_price"])
     results.keep_recommendations(Recommendations(rows, pd.DataFrame(), pd.DataFrame()), origin)

@@ -41,7 +41,7 @@ def explain(tmp_path: Path) -> Explain:
     """The command on a lake that keeps this week and an earlier one of DEU."""
     for week in (monday(-2), WEEK):
         priced = recommend_for(*SEASON, rules=Rules())
-        origin = provenance(week.isoformat(), "DEU", "stamp")
+        origin = provenance(week, "DEU", "stamp")
         of_the_week = replace(priced, rows=priced.rows.assign(week=week))
         Results(Lake(str(tmp_path)), week, "DEU").keep_recommendations(of_the_week, origin)
 
@@ -150,7 +150,7 @@ def round_of_one(tmp_path: Path, locks: str, stock: int) -> Callable[[RuleBook],
     snapshot, history = frames([own])
     lake = Lake(str(tmp_path), models=(ALLOWED,))
     results, sold = Results(lake, WEEK, "DEU"), CountryWeek(WEEK, "DEU", history, snapshot)
-    made = provenance(str(WEEK), "DEU", "stamp").of(demand_model=ALLOWED)
+    made = provenance(WEEK, "DEU", "stamp").of(demand_model=ALLOWED)
     origin = priced_under(made, book, DEU).of(locks=locks)
     priced = price_articles(sold, Constant(), PricingInputs(DEU, book, CODES), origin, "run", PREDICTED_AT)
     results.keep_training_data(sold, made)
@@ -216,7 +216,7 @@ def test_a_lock_of_another_article_takes_no_courses(round_of_one: Callable[..., 
 def test_where_nothing_is_kept_nothing_is_around(tmp_path: Path) -> None:
     """Training data go before predictions do."""
     priced = recommend_for(article())
-    row, origin = priced.rows.iloc[0].to_dict(), provenance(str(WEEK), "DEU", "stamp")
+    row, origin = priced.rows.iloc[0].to_dict(), provenance(WEEK, "DEU", "stamp")
 
     around = around_plan(Lake(str(tmp_path)), DEU, row, priced.path, origin, RuleBook())
 

@@ -34,7 +34,7 @@ def keep(
     """A round of WEEK by one run, kept on a lake and refreshed in an ERP."""
     priced = recommend_for(*SEASON, rules=Rules())
     rows = change(priced.rows.assign(week=WEEK, run_id=run_id))
-    origin = provenance(WEEK.isoformat(), "DEU", "stamp")
+    origin = provenance(WEEK, "DEU", "stamp")
     made = Recommendations(rows, priced.path, change_menu(priced.options))
     Results(Lake(str(place)), WEEK, "DEU").keep_recommendations(made, origin)
     engine = engine_for(erp, None, None)

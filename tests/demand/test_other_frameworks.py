@@ -71,7 +71,7 @@ def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_pa
     """As the assets do: one run fits, keeps and forgets it, the next reads it by its name."""
     history, articles = sales
     results = Results(Lake(str(tmp_path), models=(choice.name,)), WEEK, "DEU")
-    made_by = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, seed=1, shared_demand="none")
+    made_by = pricing.modelled_by(provenance(WEEK, "DEU", "0"), choice, pricing.HowToLearn(choice.name, seed=1))
     results.keep_model(choice.model, made_by)
     model, origin = results.model()
     assert type(model) is type(choice.model)

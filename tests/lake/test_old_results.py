@@ -154,7 +154,7 @@ def test_what_a_run_asks_of_earlier_weeks_costs_the_same_after_five_years(lake: 
     put_all(lake, [paths.predictions_file(week, "DEU") for week in YEARS])
     put_all(lake, [paths.predictions_file(WEEK + n * ONE_WEEK, "DEU") for n in range(20)])
     last = Results(lake, WEEK - ONE_WEEK, "DEU")
-    origin = Provenance(str(last.week), "DEU", "0", "code", "libraries")
+    origin = Provenance(last.week, "DEU", "0", "code", "libraries")
     rows = pd.DataFrame({"article_id": ["a", "b"]})
     last.keep_recommendations(Recommendations(rows, rows, rows), origin)
     results = Results(lake, WEEK, "DEU")
@@ -178,7 +178,7 @@ def test_the_newest_delivery_is_found_at_the_first_look(lake: Lake) -> None:
 
 def test_rows_and_options_are_published_for_others(lake: Lake) -> None:
     """Each as Parquet at the place that the contract names; price paths are kept for the refresh alone."""
-    origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
+    origin = Provenance(WEEK, "DEU", "0", "code", "libraries")
     frames = (pd.DataFrame({"article_id": [name]}) for name in ("row", "path", "option"))
 
     Results(lake, WEEK, "DEU").keep_recommendations(Recommendations(*frames), origin)

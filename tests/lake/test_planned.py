@@ -128,7 +128,7 @@ def test_a_plan_that_is_replaced_while_it_is_read_is_left_out(delivered: Lake, m
 def test_a_plan_is_kept_with_the_training_data(tmp_path: Path) -> None:
     """A week that is replayed knows what was planned then. What an earlier version has kept has no plan."""
     results, frame = Results(Lake(str(tmp_path)), WEEK, "DEU"), pd.DataFrame({"article_id": ["a0"]})
-    origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
+    origin = Provenance(WEEK, "DEU", "0", "code", "libraries")
     planned = pd.DataFrame({"article_id": ["a0"], "week": pd.to_datetime(["2026-02-16"]), "attr_promo": [1.0]})
 
     results.keep_training_data(CountryWeek(WEEK, "DEU", frame, frame, planned), origin)

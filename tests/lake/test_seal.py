@@ -56,7 +56,7 @@ def nothing_read() -> None:
 def kept(folder: Path, key: str | None = None, model: str = NAME) -> Results:
     folder.mkdir(exist_ok=True)
     results = Results(Lake(str(folder), key, (NAME,)), WEEK, "DEU")
-    results.keep_model(Believing(), Provenance(str(WEEK), "DEU", "0", "code", "libraries", demand_model=model))
+    results.keep_model(Believing(), Provenance(WEEK, "DEU", "0", "code", "libraries", demand_model=model))
     return results
 
 
@@ -123,7 +123,7 @@ def kept_frames(folder: Path, key: str | None) -> dict[str, tuple[Results, Calla
     """Training data and predictions of a few rows, and what reads each of them."""
     results = Results(Lake(str(folder), key), WEEK, "DEU")
     frame = pd.DataFrame({"article_id": ["a", "b"], "price": [1.0, 2.0]})
-    origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
+    origin = Provenance(WEEK, "DEU", "0", "code", "libraries")
     results.keep_training_data(CountryWeek(WEEK, "DEU", frame, frame), origin)
     results.keep_recommendations(Recommendations(frame, frame, frame), origin)
     return {

@@ -359,7 +359,7 @@ def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation)
     """An old version of the package may have kept it so."""
     results = Results(Lake(str(installation.root / "lake")), parse_week(WEEK_BEFORE), "AUT")
     rows = pd.DataFrame({"article_id": ["1"] * 8})
-    results.keep_recommendations(Recommendations(rows, rows, rows), provenance(WEEK_BEFORE, "AUT", "stamp"))
+    results.keep_recommendations(Recommendations(rows, rows, rows), provenance(parse_week(WEEK_BEFORE), "AUT", "stamp"))
 
     result = installation.run()
 

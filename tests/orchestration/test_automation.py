@@ -184,7 +184,7 @@ class Sensor:
 
     def predict(self, week: date, country: str) -> None:
         """Predictions on the lake, made from the week's delivery."""
-        origin = provenance(str(week), country, find_snapshot(self.lake, week).stamp)
+        origin = provenance(week, country, find_snapshot(self.lake, week).stamp)
         Results(self.lake, week, country).keep_recommendations(NOTHING_PRICED, origin)
 
     def end(self, run: dg.DagsterRun, status: DagsterRunStatus) -> None:

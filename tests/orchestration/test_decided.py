@@ -85,7 +85,7 @@ class Shop:
         """What the assets do: copy the decisions, price, keep, and refresh when it is of this week."""
         sold = sold or self.sold
         results, week = self.results(sold.week), sold.week
-        origin = provenance(str(week), "DEU", "stamp")
+        origin = provenance(week, "DEU", "stamp")
         copy_decisions(results, self.resource, now or at(week))
         decided = copied_decisions(results, self.resource, now or at(week))
         inputs = pricing.PricingInputs(DEU, BOOK, CODES, results.last_rows(), decided)
@@ -239,7 +239,7 @@ def test_a_replay_of_a_week_that_is_over_gives_the_same_rows(shop: Shop) -> None
 
 def test_without_decisions_rows_are_equal_to_the_bit_to_those_of_no_round_that_asks(shop: Shop) -> None:
     """An empty table, and none at all."""
-    made_by = provenance(str(WEEK), "DEU", "stamp"), "run", at(WEEK)
+    made_by = provenance(WEEK, "DEU", "stamp"), "run", at(WEEK)
     plain = pricing.price_articles(shop.sold, Steady(), pricing.PricingInputs(DEU, BOOK, CODES), *made_by)
     empty = shop.round()
     shop.erp.execute("DROP VIEW markdown_decisions_current", "DROP TABLE markdown_decisions")
@@ -342,8 +342,8 @@ def test_an_erp_that_is_away_is_waited_for(tmp_path: Path) -> None:
     "kept",
     [
         b'{"week": "2026-02-09", "of": "another version"}\n[]',
-        provenance(str(WEEK), "DEU", "").to_json().encode() + b'\n[{"decision_id": "d1"}]',
-        provenance(str(WEEK), "DEU", "").to_json().encode() + b"\n7",
+        provenance(WEEK, "DEU", "").to_json().encode() + b'\n[{"decision_id": "d1"}]',
+        provenance(WEEK, "DEU", "").to_json().encode() + b"\n7",
         b"no JSON\n[]",
     ],
 )

@@ -31,7 +31,8 @@ WEEK = date(2026, 2, 9)
 MOMENT = datetime(2026, 2, 9, 9, tzinfo=UTC)
 RUN = ""  # Dagster's name for what no run has recorded
 WANTED = Provenance(
-    *(str(WEEK), "DEU", "stamp", "1.0+ab", "numpy-2"),
+    WEEK,
+    *("DEU", "stamp", "1.0+ab", "numpy-2"),
     model_asked="gradient_boosting",
     seed=7,
     rules="r1",

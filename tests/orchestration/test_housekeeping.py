@@ -62,7 +62,7 @@ class Installation:
         """A model of EST, kept three years ago."""
         results = Results(self.lake, week, "EST")
         results.keep_model(
-            Mock(to_bytes=lambda: b"coefficients"), Provenance(str(week), "EST", "0", "", "", demand_model=made_by)
+            Mock(to_bytes=lambda: b"coefficients"), Provenance(week, "EST", "0", "", "", demand_model=made_by)
         )
         return self.aged(paths.model_file(week, "EST"))
 

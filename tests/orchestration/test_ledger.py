@@ -147,7 +147,7 @@ class Beside:
             spark.deliver(lake, {"DEU": [spark.sales()], "AUT": [spark.sales()]}, week)
 
     def priced(self, country: str, week: date = PRICED) -> None:
-        origin = provenance(str(week), country, "stamp")
+        origin = provenance(week, country, "stamp")
         Results(self.lake, week, country).keep_recommendations(NOTHING_PRICED, origin)
 
     def taken_in(self, country: str, stamp: str | None = None) -> None:
