@@ -11,6 +11,7 @@ from datetime import date
 import pandas as pd
 
 from markdown_pricing.errors import FinalError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions
 from markdown_pricing.markdown.apart import (
@@ -21,7 +22,6 @@ from markdown_pricing.markdown.apart import (
     line_of,
     widely_apart,
 )
-from markdown_pricing.results import Results
 from markdown_pricing.words import counted
 
 MOST_LISTED = 10
@@ -71,7 +71,7 @@ def compare_countries(
             unread.append(country)
             continue
         try:
-            rows.append(Results(lake, week, country).rows().reindex(columns=COMPARED_COLUMNS))
+            rows.append(Results(lake, week, country).recommendations.rows().reindex(columns=COMPARED_COLUMNS))
         except FinalError:  # it is gone or changed, or of a version that kept something else
             unread.append(country)
     nothing = pd.DataFrame(columns=COMPARED_COLUMNS)
@@ -102,6 +102,6 @@ def _menus(
         options = pd.DataFrame(columns=["article_id"])
         if not is_over():
             with suppress(FinalError):
-                options = Results(lake, week, country).options()
+                options = Results(lake, week, country).recommendations.options()
         menus |= {(country, article_id): options[options["article_id"] == article_id] for article_id in articles}
     return menus

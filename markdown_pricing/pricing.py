@@ -22,7 +22,7 @@ from markdown_pricing.decisions.decision import Decision
 from markdown_pricing.decisions.followed import Asked, Followed, FollowedUp, follow, in_currency_of, locks_in_short
 from markdown_pricing.demand.model import DemandModel, with_what_comes
 from markdown_pricing.demand.shared import SharedDemand
-from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
+from markdown_pricing.demand.step_down import OWN, Choice, EarlierModel, choose
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
@@ -120,7 +120,7 @@ def fit_or_step_down(
     country_week: CountryWeek,
     how: HowToLearn,
     shared: SharedDemand | None = None,
-    last_good: Callable[[], KeptModel | None] = lambda: None,
+    last_good: Callable[[], EarlierModel | None] = lambda: None,
 ) -> Choice:
     """The country's own model when it passes its checks, else the next simpler one; see demand/step_down.py."""
     sold = country_week

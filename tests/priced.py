@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from markdown_pricing.columns import Recommendations
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from tests.markdown.seasons import recommend_for
 
 NOTHING_PRICED = Recommendations(*[pd.DataFrame({"article_id": []})] * 3)
@@ -21,4 +21,4 @@ def keep_priced(lake: Lake, week: date, articles: Mapping[str, Sequence[Mapping[
         priced = recommend_for(*own)
         frames = (frame.assign(country=country) for frame in (priced.rows, priced.path, priced.options))
         origin = provenance(week, country, "stamp")
-        Results(lake, week, country).keep_recommendations(Recommendations(*frames), origin)
+        Results(lake, week, country).recommendations.keep(Recommendations(*frames), origin)

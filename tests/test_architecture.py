@@ -54,7 +54,6 @@ MAY_IMPORT = {
     "countries": {"currencies", "declared", "errors"},
     "currencies": {"errors", "weeks"},
     "holidays": {"arrays"},
-    "handover": set(),
     "device": set(),
     "logs": set(),
     "messages": {"errors", "loopback", "words"},
@@ -71,15 +70,15 @@ MAY_IMPORT = {
     "decisions": BASE,
     "outcomes": BASE | {"decisions", "forecast", "markdown"},
     "arms": BASE | {"markdown"},
-    "comparison": BASE | SCIENCE | {"arms", "lake", "pricing", "results"},
+    "comparison": BASE | SCIENCE | {"arms", "lake", "pricing", "kept"},
     "erp": BASE | {"sqlite_log"},
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
     "learnt_together": BASE | {"demand", "pricing"},
     "delivered": BASE | {"lake", "learnt_together", "pricing", "provenance", "training_data"},
-    "results": BASE | SCIENCE | {"decisions", "handover", "lake", "pricing", "provenance"},
-    "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "results"},
-    "across_countries": BASE | SCIENCE | {"lake", "results"},
+    "kept": BASE | SCIENCE | {"decisions", "lake", "pricing", "provenance"},
+    "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "kept"},
+    "across_countries": BASE | SCIENCE | {"lake", "kept"},
     "backtest": BASE | SCIENCE | {"forecast", "learnt_together", "provenance", "pricing", "sample"},
     "etl": BASE,
     "experiments": BASE | {"lake"},
@@ -99,7 +98,7 @@ MAY_IMPORT = {
         "erp",
         "pricing",
         "provenance",
-        "results",
+        "kept",
         "drawings",
         "sketches",
         "logs",
@@ -113,7 +112,7 @@ MAY_IMPORT = {
     },
     "preflight": BASE
     | SCIENCE
-    | {"across_countries", "files", "lake", "erp", "results", "settings", "metronome", "unmatched"},
+    | {"across_countries", "files", "lake", "erp", "kept", "settings", "metronome", "unmatched"},
     "unmatched": BASE | {"lake", "markdown", "settings"},
     "commands": BASE
     | SCIENCE
@@ -131,7 +130,7 @@ MAY_IMPORT = {
         "experiments",
         "charts",
         "provenance",
-        "results",
+        "kept",
         "orchestration",
         "settings",
         "installation",
@@ -149,7 +148,7 @@ MAY_IMPORT = {
     "metronome": {"loopback", "secret_texts"},
     "installation": BASE
     | SCIENCE
-    | {"files", "lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
+    | {"files", "kept", "lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
     "upkeep": BASE | {"orchestration", "settings", "metronome"},
     "definitions": BASE | {"installation", "orchestration", "settings", "upkeep"},
     "__main__": BASE | {"settings", "commands"},

@@ -16,15 +16,15 @@ from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.forecast import Forecast
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS
-from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
-from markdown_pricing.sold_weeks import COSTS, NotSoldYet, bring_up_to_date, keep_outcomes, kept_outcomes, outcomes_of
+from markdown_pricing.provenance import Provenance, provenance
+from markdown_pricing.sold_weeks import COSTS, NotSoldYet, Outcomes, bring_up_to_date, outcomes_of
 from tests.decisions.test_decision import ROW
 from tests.markdown.seasons import CODES, DEU, WEEK, article, frames
 from tests.quick import STEADY, Steady
@@ -56,10 +56,10 @@ class Shop:
         """The rows that were priced, by article."""
         model = model or Steady()
         origin = provenance(self.week, "DEU", "stamp")
-        self.results().keep_training_data(self.sold, origin)
+        self.results().training_data.keep(self.sold, origin)
         priced = pricing.price_articles(self.sold, model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", NOW)
         priced_by = pricing.priced_under(origin, BOOK, DEU)
-        self.results().keep_recommendations(priced, priced_by)
+        self.results().recommendations.keep(priced, priced_by)
         self.results().keep_model(model, origin.of(demand_model=name))
         return priced.rows.set_index("article_id")
 
@@ -203,13 +203,13 @@ def test_decisions_are_those_of_the_newest_copy(shop: Shop) -> None:
     shop.round()
     shop.go_on({})
     shop.round()
-    shop.results().keep_decisions(
+    shop.results().decisions.keep(
         [decided(verdict="rejected", decision_reason="other")], provenance(shop.week, "AUT", "")
     )
 
     assert shop.outcome(IGNORED).verdict is None  # the copy is of another place, and is not believed
     origin = provenance(shop.week, "DEU", "")
-    shop.results().keep_decisions([decided(verdict="rejected", decision_reason="no_such_code")], origin)
+    shop.results().decisions.keep([decided(verdict="rejected", decision_reason="no_such_code")], origin)
 
     row = shop.outcome(IGNORED)
     assert (row.verdict, row.decision_reason, row.decided_price, row.state) == (
@@ -239,7 +239,7 @@ def test_decisions_that_cannot_be_followed_count_as_none(shop: Shop) -> None:
     shop.round()
 
     for odd in ODD:
-        shop.results().keep_decisions([decided(**odd)], provenance(shop.week, "DEU", ""))
+        shop.results().decisions.keep([decided(**odd)], provenance(shop.week, "DEU", ""))
         kept = outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[0].rows
         assert kept["verdict"].isna().all(), odd
 
@@ -303,9 +303,9 @@ def test_a_model_is_asked_with_what_comes_as_the_round_asked_it(shop: Shop, come
     by_menu = shop.outcome(IGNORED)
     assert by_menu.cost_ex_ante > 0
 
-    kept, origin = shop.results(WEEK).recommendations()
+    kept, origin = shop.results(WEEK).recommendations.read()
     kept.options.loc[kept.options["price"] == 49.99, "value"] = float("nan")
-    shop.results(WEEK).keep_recommendations(kept, origin)
+    shop.results(WEEK).recommendations.keep(kept, origin)
 
     assert shop.outcome(IGNORED).cost_ex_ante == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
     assert by_menu.cost_hindsight == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
@@ -390,7 +390,7 @@ def settle(shop: Shop, weeks: int, skipped: Collection[int] = ()) -> list[pd.Dat
         shop.round(Unsure(), UNSURE)
         if number not in skipped:
             bring_up_to_date(shop.results(sold), ALONE, BOOK, f"run-{number}", NOW)
-        kept.append(next(kept_outcomes(shop.lake, "DEU", WEEK, 1))[0].set_index("article_id"))
+        kept.append(next(shop.results(WEEK).outcomes.last(1))[0].set_index("article_id"))
     return kept
 
 
@@ -403,7 +403,7 @@ def test_costs_with_hindsight_are_found_for_good_when_six_weeks_are_known(shop: 
     assert settled["cost_ex_ante"].equals(first["cost_ex_ante"])
     assert settled["cost_hindsight"][IGNORED] != first["cost_hindsight"][IGNORED]
     assert (settled["run_id"][IGNORED], last["run_id"][IGNORED]) == (f"run-{SETTLED_WEEKS - 1}",) * 2
-    sums = next(kept_outcomes(shop.lake, "DEU", WEEK, 1))[1]
+    sums = next(shop.results(WEEK).outcomes.last(1))[1]
     assert sums["cost_hindsight"].sum() == pytest.approx(last["cost_hindsight"].sum())
 
 
@@ -425,6 +425,10 @@ def test_costs_stay_as_they_were_found_where_a_model_is_gone_when_they_are_to_be
     assert last["hindsight_week"][IGNORED] == WEEK + ONE
 
 
+def keep(results: Results, outcomes: Outcomes, origin: Provenance) -> None:
+    results.outcomes.keep(outcomes.rows, outcomes.totals, origin)
+
+
 def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:
     for _ in range(3):
         shop.round()
@@ -432,9 +436,9 @@ def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:
     shop.round()
     for ago in (3, 2, 1):
         results = shop.results(shop.week - ago * ONE)
-        keep_outcomes(results, *outcomes_of(results, ALONE, BOOK, "run-2", NOW))
+        keep(results, *outcomes_of(results, ALONE, BOOK, "run-2", NOW))
 
-    weeks = [rows["week"].iloc[0] for rows, _ in kept_outcomes(shop.lake, "DEU", shop.week, 2)]
+    weeks = [rows["week"].iloc[0] for rows, _ in shop.results().outcomes.last(2)]
 
     assert weeks == [shop.week - ONE, shop.week - 2 * ONE]
     published = pd.read_parquet(Path(shop.lake.where(paths.outcomes_file(WEEK, "DEU"))))
@@ -446,10 +450,10 @@ def test_a_kept_ledger_that_somebody_changed_is_left_out(shop: Shop) -> None:
     shop.round()
     shop.go_on({})
     shop.round()
-    keep_outcomes(shop.results(WEEK), *outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW))
+    keep(shop.results(WEEK), *outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW))
     publish_bytes(shop.lake, paths.kept_outcomes_file(WEEK, "DEU"), b"changed")
 
-    assert list(kept_outcomes(shop.lake, "DEU", shop.week, 12)) == []
+    assert list(shop.results().outcomes.last(12)) == []
 
 
 def test_advice_that_somebody_changed_is_not_believed(shop: Shop) -> None:

@@ -15,10 +15,10 @@ from markdown_pricing.decisions.decision import CENT, read, without_persons
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.next_week import SoldCountry, check_free, deliver_next, market_before, sell_week
 from markdown_pricing.sample.played import CENTS, ids_on_sale, read_played
@@ -114,9 +114,9 @@ def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) 
 
 def _recommended_prices(results: Results, stamp: str) -> dict[str, Decimal] | None:
     """The recommended price by article; None for a country that was not priced from the delivery with this stamp."""
-    if results.stamp_of_recommendations() != stamp:
+    if results.recommendations.stamp() != stamp:
         return None
-    rows = results.rows()
+    rows = results.recommendations.rows()
     priced = rows[rows["recommended_price"].notna()]
     return dict(zip(priced["article_id"], map(_money, priced["recommended_price"]), strict=True))
 
@@ -126,7 +126,7 @@ def _decided(engine: Engine, results: Results) -> Sequence[Row]:
     try:
         return read_decisions(engine, results.country, until=results.week)
     except FinalError as error:
-        _, copied = results.last_decisions() or (None, [])
+        _, copied = results.decisions.newest() or (None, [])
         print_error(f"{results.country}: the ERP does not show people's decisions, so those of the lake count. {error}")
         return copied
 
@@ -149,7 +149,7 @@ def _keep_decisions_of_monday(results: Results, rows: Sequence[Row]) -> None:
     Weeks are played faster than they pass. A round of a week that is over leaves out what was decided after its end,
     unless it finds the copy that was made on its Monday.
     """
-    results.keep_decisions(without_persons(rows), provenance(results.week, results.country, ""))
+    results.decisions.keep(without_persons(rows), provenance(results.week, results.country, ""))
 
 
 def _money(price: float) -> Decimal:

@@ -30,6 +30,8 @@ from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError, UsageError
 from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.files import read_reason_codes, read_rules
+from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.shared_demand import SharedAtHand, version_of
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
@@ -38,7 +40,6 @@ from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import compare
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.results import Results, SharedAtHand, version_of
 from markdown_pricing.settings import Settings
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.unmatched import matches_nothing, unknown_settings
@@ -255,7 +256,7 @@ def _price_country(
     delivery = origin_of_delivery(snapshot, country.code, changeovers)
     origin = pricing.modelled_by(delivery, choice, how, shared.version)
     results = Results(lake, week, country.code)
-    now, last_rows, decided = datetime.now(UTC), results.last_rows(), _decided(results)
+    now, last_rows, decided = datetime.now(UTC), results.recommendations.rows_before(), _decided(results)
     inputs = (pricing.PricingInputs(country, book, codes, last_rows, decided, changeovers) for book in books)
     priced = (pricing.price_as_decided(sold, choice.model, each, origin, run_id, now) for each in inputs)
     tables = [each.recommendations.rows.assign(currency=country.currency) for each in priced]
@@ -265,7 +266,7 @@ def _price_country(
 def _decided(results: Results) -> Sequence[Decision]:
     """What people had decided when a round priced the week; none where no round has, or its copy cannot be read."""
     try:
-        return read(results.decisions() or ()).decisions
+        return read(results.decisions.read() or ()).decisions
     except ResultChanged as error:
         print_error(f"{results.country}: priced without people's decisions. {error}")
         return ()

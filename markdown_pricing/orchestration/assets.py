@@ -17,6 +17,9 @@ from markdown_pricing.countries import Countries
 from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, take_in_delivery
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.experiments.champion import champion_or
+from markdown_pricing.kept.handover import Handover
+from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.shared_demand import SharedAtHand, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot
 from markdown_pricing.learnt_together import lacks_its_own
@@ -35,7 +38,6 @@ from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.refreshing import receipt_or_newer_week, say_superseded
 from markdown_pricing.orchestration.resources import DemandTraining, Erp, SharedLearning
 from markdown_pricing.provenance import EVERY_COUNTRY, provenance
-from markdown_pricing.results import Results, SharedAtHand, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week
 
 country_asset = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
@@ -112,7 +114,10 @@ def decisions(
     metadata=columns.TRAINING_DATA_COLUMNS,
 )
 def training_data(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], countries: dg.ResourceParam[Countries]
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    countries: dg.ResourceParam[Countries],
+    in_memory: dg.ResourceParam[Handover[pricing.CountryWeek]],
 ) -> dg.MaterializeResult[None]:
     """One country's sales, checked as a whole, with the weeks marked in which stock cut sales off.
 
@@ -120,18 +125,20 @@ def training_data(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
-        Results.let_go_of_training_data()  # of a country whose run ended before its prices
         snapshot, changeovers = find_snapshot(lake, week), countries.changes_of(country)
         taken = take_in_delivery(lake, snapshot, country, changeovers)
         sold = pricing.CountryWeek.of(taken.rows, week, country, taken.planned)
-        results, origin = Results(lake, week, country), origin_of_delivery(snapshot, country, changeovers)
-        path, before = results.keep_training_data(sold, origin), results.rows_of_last_training_data()
+        results, origin = Results(lake, week, country, in_memory), origin_of_delivery(snapshot, country, changeovers)
+        path, before = results.training_data.keep(sold, origin), results.training_data.rows_in_week_before()
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
 @country_asset(deps=[training_data, SHARED], tags={STAGE_TAG: "learn"}, kinds={"lightgbm"})
 def demand_model(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    demand_training: DemandTraining,
+    in_memory: dg.ResourceParam[Handover[pricing.CountryWeek]],
 ) -> dg.MaterializeResult[None]:
     """Units per week that one country buys of each article at each price.
 
@@ -140,13 +147,13 @@ def demand_model(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
-        results = Results(lake, week, country)
-        sold, origin = results.training_data()
+        results = Results(lake, week, country, in_memory)
+        sold, origin = results.training_data.read()
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
         how = _how_to_learn(lake, demand_training)
-        choice = pricing.fit_or_step_down(sold, how, shared.shared, results.last_good_model)
+        choice = pricing.fit_or_step_down(sold, how, shared.shared, results.model.last_good)
         origin = pricing.modelled_by(origin, choice, how, shared.version)
-        path = results.keep_model(choice.model, origin)
+        path = results.model.keep(choice.model, origin)
         learnt = _in_words(shared, how.model)
         return dg.MaterializeResult(metadata=figures.demand_model(choice, learnt, origin, lake.where(path)))
 
@@ -164,6 +171,7 @@ def markdown_predictions(
     rules: dg.ResourceParam[RuleBook],
     reason_codes: dg.ResourceParam[ReasonCodes],
     countries: dg.ResourceParam[Countries],
+    in_memory: dg.ResourceParam[Handover[pricing.CountryWeek]],
 ) -> dg.MaterializeResult[None]:
     """When and by how much to mark each article down: a row per article to price, and its price path to the end week.
 
@@ -173,23 +181,23 @@ def markdown_predictions(
     week, code = week_and_country_of(context)
     country = countries.in_week(code, week)
     with final_faults_not_retried(context), measured(context):
-        results = Results(lake, week, code)
-        sold, _ = results.training_data()
-        results.let_go_of_training_data()
-        model, origin = results.model()
+        results = Results(lake, week, code, in_memory)
+        sold, _ = results.training_data.read()
+        in_memory.let_go()
+        model, origin = results.model.read()
         arms, why_no_arms = arms_or_warning(context, lake)
         inputs = pricing.PricingInputs(
             country,
             rules,
             reason_codes,
             decisions=copied_decisions(results, erp, datetime.now(UTC)),
-            last_rows=results.last_rows(),
+            last_rows=results.recommendations.rows_before(),
             changeovers=countries.changes_of(code),
             arms=arms,
         )
         made = pricing.price_as_decided(sold, model, inputs, origin, context.run.run_id, datetime.now(UTC))
         recommended = made.recommendations
-        path = results.keep_recommendations(recommended, made.origin)
+        path = results.recommendations.keep(recommended, made.origin)
         steady = stability(recommended.rows, inputs.last_rows, sold.history)
         shown = figures.predictions(recommended, steady, country, made.origin, lake.where(path))
         beside = {**figures_of_gone(made.followed), **figures_of_arms(recommended.rows, why_no_arms)}
@@ -220,7 +228,7 @@ def erp_refresh(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), erp.engine() as engine:
         results, currency = Results(lake, week, country), countries.in_week(country, week).currency
-        recommended, origin = results.recommendations()
+        recommended, origin = results.recommendations.read()
         check = partial(refuse_unless_accepted, results, rules, countries[country], recommended.rows)
         receipt = receipt_or_newer_week(context, engine, recommended, check)
         if isinstance(receipt, date):

@@ -17,11 +17,12 @@ from markdown_pricing.commands.around import Around, around_plan, units_to_sell
 from markdown_pricing.commands.plan_picture import plan_chart
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.forecast import Forecast
+from markdown_pricing.kept.recommendations import RecommendationsFile
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.pricing import CountryWeek, PricingInputs, price_articles, priced_under
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from tests.command import command
 from tests.markdown.seasons import CODES, DEU, PREDICTED_AT, WEEK, article, frames, monday, recommend_for
 
@@ -43,7 +44,7 @@ def explain(tmp_path: Path) -> Explain:
         priced = recommend_for(*SEASON, rules=Rules())
         origin = provenance(week, "DEU", "stamp")
         of_the_week = replace(priced, rows=priced.rows.assign(week=week))
-        Results(Lake(str(tmp_path)), week, "DEU").keep_recommendations(of_the_week, origin)
+        Results(Lake(str(tmp_path)), week, "DEU").recommendations.keep(of_the_week, origin)
 
     def run(*arguments: str, lake: Path = tmp_path) -> Result:
         return CliRunner().invoke(cli, ["explain", *arguments, "--lake", str(lake)], standalone_mode=False)
@@ -153,9 +154,9 @@ def round_of_one(tmp_path: Path, locks: str, stock: int) -> Callable[[RuleBook],
     made = provenance(WEEK, "DEU", "stamp").of(demand_model=ALLOWED)
     origin = priced_under(made, book, DEU).of(locks=locks)
     priced = price_articles(sold, Constant(), PricingInputs(DEU, book, CODES), origin, "run", PREDICTED_AT)
-    results.keep_training_data(sold, made)
-    results.keep_model(Constant(), made)
-    results.keep_recommendations(priced, origin)
+    results.training_data.keep(sold, made)
+    results.model.keep(Constant(), made)
+    results.recommendations.keep(priced, origin)
     row = priced.rows.iloc[0].to_dict()
 
     def asked(book: RuleBook, **other: Any) -> Around:
@@ -240,8 +241,8 @@ def test_the_menu_names_each_price_with_its_worth_or_its_rule(explain: Explain) 
 
 def test_predictions_are_read_once(explain: Explain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a large country are a hundred thousand rows."""
-    read, once = Results.recommendations, []
-    monkeypatch.setattr(Results, "recommendations", lambda own: once.append(own) or read(own))
+    read, once = RecommendationsFile.read, []
+    monkeypatch.setattr(RecommendationsFile, "read", lambda own: once.append(own) or read(own))
 
     explain("DEU", MARKED_DOWN, "--out", str(tmp_path / "plan.png"))
 

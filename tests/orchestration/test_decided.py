@@ -18,6 +18,7 @@ from markdown_pricing.erp.decisions import add_decisions, seen_rows
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import ensure_tables
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_sealed
@@ -34,7 +35,6 @@ from markdown_pricing.orchestration.decided import (
 )
 from markdown_pricing.orchestration.resources import Erp as ErpResource
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from tests.decisions.test_decision import make
 from tests.erp.conftest import (  # noqa: F401
     Erp,
@@ -88,11 +88,11 @@ class Shop:
         origin = provenance(week, "DEU", "stamp")
         copy_decisions(results, self.resource, now or at(week))
         decided = copied_decisions(results, self.resource, now or at(week))
-        inputs = pricing.PricingInputs(DEU, BOOK, CODES, results.last_rows(), decided)
+        inputs = pricing.PricingInputs(DEU, BOOK, CODES, results.recommendations.rows_before(), decided)
         run = f"run-{week}-{self.written}"
         made = pricing.price_as_decided(sold, Steady(), inputs, origin, run, at(week))
         priced = made.recommendations
-        results.keep_recommendations(priced, made.origin)
+        results.recommendations.keep(priced, made.origin)
         if week == self.week:
             launched = at(week) + timedelta(minutes=self.written)
             replace_country(self.erp.engine, priced, week=week, country="DEU", run_id=run, launched_at=launched)
@@ -208,14 +208,14 @@ def test_a_price_that_was_decided_in_the_old_currency_is_found_in_the_new_one(
 def test_a_second_run_on_the_same_monday_reads_the_locks_that_were_set_since(shop: Shop) -> None:
     """The lock holds its article's price; all other rows are equal to the bit. `run` sees that it is to price again."""
     before = shop.round()
-    origin = shop.results().recommendations()[-1]
+    origin = shop.results().recommendations.read()[-1]
     shop.decide("locked", "rejected", lock_until=WEEK + ONE)
     shop.decide("rejected", "rejected")
 
     again = shop.round(now=at(WEEK, 11))
 
     assert by_article(again)["locked"].reason_code == "locked"
-    assert origin.locks == "" != shop.results().recommendations()[-1].locks
+    assert origin.locks == "" != shop.results().recommendations.read()[-1].locks
     others = [each[each["article_id"] != "locked"] for each in map(what_it_says, (before, again))]
     pd.testing.assert_frame_equal(*others, check_exact=True)
 
@@ -313,7 +313,7 @@ def test_prices_that_are_made_alone_read_what_is_decided_and_keep_it(shop: Shop)
     decided = copied_decisions(shop.results(), shop.resource, at(WEEK))
 
     assert [each.article_id for each in decided] == ["locked"]
-    assert len(shop.results().decisions() or ()) == 1
+    assert len(shop.results().decisions.read() or ()) == 1
 
 
 def test_a_row_that_cannot_be_read_costs_no_other_decision(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
@@ -352,7 +352,7 @@ def test_a_copy_of_another_version_is_as_one_that_cannot_be_read(tmp_path: Path,
     publish_sealed(results.lake, paths.decisions_file(WEEK, "DEU"), kept)
 
     with pytest.raises(ResultChanged, match="another version"):
-        results.decisions()
+        results.decisions.read()
 
 
 def test_of_rows_that_do_not_count_the_newest_ten_are_listed_and_the_others_counted() -> None:

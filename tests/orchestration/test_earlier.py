@@ -12,6 +12,7 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.decisions.decision import DecisionsRead
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.errors import TransientError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Entry, Lake
 from markdown_pricing.lake.snapshot import Snapshot
 from markdown_pricing.markdown.rules import RuleBook
@@ -24,7 +25,6 @@ from markdown_pricing.orchestration.outcome import ARCHIVED, REFRESHED, RunOutco
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.orchestration.resources import Erp
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 
 WEEK = date(2026, 2, 9)

@@ -13,6 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.digest import digest_of
@@ -60,7 +61,6 @@ from markdown_pricing.orchestration.names import (
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
 from markdown_pricing.orchestration.situation import Progress
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.weeks import parse_week
@@ -148,7 +148,7 @@ class Beside:
 
     def priced(self, country: str, week: date = PRICED) -> None:
         origin = provenance(week, country, "stamp")
-        Results(self.lake, week, country).keep_recommendations(NOTHING_PRICED, origin)
+        Results(self.lake, week, country).recommendations.keep(NOTHING_PRICED, origin)
 
     def taken_in(self, country: str, stamp: str | None = None) -> None:
         partition = partition_key(SNAPSHOT, country)

@@ -29,13 +29,14 @@ from markdown_pricing.definitions import build
 from markdown_pricing.erp.refresh import content_hash, last_receipt
 from markdown_pricing.erp.rows import NOT_HASHED
 from markdown_pricing.erp.tables import engine_for, ensure_tables, options, price_path, recommendations, refreshes
+from markdown_pricing.kept.recommendations import OPTIONS, PRICE_PATH, ROWS
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import Lake, paths, read_bytes
 from markdown_pricing.lake.leftovers import remove_leftovers
 from markdown_pricing.lake.publish import read_parts
 from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.names import JOB, SHARED_JOB
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.results import OPTIONS, PRICE_PATH, ROWS, Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from tests.lake.tables import read_table
@@ -191,10 +192,10 @@ class Shop:
         results = Results(self.lake, WEEK, country)
         rows, options = paths.predictions_file(WEEK, country), paths.options_file(WEEK, country)
         return {
-            paths.decisions_file(WEEK, country): results.decisions,
-            paths.training_data_file(WEEK, country): results.training_data,
-            paths.model_file(WEEK, country): results.model,
-            paths.kept_predictions_file(WEEK, country): results.recommendations,
+            paths.decisions_file(WEEK, country): results.decisions.read,
+            paths.training_data_file(WEEK, country): results.training_data.read,
+            paths.model_file(WEEK, country): results.model.read,
+            paths.kept_predictions_file(WEEK, country): results.recommendations.read,
             rows: lambda: read_table(self.lake, rows),
             options: lambda: read_table(self.lake, options),
         }
