@@ -17,6 +17,7 @@ from markdown_pricing.arms.draw import Cell, Draw, Key, arms_of, draw_season, st
 from markdown_pricing.arms.effect import Cells, effect_of
 from markdown_pricing.arms.seasons import article_results, by_category, share_of_list_value
 from markdown_pricing.arms.sentence import ComparisonResult
+from markdown_pricing.codes import ON_PLAN
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.kept.results import Results
@@ -25,7 +26,6 @@ from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import ResultMissing, publish_sealed, read_sealed, weeks_in
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.markdown.season import ON_PLAN
 
 YEAR = timedelta(weeks=52)
 REMEDY = "Put the file back as it was, from a backup of the lake"

@@ -13,6 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
 BASE = {
     "arrays",
+    "codes",
     "columns",
     "currencies",
     "declared",
@@ -21,6 +22,7 @@ BASE = {
     "finding",
     "imported",
     "loopback",
+    "old_habit",
     "over_weeks",
     "shown",
     "words",
@@ -32,7 +34,9 @@ BASE = {
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
-    "columns": set(),
+    "codes": set(),
+    "columns": {"codes", "old_habit"},
+    "old_habit": set(),
     "declared": set(),
     "threads": set(),
     "errors": set(),
@@ -62,7 +66,7 @@ MAY_IMPORT = {
     "provenance": set(),
     "charts": set(),
     "sketches": set(),
-    "drawings": {"sketches"},
+    "drawings": {"codes", "sketches"},
     "lake": BASE,
     "training_data": BASE,
     "demand": BASE | {"forecast", "training_data"},

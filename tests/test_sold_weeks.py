@@ -60,7 +60,7 @@ class Shop:
         priced = pricing.price_articles(self.sold, model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", NOW)
         priced_by = pricing.priced_under(origin, BOOK, DEU)
         self.results().recommendations.keep(priced, priced_by)
-        self.results().keep_model(model, origin.of(demand_model=name))
+        self.results().model.keep(model, origin.of(demand_model=name))
         return priced.rows.set_index("article_id")
 
     def go_on(self, prices: Mapping[str, float], weeks: int = 1, factor: float = 1.0) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from markdown_pricing.decisions.decision import REJECTED, Decision, in_force, locks, why_void
+from markdown_pricing.codes import REJECTED
+from markdown_pricing.decisions.decision import Decision, in_force, locks, why_void
 
 
 @dataclass(frozen=True)

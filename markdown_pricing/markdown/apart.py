@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from markdown_pricing.codes import MARKDOWN
 from markdown_pricing.shown import cell
 
 POINTS_APART = 45.0
@@ -60,7 +61,7 @@ def widely_apart(rows: pd.DataFrame) -> list[Apart]:
     off = rows["markdown_pct"].astype(float)
     least_off = off.groupby(rows["article_id"]).transform("min")
     is_far = off >= least_off + POINTS_APART
-    ranked = rows.assign(off=off, decided=is_far & (rows["action"] == "markdown"))
+    ranked = rows.assign(off=off, decided=is_far & (rows["action"] == MARKDOWN))
     most = ranked[is_far].sort_values(["decided", "off"], ascending=False, kind="stable").drop_duplicates("article_id")
     least = ranked.sort_values("off", kind="stable").drop_duplicates("article_id").set_index("article_id")
     articles = [
@@ -76,7 +77,7 @@ def _recommended_price(row: pd.Series) -> RecommendedPrice:
         float(row["list_price"]),
         float(row["recommended_price"]),
         float(row["markdown_pct"]),
-        row["action"] == "markdown",
+        row["action"] == MARKDOWN,
     )
 
 

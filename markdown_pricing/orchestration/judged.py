@@ -13,11 +13,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from markdown_pricing.codes import ACCEPTED, CHANGED, NOT_APPLIED, ON_HABIT, STATES
 from markdown_pricing.countries import Country
-from markdown_pricing.decisions.decision import ACCEPTED, CHANGED
-from markdown_pricing.markdown.season import ON_HABIT
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
-from markdown_pricing.outcomes.states import NOT_APPLIED, STATES, is_followed
+from markdown_pricing.outcomes.states import is_followed
 from markdown_pricing.outcomes.totals import Cost, adherence, cost_of, sold_and_expected, valued_others
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.words import counted

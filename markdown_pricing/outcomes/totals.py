@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import FloatArray, IntArray
+from markdown_pricing.codes import APPLIED, APPLIED_LATE, NOBODY
 from markdown_pricing.columns import TOTAL_COLUMNS
-from markdown_pricing.outcomes.states import APPLIED, APPLIED_LATE, has_other_price, is_followed
+from markdown_pricing.outcomes.states import has_other_price, is_followed
 
-NOBODY, UNKNOWN_GROUP = "none", ""
+UNKNOWN_GROUP = ""
 KEY = ["country", "category", "week", "verdict", "decision_reason", "phase"]
 NINETEEN_IN_TWENTY = 1.6449
 """The deviation that a normally distributed value stays below nineteen times in twenty."""

@@ -64,7 +64,7 @@ def kept(folder: Path, key: str | None = None, model: str = NAME) -> Results:
 
 def test_what_is_kept_is_read_as_it_was(tmp_path: Path) -> None:
     for key in (None, KEY):
-        _, origin = kept(tmp_path, key).model()
+        _, origin = kept(tmp_path, key).model.read()
 
         assert origin.demand_model == NAME
     assert Believing.read == [b"0.25 0.5\n1"] * 2
@@ -104,7 +104,7 @@ def test_with_a_key_a_model_of_somebody_without_it_is_refused(tmp_path: Path, ot
 @pytest.mark.parametrize("model", ["os:abort", "tests.lake.test_seal:kept", "antigravity:fly"])
 def test_a_kept_model_that_nobody_has_allowed_is_not_imported(tmp_path: Path, model: str) -> None:
     with pytest.raises(ModelNotAllowed, match="MARKDOWN_PRICING_ALLOWED_MODELS"):
-        kept(tmp_path, model=model).model()
+        kept(tmp_path, model=model).model.read()
 
 
 def test_changed_shared_demand_is_done_without(tmp_path: Path) -> None:
