@@ -54,12 +54,12 @@ class Recommendations:
     """One country's week, from the plan to the lake and the ERP. Dates are datetime.date; NULL is NaN or None.
 
     rows : ROW_COLUMNS, a row for each article, in the snapshot's order
-    path : PATH_COLUMNS, a row for each article and selling week, from this week on
+    price_path : PATH_COLUMNS, a row for each article and selling week, from this week on
     options : OPTION_COLUMNS, a row for each article and price that exists for it this week; those of one are its menu
     """
 
     rows: "pd.DataFrame"
-    path: "pd.DataFrame"
+    price_path: "pd.DataFrame"
     options: "pd.DataFrame"
 
 

@@ -57,7 +57,7 @@ def page(lake: Lake, week: date, seed: int) -> Iterator[str]:
         country = read_countries()[code]
         assortment = Assortment(week, country, sold.articles, sold.history, book, codes)
         own = rows[code]
-        for one, words in published(own.rows, own.options, own.path, assortment):
+        for one, words in published(own.rows, own.options, own.price_path, assortment):
             if (worked_out := sentence_of(one, codes, words)) != one.row.reason:
                 raise Differs(f"{code} {one.row.article_id}", one.row.reason, worked_out)
             if (code, one.row.article_id) in chosen:

@@ -19,6 +19,6 @@ def keep_priced(lake: Lake, week: date, articles: Mapping[str, Sequence[Mapping[
     """Price each country's articles, which all countries number alike, and keep that as the result of the week."""
     for country, own in articles.items():
         priced = recommend_for(*own)
-        frames = (frame.assign(country=country) for frame in (priced.rows, priced.path, priced.options))
+        frames = (frame.assign(country=country) for frame in (priced.rows, priced.price_path, priced.options))
         origin = provenance(week, country, "stamp")
         Results(lake, week, country).recommendations.keep(Recommendations(*frames), origin)

@@ -56,7 +56,7 @@ def test_the_order_in_which_rows_and_columns_come_does_not_matter(sales: pa.Tabl
     again = price(pa.concat_tables(parts))
 
     pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
-    pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
+    pd.testing.assert_frame_equal(again.price_path, once.price_path, check_exact=True)
 
 
 def test_the_number_of_threads_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
@@ -64,4 +64,4 @@ def test_the_number_of_threads_does_not_matter(sales: pa.Table, once: Recommenda
     again = price(sales, threads=2)
 
     pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
-    pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
+    pd.testing.assert_frame_equal(again.price_path, once.price_path, check_exact=True)

@@ -145,7 +145,7 @@ def find(lake: Lake, country: Country, article: str, week: date) -> Explained:
     Raises ArticleNotPriced, which names articles with such an id.
     """
     kept, origin = Results(lake, week, country.code).recommendations.read()
-    mine, path, options = (each[each["article_id"] == article] for each in (kept.rows, kept.path, kept.options))
+    mine, path, options = (each[each["article_id"] == article] for each in (kept.rows, kept.price_path, kept.options))
     if mine.empty:
         raise ArticleNotPriced(country.code, week, article, kept.rows["article_id"].tolist())
     row: dict[str, Any] = {str(name): None if pd.isna(value) else value for name, value in mine.iloc[0].items()}

@@ -125,7 +125,7 @@ def _lake_round(lake: Lake, week: date) -> dict[str, pd.DataFrame]:
     ]
     return {
         recommendations.name: _joined(recommendations, [each.rows for each in kept]),
-        price_path.name: _joined(price_path, [each.path for each in kept]),
+        price_path.name: _joined(price_path, [each.price_path for each in kept]),
         options.name: _joined(options, [each.options for each in kept]),
     }
 

@@ -35,7 +35,7 @@ class RecommendationsFile(CountryFile):
 
     def keep(self, recommended: Recommendations, origin: Provenance) -> str:
         """Keep rows, price paths and options, publish rows and options for others, and return the path of the rows."""
-        frames = recommended.rows, recommended.path, recommended.options
+        frames = recommended.rows, recommended.price_path, recommended.options
         rows, price_path, options = (parquet_of(table) for frame in frames for table in tables_of(origin, frame))
         notes = {ORIGIN: origin.to_json(), ARTICLE_COUNT: len(recommended.rows), PUBLISHED_BYTES: len(rows)}
         path_of_rows = paths.predictions_file(self.week, self.country)

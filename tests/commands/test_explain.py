@@ -160,7 +160,7 @@ def round_of_one(tmp_path: Path, locks: str, stock: int) -> Callable[[RuleBook],
     row = priced.rows.iloc[0].to_dict()
 
     def asked(book: RuleBook, **other: Any) -> Around:
-        return around_plan(lake, DEU, {**row, **other}, priced.path, origin, book)
+        return around_plan(lake, DEU, {**row, **other}, priced.price_path, origin, book)
 
     return asked
 
@@ -198,7 +198,7 @@ def test_all_that_is_to_be_sold_is_what_is_there_and_on_its_way(stock: int, to_c
     """An article of which there is nothing has no courses."""
     priced = recommend_for(article(stock=stock, stock_to_come=to_come))
 
-    assert units_to_sell(priced.rows.iloc[0].to_dict(), priced.path) == stock + to_come
+    assert units_to_sell(priced.rows.iloc[0].to_dict(), priced.price_path) == stock + to_come
 
 
 def test_courses_are_those_of_the_row_or_none(round_of_one: Callable[..., Around]) -> None:
@@ -219,11 +219,11 @@ def test_where_nothing_is_kept_nothing_is_around(tmp_path: Path) -> None:
     priced = recommend_for(article())
     row, origin = priced.rows.iloc[0].to_dict(), provenance(WEEK, "DEU", "stamp")
 
-    around = around_plan(Lake(str(tmp_path)), DEU, row, priced.path, origin, RuleBook())
+    around = around_plan(Lake(str(tmp_path)), DEU, row, priced.price_path, origin, RuleBook())
 
     assert around.past.empty
     assert not around.courses
-    assert plan_chart(priced.path, row, priced.options, "EUR", around).startswith(b"\x89PNG")
+    assert plan_chart(priced.price_path, row, priced.options, "EUR", around).startswith(b"\x89PNG")
 
 
 def test_the_menu_names_each_price_with_its_worth_or_its_rule(explain: Explain) -> None:

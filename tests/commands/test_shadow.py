@@ -35,11 +35,11 @@ def keep(
     priced = recommend_for(*SEASON, rules=Rules())
     rows = change(priced.rows.assign(week=WEEK, run_id=run_id))
     origin = provenance(WEEK, "DEU", "stamp")
-    made = Recommendations(rows, priced.path, change_menu(priced.options))
+    made = Recommendations(rows, priced.price_path, change_menu(priced.options))
     Results(Lake(str(place)), WEEK, "DEU").recommendations.keep(made, origin)
     engine = engine_for(erp, None, None)
     ensure_tables(engine)
-    path, options = (frame[frame["article_id"].isin(rows["article_id"])] for frame in (made.path, made.options))
+    path, options = (frame[frame["article_id"].isin(rows["article_id"])] for frame in (made.price_path, made.options))
     refreshed = Recommendations(rows, path, options)
     replace_country(engine, refreshed, week=WEEK, country="DEU", run_id=run_id, launched_at=datetime.now(UTC))
 

@@ -188,5 +188,5 @@ def test_rows_and_options_are_published_for_others(lake: Lake) -> None:
             published = pd.read_parquet(BytesIO(file.read()))
         assert published["article_id"].tolist() == [name]
     kept, _ = Results(lake, WEEK, "DEU").recommendations.read()
-    articles = [frame["article_id"].tolist() for frame in (kept.rows, kept.path, kept.options)]
+    articles = [frame["article_id"].tolist() for frame in (kept.rows, kept.price_path, kept.options)]
     assert articles == [["row"], ["path"], ["option"]]

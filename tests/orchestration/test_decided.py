@@ -247,7 +247,7 @@ def test_without_decisions_rows_are_equal_to_the_bit_to_those_of_no_round_that_a
 
     for priced in (empty, without):
         pd.testing.assert_frame_equal(what_it_says(priced), what_it_says(plain), check_exact=True)
-        pd.testing.assert_frame_equal(priced.path, plain.path, check_exact=True)
+        pd.testing.assert_frame_equal(priced.price_path, plain.price_path, check_exact=True)
         pd.testing.assert_frame_equal(
             priced.options.drop(columns="run_id"), plain.options.drop(columns="run_id"), check_exact=True
         )

@@ -132,10 +132,10 @@ def test_a_page_begins_with_a_sentence_and_ends_with_hashes() -> None:
 def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:
     priced = recommend_for(article(stock=400), rules=Rules())
     hostile = "=[A](javascript:b)|<script>"
-    rows, path = (frame.assign(article_id=hostile) for frame in (priced.rows, priced.path))
+    rows, path = (frame.assign(article_id=hostile) for frame in (priced.rows, priced.price_path))
     origin = provenance(WEEK, "DEU", "stamp")
 
-    told = figures.predictions(replace(priced, rows=rows, path=path), None, DEU, origin, "uri")
+    told = figures.predictions(replace(priced, rows=rows, price_path=path), None, DEU, origin, "uri")
 
     page = str(told[figures.MOST_AT_STAKE].value)
     assert "'=\\[A\\](javascript:b)\\|&lt;script&gt;" in page
