@@ -218,6 +218,16 @@ def test_training_data_goes_from_step_to_step_in_memory_and_is_let_go_after_the_
     assert decoded.count(file) == articles_for_checks + 1
 
 
+def test_a_run_hands_nothing_on_to_another_run(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that prices many countries holds the data of none whose run has ended, whichever way it did."""
+    decoded, real = [], CountryFile._decoded
+    monkeypatch.setattr(CountryFile, "_decoded", lambda own, parts: decoded.append(own.path) or real(own, parts))
+    assert installation.run(assets=["training_data"]).success
+    assert installation.run(assets=["demand_model"]).success
+
+    assert training_data_file(parse_week(WEEK), "AUT") in decoded
+
+
 def test_what_made_a_result_is_recorded_with_it(priced: Priced) -> None:
     _, result = priced
 
