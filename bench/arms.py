@@ -25,9 +25,9 @@ from markdown_pricing.arms.effect import Cells, effect_of
 from markdown_pricing.arms.seasons import article_results, share_of_list_value
 from markdown_pricing.arrays import FloatArray
 from markdown_pricing.backtest.twin import FIRST_WEEK, WEEKS_BETWEEN_STARTS
+from markdown_pricing.codes import ON_HABIT, ON_PLAN
 from markdown_pricing.countries import Country, read_countries
-from markdown_pricing.markdown.ladder import HABIT as HABIT_STEPS
-from markdown_pricing.markdown.season import ON_HABIT, ON_PLAN
+from markdown_pricing.old_habit import HABIT as HABIT_STEPS
 from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of
 from markdown_pricing.sample.dice import uniform
 from markdown_pricing.sample.families import FAMILIES

@@ -47,7 +47,7 @@ LIKE_THE_TRUTH = 0.25
 
 @dataclass(frozen=True)
 class Priced:
-    """The articles of a week of which another price was asked than the advised one, (articles,), and its model."""
+    """The articles of a week of which another price was asked than the recommended one, (articles,), and its model."""
 
     then: Then
     model: DemandModel
@@ -57,7 +57,7 @@ class Priced:
 
 @dataclass
 class Unread:
-    """A policy that notes what it was advised, and keeps to its habit.
+    """A policy that notes what was recommended to it, and keeps to its habit.
 
     rows : a frame for each week: article_id, week, the two prices, and what the ledger says of them
     """

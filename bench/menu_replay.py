@@ -61,7 +61,7 @@ class Reader:
         sold = CountryWeek(view.week, country, view.history, view.articles)
         model = make_model(self.model)
         model.fit(sold.history, sold.week, SEED)
-        origin = Provenance(view.week.isoformat(), country, "twin", "bench", "", demand_model=self.model)
+        origin = Provenance(view.week, country, "twin", "bench", "", demand_model=self.model)
         now = datetime.combine(view.week, time(8), UTC)
         inputs = PricingInputs(view.country, view.book, read_reason_codes())
         priced = price_articles(sold, model, inputs, origin, "replay", now)

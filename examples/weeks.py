@@ -22,6 +22,7 @@ from pathlib import Path
 import pandas as pd
 from dagster import BetaWarning, DagsterInstance
 
+from markdown_pricing.codes import ACCEPTED, CHANGED, MARKDOWN, REJECTED, VERDICTS_IN_FORCE
 from markdown_pricing.definitions import build
 from markdown_pricing.orchestration.figures import IN_SHORT
 from markdown_pricing.orchestration.judged import COST_OF_WEEKS
@@ -40,7 +41,7 @@ SAME_PRICE_SHARE = 0.015
 """A price this near, as a share of the list price, is the recommended one, as in docs/decisions.md."""
 COLUMNS = ("country", "article_id", "week", "verdict", "price", "lock_until", "decision_reason", "decided_by")
 KEY = ["country", "article_id"]
-VERDICTS = ("accepted", "changed", "rejected", "locked")
+VERDICTS = (*VERDICTS_IN_FORCE, "locked")
 
 Decision = dict[str, str]
 """A line of the buyer's file: its cells by column."""
@@ -52,21 +53,21 @@ def decide(rows: pd.DataFrame, week: date, followed: float) -> Iterator[Decision
     Of those that he does not accept he asks a higher price for a third, keeps today's price for a third, and locks it
     for a third. Chance is looked up by week, country and article: the same weeks are played again in the same way.
     """
-    for row in rows[rows["action"] == "markdown"].itertuples():
+    for row in rows[rows["action"] == MARKDOWN].itertuples():
         about = {"country": row.country, "article_id": row.article_id, "week": str(week), "decided_by": "the buyer"}
         chance = _chance(str(week), row.country, row.article_id)
         if chance < followed:
-            yield {**about, "verdict": "accepted"}
+            yield {**about, "verdict": ACCEPTED}
             continue
         how = int(3 * (chance - followed) / (1 - followed))
         between = round((row.recommended_price + row.current_price) / 2, 2)
         if how == 0 and row.recommended_price < between < row.current_price:
-            yield {**about, "verdict": "changed", "price": f"{between:.2f}", "decision_reason": "too_deep"}
+            yield {**about, "verdict": CHANGED, "price": f"{between:.2f}", "decision_reason": "too_deep"}
         elif how <= 1:
-            yield {**about, "verdict": "rejected", "decision_reason": "too_early"}
+            yield {**about, "verdict": REJECTED, "decision_reason": "too_early"}
         else:
             until = str(week + LOCKED_WEEKS * ONE_WEEK)
-            yield {**about, "verdict": "rejected", "decision_reason": "promotion_planned", "lock_until": until}
+            yield {**about, "verdict": REJECTED, "decision_reason": "promotion_planned", "lock_until": until}
 
 
 def _chance(*keys: str) -> float:
@@ -95,10 +96,10 @@ class Monday:
         """
         latest = delivered[delivered["week"] >= week].sort_values("week").drop_duplicates(KEY, keep="last")
         kinds = ["locked" if each.get("lock_until") else each["verdict"] for each in decisions]
-        asked = rows[rows["action"] == "markdown"].merge(latest, on=KEY, suffixes=("", "_then"))
+        asked = rows[rows["action"] == MARKDOWN].merge(latest, on=KEY, suffixes=("", "_then"))
         near = (asked["price"] - asked["recommended_price"]).abs() <= SAME_PRICE_SHARE * asked["list_price_then"]
         counts = {kind: kinds.count(kind) for kind in VERDICTS}
-        return cls(week, int((rows["action"] == "markdown").sum()), counts, int(near.sum()))
+        return cls(week, int((rows["action"] == MARKDOWN).sum()), counts, int(near.sum()))
 
 
 def table(mondays: Iterable[Monday]) -> str:

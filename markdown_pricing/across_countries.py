@@ -1,4 +1,4 @@
-"""The same article in several countries: where this week's advice differs widely, for the digest and for `doctor`."""
+"""The same article in several countries: where what is recommended differs widely, for people to judge."""
 
 import math
 import time
@@ -11,17 +11,17 @@ from datetime import date
 import pandas as pd
 
 from markdown_pricing.errors import FinalError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions
 from markdown_pricing.markdown.apart import (
-    ADVICE_COLUMNS,
+    COMPARED_COLUMNS,
     POINTS_APART,
     Apart,
     in_several_countries,
     line_of,
     widely_apart,
 )
-from markdown_pricing.results import Results
 from markdown_pricing.words import counted
 
 MOST_LISTED = 10
@@ -30,9 +30,9 @@ MOST_LISTED = 10
 
 @dataclass(frozen=True)
 class AcrossCountries:
-    """How one week's advice for the same articles compares.
+    """How one week's recommendations for the same articles compare.
 
-    articles : how many are on sale in several countries ; apart : for how many of them the advice differs widely
+    articles : how many are on sale in several countries ; apart : of how many of them the prices differ widely
     lines    : of those that differ most ; unread : countries that were not compared
     """
 
@@ -59,9 +59,9 @@ class AcrossCountries:
 def compare_countries(
     lake: Lake, week: date, within_s: float = math.inf, clock: Callable[[], float] = time.monotonic
 ) -> AcrossCountries:
-    """Compare the advice of all countries that have predictions of that week.
+    """Compare the recommendations of all countries that have predictions of that week.
 
-    within_s : no further country is read when so many seconds are over, for its advice or for what its menu says
+    within_s : no further country is read when so many seconds are over, for its rows or for what its menu says
     Raises a TransientError when the lake does not answer.
     """
     until = clock() + within_s
@@ -71,15 +71,16 @@ def compare_countries(
             unread.append(country)
             continue
         try:
-            rows.append(Results(lake, week, country).rows().reindex(columns=ADVICE_COLUMNS))
+            rows.append(Results(lake, week, country).recommendations.rows().reindex(columns=COMPARED_COLUMNS))
         except FinalError:  # it is gone or changed, or of a version that kept something else
             unread.append(country)
-    shared = in_several_countries(pd.concat(rows, ignore_index=True)) if rows else pd.DataFrame(columns=ADVICE_COLUMNS)
+    nothing = pd.DataFrame(columns=COMPARED_COLUMNS)
+    shared = in_several_countries(pd.concat(rows, ignore_index=True)) if rows else nothing
     apart = widely_apart(shared)
 
     menus = _menus(lake, week, apart[:MOST_LISTED], lambda: clock() > until)
     lines = [
-        line_of(one, *(menus[advice.country, one.article_id] for advice in (one.least, one.most)))
+        line_of(one, *(menus[recommended.country, one.article_id] for recommended in (one.least, one.most)))
         for one in apart[:MOST_LISTED]
     ]
     return AcrossCountries(shared["article_id"].nunique(), len(apart), lines, unread)
@@ -94,13 +95,13 @@ def _menus(
     """
     wanted: dict[str, set[str]] = defaultdict(set)
     for one in listed:
-        for advice in (one.least, one.most):
-            wanted[advice.country].add(one.article_id)
+        for recommended in (one.least, one.most):
+            wanted[recommended.country].add(one.article_id)
     menus: dict[tuple[str, str], pd.DataFrame] = {}
     for country, articles in wanted.items():
-        menu = pd.DataFrame(columns=["article_id"])
+        options = pd.DataFrame(columns=["article_id"])
         if not is_over():
             with suppress(FinalError):
-                menu = Results(lake, week, country).menu()
-        menus |= {(country, article_id): menu[menu["article_id"] == article_id] for article_id in articles}
+                options = Results(lake, week, country).recommendations.options()
+        menus |= {(country, article_id): options[options["article_id"] == article_id] for article_id in articles}
     return menus

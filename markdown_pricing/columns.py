@@ -8,6 +8,28 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from markdown_pricing import old_habit
+from markdown_pricing.codes import (
+    CHANGED,
+    EVERYTHING,
+    FINAL,
+    INTERIM,
+    KEEP,
+    LONGEST_NOTE,
+    MARKDOWN,
+    NEEDS_REASON,
+    NOBODY,
+    ON_HABIT,
+    ON_PLAN,
+    PHASES,
+    SEVERITIES,
+    SOURCES,
+    STATES,
+    VERDICTS,
+    VERDICTS_IN_FORCE,
+    one_of,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -32,12 +54,12 @@ class Recommendations:
     """One country's week, from the plan to the lake and the ERP. Dates are datetime.date; NULL is NaN or None.
 
     rows : ROW_COLUMNS, a row for each article, in the snapshot's order
-    path : PATH_COLUMNS, a row for each article and selling week, from this week on
-    options : OPTION_COLUMNS, a row for each article and price that exists for it this week
+    price_path : PATH_COLUMNS, a row for each article and selling week, from this week on
+    options : OPTION_COLUMNS, a row for each article and price that exists for it this week; those of one are its menu
     """
 
     rows: "pd.DataFrame"
-    path: "pd.DataFrame"
+    price_path: "pd.DataFrame"
     options: "pd.DataFrame"
 
 
@@ -72,7 +94,7 @@ RECOMMENDATIONS = (
         made_from=("list_price", *_SALES_AHEAD, "salvage_price"),
     ),
     Column("markdown_pct", NUMBER, "Recommended price below list price, 0 to 100."),
-    Column("action", TEXT, "markdown when the recommended price is below the current one, else keep."),
+    Column("action", TEXT, f"{MARKDOWN} when the recommended price is below the current one, else {KEEP}."),
     Column("stock", WHOLE, "Units at the start of the week.", made_from=("stock",)),
     Column(
         "expected_units",
@@ -99,7 +121,7 @@ RECOMMENDATIONS = (
         made_from=_SALES_AHEAD,
     ),
     Column("expected_leftover_keep", NUMBER, "The same if today's price is kept."),
-    Column("expected_leftover_habit", NUMBER, "The same under the old habit: 30 % off, later 50 %."),
+    Column("expected_leftover_habit", NUMBER, f"The same under the old habit: {old_habit.IN_SHORT}."),
     Column(
         "expected_revenue",
         MONEY,
@@ -107,7 +129,7 @@ RECOMMENDATIONS = (
         made_from=(*_SALES_AHEAD, "salvage_price"),
     ),
     Column("expected_revenue_keep", MONEY, "The same if today's price is kept."),
-    Column("expected_revenue_habit", MONEY, "The same under the old habit: 30 % off, later 50 %."),
+    Column("expected_revenue_habit", MONEY, f"The same under the old habit: {old_habit.IN_SHORT}."),
     Column(
         "next_markdown_week",
         DAY,
@@ -134,7 +156,7 @@ RECOMMENDATIONS = (
     ),
     Column("stake_low", MONEY, "With 9 chances in 10 the stake is at least this.", may_be_empty=True),
     Column("stake_high", MONEY, "With 9 chances in 10 the stake is at most this.", may_be_empty=True),
-    Column("severity", TEXT, "Of the exception: act, look or info; empty without one.", may_be_empty=True),
+    Column("severity", TEXT, f"Of the exception: {one_of(SEVERITIES)}; empty without one.", may_be_empty=True),
     Column("category", TEXT, "As delivered.", may_be_empty=True, made_from=("category",)),
     Column("season", TEXT, "As delivered.", may_be_empty=True, made_from=("season",)),
     Column("launch_week", DAY, "First week on sale.", may_be_empty=True, made_from=("launch_week",)),
@@ -217,17 +239,17 @@ DECISIONS = (
     Column("article_id", TEXT, "The same in every country."),
     Column("week", DAY, "Monday of the week that was decided about."),
     Column("seq", WHOLE, "1 for the first decision about the article and week, and one more than the last for each."),
-    Column("verdict", TEXT, "accepted, changed, rejected or withdrawn."),
-    Column("price", MONEY, "The price that was decided; needed for changed.", may_be_empty=True),
+    Column("verdict", TEXT, f"{one_of(VERDICTS)}."),
+    Column("price", MONEY, f"The price that was decided; needed for {CHANGED}.", may_be_empty=True),
     Column("lock_until", DAY, "The Monday until which today's price is held whatever is advised.", may_be_empty=True),
     Column("recommended_price", MONEY, "What the person saw as recommended.", may_be_empty=True),
     Column("current_price", MONEY, "What the person saw as today's price.", may_be_empty=True),
     Column("stake", MONEY, "What the person saw at stake.", may_be_empty=True),
     Column("run_id", TEXT, "The run that wrote the row which the person saw.", may_be_empty=True),
-    Column("decision_reason", TEXT, "A code; needed for changed and rejected.", may_be_empty=True),
-    Column("note", TEXT, "At most 500 characters.", may_be_empty=True),
+    Column("decision_reason", TEXT, f"A code; needed for {' and '.join(NEEDS_REASON)}.", may_be_empty=True),
+    Column("note", TEXT, f"At most {LONGEST_NOTE} characters.", may_be_empty=True),
     Column("decided_by", TEXT, "Who decided."),
-    Column("source", TEXT, "erp, import, page or rule."),
+    Column("source", TEXT, f"{one_of(SOURCES)}."),
     Column("batch_id", TEXT, "The same for rows that were written together.", may_be_empty=True),
     Column("decided_at", MOMENT, "When it was decided."),
 )
@@ -239,10 +261,10 @@ OUTCOMES = (
     Column("arm", TEXT, "How the article is priced in a test; empty without one.", may_be_empty=True),
     Column("recommended_price", MONEY, "What was advised, in that week's local currency."),
     Column("decided_price", MONEY, "What somebody decided; empty where nobody has.", may_be_empty=True),
-    Column("verdict", TEXT, "accepted, changed or rejected; empty where nobody decided.", may_be_empty=True),
+    Column("verdict", TEXT, f"{one_of(VERDICTS_IN_FORCE)}; empty where nobody decided.", may_be_empty=True),
     Column("decision_reason", TEXT, "The code that was given with it.", may_be_empty=True),
     Column("applied_price", MONEY, "The price of the next snapshot; empty where no data show it.", may_be_empty=True),
-    Column("state", TEXT, "open, applied, applied_late, not_applied, overtaken or unknown."),
+    Column("state", TEXT, f"{one_of(STATES)}."),
     Column("followed", FLAG, "Whether the applied price is the recommended one.", may_be_empty=True),
     Column("steps_off", WHOLE, "Steps of the menu by which the applied price was higher.", may_be_empty=True),
     Column("units", NUMBER, "Sold in the week, less returns.", may_be_empty=True),
@@ -261,7 +283,7 @@ OUTCOMES = (
     Column("cost_low", MONEY, "With 19 chances in 20 the cost with hindsight is at least this.", may_be_empty=True),
     Column("cost_high", MONEY, "With 19 chances in 20 it is at most this.", may_be_empty=True),
     Column("hindsight_week", DAY, "The week of that model.", may_be_empty=True),
-    Column("phase", TEXT, "launch, middle or end: the third of its life in which the article was.", may_be_empty=True),
+    Column("phase", TEXT, f"{one_of(PHASES)}: the third of its life in which the article was.", may_be_empty=True),
     Column("model_version", TEXT, "The demand model that the advice was made with.", may_be_empty=True),
     Column("run_id", TEXT, "The run that wrote the row."),
     Column("computed_at", MOMENT, "When it was computed."),
@@ -271,9 +293,9 @@ OUTCOME_TOTALS = (
     Column("country", TEXT, "ISO 3166, three letters.", key=True),
     Column("category", TEXT, "As delivered; an empty text where it is unknown.", key=True),
     Column("week", DAY, "Monday of the week that was priced and sold.", key=True),
-    Column("verdict", TEXT, "accepted, changed or rejected; none where nobody decided.", key=True),
-    Column("decision_reason", TEXT, "The code that was given; none without one.", key=True),
-    Column("phase", TEXT, "launch, middle or end; an empty text where it is unknown.", key=True),
+    Column("verdict", TEXT, f"{one_of(VERDICTS_IN_FORCE)}; {NOBODY} where nobody decided.", key=True),
+    Column("decision_reason", TEXT, f"The code that was given; {NOBODY} without one.", key=True),
+    Column("phase", TEXT, f"{one_of(PHASES)}; an empty text where it is unknown.", key=True),
     Column("articles", WHOLE, "Rows of markdown_outcomes."),
     Column("known", WHOLE, "Those whose applied price is known."),
     Column("followed", WHOLE, "Those whose applied price is the recommended one."),
@@ -298,14 +320,14 @@ ARMS = (
     Column("season", TEXT, "As delivered with the articles.", key=True),
     Column("country", TEXT, "ISO 3166, three letters.", key=True),
     Column("category", TEXT, "As delivered.", key=True),
-    Column("arm", TEXT, "plan, or habit: its articles are priced by the old habit in this season."),
+    Column("arm", TEXT, f"{ON_PLAN}, or {ON_HABIT}: its articles are priced by the old habit in this season."),
     Column("seed", WHOLE, "Of the draw."),
     Column("drawn_at", MOMENT, "When it was drawn."),
 )
 """The columns of markdown_arms, which has a row for each cell of a comparison."""
 EFFECTS = (
     Column("season", TEXT, "As delivered with the articles.", key=True),
-    Column("scope", TEXT, "all: the cells of all countries together.", key=True),
+    Column("scope", TEXT, f"{EVERYTHING}: the cells of all countries together.", key=True),
     Column("computed_at", MOMENT, "When it was computed.", key=True),
     Column(
         "effect_pct",
@@ -317,7 +339,7 @@ EFFECTS = (
     Column("high", NUMBER, "The upper end.", may_be_empty=True),
     Column("detectable_pct", NUMBER, "What would have been found with 4 chances in 5.", may_be_empty=True),
     Column("cells_held", WHOLE, "Cells on the habit that the effect is from."),
-    Column("status", TEXT, "interim until the season has ended, then final."),
+    Column("status", TEXT, f"{INTERIM} until the season has ended, then {FINAL}."),
     Column("sentence", TEXT, "What may be said of it."),
 )
 """The columns of markdown_effects, to which each look at a comparison adds a row."""

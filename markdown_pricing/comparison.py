@@ -17,15 +17,15 @@ from markdown_pricing.arms.draw import Cell, Draw, Key, arms_of, draw_season, st
 from markdown_pricing.arms.effect import Cells, effect_of
 from markdown_pricing.arms.seasons import article_results, by_category, share_of_list_value
 from markdown_pricing.arms.sentence import ComparisonResult
+from markdown_pricing.codes import ON_PLAN
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.errors import FinalError, UsageError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import FileTaken
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import ResultMissing, publish_sealed, read_sealed, weeks_in
 from markdown_pricing.lake.seal import ResultChanged
-from markdown_pricing.markdown.season import ON_PLAN
-from markdown_pricing.results import Results
 
 YEAR = timedelta(weeks=52)
 REMEDY = "Put the file back as it was, from a backup of the lake"
@@ -150,7 +150,7 @@ def candidates(lake: Lake, countries: Countries, season: str) -> Candidates:
         if rate is None:
             without.append(country.code)
             continue
-        sold, _ = results.training_data()
+        sold, _ = results.training_data.read()
         seasons |= set(sold.articles["season"].dropna().astype(str))
         gain = _reckoned(results, rate)
         habit += float(gain["habit"].sum())
@@ -200,7 +200,7 @@ def _is_whole(results: pd.DataFrame) -> "pd.Series[bool]":
 def _reckoned(results: Results, rate: float) -> pd.DataFrame:
     """By category what the newest round reckons that the plan brings more than the habit, and the habit's revenue."""
     try:
-        rows = results.rows()
+        rows = results.recommendations.rows()
     except FinalError:
         return pd.DataFrame({"gain": [], "habit": []}, dtype=float)
     money = rows[["expected_revenue", "expected_revenue_habit"]].astype(float) * rate
@@ -227,7 +227,7 @@ def comparison_so_far(lake: Lake, countries: Countries, draw: Draw) -> Compariso
         rate = countries.in_week(results.country, results.week).in_eur(1.0)
         if not mine or rate is None or results.week <= draw.from_week:
             continue
-        sold, _ = results.training_data()
+        sold, _ = results.training_data.read()
         rows = pd.concat([sold.history, sold.articles], ignore_index=True)
         rows = _rows_compared(rows, draw, {cell.category for cell in mine})
         by_article = article_results(rows[rows["week"] < pd.Timestamp(results.week)], results.week)
@@ -268,7 +268,7 @@ def _first_reckoned(results: Results, draw: Draw, categories: set[str]) -> pd.Da
         if not draw.from_week <= week <= results.week:
             continue
         try:
-            rows = Results(results.lake, week, results.country).rows()
+            rows = results.in_week(week).recommendations.rows()
         except FinalError:  # the country was not priced in that week, or its file was changed
             continue
         mine = rows[(rows["season"] == draw.season) & rows["category"].isin(categories)]

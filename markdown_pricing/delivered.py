@@ -10,8 +10,8 @@ from types import MappingProxyType
 from markdown_pricing.currencies import Changeover, in_short
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, read_country, read_planned
-from markdown_pricing.learnt_together import BY_DEFAULT, Apply, HowToLearn, LearntTogether, learn_shared
-from markdown_pricing.pricing import take_in_country
+from markdown_pricing.learnt_together import Apply, LearntTogether, learn_shared
+from markdown_pricing.pricing import HowToLearn, take_in_country
 from markdown_pricing.provenance import Provenance, provenance
 from markdown_pricing.training_data.intake import Intake
 from markdown_pricing.training_data.schema import columns_to_read, planned_columns
@@ -39,7 +39,7 @@ def learn_from_delivery(
     snapshot: Snapshot,
     countries: Iterable[str],
     changeovers: Mapping[str, tuple[Changeover, ...]] = MappingProxyType({}),
-    how: HowToLearn = BY_DEFAULT,
+    how: HowToLearn | None = None,
     apply: Apply = map,
 ) -> LearntTogether:
     """What `countries` share by the snapshot; the other parameters and the errors are those of `learn_shared`."""
@@ -49,6 +49,6 @@ def learn_from_delivery(
 
 def origin_of_delivery(snapshot: Snapshot, country: str, changeovers: Sequence[Changeover] = ()) -> Provenance:
     """The origin of what is made from one country's delivery: the snapshot, its plan and its changes of currency."""
-    return provenance(snapshot.week.isoformat(), country, snapshot.stamp).of(
+    return provenance(snapshot.week, country, snapshot.stamp).of(
         plan=snapshot.plan_stamp(country), currencies=in_short(changeovers)
     )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.codes import MARKDOWN
 from markdown_pricing.sketches import ACCENT, INK, PALE, PLANS, image_of
 
 WIDTH = 720
@@ -45,7 +46,7 @@ def price_paths_drawing(path: pd.DataFrame, rows: pd.DataFrame) -> str:
 
 def most_at_stake(rows: pd.DataFrame, number: int) -> pd.DataFrame:
     """The `number` rows whose decision is worth most: markdowns first, as a kept price asks nothing of anybody."""
-    ranks = pd.DataFrame({"is_markdown": rows["action"] == "markdown", "stake": rows["stake"].astype(float)})
+    ranks = pd.DataFrame({"is_markdown": rows["action"] == MARKDOWN, "stake": rows["stake"].astype(float)})
     return rows.loc[ranks.sort_values(["is_markdown", "stake"], ascending=False, kind="stable").index[:number]]
 
 

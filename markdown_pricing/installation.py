@@ -6,9 +6,10 @@ from markdown_pricing.countries import Countries
 from markdown_pricing.device import choose_device
 from markdown_pricing.files import read_reason_codes
 from markdown_pricing.from_settings import erp_of, lake_of, rules_of
+from markdown_pricing.kept.handover import Handover
 from markdown_pricing.lake.old_results import KeptFor
 from markdown_pricing.logs import write_to
-from markdown_pricing.orchestration.resources import DemandTraining, SharedLearning, fixed
+from markdown_pricing.orchestration.resources import DemandTraining, SharedLearning, fixed, made_for_each_run
 from markdown_pricing.preflight import Preflight
 from markdown_pricing.pricing import SEED
 from markdown_pricing.settings import Settings
@@ -30,6 +31,7 @@ def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
             lake_of(settings),
             "The lake, on HDFS or in a folder, from which sales are read and on which results are kept.",
         ),
+        "in_memory": made_for_each_run(Handover, "The training data that a run has kept, handed on to its next steps."),
         "demand_training": DemandTraining(
             model=settings.demand_model, follow_champion=settings.follow_champion, seed=SEED, threads=1
         ),

@@ -14,25 +14,10 @@ from markdown_pricing.demand.log_linear import learn_country
 from markdown_pricing.demand.model import MODELS, DemandModel, UnknownModel, model_class
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
 from markdown_pricing.errors import TRY_AGAIN, FinalError
-from markdown_pricing.pricing import SEED, CountryWeek, make_training_data
+from markdown_pricing.pricing import SEED, CountryWeek, HowToLearn, make_training_data
 
 ALL_COUNTRIES = "all countries"
 Learnt = TypeVar("Learnt")
-
-
-@dataclass(frozen=True)
-class HowToLearn:
-    """The model that is to price the countries, which may learn from all of them itself (`DemandModel.learn_together`).
-
-    model : its name, as `make_model` takes it; None: only what every model is given is learnt
-    """
-
-    model: str | None = None
-    seed: int = SEED
-    threads: int = 1
-
-
-BY_DEFAULT = HowToLearn()
 
 
 @dataclass(frozen=True)
@@ -84,13 +69,14 @@ def learn_shared(
     week: date,
     countries: Iterable[str],
     read: Callable[[str], pa.Table],
-    how: HowToLearn = BY_DEFAULT,
+    how: HowToLearn | None = None,
     apply: Apply = map,
     changeovers: Mapping[str, tuple[Changeover, ...]] = MappingProxyType({}),
 ) -> LearntTogether:
     """What `countries` share. A country whose data is broken is left out, and so is what the model fails to learn.
 
     read  : gives the snapshot's rows of a country; the rows of no more than one country are in memory at a time
+    how   : for a model that may learn from all countries itself (`DemandModel.learn_together`); None: none does
     changeovers : the countries' changes of currency
     apply : with a pool's `map` several countries are learnt from at a time, each in a process, to which `read` is sent
     Raises NothingShared when every country is left out, and whatever is in TRY_AGAIN.
@@ -131,7 +117,7 @@ def lacks_its_own(shared: SharedDemand, model: str) -> bool:
 def _learnt(
     week: date,
     read: Callable[[str], pa.Table],
-    how: HowToLearn,
+    how: HowToLearn | None,
     changeovers: Mapping[str, tuple[Changeover, ...]],
     country: str,
 ) -> _FromCountry | _Fault:
@@ -143,18 +129,19 @@ def _learnt(
     def learn() -> _FromCountry:
         rows = make_training_data(read(country), week, country, changeovers.get(country, ()))
         history = CountryWeek.of(rows, week, country).history
-        own, articles = learn_country(history, how.seed), int(history["article_id"].nunique())
-        if how.model is None:
+        seed = SEED if how is None else how.seed
+        own, articles = learn_country(history, seed), int(history["article_id"].nunique())
+        if how is None:
             return _FromCountry(own, articles, None)
-        name = how.model
-        given = _or_fault(lambda: _bytes_of(model_class(name).contribution(history, week, how.seed), "contribution"))
+        model = how.model
+        given = _or_fault(lambda: _bytes_of(model_class(model).contribution(history, week, seed), "contribution"))
         return _FromCountry(own, articles, given)
 
     return _or_fault(learn)
 
 
 def _learnt_by_the_model(
-    week: date, how: HowToLearn, given: Mapping[str, bytes | _Fault | None]
+    week: date, how: HowToLearn | None, given: Mapping[str, bytes | _Fault | None]
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """What the model learnt from what it was given, by its name, and its faults; both empty when it learns nothing.
 
@@ -162,7 +149,7 @@ def _learnt_by_the_model(
     """
     faults = {country: each.why for country, each in given.items() if isinstance(each, _Fault)}
     contributions = {country: each for country, each in given.items() if isinstance(each, bytes)}
-    if how.model is None or not contributions:
+    if how is None or not contributions:
         return {}, faults
     model, arguments = how.model, (contributions, week, how.seed, how.threads)
     learnt = _or_fault(lambda: _bytes_of(model_class(model).learn_together(*arguments), "learn_together"))

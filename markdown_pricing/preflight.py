@@ -14,12 +14,12 @@ from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.errors import FinalError, PricingError, if_readable
 from markdown_pricing.finding import Finding
 from markdown_pricing.from_settings import countries_of, engine_of, lake_of, rules_of
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions, try_to_write
 from markdown_pricing.lake.snapshot import Snapshot, UnreadFiles, delivered_weeks, find_snapshot
 from markdown_pricing.lake.space import check_room
-from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.unmatched import matches_nothing, not_configured
 from markdown_pricing.weeks import ONE_WEEK
@@ -176,7 +176,7 @@ def _probe(lake: Lake) -> str:
 def _with_models(lake: Lake, week: date, countries: Countries) -> Iterator[str]:
     """The countries whose model can be loaded by this version, as a step down to it would need."""
     for country in countries:
-        if if_readable(Results(lake, week, country).model) is not None:
+        if if_readable(Results(lake, week, country).model.read) is not None:
             yield country
 
 

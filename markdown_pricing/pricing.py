@@ -22,7 +22,7 @@ from markdown_pricing.decisions.decision import Decision
 from markdown_pricing.decisions.followed import Asked, Followed, FollowedUp, follow, in_currency_of, locks_in_short
 from markdown_pricing.demand.model import DemandModel, with_what_comes
 from markdown_pricing.demand.shared import SharedDemand
-from markdown_pricing.demand.step_down import OWN, Choice, KeptModel, choose
+from markdown_pricing.demand.step_down import OWN, Choice, EarlierModel, choose
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import candidate_prices
@@ -32,11 +32,10 @@ from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.recommendation import MadeBy, in_order_of, recommend
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.season import ARM
-from markdown_pricing.provenance import Provenance
+from markdown_pricing.provenance import NOTHING_SHARED, Provenance
 from markdown_pricing.training_data.intake import Intake, take_in
 from markdown_pricing.training_data.planned import TakenPlan, take_in_plan
 from markdown_pricing.training_data.stockouts import mark_stockouts
-from markdown_pricing.weeks import parse_week
 
 SEED = 20200106
 """The seed of every random choice in training, unless a run is configured with another one."""
@@ -105,25 +104,36 @@ def make_training_data(
     return take_in_country(snapshot_rows, week, country, changeovers).rows
 
 
+@dataclass(frozen=True)
+class HowToLearn:
+    """The model that is asked to price, and how it learns.
+
+    model : its name, as `make_model` takes it ; seed : of its random choices ; threads : how many it may use
+    """
+
+    model: str
+    seed: int = SEED
+    threads: int = 1
+
+
 def fit_or_step_down(
     country_week: CountryWeek,
-    model_name: str,
-    seed: int = SEED,
-    threads: int = 1,
+    how: HowToLearn,
     shared: SharedDemand | None = None,
-    last_good: Callable[[], KeptModel | None] = lambda: None,
+    last_good: Callable[[], EarlierModel | None] = lambda: None,
 ) -> Choice:
     """The country's own model when it passes its checks, else the next simpler one; see demand/step_down.py."""
     sold = country_week
-    from_others = None if shared is None else shared.for_country(sold.country, model_name)
-    return choose(sold.history, sold.articles, sold.week, model_name, seed, threads, from_others, last_good)
+    from_others = None if shared is None else shared.for_country(sold.country, how.model)
+    return choose(sold.history, sold.articles, sold.week, how.model, how.seed, how.threads, from_others, last_good)
 
 
-def modelled_by(origin: Provenance, choice: Choice, seed: int, shared_demand: str) -> Provenance:
-    """The origin of what is made with this model. `shared_demand` is the version of what was shared, or "none"."""
+def modelled_by(origin: Provenance, choice: Choice, how: HowToLearn, shared_demand: str = NOTHING_SHARED) -> Provenance:
+    """The origin of what is made with this model. `shared_demand` is the version of what the countries share."""
     return origin.of(
+        model_asked=how.model,
         demand_model=choice.name,
-        seed=seed,
+        seed=how.seed,
         shared_demand=shared_demand,
         model_grade=choice.grade,
         model_of=choice.model_of,
@@ -158,7 +168,7 @@ def priced_under(
 ) -> Provenance:
     """The origin of prices found under these rules, under the locks among these decisions, and with these arms."""
     endings = " ".join(f"{ending.cents}/{ending.every_cents}" for ending in country.price_endings)
-    locks = locks_in_short(decisions, parse_week(origin.week))
+    locks = locks_in_short(decisions, origin.week)
     arm_lines = "\n".join(f"{season}\t{category}\t{arm}" for (season, category), arm in sorted(arms.items()))
     versions = (sha256(text.encode()).hexdigest()[:12] if text else "" for text in (locks, arm_lines))
     return origin.of(rules=book.version, price_endings=endings, **dict(zip(("locks", "arms"), versions, strict=True)))

@@ -2,21 +2,28 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from markdown_pricing import __version__
 
 LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
+EVERY_COUNTRY = "all"
+"""In the place of a country: what is made of all of them."""
+NOTHING_SHARED = "none"
+"""In the place of a version: the countries share nothing."""
 
 
 @dataclass(frozen=True)
 class Provenance:
     """Where a result comes from. Equal provenance means equal prices."""
 
-    week: str
+    week: date
     country: str
     snapshot: str
     """The stamp of the delivered snapshot."""
@@ -33,7 +40,7 @@ class Provenance:
     rules: str = ""
     price_endings: str = ""
     shared_demand: str = ""
-    """The version of what the countries share, or "none"."""
+    """The version of what the countries share, or NOTHING_SHARED."""
     locks: str = ""
     """The version of the locks that hold in the week; empty without any."""
     arms: str = ""
@@ -59,15 +66,23 @@ class Provenance:
 
     def to_json(self) -> str:
         """The origin as JSON, its fields in the order of their names, so that equal ones are equal texts."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps({**asdict(self), "week": self.week.isoformat()}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "Provenance":
         """The origin that `to_json` has written."""
-        return cls(**json.loads(text))
+        return cls.of_facts(json.loads(text))
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> "Provenance":
+        """The origin of these facts by name, as `to_json` has them. Raises KeyError, TypeError and ValueError.
+
+        It does where a version has kept them that knew other facts.
+        """
+        return cls(**{**facts, "week": date.fromisoformat(facts["week"])})
 
 
-def provenance(week: str, country: str, snapshot: str) -> Provenance:
+def provenance(week: date, country: str, snapshot: str) -> Provenance:
     """The origin of what this code reads from a snapshot with the installed libraries."""
     libraries = " ".join(f"{name}-{version(name)}" for name in LIBRARIES)
     return Provenance(week, country, snapshot, code_version(), libraries)

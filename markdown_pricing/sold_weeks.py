@@ -10,9 +10,7 @@ from datetime import date, datetime, timedelta
 from functools import cache, partial
 
 import pandas as pd
-import pyarrow as pa
 
-from markdown_pricing import columns as declared
 from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision, in_force, locks, read, why_void
@@ -20,9 +18,9 @@ from markdown_pricing.decisions.followed import units_of_one
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.errors import FinalError, if_readable
 from markdown_pricing.forecast import BrokenModel
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
-from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.lake.publish import parquet_of, publish_parts, weeks_in, weeks_with_predictions
+from markdown_pricing.lake.publish import weeks_in, weeks_with_predictions
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.outcomes.costs import (
     looked_back,
@@ -31,32 +29,20 @@ from markdown_pricing.outcomes.costs import (
     with_what_the_menu_lacks,
 )
 from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS, Then
-from markdown_pricing.outcomes.ledger import AdvisedWeek, Shown, outcome_rows, wanted_prices
+from markdown_pricing.outcomes.ledger import RecommendedWeek, Shown, outcome_rows, wanted_prices
 from markdown_pricing.outcomes.totals import totals, valued_others
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import ORIGIN, ROWS, TOTALS, Results
 from markdown_pricing.weeks import weeks_between
 
 MOST_WEEKS_ON = 2
-"""A snapshot later than so many weeks after a week tells nothing of its advice: much else was decided since. Chosen on
+"""A snapshot later than so many weeks after a week tells nothing of its prices: much else was decided since. Chosen on
 2026-11-28, as a price that comes late comes with the second Monday."""
 WEEKS_TO_SETTLE = 3
 """So many weeks are looked at for costs that are not settled, because a snapshot or a ledger may have been skipped.
 Chosen on 2026-11-28."""
 COSTS = ["cost_ex_ante", "cost_hindsight", "cost_low", "cost_high", "hindsight_week"]
 """The columns that it takes models to find."""
-_ARROW = {
-    declared.TEXT: pa.string(),
-    declared.MONEY: pa.float64(),
-    declared.NUMBER: pa.float64(),
-    declared.WHOLE: pa.int32(),
-    declared.DAY: pa.date32(),
-    declared.MOMENT: pa.timestamp("us", "UTC"),
-    declared.FLAG: pa.bool_(),
-}
-
-
 Read = Callable[[date], CountryWeek]
 """A function that gives a country's training data of a week."""
 
@@ -75,12 +61,12 @@ class NotSoldYet(FinalError):
 class Outcomes:
     """One country's ledger of a week: OUTCOME_COLUMNS, and their sums with TOTAL_COLUMNS.
 
-    advised : the rows of markdown_recommendations that the outcomes came from, in the same order
+    recommended : the rows of markdown_recommendations that the outcomes came from, in the same order
     """
 
     rows: pd.DataFrame
     totals: pd.DataFrame
-    advised: pd.DataFrame
+    recommended: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -112,11 +98,11 @@ def outcomes_of(
     read  : gives the country's training data of a week, which the caller may have read before
     Raises NotSoldYet, ResultMissing for a week that was not priced, and ResultChanged.
     """
-    rows, options, origin = results.advice()
+    rows, options, origin = results.recommendations.rows_and_options()
     read = read or _reading(results)
     later, changeovers = _later(results, read), countries.changes_of(results.country)
-    decisions = _followable(Results(results.lake, later.weeks[-1], results.country))
-    advice = AdvisedWeek(
+    decisions = _followable(results.in_week(later.weeks[-1]))
+    priced = RecommendedWeek(
         results.week,
         rows,
         options,
@@ -124,7 +110,7 @@ def outcomes_of(
         locked=locks(decisions, results.week).keys(),
         wanted_next=_wanted_next(results, later.weeks[0], decisions, changeovers),
     )
-    made = outcome_rows(advice, _shown(results.week, later, changeovers), run_id, computed_at)
+    made = outcome_rows(priced, _shown(results.week, later, changeovers), run_id, computed_at)
     if known is None:
         made = _with_costs(made, results, read, later.newest, countries, book, origin)
     else:
@@ -146,8 +132,8 @@ def bring_up_to_date(
     made, read = {}, cache(_reading(results))
     before = next(weeks_with_predictions(results.lake, results.country, before=results.week), None)
     for week in filter(None, (results.week, before)):
-        in_week = Results(results.lake, week, results.country)
-        kept = None if week == results.week else next(kept_outcomes(results.lake, results.country, week, 1), None)
+        in_week = results.in_week(week)
+        kept = None if week == results.week else next(in_week.outcomes.last(1), None)
         has_costs = kept is not None and set(kept[0]["week"]) == {week} and _has_hindsight(kept[0])
         known = kept[0] if kept is not None and has_costs else None
         try:
@@ -156,28 +142,30 @@ def bring_up_to_date(
             if week == results.week:
                 raise
             continue
-        keep_outcomes(in_week, made[week], origin)
+        in_week.outcomes.keep(made[week].rows, made[week].totals, origin)
     newest = read(_weeks_after(results)[-1])
     for rows in _to_settle(results, newest.week):
-        in_week = Results(results.lake, rows["week"].iloc[0], results.country)
+        in_week = results.in_week(rows["week"].iloc[0])
         if in_week.week in made:
             continue
         again = _with_costs(rows, in_week, read, newest, countries, book)
         if looked_back(again) == looked_back(rows):
             continue
         with suppress(FinalError):
-            advised, _, origin = in_week.advice()
-            advised = advised.set_index("article_id", drop=False).loc[again["article_id"]].reset_index(drop=True)
+            recommended, _, origin = in_week.recommendations.rows_and_options()
+            recommended = (
+                recommended.set_index("article_id", drop=False).loc[again["article_id"]].reset_index(drop=True)
+            )
             again = again.assign(run_id=run_id, computed_at=computed_at)
-            made[in_week.week] = Outcomes(again, totals(again, advised, run_id, computed_at), advised)
-            keep_outcomes(in_week, made[in_week.week], origin)
+            made[in_week.week] = settled = Outcomes(again, totals(again, recommended, run_id, computed_at), recommended)
+            in_week.outcomes.keep(settled.rows, settled.totals, origin)
     return made
 
 
 def _to_settle(results: Results, newest: date) -> Iterator[pd.DataFrame]:
     """The kept rows of weeks whose costs with hindsight may be found for good by data of the newest week."""
     until = min(newest - timedelta(weeks=SETTLED_WEEKS), results.week - timedelta(weeks=2))
-    for rows, _ in kept_outcomes(results.lake, results.country, until, WEEKS_TO_SETTLE):
+    for rows, _ in results.in_week(until).outcomes.last(WEEKS_TO_SETTLE):
         by_model_of = looked_back(rows)
         if by_model_of is not None and weeks_between(rows["week"].iloc[0], by_model_of) < SETTLED_WEEKS:
             yield rows
@@ -188,46 +176,18 @@ def _has_hindsight(rows: pd.DataFrame) -> bool:
     return bool(valued_others(rows)["cost_hindsight"].notna().all())
 
 
-def keep_outcomes(results: Results, outcomes: Outcomes, origin: Provenance) -> str:
-    """Keep the ledger of the week, publish its rows for others, and return the path of these."""
-    tables = {ROWS: _table(outcomes.rows, declared.OUTCOMES), TOTALS: _table(outcomes.totals, declared.OUTCOME_TOTALS)}
-    kept = {name: parquet_of(table) for name, table in tables.items()}
-    path = paths.outcomes_file(results.week, results.country)
-    kept_path = paths.kept_outcomes_file(results.week, results.country)
-    publish_parts(results.lake, kept_path, kept, {ORIGIN: origin.to_json()}, {path: kept[ROWS]})
-    return path
-
-
-def kept_outcomes(lake: Lake, country: str, until: date, weeks: int) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """The rows and the sums of the country's last so many weeks up to `until` that are kept, the newest first.
-
-    A week whose file is changed, or of another version, is left out.
-    """
-    kept = (week for week in weeks_in(lake, paths.KEPT_OUTCOMES) if week <= until)
-    with_file = (week for week in kept if lake.entry(paths.kept_outcomes_file(week, country)))
-    for _, week in zip(range(weeks), with_file, strict=False):
-        try:
-            rows, sums = Results(lake, week, country).outcomes()
-        except (FinalError, TypeError, KeyError):  # changed, or of a version that noted something else
-            continue
-        yield rows.reindex(columns=declared.OUTCOME_COLUMNS), sums.reindex(columns=declared.TOTAL_COLUMNS)
-
-
-def _table(frame: pd.DataFrame, columns: Sequence[declared.Column]) -> pa.Table:
-    schema = pa.schema([(column.name, _ARROW[column.type]) for column in columns])
-    return pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-
-
 def _reading(results: Results) -> Read:
     """Reads the training data of the country's weeks from the lake."""
-    return lambda week: Results(results.lake, week, results.country).training_data()[0]
+    return lambda week: results.in_week(week).training_data.read()[0]
 
 
 def _later(results: Results, read: Read) -> Later:
     """The snapshots after the week; one that was skipped, or was not taken in, is as if it had not been."""
-    lake, country, weeks = results.lake, results.country, _weeks_after(results)
+    weeks = _weeks_after(results)
     newest = read(weeks[-1])
-    articles = [newest.articles if week == weeks[-1] else Results(lake, week, country).articles() for week in weeks[:2]]
+    articles = [
+        newest.articles if week == weeks[-1] else results.in_week(week).training_data.articles() for week in weeks[:2]
+    ]
     return Later(weeks, articles[0], articles[1] if len(articles) > 1 else None, newest)
 
 
@@ -246,7 +206,7 @@ def _weeks_after(results: Results) -> list[date]:
 
 def _followable(results: Results) -> list[Decision]:
     """The decisions in force by the newest copy on the lake; those that are void count as none."""
-    copied = results.last_decisions()
+    copied = results.decisions.newest()
     if copied is None:
         return []
     return [each for each in in_force(read(copied[1]).decisions) if why_void(each) is None]
@@ -257,7 +217,7 @@ def _wanted_next(
 ) -> "pd.Series[float]":
     """What was wanted in the week of the next snapshot, in the currency of this one; nothing if it was not priced."""
     try:
-        rows = Results(results.lake, week, results.country).rows()
+        rows = results.in_week(week).recommendations.rows()
     except FinalError:
         return pd.Series(dtype=float)
     decided = {each.article_id: each for each in decisions if each.week == week}
@@ -329,12 +289,12 @@ def _with_costs(
     with suppress(BrokenModel):
         if origin is not None and origin.rules == book.version:
             made = with_what_the_menu_lacks(made, then, own_of)
-        if model := _model(Results(results.lake, newest.week, country)):
+        if model := _model(results.in_week(newest.week)):
             made = with_hindsight(made, then, own_of, partial(priced.forecast, model), newest.history, newest.week)
     return made
 
 
 def _model(results: Results) -> DemandModel | None:
     """The model that is kept there; None where there is none that can be read."""
-    kept = if_readable(results.model)
+    kept = if_readable(results.model.read)
     return kept[0] if kept else None

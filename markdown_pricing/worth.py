@@ -1,4 +1,4 @@
-"""What the advice of countries is worth. Money of several countries is added in euros, or it is not added at all."""
+"""What the recommendations of countries are worth. Money of several is added in euros, or not at all."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Worth:
-    """What the advice of one country is worth.
+    """What the recommendations of one country are worth.
 
     stake_pct : what would be lost if each article that is marked down this week waited a week instead, in % of the
         expected revenue of all articles

@@ -15,10 +15,10 @@ import pandas as pd
 
 from markdown_pricing.countries import read_countries
 from markdown_pricing.files import read_reason_codes, read_rules
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.markdown.assortment import Assortment
-from markdown_pricing.results import Results
 from tests.markdown.recomputed import Published, published, sentence_of
 
 ROWS = 15
@@ -48,16 +48,16 @@ def page(lake: Lake, week: date, seed: int) -> Iterator[str]:
     """The page's parts. Raises Differs for a sentence with a number that does not follow from what is published."""
     book, codes = read_rules(), read_reason_codes()
     priced = [code for code in read_countries() if lake.entry(predictions_file(week, code))]
-    rows = {code: Results(lake, week, code).predictions()[0] for code in priced}
+    rows = {code: Results(lake, week, code).recommendations.read()[0] for code in priced}
     names = [(code, article) for code, own in rows.items() for article in own.rows["article_id"]]
     chosen = sorted(Random(seed).sample(names, ROWS))
     yield HEAD.format(week=week, seed=seed, articles=len(names), countries=len(rows))
     for code in sorted(rows):
-        sold, _ = Results(lake, week, code).training_data()
+        sold, _ = Results(lake, week, code).training_data.read()
         country = read_countries()[code]
         assortment = Assortment(week, country, sold.articles, sold.history, book, codes)
         own = rows[code]
-        for one, words in published(own.rows, own.options, own.path, assortment):
+        for one, words in published(own.rows, own.options, own.price_path, assortment):
             if (worked_out := sentence_of(one, codes, words)) != one.row.reason:
                 raise Differs(f"{code} {one.row.article_id}", one.row.reason, worked_out)
             if (code, one.row.article_id) in chosen:

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from markdown_pricing.columns import Recommendations
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from tests.markdown.seasons import recommend_for
 
 NOTHING_PRICED = Recommendations(*[pd.DataFrame({"article_id": []})] * 3)
@@ -19,6 +19,6 @@ def keep_priced(lake: Lake, week: date, articles: Mapping[str, Sequence[Mapping[
     """Price each country's articles, which all countries number alike, and keep that as the result of the week."""
     for country, own in articles.items():
         priced = recommend_for(*own)
-        frames = (frame.assign(country=country) for frame in (priced.rows, priced.path, priced.options))
-        origin = provenance(str(week), country, "stamp")
-        Results(lake, week, country).keep_predictions(Recommendations(*frames), origin)
+        frames = (frame.assign(country=country) for frame in (priced.rows, priced.price_path, priced.options))
+        origin = provenance(week, country, "stamp")
+        Results(lake, week, country).recommendations.keep(Recommendations(*frames), origin)

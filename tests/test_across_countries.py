@@ -1,4 +1,4 @@
-"""The advice of a week's countries is compared by what they have kept on the lake."""
+"""The recommendations of a week's countries are compared by what they have kept on the lake."""
 
 from itertools import count
 from pathlib import Path

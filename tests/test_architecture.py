@@ -13,6 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "markdown_pricing"
 BASE = {
     "arrays",
+    "codes",
     "columns",
     "currencies",
     "declared",
@@ -21,6 +22,7 @@ BASE = {
     "finding",
     "imported",
     "loopback",
+    "old_habit",
     "over_weeks",
     "shown",
     "words",
@@ -32,7 +34,9 @@ BASE = {
 SCIENCE = {"training_data", "demand", "markdown"}
 
 MAY_IMPORT = {
-    "columns": set(),
+    "codes": set(),
+    "columns": {"codes", "old_habit"},
+    "old_habit": set(),
     "declared": set(),
     "threads": set(),
     "errors": set(),
@@ -55,7 +59,6 @@ MAY_IMPORT = {
     "countries": {"currencies", "declared", "errors"},
     "currencies": {"errors", "weeks"},
     "holidays": {"arrays"},
-    "handover": set(),
     "device": set(),
     "logs": set(),
     "messages": {"errors", "loopback", "words"},
@@ -64,7 +67,7 @@ MAY_IMPORT = {
     "provenance": set(),
     "charts": set(),
     "sketches": set(),
-    "drawings": {"sketches"},
+    "drawings": {"codes", "sketches"},
     "lake": BASE,
     "training_data": BASE,
     "demand": BASE | {"forecast", "training_data"},
@@ -72,15 +75,15 @@ MAY_IMPORT = {
     "decisions": BASE,
     "outcomes": BASE | {"decisions", "forecast", "markdown"},
     "arms": BASE | {"markdown"},
-    "comparison": BASE | SCIENCE | {"arms", "lake", "pricing", "results"},
+    "comparison": BASE | SCIENCE | {"arms", "lake", "pricing", "kept"},
     "erp": BASE | {"sqlite_log"},
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
     "learnt_together": BASE | {"demand", "pricing"},
     "delivered": BASE | {"lake", "learnt_together", "pricing", "provenance", "training_data"},
-    "results": BASE | SCIENCE | {"decisions", "handover", "lake", "pricing", "provenance"},
-    "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "results"},
-    "across_countries": BASE | SCIENCE | {"lake", "results"},
+    "kept": BASE | SCIENCE | {"decisions", "lake", "pricing", "provenance"},
+    "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "kept"},
+    "across_countries": BASE | SCIENCE | {"lake", "kept"},
     "backtest": BASE | SCIENCE | {"forecast", "learnt_together", "provenance", "pricing", "sample"},
     "etl": BASE,
     "experiments": BASE | {"lake"},
@@ -100,7 +103,7 @@ MAY_IMPORT = {
         "erp",
         "pricing",
         "provenance",
-        "results",
+        "kept",
         "drawings",
         "sketches",
         "logs",
@@ -114,7 +117,7 @@ MAY_IMPORT = {
     },
     "preflight": BASE
     | SCIENCE
-    | {"across_countries", "from_settings", "lake", "erp", "results", "settings", "metronome", "unmatched"},
+    | {"across_countries", "from_settings", "lake", "erp", "kept", "settings", "metronome", "unmatched"},
     "unmatched": BASE | {"lake", "markdown", "settings"},
     "commands": BASE
     | SCIENCE
@@ -132,7 +135,7 @@ MAY_IMPORT = {
         "experiments",
         "charts",
         "provenance",
-        "results",
+        "kept",
         "orchestration",
         "settings",
         "from_settings",
@@ -150,7 +153,7 @@ MAY_IMPORT = {
     "metronome": {"loopback", "secret_texts"},
     "installation": BASE
     | SCIENCE
-    | {"files", "from_settings", "lake", "logs", "orchestration", "preflight", "pricing", "settings", "device"},
+    | {"device", "files", "from_settings", "kept", "lake", "logs", "orchestration", "preflight", "pricing", "settings"},
     "upkeep": BASE | {"orchestration", "settings", "metronome"},
     "definitions": BASE | {"from_settings", "installation", "orchestration", "settings", "upkeep"},
     "__main__": BASE | {"settings", "commands"},

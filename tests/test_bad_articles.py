@@ -164,7 +164,7 @@ def country_week(rows: pd.DataFrame) -> pricing.CountryWeek:
 
 def priced(sold: pricing.CountryWeek, choice: Choice) -> tuple[dict[str, Record], dict[str, list[Record]]]:
     """Each article's record and path, as the ERP takes them."""
-    origin = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, pricing.SEED, "none")
+    origin = pricing.modelled_by(provenance(WEEK, "DEU", "0"), choice, pricing.HowToLearn("gradient_boosting"))
     found = pricing.price_articles(sold, choice.model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", MORNING)
     kept = country_rows(found, week=WEEK, country="DEU", run_id="run")
     paths: dict[str, list[Record]] = {}
@@ -275,7 +275,7 @@ def test_an_odd_country_is_priced_by_the_best_model_that_holds(country, name):
     change, grade, why_not = COUNTRIES[name]
     rows = change(country).reset_index(drop=True)
     sold = country_week(rows)
-    choice = pricing.fit_or_step_down(sold, "gradient_boosting")
+    choice = pricing.fit_or_step_down(sold, pricing.HowToLearn("gradient_boosting"))
     assert choice.grade == grade, choice.why
     assert why_not in choice.refused.get(OWN, "")
     records, paths = priced(sold, choice)
@@ -291,7 +291,7 @@ def test_five_articles_are_priced_by_what_the_countries_share(country):
     rows = few(5)(country).reset_index(drop=True)
     sold = country_week(rows)
     shared = pool({code: learn_country(country_week(country).history, 1) for code in ("AUT", "POL")})
-    choice = pricing.fit_or_step_down(sold, "gradient_boosting", shared=shared)
+    choice = pricing.fit_or_step_down(sold, pricing.HowToLearn("gradient_boosting"), shared=shared)
     assert choice.grade == POOLED, choice.why
     records, paths = priced(sold, choice)
     snapshot = rows[rows["week"] == NOW].set_index("article_id")

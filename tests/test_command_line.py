@@ -21,11 +21,11 @@ from markdown_pricing import __version__
 from markdown_pricing.__main__ import cli
 from markdown_pricing.columns import ROW_COLUMNS
 from markdown_pricing.countries import DEFAULT_FILE
+from markdown_pricing.kept.shared_demand import keep_shared_demand
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.learnt_together import learn_shared
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import keep_shared_demand
 from markdown_pricing.training_data.schema import columns_to_read
 from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.command import command
@@ -102,7 +102,7 @@ def share_demand(lake: Lake) -> None:
     week = parse_week(WEEK)
     snapshot = find_snapshot(lake, week)
     learnt = learn_shared(week, ["MLT"], lambda code: read_country(lake, snapshot, code, columns_to_read))
-    keep_shared_demand(lake, week, learnt.shared, provenance(WEEK, "", snapshot.stamp))
+    keep_shared_demand(lake, week, learnt.shared, provenance(week, "", snapshot.stamp))
 
 
 @pytest.fixture

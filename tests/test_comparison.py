@@ -23,12 +23,12 @@ from markdown_pricing.comparison import (
     read_draws,
 )
 from markdown_pricing.countries import Countries, Country
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 
 COUNTRIES = Countries({code: Country(code) for code in ("DEU", "FRA", "POL", "AUT", "CZE", "MLT")})
 CATEGORIES = [f"category {number}" for number in range(6)]
@@ -65,7 +65,7 @@ def keep(lake: Lake, week: date, histories: dict[str, pd.DataFrame], on_sale: pd
         # Articles have the types of the history, also where there are none.
         typed = articles.astype({name: kind for name, kind in history.dtypes.items() if name in articles})
         sold = CountryWeek(week, code, history, typed.reset_index(drop=True))
-        Results(lake, week, code).keep_training_data(sold, provenance(str(week), code, "stamp"))
+        Results(lake, week, code).training_data.keep(sold, provenance(week, code, "stamp"))
 
 
 @pytest.fixture
@@ -220,8 +220,8 @@ def test_the_models_reckoning_is_that_of_the_first_week_of_each_article_on_the_p
             expected_revenue=revenue, expected_revenue_habit=100.0, launch_week=MONDAY
         )
         nothing = pd.DataFrame({"article_id": []})
-        origin = provenance(str(week), "DEU", "stamp")
-        Results(lake, week, "DEU").keep_predictions(Recommendations(rows, nothing, nothing), origin)
+        origin = provenance(week, "DEU", "stamp")
+        Results(lake, week, "DEU").recommendations.keep(Recommendations(rows, nothing, nothing), origin)
 
     told = comparison_so_far(lake, COUNTRIES, draw)
 

@@ -32,8 +32,12 @@ def price(sales: pa.Table, threads: int = 1) -> Recommendations:
     """From the snapshot's rows to rows and price paths, with what the country alone can share."""
     learnt = learn_shared(WEEK, [COUNTRY.code], lambda _: sales)
     sold = pricing.CountryWeek.of(pricing.make_training_data(sales, WEEK, COUNTRY.code), WEEK, COUNTRY.code)
-    choice = pricing.fit_or_step_down(sold, "gradient_boosting", threads=threads, shared=learnt.shared)
-    origin = pricing.modelled_by(provenance(str(WEEK), COUNTRY.code, "stamp"), choice, pricing.SEED, "none")
+    choice = pricing.fit_or_step_down(
+        sold, pricing.HowToLearn("gradient_boosting", threads=threads), shared=learnt.shared
+    )
+    origin = pricing.modelled_by(
+        provenance(WEEK, COUNTRY.code, "stamp"), choice, pricing.HowToLearn("gradient_boosting")
+    )
     book, at = read_rules(DATA / "rules.toml"), datetime(2026, 2, 9, tzinfo=UTC)
     inputs = pricing.PricingInputs(COUNTRY, book, read_reason_codes())
     return pricing.price_articles(sold, choice.model, inputs, origin, "run", at)
@@ -52,7 +56,7 @@ def test_the_order_in_which_rows_and_columns_come_does_not_matter(sales: pa.Tabl
     again = price(pa.concat_tables(parts))
 
     pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
-    pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
+    pd.testing.assert_frame_equal(again.price_path, once.price_path, check_exact=True)
 
 
 def test_the_number_of_threads_does_not_matter(sales: pa.Table, once: Recommendations) -> None:
@@ -60,4 +64,4 @@ def test_the_number_of_threads_does_not_matter(sales: pa.Table, once: Recommenda
     again = price(sales, threads=2)
 
     pd.testing.assert_frame_equal(again.rows, once.rows, check_exact=True)
-    pd.testing.assert_frame_equal(again.path, once.path, check_exact=True)
+    pd.testing.assert_frame_equal(again.price_path, once.price_path, check_exact=True)

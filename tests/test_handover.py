@@ -1,6 +1,5 @@
 """Training data is handed on to the next steps of the process, which use nothing that the lake does not hold."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,24 +10,23 @@ import pyarrow as pa
 import pytest
 
 from markdown_pricing.countries import read_countries
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes, read_bytes
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.pricing import CountryWeek, take_in_country
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import Results
 from markdown_pricing.sample.season import sample_market
 
 WEEK = date(2026, 2, 9)
-ORIGIN = Provenance(str(WEEK), "MLT", "0", "code", "libraries")
+ORIGIN = Provenance(WEEK, "MLT", "0", "code", "libraries")
 FILE = paths.training_data_file(WEEK, "MLT")
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> Iterator[Results]:
-    yield Results(Lake(str(tmp_path)), WEEK, "MLT")
-    Results.let_go_of_training_data()
+def results(tmp_path: Path) -> Results:
+    return Results(Lake(str(tmp_path)), WEEK, "MLT")
 
 
 def sold_in_malta() -> CountryWeek:
@@ -61,24 +59,24 @@ def assert_same(one: CountryWeek, other: CountryWeek) -> None:
 
 
 def test_what_is_handed_on_is_what_the_lake_holds(results: Results) -> None:
-    results.keep_training_data(sold_in_malta(), ORIGIN)
-    handed_on, origin = results.training_data()
-    results.let_go_of_training_data()
-    from_the_lake, same_origin = results.training_data()
+    results.training_data.keep(sold_in_malta(), ORIGIN)
+    handed_on, origin = results.training_data.read()
+    results.in_memory.let_go()
+    from_the_lake, same_origin = results.training_data.read()
 
     assert_same(handed_on, from_the_lake)
     assert origin == same_origin == ORIGIN
 
 
 def test_the_process_that_kept_it_decodes_nothing(results: Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    results.keep_training_data(sold_in_malta(), ORIGIN)
+    results.training_data.keep(sold_in_malta(), ORIGIN)
     monkeypatch.setattr("pyarrow.parquet.read_table", decoded)
 
     for _ in range(2):
-        assert_same(results.training_data()[0], sold_in_malta())
-    results.let_go_of_training_data()
+        assert_same(results.training_data.read()[0], sold_in_malta())
+    results.in_memory.let_go()
     with pytest.raises(AssertionError, match="it was decoded"):
-        results.training_data()
+        results.training_data.read()
 
 
 def decoded(*_: object) -> None:
@@ -86,30 +84,30 @@ def decoded(*_: object) -> None:
 
 
 def test_a_step_that_changes_its_frame_changes_nobody_elses(results: Results) -> None:
-    results.keep_training_data(sold_in_malta(), ORIGIN)
-    sold, _ = results.training_data()
+    results.training_data.keep(sold_in_malta(), ORIGIN)
+    sold, _ = results.training_data.read()
     sold.history["price"] = 1.0
     sold.articles.loc[:, "stock"] = 0
 
-    assert_same(results.training_data()[0], sold_in_malta())
+    assert_same(results.training_data.read()[0], sold_in_malta())
 
 
 def test_a_damaged_file_is_refused_by_the_process_that_kept_it_too(results: Results) -> None:
-    results.keep_training_data(sold_in_malta(), ORIGIN)
+    results.training_data.keep(sold_in_malta(), ORIGIN)
     content = bytearray(read_bytes(results.lake, FILE))
     content[-1_000] ^= 1
     publish_bytes(results.lake, FILE, bytes(content))
 
     with pytest.raises(ResultChanged, match="Materialize training_data"):
-        results.training_data()
+        results.training_data.read()
 
 
 def test_what_another_process_has_kept_since_is_read_from_the_lake(results: Results, tmp_path: Path) -> None:
     sold = sold_in_malta()
     dearer = replace(sold, articles=sold.articles.assign(price=sold.articles["price"] + 1))
     elsewhere = Results(Lake(str(tmp_path / "elsewhere")), WEEK, "MLT")
-    elsewhere.keep_training_data(dearer, ORIGIN)
-    results.keep_training_data(sold, ORIGIN)
+    elsewhere.training_data.keep(dearer, ORIGIN)
+    results.training_data.keep(sold, ORIGIN)
     publish_bytes(results.lake, FILE, read_bytes(elsewhere.lake, FILE))
 
-    assert_same(results.training_data()[0], dearer)
+    assert_same(results.training_data.read()[0], dearer)

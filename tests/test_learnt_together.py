@@ -18,7 +18,7 @@ from markdown_pricing.demand.model import MODELS
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import TransientError
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.learnt_together import ALL_COUNTRIES, HowToLearn, LearntTogether, lacks_its_own, learn_shared
+from markdown_pricing.learnt_together import ALL_COUNTRIES, LearntTogether, lacks_its_own, learn_shared
 from tests.quick import STEADY, Steady, deliver, sold
 
 WEEK, CODES = date(2026, 2, 9), ("AUT", "CZE", "SVK")
@@ -77,7 +77,7 @@ def read(code: str) -> pa.Table:
 
 
 def learn(model: str | None = TOGETHER, read: Callable[[str], pa.Table] = read, **how: int) -> LearntTogether:
-    return learn_shared(WEEK, CODES, read, HowToLearn(model, **how))
+    return learn_shared(WEEK, CODES, read, None if model is None else pricing.HowToLearn(model, **how))
 
 
 def learnt(by: LearntTogether) -> Mapping[str, int]:
@@ -98,14 +98,14 @@ def test_what_it_learnt_comes_to_its_fit_and_to_no_other_model() -> None:
     assert shared.for_country("AUT", STEADY).learnt is None
     assert shared.for_country("AUT").learnt is None
     week = pricing.CountryWeek.of(pricing.make_training_data(read("AUT"), WEEK, "AUT"), WEEK, "AUT")
-    pricing.fit_or_step_down(week, TOGETHER, shared=shared)
+    pricing.fit_or_step_down(week, pricing.HowToLearn(TOGETHER), shared=shared)
     assert str(shared.learnt_by[TOGETHER]) in HAPPENED[-2]
 
 
 def test_a_model_that_is_judged_by_its_last_weeks_gets_nothing_that_was_learnt_with_them() -> None:
     week = pricing.CountryWeek.of(pricing.make_training_data(read("AUT"), WEEK, "AUT"), WEEK, "AUT")
     HAPPENED.clear()
-    pricing.fit_or_step_down(week, TOGETHER, shared=learn().shared)
+    pricing.fit_or_step_down(week, pricing.HowToLearn(TOGETHER), shared=learn().shared)
     priced_by, judged = [event for event in HAPPENED if event.startswith("fit")]
     assert priced_by.startswith(f"fit before {WEEK} with b'")
     assert judged == "fit before 2026-01-12 with None"

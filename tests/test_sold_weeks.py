@@ -16,15 +16,15 @@ from markdown_pricing.countries import Countries
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.forecast import Forecast
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.outcomes.hindsight import SETTLED_WEEKS
-from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
-from markdown_pricing.sold_weeks import COSTS, NotSoldYet, bring_up_to_date, keep_outcomes, kept_outcomes, outcomes_of
+from markdown_pricing.provenance import Provenance, provenance
+from markdown_pricing.sold_weeks import COSTS, NotSoldYet, Outcomes, bring_up_to_date, outcomes_of
 from tests.decisions.test_decision import ROW
 from tests.markdown.seasons import CODES, DEU, WEEK, article, frames
 from tests.quick import STEADY, Steady
@@ -55,12 +55,12 @@ class Shop:
     def round(self, model: DemandModel | None = None, name: str = STEADY) -> pd.DataFrame:
         """The rows that were priced, by article."""
         model = model or Steady()
-        origin = provenance(str(self.week), "DEU", "stamp")
-        self.results().keep_training_data(self.sold, origin)
+        origin = provenance(self.week, "DEU", "stamp")
+        self.results().training_data.keep(self.sold, origin)
         priced = pricing.price_articles(self.sold, model, pricing.PricingInputs(DEU, BOOK, CODES), origin, "run", NOW)
         priced_by = pricing.priced_under(origin, BOOK, DEU)
-        self.results().keep_predictions(priced, priced_by)
-        self.results().keep_model(model, origin.of(demand_model=name))
+        self.results().recommendations.keep(priced, priced_by)
+        self.results().model.keep(model, origin.of(demand_model=name))
         return priced.rows.set_index("article_id")
 
     def go_on(self, prices: Mapping[str, float], weeks: int = 1, factor: float = 1.0) -> None:
@@ -110,8 +110,8 @@ def decided(**changes: str | None) -> dict[str, str | None]:
 
 def test_the_ledger_works_where_nobody_decides(shop: Shop) -> None:
     """The next snapshot's price says what was done, and the menu of the week what it cost."""
-    advised = shop.round()["recommended_price"]
-    shop.go_on({FOLLOWED: advised[FOLLOWED]})
+    recommended = shop.round()["recommended_price"]
+    shop.go_on({FOLLOWED: recommended[FOLLOWED]})
     shop.round()
 
     followed, ignored = shop.outcome(FOLLOWED), shop.outcome(IGNORED)
@@ -131,10 +131,10 @@ def test_a_week_that_is_not_over_has_no_ledger(shop: Shop) -> None:
 
 
 def test_the_second_snapshot_settles_what_was_open(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"][IGNORED]
+    recommended = shop.round()["recommended_price"][IGNORED]
     shop.go_on({})
     shop.round()
-    shop.go_on({IGNORED: advised})
+    shop.go_on({IGNORED: recommended})
     shop.round()
 
     assert shop.outcome(IGNORED).state == "applied_late"
@@ -142,8 +142,8 @@ def test_the_second_snapshot_settles_what_was_open(shop: Shop) -> None:
 
 
 def test_a_snapshot_that_skipped_a_week_is_the_next_one(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"][FOLLOWED]
-    shop.go_on({FOLLOWED: advised}, weeks=2)
+    recommended = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: recommended}, weeks=2)
     shop.round()
 
     row = shop.outcome(FOLLOWED)
@@ -153,14 +153,14 @@ def test_a_snapshot_that_skipped_a_week_is_the_next_one(shop: Shop) -> None:
 
 def test_the_sales_of_the_week_after_tell_its_prices_where_its_snapshot_is_missing(shop: Shop) -> None:
     """Advice that was followed does not become another price because later ones were asked when data came again."""
-    advised = shop.round()["recommended_price"][FOLLOWED]
-    shop.go_on({FOLLOWED: advised})
+    recommended = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: recommended})
     shop.go_on({FOLLOWED: 9.99, IGNORED: 9.99}, weeks=5)
     shop.round()
 
     followed, ignored = shop.outcome(FOLLOWED), shop.outcome(IGNORED)
 
-    assert (followed.state, followed.applied_price, ignored.applied_price) == ("applied", advised, 49.99)
+    assert (followed.state, followed.applied_price, ignored.applied_price) == ("applied", recommended, 49.99)
 
 
 def test_after_a_longer_gap_without_sales_nothing_is_known(shop: Shop) -> None:
@@ -203,11 +203,13 @@ def test_decisions_are_those_of_the_newest_copy(shop: Shop) -> None:
     shop.round()
     shop.go_on({})
     shop.round()
-    shop.results().keep_decisions([decided(verdict="rejected", decision_reason="other")], provenance("", "", ""))
+    shop.results().decisions.keep(
+        [decided(verdict="rejected", decision_reason="other")], provenance(shop.week, "AUT", "")
+    )
 
     assert shop.outcome(IGNORED).verdict is None  # the copy is of another place, and is not believed
-    origin = provenance(str(shop.week), "DEU", "")
-    shop.results().keep_decisions([decided(verdict="rejected", decision_reason="no_such_code")], origin)
+    origin = provenance(shop.week, "DEU", "")
+    shop.results().decisions.keep([decided(verdict="rejected", decision_reason="no_such_code")], origin)
 
     row = shop.outcome(IGNORED)
     assert (row.verdict, row.decision_reason, row.decided_price, row.state) == (
@@ -237,19 +239,19 @@ def test_decisions_that_cannot_be_followed_count_as_none(shop: Shop) -> None:
     shop.round()
 
     for odd in ODD:
-        shop.results().keep_decisions([decided(**odd)], provenance(str(shop.week), "DEU", ""))
+        shop.results().decisions.keep([decided(**odd)], provenance(shop.week, "DEU", ""))
         kept = outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[0].rows
         assert kept["verdict"].isna().all(), odd
 
 
 def test_after_a_change_of_currency_prices_are_in_that_of_the_week(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"][FOLLOWED]
-    shop.go_on({FOLLOWED: advised}, factor=2.0)
+    recommended = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: recommended}, factor=2.0)
     shop.round()
 
     row = shop.outcome(FOLLOWED, changeovers=(Changeover("DEU", "NEW", shop.week, 2.0),))
 
-    assert (row.state, row.applied_price, row.revenue) == ("applied", advised, 149.97)
+    assert (row.state, row.applied_price, row.revenue) == ("applied", recommended, 149.97)
     assert pd.isna(row.cost_hindsight)
 
 
@@ -266,8 +268,8 @@ def test_hindsight_is_by_the_model_of_the_newest_round_with_an_interval(shop: Sh
 
 
 def test_what_was_followed_cost_nothing_with_hindsight_either(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"][FOLLOWED]
-    shop.go_on({FOLLOWED: advised})
+    recommended = shop.round()["recommended_price"][FOLLOWED]
+    shop.go_on({FOLLOWED: recommended})
     shop.round()
 
     row = shop.outcome(FOLLOWED)
@@ -301,9 +303,9 @@ def test_a_model_is_asked_with_what_comes_as_the_round_asked_it(shop: Shop, come
     by_menu = shop.outcome(IGNORED)
     assert by_menu.cost_ex_ante > 0
 
-    kept, origin = shop.results(WEEK).predictions()
+    kept, origin = shop.results(WEEK).recommendations.read()
     kept.options.loc[kept.options["price"] == 49.99, "value"] = float("nan")
-    shop.results(WEEK).keep_predictions(kept, origin)
+    shop.results(WEEK).recommendations.keep(kept, origin)
 
     assert shop.outcome(IGNORED).cost_ex_ante == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
     assert by_menu.cost_hindsight == pytest.approx(by_menu.cost_ex_ante, rel=0.05)
@@ -323,11 +325,11 @@ def test_without_a_newer_model_there_is_no_hindsight(shop: Shop) -> None:
 
 def test_the_week_before_gets_its_state_and_keeps_its_costs(shop: Shop) -> None:
     """Whether a price came late is known with the second snapshot; models are asked once."""
-    advised = shop.round()["recommended_price"][IGNORED]
+    recommended = shop.round()["recommended_price"][IGNORED]
     shop.go_on({})
     shop.round()
     first = bring_up_to_date(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)
-    shop.go_on({IGNORED: advised})
+    shop.go_on({IGNORED: recommended})
     shop.round()
 
     second = bring_up_to_date(shop.results(WEEK + ONE), ALONE, BOOK, "run-3", NOW)
@@ -340,8 +342,8 @@ def test_the_week_before_gets_its_state_and_keeps_its_costs(shop: Shop) -> None:
 
 
 def test_a_week_whose_first_look_had_no_model_gets_its_hindsight_with_the_next(shop: Shop) -> None:
-    advised = shop.round()["recommended_price"]
-    shop.go_on({FOLLOWED: advised[FOLLOWED]})
+    recommended = shop.round()["recommended_price"]
+    shop.go_on({FOLLOWED: recommended[FOLLOWED]})
     shop.round()
     publish_bytes(shop.lake, paths.model_file(shop.week, "DEU"), b"changed")
     first = bring_up_to_date(shop.results(WEEK), ALONE, BOOK, "run-2", NOW)[WEEK].rows
@@ -388,7 +390,7 @@ def settle(shop: Shop, weeks: int, skipped: Collection[int] = ()) -> list[pd.Dat
         shop.round(Unsure(), UNSURE)
         if number not in skipped:
             bring_up_to_date(shop.results(sold), ALONE, BOOK, f"run-{number}", NOW)
-        kept.append(next(kept_outcomes(shop.lake, "DEU", WEEK, 1))[0].set_index("article_id"))
+        kept.append(next(shop.results(WEEK).outcomes.last(1))[0].set_index("article_id"))
     return kept
 
 
@@ -401,7 +403,7 @@ def test_costs_with_hindsight_are_found_for_good_when_six_weeks_are_known(shop: 
     assert settled["cost_ex_ante"].equals(first["cost_ex_ante"])
     assert settled["cost_hindsight"][IGNORED] != first["cost_hindsight"][IGNORED]
     assert (settled["run_id"][IGNORED], last["run_id"][IGNORED]) == (f"run-{SETTLED_WEEKS - 1}",) * 2
-    sums = next(kept_outcomes(shop.lake, "DEU", WEEK, 1))[1]
+    sums = next(shop.results(WEEK).outcomes.last(1))[1]
     assert sums["cost_hindsight"].sum() == pytest.approx(last["cost_hindsight"].sum())
 
 
@@ -423,6 +425,10 @@ def test_costs_stay_as_they_were_found_where_a_model_is_gone_when_they_are_to_be
     assert last["hindsight_week"][IGNORED] == WEEK + ONE
 
 
+def keep(results: Results, outcomes: Outcomes, origin: Provenance) -> None:
+    results.outcomes.keep(outcomes.rows, outcomes.totals, origin)
+
+
 def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:
     for _ in range(3):
         shop.round()
@@ -430,9 +436,9 @@ def test_the_kept_ledger_is_read_back_newest_first(shop: Shop) -> None:
     shop.round()
     for ago in (3, 2, 1):
         results = shop.results(shop.week - ago * ONE)
-        keep_outcomes(results, *outcomes_of(results, ALONE, BOOK, "run-2", NOW))
+        keep(results, *outcomes_of(results, ALONE, BOOK, "run-2", NOW))
 
-    weeks = [rows["week"].iloc[0] for rows, _ in kept_outcomes(shop.lake, "DEU", shop.week, 2)]
+    weeks = [rows["week"].iloc[0] for rows, _ in shop.results().outcomes.last(2)]
 
     assert weeks == [shop.week - ONE, shop.week - 2 * ONE]
     published = pd.read_parquet(Path(shop.lake.where(paths.outcomes_file(WEEK, "DEU"))))
@@ -444,10 +450,10 @@ def test_a_kept_ledger_that_somebody_changed_is_left_out(shop: Shop) -> None:
     shop.round()
     shop.go_on({})
     shop.round()
-    keep_outcomes(shop.results(WEEK), *outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW))
+    keep(shop.results(WEEK), *outcomes_of(shop.results(WEEK), ALONE, BOOK, "run-2", NOW))
     publish_bytes(shop.lake, paths.kept_outcomes_file(WEEK, "DEU"), b"changed")
 
-    assert list(kept_outcomes(shop.lake, "DEU", shop.week, 12)) == []
+    assert list(shop.results().outcomes.last(12)) == []
 
 
 def test_advice_that_somebody_changed_is_not_believed(shop: Shop) -> None:

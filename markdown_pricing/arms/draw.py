@@ -14,7 +14,7 @@ import pandas as pd
 
 from markdown_pricing.arms.effect import LEAST, POWER_AND_SIZE, Cells, spread_of_draws
 from markdown_pricing.arrays import BoolArray
-from markdown_pricing.markdown.season import ON_HABIT, ON_PLAN
+from markdown_pricing.codes import ON_HABIT, ON_PLAN
 
 SHARES = (0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40, 0.50)
 """The shares of cells that are weighed against each other."""

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
-from markdown_pricing.markdown.season import ON_PLAN
+from markdown_pricing.codes import ON_PLAN
 
 DRAWS = 1999
 """So many other draws are tried: with the one that was made they are 2,000."""

@@ -6,9 +6,8 @@ Nothing is said to be saved where no cell was held, and an effect whose interval
 from dataclasses import dataclass
 
 from markdown_pricing.arms.effect import Effect
+from markdown_pricing.codes import FINAL, INTERIM
 from markdown_pricing.words import counted
-
-INTERIM, FINAL = "interim", "final"
 
 
 @dataclass(frozen=True)

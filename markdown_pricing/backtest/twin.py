@@ -19,14 +19,14 @@ from markdown_pricing.demand.model import make_model, with_what_comes
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import FinalError
 from markdown_pricing.forecast import SHELF_SHARES, Demand, Forecast
-from markdown_pricing.learnt_together import HowToLearn, learn_shared
+from markdown_pricing.learnt_together import learn_shared
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.sales import expected_sales
 from markdown_pricing.markdown.simple_policies import TUNED_RULE, fixed_ladder, hold
 from markdown_pricing.markdown.simulation import MarketView, Played, Policy, WeekPrices, play
-from markdown_pricing.pricing import SEED, CountryWeek, make_training_data
+from markdown_pricing.pricing import SEED, CountryWeek, HowToLearn, make_training_data
 from markdown_pricing.sample.families import family_named
 from markdown_pricing.sample.market import Market, share_finding_size
 from markdown_pricing.sample.season import sample_market
@@ -236,7 +236,7 @@ def shared_with(setting: Setting, policy: str) -> SharedDemand | None:
         return sample_market(sharing[code], setting.week, None, setting.seed, family=family).table()
 
     model = policy.partition("+")[0]
-    learnt = learn_shared(setting.week, sharing, sold_in, HowToLearn(model, SEED))
+    learnt = learn_shared(setting.week, sharing, sold_in, HowToLearn(model))
     if failed := {**learnt.left_out, **learnt.faults}:
         raise NotShared(policy, failed)
     return learnt.shared.for_country(setting.country.code, model)

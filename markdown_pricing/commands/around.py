@@ -8,6 +8,7 @@ import pandas as pd
 
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import if_readable
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import ResultMissing
 from markdown_pricing.lake.seal import ResultChanged
@@ -16,7 +17,6 @@ from markdown_pricing.markdown.courses import Course, courses_of
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.pricing import CountryWeek, priced_under
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import Results
 
 SAME_UNITS = 0.01
 """A forecast is the one of the plan when its units of this week differ by no more than this share."""
@@ -46,7 +46,7 @@ def around_plan(
     """
     results = Results(lake, row["week"], country.code)
     try:
-        sold, _ = results.training_data()
+        sold, _ = results.training_data.read()
     except (ResultMissing, ResultChanged):  # training data are kept for a shorter time than predictions
         return Around()
     mine = sold.history[sold.history["article_id"] == row["article_id"]]
@@ -71,7 +71,7 @@ def _courses(
     book: RuleBook,
 ) -> Mapping[str, Course]:
     """The courses by the row's own model and rules; none where these are not at hand."""
-    if (kept := if_readable(results.model)) is None:
+    if (kept := if_readable(results.model.read)) is None:
         return {}
     model, made = kept
     # Locks and arms hold a price and change no forecast, so that the plan's own are taken as they were.

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from markdown_pricing.commands.around import units_to_sell
 from markdown_pricing.markdown.sentences import response_in_words
+from markdown_pricing.old_habit import CUT_PCT
 from markdown_pricing.provenance import Provenance
 from markdown_pricing.shown import cell, plain
 from markdown_pricing.words import about, about_range, in_words, price
@@ -147,7 +148,7 @@ def _facts(explained: Explained) -> Table:
     sold = f"{row['expected_units']:,.1f} units expected at {row['recommended_price']:,.2f}"
     table.add_row("This week", f"{sold} (8 times in 10: {low:,.0f} to {high:,.0f})")
     response = response_in_words(row["elasticity"], row["elasticity_se"])
-    table.add_row("Price response", f"30 % off sells about {response}" if response else "not known")
+    table.add_row("Price response", f"{CUT_PCT} % off sells about {response}" if response else "not known")
     if row["stake"] is not None:
         unsure = "" if row["stake_low"] is None else about_range(float(row["stake_low"]), float(row["stake_high"]))
         table.add_row("At stake", f"{about(float(row['stake']))} {explained.currency}{unsure} this week")

@@ -18,10 +18,10 @@ from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.files import read_reason_codes
 from markdown_pricing.from_settings import countries_of, lake_of, rules_of
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
-from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.words import counted
 
@@ -144,8 +144,8 @@ def find(lake: Lake, country: Country, article: str, week: date) -> Explained:
 
     Raises ArticleNotPriced, which names articles with such an id.
     """
-    kept, origin = Results(lake, week, country.code).predictions()
-    mine, path, options = (each[each["article_id"] == article] for each in (kept.rows, kept.path, kept.options))
+    kept, origin = Results(lake, week, country.code).recommendations.read()
+    mine, path, options = (each[each["article_id"] == article] for each in (kept.rows, kept.price_path, kept.options))
     if mine.empty:
         raise ArticleNotPriced(country.code, week, article, kept.rows["article_id"].tolist())
     row: dict[str, Any] = {str(name): None if pd.isna(value) else value for name, value in mine.iloc[0].items()}

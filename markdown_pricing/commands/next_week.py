@@ -14,10 +14,10 @@ from markdown_pricing.decisions.decision import CENT, read, without_persons
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.errors import FinalError
 from markdown_pricing.from_settings import countries_of, engine_of
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.next_week import SoldCountry, check_free, deliver_next, market_before, sell_week
 from markdown_pricing.sample.played import CENTS, ids_on_sale, read_played
@@ -84,8 +84,8 @@ def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) 
     chosen = [configured[code] for code in configured.choose(list(played.articles))]
     check_writable(place, paths.SNAPSHOTS)
     snapshot = find_snapshot(place, week)
-    advice = {each.code: _advice(Results(place, week, each.code), snapshot.stamp) for each in chosen}
-    if not any(rows is not None for rows in advice.values()):
+    recommended = {each.code: _recommended_prices(Results(place, week, each.code), snapshot.stamp) for each in chosen}
+    if not any(rows is not None for rows in recommended.values()):
         raise NotPriced(week)
     engine = engine_of(settings)
     sold = {}
@@ -93,29 +93,29 @@ def next_week(settings: Settings, lake: str, not_applied: float, as_json: bool) 
         for country in chosen:
             market = market_before(place, snapshot, played, country)
             rows = _decided(engine, Results(place, week, country.code))
-            sold[country.code] = _sell(market, week, advice[country.code] or {}, rows, not_applied)
+            sold[country.code] = _sell(market, week, recommended[country.code] or {}, rows, not_applied)
             advance(country.code)
     for code, each in sold.items():
         _keep_decisions_of_monday(Results(place, week + ONE_WEEK, code), each.decided)
     following = deliver_next(place, week, played, {code: each.sold for code, each in sold.items()})
-    without_advice = [code for code, rows in advice.items() if rows is None]
+    not_priced = [code for code, rows in recommended.items() if rows is None]
     if as_json:
         figures = [{"country": code, **each.figures()} for code, each in sold.items()]
-        print_json({"lake": lake, "sold": week, "week": following, "countries": figures, "held": without_advice})
+        print_json({"lake": lake, "sold": week, "week": following, "countries": figures, "held": not_priced})
         return 0
     print_table(f"Sold in the week of {week}", HEAD, [_row(code, each) for code, each in sold.items()])
-    if without_advice:
-        held = f"Not priced from this delivery, and so held at their prices: {', '.join(without_advice)}."
+    if not_priced:
+        held = f"Not priced from this delivery, and so held at their prices: {', '.join(not_priced)}."
         print_error(f"{held} markdown-pricing run prices them.")
     print(f"{lake} holds a snapshot of {following} for {counted(len(sold), 'country')}.")
     return 0
 
 
-def _advice(results: Results, stamp: str) -> dict[str, Decimal] | None:
+def _recommended_prices(results: Results, stamp: str) -> dict[str, Decimal] | None:
     """The recommended price by article; None for a country that was not priced from the delivery with this stamp."""
-    if results.predicted_from() != stamp:
+    if results.recommendations.stamp() != stamp:
         return None
-    rows = results.rows()
+    rows = results.recommendations.rows()
     priced = rows[rows["recommended_price"].notna()]
     return dict(zip(priced["article_id"], map(_money, priced["recommended_price"]), strict=True))
 
@@ -125,19 +125,19 @@ def _decided(engine: Engine, results: Results) -> Sequence[Row]:
     try:
         return read_decisions(engine, results.country, until=results.week)
     except FinalError as error:
-        _, copied = results.last_decisions() or (None, [])
+        _, copied = results.decisions.newest() or (None, [])
         print_error(f"{results.country}: the ERP does not show people's decisions, so those of the lake count. {error}")
         return copied
 
 
 def _sell(
-    market: Market, week: date, advised: Mapping[str, Decimal], rows: Sequence[Row], not_applied: float
+    market: Market, week: date, recommended: Mapping[str, Decimal], rows: Sequence[Row], not_applied: float
 ) -> SoldByDecision:
     in_erp = read(rows)
     for fault in in_erp.unreadable:
         print_error(f"A decision that cannot be read does not count: {fault}.")
     now = (Decimal(int(cents)) / CENTS for cents in market.price[market.on_sale])
-    asked = prices_to_ask(in_erp.decisions, week, dict(zip(ids_on_sale(market), now, strict=True)), advised)
+    asked = prices_to_ask(in_erp.decisions, week, dict(zip(ids_on_sale(market), now, strict=True)), recommended)
     sold = sell_week(market, {article: each.price for article, each in asked.items()}, not_applied)
     return SoldByDecision(asked, sold, rows)
 
@@ -148,7 +148,7 @@ def _keep_decisions_of_monday(results: Results, rows: Sequence[Row]) -> None:
     Weeks are played faster than they pass. A round of a week that is over leaves out what was decided after its end,
     unless it finds the copy that was made on its Monday.
     """
-    results.keep_decisions(without_persons(rows), provenance(str(results.week), results.country, ""))
+    results.decisions.keep(without_persons(rows), provenance(results.week, results.country, ""))
 
 
 def _money(price: float) -> Decimal:

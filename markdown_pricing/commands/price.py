@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,16 @@ from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError, UsageError
 from markdown_pricing.files import read_reason_codes
 from markdown_pricing.from_settings import champion_of, countries_of, rules_of
+from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.shared_demand import SharedAtHand, version_of
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
-from markdown_pricing.learnt_together import HowToLearn, NothingShared
+from markdown_pricing.learnt_together import NothingShared
 from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import compare
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.results import Results, SharedAtHand, version_of
 from markdown_pricing.settings import Settings
 from markdown_pricing.threads import limit_threads
 from markdown_pricing.unmatched import matches_nothing, unknown_settings
@@ -143,14 +145,23 @@ def _price_each(
     model: str,
 ) -> tuple[dict[str, CountryPriced], dict[str, str]]:
     """The countries that could be priced, and why the others could not; each is shown when it is done."""
-    run_id, shared = str(uuid.uuid4()), _share_demand(lake, snapshot, countries, configured, model)
+    how = pricing.HowToLearn(model)
+    price_one = partial(
+        _price_country,
+        lake,
+        snapshot,
+        books=books,
+        codes=codes,
+        how=how,
+        shared=_share_demand(lake, snapshot, countries, configured, how),
+        run_id=str(uuid.uuid4()),
+    )
     priced, failed = dict[str, CountryPriced](), dict[str, str]()
     with progress(f"Pricing {snapshot.week}", len(countries)) as advance:
         for code in countries:
             try:
-                country, changeovers = _country(code, configured, snapshot.week), configured.changes_of(code)
-                how = books, codes, model, shared, run_id, changeovers
-                priced[code] = own = _price_country(lake, snapshot, country, *how)
+                country = _country(code, configured, snapshot.week)
+                priced[code] = own = price_one(country, changeovers=configured.changes_of(code))
             except PricingError as error:
                 failed[code] = str(error)
                 print_error(f"{code}: {error}")
@@ -210,17 +221,16 @@ def _country(code: str, configured: Countries, week: date) -> Country:
 
 
 def _share_demand(
-    lake: Lake, snapshot: Snapshot, countries: Sequence[str], configured: Countries, model: str
+    lake: Lake, snapshot: Snapshot, countries: Sequence[str], configured: Countries, how: pricing.HowToLearn
 ) -> SharedAtHand:
     """What the countries to price share, or nothing: a single country has nobody to share with."""
-    nothing = SharedAtHand(None, "none")
     if len(countries) < 2:
-        return nothing
+        return SharedAtHand()
     try:
-        learnt = learn_from_delivery(lake, snapshot, countries, configured.changeovers, HowToLearn(model))
+        learnt = learn_from_delivery(lake, snapshot, countries, configured.changeovers, how)
     except NothingShared:
-        return nothing  # the message comes where each country is priced
-    for line in learnt.not_learnt_by(model):
+        return SharedAtHand()  # the message comes where each country is priced
+    for line in learnt.not_learnt_by(how.model):
         print_error(line)
     return SharedAtHand(learnt.shared, version_of(learnt.shared.to_bytes()))
 
@@ -231,7 +241,7 @@ def _price_country(
     country: Country,
     books: Sequence[RuleBook],
     codes: ReasonCodes,
-    model_name: str,
+    how: pricing.HowToLearn,
     shared: SharedAtHand,
     run_id: str,
     changeovers: Sequence[Changeover],
@@ -242,11 +252,11 @@ def _price_country(
     sold = pricing.CountryWeek.of(taken.rows, week, country.code, taken.planned)
     for note in taken.notes:
         print_error(f"{country.code}: {note}")
-    choice = pricing.fit_or_step_down(sold, model_name, shared=shared.shared)
-    origin = origin_of_delivery(snapshot, country.code, changeovers).of(model_asked=model_name)
-    origin = pricing.modelled_by(origin, choice, pricing.SEED, shared.version)
+    choice = pricing.fit_or_step_down(sold, how, shared.shared)
+    delivery = origin_of_delivery(snapshot, country.code, changeovers)
+    origin = pricing.modelled_by(delivery, choice, how, shared.version)
     results = Results(lake, week, country.code)
-    now, last_rows, decided = datetime.now(UTC), results.last_rows(), _decided(results)
+    now, last_rows, decided = datetime.now(UTC), results.recommendations.rows_before(), _decided(results)
     inputs = (pricing.PricingInputs(country, book, codes, last_rows, decided, changeovers) for book in books)
     priced = (pricing.price_as_decided(sold, choice.model, each, origin, run_id, now) for each in inputs)
     tables = [each.recommendations.rows.assign(currency=country.currency) for each in priced]
@@ -256,7 +266,7 @@ def _price_country(
 def _decided(results: Results) -> Sequence[Decision]:
     """What people had decided when a round priced the week; none where no round has, or its copy cannot be read."""
     try:
-        return read(results.decisions() or ()).decisions
+        return read(results.decisions.read() or ()).decisions
     except ResultChanged as error:
         print_error(f"{results.country}: priced without people's decisions. {error}")
         return ()

@@ -155,8 +155,8 @@ def _share_demand(a_round: "LocalRound", lake: Lake, snapshot: Snapshot, configu
     would depend on which other countries are priced with it. It is learnt anew when `model`, with which they are
     priced now, learns from all countries itself and had no part in it.
     """
+    from markdown_pricing.kept.shared_demand import shared_demand_at_hand
     from markdown_pricing.learnt_together import lacks_its_own
-    from markdown_pricing.results import shared_demand_at_hand
 
     shared = shared_demand_at_hand(lake, snapshot.week, snapshot.stamp).shared
     if shared is not None and not (model in lake.models and lacks_its_own(shared, model)):

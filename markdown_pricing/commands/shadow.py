@@ -17,9 +17,9 @@ from markdown_pricing.erp.errors import erp_errors
 from markdown_pricing.erp.tables import columns_of, engine_for, options, price_path, recommendations
 from markdown_pricing.erp_url import BACKENDS, parse_erp_url
 from markdown_pricing.errors import UsageError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions
-from markdown_pricing.results import Results
 from markdown_pricing.settings import SHADOW_PASSWORD, SHADOW_USER, Settings
 from markdown_pricing.shown import cell
 from markdown_pricing.words import counted
@@ -120,10 +120,12 @@ def _frame(connection: Connection, table: Table, there: Set[str], where: ColumnE
 
 
 def _lake_round(lake: Lake, week: date) -> dict[str, pd.DataFrame]:
-    kept = [Results(lake, week, country).predictions()[0] for country in countries_with_predictions(lake, week)]
+    kept = [
+        Results(lake, week, country).recommendations.read()[0] for country in countries_with_predictions(lake, week)
+    ]
     return {
         recommendations.name: _joined(recommendations, [each.rows for each in kept]),
-        price_path.name: _joined(price_path, [each.path for each in kept]),
+        price_path.name: _joined(price_path, [each.price_path for each in kept]),
         options.name: _joined(options, [each.options for each in kept]),
     }
 

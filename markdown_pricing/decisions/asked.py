@@ -1,11 +1,12 @@
-"""Which price the shops should ask this week, by what was decided about it, or else by what was advised."""
+"""Which price the shops should ask this week, by what was decided about it, or else by what was recommended."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from markdown_pricing.decisions.decision import REJECTED, Decision, in_force, locks, why_void
+from markdown_pricing.codes import REJECTED
+from markdown_pricing.decisions.decision import Decision, in_force, locks, why_void
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,15 @@ def price_to_ask(decision: Decision | None, is_locked: bool, today: Decimal | No
 
 
 def prices_to_ask(
-    decisions: Iterable[Decision], week: date, current: Mapping[str, Decimal], advised: Mapping[str, Decimal]
+    decisions: Iterable[Decision], week: date, current: Mapping[str, Decimal], recommended: Mapping[str, Decimal]
 ) -> dict[str, ToAsk]:
     """The price to ask for each article of one country in `week`.
 
-    A locked price is held, whatever price was decided. A decision counts before the advice, and where nobody decided
-    about this week, or the decision is void, the advice is taken. An article without advice is held at its price.
+    A locked price is held, whatever price was decided. A decision counts before the recommendation, and where nobody
+    decided about this week, or the decision is void, the recommended price is taken. An article without one is held at
+    its price.
 
-    current : today's price by article ; advised : the recommended one, which may be there for some of them
+    current : today's price by article ; recommended : the recommended one, which may be there for some of them
     """
     known = [each for each in in_force(decisions) if each.week <= week]
     locked = locks(known, week)
@@ -49,5 +51,5 @@ def prices_to_ask(
     to_ask = {}
     for article, today in current.items():
         wanted = price_to_ask(decided.get(article), article in locked, today)
-        to_ask[article] = ToAsk(advised.get(article, today), False) if wanted is None else ToAsk(wanted, True)
+        to_ask[article] = ToAsk(recommended.get(article, today), False) if wanted is None else ToAsk(wanted, True)
     return to_ask

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from markdown_pricing.decisions.decision import (
+from markdown_pricing.codes import (
     ACCEPTED,
-    CENT,
     CHANGED,
     IMPORT,
     LONGEST_NOTE,
@@ -19,9 +18,8 @@ from markdown_pricing.decisions.decision import (
     REJECTED,
     VERDICTS,
     WITHDRAWN,
-    ArticleWeek,
-    Decision,
 )
+from markdown_pricing.decisions.decision import CENT, ArticleWeek, Decision
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.weeks import NotAWeek, parse_week
 

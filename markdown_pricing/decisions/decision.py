@@ -10,14 +10,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import count
 
+from markdown_pricing.codes import (
+    ACCEPTED,
+    CHANGED,
+    NEEDS_REASON,
+    REJECTED,
+    VERDICTS,
+    WITHDRAWN,
+)
 from markdown_pricing.weeks import CLOCKS_MAY_DIFFER, ONE_WEEK, monday_of
 
-VERDICTS = ACCEPTED, CHANGED, REJECTED, WITHDRAWN = "accepted", "changed", "rejected", "withdrawn"
-SOURCES = ERP, IMPORT, PAGE, RULE = "erp", "import", "page", "rule"
-NEEDS_REASON = (CHANGED, REJECTED)
-"""The verdicts that need a decision_reason."""
-LONGEST_NOTE = 500
-"""Characters of a note, as the contract has it."""
 CENT = Decimal("0.01")
 SOMEBODY = "somebody"
 """This stands for whoever decided where no name is kept."""

@@ -83,7 +83,7 @@ class LogLinear(DemandModel):
     Arrays by category end with the country's own row, which stands for categories that were never seen.
 
     beta          : (categories + 1, terms), the coefficients of the terms
-    elasticity_sd : (categories + 1,), standard error of the elasticity at a cut of 30 %
+    elasticity_sd : (categories + 1,), standard error of the elasticity at a cut of CUT_PCT
     calendar      : (calendar terms,), log effects of the weeks of the year and of holidays
     week          : (categories + 1, weeks), log effect of each past week from the week number `first_week` on
     guess         : (categories + 1, launch terms), coefficients of what is known at launch, for the log of the level

@@ -11,6 +11,7 @@ asked takes what the others say (docs/adr/0007).
 import numpy as np
 
 from markdown_pricing.arrays import FloatArray
+from markdown_pricing.old_habit import CUT_PCT
 
 KNOTS_PCT = np.array([0.0, 10.0, 20.0, 30.0, 40.0, 50.0])
 """The discounts off the first price at which the pieces begin, in percent: the usual rungs."""
@@ -27,8 +28,8 @@ REFERENCE_MEMORY = 0.75
 The sample market's REFERENCE_MEMORY in sample/families.py is the same number, set by hand; docs/pricing.md names the
 figures that this flatters.
 """
-TYPICAL_CUT = -float(np.log(0.7))
-"""The elasticity that is reported to people is the one at a cut of 30 % off today's price."""
+TYPICAL_CUT = -float(np.log(1 - CUT_PCT / 100))
+"""How far the cut at which people are told the elasticity lowers the logarithm of a price."""
 
 
 def pieces_of(log_ratio: FloatArray) -> FloatArray:

@@ -131,7 +131,7 @@ class State:
         return np.clip(slopes, LEAST_SLOPE, MOST_SLOPE)
 
     def _elasticity(self) -> tuple[FloatArray, FloatArray]:
-        """The elasticity at a markdown of 30 % off today's price and its standard error, both (articles,)."""
+        """The elasticity at a cut of CUT_PCT of today's price and its standard error, both (articles,)."""
         price = self.rows.terms[self.now, PRICE]
         cut = pieces_of(price - TYPICAL_CUT) - pieces_of(price)
         elasticity = (cut * self._elasticities()).sum(axis=-1) / TYPICAL_CUT

@@ -50,7 +50,7 @@ class NotGoodEnough(Exception):
 
 
 @dataclass(frozen=True)
-class KeptModel:
+class EarlierModel:
     """A country's own model of an earlier week, as it was kept on the lake."""
 
     model: DemandModel
@@ -92,7 +92,7 @@ def choose(
     seed: int,
     threads: int = 1,
     shared: SharedDemand | None = None,
-    last_good: Callable[[], KeptModel | None] = lambda: None,
+    last_good: Callable[[], EarlierModel | None] = lambda: None,
 ) -> Choice:
     """The model of the first grade that passes its checks. Grade D has only to keep the contract.
 
@@ -145,7 +145,7 @@ def _own(
     return Choice(model, name, OWN, report)
 
 
-def _last_good(kept: KeptModel | None, history: pd.DataFrame, articles: pd.DataFrame, week: date) -> Choice:
+def _last_good(kept: EarlierModel | None, history: pd.DataFrame, articles: pd.DataFrame, week: date) -> Choice:
     if kept is None:
         raise NotGoodEnough(f"the last {LAST_GOOD_WITHIN} weeks have none")
     _check_response(kept.model, articles, history, week)

@@ -115,8 +115,8 @@ def _check_may_write(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         return  # the file's rights say it when it is written
     if grants := missing_grants(connection, WRITERS_RIGHTS):
-        advice = "Have the owner of the database run, or decide with an account that may:"
-        raise ErpDenied(where_is(connection.engine), f"this account may not add to {DECISIONS}", advice, grants)
+        remedy = "Have the owner of the database run, or decide with an account that may:"
+        raise ErpDenied(where_is(connection.engine), f"this account may not add to {DECISIONS}", remedy, grants)
 
 
 def _already_there(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> list[Row]:

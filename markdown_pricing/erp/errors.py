@@ -75,9 +75,9 @@ class ErpLoginRefused(TransientError):
 
 
 class ErpDenied(FinalError):
-    def __init__(self, where: str, why: str, advice: str, grants: Sequence[str] = ()) -> None:
+    def __init__(self, where: str, why: str, remedy: str, grants: Sequence[str] = ()) -> None:
         self.grants = tuple(grants)
-        super().__init__("\n  ".join((f"The ERP at {where} denies access: {why}. {advice}", *grants)))
+        super().__init__("\n  ".join((f"The ERP at {where} denies access: {why}. {remedy}", *grants)))
 
 
 class ErpRefused(FinalError):
@@ -130,8 +130,8 @@ def _translated(engine: Engine, error: Exception, needed: Mapping[str, Sequence[
     login_refused = not code and any(words in why for words in _REFUSED_LOGIN)
     if code.startswith(_DENIED) or login_refused:
         wants_tls = f" It may want TLS: see {PARAMETERS}." if _WITHOUT_TLS in why else ""
-        advice = f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.{wants_tls}"
-        return ErpDenied(where, why, advice)
+        remedy = f"Check DB_USER ({engine.url.username}), DB_PASSWORD and MARKDOWN_PRICING_ERP.{wants_tls}"
+        return ErpDenied(where, why, remedy)
     driver = engine.dialect.loaded_dbapi
     lost = isinstance(original, (driver.OperationalError, driver.InterfaceError)) and not code
     if lost or code.startswith(_INTERRUPTED):

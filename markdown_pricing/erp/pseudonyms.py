@@ -89,6 +89,6 @@ def _check_may_update(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         return  # the file's rights say it when it is written
     if grants := missing_grants(connection, {}) + missing_column_grants(connection, DECISIONS, COLUMNS_NEEDED):
-        advice = "Have the owner of the tables run, for an account that is used for nothing else:"
+        remedy = "Have the owner of the tables run, for an account that is used for nothing else:"
         why = f"this account may not replace the names in {DECISIONS}"
-        raise ErpDenied(where_is(connection.engine), why, advice, grants)
+        raise ErpDenied(where_is(connection.engine), why, remedy, grants)

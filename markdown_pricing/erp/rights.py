@@ -52,14 +52,14 @@ def _rights(connection: Connection, where: str) -> Finding:
         writable = os.access(where, os.W_OK) and os.access(Path(where).parent, os.W_OK | os.X_OK)
         return Finding("rights", writable, "" if writable else f"Make {where} and its folder writable for this user.")
     grants = missing_grants(connection)
-    advice = "\n  ".join(("Have the owner of the database run:", *grants)) if grants else ""
-    return Finding("rights", not grants, advice)
+    remedy = "\n  ".join(("Have the owner of the database run:", *grants)) if grants else ""
+    return Finding("rights", not grants, remedy)
 
 
 def _no_further_rights(connection: Connection) -> Finding:
     revokes = rights_beyond_ours(connection)
-    advice = "The account may touch more than its tables. Have the owner of the database run:"
-    return Finding("rights beyond", not revokes, "\n  ".join((advice, *revokes)) if revokes else "")
+    remedy = "The account may touch more than its tables. Have the owner of the database run:"
+    return Finding("rights beyond", not revokes, "\n  ".join((remedy, *revokes)) if revokes else "")
 
 
 def _beside(connection: Connection) -> list[Finding]:

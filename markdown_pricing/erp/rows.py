@@ -118,7 +118,7 @@ def country_rows(recommended: Recommendations, *, week: date, country: str, run_
     faults: list[Fault] = []
     taken = CountryRows.of(
         _taken(recommendations, rows.assign(run_id=run_id), faults),
-        _taken(price_path, recommended.path, faults),
+        _taken(price_path, recommended.price_path, faults),
         _taken(options, recommended.options.assign(run_id=run_id), faults),
     )
     if not faults:

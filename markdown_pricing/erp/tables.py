@@ -33,6 +33,7 @@ from sqlalchemy.schema import Constraint, CreateSchema, CreateTable
 from sqlalchemy.types import TypeEngine
 
 from markdown_pricing import columns as declared
+from markdown_pricing.codes import CHANGED, LONGEST_NOTE, NEEDS_REASON, SOURCES, VERDICTS
 from markdown_pricing.erp import views
 from markdown_pricing.erp.errors import ErpDenied, MissingDriver, erp_errors
 from markdown_pricing.erp.grants import (
@@ -124,6 +125,12 @@ def _check(what: str, condition: str) -> CheckConstraint:
     return CheckConstraint(condition, name=f"{DECISIONS}_{what}")
 
 
+def _texts(words: Sequence[str]) -> str:
+    """The words as SQL lists them."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    return f"({listed})"
+
+
 recommendations = _table("markdown_recommendations", declared.RECOMMENDATIONS)
 price_path = _table("markdown_price_path", declared.PRICE_PATH)
 options = _table("markdown_options", declared.OPTIONS)
@@ -136,11 +143,11 @@ decisions = _table(
         # When two people decide at once, the second cannot add a row with the number that the first has taken.
         UniqueConstraint("country", "article_id", "week", "seq", name=f"{DECISIONS}_once"),
         _check("seq", "seq >= 1"),
-        _check("verdict", "verdict IN ('accepted', 'changed', 'rejected', 'withdrawn')"),
-        _check("source", "source IN ('erp', 'import', 'page', 'rule')"),
-        _check("price", "price > 0 AND (verdict <> 'changed' OR price IS NOT NULL)"),
-        _check("reason", "verdict NOT IN ('changed', 'rejected') OR decision_reason IS NOT NULL"),
-        _check("note", "length(note) <= 500"),
+        _check("verdict", f"verdict IN {_texts(VERDICTS)}"),
+        _check("source", f"source IN {_texts(SOURCES)}"),
+        _check("price", f"price > 0 AND (verdict <> '{CHANGED}' OR price IS NOT NULL)"),
+        _check("reason", f"verdict NOT IN {_texts(NEEDS_REASON)} OR decision_reason IS NOT NULL"),
+        _check("note", f"length(note) <= {LONGEST_NOTE}"),
     ),
 )
 outcomes = _table(OUTCOMES, declared.OUTCOMES, BESIDE)

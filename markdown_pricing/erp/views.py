@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from markdown_pricing.codes import WITHDRAWN
 from markdown_pricing.weeks import HEAD_OFFICE
 
 _THIS_MONDAY = {
@@ -35,5 +36,5 @@ def current(view: str, decisions: str, columns: Iterable[str]) -> str:
     return (
         f"CREATE VIEW {view} AS SELECT {named}"
         f" FROM (SELECT {named}, row_number() OVER (PARTITION BY country, article_id, week ORDER BY seq DESC) AS place"
-        f" FROM {decisions}) AS ranked WHERE place = 1 AND verdict <> 'withdrawn'"
+        f" FROM {decisions}) AS ranked WHERE place = 1 AND verdict <> '{WITHDRAWN}'"
     )

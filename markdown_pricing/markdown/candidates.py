@@ -10,9 +10,10 @@ import pandas as pd
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.countries import Country
 from markdown_pricing.errors import FinalError
-from markdown_pricing.markdown.ladder import HABIT, ladder_cents, to_price
+from markdown_pricing.markdown.ladder import ladder_cents, to_price
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.markdown.season import Season, read_season
+from markdown_pricing.old_habit import HABIT
 
 
 class GroupColumnMissing(FinalError):

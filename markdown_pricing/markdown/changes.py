@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import ObjectArray
+from markdown_pricing.codes import MARKDOWN
 from markdown_pricing.markdown.sentences import times_as_many
+from markdown_pricing.old_habit import CUT_PCT
 from markdown_pricing.weeks import weeks_between
 from markdown_pricing.words import about, counted, day, last_day, price
 
@@ -181,7 +183,7 @@ class _Step:
             return f"Since the week of {since}: {'; '.join(facts)}."
         if plan is None or plan == AS_PLANNED:
             then = plan or "the plan is as it was"
-        elif self.taken and len(facts) == 1 and self.last["action"] == "markdown":
+        elif self.taken and len(facts) == 1 and self.last["action"] == MARKDOWN:
             then = f"by the newer forecast {plan}"  # that a markdown was taken explains no change of the plan
         else:
             then = f"so {plan}"
@@ -214,15 +216,15 @@ class _Step:
             yield "the pricing rules were changed"
 
     def _price(self) -> Iterator[str]:
-        current, advised = float(self.row["current_price"]), float(self.last["recommended_price"])
-        marked = self.last["action"] == "markdown"
+        current, recommended = float(self.row["current_price"]), float(self.last["recommended_price"])
+        marked = self.last["action"] == MARKDOWN
         if self.taken:
             if marked:
-                yield f"the markdown to {price(advised)} {self.currency} was taken"
+                yield f"the markdown to {price(recommended)} {self.currency} was taken"
         elif marked and _same(current, self.last["current_price"]):
-            yield f"the markdown to {price(advised)} {self.currency} was not taken"
+            yield f"the markdown to {price(recommended)} {self.currency} was not taken"
         else:
-            yield f"the price is {price(current)} {self.currency}, not the {price(advised)} recommended"
+            yield f"the price is {price(current)} {self.currency}, not the {price(recommended)} recommended"
 
     def _model(self) -> Iterator[str]:
         row, last = self.row, self.last
@@ -238,8 +240,8 @@ class _Step:
             how = "more" if now > then else "less"
             times, before = about(times_as_many(now)), about(times_as_many(then))
             yield (
-                f"customers look {how} sensitive to price than thought (30 % off sells about {times} times as many, "
-                f"not {before})"
+                f"customers look {how} sensitive to price than thought ({CUT_PCT} % off sells about {times} "
+                f"times as many, not {before})"
             )
 
     def _plan(self) -> str | None:
@@ -284,7 +286,7 @@ class _Step:
 
     def _next_now(self) -> tuple[date, float] | None:
         row = self.row
-        if row["action"] == "markdown":
+        if row["action"] == MARKDOWN:
             return row["week"], float(row["recommended_price"])
         if pd.isna(row["next_markdown_week"]):
             return None

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from markdown_pricing.codes import MARKDOWN
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -106,5 +108,5 @@ def _totals(rows: pd.DataFrame) -> Totals:
     return Totals(
         round(float(rows["expected_revenue"].astype(float).sum()), 2),
         float(rows["expected_leftover"].sum()),
-        int((rows["action"] == "markdown").sum()),
+        int((rows["action"] == MARKDOWN).sum()),
     )

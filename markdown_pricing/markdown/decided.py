@@ -8,7 +8,7 @@ import pandas as pd
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, ObjectArray
 
 ASKED_ANEW_WEEKS = 4
-"""After so many weeks a rejected markdown that is still advised should be looked at again, as the contract has it."""
+"""After so many weeks a rejected markdown that is still recommended should be looked at again, by the contract."""
 STAKE_GREW = 1.25
 """So should one of which the stake has become so many times what it was."""
 
@@ -18,7 +18,7 @@ class Decided:
     """What the newest decision of an earlier week about each article says, (articles,) each.
 
     not_applied : whether a price was decided that has not been asked since
-    rejected    : whether today's price was kept against the advice
+    rejected    : whether today's price was kept against the recommendation
     week        : the week that was decided about, a date; None without a decision
     price       : the price that was decided, in local currency ; stake : what was at stake then; both NaN if unknown
     void        : why the decision cannot be followed; empty when it can

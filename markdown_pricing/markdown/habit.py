@@ -1,4 +1,4 @@
-"""The fixed ladder of the pricing department's old habit, which a plan has to beat.
+"""The prices of the old habit, which a plan has to beat.
 
 For a comparison, articles may be held on it (`season.ARM`).
 """
@@ -7,8 +7,8 @@ import numpy as np
 
 from markdown_pricing.arrays import IntArray
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.ladder import HABIT
 from markdown_pricing.markdown.limits import Limits
+from markdown_pricing.old_habit import HABIT
 
 
 def habit_rungs(ladders: Ladders, limits: Limits) -> IntArray:

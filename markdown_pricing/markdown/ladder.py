@@ -8,9 +8,6 @@ import numpy.typing as npt
 from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.countries import PriceEnding
 
-HABIT = ((0.6, 30), (0.8, 50))
-"""The fixed ladder of the old habit: from which share of the season on which discount applies, in percent."""
-
 
 def to_cents(prices: npt.ArrayLike) -> IntArray:
     """Prices in currency units to the nearest whole cent."""

@@ -11,6 +11,7 @@ from datetime import timedelta
 import numpy as np
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
+from markdown_pricing.codes import OptionRule, ReasonCode
 from markdown_pricing.markdown.candidates import Ladders
 
 
@@ -139,12 +140,12 @@ class Limits:
     def holds(self, state: Standing, week: int) -> dict[str, BoolArray]:
         """What forbids any markdown `week` weeks from now: a flag for each article, (articles,), by the rule's word."""
         return {
-            "past_end": week >= self.weeks_left,
-            "full_price_weeks": week < self.full_price,
-            "temporary_price": week < self.temporary,
-            "too_soon": state.wait > 0,
-            "too_many": state.left == 0,
-            "no_touch_week": ~self.touchable[:, week],
+            ReasonCode.PAST_END: week >= self.weeks_left,
+            OptionRule.FULL_PRICE_WEEKS: week < self.full_price,
+            ReasonCode.TEMPORARY_PRICE: week < self.temporary,
+            OptionRule.TOO_SOON: state.wait > 0,
+            OptionRule.TOO_MANY: state.left == 0,
+            OptionRule.NO_TOUCH_WEEK: ~self.touchable[:, week],
         }
 
     def may_move(self, state: Standing, week: int) -> BoolArray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, ObjectArray, each_array, rows_of
+from markdown_pricing.codes import OptionRule
 from markdown_pricing.markdown.limits import is_too_large, is_too_small
 from markdown_pricing.markdown.policy import Solution
 from markdown_pricing.markdown.price_groups import PriceGroups
@@ -129,18 +130,18 @@ def _forbidding_rules(alone: Task, groups: PriceGroups, cents: IntArray) -> Obje
     for flags in (near, far):
         flags[:, own] |= groups.if_any_member(flags[:, own])
     flags_of = {
-        "full_price_weeks": holds["full_price_weeks"][:, np.newaxis],
-        "too_small": near,
-        "too_soon": holds["too_soon"][:, np.newaxis],
-        "too_many": holds["too_many"][:, np.newaxis],
-        "no_touch_week": holds["no_touch_week"][:, np.newaxis],
-        "max_step": far,
-        "below_salvage": cents < season.floor_cents[:, np.newaxis],
-        "group_ladder": np.pad(~groups.is_common, [(0, 0), (0, cents.shape[1] - len(own))]),
+        OptionRule.FULL_PRICE_WEEKS: holds[OptionRule.FULL_PRICE_WEEKS][:, np.newaxis],
+        OptionRule.TOO_SMALL: near,
+        OptionRule.TOO_SOON: holds[OptionRule.TOO_SOON][:, np.newaxis],
+        OptionRule.TOO_MANY: holds[OptionRule.TOO_MANY][:, np.newaxis],
+        OptionRule.NO_TOUCH_WEEK: holds[OptionRule.NO_TOUCH_WEEK][:, np.newaxis],
+        OptionRule.MAX_STEP: far,
+        OptionRule.BELOW_SALVAGE: cents < season.floor_cents[:, np.newaxis],
+        OptionRule.GROUP_LADDER: np.pad(~groups.is_common, [(0, 0), (0, cents.shape[1] - len(own))]),
     }
     rule = np.full(cents.shape, None, dtype=object)
     for word, forbids in reversed(flags_of.items()):
-        rule[np.broadcast_to(forbids, cents.shape)] = word
+        rule[np.broadcast_to(forbids, cents.shape)] = str(word)
     rule[:, 0] = None
     rule[cents == NO_PRICE] = None
     return rule

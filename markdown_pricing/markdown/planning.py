@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, rows_where
+from markdown_pricing.codes import OptionRule
 from markdown_pricing.forecast import Demand, Forecast
 from markdown_pricing.markdown.budget import BISECTIONS, within_budget
 from markdown_pricing.markdown.candidates import Ladders
@@ -106,8 +107,8 @@ def plan(ladders: Ladders, forecast: Forecast) -> Plan:
     for_target, too_little_gain = (goes > 0) & (anyway == 0) & ~on_habit, (moves != pays) & ~is_locked & ~on_habit
     over_budget = (pays != goes) & ~is_locked & ~on_habit
     held_by = np.full(len(goes), None, dtype=object)
-    held_by[over_budget], held_by[too_little_gain] = "budget", "least_gain"
-    held_by[on_habit], held_by[is_locked] = "arm", "locked"
+    held_by[over_budget], held_by[too_little_gain] = OptionRule.BUDGET.value, OptionRule.LEAST_GAIN.value
+    held_by[on_habit], held_by[is_locked] = OptionRule.ARM.value, OptionRule.LOCKED.value
     path = alone.value(groups.rungs_of_members(best))
     solution = groups.solution_of_members(worth_it, path.revenue)
     place = groups.place

@@ -9,57 +9,12 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, ObjectArray
+from markdown_pricing.codes import SEVERITIES, ExceptionCode, ReasonCode
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.markdown.sentences import CLAUSE_WORDS, CLAUSES, PLAIN, RowFacts, Words
 
-REASONS = frozenset(
-    (
-        "bad_data",
-        "awaits_stock",
-        "sold_out",
-        "past_end",
-        "temporary_price",
-        "locked",
-        "markdown_by_habit",
-        "held_on_habit",
-        "markdown_for_target",
-        "markdown_with_group",
-        "markdown_now",
-        "no_rung_left",
-        "blocked_by_number",
-        "too_small",
-        "blocked_by_step",
-        "blocked_by_full_price",
-        "blocked_by_interval",
-        "no_touch_week",
-        "blocked_by_budget",
-        "too_little_gain",
-        "wait",
-        "keep_price",
-    )
-)
-EXCEPTIONS = frozenset(
-    (
-        "bad_data",
-        "sold_out",
-        "past_end",
-        "not_applied",
-        "void_decision",
-        "asked_again",
-        "far_end",
-        "bad_margin",
-        "infeasible_rules",
-        "target_out_of_reach",
-        "group_apart",
-        "unknown_category",
-        "no_history",
-        "off_ladder",
-        "certain_leftover",
-    )
-)
-
-SEVERITIES = _, LOOK, _ = "act", "look", "info"
-"""What somebody should do about an exception: act, have a look, or only know."""
+REASONS: frozenset[str] = frozenset(ReasonCode)
+EXCEPTIONS: frozenset[str] = frozenset(ExceptionCode)
 
 
 class BadReasonCodes(UnusableFile):

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, ObjectArray
+from markdown_pricing.codes import KEEP, LOOK, MARKDOWN, ExceptionCode, ReasonCode
 from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS, Recommendations
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
@@ -18,7 +19,6 @@ from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.limits import only_small_steps
 from markdown_pricing.markdown.option_rows import option_rows, weeks_ahead
 from markdown_pricing.markdown.planning import Plan, plan
-from markdown_pricing.markdown.reasons import LOOK
 from markdown_pricing.markdown.recent_weeks import recent_weeks
 from markdown_pricing.markdown.season import ARM
 from markdown_pricing.markdown.sentences import row_facts
@@ -93,7 +93,7 @@ def recommend(
         "current_price": to_price(season.current_cents),
         "recommended_price": recommended,
         "markdown_pct": np.round(np.clip(100 * (1 - recommended / list_price), 0, 100), 2),
-        "action": np.where(own_plan.best.rungs[:, 0] > 0, "markdown", "keep"),
+        "action": np.where(own_plan.best.rungs[:, 0] > 0, MARKDOWN, KEEP),
         "stock": season.stock,
         **_units_this_week(ladders, own_plan),
         "end_week": _dates(articles["end_week"]),
@@ -191,28 +191,28 @@ def _reasons_that_hold(ladders: Ladders, own_plan: Plan) -> dict[str, BoolArray]
     # Time holds a markdown back when the plan takes the first week that is allowed, or when no week is allowed.
     held = (allowed > 0) & (np.where(has_plan, planned, season.weeks_left) <= allowed)
     return {
-        "bad_data": season.set_aside,
-        "awaits_stock": season.awaits_stock & (rungs[:, 0] == 0),
-        "sold_out": (season.stock == 0) & ~season.awaits_stock,
-        "past_end": season.weeks_left == 0,
-        "temporary_price": own_plan.limits.temporary > 0,
-        "locked": own_plan.locked > 0,
-        "markdown_by_habit": own_plan.on_habit & (rungs[:, 0] > 0),
-        "held_on_habit": own_plan.on_habit,
-        "markdown_for_target": own_plan.for_target,
-        "markdown_with_group": own_plan.in_group & (rungs[:, 0] > 0),
-        "markdown_now": rungs[:, 0] > 0,
-        "no_rung_left": ladders.rungs == 1,
-        "blocked_by_number": own_plan.limits.left == 0,
-        "too_small": only_small_steps(ladders),
-        "blocked_by_step": ~own_plan.limits.moves[:, 0].any(axis=1),
-        "blocked_by_full_price": held & (own_plan.limits.full_price > own_plan.limits.wait),
-        "blocked_by_interval": held & (own_plan.limits.wait > 0),
-        "no_touch_week": held & (own_plan.limits.wait == 0),
-        "blocked_by_budget": own_plan.over_budget,
-        "too_little_gain": own_plan.too_little_gain,
-        "wait": has_plan,
-        "keep_price": np.ones(len(rungs), dtype=np.bool_),
+        ReasonCode.BAD_DATA: season.set_aside,
+        ReasonCode.AWAITS_STOCK: season.awaits_stock & (rungs[:, 0] == 0),
+        ReasonCode.SOLD_OUT: (season.stock == 0) & ~season.awaits_stock,
+        ReasonCode.PAST_END: season.weeks_left == 0,
+        ReasonCode.TEMPORARY_PRICE: own_plan.limits.temporary > 0,
+        ReasonCode.LOCKED: own_plan.locked > 0,
+        ReasonCode.MARKDOWN_BY_HABIT: own_plan.on_habit & (rungs[:, 0] > 0),
+        ReasonCode.HELD_ON_HABIT: own_plan.on_habit,
+        ReasonCode.MARKDOWN_FOR_TARGET: own_plan.for_target,
+        ReasonCode.MARKDOWN_WITH_GROUP: own_plan.in_group & (rungs[:, 0] > 0),
+        ReasonCode.MARKDOWN_NOW: rungs[:, 0] > 0,
+        ReasonCode.NO_RUNG_LEFT: ladders.rungs == 1,
+        ReasonCode.BLOCKED_BY_NUMBER: own_plan.limits.left == 0,
+        ReasonCode.TOO_SMALL: only_small_steps(ladders),
+        ReasonCode.BLOCKED_BY_STEP: np.logical_not(own_plan.limits.moves[:, 0].any(axis=1)),
+        ReasonCode.BLOCKED_BY_FULL_PRICE: held & (own_plan.limits.full_price > own_plan.limits.wait),
+        ReasonCode.BLOCKED_BY_INTERVAL: held & (own_plan.limits.wait > 0),
+        ReasonCode.NO_TOUCH_WEEK: held & (own_plan.limits.wait == 0),
+        ReasonCode.BLOCKED_BY_BUDGET: own_plan.over_budget,
+        ReasonCode.TOO_LITTLE_GAIN: own_plan.too_little_gain,
+        ReasonCode.WAIT: has_plan,
+        ReasonCode.KEEP_PRICE: np.ones(len(rungs), dtype=np.bool_),
     }
 
 
@@ -224,21 +224,22 @@ def _exceptions_that_hold(assortment: Assortment, ladders: Ladders, own_plan: Pl
         unknown |= ~category.isin(history["category"].unique())
     supply, decided = season.supply.astype(np.float64), Decided.of(assortment.articles)
     return {
-        "bad_data": season.set_aside,
-        "sold_out": (season.stock == 0) & ~season.awaits_stock,
-        "past_end": season.weeks_left == 0,
-        "not_applied": decided.not_applied,
-        "void_decision": decided.void != "",
-        "asked_again": decided.rejected & (own_plan.best.rungs[:, 0] > 0),
-        "far_end": season.far_end,
-        "bad_margin": season.floor_cents >= season.current_cents,
-        "infeasible_rules": (season.markdowns_taken > own_plan.limits.most) | ladders.whole_ladder_below_salvage,
-        "target_out_of_reach": own_plan.out_of_reach,
-        "group_apart": own_plan.group_apart,
-        "unknown_category": unknown.to_numpy(dtype=np.bool_),
-        "no_history": ~season.has_history,
-        "off_ladder": ladders.off_ladder,
-        "certain_leftover": supply - deepest_sales(ladders, own_plan.limits, own_plan.demand)
+        ExceptionCode.BAD_DATA: season.set_aside,
+        ExceptionCode.SOLD_OUT: (season.stock == 0) & ~season.awaits_stock,
+        ExceptionCode.PAST_END: season.weeks_left == 0,
+        ExceptionCode.NOT_APPLIED: decided.not_applied,
+        ExceptionCode.VOID_DECISION: decided.void != "",
+        ExceptionCode.ASKED_AGAIN: decided.rejected & (own_plan.best.rungs[:, 0] > 0),
+        ExceptionCode.FAR_END: season.far_end,
+        ExceptionCode.BAD_MARGIN: season.floor_cents >= season.current_cents,
+        ExceptionCode.INFEASIBLE_RULES: (season.markdowns_taken > own_plan.limits.most)
+        | ladders.whole_ladder_below_salvage,
+        ExceptionCode.TARGET_OUT_OF_REACH: own_plan.out_of_reach,
+        ExceptionCode.GROUP_APART: own_plan.group_apart,
+        ExceptionCode.UNKNOWN_CATEGORY: unknown.to_numpy(dtype=np.bool_),
+        ExceptionCode.NO_HISTORY: ~season.has_history,
+        ExceptionCode.OFF_LADDER: ladders.off_ladder,
+        ExceptionCode.CERTAIN_LEFTOVER: supply - deepest_sales(ladders, own_plan.limits, own_plan.demand)
         >= CERTAIN_LEFTOVER_SHARE * supply,
     }
 
@@ -247,7 +248,7 @@ def _severities(assortment: Assortment, own_plan: Plan, exceptions: ObjectArray)
     """The severity of each exception; a markdown that was rejected is to be looked at once more is at stake."""
     severities, decided = assortment.codes.severities_of(exceptions), Decided.of(assortment.articles)
     ago = np.array([0 if week is None else weeks_between(week, assortment.week) for week in decided.week])
-    look = (exceptions == "asked_again") & decided.asks_for_a_look(ago, own_plan.stake.value)
+    look = (exceptions == ExceptionCode.ASKED_AGAIN) & decided.asks_for_a_look(ago, own_plan.stake.value)
     severities[look] = LOOK
     return severities
 

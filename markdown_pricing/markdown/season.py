@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
+from markdown_pricing.codes import ON_HABIT
 from markdown_pricing.markdown.ladder import to_cents
 from markdown_pricing.markdown.markdowns import PriceHistory, find_markdowns
 
-ARMS = ON_PLAN, ON_HABIT = "plan", "habit"
-"""How an article is priced in a comparison: as the plan has it, or by the old habit alone."""
 ARM = "arm"
-"""The column that says so; empty, or not there, for an article that is in no comparison."""
+"""The column of how an article is priced in a comparison; empty, or not there, for one that is in none."""
 LOCKED_UNTIL = "locked_until"
 """The column of the Monday until which somebody has locked an article's price; NaT without a lock."""
 SET_ASIDE = "set_aside"

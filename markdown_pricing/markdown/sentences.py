@@ -19,6 +19,7 @@ from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.planning import Plan
 from markdown_pricing.markdown.sales import NINE_IN_TEN
 from markdown_pricing.markdown.season import SET_ASIDE
+from markdown_pricing.old_habit import CUT_PCT
 from markdown_pricing.words import (
     UNKNOWN,
     about,
@@ -39,8 +40,6 @@ SENTENCE_COLUMNS = [
     *("expected_revenue", "expected_revenue_habit"),
 ]
 """What sentences read of a row itself: all columns would take four times as long."""
-CUT = 0.3
-"""The cut of today's price for which the price response is told: the first that the old habit takes."""
 LEAST_TOLD = 1.0
 """A lead on paper of less than so much, in local currency, is not told."""
 COUNTED = (("counts_luck", "counts_target"), ("counts_labels", "counts_both"))
@@ -179,12 +178,12 @@ def _steps(paths: FloatArray, weeks_left: IntArray, week: date) -> list[list[Ste
 
 
 def times_as_many(elasticity: float) -> float:
-    """How many times as many units a cut of 30 % of today's price sells."""
-    return float((1 - CUT) ** -elasticity)
+    """How many times as many units a cut of CUT_PCT of today's price sells."""
+    return float((1 - CUT_PCT / 100) ** -elasticity)
 
 
 def response_in_words(elasticity: float | None, error: float | None) -> str:
-    """How many times as much a cut of 30 % sells, with the range that holds 8 times in 10; empty where it is not known.
+    """How many times as much a cut of CUT_PCT sells, with the range that holds 8 times in 10; empty where nobody knows.
 
     >>> response_in_words(2.57, 0.2)
     '2.5 times as many (2.3 to 2.7)'
@@ -223,6 +222,7 @@ PLAIN: Mapping[str, Callable[[RowFacts], str]] = {
     "habit_gain": lambda facts: more_or_less(_ratio(facts.row.expected_revenue_habit, facts.row.expected_revenue)),
     "best_now": lambda facts: price(facts.best_now),
     "paper_gain": lambda facts: about(max(facts.on_paper) - facts.row.expected_revenue),
+    "cut": lambda facts: str(CUT_PCT),
     "times": lambda facts: response_in_words(facts.row.elasticity, facts.row.elasticity_se),
     "allowed_day": lambda facts: day(facts.allowed),
     "until_day": lambda facts: last_day(facts.until),

@@ -17,7 +17,7 @@ def hold(view: MarketView) -> WeekPrices:
 
 
 def fixed_ladder(view: MarketView) -> WeekPrices:
-    """The old habit: 30 % off from 60 % of the season on and 50 % off from 80 % on, when the rules first allow it."""
+    """The old habit, each step when the rules first allow it."""
     ladders = view.ladders()
     return WeekPrices(ladders.prices_in(habit_rungs(ladders, Limits.of(ladders)))[:, 0])
 

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import FloatArray, IntArray
+from markdown_pricing.codes import OptionRule
 from markdown_pricing.countries import Country
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.ladder import to_cents
@@ -188,9 +189,9 @@ def _broken_rules(view: MarketView, asked: FloatArray) -> list[str]:
     at_rung = ladders.cents == after[:, np.newaxis]
     flags = {
         "raised": after > before,
-        "below_salvage": after < ladders.season.floor_cents,
+        OptionRule.BELOW_SALVAGE: after < ladders.season.floor_cents,
         "no_rung": ~at_rung.any(axis=1),
-        "max_step": at_rung.any(axis=1) & ~(at_rung & limits.moves[:, 0]).any(axis=1),
+        OptionRule.MAX_STEP: at_rung.any(axis=1) & ~(at_rung & limits.moves[:, 0]).any(axis=1),
         **limits.holds(limits.start, 0),
     }
     where, articles = f"{view.country.code} in {view.week}", view.articles["article_id"].tolist()

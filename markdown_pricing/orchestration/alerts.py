@@ -247,7 +247,7 @@ def _end(instance: dg.DagsterInstance, lake: Lake, newest: Mapping[str, dg.Dagst
 
 
 def _apart(lake: Lake, week: str) -> str:
-    """Where the advice differs widely between countries. The digest is not held up by a lake that does not answer."""
+    """Where recommendations differ widely between countries. A lake that does not answer holds up no digest."""
     try:
         compared = compare_countries(lake, parse_week(week), COMPARE_WITHIN_S)
     except PricingError as error:

@@ -18,9 +18,12 @@ from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, 
 from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.experiments.champion import champion_or
+from markdown_pricing.kept.handover import Handover
+from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.shared_demand import SharedAtHand, keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot
-from markdown_pricing.learnt_together import HowToLearn, lacks_its_own
+from markdown_pricing.learnt_together import lacks_its_own
 from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
@@ -35,8 +38,7 @@ from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.orchestration.refreshing import receipt_or_newer_week, say_superseded
 from markdown_pricing.orchestration.resources import DemandTraining, SharedLearning
-from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results, keep_shared_demand, shared_demand_at_hand
+from markdown_pricing.provenance import EVERY_COUNTRY, provenance
 from markdown_pricing.weeks import HEAD_OFFICE, cron_of_opening, parse_week
 
 country_asset = partial(dg.asset, pool=POOL, group_name=GROUP, owners=OWNERS)
@@ -77,12 +79,12 @@ def shared_demand(
     week, started = parse_week(context.partition_key), time.monotonic()
     keep_to_own_cores(context)
     with final_faults_not_retried(context), shared_learning.apply() as apply:
-        snapshot, how = find_snapshot(lake, week), HowToLearn(*_how_to_fit(lake, demand_training))
+        snapshot, how = find_snapshot(lake, week), _how_to_learn(lake, demand_training)
         learnt = learn_from_delivery(lake, snapshot, countries, countries.changeovers, how, apply)
         check_unchanged(lake, snapshot)
         for line in learnt.not_learnt_by(how.model):
             context.log.warning(line)
-        origin = provenance(week.isoformat(), "all", snapshot.stamp).of(seed=demand_training.seed)
+        origin = provenance(week, EVERY_COUNTRY, snapshot.stamp).of(seed=how.seed)
         path, version = keep_shared_demand(lake, week, learnt.shared, origin)
         seconds = time.monotonic() - started
         return dg.MaterializeResult(metadata=figures.shared_demand(learnt, version, seconds, origin, lake.where(path)))
@@ -113,7 +115,10 @@ def decisions(
     metadata=columns.TRAINING_DATA_COLUMNS,
 )
 def training_data(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], countries: dg.ResourceParam[Countries]
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    countries: dg.ResourceParam[Countries],
+    in_memory: dg.ResourceParam[Handover[pricing.CountryWeek]],
 ) -> dg.MaterializeResult[None]:
     """One country's sales, checked as a whole, with the weeks marked in which stock cut sales off.
 
@@ -121,18 +126,20 @@ def training_data(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
-        Results.let_go_of_training_data()  # of a country whose run ended before its prices
         snapshot, changeovers = find_snapshot(lake, week), countries.changes_of(country)
         taken = take_in_delivery(lake, snapshot, country, changeovers)
         sold = pricing.CountryWeek.of(taken.rows, week, country, taken.planned)
-        results, origin = Results(lake, week, country), origin_of_delivery(snapshot, country, changeovers)
-        path, before = results.keep_training_data(sold, origin), results.rows_of_last_training_data()
+        results, origin = Results(lake, week, country, in_memory), origin_of_delivery(snapshot, country, changeovers)
+        path, before = results.training_data.keep(sold, origin), results.training_data.rows_in_week_before()
         return dg.MaterializeResult(metadata=figures.training_data(sold, taken, before, origin, lake.where(path)))
 
 
 @country_asset(deps=[training_data, SHARED], tags={STAGE_TAG: "learn"}, kinds={"lightgbm"})
 def demand_model(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], demand_training: DemandTraining
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    demand_training: DemandTraining,
+    in_memory: dg.ResourceParam[Handover[pricing.CountryWeek]],
 ) -> dg.MaterializeResult[None]:
     """Units per week that one country buys of each article at each price.
 
@@ -141,17 +148,15 @@ def demand_model(
     """
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
-        results = Results(lake, week, country)
-        sold, origin = results.training_data()
+        results = Results(lake, week, country, in_memory)
+        sold, origin = results.training_data.read()
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
-        how = _how_to_fit(lake, demand_training)
-        choice = pricing.fit_or_step_down(sold, *how, shared.shared, results.last_good_model)
-        origin = pricing.modelled_by(origin.of(model_asked=how[0]), choice, demand_training.seed, shared.version)
-        path = results.keep_model(choice.model, origin)
-        said = str(shared)
-        if shared.shared is not None and lacks_its_own(shared.shared, how[0]):
-            said += f", in which {how[0]} has learnt nothing"
-        return dg.MaterializeResult(metadata=figures.demand_model(choice, said, origin, lake.where(path)))
+        how = _how_to_learn(lake, demand_training)
+        choice = pricing.fit_or_step_down(sold, how, shared.shared, results.model.last_good)
+        origin = pricing.modelled_by(origin, choice, how, shared.version)
+        path = results.model.keep(choice.model, origin)
+        learnt = _in_words(shared, how.model)
+        return dg.MaterializeResult(metadata=figures.demand_model(choice, learnt, origin, lake.where(path)))
 
 
 @country_asset(
@@ -167,6 +172,7 @@ def markdown_predictions(
     rules: dg.ResourceParam[RuleBook],
     reason_codes: dg.ResourceParam[ReasonCodes],
     countries: dg.ResourceParam[Countries],
+    in_memory: dg.ResourceParam[Handover[pricing.CountryWeek]],
 ) -> dg.MaterializeResult[None]:
     """When and by how much to mark each article down: a row per article to price, and its price path to the end week.
 
@@ -176,19 +182,26 @@ def markdown_predictions(
     week, code = week_and_country_of(context)
     country = countries.in_week(code, week)
     with final_faults_not_retried(context), measured(context):
-        results = Results(lake, week, code)
-        sold, _ = results.training_data()
-        results.let_go_of_training_data()
-        model, origin = results.model()
-        decided, last_rows = copied_decisions(results, erp, datetime.now(UTC)), results.last_rows()
+        results = Results(lake, week, code, in_memory)
+        sold, _ = results.training_data.read()
+        in_memory.let_go()
+        model, origin = results.model.read()
         arms, why_no_arms = arms_or_warning(context, lake)
-        known = last_rows, decided, countries.changes_of(code), arms
-        inputs = pricing.PricingInputs(country, rules, reason_codes, *known)
+        inputs = pricing.PricingInputs(
+            country,
+            rules,
+            reason_codes,
+            decisions=copied_decisions(results, erp, datetime.now(UTC)),
+            last_rows=results.recommendations.rows_before(),
+            changeovers=countries.changes_of(code),
+            arms=arms,
+        )
         made = pricing.price_as_decided(sold, model, inputs, origin, context.run.run_id, datetime.now(UTC))
-        priced, steady = made.recommendations, stability(made.recommendations.rows, last_rows, sold.history)
-        path = results.keep_predictions(priced, made.origin)
-        shown = figures.predictions(priced, steady, country, made.origin, lake.where(path))
-        beside = {**figures_of_gone(made.followed), **figures_of_arms(priced.rows, why_no_arms)}
+        recommended = made.recommendations
+        path = results.recommendations.keep(recommended, made.origin)
+        steady = stability(recommended.rows, inputs.last_rows, sold.history)
+        shown = figures.predictions(recommended, steady, country, made.origin, lake.where(path))
+        beside = {**figures_of_gone(made.followed), **figures_of_arms(recommended.rows, why_no_arms)}
         return dg.MaterializeResult(metadata={**shown, **beside})
 
 
@@ -216,7 +229,7 @@ def erp_refresh(
     week, country = week_and_country_of(context)
     with final_faults_not_retried(context), erp.engine() as engine:
         results, currency = Results(lake, week, country), countries.in_week(country, week).currency
-        recommended, origin = results.predictions()
+        recommended, origin = results.recommendations.read()
         check = partial(refuse_unless_accepted, results, rules, countries[country], recommended.rows)
         receipt = receipt_or_newer_week(context, engine, recommended, check)
         if isinstance(receipt, date):
@@ -225,10 +238,16 @@ def erp_refresh(
             yield dg.MaterializeResult(metadata=figures.receipt(receipt, origin, currency))
 
 
-def _how_to_fit(lake: Lake, training: DemandTraining) -> tuple[str, int, int]:
-    """The name of the demand model, which is the champion's where that is followed, the seed and the threads."""
-    name = check_allowed(champion_or(lake, training.model, training.follow_champion), lake.models)
-    return name, training.seed, training.threads
+def _how_to_learn(lake: Lake, training: DemandTraining) -> pricing.HowToLearn:
+    """By the demand model that is trained, which is the champion's where that is followed."""
+    model = check_allowed(champion_or(lake, training.model, training.follow_champion), lake.models)
+    return pricing.HowToLearn(model, training.seed, training.threads)
+
+
+def _in_words(at_hand: SharedAtHand, model: str) -> str:
+    """Which version of what the countries share there is, and whether the model has learnt nothing in it."""
+    lacks = at_hand.shared is not None and lacks_its_own(at_hand.shared, model)
+    return f"{at_hand}, in which {model} has learnt nothing" if lacks else str(at_hand)
 
 
 FLOW = (decisions, training_data, demand_model, markdown_predictions, erp_refresh)

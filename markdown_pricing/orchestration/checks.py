@@ -8,6 +8,7 @@ import dagster as dg
 import pandas as pd
 
 from markdown_pricing.countries import Countries, Country
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.acceptance import (
     Objection,
@@ -38,7 +39,6 @@ from markdown_pricing.orchestration.names import (
     TRAINING_DATA,
 )
 from markdown_pricing.orchestration.partitions import week_and_country_of
-from markdown_pricing.results import Results
 
 DESCRIPTIONS = {
     EVERY_ARTICLE: "Each article of the snapshot has a row. Blocks the refresh.",
@@ -52,8 +52,8 @@ def acceptance_of(
     results: Results, rules: RuleBook, country: Country, rows: pd.DataFrame
 ) -> dict[str, list[Objection]]:
     """What each check objects to in a country's rows; an empty list for each that passes."""
-    articles = results.articles()
-    dropped = check_number_of_rows(len(rows), results.rows_of_last_other_week())
+    articles = results.training_data.articles()
+    dropped = check_number_of_rows(len(rows), results.recommendations.articles_before())
     return {
         EVERY_ARTICLE: check_every_article_has_a_row(rows, articles),
         NOT_HALVED: [objection for objection in dropped if _blocks(objection)],
@@ -138,7 +138,7 @@ def _check_of_predictions(partitions: dg.MultiPartitionsDefinition) -> dg.AssetC
     ) -> Iterator[dg.AssetCheckResult]:
         week, country = week_and_country_of(context.op_execution_context)
         results = Results(lake, week, country)
-        rows = results.rows()
+        rows = results.recommendations.rows()
         objections_by_check = acceptance_of(results, rules, countries[country], rows)
         blocked = [name for name, objections in objections_by_check.items() if any(map(_blocks, objections))]
         if blocked:

@@ -12,13 +12,13 @@ import pandas as pd
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from markdown_pricing.arms.draw import Draw
-from markdown_pricing.arms.sentence import INTERIM, ComparisonResult
+from markdown_pricing.arms.sentence import ComparisonResult
+from markdown_pricing.codes import EVERYTHING, INTERIM, ON_HABIT
 from markdown_pricing.comparison import arms_in, comparison_so_far, read_draws
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.arms import write_comparison
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.markdown.season import ON_HABIT
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import IN_SHORT, Metadata
 from markdown_pricing.orchestration.names import EFFECTS, EFFECTS_JOB, GROUP, LEDGER_POOL, OUTCOMES, OWNERS, STAGE_TAG
@@ -28,8 +28,6 @@ from markdown_pricing.words import counted
 
 COMPARISON = "Comparison with the old habit"
 """The label of what a round or a week's look says of it."""
-SCOPE = "all"
-"""All cells together, which is the one effect that is told."""
 NOTHING_DRAWN = "Nothing is compared: no cell was ever drawn."
 
 
@@ -80,7 +78,7 @@ def row_of_effect(result: ComparisonResult, computed_at: datetime) -> dict[str, 
     values = (None,) * 4 if own is None else (100 * each for each in (own.value, own.low, own.high, own.detectable))
     return {
         "season": result.season,
-        "scope": SCOPE,
+        "scope": EVERYTHING,
         "computed_at": computed_at,
         **dict(zip(("effect_pct", "low", "high", "detectable_pct"), values, strict=True)),
         "cells_held": 0 if own is None else own.held,

@@ -27,10 +27,10 @@ from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.erp.missing import TablesMissing
 from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.orchestration.figures import IN_SHORT, NOTHING, Metadata
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, this_week
 from markdown_pricing.words import counted
 
@@ -78,13 +78,13 @@ def find_decisions(results: Results, erp: Erp, now: datetime) -> CopiedDecisions
     Raises a TransientError while the ERP or the lake is away.
     """
     is_over = results.week < this_week(now)
-    if is_over and (kept := results.unchanged_decisions()) is not None:
+    if is_over and (kept := results.decisions.read_unchanged()) is not None:
         return CopiedDecisions(kept, read(kept), copy_of=results.week)
     engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
     try:
         rows: Sequence[Row] = read_decisions(engine, results.country, until=results.week)
     except FinalError as error:
-        week, copied = results.last_decisions() or (None, [])
+        week, copied = results.decisions.newest() or (None, [])
         is_first = week is None and isinstance(error, TablesMissing)
         return CopiedDecisions(copied, read(copied), str(error), week, is_first)
     finally:
@@ -102,9 +102,7 @@ def copy_decisions(results: Results, erp: Erp, now: datetime) -> tuple[CopiedDec
     copied = find_decisions(results, erp, now)
     if copied.copy_of == results.week:
         return copied, paths.decisions_file(results.week, results.country)
-    return copied, results.keep_decisions(
-        without_persons(copied.rows), provenance(str(results.week), results.country, "")
-    )
+    return copied, results.decisions.keep(without_persons(copied.rows), provenance(results.week, results.country, ""))
 
 
 def copied_decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Decision]:
@@ -112,7 +110,7 @@ def copied_decisions(results: Results, erp: Erp, now: datetime) -> Sequence[Deci
 
     Raises ResultChanged for a copy that somebody has changed.
     """
-    kept = results.decisions()
+    kept = results.decisions.read()
     return copy_decisions(results, erp, now)[0].read.decisions if kept is None else read(kept).decisions
 
 

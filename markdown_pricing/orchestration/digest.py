@@ -27,7 +27,7 @@ LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class NotDone:
-    """A country without new prices: why, whether a check blocked it, and what its newest advice is worth."""
+    """A country without new prices: why, whether a check blocked it, and what its newest recommendations are worth."""
 
     country: str
     run_id: str
@@ -40,11 +40,11 @@ class NotDone:
 class Digest:
     """What a round that is over has done, and what it has left undone.
 
-    worth : what the advice is worth of the countries that are done
+    worth : what the recommendations are worth of the countries that are done
     gone  : countries that were not delivered, though the week before they were
-    ledger : how far the advice of a sold week was followed, and what other prices cost; empty if nobody knows
+    ledger : how far the recommendations of a sold week were followed, and what other prices cost; empty if nobody knows
     compared : what the comparison with the old habit has found; empty where nothing was drawn
-    apart : where the advice for an article differs widely between countries; empty where it does not
+    apart : where the recommendations for an article differ widely between countries; empty where they do not
     """
 
     week: str
@@ -110,7 +110,7 @@ def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun],
 
 
 def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
-    """The country that this run did not bring into the ERP, why, and what its newest advice is worth."""
+    """The country that this run did not bring into the ERP, why, and what its newest recommendations are worth."""
     country, checks = run.tags.get(COUNTRY_TAG, "?"), run.tags.get(NOT_RETRIED_TAG, "").split(", ")
     blocked = any(check in DESCRIPTIONS for check in checks)
     worth = worth_of(country, _last_figures(instance, run.tags.get(WEEK_TAG), country))

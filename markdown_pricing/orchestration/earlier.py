@@ -17,6 +17,8 @@ from markdown_pricing.delivered import origin_of_delivery
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.errors import TransientError
 from markdown_pricing.experiments.champion import champion_or
+from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.shared_demand import shared_demand_at_hand
 from markdown_pricing.lake.snapshot import Snapshot
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration.decided import find_decisions
@@ -28,7 +30,6 @@ from markdown_pricing.orchestration.next_round import holds
 from markdown_pricing.orchestration.outcome import RunOutcome, recorded_outcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import Results, shared_demand_at_hand
 
 
 def wanted_origins(

@@ -11,6 +11,7 @@ from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, MAX_RETRIES_TAG, W
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.errors import PricingError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions
 from markdown_pricing.lake.snapshot import (
@@ -53,7 +54,6 @@ from markdown_pricing.orchestration.situation import (
     RunState,
     Settled,
 )
-from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 
 UNFINISHED = [
@@ -266,7 +266,7 @@ def _settled(instance: dg.DagsterInstance, delivery: Delivery, countries: Iterab
 def _archived(lake: Lake, delivery: Delivery, countries: Iterable[str]) -> frozenset[Settled]:
     """The countries whose predictions lie on the lake, with the stamp of the delivery that they were made from."""
     kept = set(countries_with_predictions(lake, delivery.week)) & set(countries)
-    stamps = {country: Results(lake, delivery.week, country).predicted_from() for country in sorted(kept)}
+    stamps = {country: Results(lake, delivery.week, country).recommendations.stamp() for country in sorted(kept)}
     return frozenset(Settled(delivery.week, country, stamp) for country, stamp in stamps.items() if stamp)
 
 

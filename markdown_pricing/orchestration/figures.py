@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from markdown_pricing.codes import MARKDOWN
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.countries import EURO, Country
 from markdown_pricing.demand.calibration import LEVEL, Bias, out_of_place
@@ -18,6 +19,7 @@ from markdown_pricing.drawings import expected_and_actual_drawing, most_at_stake
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.learnt_together import LearntTogether
 from markdown_pricing.markdown.changes import Stability
+from markdown_pricing.old_habit import CUT_PCT
 from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STAMP, SUPERSEDED_BY
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
@@ -175,11 +177,8 @@ def shared_demand(learnt: LearntTogether, version: str, seconds: float, origin: 
         LEFT_OUT: _table(("Country", "Why"), [(code, cell(why)) for code, why in learnt.left_out.items()]),
         **_of_the_model(learnt),
         SHARED_ELASTICITY: _table(
-            ("Category", "Elasticity of 30 % off"),
-            [
-                (cell(name), f"{elasticity:.2f}")
-                for name, elasticity in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)
-            ],
+            ("Category", f"Elasticity of {CUT_PCT} % off"),
+            [(cell(name), f"{each:.2f}") for name, each in zip(shared.categories, shared.mean @ TO_A_CUT, strict=True)],
         ),
         "Seconds": round(seconds, 1),
         "Version": version,
@@ -242,12 +241,12 @@ def _biases(measured: Sequence[Bias]) -> Metadata:
 
 
 def predictions(
-    priced: Recommendations, steady: Stability | None, country: Country, origin: Provenance, uri: str
+    recommended: Recommendations, steady: Stability | None, country: Country, origin: Provenance, uri: str
 ) -> Metadata:
     """How many articles are marked down, what that is worth, and how the plans compare with last week's."""
-    rows = priced.rows
+    rows = recommended.rows
     exceptions = rows["exception_code"].value_counts().to_dict()
-    markdowns, money = int((rows["action"] == "markdown").sum()), money_of(rows, country)
+    markdowns, money = int((rows["action"] == MARKDOWN).sum()), money_of(rows, country)
     return {
         IN_SHORT: (
             f"{markdowns:,} of {counted(len(rows), 'article')} marked down. This week's decisions are worth "
@@ -264,8 +263,8 @@ def predictions(
             ("Article", "Today", "This week", "Next", "Stake"),
             [_plan(row) for row in most_at_stake(rows, PLANS).itertuples()],
         ),
-        "Price paths": _drawn(lambda: price_paths_sketch(priced.path, most_at_stake(rows, PLANS))),
-        f"Price paths{LARGE}": _drawn(lambda: price_paths_drawing(priced.path, rows)),
+        "Price paths": _drawn(lambda: price_paths_sketch(recommended.price_path, most_at_stake(rows, PLANS))),
+        f"Price paths{LARGE}": _drawn(lambda: price_paths_drawing(recommended.price_path, rows)),
         "Exceptions": _table(("Exception", "Articles"), [(code, str(count)) for code, count in exceptions.items()]),
         ROW_COUNT.label: len(rows),
         **_origin(origin, uri),
@@ -299,7 +298,7 @@ def money_of(rows: pd.DataFrame, country: Country) -> Metadata:
     """What the decisions and the whole plan are worth; in euros, too, where the country's rate is known."""
     plan, habit = (float(rows[name].astype(float).sum()) for name in ("expected_revenue", "expected_revenue_habit"))
     # What would be lost if they waited a week. Kept prices are left out, because nobody has to do anything for them.
-    stake = float(rows.loc[rows["action"] == "markdown", "stake"].astype(float).sum())
+    stake = float(rows.loc[rows["action"] == MARKDOWN, "stake"].astype(float).sum())
     figures = {
         STAKE: stake,
         STAKE_EUR: country.in_eur(stake),
@@ -322,7 +321,7 @@ def _rate(country: Country) -> Metadata:
 
 
 def worth_of(country: str, predicted: Mapping[str, Any]) -> Worth | None:
-    """What a country's advice is worth, from the figures of its predictions; None where they do not say it.
+    """What a country's recommendations are worth, from the figures of its predictions; None where they do not say it.
 
     They do not when they are of a version that recorded other figures, or are not there.
     """
@@ -376,8 +375,8 @@ def made_from(metadata: Mapping[str, Any]) -> str:
     """The version of what a result was to be made from; empty when a version that knew other facts has recorded it."""
     try:
         known = metadata[MADE_BY].value
-        return Provenance(**{**known, "libraries": " ".join(known["libraries"])}).wanted.version
-    except (KeyError, TypeError):
+        return Provenance.of_facts({**known, "libraries": " ".join(known["libraries"])}).wanted.version
+    except (KeyError, TypeError, ValueError):
         return ""
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 import dagster as dg
 
 from markdown_pricing.experiments.champion import champions
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.leftovers import remove_leftovers
 from markdown_pricing.lake.old_results import Kept, KeptFor, remove_old_results
@@ -15,7 +16,6 @@ from markdown_pricing.lake.paths import MODELS
 from markdown_pricing.orchestration.facts import is_under_way
 from markdown_pricing.orchestration.names import READY, SNAPSHOT, WEEK_TAG
 from markdown_pricing.preflight import Preflight
-from markdown_pricing.results import Results
 from markdown_pricing.shown import in_markdown
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, parse_week, this_week
 
@@ -99,7 +99,9 @@ def remove_results_that_are_old(
 def _newest_of_the_champion(lake: Lake, kept: Sequence[Kept]) -> list[Kept]:
     """Of a country's kept models, newest first, the first that the champion has made; of other files none."""
     promoted = champions(lake) if kept[0].folder == MODELS else []
-    by_champion = (each for each in kept if Results(lake, each.week, each.country).made_by() == promoted[-1].model)
+    by_champion = (
+        each for each in kept if Results(lake, each.week, each.country).model.made_by() == promoted[-1].model
+    )
     return list(islice(by_champion, 1)) if promoted else []
 
 

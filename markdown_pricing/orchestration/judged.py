@@ -1,4 +1,4 @@
-"""What the page of `outcomes` says: adherence, and what other prices than the advised ones cost, as sums only.
+"""What the page of `outcomes` says: adherence, and what other prices than the recommended ones cost, as sums only.
 
 What may not be said is not printed: no cost of a single decision, nobody's name, no cost without its interval, and
 nothing as saved, for which there would have to be a comparison.
@@ -13,11 +13,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from markdown_pricing.codes import ACCEPTED, CHANGED, NOT_APPLIED, ON_HABIT, STATES
 from markdown_pricing.countries import Country
-from markdown_pricing.decisions.decision import ACCEPTED, CHANGED
-from markdown_pricing.markdown.season import ON_HABIT
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
-from markdown_pricing.outcomes.states import NOT_APPLIED, STATES, is_followed
+from markdown_pricing.outcomes.states import is_followed
 from markdown_pricing.outcomes.totals import Cost, adherence, cost_of, sold_and_expected, valued_others
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.words import counted
@@ -44,8 +43,8 @@ TOO_FEW = f"not said of fewer than {FEWEST} prices"
 class Sums:
     """What a country's ledger of one week adds to that of all countries; money in euros, None where that is not known.
 
-    known, followed : articles whose price is known, and whose advice was followed ; cost, half : the cost of the other
-        prices with hindsight, and half the width of its 90 % interval
+    known, followed : articles whose price is known, and those that were sold as recommended
+    cost, half : the cost of the other prices with hindsight, and half the width of its 90 % interval
     """
 
     known: int
@@ -65,7 +64,7 @@ class Sums:
 
 
 def sentence_of_ledgers(countries: Sequence[Sums], week: date) -> str:
-    """How far that week's advice was followed in all countries, and what other prices cost; empty if nothing is known.
+    """How far that week was priced as recommended in all countries, and what other prices cost; empty if not known.
 
     Money of countries without a rate in euros is in no sum.
     """
@@ -95,7 +94,7 @@ def figures_of_ledger(week: Outcomes, last_weeks: Sequence[pd.DataFrame], countr
     last_weeks : OUTCOME_COLUMNS of the weeks in the ERP that have the same currency
     """
     rows = week.rows
-    stakes = pd.Series(pd.to_numeric(week.advised["stake"]).to_numpy())
+    stakes = pd.Series(pd.to_numeric(week.recommended["stake"]).to_numpy())
     by_count, by_value = adherence(rows, stakes)
     cost, known = cost_of(rows), rows[rows["followed"].notna()]
     followed = known[is_followed(known)]

@@ -17,6 +17,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from markdown_pricing.countries import Countries, Country
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.ledger import replace_ledger
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import weeks_with_predictions
 from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, find_snapshot, newest_delivery
@@ -46,8 +47,7 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
 )
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, week_and_country_of
-from markdown_pricing.results import Results
-from markdown_pricing.sold_weeks import Outcomes, bring_up_to_date, kept_outcomes
+from markdown_pricing.sold_weeks import Outcomes, bring_up_to_date
 from markdown_pricing.weeks import ONE_WEEK, this_week
 from markdown_pricing.words import counted
 
@@ -92,7 +92,7 @@ def outcomes_by(partitions: dg.MultiPartitionsDefinition) -> dg.AssetsDefinition
             results = Results(lake, week, country)
             made = bring_up_to_date(results, countries, rules, context.run.run_id, datetime.now(UTC))
             # Under the ERP's lock if it can be had, and for the page in any case.
-            last_weeks_once = cache(lambda: list(kept_outcomes(lake, country, date.max, WEEKS_IN_ERP)))
+            last_weeks_once = cache(lambda: list(Results(lake, date.max, country).outcomes.last(WEEKS_IN_ERP)))
             in_erp = _into_the_erp(erp, country, last_weeks_once)
             if in_erp:
                 context.log.warning(in_erp)

@@ -1,4 +1,4 @@
-"""What the ledger warns of: advice followed less, decided prices not there, cells not left alone, wrong forecasts."""
+"""What the ledger warns of: followed less, decided prices not there, cells not left alone, wrong forecasts."""
 
 import warnings
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ LEFT_ALONE_LEAST = 90.0
 """Of the articles that a comparison holds on the old habit, so many percent have the price that it asks. Chosen on
 2026-11-28: an effect is told too small by about the share that was not left alone."""
 CALIBRATED = (80.0, 125.0)
-"""What sold lies between these percents of what was expected, where the advice was followed. Chosen on 2026-11-28 by
+"""What sold lies between these percents of what was expected, where it was followed. Chosen on 2026-11-28 by
 judgement: a warm week or a holiday moves a country's sales by a tenth and more."""
 
 

@@ -14,12 +14,12 @@ from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.refresh import Receipt
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.names import REFRESH
 from markdown_pricing.orchestration.outcome import RunOutcome, recorded_outcome
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.results import Results
 
 INTERRUPTED = "The command that made this run was interrupted."
 RECORDED = (
@@ -80,7 +80,7 @@ def record_interruption(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def _record(instance: dg.DagsterInstance, places: Places, run: dg.DagsterRun, week: date, receipt: Receipt) -> None:
-    _, origin = Results(places.lake, week, receipt.country).predictions()
+    _, origin = Results(places.lake, week, receipt.country).recommendations.read()
     metadata = figures.receipt(receipt, origin, places.countries.in_week(receipt.country, week).currency)
     refreshed = dg.AssetMaterialization(REFRESH, partition=partition_key(week, receipt.country), metadata=metadata)
     instance.report_engine_event(RECORDED, run)

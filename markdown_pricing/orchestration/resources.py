@@ -57,3 +57,12 @@ def fixed(value: object, description: str) -> dg.ResourceDefinition:
         return value
 
     return dg.ResourceDefinition(given_by_the_installation, description=description)
+
+
+def made_for_each_run(make: Callable[[], object], description: str) -> dg.ResourceDefinition:
+    """What `make` gives as a resource of one run in one process, which ends with it."""
+
+    def made_for_the_run(_context: dg.InitResourceContext) -> object:
+        return make()
+
+    return dg.ResourceDefinition(made_for_the_run, description=description)

@@ -1,1 +1,1 @@
-"""The ledger: what became of the advice of the weeks that were sold, and what it cost not to follow it."""
+"""The ledger: what became of the recommendations of the weeks that were sold, and what it cost not to follow it."""

@@ -14,7 +14,7 @@ from markdown_pricing.outcomes.states import has_other_price, is_followed
 
 @dataclass(frozen=True)
 class OtherPrices:
-    """The articles of a week of which another price was asked than the advised one, in the order of `then`.
+    """The articles of a week of which another price was asked than the recommended one, in the order of `then`.
 
     places : (articles,), their places among the week's rows ; then : these articles alone
     recommended, applied, ex_ante : (articles,), the two prices, and what the menu says that they cost
@@ -48,7 +48,7 @@ def with_what_the_menu_lacks(rows: pd.DataFrame, then: Then, forecast_of: Foreca
 
 
 def with_hindsight_of_followed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows, of which those whose advice was followed cost nothing with hindsight either."""
+    """The rows, of which those whose recommendation was followed cost nothing with hindsight either."""
     made = rows.copy()
     made.loc[is_followed(made), ["cost_hindsight", "cost_low", "cost_high"]] = 0.0
     return made

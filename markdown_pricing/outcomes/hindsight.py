@@ -135,8 +135,9 @@ def cost_in_hindsight(
 
     W is what a price and the best plan after it bring along the mean stock by the week's own model, and W' what that
     same plan brings by the newest one. The plans stay those of then. To plan anew with what is known now would value
-    the advice of a planner who waits a week and then knows what nobody knew for many; docs/outcomes.md has how far that
-    leads. In the performance-difference lemma values are those of the policy that is judged (Kakade and Langford 2002).
+    what a planner recommends who waits a week and then knows what nobody knew for many; docs/outcomes.md has how far
+    that leads. In the performance-difference lemma (Kakade and Langford 2002) values are those of the policy that is
+    judged.
     """
     found = Hindsight(*(np.full(len(then.articles), np.nan) for _ in range(3)))
     for rows in _by_horizon(then):

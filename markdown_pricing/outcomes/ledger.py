@@ -1,8 +1,8 @@
-"""The rows of markdown_outcomes: what was advised in a week, decided, asked in the shops and sold.
+"""The rows of markdown_outcomes: what was recommended in a week, decided, asked in the shops and sold.
 
-Whether a price is there is asked from the next snapshot on, as for decisions. The prices of one week cost, against its
-advice, what its own menu says: the recommended price's value less the applied one's. Summed over weeks this is what the
-overrides cost the plan (the performance-difference lemma, Kakade and Langford 2002).
+Whether a price is there is asked from the next snapshot on, as for decisions. The prices of one week cost, against the
+recommended ones, what its own menu says: the recommended price's value less the applied one's. Summed over weeks this
+is what the overrides cost the plan (the performance-difference lemma, Kakade and Langford 2002).
 """
 
 from collections.abc import Collection, Mapping
@@ -43,8 +43,8 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class AdvisedWeek:
-    """One country's advice for a week, with what was decided about it.
+class RecommendedWeek:
+    """What was recommended to one country for a week, with what was decided about it.
 
     rows    : of markdown_recommendations ; options : of markdown_options
     decided : by article the decision in force, of those that can be followed
@@ -60,16 +60,16 @@ class AdvisedWeek:
     wanted_next: "pd.Series[float]"
 
 
-def outcome_rows(advice: AdvisedWeek, shown: Shown, run_id: str, computed_at: datetime) -> pd.DataFrame:
+def outcome_rows(priced: RecommendedWeek, shown: Shown, run_id: str, computed_at: datetime) -> pd.DataFrame:
     """OUTCOME_COLUMNS, a row for each article that was priced, with the costs that the menu tells.
 
     A followed price costs nothing. Beyond that `cost_ex_ante` is NaN where the menu does not value a price, and so are
     the costs with hindsight everywhere: `sold_weeks.py` finds by models what else can be found.
     """
-    rows, ids = advice.rows, advice.rows["article_id"]
-    decisions = [advice.decided.get(article) for article in ids]
+    rows, ids = priced.rows, priced.rows["article_id"]
+    decisions = [priced.decided.get(article) for article in ids]
     recommended, list_price = (_floats(rows[name]) for name in ("recommended_price", "list_price"))
-    decided = _decided_prices(rows, advice.decided, advice.locked)
+    decided = _decided_prices(rows, priced.decided, priced.locked)
     sold_price, next_price = _at(shown.sold_price, ids), _at(shown.next_price, ids)
     # An article that the next snapshot has no more, because its season is over, was asked what its last week shows.
     applied = np.where(np.isnan(next_price) & shown.has_next, sold_price, next_price)
@@ -78,11 +78,11 @@ def outcome_rows(advice: AdvisedWeek, shown: Shown, run_id: str, computed_at: da
         wanted=np.where(np.isnan(decided), recommended, decided),
         next=applied,
         after=_at(shown.price_after, ids),
-        wanted_next=_at(advice.wanted_next, ids),
+        wanted_next=_at(priced.wanted_next, ids),
         has_after=shown.has_after,
     )
     is_followed, known = is_same(applied, recommended, list_price), np.isfinite(applied)
-    menus, near = Menus.of(advice.options, ids), float(SAME_PRICE_SHARE) * list_price
+    menus, near = Menus.of(priced.options, ids), float(SAME_PRICE_SHARE) * list_price
     cost = np.round(menus.value_of(recommended) - menus.value_of(applied), 2)
     steps = menus.step_of(recommended, near) - menus.step_of(applied, near)
     units = _at(shown.units, ids)
@@ -103,7 +103,7 @@ def outcome_rows(advice: AdvisedWeek, shown: Shown, run_id: str, computed_at: da
         "cost_ex_ante": np.where(is_followed, 0.0, cost),
         **dict.fromkeys(("cost_hindsight", "cost_low", "cost_high"), np.nan),
         "hindsight_week": None,
-        "phase": phases_of(_life_shares(rows, advice.week)),
+        "phase": phases_of(_life_shares(rows, priced.week)),
         "model_version": rows["model_version"].to_numpy(dtype=object),
         "run_id": run_id,
         "computed_at": computed_at,
@@ -112,7 +112,7 @@ def outcome_rows(advice: AdvisedWeek, shown: Shown, run_id: str, computed_at: da
 
 
 def wanted_prices(rows: pd.DataFrame, decided: Mapping[str, Decision], locked: Collection[str]) -> "pd.Series[float]":
-    """By article the price that was decided, or else the recommended one; decided and locked: see `AdvisedWeek`."""
+    """By article the price that was decided, or else the recommended one; decided and locked: see `RecommendedWeek`."""
     prices = _decided_prices(rows, decided, locked)
     wanted = np.where(np.isnan(prices), _floats(rows["recommended_price"]), prices)
     return pd.Series(wanted, index=pd.Index(rows["article_id"]))

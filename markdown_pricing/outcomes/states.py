@@ -6,19 +6,25 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, ObjectArray
+from markdown_pricing.codes import (
+    APPLIED,
+    APPLIED_LATE,
+    END,
+    LAUNCH,
+    MIDDLE,
+    NOT_APPLIED,
+    OPEN,
+    OVERTAKEN,
+    UNKNOWN,
+)
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
 
-STATES = OPEN, APPLIED, APPLIED_LATE, NOT_APPLIED, OVERTAKEN, UNKNOWN = (
-    *("open", "applied", "applied_late"),
-    *("not_applied", "overtaken", "unknown"),
-)
-PHASES = LAUNCH, MIDDLE, END = "launch", "middle", "end"
 ROUNDING = 1e-9
 """Prices are whole cents, so that a difference this small is none."""
 
 
 def is_followed(outcomes: pd.DataFrame) -> BoolArray:
-    """Of which rows the advice was followed, (rows,); not of those whose price in the shops is unknown."""
+    """Of which rows the recommendation was followed, (rows,); not of those whose price in the shops is unknown."""
     return _said(outcomes, True)
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import FloatArray, IntArray
+from markdown_pricing.codes import APPLIED, APPLIED_LATE, NOBODY
 from markdown_pricing.columns import TOTAL_COLUMNS
-from markdown_pricing.outcomes.states import APPLIED, APPLIED_LATE, has_other_price, is_followed
+from markdown_pricing.outcomes.states import has_other_price, is_followed
 
-NOBODY, UNKNOWN_GROUP = "none", ""
+UNKNOWN_GROUP = ""
 KEY = ["country", "category", "week", "verdict", "decision_reason", "phase"]
 NINETEEN_IN_TWENTY = 1.6449
 """The deviation that a normally distributed value stays below nineteen times in twenty."""
@@ -95,7 +96,7 @@ def sold_and_expected(followed: pd.DataFrame) -> tuple[float, float]:
 
 
 def adherence(outcomes: pd.DataFrame, stakes: "pd.Series[float]") -> tuple[float, float]:
-    """The share of the articles of which the advice was followed, and the same weighed by what was at stake.
+    """The share of the articles of which the recommendation was followed, and the same weighed by what was at stake.
 
     stakes : (rows,), in the order of the outcomes
     Both are over rows whose applied price is known, and NaN without any (or with nothing at stake).
@@ -108,17 +109,17 @@ def adherence(outcomes: pd.DataFrame, stakes: "pd.Series[float]") -> tuple[float
     return by_count, by_value
 
 
-def totals(outcomes: pd.DataFrame, advised: pd.DataFrame, run_id: str, computed_at: datetime) -> pd.DataFrame:
+def totals(outcomes: pd.DataFrame, recommended: pd.DataFrame, run_id: str, computed_at: datetime) -> pd.DataFrame:
     """TOTAL_COLUMNS of one week: a row for each category, verdict, reason and phase.
 
-    outcomes : OUTCOME_COLUMNS ; advised : the rows of markdown_recommendations that they came from, in the same order
+    outcomes : OUTCOME_COLUMNS ; recommended : the rows that they came from, in the same order
     """
     keyed = outcomes.assign(
-        category=advised["category"].fillna(UNKNOWN_GROUP).astype(str).to_numpy(),
+        category=recommended["category"].fillna(UNKNOWN_GROUP).astype(str).to_numpy(),
         verdict=outcomes["verdict"].fillna(NOBODY),
         decision_reason=outcomes["decision_reason"].fillna(NOBODY),
         phase=outcomes["phase"].fillna(UNKNOWN_GROUP),
-        stake=pd.to_numeric(advised["stake"]).fillna(0.0).to_numpy(),
+        stake=pd.to_numeric(recommended["stake"]).fillna(0.0).to_numpy(),
     )
     if keyed.empty:
         return pd.DataFrame(columns=TOTAL_COLUMNS)

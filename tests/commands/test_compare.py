@@ -15,10 +15,10 @@ from markdown_pricing import delivered
 from markdown_pricing.__main__ import cli
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.errors import UsageError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.learnt_together import LearntTogether
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from markdown_pricing.weeks import parse_week
 from tests.quick import STEADY, Steady, deliver
 
@@ -120,10 +120,10 @@ def test_what_changed_is_told_where_the_week_before_is_known(price: Price, lake:
     assert "stability" not in json.loads(price("--countries", "HUN", "--json").stdout)
     alone = pd.read_parquet(out)
     before = alone.assign(week=parse_week(WEEK) - timedelta(weeks=1), next_markdown_week=None, action="keep")
-    origin = provenance(str(before["week"].iloc[0]), "HUN", "stamp")
+    origin = provenance(before["week"].iloc[0], "HUN", "stamp")
     results = Results(Lake(str(with_week_before)), before["week"].iloc[0], "HUN")
     rows = before.assign(recommended_price=alone["current_price"])
-    results.keep_predictions(Recommendations(rows, pd.DataFrame(), pd.DataFrame()), origin)
+    results.recommendations.keep(Recommendations(rows, pd.DataFrame(), pd.DataFrame()), origin)
 
     told = json.loads(price("--countries", "HUN", "--json", "--lake", str(with_week_before)).stdout)
 

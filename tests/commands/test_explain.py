@@ -17,11 +17,12 @@ from markdown_pricing.commands.around import Around, around_plan, units_to_sell
 from markdown_pricing.commands.plan_picture import plan_chart
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.forecast import Forecast
+from markdown_pricing.kept.recommendations import RecommendationsFile
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import RuleBook, Rules
 from markdown_pricing.pricing import CountryWeek, PricingInputs, price_articles, priced_under
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from tests.command import command
 from tests.markdown.seasons import CODES, DEU, PREDICTED_AT, WEEK, article, frames, monday, recommend_for
 
@@ -41,9 +42,9 @@ def explain(tmp_path: Path) -> Explain:
     """The command on a lake that keeps this week and an earlier one of DEU."""
     for week in (monday(-2), WEEK):
         priced = recommend_for(*SEASON, rules=Rules())
-        origin = provenance(week.isoformat(), "DEU", "stamp")
+        origin = provenance(week, "DEU", "stamp")
         of_the_week = replace(priced, rows=priced.rows.assign(week=week))
-        Results(Lake(str(tmp_path)), week, "DEU").keep_predictions(of_the_week, origin)
+        Results(Lake(str(tmp_path)), week, "DEU").recommendations.keep(of_the_week, origin)
 
     def run(*arguments: str, lake: Path = tmp_path) -> Result:
         return CliRunner().invoke(cli, ["explain", *arguments, "--lake", str(lake)], standalone_mode=False)
@@ -150,16 +151,16 @@ def round_of_one(tmp_path: Path, locks: str, stock: int) -> Callable[[RuleBook],
     snapshot, history = frames([own])
     lake = Lake(str(tmp_path), models=(ALLOWED,))
     results, sold = Results(lake, WEEK, "DEU"), CountryWeek(WEEK, "DEU", history, snapshot)
-    made = provenance(str(WEEK), "DEU", "stamp").of(demand_model=ALLOWED)
+    made = provenance(WEEK, "DEU", "stamp").of(demand_model=ALLOWED)
     origin = priced_under(made, book, DEU).of(locks=locks)
     priced = price_articles(sold, Constant(), PricingInputs(DEU, book, CODES), origin, "run", PREDICTED_AT)
-    results.keep_training_data(sold, made)
-    results.keep_model(Constant(), made)
-    results.keep_predictions(priced, origin)
+    results.training_data.keep(sold, made)
+    results.model.keep(Constant(), made)
+    results.recommendations.keep(priced, origin)
     row = priced.rows.iloc[0].to_dict()
 
     def asked(book: RuleBook, **other: Any) -> Around:
-        return around_plan(lake, DEU, {**row, **other}, priced.path, origin, book)
+        return around_plan(lake, DEU, {**row, **other}, priced.price_path, origin, book)
 
     return asked
 
@@ -197,7 +198,7 @@ def test_all_that_is_to_be_sold_is_what_is_there_and_on_its_way(stock: int, to_c
     """An article of which there is nothing has no courses."""
     priced = recommend_for(article(stock=stock, stock_to_come=to_come))
 
-    assert units_to_sell(priced.rows.iloc[0].to_dict(), priced.path) == stock + to_come
+    assert units_to_sell(priced.rows.iloc[0].to_dict(), priced.price_path) == stock + to_come
 
 
 def test_courses_are_those_of_the_row_or_none(round_of_one: Callable[..., Around]) -> None:
@@ -216,13 +217,13 @@ def test_a_lock_of_another_article_takes_no_courses(round_of_one: Callable[..., 
 def test_where_nothing_is_kept_nothing_is_around(tmp_path: Path) -> None:
     """Training data go before predictions do."""
     priced = recommend_for(article())
-    row, origin = priced.rows.iloc[0].to_dict(), provenance(str(WEEK), "DEU", "stamp")
+    row, origin = priced.rows.iloc[0].to_dict(), provenance(WEEK, "DEU", "stamp")
 
-    around = around_plan(Lake(str(tmp_path)), DEU, row, priced.path, origin, RuleBook())
+    around = around_plan(Lake(str(tmp_path)), DEU, row, priced.price_path, origin, RuleBook())
 
     assert around.past.empty
     assert not around.courses
-    assert plan_chart(priced.path, row, priced.options, "EUR", around).startswith(b"\x89PNG")
+    assert plan_chart(priced.price_path, row, priced.options, "EUR", around).startswith(b"\x89PNG")
 
 
 def test_the_menu_names_each_price_with_its_worth_or_its_rule(explain: Explain) -> None:
@@ -240,8 +241,8 @@ def test_the_menu_names_each_price_with_its_worth_or_its_rule(explain: Explain) 
 
 def test_predictions_are_read_once(explain: Explain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a large country are a hundred thousand rows."""
-    read, once = Results.predictions, []
-    monkeypatch.setattr(Results, "predictions", lambda own: once.append(own) or read(own))
+    read, once = RecommendationsFile.read, []
+    monkeypatch.setattr(RecommendationsFile, "read", lambda own: once.append(own) or read(own))
 
     explain("DEU", MARKED_DOWN, "--out", str(tmp_path / "plan.png"))
 

@@ -113,8 +113,8 @@ def test_the_next_week_is_sold_as_people_decided_and_the_next_round_knows_it(sho
     assert (said["sold"], said["week"], said["held"]) == (WEEK, NEXT, ["CYP"])
     [malta] = [each for each in said["countries"] if each["country"] == "MLT"]
     undecided = rows.drop([accepted, changed, rejected, locked])
-    advised = undecided["recommended_price"] != undecided["current_price"]
-    assert (malta["decided"], malta["new_prices"]) == (4, 2 + advised.sum())
+    recommended = undecided["recommended_price"] != undecided["current_price"]
+    assert (malta["decided"], malta["new_prices"]) == (4, 2 + recommended.sum())
     shop.do("run", "--countries", "MLT")
     then = shop.rows()
     assert set(then["week"]) == {NEXT}

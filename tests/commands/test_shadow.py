@@ -15,10 +15,10 @@ from markdown_pricing.columns import Recommendations
 from markdown_pricing.commands.rounds import Difference, Round, differences
 from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import engine_for, ensure_tables
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from tests.markdown.seasons import WEEK, article, recommend_for
 
 SEASON = (article(stock=400), article(stock=30))
@@ -34,12 +34,12 @@ def keep(
     """A round of WEEK by one run, kept on a lake and refreshed in an ERP."""
     priced = recommend_for(*SEASON, rules=Rules())
     rows = change(priced.rows.assign(week=WEEK, run_id=run_id))
-    origin = provenance(WEEK.isoformat(), "DEU", "stamp")
-    made = Recommendations(rows, priced.path, change_menu(priced.options))
-    Results(Lake(str(place)), WEEK, "DEU").keep_predictions(made, origin)
+    origin = provenance(WEEK, "DEU", "stamp")
+    made = Recommendations(rows, priced.price_path, change_menu(priced.options))
+    Results(Lake(str(place)), WEEK, "DEU").recommendations.keep(made, origin)
     engine = engine_for(erp, None, None)
     ensure_tables(engine)
-    path, options = (frame[frame["article_id"].isin(rows["article_id"])] for frame in (made.path, made.options))
+    path, options = (frame[frame["article_id"].isin(rows["article_id"])] for frame in (made.price_path, made.options))
     refreshed = Recommendations(rows, path, options)
     replace_country(engine, refreshed, week=WEEK, country="DEU", run_id=run_id, launched_at=datetime.now(UTC))
 
@@ -189,8 +189,8 @@ def test_a_column_that_one_round_lacks_is_named_and_not_compared(places: dict[st
     with engine_for(places["erp one"], None, None).begin() as erp:
         erp.exec_driver_sql("ALTER TABLE markdown_recommendations DROP COLUMN change_reason")
     kept = Results(Lake(places["lake one"]), WEEK, "DEU")
-    made, origin = kept.predictions()
-    kept.keep_predictions(replace(made, rows=made.rows.drop(columns="change_reason")), origin)
+    made, origin = kept.recommendations.read()
+    kept.recommendations.keep(replace(made, rows=made.rows.drop(columns="change_reason")), origin)
 
     done = shadow(places[f"{kind} one"], places[f"{kind} other"])
 

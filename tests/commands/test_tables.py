@@ -94,10 +94,10 @@ def test_an_article_is_explained_on_any_screen(screen: Shown) -> None:
     """The price of each week stands whole in it."""
     priced = recommend_for(article(stock=400), rules=Rules())
     row = {str(name): value for name, value in priced.rows.iloc[0].items()}
-    origin = provenance(str(WEEK), "DEU", "stamp")
-    explained = Explained(row, priced.path, priced.options, origin, "EUR", "the country's own model", None)
+    origin = provenance(WEEK, "DEU", "stamp")
+    explained = Explained(row, priced.price_path, priced.options, origin, "EUR", "the country's own model", None)
 
     explain.show(explained, Around().past)
 
     page = screen()
-    assert all(f"{step.price:,.2f}" in page for step in priced.path.itertuples())
+    assert all(f"{step.price:,.2f}" in page for step in priced.price_path.itertuples())

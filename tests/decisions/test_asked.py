@@ -1,4 +1,4 @@
-"""What the shops should ask: a decision counts before the advice, and a lock before both."""
+"""What the shops should ask: a decision counts before the recommendation, and a lock before both."""
 
 from decimal import Decimal
 from typing import Any

@@ -16,10 +16,10 @@ from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN, Choice, choose
 from markdown_pricing.device import choose_device
 from markdown_pricing.files import read_reason_codes
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, SCIKIT_LEARN, needs_pytorch
 from tests.demand.test_contract import assert_keeps_the_contract, fitted
@@ -71,9 +71,9 @@ def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_pa
     """As the assets do: one run fits, keeps and forgets it, the next reads it by its name."""
     history, articles = sales
     results = Results(Lake(str(tmp_path), models=(choice.name,)), WEEK, "DEU")
-    made_by = pricing.modelled_by(provenance(str(WEEK), "DEU", "0"), choice, seed=1, shared_demand="none")
-    results.keep_model(choice.model, made_by)
-    model, origin = results.model()
+    made_by = pricing.modelled_by(provenance(WEEK, "DEU", "0"), choice, pricing.HowToLearn(choice.name, seed=1))
+    results.model.keep(choice.model, made_by)
+    model, origin = results.model.read()
     assert type(model) is type(choice.model)
     week = pricing.CountryWeek(WEEK, "DEU", history, articles)
     at = datetime(2026, 2, 9, tzinfo=UTC)

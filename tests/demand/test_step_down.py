@@ -8,7 +8,7 @@ from markdown_pricing.demand import model as model_module
 from markdown_pricing.demand.log_linear import LogLinear, learn_country
 from markdown_pricing.demand.model import EVALUATED_WEEKS, DemandModel, UnknownModel
 from markdown_pricing.demand.shared import SharedDemand, pool
-from markdown_pricing.demand.step_down import LAST_GOOD, LEAST_WEEKS, OWN, POOLED, RULE, Choice, KeptModel, choose
+from markdown_pricing.demand.step_down import LAST_GOOD, LEAST_WEEKS, OWN, POOLED, RULE, Choice, EarlierModel, choose
 from markdown_pricing.errors import TransientError
 from markdown_pricing.weeks import ONE_WEEK
 from tests.demand.market import WEEK
@@ -33,18 +33,18 @@ def shared(sold: tuple[pd.DataFrame, pd.DataFrame]) -> SharedDemand:
 
 
 @pytest.fixture(scope="module")
-def last_good(sold: tuple[pd.DataFrame, pd.DataFrame]) -> KeptModel:
+def last_good(sold: tuple[pd.DataFrame, pd.DataFrame]) -> EarlierModel:
     history, _ = sold
     earlier, model = WEEK - 2 * ONE_WEEK, LogLinear()
     model.fit(history[history["week"] < pd.Timestamp(earlier)], earlier, SEED)
-    return KeptModel(model, "log_linear", earlier, "0123456789ab")
+    return EarlierModel(model, "log_linear", earlier, "0123456789ab")
 
 
 def chosen(
     sold: tuple[pd.DataFrame, pd.DataFrame],
     name: str = "log_linear",
     shared: SharedDemand | None = None,
-    kept: KeptModel | None = None,
+    kept: EarlierModel | None = None,
 ) -> Choice:
     history, articles = sold
     model = name if name == "log_linear" else f"tests.demand.odd_models:{name}"
@@ -73,7 +73,7 @@ def test_a_model_that_passes_is_the_countrys_own(sold):
     """Nothing else is looked at, least of all the lake for an older model."""
     history, articles = sold
 
-    def not_asked() -> KeptModel | None:
+    def not_asked() -> EarlierModel | None:
         raise AssertionError
 
     choice = choose(history, articles, WEEK, "log_linear", SEED, last_good=not_asked)
@@ -108,7 +108,7 @@ def test_a_last_good_model_that_is_no_longer_good_is_passed_over(name, sold, sha
     from tests.demand import odd_models
 
     spoilt = getattr(odd_models, name).from_bytes(last_good.model.to_bytes())
-    choice = chosen(sold, "Breaks", shared, KeptModel(spoilt, name, last_good.week, last_good.version))
+    choice = chosen(sold, "Breaks", shared, EarlierModel(spoilt, name, last_good.week, last_good.version))
     assert choice.grade == POOLED
     assert FAULTS[name] in choice.refused[LAST_GOOD]
 

@@ -160,7 +160,7 @@ def test_monotonicity_no_price_sells_more_than_a_lower_one(name):
 
 
 MONDAY_MORNING = datetime(2026, 2, 9, 8, tzinfo=UTC)
-ORIGIN = provenance(str(WEEK), "DEU", "0").of(demand_model="log_linear", seed=pricing.SEED, model_grade=OWN)
+ORIGIN = provenance(WEEK, "DEU", "0").of(demand_model="log_linear", seed=pricing.SEED, model_grade=OWN)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def snapshot() -> pa.Table:
 def hash_of(table: pa.Table, threads: int = 1) -> str:
     """Of all that the ERP would get, to the cent and to the last digit of every expectation."""
     of_the_week = delivered(table)
-    choice = pricing.fit_or_step_down(of_the_week, "gradient_boosting", threads=threads)
+    choice = pricing.fit_or_step_down(of_the_week, pricing.HowToLearn("gradient_boosting", threads=threads))
     assert isinstance(choice, Choice)
     priced = pricing.price_articles(of_the_week, choice.model, INPUTS, ORIGIN, "run", MONDAY_MORNING)
     return country_rows(priced, week=WEEK, country="DEU", run_id="run").content_hash()

@@ -45,7 +45,7 @@ class Erp:
             "run_id": "run-1",
             "launched_at": LAUNCHED,
         }
-        frames = {name: changes.pop(name) for name in ("path", "options") if name in changes}
+        frames = {name: changes.pop(name) for name in ("price_path", "options") if name in changes}
         return replace_country(self.engine, replace(recommended(rows), **frames), **{**given, **changes})
 
     def read(self, query: str, **parameters: object) -> Sequence[Any]:

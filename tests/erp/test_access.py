@@ -181,22 +181,22 @@ def test_a_schema_that_may_not_be_used_is_named(role: Callable[..., Erp], postgr
 
     findings = check_rights(engine_for(erp.url, erp.user, erp.password, schema="priced"))
 
-    advice = findings[2].says
-    assert f"GRANT USAGE ON SCHEMA priced TO {erp.user};" in advice
-    assert f"GRANT SELECT, INSERT, DELETE ON priced.markdown_price_path TO {erp.user};" in advice
+    remedy = findings[2].says
+    assert f"GRANT USAGE ON SCHEMA priced TO {erp.user};" in remedy
+    assert f"GRANT SELECT, INSERT, DELETE ON priced.markdown_price_path TO {erp.user};" in remedy
 
 
 def test_tables_outside_the_default_schema_are_found_by_the_search_path(
     role: Callable[..., Erp], postgres_erp: Erp
 ) -> None:
-    """The advice names the schema that they are in."""
+    """The remedy names the schema that they are in."""
     erp = role("USAGE ON SCHEMA public")
     postgres_erp.execute("CREATE SCHEMA aside", f"GRANT USAGE ON SCHEMA aside TO {erp.user}")
     postgres_erp.execute(f"ALTER ROLE {erp.user} SET search_path = aside, public")
 
-    advice = check_rights(erp.engine)[2].says
+    remedy = check_rights(erp.engine)[2].says
 
-    assert f"GRANT SELECT, INSERT, DELETE ON public.markdown_recommendations TO {erp.user};" in advice
+    assert f"GRANT SELECT, INSERT, DELETE ON public.markdown_recommendations TO {erp.user};" in remedy
 
 
 def test_a_denial_that_no_grant_cures_says_so(role: Callable[..., Erp], postgres_erp: Erp) -> None:
@@ -249,9 +249,9 @@ def test_an_account_that_may_touch_more_than_its_tables_is_told_what_to_take_awa
     postgres_erp.execute(f"GRANT UPDATE ON orders TO {erp.user}", "GRANT SELECT ON stores TO PUBLIC")
     postgres_erp.execute(f"ALTER ROLE {erp.user} CREATEDB")
 
-    advice = check_rights(erp.engine)[3].says
+    remedy = check_rights(erp.engine)[3].says
 
-    revokes = advice.splitlines()[1:]
+    revokes = remedy.splitlines()[1:]
     assert [revoke.strip() for revoke in revokes] == [
         f"REVOKE ALL ON public.orders FROM {erp.user};",
         "REVOKE ALL ON public.stores FROM PUBLIC;",
@@ -272,8 +272,8 @@ def test_a_view_that_the_account_may_not_make_is_the_owners_and_holds_no_refresh
     ensure_tables(erp.engine)
     assert erp.replace(make_rows(articles=2), run_id="run-2").articles == 2
 
-    [advice] = [finding.says for finding in check_rights(erp.engine) if finding.what == "view markdown_status"]
-    postgres_erp.execute(advice.partition("\n")[2])
+    [remedy] = [finding.says for finding in check_rights(erp.engine) if finding.what == "view markdown_status"]
+    postgres_erp.execute(remedy.partition("\n")[2])
 
     assert "view markdown_status" not in [finding.what for finding in check_rights(erp.engine)]
     assert [row.articles for row in postgres_erp.read("SELECT articles FROM markdown_status")] == [2]

@@ -307,19 +307,19 @@ def test_the_doctor_prints_what_the_owner_has_to_make_or_grant(postgres_erp: Erp
     ours = "markdown_recommendations, markdown_price_path, markdown_options, markdown_outcomes, markdown_outcome_totals"
     erp = account(f"SELECT, INSERT, DELETE ON {ours}", "SELECT, INSERT ON markdown_refreshes")
 
-    def advice() -> dict[str, str]:
+    def remedies() -> dict[str, str]:
         return {finding.what: finding.says for finding in check_rights(erp.engine) if not finding.ok}
 
     tables = ["table markdown_decisions", "table markdown_arms", "table markdown_effects"]
-    assert list(advice()) == tables
+    assert list(remedies()) == tables
     for table in tables:
-        postgres_erp.execute(*advice()[table].splitlines()[1:])
-    assert advice() == {}
+        postgres_erp.execute(*remedies()[table].splitlines()[1:])
+    assert remedies() == {}
 
     postgres_erp.execute("DROP TABLE markdown_decisions CASCADE")
-    assert list(advice()) == ["table markdown_decisions", "view markdown_decisions_current"]
-    postgres_erp.execute(*[line for says in advice().values() for line in says.splitlines()[1:]])
-    assert advice() == {}
+    assert list(remedies()) == ["table markdown_decisions", "view markdown_decisions_current"]
+    postgres_erp.execute(*[line for says in remedies().values() for line in says.splitlines()[1:]])
+    assert remedies() == {}
     assert read_decisions(erp.engine, "DEU") == []
 
 

@@ -60,8 +60,8 @@ def rows_of(week: date = WEEK, country: str = "DEU", articles: int = 3, **change
 
 
 def sums_of(rows: pd.DataFrame) -> pd.DataFrame:
-    advised = pd.DataFrame({"category": "coats", "stake": 50.0}, index=rows.index)
-    return pd.concat([totals(own, advised.loc[own.index], "run-1", NOW) for _, own in rows.groupby("week")])
+    recommended = pd.DataFrame({"category": "coats", "stake": 50.0}, index=rows.index)
+    return pd.concat([totals(own, recommended.loc[own.index], "run-1", NOW) for _, own in rows.groupby("week")])
 
 
 def write(erp: Erp, rows: pd.DataFrame, country: str = "DEU") -> int:

@@ -223,7 +223,9 @@ def test_all_faults_of_the_rows_are_named_at_once(erp: Erp) -> None:
 
     right = make_rows(NEXT_WEEK, articles=4)
     with pytest.raises(BadRows) as error:
-        erp.replace(rows, path=make_path(right).drop(columns="price"), options=make_options(right), run_id="run-2")
+        erp.replace(
+            rows, price_path=make_path(right).drop(columns="price"), options=make_options(right), run_id="run-2"
+        )
 
     assert [str(fault) for fault in error.value.faults] == [
         "markdown_recommendations.recommended_price is not an amount that NUMERIC(14,2) holds: 1, for example inf "
@@ -247,7 +249,7 @@ def test_rows_that_do_not_belong_together_are_refused(erp: Erp) -> None:
     rows.loc[3, "article_id"] = "A000000"
 
     with pytest.raises(BadRows) as error:
-        erp.replace(rows, path=path, options=menu, week=WEEK, country="DEU")
+        erp.replace(rows, price_path=path, options=menu, week=WEEK, country="DEU")
 
     assert [str(fault) for fault in error.value.faults] == [
         "rows of another country than DEU: 1, for example AUT",
@@ -270,7 +272,7 @@ def test_plans_of_other_rows_are_refused(erp: Erp) -> None:
     path.loc[path["article_id"] == "A000001", "price"] += 1
 
     with pytest.raises(BadRows, match=r"do not start at the recommended price: 1, for example A000001"):
-        erp.replace(rows, path=path, run_id="run-2")
+        erp.replace(rows, price_path=path, run_id="run-2")
 
     assert erp.everything() == before
 

@@ -228,7 +228,7 @@ def test_the_hash_ignores_who_wrote_and_when_and_in_what_order() -> None:
     made = recommended(rows)
     first = country_rows(made, week=WEEK, country="DEU", run_id="run-1")
     shuffled = rows.assign(predicted_at=pd.Timestamp("2026-02-10T08:00Z")).sample(frac=1, random_state=1)
-    later = replace(made, rows=shuffled, path=made.path.sample(frac=1, random_state=2))
+    later = replace(made, rows=shuffled, price_path=made.price_path.sample(frac=1, random_state=2))
     second = country_rows(later, week=WEEK, country="DEU", run_id="run-2")
 
     assert second.content_hash() == first.content_hash()
@@ -259,11 +259,13 @@ def test_the_hash_sees_the_plan() -> None:
     """The second table counts."""
     rows = make_rows()
     made = recommended(rows)
-    dearer_later = made.path.assign(price=made.path["price"] + 0.01 * (made.path["week"] > pd.Timestamp(WEEK)))
+    dearer_later = made.price_path.assign(
+        price=made.price_path["price"] + 0.01 * (made.price_path["week"] > pd.Timestamp(WEEK))
+    )
 
     hashes = {
         country_rows(each, week=WEEK, country="DEU", run_id="run-1").content_hash()
-        for each in (made, replace(made, path=dearer_later))
+        for each in (made, replace(made, price_path=dearer_later))
     }
 
     assert len(hashes) == 2

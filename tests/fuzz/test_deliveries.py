@@ -212,7 +212,7 @@ def prices_or_one_of_our_errors(changes: list[Change], learn: Callable[[pd.DataF
 
 
 def priced(sold: pricing.CountryWeek, model: DemandModel) -> None:
-    origin, at = provenance(str(WEEK), "DEU", "0"), datetime(2026, 2, 9, 8, tzinfo=UTC)
+    origin, at = provenance(WEEK, "DEU", "0"), datetime(2026, 2, 9, 8, tzinfo=UTC)
     inputs = pricing.PricingInputs(DEU, RuleBook(), read_reason_codes())
     found = pricing.price_articles(sold, model, inputs, origin, "run", at)
     assert not check_every_article_has_a_row(found.rows, sold.articles)

@@ -13,12 +13,12 @@ from unittest.mock import patch
 import pandas as pd
 
 from markdown_pricing.columns import Recommendations
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.old_results import KEPT_FOR_A_TIME, remove_old_results
 from markdown_pricing.lake.publish import publish_bytes
 from markdown_pricing.lake.snapshot import newest_week
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 from tests.lake.spark import LATER, WEEK, names, put
 
@@ -154,15 +154,15 @@ def test_what_a_run_asks_of_earlier_weeks_costs_the_same_after_five_years(lake: 
     put_all(lake, [paths.predictions_file(week, "DEU") for week in YEARS])
     put_all(lake, [paths.predictions_file(WEEK + n * ONE_WEEK, "DEU") for n in range(20)])
     last = Results(lake, WEEK - ONE_WEEK, "DEU")
-    origin = Provenance(str(last.week), "DEU", "0", "code", "libraries")
+    origin = Provenance(last.week, "DEU", "0", "code", "libraries")
     rows = pd.DataFrame({"article_id": ["a", "b"]})
-    last.keep_predictions(Recommendations(rows, rows, rows), origin)
+    last.recommendations.keep(Recommendations(rows, rows, rows), origin)
     results = Results(lake, WEEK, "DEU")
 
     with counted() as asked:
-        results.last_rows()
-        assert results.rows_of_last_other_week() == 2
-        results.last_good_model()
+        results.recommendations.rows_before()
+        assert results.recommendations.articles_before() == 2
+        results.model.last_good()
 
     assert asked == {"entries": 2, "entry": 2 + 8}  # a model is looked for in the eight weeks before
 
@@ -178,15 +178,15 @@ def test_the_newest_delivery_is_found_at_the_first_look(lake: Lake) -> None:
 
 def test_rows_and_options_are_published_for_others(lake: Lake) -> None:
     """Each as Parquet at the place that the contract names; price paths are kept for the refresh alone."""
-    origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
+    origin = Provenance(WEEK, "DEU", "0", "code", "libraries")
     frames = (pd.DataFrame({"article_id": [name]}) for name in ("row", "path", "option"))
 
-    Results(lake, WEEK, "DEU").keep_predictions(Recommendations(*frames), origin)
+    Results(lake, WEEK, "DEU").recommendations.keep(Recommendations(*frames), origin)
 
     for folder, name in (("markdown_predictions", "row"), ("markdown_options", "option")):
         with lake.reading(f"{folder}/{WEEK}/country=DEU/part-0.parquet") as file:
             published = pd.read_parquet(BytesIO(file.read()))
         assert published["article_id"].tolist() == [name]
-    kept, _ = Results(lake, WEEK, "DEU").predictions()
-    articles = [frame["article_id"].tolist() for frame in (kept.rows, kept.path, kept.options)]
+    kept, _ = Results(lake, WEEK, "DEU").recommendations.read()
+    articles = [frame["article_id"].tolist() for frame in (kept.rows, kept.price_path, kept.options)]
     assert articles == [["row"], ["path"], ["option"]]

@@ -8,6 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from markdown_pricing.kept.files import ORIGIN
+from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.training_data import ARTICLES, HISTORY, ROW_COUNT
 from markdown_pricing.lake import Lake, find_snapshot, read_country
 from markdown_pricing.lake import snapshot as snapshots
 from markdown_pricing.lake.paths import planned_folder, training_data_file
@@ -15,7 +18,6 @@ from markdown_pricing.lake.publish import parquet_of, publish_parts
 from markdown_pricing.lake.snapshot import read_planned
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import HISTORY, ORIGIN, TAKEN_ROWS, TO_PRICE, Results
 from markdown_pricing.training_data.schema import planned_columns
 from tests.lake.spark import WEEK, deliver
 
@@ -128,17 +130,17 @@ def test_a_plan_that_is_replaced_while_it_is_read_is_left_out(delivered: Lake, m
 def test_a_plan_is_kept_with_the_training_data(tmp_path: Path) -> None:
     """A week that is replayed knows what was planned then. What an earlier version has kept has no plan."""
     results, frame = Results(Lake(str(tmp_path)), WEEK, "DEU"), pd.DataFrame({"article_id": ["a0"]})
-    origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
+    origin = Provenance(WEEK, "DEU", "0", "code", "libraries")
     planned = pd.DataFrame({"article_id": ["a0"], "week": pd.to_datetime(["2026-02-16"]), "attr_promo": [1.0]})
 
-    results.keep_training_data(CountryWeek(WEEK, "DEU", frame, frame, planned), origin)
-    kept = results.training_data()[0].planned
+    results.training_data.keep(CountryWeek(WEEK, "DEU", frame, frame, planned), origin)
+    kept = results.training_data.read()[0].planned
     assert kept is not None
     assert kept.astype(str).equals(planned.astype(str))
 
-    results.keep_training_data(CountryWeek(WEEK, "DEU", frame, frame), origin)
-    assert results.training_data()[0].planned is None
+    results.training_data.keep(CountryWeek(WEEK, "DEU", frame, frame), origin)
+    assert results.training_data.read()[0].planned is None
 
-    parts = {name: parquet_of(pa.Table.from_pandas(frame)) for name in (HISTORY, TO_PRICE)}
-    publish_parts(results.lake, training_data_file(WEEK, "DEU"), parts, {ORIGIN: origin.to_json(), TAKEN_ROWS: 2})
-    assert results.training_data()[0].planned is None
+    parts = {name: parquet_of(pa.Table.from_pandas(frame)) for name in (HISTORY, ARTICLES)}
+    publish_parts(results.lake, training_data_file(WEEK, "DEU"), parts, {ORIGIN: origin.to_json(), ROW_COUNT: 2})
+    assert results.training_data.read()[0].planned is None

@@ -14,12 +14,14 @@ from markdown_pricing.demand.model import DemandModel, ModelNotAllowed
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.experiments.champion import CHAMPIONS, Champion, champions, promote
 from markdown_pricing.forecast import Forecast
+from markdown_pricing.kept.recommendations import ROWS
+from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.shared_demand import shared_demand_at_hand
 from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.publish import publish_bytes, publish_parts, read_bytes, read_notes, read_parts
 from markdown_pricing.lake.seal import ResultChanged, sealed, unsealed
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import ROWS, Results, shared_demand_at_hand
 
 WEEK = date(2026, 2, 9)
 NAME = f"{__name__}:Believing"
@@ -56,13 +58,13 @@ def nothing_read() -> None:
 def kept(folder: Path, key: str | None = None, model: str = NAME) -> Results:
     folder.mkdir(exist_ok=True)
     results = Results(Lake(str(folder), key, (NAME,)), WEEK, "DEU")
-    results.keep_model(Believing(), Provenance(str(WEEK), "DEU", "0", "code", "libraries", demand_model=model))
+    results.model.keep(Believing(), Provenance(WEEK, "DEU", "0", "code", "libraries", demand_model=model))
     return results
 
 
 def test_what_is_kept_is_read_as_it_was(tmp_path: Path) -> None:
     for key in (None, KEY):
-        _, origin = kept(tmp_path, key).model()
+        _, origin = kept(tmp_path, key).model.read()
 
         assert origin.demand_model == NAME
     assert Believing.read == [b"0.25 0.5\n1"] * 2
@@ -76,7 +78,7 @@ def test_a_model_with_one_changed_byte_is_refused_before_it_is_parsed(tmp_path: 
         changed = bytes([*content[:place], content[place] ^ 1, *content[place + 1 :]])
         publish_bytes(results.lake, FILE, changed)
         with pytest.raises(ResultChanged, match="Materialize demand_model"):
-            results.model()
+            results.model.read()
     assert Believing.read == []
 
 
@@ -86,7 +88,7 @@ def test_a_model_that_was_cut_off_is_refused(tmp_path: Path) -> None:
     publish_bytes(results.lake, FILE, content[:-1])
 
     with pytest.raises(ResultChanged, match="SHA-256"):
-        results.model()
+        results.model.read()
 
 
 @pytest.mark.parametrize("other", [None, "guessed"])
@@ -95,14 +97,14 @@ def test_with_a_key_a_model_of_somebody_without_it_is_refused(tmp_path: Path, ot
     kept(tmp_path, other)
 
     with pytest.raises(ResultChanged, match="does not hold MARKDOWN_PRICING_RESULTS_KEY"):
-        Results(Lake(str(tmp_path), KEY), WEEK, "DEU").model()
+        Results(Lake(str(tmp_path), KEY), WEEK, "DEU").model.read()
     assert Believing.read == []
 
 
 @pytest.mark.parametrize("model", ["os:abort", "tests.lake.test_seal:kept", "antigravity:fly"])
 def test_a_kept_model_that_nobody_has_allowed_is_not_imported(tmp_path: Path, model: str) -> None:
     with pytest.raises(ModelNotAllowed, match="MARKDOWN_PRICING_ALLOWED_MODELS"):
-        kept(tmp_path, model=model).model()
+        kept(tmp_path, model=model).model.read()
 
 
 def test_changed_shared_demand_is_done_without(tmp_path: Path) -> None:
@@ -123,12 +125,12 @@ def kept_frames(folder: Path, key: str | None) -> dict[str, tuple[Results, Calla
     """Training data and predictions of a few rows, and what reads each of them."""
     results = Results(Lake(str(folder), key), WEEK, "DEU")
     frame = pd.DataFrame({"article_id": ["a", "b"], "price": [1.0, 2.0]})
-    origin = Provenance(str(WEEK), "DEU", "0", "code", "libraries")
-    results.keep_training_data(CountryWeek(WEEK, "DEU", frame, frame), origin)
-    results.keep_predictions(Recommendations(frame, frame, frame), origin)
+    origin = Provenance(WEEK, "DEU", "0", "code", "libraries")
+    results.training_data.keep(CountryWeek(WEEK, "DEU", frame, frame), origin)
+    results.recommendations.keep(Recommendations(frame, frame, frame), origin)
     return {
-        paths.training_data_file(WEEK, "DEU"): (results, Results.training_data),
-        paths.kept_predictions_file(WEEK, "DEU"): (results, Results.predictions),
+        paths.training_data_file(WEEK, "DEU"): (results, lambda own: own.training_data.read()),
+        paths.kept_predictions_file(WEEK, "DEU"): (results, lambda own: own.recommendations.read()),
     }
 
 

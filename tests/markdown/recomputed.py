@@ -152,6 +152,7 @@ def numbers_of(own: Published) -> dict[str, str]:
     if not pd.isna(row.elasticity):
         power = row.elasticity + np.array([0, -1.2816, 1.2816]) * row.elasticity_se
         times, low, high = 0.7**-power
+        words["cut"] = "30"
         words["times"] = f"{two_digits(times)} times as many{a_range(low, high)}"
     if steps := own.changes(own.plan, own.plan[0]):
         said = [f"{price:,.2f} from {day(when)}" for when, price in steps]

@@ -1,4 +1,4 @@
-"""Where the advice for one article differs widely between countries, and what the menus say to it."""
+"""Where the recommendations for one article differ widely between countries, and what the menus say to it."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ from markdown_pricing.markdown.apart import in_several_countries, line_of, widel
 WEEK = date(2026, 2, 9)
 
 
-def advice(
+def row_of(
     country: str,
     off_pct: float,
     article_id: str = "a",
@@ -26,11 +26,11 @@ def menu(*options: tuple[float, float | None, float | None, str | None]) -> pd.D
     return pd.DataFrame(options, columns=["price", "value", "value_loss", "rule"])
 
 
-def test_articles_come_by_how_far_their_advice_is_apart() -> None:
+def test_articles_come_by_how_far_their_recommendations_are_apart() -> None:
     """Five rungs are wide apart, three are not; each article has its two extremes."""
-    rows = [advice("DEU", 0), advice("AUT", 49.1), advice("POL", 30)]
-    rows += [advice("DEU", 0, "b"), advice("AUT", 30, "b")]
-    rows += [advice("DEU", 60, "c"), advice("AUT", 0, "c"), advice("DEU", 70, "alone")]
+    rows = [row_of("DEU", 0), row_of("AUT", 49.1), row_of("POL", 30)]
+    rows += [row_of("DEU", 0, "b"), row_of("AUT", 30, "b")]
+    rows += [row_of("DEU", 60, "c"), row_of("AUT", 0, "c"), row_of("DEU", 70, "alone")]
 
     found = widely_apart(in_several_countries(pd.DataFrame(rows)))
 
@@ -42,9 +42,9 @@ def test_articles_come_by_how_far_their_advice_is_apart() -> None:
 
 def test_what_is_marked_down_this_week_comes_before_what_was_marked_down_long_ago() -> None:
     """Among articles, and among the countries of an article."""
-    rows = [advice("DEU", 0), advice("AUT", 70)]
-    rows += [advice("DEU", 0, "b"), advice("AUT", 70, "b"), advice("POL", 50, "b", action="markdown")]
-    rows += [advice("FRA", 20, "b", action="markdown")]
+    rows = [row_of("DEU", 0), row_of("AUT", 70)]
+    rows += [row_of("DEU", 0, "b"), row_of("AUT", 70, "b"), row_of("POL", 50, "b", action="markdown")]
+    rows += [row_of("FRA", 20, "b", action="markdown")]
 
     found = widely_apart(pd.DataFrame(rows))
 
@@ -53,13 +53,13 @@ def test_what_is_marked_down_this_week_comes_before_what_was_marked_down_long_ag
 
 @pytest.mark.parametrize("off_sale", [{"stock": 0}, {"end_week": date(2026, 2, 2)}])
 def test_what_nobody_can_buy_any_more_is_not_compared(off_sale: dict[str, object]) -> None:
-    rows = pd.DataFrame([advice("DEU", 0), {**advice("AUT", 60), **off_sale}])
+    rows = pd.DataFrame([row_of("DEU", 0), {**row_of("AUT", 60), **off_sale}])
 
     assert in_several_countries(rows).empty
 
 
 def test_the_reason_is_what_each_menu_says_of_the_others_price() -> None:
-    [apart] = widely_apart(pd.DataFrame([advice("DEU", 0), advice("AUT", 60)]))
+    [apart] = widely_apart(pd.DataFrame([row_of("DEU", 0), row_of("AUT", 60)]))
     in_germany = menu((100, 1_000, 0, None), (70, 950, 50, None), (39.95, 880, 120, None))
     in_austria = menu((80, 388, 12, None), (40, 400, 0, None))
 
@@ -87,14 +87,14 @@ def test_the_reason_is_what_each_menu_says_of_the_others_price() -> None:
     ],
 )
 def test_why_a_country_does_not_go_as_low(options: list[tuple[float, float, float, str]], said: str) -> None:
-    [apart] = widely_apart(pd.DataFrame([advice("DEU", 0), advice("AUT", 60)]))
+    [apart] = widely_apart(pd.DataFrame([row_of("DEU", 0), row_of("AUT", 60)]))
 
     assert f"In DEU {said}; in AUT" in line_of(apart, menu(*options), menu((40, 400, 0, None)))
 
 
 def test_a_low_price_of_the_past_is_named_as_such() -> None:
     """No price ever rises."""
-    [apart] = widely_apart(pd.DataFrame([advice("DEU", 0), advice("AUT", 60)]))
+    [apart] = widely_apart(pd.DataFrame([row_of("DEU", 0), row_of("AUT", 60)]))
 
     assert line_of(apart, menu(), menu((40, 400, 0, None), (30, 350, 50, None))).endswith(
         "in AUT 60 % off is today's price already."

@@ -83,7 +83,7 @@ def test_every_other_price_that_has_a_value_is_barred_by_the_arm_and_keeps_it(
 def test_an_article_on_the_plan_is_priced_as_without_a_comparison(
     free: Recommendations, compared: Recommendations
 ) -> None:
-    for name in ("rows", "path", "options"):
+    for name in ("rows", "price_path", "options"):
         mine = [of(getattr(each, name), 1).drop(columns="arm", errors="ignore") for each in (free, compared)]
         pd.testing.assert_frame_equal(*mine, check_exact=True, check_dtype=False)
 
@@ -115,7 +115,7 @@ def test_a_budget_is_for_what_is_planned() -> None:
     beside = recommend_with([article(**FULL), article(**LATE)], ["plan", "habit"], Rules(markdown_budget=1_500.0))
 
     assert beside.rows["recommended_price"].tolist() == [alone.rows["recommended_price"].iloc[0], 24.99]
-    assert of(beside.path, 0)["price"].tolist() == of(alone.path, 0)["price"].tolist()
+    assert of(beside.price_path, 0)["price"].tolist() == of(alone.price_path, 0)["price"].tolist()
 
 
 def test_an_article_that_is_sold_out_has_its_price_alone_and_keeps_it() -> None:

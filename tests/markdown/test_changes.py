@@ -211,5 +211,5 @@ def test_last_week_changes_no_price() -> None:
     assert alone.rows["change_reason"].tolist() == [None, None, None]
     assert all(isinstance(reason, str) for reason in beside.rows["change_reason"])
     pd.testing.assert_frame_equal(*(each.rows.drop(columns="change_reason") for each in (alone, beside)))
-    pd.testing.assert_frame_equal(alone.path, beside.path)
+    pd.testing.assert_frame_equal(alone.price_path, beside.price_path)
     assert recommend_for(*articles, last_rows=then.head(1)).rows["change_reason"].tolist()[1:] == [None, None]

@@ -52,7 +52,7 @@ def locked() -> Recommendations:
 def test_the_price_is_held_until_the_monday_of_the_lock_and_may_fall_on_it(
     free: Recommendations, locked: Recommendations
 ) -> None:
-    row, path = locked.rows.iloc[0], locked.path[locked.path["article_id"] == "0000"]
+    row, path = locked.rows.iloc[0], locked.price_path[locked.price_path["article_id"] == "0000"]
 
     assert free.rows["action"].tolist() == ["markdown", "markdown"]
     assert (row.action, row.recommended_price, row.locked_until) == ("keep", 49.99, monday(3))
@@ -87,7 +87,7 @@ def test_every_price_but_the_held_one_is_barred_by_the_lock_and_keeps_its_value(
 
 def test_an_article_beside_a_locked_one_is_priced_as_without_it(free: Recommendations, locked: Recommendations) -> None:
     for one, other in zip(
-        (free.rows, free.path, free.options), (locked.rows, locked.path, locked.options), strict=True
+        (free.rows, free.price_path, free.options), (locked.rows, locked.price_path, locked.options), strict=True
     ):
         mine = [each[each["article_id"] == "0001"].reset_index(drop=True) for each in (one, other)]
         pd.testing.assert_frame_equal(*mine, check_exact=True, check_dtype=False)
@@ -108,7 +108,7 @@ def test_a_lock_is_kept_whatever_a_budget_leaves(budget: float) -> None:
     new = article(**FULL, launch=-3)  # without the lock its markdown would come next week
     found = recommend_with([new, article(**FULL)], [monday(3), None], Rules(markdown_budget=budget))
 
-    path = found.path[found.path["article_id"] == "0000"]
+    path = found.price_path[found.price_path["article_id"] == "0000"]
     assert (path["price"].iloc[:3] == 49.99).all()
 
 
@@ -117,7 +117,7 @@ def test_a_lock_that_is_over_or_on_an_article_that_is_sold_out_changes_nothing()
 
     assert over.rows["reason_code"].tolist() == ["markdown_now", "sold_out"]
     assert over.rows["locked_until"].tolist() == [None, monday(2)]
-    assert list(over.path.columns) == PATH_COLUMNS
+    assert list(over.price_path.columns) == PATH_COLUMNS
 
 
 @pytest.mark.parametrize(

@@ -227,14 +227,16 @@ class TestPriceGroups:
 
     def test_members_have_one_price_from_their_next_markdown_on(self, rows_and_paths):
         made, snapshot, found, _ = rows_and_paths
-        path = found.path.merge(found.rows[["article_id", "current_price", "stock", "exception_code"]], on="article_id")
+        path = found.price_path.merge(
+            found.rows[["article_id", "current_price", "stock", "exception_code"]], on="article_id"
+        )
         path = path.merge(snapshot[["article_id", "attr_model"]], on="article_id")
         together = path[(path["stock"] > 0) & path["attr_model"].notna() & (path["price"] < path["current_price"])]
         together = together[together["exception_code"] != "group_apart"]
         by_week = together.groupby(["attr_model", "week"])["price"].nunique()
         assert len(by_week) > MANY / 3
         assert (by_week == 1).all()
-        for own, (_, planned) in zip(made, found.path.groupby("article_id", sort=True), strict=True):
+        for own, (_, planned) in zip(made, found.price_path.groupby("article_id", sort=True), strict=True):
             priced = list(zip(planned["week"], planned["price"], strict=True))
             assert list(broken_rules(own, priced, WEEK, Rules(), Country("DEU").price_endings)) == []
 

@@ -50,7 +50,7 @@ def test_columns_have_the_contract_s_types() -> None:
     numbers = [column for column in found.rows if column.startswith(("expected_", "elasticity", "cover", "markdown_"))]
     assert {found.rows[column].dtype for column in numbers} == {np.dtype(np.float64)}
     assert found.rows["predicted_at"].iloc[0] == PREDICTED_AT
-    assert {type(day) for day in found.path["week"]} == {type(WEEK)}
+    assert {type(day) for day in found.price_path["week"]} == {type(WEEK)}
     assert found.rows["country"].tolist() == ["DEU", "DEU"]
     assert found.rows[["model_grade", "model_version", "run_id"]].iloc[0].tolist() == ["A", "test", "run"]
 
@@ -114,7 +114,7 @@ def test_a_plan_to_mark_down_later_names_the_week_and_the_price() -> None:
     row = found.rows.iloc[0]
 
     assert (row.action, row.reason_code, row.next_markdown_week) == ("keep", "wait", monday(4))
-    assert found.path.set_index("week")["price"][monday(4)] == row.next_markdown_price < 49.99
+    assert found.price_path.set_index("week")["price"][monday(4)] == row.next_markdown_price < 49.99
     assert f"{row.next_markdown_price:.2f} from 9 Mar 2026" in row.reason
 
 
@@ -161,7 +161,7 @@ def test_nothing_to_sell_is_all_sold() -> None:
 def test_an_article_past_its_end_goes_at_salvage() -> None:
     """One row of path, the price as it is, all of the stock left over."""
     found = recommend_for(article(stock=70, salvage=5.5, weeks_left=-3), article())
-    row, path = found.rows.iloc[0], found.path[found.path["article_id"] == "0000"]
+    row, path = found.rows.iloc[0], found.price_path[found.price_path["article_id"] == "0000"]
 
     assert path[["week", "price", "expected_units", "expected_stock"]].values.tolist() == [[WEEK, 49.99, 0.0, 70.0]]
     assert (row.expected_leftover, row.expected_revenue, row.expected_sell_through) == (70, 385.0, 0)
@@ -200,7 +200,7 @@ def test_odd_articles_get_a_price_like_any_other(own: dict[str, Any], weekly: fl
     assert len(found.rows) == 1
     assert found.rows["recommended_price"].iloc[0] <= found.rows["current_price"].iloc[0]
     assert not found.rows.filter(like="expected").isna().any(axis=None)
-    assert len(found.path) == own["weeks_left"]
+    assert len(found.price_path) == own["weeks_left"]
 
 
 def test_a_country_without_any_history_is_priced() -> None:
@@ -218,7 +218,7 @@ def test_a_country_without_articles_gives_empty_tables() -> None:
     found = recommend(Assortment(WEEK, DEU, snapshot, history, RuleBook(), CODES), ladders, forecast, MADE_BY)
 
     assert found.rows.empty
-    assert found.path.empty
+    assert found.price_path.empty
 
 
 def test_reasons_speak_the_country_s_currency() -> None:

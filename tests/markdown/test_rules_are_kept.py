@@ -136,7 +136,7 @@ def assert_no_rule_is_broken(
 
     found = recommend(Assortment(WEEK, country, snapshot, history, book, CODES), ladders, forecast, MADE_BY)
 
-    rows, path = found.rows, found.path
+    rows, path = found.rows, found.price_path
     assert list(rows.columns) == ROW_COLUMNS
     assert list(path.columns) == PATH_COLUMNS
     assert list(found.options.columns) == OPTION_COLUMNS

@@ -84,7 +84,7 @@ def recomputed(rules: Rules) -> list[tuple[str, str, str]]:
     found = priced(own)
     return [
         (one.row.reason_code, one.row.reason, sentence_of(one, CODES, words))
-        for one, words in published(found.rows, found.options, found.path, own)
+        for one, words in published(found.rows, found.options, found.price_path, own)
     ]
 
 

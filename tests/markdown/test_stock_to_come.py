@@ -97,7 +97,7 @@ def test_values_are_nearly_those_of_brute_force(power: float, error: float) -> N
 def test_with_nothing_to_sell_the_price_waits_for_the_delivery() -> None:
     """No markdown this week, one price to choose from, and a plan for what comes."""
     made = recommend_for(article(stock=0, stock_to_come=400, stores=0))
-    row, path = made.rows.iloc[0], made.path
+    row, path = made.rows.iloc[0], made.price_path
 
     assert (row.action, row.reason_code, row.exception_code) == ("keep", "awaits_stock", None)
     assert "400 units will come next week" in row.reason
@@ -127,7 +127,7 @@ def test_an_article_that_awaits_stock_has_its_group_s_price_from_this_week_on() 
     assert first.recommended_price == second.recommended_price
     assert second.reason_code == "markdown_with_group"
     assert second.expected_units == 0
-    prices = made.path.pivot(index="week", columns="article_id", values="price")
+    prices = made.price_path.pivot(index="week", columns="article_id", values="price")
     assert (prices.iloc[:, 0] == prices.iloc[:, 1]).all()
     menus = [own["price"].tolist() for _, own in made.options.groupby("article_id")]
     assert menus[0] == menus[1]
@@ -141,7 +141,7 @@ def test_a_group_that_awaits_stock_as_a_whole_waits_for_it_and_is_sold_as_one() 
 
     assert made.rows["reason_code"].tolist() == ["awaits_stock", "awaits_stock"]
     assert len(made.options) == 2
-    prices = made.path.pivot(index="week", columns="article_id", values="price")
+    prices = made.price_path.pivot(index="week", columns="article_id", values="price")
     assert (prices.iloc[:, 0] == prices.iloc[:, 1]).all()
     assert prices.iloc[1, 0] < prices.iloc[0, 0]
 

@@ -14,6 +14,8 @@ import pytest
 
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.definitions import build
+from markdown_pricing.kept.files import CountryFile
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import kept_predictions_file, planned_folder, training_data_file
 from markdown_pricing.lake.publish import publish_bytes
@@ -22,7 +24,6 @@ from markdown_pricing.orchestration import refreshing
 from markdown_pricing.orchestration.figures import CURRENCY, LEAD_OVER_HABIT, MARKDOWNS, STAKE, UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import DECISIONS_SHOWN, JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
 from markdown_pricing.words import day
@@ -122,8 +123,8 @@ def keep_other_rows(
 ) -> None:
     """As if those rows had been priced."""
     results = Results(Lake(str(installation.root / "lake")), parse_week(week), "AUT")
-    kept, origin = results.predictions()
-    results.keep_predictions(replace(kept, rows=change(kept.rows)), origin)
+    kept, origin = results.recommendations.read()
+    results.recommendations.keep(replace(kept, rows=change(kept.rows)), origin)
 
 
 def pretend_there_were_more_rows(installation: Installation, times: float, week: str = WEEK_BEFORE) -> None:
@@ -152,7 +153,7 @@ def test_a_plan_is_taken_in_with_the_training_data_and_what_is_odd_of_it_warns(s
     result = second_week.run(assets=["training_data"])
 
     assert result.success
-    planned = results.training_data()[0].planned
+    planned = results.training_data.read()[0].planned
     assert planned is not None
     assert planned["article_id"].tolist() == [article]
     assert planned["week"].tolist() == [pd.Timestamp("2026-03-02")]
@@ -206,15 +207,25 @@ def test_the_same_week_again_gives_the_same_file(second_run: Installation) -> No
 def test_training_data_goes_from_step_to_step_in_memory_and_is_let_go_after_the_prices(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded, real = [], Results._decoded
-    monkeypatch.setattr(Results, "_decoded", lambda self, path, parts: decoded.append(path) or real(self, path, parts))
+    decoded, real = [], CountryFile._decoded
+    monkeypatch.setattr(CountryFile, "_decoded", lambda own, parts: decoded.append(own.path) or real(own, parts))
     assert installation.run().success
     file = training_data_file(parse_week(WEEK), "AUT")
     articles_for_checks = 2
     assert decoded.count(file) == articles_for_checks
 
-    Results(Lake(str(installation.root / "lake")), parse_week(WEEK), "AUT").training_data()
+    Results(Lake(str(installation.root / "lake")), parse_week(WEEK), "AUT").training_data.read()
     assert decoded.count(file) == articles_for_checks + 1
+
+
+def test_a_run_hands_nothing_on_to_another_run(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that prices many countries holds the data of none whose run has ended, whichever way it did."""
+    decoded, real = [], CountryFile._decoded
+    monkeypatch.setattr(CountryFile, "_decoded", lambda own, parts: decoded.append(own.path) or real(own, parts))
+    assert installation.run(assets=["training_data"]).success
+    assert installation.run(assets=["demand_model"]).success
+
+    assert training_data_file(parse_week(WEEK), "AUT") in decoded
 
 
 def test_what_made_a_result_is_recorded_with_it(priced: Priced) -> None:
@@ -359,7 +370,7 @@ def test_an_earlier_week_of_other_columns_is_as_none(installation: Installation)
     """An old version of the package may have kept it so."""
     results = Results(Lake(str(installation.root / "lake")), parse_week(WEEK_BEFORE), "AUT")
     rows = pd.DataFrame({"article_id": ["1"] * 8})
-    results.keep_predictions(Recommendations(rows, rows, rows), provenance(WEEK_BEFORE, "AUT", "stamp"))
+    results.recommendations.keep(Recommendations(rows, rows, rows), provenance(parse_week(WEEK_BEFORE), "AUT", "stamp"))
 
     result = installation.run()
 
@@ -371,14 +382,14 @@ def test_an_earlier_week_that_is_broken_tells_nothing_and_stops_nothing(installa
     """Nor does one of a version that kept nothing but what others see."""
     lake = Lake(str(installation.root / "lake"))
     results = Results(lake, parse_week(WEEK), "AUT")
-    assert results.last_rows() is None
+    assert results.recommendations.rows_before() is None
     installation.predictions(WEEK_BEFORE).parent.mkdir(parents=True)
     installation.predictions(WEEK_BEFORE).write_bytes(b"not Parquet")
-    assert (results.last_rows(), results.rows_of_last_other_week()) == (None, None)
+    assert (results.recommendations.rows_before(), results.recommendations.articles_before()) == (None, None)
 
     publish_bytes(lake, kept_predictions_file(parse_week(WEEK_BEFORE), "AUT"), b"nor this")
 
-    assert (results.last_rows(), results.rows_of_last_other_week()) == (None, None)
+    assert (results.recommendations.rows_before(), results.recommendations.articles_before()) == (None, None)
     assert installation.run().success
 
 

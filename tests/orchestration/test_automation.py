@@ -29,6 +29,7 @@ from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogCons
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import Receipt
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import Lake, LakeMissing
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.snapshot import deliveries, find_snapshot
@@ -58,7 +59,6 @@ from markdown_pricing.orchestration.next_round import SHARED_LIMIT, WEEKS_PER_LO
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
 from markdown_pricing.orchestration.situation import Progress, RunState
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at
 from tests.lake import spark
 from tests.priced import NOTHING_PRICED
@@ -184,8 +184,8 @@ class Sensor:
 
     def predict(self, week: date, country: str) -> None:
         """Predictions on the lake, made from the week's delivery."""
-        origin = provenance(str(week), country, find_snapshot(self.lake, week).stamp)
-        Results(self.lake, week, country).keep_predictions(NOTHING_PRICED, origin)
+        origin = provenance(week, country, find_snapshot(self.lake, week).stamp)
+        Results(self.lake, week, country).recommendations.keep(NOTHING_PRICED, origin)
 
     def end(self, run: dg.DagsterRun, status: DagsterRunStatus) -> None:
         kinds = {

@@ -24,7 +24,7 @@ from markdown_pricing.settings import Settings
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.weeks import parse_week
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
-from tests.outcomes.test_totals import advised, outcomes
+from tests.outcomes.test_totals import outcomes, recommended
 from tests.quick import deliver
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -157,8 +157,10 @@ def test_the_page_of_the_ledger_counts_the_held_articles_that_were_left_alone() 
     """Of four articles three are held, and one of these had another price."""
     rows = outcomes(0.0, 0.0, 5.0, 5.0, arm=["habit", "habit", "habit", "plan"])
 
-    shown = figures_of_ledger(Outcomes(rows, pd.DataFrame(), advised(rows)), [rows], Country("DEU"))
-    without = figures_of_ledger(Outcomes(rows.assign(arm=None), pd.DataFrame(), advised(rows)), [rows], Country("DEU"))
+    shown = figures_of_ledger(Outcomes(rows, pd.DataFrame(), recommended(rows)), [rows], Country("DEU"))
+    without = figures_of_ledger(
+        Outcomes(rows.assign(arm=None), pd.DataFrame(), recommended(rows)), [rows], Country("DEU")
+    )
 
     assert shown[HELD.label] == 3
     assert shown[LEFT_ALONE.label] == pytest.approx(66.67)

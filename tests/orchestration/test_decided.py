@@ -19,6 +19,7 @@ from markdown_pricing.erp.decisions import add_decisions, seen_rows
 from markdown_pricing.erp.errors import ErpUnreachable
 from markdown_pricing.erp.refresh import replace_country
 from markdown_pricing.erp.tables import ensure_tables
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_sealed
@@ -34,7 +35,6 @@ from markdown_pricing.orchestration.decided import (
     find_decisions,
 )
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from tests.decisions.test_decision import make
 from tests.erp.conftest import (  # noqa: F401
     Erp,
@@ -85,14 +85,14 @@ class Shop:
         """What the assets do: copy the decisions, price, keep, and refresh when it is of this week."""
         sold = sold or self.sold
         results, week = self.results(sold.week), sold.week
-        origin = provenance(str(week), "DEU", "stamp")
+        origin = provenance(week, "DEU", "stamp")
         copy_decisions(results, self.resource, now or at(week))
         decided = copied_decisions(results, self.resource, now or at(week))
-        inputs = pricing.PricingInputs(DEU, BOOK, CODES, results.last_rows(), decided)
+        inputs = pricing.PricingInputs(DEU, BOOK, CODES, results.recommendations.rows_before(), decided)
         run = f"run-{week}-{self.written}"
         made = pricing.price_as_decided(sold, Steady(), inputs, origin, run, at(week))
         priced = made.recommendations
-        results.keep_predictions(priced, made.origin)
+        results.recommendations.keep(priced, made.origin)
         if week == self.week:
             launched = at(week) + timedelta(minutes=self.written)
             replace_country(self.erp.engine, priced, week=week, country="DEU", run_id=run, launched_at=launched)
@@ -148,18 +148,18 @@ def what_it_says(priced: Recommendations) -> pd.DataFrame:
 def test_five_decisions_are_followed_through_three_weeks(shop: Shop) -> None:
     first = by_article(shop.round())
     assert {row.action for row in first.values()} == {"markdown"}
-    advised = first["accepted"].recommended_price
+    recommended = first["accepted"].recommended_price
     shop.decide("accepted", "accepted")
     shop.decide("changed", "changed", price=Decimal("44.50"))
     shop.decide("rejected", "rejected")
     shop.decide("locked", "rejected", lock_until=WEEK + 2 * ONE)
     shop.decide("late", "accepted")
 
-    shop.go_on({"accepted": advised, "changed": 44.50})
+    shop.go_on({"accepted": recommended, "changed": 44.50})
     second = by_article(shop.round())
 
     assert second["accepted"].exception_code is None
-    assert f"the markdown to {advised:.2f} EUR was taken" in second["accepted"].change_reason
+    assert f"the markdown to {recommended:.2f} EUR was taken" in second["accepted"].change_reason
     assert second["changed"].exception_code == "off_ladder"
     assert (second["rejected"].exception_code, second["rejected"].severity) == ("asked_again", "info")
     assert second["rejected"].action == "markdown"
@@ -168,7 +168,7 @@ def test_five_decisions_are_followed_through_three_weeks(shop: Shop) -> None:
     assert (second["late"].exception_code, second["late"].severity) == ("not_applied", "act")
     assert second["nobody"].exception_code is None
 
-    shop.go_on({"late": advised})
+    shop.go_on({"late": recommended})
     third = by_article(shop.round())
 
     assert third["late"].exception_code is None
@@ -208,14 +208,14 @@ def test_a_price_that_was_decided_in_the_old_currency_is_found_in_the_new_one(
 def test_a_second_run_on_the_same_monday_reads_the_locks_that_were_set_since(shop: Shop) -> None:
     """The lock holds its article's price; all other rows are equal to the bit. `run` sees that it is to price again."""
     before = shop.round()
-    origin = shop.results().predictions()[-1]
+    origin = shop.results().recommendations.read()[-1]
     shop.decide("locked", "rejected", lock_until=WEEK + ONE)
     shop.decide("rejected", "rejected")
 
     again = shop.round(now=at(WEEK, 11))
 
     assert by_article(again)["locked"].reason_code == "locked"
-    assert origin.locks == "" != shop.results().predictions()[-1].locks
+    assert origin.locks == "" != shop.results().recommendations.read()[-1].locks
     others = [each[each["article_id"] != "locked"] for each in map(what_it_says, (before, again))]
     pd.testing.assert_frame_equal(*others, check_exact=True)
 
@@ -239,7 +239,7 @@ def test_a_replay_of_a_week_that_is_over_gives_the_same_rows(shop: Shop) -> None
 
 def test_without_decisions_rows_are_equal_to_the_bit_to_those_of_no_round_that_asks(shop: Shop) -> None:
     """An empty table, and none at all."""
-    made_by = provenance(str(WEEK), "DEU", "stamp"), "run", at(WEEK)
+    made_by = provenance(WEEK, "DEU", "stamp"), "run", at(WEEK)
     plain = pricing.price_articles(shop.sold, Steady(), pricing.PricingInputs(DEU, BOOK, CODES), *made_by)
     empty = shop.round()
     shop.erp.execute("DROP VIEW markdown_decisions_current", "DROP TABLE markdown_decisions")
@@ -247,7 +247,7 @@ def test_without_decisions_rows_are_equal_to_the_bit_to_those_of_no_round_that_a
 
     for priced in (empty, without):
         pd.testing.assert_frame_equal(what_it_says(priced), what_it_says(plain), check_exact=True)
-        pd.testing.assert_frame_equal(priced.path, plain.path, check_exact=True)
+        pd.testing.assert_frame_equal(priced.price_path, plain.price_path, check_exact=True)
         pd.testing.assert_frame_equal(
             priced.options.drop(columns="run_id"), plain.options.drop(columns="run_id"), check_exact=True
         )
@@ -313,7 +313,7 @@ def test_prices_that_are_made_alone_read_what_is_decided_and_keep_it(shop: Shop)
     decided = copied_decisions(shop.results(), shop.resource, at(WEEK))
 
     assert [each.article_id for each in decided] == ["locked"]
-    assert len(shop.results().decisions() or ()) == 1
+    assert len(shop.results().decisions.read() or ()) == 1
 
 
 def test_a_row_that_cannot_be_read_costs_no_other_decision(sqlite_erp: Erp, tmp_path: Path) -> None:  # noqa: F811
@@ -342,8 +342,8 @@ def test_an_erp_that_is_away_is_waited_for(tmp_path: Path) -> None:
     "kept",
     [
         b'{"week": "2026-02-09", "of": "another version"}\n[]',
-        provenance(str(WEEK), "DEU", "").to_json().encode() + b'\n[{"decision_id": "d1"}]',
-        provenance(str(WEEK), "DEU", "").to_json().encode() + b"\n7",
+        provenance(WEEK, "DEU", "").to_json().encode() + b'\n[{"decision_id": "d1"}]',
+        provenance(WEEK, "DEU", "").to_json().encode() + b"\n7",
         b"no JSON\n[]",
     ],
 )
@@ -352,7 +352,7 @@ def test_a_copy_of_another_version_is_as_one_that_cannot_be_read(tmp_path: Path,
     publish_sealed(results.lake, paths.decisions_file(WEEK, "DEU"), kept)
 
     with pytest.raises(ResultChanged, match="another version"):
-        results.decisions()
+        results.decisions.read()
 
 
 def test_of_rows_that_do_not_count_the_newest_ten_are_listed_and_the_others_counted() -> None:

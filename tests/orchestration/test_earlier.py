@@ -13,6 +13,7 @@ from markdown_pricing.decisions.decision import DecisionsRead
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.errors import TransientError
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Entry, Lake
 from markdown_pricing.lake.snapshot import Snapshot
 from markdown_pricing.markdown.rules import RuleBook
@@ -24,14 +25,14 @@ from markdown_pricing.orchestration.names import PREDICTIONS, REFRESH
 from markdown_pricing.orchestration.outcome import ARCHIVED, REFRESHED, RunOutcome
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import Results
 from markdown_pricing.weeks import ONE_WEEK
 
 WEEK = date(2026, 2, 9)
 MOMENT = datetime(2026, 2, 9, 9, tzinfo=UTC)
 RUN = ""  # Dagster's name for what no run has recorded
 WANTED = Provenance(
-    *(str(WEEK), "DEU", "stamp", "1.0+ab", "numpy-2"),
+    WEEK,
+    *("DEU", "stamp", "1.0+ab", "numpy-2"),
     model_asked="gradient_boosting",
     seed=7,
     rules="r1",

@@ -63,7 +63,7 @@ def test_this_weeks_decisions_are_the_stakes_of_what_is_marked_down() -> None:
     markdown, revenue = priced.rows["stake"].iloc[0], priced.rows["expected_revenue"].sum()
 
     in_forint, abroad = (
-        figures.predictions(priced, None, country, provenance("2026-02-09", "HUN", "stamp"), "uri")
+        figures.predictions(priced, None, country, provenance(WEEK, "HUN", "stamp"), "uri")
         for country in (
             Country("HUN", currency="HUF", eur_per_unit=0.01, eur_date=WEEK),
             Country("HUN", currency="HUF"),
@@ -120,7 +120,7 @@ def test_a_page_begins_with_a_sentence_and_ends_with_hashes() -> None:
     """What people read first has its numbers as they write them; a sketch of the prices needs no click."""
     priced = recommend_for(article(stock=400), rules=Rules())
 
-    told = figures.predictions(priced, None, DEU, provenance("2026-02-09", "DEU", "stamp"), "uri")
+    told = figures.predictions(priced, None, DEU, provenance(WEEK, "DEU", "stamp"), "uri")
 
     first, *_, snapshot, made_by, _uri = told
     assert first == figures.IN_SHORT
@@ -132,10 +132,10 @@ def test_a_page_begins_with_a_sentence_and_ends_with_hashes() -> None:
 def test_an_article_id_means_nothing_to_the_page_or_to_a_spreadsheet() -> None:
     priced = recommend_for(article(stock=400), rules=Rules())
     hostile = "=[A](javascript:b)|<script>"
-    rows, path = (frame.assign(article_id=hostile) for frame in (priced.rows, priced.path))
-    origin = provenance("2026-02-09", "DEU", "stamp")
+    rows, path = (frame.assign(article_id=hostile) for frame in (priced.rows, priced.price_path))
+    origin = provenance(WEEK, "DEU", "stamp")
 
-    told = figures.predictions(replace(priced, rows=rows, path=path), None, DEU, origin, "uri")
+    told = figures.predictions(replace(priced, rows=rows, price_path=path), None, DEU, origin, "uri")
 
     page = str(told[figures.MOST_AT_STAKE].value)
     assert "'=\\[A\\](javascript:b)\\|&lt;script&gt;" in page
@@ -147,7 +147,7 @@ def test_what_the_intake_left_out_is_listed() -> None:
     aside = SetAside("a1", "stock negative (week 2026-02-09, stock -5)", Outcome.KEEPS_ITS_PRICE)
     taken = Intake(pd.concat([history, snapshot]), (aside,), {"attr_x[cm]": "it comes twice"})
     sold = CountryWeek(WEEK, "DEU", history, snapshot)
-    shown = figures.training_data(sold, taken, 99, provenance(str(WEEK), "DEU", "0"), "uri")
+    shown = figures.training_data(sold, taken, 99, provenance(WEEK, "DEU", "0"), "uri")
 
     assert shown[figures.SET_ASIDE.label] == 1
     assert shown[figures.NOT_TAKEN].value.splitlines() == [

@@ -18,13 +18,13 @@ from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing.definitions import build
 from markdown_pricing.experiments.champion import Champion, promote
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.space import LittleRoom, check_room
 from markdown_pricing.orchestration.housekeeping import preflight_on_sunday
 from markdown_pricing.orchestration.names import JOB, READY, WEEK_TAG
 from markdown_pricing.preflight import Preflight
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from tests.lake.spark import put
 from tests.markdown.seasons import article
@@ -61,8 +61,8 @@ class Installation:
     def keep_model(self, week: date, made_by: str) -> Path:
         """A model of EST, kept three years ago."""
         results = Results(self.lake, week, "EST")
-        results.keep_model(
-            Mock(to_bytes=lambda: b"coefficients"), Provenance(str(week), "EST", "0", "", "", demand_model=made_by)
+        results.model.keep(
+            Mock(to_bytes=lambda: b"coefficients"), Provenance(week, "EST", "0", "", "", demand_model=made_by)
         )
         return self.aged(paths.model_file(week, "EST"))
 

@@ -13,6 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.digest import digest_of
@@ -60,14 +61,13 @@ from markdown_pricing.orchestration.names import (
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
 from markdown_pricing.orchestration.situation import Progress
 from markdown_pricing.provenance import provenance
-from markdown_pricing.results import Results
 from markdown_pricing.settings import Settings
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.weeks import parse_week
 from tests.lake import spark
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
 from tests.orchestration.test_automation import ErpOfReceipts
-from tests.outcomes.test_totals import advised, outcomes
+from tests.outcomes.test_totals import outcomes, recommended
 from tests.priced import NOTHING_PRICED
 from tests.quick import deliver
 
@@ -147,8 +147,8 @@ class Beside:
             spark.deliver(lake, {"DEU": [spark.sales()], "AUT": [spark.sales()]}, week)
 
     def priced(self, country: str, week: date = PRICED) -> None:
-        origin = provenance(str(week), country, "stamp")
-        Results(self.lake, week, country).keep_predictions(NOTHING_PRICED, origin)
+        origin = provenance(week, country, "stamp")
+        Results(self.lake, week, country).recommendations.keep(NOTHING_PRICED, origin)
 
     def taken_in(self, country: str, stamp: str | None = None) -> None:
         partition = partition_key(SNAPSHOT, country)
@@ -273,7 +273,7 @@ def _plain(shown: dict[str, object]) -> dict[str, object]:
 
 
 def page(rows: pd.DataFrame) -> dict[str, object]:
-    week = Outcomes(rows, pd.DataFrame(), advised(rows))
+    week = Outcomes(rows, pd.DataFrame(), recommended(rows))
     return figures_of_ledger(week, [rows], Country("DEU"))
 
 
@@ -326,7 +326,7 @@ def test_the_prices_that_are_too_few_to_say_are_those_in_the_sum() -> None:
 def test_weeks_without_hindsight_are_counted_and_in_no_sum_of_weeks() -> None:
     week, without = outcomes(*[40.0] * 10), outcomes(*[40.0] * 10, cost_hindsight=float("nan"))
 
-    shown = figures_of_ledger(Outcomes(week, pd.DataFrame(), advised(week)), [week, without], Country("DEU"))
+    shown = figures_of_ledger(Outcomes(week, pd.DataFrame(), recommended(week)), [week, without], Country("DEU"))
 
     assert (shown[COST_OF_WEEKS], shown[WEEKS_IN_THESE], shown[WEEKS_WITHOUT]) == (COST_OF_TEN, 1, 1)
 

@@ -10,7 +10,7 @@ import pytest
 
 from markdown_pricing.columns import OUTCOME_COLUMNS
 from markdown_pricing.decisions.decision import Decision
-from markdown_pricing.outcomes.ledger import AdvisedWeek, Shown, outcome_rows, wanted_prices
+from markdown_pricing.outcomes.ledger import RecommendedWeek, Shown, outcome_rows, wanted_prices
 from markdown_pricing.outcomes.menus import Menus
 from tests.decisions.test_decision import make
 
@@ -20,7 +20,7 @@ MENU = {49.99: 1000.0, 44.95: 1100.0, 39.95: 1150.0, 34.95: np.nan}
 """Of an article at 49.99, whose recommended price is 39.95; a rule forbids the lowest one."""
 
 
-def advised(**changes: Any) -> pd.DataFrame:
+def recommended(**changes: Any) -> pd.DataFrame:
     """The row of one article, `A1`."""
     row = {
         "country": "DEU",
@@ -68,7 +68,7 @@ def outcome(
 ) -> Any:
     """The outcome of an article whose price in the next snapshot, and in the one after, is given."""
     decided = {"A1": decision} if decision else {}
-    week = AdvisedWeek(WEEK, advised(**changes), options(menu), decided, locked, series(wanted_next))
+    week = RecommendedWeek(WEEK, recommended(**changes), options(menu), decided, locked, series(wanted_next))
     shown = Shown(
         next_price=series(next_price),
         has_next=True,
@@ -211,9 +211,9 @@ def test_a_launch_that_was_not_kept_gives_no_phase() -> None:
 def test_what_is_wanted_is_the_decided_price_or_else_the_recommended_one() -> None:
     changed = {"A1": make(verdict="changed", price=Decimal("44.95"))}
 
-    assert wanted_prices(advised(), {}, ())["A1"] == 39.95
-    assert wanted_prices(advised(), changed, ())["A1"] == 44.95
-    assert wanted_prices(advised(), changed, {"A1"})["A1"] == 49.99
+    assert wanted_prices(recommended(), {}, ())["A1"] == 39.95
+    assert wanted_prices(recommended(), changed, ())["A1"] == 44.95
+    assert wanted_prices(recommended(), changed, {"A1"})["A1"] == 49.99
 
 
 def test_a_menu_of_another_article_says_nothing() -> None:

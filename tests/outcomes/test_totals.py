@@ -40,7 +40,7 @@ def outcomes(*costs: float, sd: float = 10.0, **changes: object) -> pd.DataFrame
     return rows.assign(**changes)
 
 
-def advised(rows: pd.DataFrame, **changes: object) -> pd.DataFrame:
+def recommended(rows: pd.DataFrame, **changes: object) -> pd.DataFrame:
     return pd.DataFrame({"category": "coats", "stake": 50.0}, index=rows.index).assign(**changes)
 
 
@@ -84,7 +84,7 @@ def test_without_a_cost_of_any_other_price_the_sums_are_not_known() -> None:
     rows.loc[1, "cost_ex_ante"] = np.nan
 
     cost = cost_of(rows)
-    [total] = totals(rows, advised(rows), "run", NOW).itertuples()
+    [total] = totals(rows, recommended(rows), "run", NOW).itertuples()
 
     assert np.isnan([cost.ex_ante, cost.hindsight, cost.low, cost.high]).all()
     assert (cost.rows, cost.not_valued) == (2, 1)
@@ -107,7 +107,7 @@ def test_an_unknown_price_is_neither_followed_nor_not() -> None:
 
 def test_a_total_for_each_category_verdict_reason_and_phase() -> None:
     rows = outcomes(0.0, 100.0, 50.0, verdict=[None, "rejected", "rejected"], decision_reason=[None, "other", "other"])
-    made = totals(rows, advised(rows, category=["coats", None, None]), "run", NOW)
+    made = totals(rows, recommended(rows, category=["coats", None, None]), "run", NOW)
 
     assert list(made.columns) == TOTAL_COLUMNS
     nobody, rejected = made.sort_values("verdict").itertuples()
@@ -130,7 +130,7 @@ def test_each_total_has_the_cost_of_its_own_rows_alone() -> None:
     rows.loc[3, ["cost_hindsight", "cost_low", "cost_high"]] = np.nan
     category = np.array(["a", "b", "b", "c", "c", "d", "d"])
 
-    made = totals(rows, advised(rows, category=category), "run", NOW)
+    made = totals(rows, recommended(rows, category=category), "run", NOW)
 
     alone = [cost_of(rows[category == name]) for name in made["category"]]
     assert list(made["category"]) == ["a", "b", "c", "d"]
@@ -144,7 +144,7 @@ def test_each_total_has_the_cost_of_its_own_rows_alone() -> None:
 def test_what_was_expected_is_compared_where_the_advice_was_followed() -> None:
     rows = outcomes(0.0, 100.0)
 
-    [total] = totals(rows, advised(rows), "run", NOW).itertuples()
+    [total] = totals(rows, recommended(rows), "run", NOW).itertuples()
 
     assert (total.units, total.expected_units, total.units_followed) == (6.0, 4.0, 3.0)
 
@@ -154,7 +154,7 @@ def test_sold_and_expected_are_of_the_same_rows() -> None:
     rows.loc[0, "units"] = np.nan
     rows.loc[1, "expected_units"] = np.nan
 
-    [total] = totals(rows, advised(rows), "run", NOW).itertuples()
+    [total] = totals(rows, recommended(rows), "run", NOW).itertuples()
 
     assert (total.expected_units, total.units_followed) == (4.0, 3.0)
 
@@ -162,5 +162,5 @@ def test_sold_and_expected_are_of_the_same_rows() -> None:
 def test_no_rows_give_no_totals() -> None:
     rows = outcomes()
 
-    assert list(totals(rows, advised(rows), "run", NOW).columns) == TOTAL_COLUMNS
+    assert list(totals(rows, recommended(rows), "run", NOW).columns) == TOTAL_COLUMNS
     assert cost_of(rows).rows == 0

@@ -29,13 +29,14 @@ from markdown_pricing.definitions import build
 from markdown_pricing.erp.refresh import content_hash, last_receipt
 from markdown_pricing.erp.rows import NOT_HASHED
 from markdown_pricing.erp.tables import engine_for, ensure_tables, options, price_path, recommendations, refreshes
+from markdown_pricing.kept.recommendations import OPTIONS, PRICE_PATH, ROWS
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import Lake, paths, read_bytes
 from markdown_pricing.lake.leftovers import remove_leftovers
 from markdown_pricing.lake.publish import read_parts
 from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.names import JOB, SHARED_JOB
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.results import MENU, PATH, ROWS, Results
 from markdown_pricing.sample.deliver import deliver_sample
 from markdown_pricing.settings import Settings
 from tests.lake.tables import read_table
@@ -161,7 +162,7 @@ class Shop:
             found[file(WEEK, country)] = read_bytes(self.lake, file(WEEK, country))
         for file in (paths.predictions_file, paths.options_file):
             found[file(WEEK, country)] = _without_run(read_table(self.lake, file(WEEK, country)))
-        parts = (ROWS, PATH, MENU)
+        parts = (ROWS, PRICE_PATH, OPTIONS)
         _, kept = read_parts(self.lake, paths.kept_predictions_file(WEEK, country), *parts)
         tables = (_without_run(pq.read_table(pa.BufferReader(part))) for part in kept)
         return found | dict(zip(parts, tables, strict=True))
@@ -189,14 +190,14 @@ class Shop:
     def _readers(self, country: str) -> dict[str, Callable[[], object]]:
         """How each file that a run leaves is read; a file that is not whole is an error there."""
         results = Results(self.lake, WEEK, country)
-        rows, menu = paths.predictions_file(WEEK, country), paths.options_file(WEEK, country)
+        rows, options = paths.predictions_file(WEEK, country), paths.options_file(WEEK, country)
         return {
-            paths.decisions_file(WEEK, country): results.decisions,
-            paths.training_data_file(WEEK, country): results.training_data,
-            paths.model_file(WEEK, country): results.model,
-            paths.kept_predictions_file(WEEK, country): results.predictions,
+            paths.decisions_file(WEEK, country): results.decisions.read,
+            paths.training_data_file(WEEK, country): results.training_data.read,
+            paths.model_file(WEEK, country): results.model.read,
+            paths.kept_predictions_file(WEEK, country): results.recommendations.read,
             rows: lambda: read_table(self.lake, rows),
-            menu: lambda: read_table(self.lake, menu),
+            options: lambda: read_table(self.lake, options),
         }
 
     def _rows(self, country: str) -> list[tuple[str, int]]:

@@ -17,10 +17,10 @@ from dagster._core.storage.tags import PARENT_RUN_ID_TAG, RETRY_NUMBER_TAG
 from sqlalchemy import text
 
 from markdown_pricing.erp.refresh import Receipt
+from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.names import COUNTRY_TAG, REFRESH, SUPERSEDED_BY, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.results import Results
 from markdown_pricing.weeks import due_weeks
 from tests.postgres.server import PostgresServer
 from tests.processes import wait_until
@@ -119,7 +119,7 @@ def test_each_run_reads_its_own_week(caught_up: CaughtUp, shop: Installation, we
     for week in weeks[1:]:
         stamp = find_snapshot(shop.lake, week).stamp
         for country in CODES:
-            kept, origin = Results(shop.lake, week, country).predictions()
+            kept, origin = Results(shop.lake, week, country).recommendations.read()
             assert origin.snapshot == stamp
             assert {str(found)[:10] for found in kept.rows["week"]} == {str(week)}
             assert len(kept.rows) == ARTICLES
@@ -150,7 +150,7 @@ def test_a_week_older_than_the_erps_is_trained_and_archived(
     """Its runs succeed, and its predictions lie on HDFS, made from that week's delivery."""
     assert [run.dagster_run.status for run in archived] == [DagsterRunStatus.SUCCESS] * len(CODES)
     stamp = find_snapshot(shop.lake, weeks[0]).stamp
-    assert {Results(shop.lake, weeks[0], country).predictions()[1].snapshot for country in CODES} == {stamp}
+    assert {Results(shop.lake, weeks[0], country).recommendations.read()[1].snapshot for country in CODES} == {stamp}
 
 
 def test_a_week_older_than_the_erps_leaves_the_erp_as_it_was(

@@ -1,4 +1,4 @@
-"""What a process has kept on the lake, handed on to its own next steps, which then need not decode it again.
+"""What a run has kept on the lake, handed on in memory to its next steps, which then need not decode it again.
 
 They read and check the file's bytes all the same, so that what they use is what the lake holds.
 """
@@ -19,7 +19,7 @@ class _Last(Generic[Kept]):
 
 
 class Handover(Generic[Kept]):
-    """The last thing of its kind that this process has kept; there is never a second one in memory."""
+    """The last thing of its kind that was kept with it; there is never a second one in memory."""
 
     def __init__(self) -> None:
         self._last: _Last[Kept] | None = None
@@ -32,7 +32,7 @@ class Handover(Generic[Kept]):
         self._last = _Last(where, _digests(parts), kept)
 
     def take(self, where: str, parts: Mapping[str, bytes]) -> Kept | None:
-        """What was kept in the file; None where this process has not kept it last, or not with these bytes.
+        """What was kept in the file; None where it was not kept last, or not with these bytes.
 
         parts : all parts of the file as they were read from it
         """
@@ -40,7 +40,7 @@ class Handover(Generic[Kept]):
         return last.kept if last and (last.where, last.digests) == (where, _digests(parts)) else None
 
     def let_go(self) -> None:
-        """Forget it, so that it takes no memory when no step of this process needs it any more."""
+        """Forget it, so that it takes no memory when no further step needs it."""
         self._last = None
 
 
