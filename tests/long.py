@@ -114,8 +114,8 @@ LONG = (
     # The same for fewer random countries.
     "tests/markdown/test_rules_are_kept.py::test_no_output_and_no_planned_path_breaks_a_rule_in_hundreds_of_countries",
     # A season is played by its parts in test_twin.py, of which one family stays; a forecast in test_replay.py.
-    "tests/backtest/test_command.py::test_seasons_are_played",
-    "tests/backtest/test_command.py::test_a_model_that_breaks_its_contract_in_a_worker",
+    "tests/commands/test_backtest.py::test_seasons_are_played",
+    "tests/commands/test_backtest.py::test_a_model_that_breaks_its_contract_in_a_worker",
     "tests/backtest/test_twin.py::*linear_demand",
     "tests/backtest/test_twin.py::*reference_logit",
     "tests/backtest/test_twin.py::*threshold_customers",
