@@ -229,5 +229,5 @@ def _values(where: str, table: Mapping[str, Any], faults: list[str]) -> dict[str
     return {key: values[key] for key in table}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: frozenset[date] | date) -> list[date] | str:
     return sorted(value) if isinstance(value, frozenset) else value.isoformat()
