@@ -21,9 +21,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.arms.effect import Cells, effect_of
+from markdown_pricing.arms.effect import Cells, Effect, effect_of
 from markdown_pricing.arms.seasons import article_results, share_of_list_value
-from markdown_pricing.arrays import FloatArray
+from markdown_pricing.arrays import BoolArray, FloatArray
 from markdown_pricing.backtest.twin import FIRST_WEEK, WEEKS_BETWEEN_STARTS
 from markdown_pricing.codes import ON_HABIT, ON_PLAN
 from markdown_pricing.countries import Country, read_countries
@@ -62,7 +62,7 @@ def half_and_half(market: Market) -> FloatArray:
     return np.where(by_coin(market), past_manager(market), habit(market))
 
 
-def by_coin(market: Market) -> np.ndarray:  # type: ignore[type-arg]
+def by_coin(market: Market) -> BoolArray:
     number = market.articles.number[market.on_sale]
     return np.asarray(uniform(market.seed, "comparison by articles", market.country.code, number) < 0.5)
 
@@ -121,7 +121,10 @@ def compare(seed: int, articles: int, share: float, substitution: float) -> Comp
     """Play one market and compare by cells and by articles."""
     started = time.process_time()
     family, countries = list(FAMILIES)[seed % len(FAMILIES)], read_countries()
-    befores, plans, habits, mixes = [], [], [], []
+    befores: list[pd.DataFrame] = []
+    plans: list[pd.DataFrame] = []
+    habits: list[pd.DataFrame] = []
+    mixes: list[pd.DataFrame] = []
     for code in COUNTRIES:
         start = opening(countries[code], seed, round(articles * ARTICLES[code]), family, substitution)
         old = results(start)
@@ -139,8 +142,12 @@ def compare(seed: int, articles: int, share: float, substitution: float) -> Comp
     by_articles = effect_of(Cells.of(articles_as_cells(mixed)), seed, draws=499)
     assert by_cells is not None
     assert by_articles is not None
-    told = [(each.value, each.low, each.high) for each in (by_cells, by_articles)]
-    return Compared(seed, float(truth), *told, time.process_time() - started)
+    seconds = time.process_time() - started
+    return Compared(seed, float(truth), _told(by_cells), _told(by_articles), seconds)
+
+
+def _told(effect: Effect) -> tuple[float, float, float]:
+    return effect.value, effect.low, effect.high
 
 
 def by_coin_of(market: Market) -> dict[str, bool]:

@@ -26,7 +26,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.sizes import ARTICLES, MADE_TOGETHER, PEAK, STEPS
+from bench.round import MADE_TOGETHER
+from bench.sizes import ARTICLES, PEAK, STEPS
 from markdown_pricing.countries import read_countries
 from markdown_pricing.sample.sizes import zipf_sizes
 

@@ -134,7 +134,7 @@ def priced(checkout: Path, folder: Path, delivery: Path, countries: Sequence[str
         "DAGSTER_HOME": str(folder / "dagster"),
         "PYTHONPATH": str(checkout),  # before what is installed in its environment
     }
-    run = [checkout / ".venv/bin/python", "-m", "markdown_pricing", "run", "--week", str(WEEK)]
+    run = [str(checkout / ".venv/bin/python"), "-m", "markdown_pricing", "run", "--week", str(WEEK)]
     subprocess.run(run, check=True, cwd=checkout, env=environ, stdout=subprocess.DEVNULL)
     return environ
 

@@ -22,6 +22,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 WEEK = date(2026, 2, 9)
 PARTS = ("read", "fit", "predict", "copy")
@@ -101,11 +102,8 @@ def _keeping(folder: Path) -> Iterator[None]:
         (folder / "predict").write_bytes(pickle.dumps((booster.model_to_string(), data, given)))
         return predict(booster, data, **given)
 
-    lgb.train, lgb.Booster.predict = kept_train, kept_predict
-    try:
+    with patch.object(lgb, "train", kept_train), patch.object(lgb.Booster, "predict", kept_predict):
         yield
-    finally:
-        lgb.train, lgb.Booster.predict = train, predict
 
 
 def floor(folder: Path, countries: Sequence[str]) -> Iterator[tuple[str, Figures]]:

@@ -43,7 +43,7 @@ print(read - began, time.process_time() - read)
 
 def seconds(checkout: Path, lake: str) -> tuple[float, float]:
     """Those of reading, and those of the intake."""
-    command = [checkout.resolve() / ".venv/bin/python", "-c", TIMED, lake, str(WEEK)]
+    command = [str(checkout.resolve() / ".venv/bin/python"), "-c", TIMED, lake, str(WEEK)]
     environ = {**os.environ, **dict.fromkeys(VARIABLES, "1")}
     told = subprocess.run(command, check=True, cwd=checkout, env=environ, capture_output=True, text=True).stdout
     read, taken_in = map(float, told.split())

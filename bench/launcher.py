@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import dagster as dg
-import yaml
+import yaml  # type: ignore[import-untyped]
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import PythonFileTarget
 from dagster._daemon.monitoring.run_monitoring import monitor_started_run

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from dagster import BetaWarning, DagsterInstance, JobDefinition
 from sqlalchemy import make_url
 

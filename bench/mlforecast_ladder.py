@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.arrays import BoolArray, FloatArray
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.markdown.simple_policies import allowed_prices
 from markdown_pricing.markdown.simulation import MarketView, WeekPrices
 
@@ -50,7 +50,8 @@ class Forecaster:
         told["ahead"] = (told["week"] - pd.Timestamp(view.week)).dt.days // 7
         table = told.pivot(index="article_id", columns="ahead", values="units")
         asked = table.reindex(index=view.articles["article_id"], columns=range(weeks))
-        return asked.to_numpy(dtype=np.float64)
+        units_ahead: FloatArray = asked.to_numpy(dtype=np.float64)
+        return units_ahead
 
 
 def sent(articles: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +86,7 @@ class ForecastLadder:
         return WeekPrices(allowed_prices(ladders, down.astype(np.int64)))
 
 
-def too_slow(supply: FloatArray, units: FloatArray, weeks_left: FloatArray, slow: float) -> BoolArray:
+def too_slow(supply: IntArray, units: FloatArray, weeks_left: IntArray, slow: float) -> BoolArray:
     """Whether the stock is at least `slow` times what will be sold by the end, (articles,).
 
     supply, weeks_left : (articles,) ; units : (articles, weeks), the forecast; NaN where there is none, so that the

@@ -11,6 +11,7 @@ history is filled with its last known week, and an article begins with its first
 
 import argparse
 from collections.abc import Iterator
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -20,7 +21,7 @@ from mlforecast.lag_transforms import ExpandingMean, RollingMean
 from mlforecast.target_transforms import GlobalSklearnTransformer
 from sklearn.preprocessing import FunctionTransformer
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "n_estimators": 400,
     "learning_rate": 0.03,
     "num_leaves": 31,
@@ -33,7 +34,7 @@ SETTINGS = {
     "n_jobs": 1,
     "random_state": 0,
 }
-LOSSES = {
+LOSSES: dict[str, tuple[dict[str, Any], bool]] = {
     "mlforecast tweedie": ({"objective": "tweedie", "tweedie_variance_power": 1.3}, False),
     "mlforecast logs": ({"objective": "l2"}, True),
 }

@@ -14,9 +14,12 @@ import json
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 LAGS, MEANS = (1, 2, 3, 4, 8), (4, 8, 13)
 """As the plain peer has them: bench/plain_peer.py."""
@@ -77,7 +80,8 @@ def forecast(rows: pd.DataFrame, week: pd.Timestamp, weeks: int) -> pd.DataFrame
     import lightgbm as lgb
     from mlforecast import MLForecast
     from mlforecast.lag_transforms import RollingMean
-    from mlforecast_peer import LOSSES, SETTINGS
+
+    from bench.mlforecast_peer import LOSSES, SETTINGS
 
     rows = with_features(without_gaps(rows, week, weeks)).astype(dict.fromkeys(STATIC, "category"))
     past, coming = rows[rows[WEEK] < week], rows[rows[WEEK] >= week]

@@ -117,11 +117,14 @@ def watch(erp: Erp, seconds: float, articles: int, readers: int) -> tuple[Seen, 
             except (NewerWeekInErp, LaterRunInErp):
                 counts["zombies refused"] += 1
     stop.set()
-    all_seen = [answers.get(timeout=60) for _ in processes]
+    all_seen: list[Seen] = [answers.get(timeout=60) for _ in processes]
     return (
         Seen(
-            *(sum(getattr(seen, name) for seen in all_seen) for name in ("looks", "empty", "mixed", "late")),
-            max(seen.longest_s for seen in all_seen),
+            looks=sum(seen.looks for seen in all_seen),
+            empty=sum(seen.empty for seen in all_seen),
+            mixed=sum(seen.mixed for seen in all_seen),
+            late=sum(seen.late for seen in all_seen),
+            longest_s=max(seen.longest_s for seen in all_seen),
         ),
         counts,
     )

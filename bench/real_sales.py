@@ -65,9 +65,16 @@ def parts_of(model: DemandModel) -> Iterator[tuple[str, DemandModel]]:
         return
     yield "curve and filter", replace(model, near=None, trees=None)
     yield "and trees", replace(model, near=None)
-    near = model.near
-    for part, gone in (("and the coming week's regression", {"trees": None}), ("and its trees", {"anchor": None})):
-        yield part, replace(model, near=near and Near(replace(near.coming, **gone), near.weights))
+    yield "and the coming week's regression", replace(model, near=model.near and _without_trees(model.near))
+    yield "and its trees", replace(model, near=model.near and _without_anchor(model.near))
+
+
+def _without_trees(near: Near) -> Near:
+    return Near(replace(near.coming, trees=None), near.weights)
+
+
+def _without_anchor(near: Near) -> Near:
+    return Near(replace(near.coming, anchor=None), near.weights)
 
 
 def forecasts_of(told: Told, names: Sequence[str], with_parts: bool) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def compare(articles: int, weeks: int, prices: int, runs: int) -> None:
 
         refresh(-1)
         copy()
-        pairs = [(seconds_of(lambda turn=turn: refresh(turn)), seconds_of(copy)) for turn in range(runs)]
+        pairs = [(seconds_of(partial(refresh, turn)), seconds_of(copy)) for turn in range(runs)]
         converted = statistics.median(seconds_of(convert_and_hash) for _ in range(runs))
     rows_of = f"{articles * weeks:,} rows of price paths, {articles * prices:,} options"
     print(f"{articles:,} articles, {rows_of}; {runs} of each in turn, medians\n")

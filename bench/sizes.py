@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -62,7 +62,7 @@ def measured(articles: int, server: PostgresServer) -> dict[str, float]:
         return {ARTICLES: articles, **steps, REST: rest, PEAK: whole.peak_mib}
 
 
-def show(figures: list[Mapping[str, float]]) -> None:
+def show(figures: Sequence[Mapping[str, float]]) -> None:
     names = [*STEPS, REST]
     print(f"| articles | {' | '.join(names)} | seconds | peak MiB |\n|---{'|---' * (len(names) + 2)}|")
     for one in figures:

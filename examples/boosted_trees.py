@@ -69,7 +69,8 @@ class BoostedTrees(DemandModel):
     def _factor(self, x: FloatArray) -> FloatArray:
         if self.trees is None:
             return np.ones(len(x))
-        return np.minimum(self.trees.predict(x), LARGEST_FACTOR)
+        factor: FloatArray = np.minimum(self.trees.predict(x), LARGEST_FACTOR)
+        return factor
 
     def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         """Demand falls with the price: the rate by LEAST_ELASTICITY, and the trees by their constraint."""

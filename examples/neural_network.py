@@ -80,7 +80,7 @@ class NeuralNetwork(DemandModel):
     ) -> bytes | None:
         """The network of all countries, trained on the chosen device."""
         learnt = learn(contributions, seed, threads, device_to_use(torch.cuda.is_available()))
-        return learnt and learnt.to_bytes()
+        return None if learnt is None else learnt.to_bytes()
 
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
@@ -110,6 +110,7 @@ class NeuralNetwork(DemandModel):
 
     def _train(self, x: FloatArray, demand: FloatArray, rate: FloatArray, seed: int) -> None:
         """Minimise the Poisson deviance with the rate as exposure, weighted so that best sellers drown no others."""
+        assert self.network is not None
         network = self.network.to(self.device)
         optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         inputs, change, sold, offset, weight = (

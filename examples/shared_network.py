@@ -196,7 +196,8 @@ class _Training:
         """The demand of each row, (rows,)."""
         with torch.inference_mode():
             parts = [self._answers(rows)[0] for rows in torch.arange(len(self.x), device=self.device).split(BATCH)]
-        return np.exp(torch.cat(parts).cpu().numpy().astype(np.float64))
+        demand: FloatArray = np.exp(torch.cat(parts).cpu().numpy().astype(np.float64))
+        return demand
 
 
 def plain_inputs(x: FloatArray) -> FloatArray:

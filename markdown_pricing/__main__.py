@@ -32,8 +32,23 @@ from markdown_pricing.settings import Settings
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
 """Exit codes: the command did what it was asked; something failed; its usage or a setting is wrong."""
-_OF_A_PLACE = "EPIPE ENOSPC EDQUOT EFBIG EIO EROFS EACCES EPERM ENOENT ENOTDIR EISDIR ENAMETOOLONG EBADF"
-OF_A_PLACE = frozenset(getattr(errno, name) for name in _OF_A_PLACE.split())
+OF_A_PLACE = frozenset(
+    {
+        errno.EPIPE,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EROFS,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENAMETOOLONG,
+        errno.EBADF,
+    }
+)
 """What the system says of a place that cannot be written or read: no fault of the code."""
 
 

@@ -18,6 +18,7 @@ Rows = slice | IntArray | BoolArray
 
 def arrays_of(value: object) -> dict[str, npt.NDArray[Any]]:
     """The arrays among the fields of a dataclass, by the field's name; fields of any other type are left out."""
+    # A dataclass tells the names of its fields, and gives their values by name alone.
     if not is_dataclass(value):
         raise TypeError(f"{type(value).__name__} is no dataclass")
     return {field.name: array for field in fields(value) if isinstance(array := getattr(value, field.name), np.ndarray)}

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any, BinaryIO, TextIO
 
 from markdown_pricing import __version__
@@ -39,7 +40,7 @@ def write_to(destination: str | None, environment: str, secrets: Iterable[str] =
     secrets     : texts in place of which every field has stars; the longest first
     """
     chosen = destination or (OFF if sys.stdout and sys.stdout.isatty() else STDOUT)
-    stream = None if chosen == OFF else getattr(sys, chosen)
+    stream = {STDOUT: sys.stdout, STDERR: sys.stderr, OFF: None}[chosen]
     LOGGER.handlers = [_Lines(stream, environment, tuple(secrets)) if stream else logging.NullHandler()]
 
 
@@ -92,7 +93,7 @@ class _Lines(logging.Handler):
         try:
             self._file: BinaryIO | _TextAsBytes = open(os.dup(stream.fileno()), "wb", buffering=0)  # noqa: SIM115
         except OSError:  # the stream has no file, because something captures what is printed
-            self._file = getattr(stream, "buffer", None) or _TextAsBytes(stream)
+            self._file = stream.buffer if isinstance(stream, TextIOWrapper) else _TextAsBytes(stream)
         self._formatter: logging.Formatter | None = None
         self._environment, self._secrets = environment, secrets
         self._once = OnceOnly()

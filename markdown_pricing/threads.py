@@ -6,6 +6,7 @@ answers.
 """
 
 import os
+import sys
 from math import ceil
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def cores(cgroup: Path = CGROUP) -> int:
 
     cgroup : where the kernel shows the quota, https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files
     """
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    bound = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     try:
         quota, period = (cgroup / "cpu.max").read_text().split()
         return bound if quota == "max" else min(bound, ceil(int(quota) / int(period)))

@@ -94,8 +94,9 @@ def _rules(
     book: RuleBook, snapshot: Snapshot, known: Collection[str], delivered: Sequence[str], look: Look
 ) -> Iterator[str]:
     week = snapshot.week
-    options = ("same_price_by", "no_touch_weeks")
-    defaults = Override(None, None, {name: getattr(book.default, name) for name in options})
+    default = book.default
+    changes = {"same_price_by": default.same_price_by, "no_touch_weeks": default.no_touch_weeks}
+    defaults = Override(None, None, changes)
     for number, override in enumerate((defaults, *book.overrides)):
         where = f"The rules' override {number}" if number else "The rules' default"
         country, category = override.country, override.category

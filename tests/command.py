@@ -19,7 +19,7 @@ def command(*arguments: str, environ: Mapping[str, str]) -> CompletedProcess[str
     """What `python -m markdown_pricing` does with these arguments in this environment alone.
 
     It has as many threads as the tests, because a limit that it sets stays set in this process. In processes of its own
-    it imports anew what is here already; some of tests/test_command_line.py do that, too.
+    it imports anew what is here already; some of tests/commands do that, too.
     """
     told, signals = ["markdown-pricing", *arguments], {each: signal.getsignal(each) for each in STOPS}
     threads = {name: os.environ[name] for name in VARIABLES if name in os.environ}

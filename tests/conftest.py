@@ -30,7 +30,7 @@ settings.load_profile("any machine")
 SERVERS = pytest.StashKey[Leader]()
 ONE_PROCESS = ("tests/elastic/", "tests/kubernetes/")
 """Folders whose files share a server of their own, which a second process would start a second time."""
-FIRST = ("tests/system/", "tests/elastic/", "tests/etl/", "tests/metronome/", "tests/test_command_line.py")
+FIRST = ("tests/system/", "tests/elastic/", "tests/etl/", "tests/metronome/", "tests/commands/test_run.py")
 """The longest, so that no process is left alone with one of them at the end."""
 LAST = ("tests/kubernetes/", "tests/image/")
 

@@ -18,7 +18,15 @@ def fetched(pom: Path, name: str) -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             unfinished = Path(folder) / "jars"
-            command = ["mvn", "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={unfinished}"]
+            command = [
+                "mvn",
+                "-q",
+                "-B",
+                "-f",
+                str(pom),
+                "dependency:copy-dependencies",
+                f"-DoutputDirectory={unfinished}",
+            ]
             subprocess.run(command, check=True)
             with suppress(OSError):  # another process was faster
                 unfinished.rename(jars)

@@ -1,7 +1,7 @@
 """What `make test` leaves to others: parts of test ids, each with what still proves it in `make test`."""
 
 LONG = (
-    # The heading that README shows is compared with a round of two countries in test_command_line.py.
+    # The heading that README shows is compared with a round of two countries in test_run.py.
     "tests/system/test_sample_round.py::",
     # PyTorch is 2.5 GB; the scikit-learn example keeps the same contract.
     "tests/demand/test_contract.py::*neural_network",
@@ -13,7 +13,7 @@ LONG = (
     # Hadoop 3 has the same bad days.
     "tests/lake/test_faults.py::*hdfs-jars-2",
     # A first round stays, of three countries. What a second one does is decided in test_next_round.py and
-    # test_automation.py, and a country whose file can't be read is left out in test_command_line.py.
+    # test_automation.py, and a country whose file can't be read is left out in test_run.py.
     "tests/system/test_weekly_round.py::*all countries",
     "tests/system/test_weekly_round.py::test_a_redelivery",
     "tests/system/test_weekly_round.py::test_a_broken_country",
@@ -27,7 +27,7 @@ LONG = (
     # The retry after memory ran out stays; what each end of a container asks for is decided in test_more_memory.py.
     "tests/orchestration/test_needs.py::*[Terminated",
     "tests/orchestration/test_needs.py::*[Steps failed",
-    # A corrupt country's sentence is in test_command_line.py, a retry from failure in test_reexecution.py.
+    # A corrupt country's sentence is in test_run.py, a retry from failure in test_reexecution.py.
     "tests/system/test_ui.py::test_a_corrupt_country",
     # The page's clicks stay with three countries. An asset is materialized alone in test_assets.py, and a run is
     # canceled in the launcher's test_launcher.py.
@@ -37,20 +37,20 @@ LONG = (
     "tests/orchestration/test_reexecution.py::*[whole]",
     # An older week leaves the ERP alone in test_assets.py as well, a group of countries is priced in test_metronome.py,
     # and a process ends with its parent in test_local_launcher.py.
-    "tests/test_command_line.py::test_an_older_week",
-    "tests/test_command_line.py::test_the_country_group",
-    "tests/test_command_line.py::test_no_worker_outlives",
+    "tests/commands/test_run.py::test_an_older_week",
+    "tests/commands/test_run.py::test_the_country_group",
+    "tests/commands/test_run.py::test_no_worker_outlives",
     # `make` itself is stopped there, at each program that it starts.
     "tests/test_makefile.py::test_a_program_of_ours",
     # The number of threads does not matter in test_determinism.py either, within one process.
     "tests/demand/test_traps.py::test_determinism_more_threads",
     # Ctrl-C is pressed in test_make_run_stops_by_ctrl_c; a SIGTERM takes the same way (test_workers.py).
-    "tests/test_command_line.py::test_a_stop_is_quiet",
+    "tests/commands/test_run.py::test_a_stop_is_quiet",
     # The lock, its launcher and the end of a process with its parent are tried in test_local_launcher.py.
     "tests/system/test_lost_workers.py::",
     # Single weeks are waited for in test_weekly_round.py; which week is next is decided in test_automation.py.
     "tests/system/test_catch_up.py::",
-    # Its commands are those that test_command_line.py runs, without an installation of its own.
+    # Its commands are those that test_run.py runs, without an installation of its own.
     "tests/deploy/test_image.py::test_its_steps_install",
     "tests/deploy/test_image.py::test_a_release_changes",
     "tests/deploy/test_image.py::test_its_bill",
@@ -96,7 +96,7 @@ LONG = (
     "tests/metronome/test_survival.py::*[before the job is made]",
     "tests/metronome/test_survival.py::*[after the start]",
     # A round on DC/OS is test_three_processes.py, lost answers are in test_survival.py, and what a stop leaves of a
-    # round is in test_command_line.py.
+    # round is in test_run.py.
     "tests/system/test_metronome.py::test_a_round",
     "tests/system/test_metronome.py::test_a_stop",
     # The job itself runs on Spark in the tests that stay; only the command's own Spark is left out.
@@ -114,8 +114,8 @@ LONG = (
     # The same for fewer random countries.
     "tests/markdown/test_rules_are_kept.py::test_no_output_and_no_planned_path_breaks_a_rule_in_hundreds_of_countries",
     # A season is played by its parts in test_twin.py, of which one family stays; a forecast in test_replay.py.
-    "tests/backtest/test_command.py::test_seasons_are_played",
-    "tests/backtest/test_command.py::test_a_model_that_breaks_its_contract_in_a_worker",
+    "tests/commands/test_backtest.py::test_seasons_are_played",
+    "tests/commands/test_backtest.py::test_a_model_that_breaks_its_contract_in_a_worker",
     "tests/backtest/test_twin.py::*linear_demand",
     "tests/backtest/test_twin.py::*reference_logit",
     "tests/backtest/test_twin.py::*threshold_customers",

@@ -6,12 +6,15 @@ import time
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import DemandModel
+from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample import deliver as sample
@@ -31,11 +34,13 @@ class Steady(DemandModel):
 
     usual = 1.0
 
-    def fit(self, history, week, seed, threads=1, shared=None):
+    def fit(
+        self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+    ) -> None:
         units = history.loc[history["stock"] > 0, "units"]
         self.usual = float(units.mean()) if len(units) else 1.0
 
-    def forecast(self, articles, history, week):
+    def forecast(self, articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Forecast:
         last = history[history["stock"] > 0].groupby("article_id").tail(2).groupby("article_id")
         rate = articles["article_id"].map(last["units"].mean()).fillna(self.usual).clip(lower=0.01)
         sold_at = articles["article_id"].map(last["price"].mean()).fillna(articles["list_price"])
@@ -44,21 +49,23 @@ class Steady(DemandModel):
             "Steady", lambda prices, weeks: np.repeat(rate * (prices[:, :, None] / sold_at) ** -1.8, weeks, axis=2)
         )
 
-    def importance(self):
+    def importance(self) -> dict[str, float]:
         return {"units of two weeks": 1.0}
 
-    def to_bytes(self):
+    def to_bytes(self) -> bytes:
         return json.dumps(self.usual).encode()
 
     @classmethod
-    def from_bytes(cls, data):
+    def from_bytes(cls, data: bytes) -> Self:
         model = cls()
         model.usual = json.loads(data)
         return model
 
 
 class Patient(Steady):
-    def fit(self, history, week, seed, threads=1, shared=None):
+    def fit(
+        self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
+    ) -> None:
         wait = Path(os.environ[WAIT_WHILE])
         needs = wait.with_name(NEEDS_MIB)
         _needed = np.ones(int(needs.read_text()) * 2**20 if needs.exists() else 0, dtype=np.uint8)

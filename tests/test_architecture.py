@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -259,6 +260,28 @@ TOUCH_ENVIRONMENT = {
     "threads.py": "BLAS and OpenMP read their limits from nothing else",
 }
 """The modules that read or change the environment of their process, and why. All others are given what they need."""
+BY_NAME = {
+    "arrays": "a dataclass gives its fields' values by name alone",
+    "errors": "pickle asks an error for its values",
+    "erp/errors": "Python's database API has no field for the code of an error",
+    "lake/filesystem": "every call of hdfs-native's client gets a limit of time",
+    "demand/model": "an operator names a model of somebody else's",
+}
+"""The modules that look for something by a name that is known only when they run, and why there is no plainer way."""
+
+
+def test_nothing_is_looked_for_by_a_name_where_code_can_say_it() -> None:
+    reflection = re.compile(
+        r"(?<![\w.])(getattr|hasattr|setattr|delattr|vars|globals|locals|__import__)\("
+        r"|__dict__|__getattr__|__class__|import_module|inspect\.getmembers"
+    )
+    found = {
+        path.relative_to(PACKAGE).with_suffix("").as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if reflection.search(path.read_text())
+    }
+
+    assert found == set(BY_NAME)
 
 
 def test_types_of_arrays_are_declared_once() -> None:
@@ -304,6 +327,13 @@ def test_no_two_classes_have_one_name() -> None:
     ]
 
     assert {name for name, number in Counter(names).items() if number > 1} == set()
+
+
+def test_types_are_checked_of_all_that_is_no_test() -> None:
+    checked = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["mypy"]
+
+    assert checked["strict"]
+    assert set(checked["files"]) == {"markdown_pricing", "bench", "examples"}
 
 
 def test_a_lack_of_memory_is_never_taken_for_a_fault_of_the_data() -> None:

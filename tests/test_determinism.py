@@ -1,6 +1,6 @@
 """The same snapshot, rules, code and seed give the same prices, whatever the order and the number of threads.
 
-That of workers does not matter either: tests/test_command_line.py.
+That of workers does not matter either: tests/commands/test_run.py.
 """
 
 from datetime import UTC, date, datetime

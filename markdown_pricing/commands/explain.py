@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
@@ -162,7 +163,7 @@ def find(lake: Lake, country: Country, article: str, week: date) -> Explained:
 
 
 def _machine_readable(explained: Explained, past: pd.DataFrame, out: Path | None) -> dict[str, Any]:
-    row = {name: value.item() if hasattr(value, "item") else value for name, value in explained.row.items()}
+    row = {name: value.item() if isinstance(value, np.generic) else value for name, value in explained.row.items()}
     path = explained.path[["week", "price", "expected_units", "expected_stock"]]
     menu = explained.menu.drop(columns=["country", "article_id", "week", "run_id"]).astype(object)
     return {

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -96,7 +97,7 @@ def _comparable(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 def _value(cell: Any) -> Any:
     if isinstance(cell, Decimal | np.number):
         cell = float(cell)
-    elif hasattr(cell, "isoformat"):
+    elif isinstance(cell, date):
         cell = cell.isoformat()[:10]
     return cell
 

@@ -61,7 +61,7 @@ class Decision:
     def of(cls, row: Mapping[str, str | None]) -> "Decision":
         """The decision in a row whose values are texts, as `erp.decisions` reads them. Raises UnreadableDecision."""
         values: dict[str, object] = dict(row)
-        for names, parse in ((_DAYS, _day), (AMOUNTS, _amount), (("decided_at",), _moment), (("seq",), int)):
+        for names, parse in ((_DAYS, _day), (_AMOUNTS, _amount), (("decided_at",), _moment), (("seq",), int)):
             for name in names:
                 given = row[name]
                 try:
@@ -103,7 +103,7 @@ class Decision:
 COLUMNS = tuple(field.name for field in fields(Decision))
 """The columns of markdown_decisions."""
 _DAYS = ("week", "lock_until")
-AMOUNTS = ("price", "recommended_price", "current_price", "stake")
+_AMOUNTS = ("price", "recommended_price", "current_price", "stake")
 """The columns of money."""
 _FILLED = ("country", "article_id", "week", "seq", "verdict", "decided_by", "source", "decided_at")
 

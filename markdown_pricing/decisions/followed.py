@@ -13,7 +13,7 @@ from math import prod
 from markdown_pricing.codes import REJECTED
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.asked import price_to_ask
-from markdown_pricing.decisions.decision import AMOUNTS, CENT, Decision, in_force, locks, why_void
+from markdown_pricing.decisions.decision import CENT, Decision, in_force, locks, why_void
 from markdown_pricing.weeks import weeks_between
 
 SAME_PRICE_SHARE = Decimal("0.015")
@@ -104,9 +104,17 @@ def units_of_one(earlier: date, later: date, changeovers: Sequence[Changeover]) 
 def _converted(decision: Decision, divisor: Decimal) -> Decision:
     if divisor == 1:
         return decision
-    money = {name: getattr(decision, name) for name in AMOUNTS}
-    in_cents = {name: amount and max((amount / divisor).quantize(CENT), CENT) for name, amount in money.items()}
-    return replace(decision, **in_cents)
+
+    def in_cents(amount: Decimal | None) -> Decimal | None:
+        return amount and max((amount / divisor).quantize(CENT), CENT)
+
+    return replace(
+        decision,
+        price=in_cents(decision.price),
+        recommended_price=in_cents(decision.recommended_price),
+        current_price=in_cents(decision.current_price),
+        stake=in_cents(decision.stake),
+    )
 
 
 def _followed(

@@ -145,6 +145,7 @@ def model_class(name: str) -> type[DemandModel]:
             raise UnknownModel(name, "it is none of the package's")
         module_name, class_name = f"{demand.__name__}.{name}", name.title().replace("_", "")
     try:
+        # An operator names a model of somebody else's, of which nothing here can know.
         named = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UnknownModel(name, str(error)) from error

@@ -4,6 +4,7 @@ Nobody changes or removes a row here; pseudonyms.py takes the names out of old o
 second is refused by the table's own key.
 """
 
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Text, cast, func, select
 from sqlalchemy.exc import IntegrityError
 
-from markdown_pricing.erp.errors import ErpDenied, erp_errors, where_is
+from markdown_pricing.erp.errors import ErpDenied, erp_errors, sqlstate_of, where_is
 from markdown_pricing.erp.grants import DECISIONS, READ_RIGHTS, missing_grants
 from markdown_pricing.erp.locks import look_briefly, wait_in_turn
 from markdown_pricing.erp.missing import check_there
@@ -97,7 +98,7 @@ def add_decisions(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
                 wait_in_turn(connection)  # the key waits for whoever has begun to add the same number
                 connection.execute(decisions.insert(), [dict(row) for row in rows])
         except IntegrityError as error:
-            code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", "")
+            code = error.orig.sqlite_errorname if isinstance(error.orig, sqlite3.Error) else sqlstate_of(error.orig)
             if code not in _UNIQUE:
                 raise
             raise SomebodyDecided(_already_there(engine, rows)) from error

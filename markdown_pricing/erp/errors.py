@@ -107,6 +107,12 @@ def erp_errors(engine: Engine, needed: Mapping[str, Sequence[str]] = NEEDED_RIGH
         raise _translated(engine, error, needed) from error
 
 
+def sqlstate_of(error: BaseException | None) -> str:
+    """PostgreSQL's code of what went wrong; empty where there is none."""
+    # Python's database API has no field for it: psycopg calls it sqlstate, and psycopg2 pgcode.
+    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+
+
 def where_is(engine: Engine) -> str:
     """The database as messages name it, without user, password and options."""
     url = engine.url
@@ -118,7 +124,7 @@ def _translated(engine: Engine, error: Exception, needed: Mapping[str, Sequence[
     where, why = where_is(engine), " ".join(str(original).split()).rstrip(".")
     if isinstance(original, sqlite3.Error):
         return _sqlite_error(where, why, original)
-    code = str(getattr(original, "sqlstate", None) or "")
+    code = sqlstate_of(original)
     if not code and is_distrust(why):
         return ErpNotTrusted(where, why)
     if code == "42501":
@@ -142,7 +148,8 @@ def _translated(engine: Engine, error: Exception, needed: Mapping[str, Sequence[
 
 
 def _sqlite_error(where: str, why: str, error: sqlite3.Error) -> PricingError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # extended codes keep the primary one in their last byte
+    # An error that Python itself raises has no code. Extended codes keep the primary one in their last byte.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _SQLITE_TRY_AGAIN:
         return ErpUnreachable(where, why)
     if code in _SQLITE_DENIED:

@@ -5,7 +5,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 
-from markdown_pricing.erp.errors import ErpRefused, where_is
+from markdown_pricing.erp.errors import ErpRefused, sqlstate_of, where_is
 from markdown_pricing.erp.tables import qualified_name
 from markdown_pricing.erp.texts import COPY, lines
 
@@ -37,7 +37,7 @@ def insert(connection: Connection, table: Table, rows: pa.Table) -> None:
             connection.execute(table.insert(), rows.to_pylist())
     except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:
         original = error.orig if isinstance(error, DBAPIError) else error
-        if str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", "")) != _TOO_LONG_FOR_AN_INDEX:
+        if sqlstate_of(original) != _TOO_LONG_FOR_AN_INDEX:
             raise
         raise KeyTooLong(where_is(connection.engine), str(original).partition("\n")[0], rows) from error
 

@@ -107,7 +107,7 @@ def _translated(where: str, error: OSError | RuntimeError) -> PricingError:
     text = str(error)
     if isinstance(error, PermissionError) or any(word in text for word in _DENIED):
         return LakeDenied(where, error)
-    if getattr(error, "errno", None) in _NO_SPACE or any(word in text for word in _FULL):
+    if (isinstance(error, OSError) and error.errno in _NO_SPACE) or any(word in text for word in _FULL):
         return LakeFull(where, error)
     if any(word in text for word in _READ_ONLY):
         return LakeReadOnly(where, error)

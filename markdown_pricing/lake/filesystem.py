@@ -251,6 +251,7 @@ class _ImpatientClient:
         self._client = client
 
     def __getattr__(self, name: str) -> Any:
+        # Whatever hdfs-native's file system calls of it, in this version or the next, must not wait for ever.
         return partial(_within, ANSWERS_WITHIN_S, getattr(self._client, name))
 
     def list_status(self, *arguments: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """Make the rows that the pricing department reads: take the price or keep it, in money, with reasons and exceptions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -37,8 +37,11 @@ def in_order_of(parts: Sequence[Recommendations], article_ids: "pd.Series[str]")
     if len(parts) == 1:
         return parts[0]
     place = pd.Series(np.arange(len(article_ids)), index=pd.Index(article_ids))
-    frames = ([getattr(part, field.name) for part in parts] for field in fields(Recommendations))
-    return Recommendations(*(_together(frame, place) for frame in frames))
+    return Recommendations(
+        rows=_together([part.rows for part in parts], place),
+        price_path=_together([part.price_path for part in parts], place),
+        options=_together([part.options for part in parts], place),
+    )
 
 
 def _together(parts: Sequence[pd.DataFrame], place: "pd.Series[int]") -> pd.DataFrame:

@@ -225,8 +225,9 @@ def _values(where: str, table: Mapping[str, Any], faults: list[str]) -> dict[str
     except ValidationError as error:
         faults += [f"{where}: {fault}" for fault in faults_of(error, table, OPTIONS).values()]
         return {}
-    return {key: getattr(rules, key) for key in table}
+    values = asdict(rules)
+    return {key: values[key] for key in table}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: frozenset[date] | date) -> list[date] | str:
     return sorted(value) if isinstance(value, frozenset) else value.isoformat()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.arrays import FloatArray, IntArray
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import to_price
@@ -148,7 +148,7 @@ def row_facts(
         yield RowFacts(currency=currency, **dict(zip(columns, values, strict=True)))
 
 
-def _best(values: FloatArray, among: Any) -> IntArray:
+def _best(values: FloatArray, among: BoolArray) -> IntArray:
     """The place of the highest value among some of each row's, (articles,); one not among them where none is known.
 
     values, among : (articles, prices)

@@ -166,7 +166,7 @@ class _RunJudge:
         """When Dagster last handed the run to the launcher; None when it is not about to begin."""
         if record.dagster_run.status is not dg.DagsterRunStatus.STARTING:
             return None
-        return getattr(self.instance.get_run_stats(record.dagster_run.run_id), "launch_time", None)
+        return self.instance.get_run_stats(record.dagster_run.run_id).launch_time
 
     def _act(self, run: dg.DagsterRun, seen: Seen, action: Action, why: str) -> None:
         id = job_id(self.cluster.job_prefix, run.run_id)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from markdown_pricing.errors import Fault, TransientError
 from markdown_pricing.etl import snapshot_job
@@ -89,7 +90,7 @@ def training_data_from(raw: str, submit: tuple[str, ...], weeks: dg.PartitionsDe
     return made_from_raw_tables
 
 
-def weekly_etl(job: Any) -> dg.ScheduleDefinition:
+def weekly_etl(job: UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
     """Monday 08:00: the week's snapshot is made; once it is there the countries are started as ever."""
 
     @dg.schedule(

@@ -10,7 +10,15 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
-from dagster._core.log_manager import LOG_RECORD_METADATA_ATTR
+from dagster._core.events import (
+    AssetFailedToMaterializeData,
+    EngineEventData,
+    HookErroredData,
+    JobCanceledData,
+    JobFailureData,
+)
+from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
+from dagster._core.log_manager import DagsterLogRecordMetadata, get_log_record_metadata
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
@@ -50,6 +58,16 @@ NOT_LOGGED = {
     DagsterEventType.STEP_WORKER_STARTED,
 }
 """Dagster's own bookkeeping, of which nobody makes a dashboard."""
+MAY_HAVE_ERROR = (
+    AssetFailedToMaterializeData,
+    EngineEventData,
+    HookErroredData,
+    JobCanceledData,
+    JobFailureData,
+    StepFailureData,
+    StepRetryData,
+)
+"""The kinds of what an event says beside its message that may have an error."""
 
 
 class EventLines(logging.Handler):
@@ -63,12 +81,12 @@ class EventLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._tell(record.levelno, getattr(record, LOG_RECORD_METADATA_ATTR))
+            self._tell(record.levelno, get_log_record_metadata(record))
         except Exception as error:
             self._once.say(error)
 
-    def _tell(self, level: int, logged: Mapping[str, Any]) -> None:
-        event: dg.DagsterEvent | None = logged["dagster_event"]
+    def _tell(self, level: int, logged: DagsterLogRecordMetadata) -> None:
+        event = logged["dagster_event"]
         bound = run_facts(logged["run_id"], logged["job_name"], logged["job_tags"], logged["step_key"])
         if event is None:
             tell(logged["orig_message"], {**bound, "event.dataset": "markdown_pricing.message"}, level)
@@ -113,10 +131,10 @@ def _step_facts(event: dg.DagsterEvent) -> Fields:
 def _error_facts(event: dg.DagsterEvent) -> Fields:
     """The error's type and its own words, without a stack trace; no field when the event has no error."""
     data = event.event_specific_data
-    error = getattr(data, "error", None)
+    error = data.error if isinstance(data, MAY_HAVE_ERROR) else None
     if error is None:
         return {}
-    failure = getattr(data, "user_failure_data", None)
+    failure = data.user_failure_data if isinstance(data, StepFailureData) else None
     cause = error.cause or error
     named = failure.metadata.get(ERROR_NAME) if failure else None
     message = failure.description if failure and failure.description else cause.message.strip()
@@ -148,11 +166,9 @@ def _figures(metadata: Mapping[str, dg.MetadataValue[Any]]) -> Fields:
 
 
 def _metadata(event: dg.DagsterEvent) -> Mapping[str, dg.MetadataValue[Any]]:
-    data: Any = event.event_specific_data
-    said: dg.AssetMaterialization | dg.AssetObservation = (
-        getattr(data, "materialization", None) or data.asset_observation
-    )
-    return said.metadata
+    if event.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+        return event.step_materialization_data.materialization.metadata
+    return event.asset_observation_data.asset_observation.metadata
 
 
 def _action(event: dg.DagsterEvent) -> str:

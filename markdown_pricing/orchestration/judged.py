@@ -68,7 +68,7 @@ def sentence_of_ledgers(countries: Sequence[Sums], week: date) -> str:
 
     Money of countries without a rate in euros is in no sum.
     """
-    known, followed = (sum(getattr(each, name) for each in countries) for name in ("known", "followed"))
+    known, followed = sum(each.known for each in countries), sum(each.followed for each in countries)
     if not known:
         return ""
     said = f"Of the week of {week}: the advice was followed for {followed:,} of {counted(known, 'article')}"

@@ -146,8 +146,7 @@ def cost_in_hindsight(
         newest = with_levels_seen(newest_of(part.articles), part.articles, then.week, seen)
         best, own = (Planned.then(part, own_forecast, prices[rows]) for prices in (recommended, applied))
         by_part = _revised(part, ex_ante[rows], best, own, own_forecast, newest)
-        for name in ("cost", "low", "high"):
-            getattr(found, name)[rows] = getattr(by_part, name)
+        found.cost[rows], found.low[rows], found.high[rows] = by_part.cost, by_part.low, by_part.high
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from markdown_pricing.arrays import FloatArray, IntArray
+from markdown_pricing.arrays import FloatArray, IntArray, ObjectArray
 from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX
 
 Cells = tuple[IntArray, IntArray]
@@ -79,7 +79,7 @@ class Panel:
     row, column : the cell of each row, (rows of the frame,)
     """
 
-    article_ids: NDArray[Any]
+    article_ids: ObjectArray
     first_week: int
     weeks: int
     row: IntArray

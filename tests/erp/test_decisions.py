@@ -150,6 +150,15 @@ def test_the_same_id_again_is_refused_by_the_key(erp: Erp) -> None:
     assert len(decisions_in(erp)) == 1
 
 
+def test_whatever_driver_writes_it_is_refused_by_the_key(erp: Erp) -> None:
+    """psycopg has the code of an error in another field than psycopg2."""
+    add_decisions(erp.engine, [make()])
+    by_another = Erp(erp.url.replace("postgresql://", "postgresql+psycopg2://"), erp.user, erp.password, erp.server)
+
+    with pytest.raises(SomebodyDecided):
+        add_decisions(by_another.engine, [make(seq=2)])
+
+
 def test_decisions_survive_every_refresh_and_tables_that_are_made_anew(erp: Erp) -> None:
     """A refresh of another week, and the loss of all that a refresh writes."""
     add_decisions(erp.engine, [make()])

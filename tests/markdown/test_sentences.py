@@ -101,7 +101,7 @@ def test_every_reason_and_clause_was_told(told: dict[str, list[tuple[str, str, s
     """Else the test before would prove nothing of it."""
     sentences = [row for rows in told.values() for row in rows]
 
-    # Locks are decisions of people, and arms are drawn: test_locks.py and test_arms.py.
+    # Locks are decisions of people, and arms are drawn: test_decided.py and test_arms.py.
     not_here = {"too_small", "locked", "held_on_habit", "markdown_by_habit"}
     assert {code for code, *_ in sentences} >= REASONS - not_here
     for clause in {name: CODES.clauses[name] for name in CODES.clauses.keys() - {"no_better"}}.values():

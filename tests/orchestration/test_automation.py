@@ -1,230 +1,50 @@
 """What one look of the sensor decides at a `now` of the test's choosing: no daemon, a local lake, Dagster in memory."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from unittest.mock import Mock
-from uuid import uuid4
 
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.instance import InstanceType
-from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
-from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteRepositoryOrigin
-from dagster._core.run_coordinator import QueuedRunCoordinator
-from dagster._core.storage.event_log import InMemoryEventLogStorage
-from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
-from dagster._core.storage.root import LocalArtifactStorage
-from dagster._core.storage.runs import InMemoryRunStorage
 from dagster._core.test_utils import create_run_for_test
-from dagster._daemon.auto_run_reexecution import auto_run_reexecution
-from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
-from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.errors import ErpUnreachable
-from markdown_pricing.erp.refresh import Receipt
-from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import Lake, LakeMissing
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.snapshot import deliveries, find_snapshot
 from markdown_pricing.orchestration.alerts import alerts_due
-from markdown_pricing.orchestration.automation import jobs_of_a_round, look, weekly_round
-from markdown_pricing.orchestration.facts import gather
+from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
 from markdown_pricing.orchestration.names import (
-    CONTENT_HASH,
     COUNTRY_TAG,
     GONE,
     JOB,
     LATE,
     OPENED,
     REFRESH,
-    REFRESHED_AT,
     ROUND_TAG,
-    SHARED,
-    SHARED_JOB,
     SNAPSHOT,
     STAMP,
     STAMP_TAG,
-    SUPERSEDED_BY,
     WEEK_TAG,
-    WITHOUT_SHARED_TAG,
 )
-from markdown_pricing.orchestration.next_round import SHARED_LIMIT, WEEKS_PER_LOOK
-from markdown_pricing.orchestration.partitions import partition_key, week_and_country
-from markdown_pricing.orchestration.situation import Progress, RunState
-from markdown_pricing.provenance import provenance
-from markdown_pricing.weeks import ONE_WEEK, due_weeks, opens_at
+from markdown_pricing.orchestration.next_round import WEEKS_PER_LOOK
+from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.orchestration.situation import Progress
+from markdown_pricing.weeks import ONE_WEEK, opens_at
 from tests.lake import spark
-from tests.priced import NOTHING_PRICED
-
-WEEK = date(2026, 2, 9)
-NEXT_WEEK = WEEK + ONE_WEEK
-COUNTRIES = ("DEU", "AUT", "POL")
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-LOCATION = RemoteRepositoryOrigin(GrpcServerCodeLocationOrigin("nowhere", 1), "__repository__")
-PARTITIONS = week_and_country(WEEK, COUNTRIES)
-
-
-@dataclass(frozen=True)
-class ErpOfReceipts(Erp):
-    """Tells the receipts that the test has put into it, or, when it is away, nothing."""
-
-    url: str = "sqlite:///nowhere"
-    receipts: dict[str, Receipt] = field(default_factory=dict)
-    away: list[ErpUnreachable] = field(default_factory=list)
-
-    def last_receipts(self) -> dict[str, Receipt]:
-        if self.away:
-            raise self.away[0]
-        return dict(self.receipts)
-
-
-class Sensor:
-    """The sensor's looks one after the other, each with the cursor that the last one left.
-
-    Unless a test takes `shares` away, what the countries share is learnt at once whenever it is asked for.
-    """
-
-    def __init__(self, instance: dg.DagsterInstance, lake: Lake) -> None:
-        self.instance, self.lake, self.cursor = instance, lake, ""
-        self.erp = ErpOfReceipts()
-        self.partitions = PARTITIONS
-        self.shares = True
-
-    def looks(self, now: datetime) -> list[str]:
-        """The run keys that this look asks for; they become queued runs, as the daemon makes them."""
-        keys = self._looks(now)
-        if not self.shares or not keys or not keys[0].endswith(SHARED_JOB):
-            return keys
-        self.share()
-        return self._looks(now)
-
-    def share(self) -> None:
-        """What the worker does: the result is recorded, and its run succeeds."""
-        run = self.shared_run()
-        self.record_shared(date.fromisoformat(run.tags[WEEK_TAG]), run.tags[STAMP_TAG])
-        self.end(run, DagsterRunStatus.SUCCESS)
-
-    def record_shared(self, week: date, stamp: str) -> None:
-        event = dg.AssetMaterialization(SHARED, partition=str(week), metadata={STAMP: stamp})
-        self.instance.report_runless_asset_event(event)
-
-    def shared_run(self) -> dg.DagsterRun:
-        """The newest one."""
-        return next(iter(self.instance.get_runs(dg.RunsFilter(job_name=SHARED_JOB))))
-
-    def _looks(self, now: datetime) -> list[str]:
-        result = look(self.instance, self.lake, self.erp, self.partitions, Progress.from_cursor(self.cursor), now)
-        assert result.cursor
-        self.cursor = result.cursor
-        self.said = str(result.skip_reason.skip_message if result.skip_reason else "")
-        self.requests = list(result.run_requests or [])
-        for event in result.asset_events:
-            assert isinstance(event, dg.AssetMaterialization)
-            self.instance.report_runless_asset_event(event)
-        for request in self.requests:
-            assert request.job_name
-            create_run_for_test(
-                self.instance,
-                request.job_name,
-                status=DagsterRunStatus.QUEUED,
-                tags=dict(request.tags),
-                remote_job_origin=LOCATION.get_job_origin(request.job_name),
-            )
-        return [str(request.run_key) for request in self.requests]
-
-    def forgets(self) -> None:
-        self.cursor = ""
-
-    def deliver(self, week: date) -> None:
-        spark.deliver(self.lake, {country: [spark.sales()] for country in COUNTRIES}, week)
-
-    def redeliver(self, week: date) -> None:
-        spark.take_away(self.lake, f"markdown_training_data/{week}")
-        spark.deliver(self.lake, {country: [spark.sales(7)] for country in COUNTRIES}, week)
-
-    def deliver_only(self, week: date, *countries: str) -> None:
-        spark.deliver(self.lake, {country: [spark.sales()] for country in countries}, week)
-
-    def runs(self) -> list[dg.DagsterRun]:
-        return list(self.instance.get_runs(dg.RunsFilter(job_name=JOB)))
-
-    def run_of(self, country: str) -> dg.DagsterRun:
-        """The newest one."""
-        return next(run for run in self.runs() if run.tags[COUNTRY_TAG] == country)
-
-    def finish(self, *countries: str, refreshed: bool = True) -> None:
-        """What the daemon and the workers do: the runs of the round succeed, and each leaves its event behind."""
-        for run in self.runs():
-            if not run.is_finished and run.tags[COUNTRY_TAG] in (countries or COUNTRIES):
-                if refreshed:
-                    self.settle(date.fromisoformat(run.tags[WEEK_TAG]), run.tags[COUNTRY_TAG])
-                self.end(run, DagsterRunStatus.SUCCESS)
-
-    def settle(self, week: date, country: str, superseded_by: date | None = None) -> None:
-        """The event of a refresh that anything may have started: command line, page or sensor."""
-        stamp = find_snapshot(self.lake, week).stamp
-        kind = dg.AssetObservation if superseded_by else dg.AssetMaterialization
-        at, digest = datetime.now(UTC), uuid4().hex
-        metadata: dict[str, Any] = {STAMP: stamp}
-        if superseded_by:
-            metadata[SUPERSEDED_BY] = str(superseded_by)
-        else:
-            metadata |= {CONTENT_HASH: digest, REFRESHED_AT: dg.MetadataValue.timestamp(at)}
-            self.erp.receipts[country] = Receipt(country, week, "", at, 1, 1, Decimal(1), digest, at)
-        self.instance.report_runless_asset_event(
-            kind(REFRESH, partition=str(partition_key(week, country)), metadata=metadata)
-        )
-
-    def predict(self, week: date, country: str) -> None:
-        """Predictions on the lake, made from the week's delivery."""
-        origin = provenance(week, country, find_snapshot(self.lake, week).stamp)
-        Results(self.lake, week, country).recommendations.keep(NOTHING_PRICED, origin)
-
-    def end(self, run: dg.DagsterRun, status: DagsterRunStatus) -> None:
-        kinds = {
-            DagsterRunStatus.SUCCESS: dg.DagsterEventType.RUN_SUCCESS,
-            DagsterRunStatus.FAILURE: dg.DagsterEventType.RUN_FAILURE,
-        }
-        self.instance.report_dagster_event(_event(run, kinds[status]), run_id=run.run_id)
-
-    def observed(self, label: str) -> list[str]:
-        """The weeks about which `label` was recorded, oldest record first."""
-        records = self.instance.fetch_observations(SNAPSHOT, limit=1000, ascending=True).records
-        events = [record.asset_observation for record in records]
-        return [str(event.partition) for event in events if event and label in event.metadata]
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """One in which nothing has happened, with a queue, as in dagster.yaml; its storage is in memory."""
-    with dg.DagsterInstance(
-        instance_type=InstanceType.EPHEMERAL,
-        local_artifact_storage=LocalArtifactStorage(str(tmp_path)),
-        run_storage=InMemoryRunStorage(),
-        event_storage=InMemoryEventLogStorage(),
-        compute_log_manager=NoOpComputeLogManager(),
-        run_coordinator=QueuedRunCoordinator(),
-        run_launcher=SyncInMemoryRunLauncher(),
-    ) as instance:
-        yield instance
-
-
-@pytest.fixture
-def sensor(instance: dg.DagsterInstance, tmp_path: Path) -> Sensor:
-    lake = Lake(str(tmp_path / "lake"))
-    lake.filesystem.makedirs(lake.root)
-    return Sensor(instance, lake)
-
-
-MONDAY = opens_at(WEEK)
-NEXT_MONDAY = opens_at(NEXT_WEEK)
+from tests.orchestration.looks import (
+    COUNTRIES,
+    HOUR,
+    MINUTE,
+    MONDAY,
+    NEXT_MONDAY,
+    NEXT_WEEK,
+    PARTITIONS,
+    WEEK,
+    Sensor,
+    last_two_weeks,
+)
 
 
 def test_a_week_is_not_opened_before_its_monday_eight_o_clock(sensor: Sensor) -> None:
@@ -400,86 +220,6 @@ def test_a_look_lists_the_files_of_a_limited_number_of_weeks(sensor: Sensor) -> 
     assert len(Progress.from_cursor(sensor.cursor).started) == len(weeks)
 
 
-def test_a_run_that_will_be_retried_is_not_over(sensor: Sensor) -> None:
-    """Between its failure and its retry no run is under way, and yet the round is."""
-    for week in (WEEK, NEXT_WEEK):
-        sensor.deliver(week)
-    sensor.looks(NEXT_MONDAY)
-    sensor.finish("DEU", "AUT")
-    lost = sensor.run_of("POL")
-    sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
-    sensor.end(lost, DagsterRunStatus.FAILURE)
-    assert sensor.looks(NEXT_MONDAY + MINUTE) == []
-    sensor.instance.add_run_tags(lost.run_id, {"dagster/auto_retry_run_id": "its retry, which ends at once"})
-    assert {key[:10] for key in sensor.looks(NEXT_MONDAY + 2 * MINUTE)} == {str(WEEK)}
-
-
-def test_a_promised_retry_that_dagster_passed_over_is_begun_after_a_reminder(
-    sensor: Sensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Dagster's own daemon passes a failure over that it reads before status and promise are stored.
-
-    It takes the failure that is recorded once more for what it is. A look after that reminds it no second time, and at
-    last the run counts as failed.
-    """
-    retried: list[str] = []
-    monkeypatch.setattr(auto_run_reexecution, "retry_run", lambda run, _: retried.append(run.run_id))
-    daemon, workspace = EventLogConsumerDaemon(), Mock(instance=sensor.instance)
-    list(daemon.run_iteration(workspace))
-    sensor.deliver(WEEK)
-    sensor.looks(MONDAY)
-    lost = sensor.run_of("POL")
-    with monkeypatch.context() as patched:
-        patched.setattr(
-            sensor.instance.run_storage, "handle_run_event", lambda *_: list(daemon.run_iteration(workspace))
-        )
-        sensor.end(lost, DagsterRunStatus.FAILURE)
-    sensor.instance.run_storage.handle_run_event(
-        lost.run_id, _event(lost, dg.DagsterEventType.RUN_FAILURE), datetime.now(UTC)
-    )
-    sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
-    list(daemon.run_iteration(workspace))
-    assert retried == []
-
-    now = datetime.now(UTC)
-    for minutes in (6, 7, 8):
-        sensor.looks(now + minutes * MINUTE)
-        list(daemon.run_iteration(workspace))
-
-    assert retried == [lost.run_id]
-    assert sensor.run_of("POL").tags["dagster/will_retry"] == "false"
-
-
-def test_a_retry_that_dagster_could_not_begin_while_the_code_server_was_away_is_begun_at_the_next_look(
-    sensor: Sensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As after a restart of the code server, which interrupts its runs. Another error at the second try is the last."""
-    tried: list[str] = []
-
-    def without_a_code_server(run: dg.DagsterRun, _: object) -> None:
-        tried.append(run.run_id)
-        raise DagsterUserCodeUnreachableError("Could not reach user code server")
-
-    monkeypatch.setattr(auto_run_reexecution, "retry_run", without_a_code_server)
-    daemon, workspace = EventLogConsumerDaemon(), Mock(instance=sensor.instance)
-    list(daemon.run_iteration(workspace))
-    sensor.deliver(WEEK)
-    sensor.looks(MONDAY)
-    lost = sensor.run_of("POL")
-    sensor.end(lost, DagsterRunStatus.FAILURE)
-    sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
-    list(daemon.run_iteration(workspace))
-    assert tried == [lost.run_id]
-    assert sensor.run_of("POL").tags["dagster/will_retry"] == "false"
-
-    now = datetime.now(UTC)
-    for minutes in (1, 2, 3):
-        sensor.looks(now + minutes * MINUTE)
-        list(daemon.run_iteration(workspace))
-
-    assert tried == [lost.run_id] * 2
-
-
 def test_only_the_countries_that_were_delivered_are_started(sensor: Sensor) -> None:
     """A delivery of one starts one run; those that were not there the week before either are no news."""
     sensor.deliver_only(WEEK, "AUT")
@@ -626,7 +366,7 @@ def test_every_delivery_is_recorded_with_its_stamp(sensor: Sensor) -> None:
 def test_a_round_that_has_had_its_day_is_canceled_and_not_retried(sensor: Sensor) -> None:
     """Counted from its first run: what is left is canceled, one that waits for its retry gets none; reported once."""
     now = datetime.now(UTC)
-    week_before, week = _last_two_weeks(sensor, now)
+    week_before, week = last_two_weeks(sensor, now)
     sensor.looks(now)
     sensor.finish("DEU")
     assert sensor.looks(now + 23 * HOUR) == []
@@ -649,7 +389,7 @@ def test_a_worker_that_takes_no_cancellation_does_not_save_the_others(
 ) -> None:
     """The look does not fail; the runs behind it are canceled, too, and the end of the day is reported once."""
     now = datetime.now(UTC)
-    _, week = _last_two_weeks(sensor, now)
+    _, week = last_two_weeks(sensor, now)
     sensor.looks(now)
     silent = sensor.run_of("AUT")
     coordinator = sensor.instance.run_coordinator
@@ -667,127 +407,8 @@ def test_a_worker_that_takes_no_cancellation_does_not_save_the_others(
     assert sensor.observed("Round limit reached") == [str(week)]
 
 
-def test_what_the_countries_share_comes_first(sensor: Sensor) -> None:
-    """One run, for the week and the content stamp; the countries wait for it and then start, each without a remark."""
-    sensor.shares = False
-    sensor.deliver(WEEK)
-    stamp = find_snapshot(sensor.lake, WEEK).stamp
-    assert sensor.looks(MONDAY) == [f"{WEEK}@{stamp}:{SHARED_JOB}"]
-    [request] = sensor.requests
-    assert (request.job_name, request.partition_key) == (SHARED_JOB, str(WEEK))
-    assert sensor.looks(MONDAY + MINUTE) == []
-    assert "waits for what the countries share" in sensor.said
-    sensor.share()
-    assert len(sensor.looks(MONDAY + 2 * MINUTE)) == len(COUNTRIES)
-    assert all(WITHOUT_SHARED_TAG not in request.tags for request in sensor.requests)
-
-
-def test_what_is_shared_already_is_not_learnt_again(sensor: Sensor) -> None:
-    """Whatever made it, command line or page; but only from this very delivery."""
-    sensor.shares = False
-    sensor.deliver(WEEK)
-    sensor.record_shared(WEEK, find_snapshot(sensor.lake, WEEK).stamp)
-    assert len(sensor.looks(MONDAY)) == len(COUNTRIES)
-    sensor.finish()
-    sensor.redeliver(WEEK)
-    [key] = sensor.looks(MONDAY + MINUTE)
-    assert key.endswith(SHARED_JOB)
-
-
-def test_a_retry_of_what_is_shared_is_waited_for(sensor: Sensor) -> None:
-    sensor.shares = False
-    sensor.deliver(WEEK)
-    sensor.looks(MONDAY)
-    lost = sensor.shared_run()
-    sensor.instance.add_run_tags(lost.run_id, {"dagster/will_retry": "true"})
-    sensor.end(lost, DagsterRunStatus.FAILURE)
-    assert sensor.looks(MONDAY + MINUTE) == []
-
-
-def test_the_countries_start_without_it_when_it_failed_for_good(sensor: Sensor) -> None:
-    """Each run says why, and it is not asked for a second time, not even by a sensor that lost its cursor."""
-    sensor.shares = False
-    sensor.deliver(WEEK)
-    sensor.looks(MONDAY)
-    sensor.end(sensor.shared_run(), DagsterRunStatus.FAILURE)
-    keys = sensor.looks(MONDAY + MINUTE)
-    assert len(keys) == len(COUNTRIES)
-    assert {request.tags[WITHOUT_SHARED_TAG] for request in sensor.requests} == {"its run did not succeed"}
-    sensor.forgets()
-    assert sensor.looks(MONDAY + 2 * MINUTE) == keys
-
-
-def test_the_countries_start_without_it_when_it_takes_too_long(sensor: Sensor) -> None:
-    """Counted from its first run, which is canceled and not retried; the asset says so once."""
-    sensor.shares = False
-    now = datetime.now(UTC)
-    _, week = _last_two_weeks(sensor, now)
-    sensor.looks(now)
-    assert sensor.looks(now + SHARED_LIMIT - MINUTE) == []
-    assert len(sensor.looks(now + SHARED_LIMIT + MINUTE)) == len(COUNTRIES)
-    assert all("took longer" in request.tags[WITHOUT_SHARED_TAG] for request in sensor.requests)
-    late = sensor.shared_run()
-    assert (late.status, late.tags["dagster/max_retries"]) == (DagsterRunStatus.CANCELED, "0")
-    [record] = sensor.instance.fetch_observations(SHARED, limit=10).records
-    assert record.asset_observation
-    assert record.asset_observation.partition == str(week)
-
-
-def test_a_lost_cursor_asks_for_what_is_shared_no_second_time(sensor: Sensor) -> None:
-    """While its run is under way, and when it is there."""
-    sensor.shares = False
-    sensor.deliver(WEEK)
-    sensor.looks(MONDAY)
-    sensor.forgets()
-    assert sensor.looks(MONDAY + MINUTE) == []
-    sensor.share()
-    sensor.forgets()
-    assert len(sensor.looks(MONDAY + 2 * MINUTE)) == len(COUNTRIES)
-
-
-def test_a_week_redelivered_while_it_is_learnt_from_is_learnt_from_anew(sensor: Sensor) -> None:
-    """What was learnt from the first delivery starts no country of the second one."""
-    sensor.shares = False
-    sensor.deliver(WEEK)
-    [first] = sensor.looks(MONDAY)
-    sensor.redeliver(WEEK)
-    [second] = sensor.looks(MONDAY + MINUTE)
-    assert second.endswith(SHARED_JOB)
-    assert second != first
-    assert sensor.looks(MONDAY + 2 * MINUTE) == []
-
-
-def test_nothing_is_learnt_when_no_country_is_left_to_price(sensor: Sensor) -> None:
-    sensor.shares = False
-    sensor.deliver(WEEK)
-    for country in COUNTRIES:
-        sensor.settle(WEEK, country)
-    assert sensor.looks(MONDAY) == []
-
-
 def test_a_cursor_of_the_version_before_is_read(sensor: Sensor) -> None:
     assert Progress.from_cursor('{"round": "2026-02-09@ab", "started": {"2026-02-09": 5}}') == Progress({str(WEEK): 5})
-
-
-def test_the_facts_hold_every_run_under_way_whatever_started_it(sensor: Sensor) -> None:
-    """The sensor, a page or a command line; a failed run whose retry is promised; and what has ended beside a round."""
-    sensor.deliver(WEEK)
-    sensor.looks(MONDAY)
-    sensor.finish("DEU", "AUT")
-    by_page = {"dagster/partition/week": str(WEEK), "dagster/partition/country": "DEU"}
-    create_run_for_test(sensor.instance, "__ASSET_JOB", status=DagsterRunStatus.STARTED, tags=by_page)
-    create_run_for_test(sensor.instance, "__ASSET_JOB", status=DagsterRunStatus.FAILURE, tags=by_page)
-    promised = {**by_page, "dagster/will_retry": "true"}
-    create_run_for_test(sensor.instance, "__ASSET_JOB", status=DagsterRunStatus.FAILURE, tags=promised)
-
-    runs = gather(sensor.instance, sensor.lake, sensor.erp, PARTITIONS, Progress(), MONDAY + MINUTE).runs
-
-    assert sorted((run.week, run.country, bool(run.round), run.state.name) for run in runs if not run.shared) == [
-        (str(WEEK), "DEU", False, RunState.AWAITS_RETRY.name),
-        (str(WEEK), "DEU", False, RunState.OVER.name),
-        (str(WEEK), "DEU", False, RunState.UNDER_WAY.name),
-        (str(WEEK), "POL", True, RunState.UNDER_WAY.name),
-    ]
 
 
 def test_a_round_waits_while_a_command_prices_its_week(sensor: Sensor) -> None:
@@ -805,34 +426,6 @@ def test_a_round_waits_while_a_command_prices_its_week(sensor: Sensor) -> None:
     assert sensor.looks(began + MINUTE) == []
     assert "just ended beside it" in sensor.said
     assert [key.split(":")[1] for key in sensor.looks(began + 10 * MINUTE)] == ["AUT", "POL"]
-
-
-def test_deliveries_are_looked_into_up_to_the_first_with_a_country_to_price(sensor: Sensor) -> None:
-    """Later ones are known by their time alone: a long catch-up lists no files of a hundred weeks each minute."""
-    newest = NEXT_WEEK + ONE_WEEK
-    for week in (WEEK, NEXT_WEEK, newest):
-        sensor.deliver(week)
-    for country in COUNTRIES:
-        sensor.settle(newest, country)
-
-    facts = gather(sensor.instance, sensor.lake, sensor.erp, PARTITIONS, Progress(), NEXT_MONDAY + ONE_WEEK)
-
-    assert list(facts.delivered) == [WEEK, NEXT_WEEK, newest]
-    assert [delivery.week for delivery in facts.deliveries] == [newest, NEXT_WEEK]
-    assert {receipt.country for receipt in facts.receipts} == set(COUNTRIES)
-
-
-def _last_two_weeks(sensor: Sensor, now: datetime) -> tuple[date, date]:
-    """Both delivered; runs are created at the clock's time, which no test chooses."""
-    *_, week, next_week = due_weeks(date(2020, 1, 6), now)
-    sensor.partitions = week_and_country(week, COUNTRIES)
-    sensor.deliver(week)
-    sensor.deliver(next_week)
-    return week, next_week
-
-
-def _event(run: dg.DagsterRun, kind: dg.DagsterEventType) -> dg.DagsterEvent:
-    return dg.DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
 
 
 def _take(instance: dg.DagsterInstance, run: dg.DagsterRun, seconds: float) -> None:

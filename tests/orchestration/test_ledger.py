@@ -65,8 +65,8 @@ from markdown_pricing.settings import Settings
 from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.weeks import parse_week
 from tests.lake import spark
+from tests.orchestration.looks import ErpOfReceipts
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
-from tests.orchestration.test_automation import ErpOfReceipts
 from tests.outcomes.test_totals import outcomes, recommended
 from tests.priced import NOTHING_PRICED
 from tests.quick import deliver

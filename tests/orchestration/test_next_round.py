@@ -1,48 +1,44 @@
 """What starts when, as a table of situations: plain values in, a decision out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from markdown_pricing.orchestration.next_round import (
     RETRY_DUE_AFTER,
-    lost_by_erp,
     next_round,
-    to_price,
-    week_of_round,
 )
 from markdown_pricing.orchestration.situation import (
     Delivery,
     Duration,
     Facts,
     Progress,
-    Refresh,
     Run,
     RunState,
     Settled,
 )
-from markdown_pricing.weeks import ONE_WEEK, opens_at
+from markdown_pricing.weeks import ONE_WEEK
+from tests.orchestration.situations import (
+    COUNTRIES,
+    DELIVERY,
+    HOUR,
+    MINUTE,
+    MONDAY,
+    RECEIPTS,
+    ROUND,
+    STARTED,
+    WEEK,
+    country,
+    facts_of,
+)
 
-WEEK = date(2026, 2, 9)
-MONDAY = opens_at(WEEK)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-COUNTRIES = ("DEU", "AUT")
-DELIVERY = Delivery(WEEK, 5, "ab", {"DEU": 20, "AUT": 10})
-ROUND = DELIVERY.round
-RECEIPTS = frozenset(Settled(WEEK, country, "ab") for country in COUNTRIES)
 NOTHING_STARTED = Progress()
-STARTED = Progress({str(WEEK): 5}, (ROUND,), {str(WEEK): 5})
 
 
 def shared(state: RunState, given_up: bool = False) -> Run:
     return Run("s", MONDAY, state, ROUND, str(WEEK), shared=True, given_up=given_up)
-
-
-def country(code: str, state: RunState, given_up: bool = False) -> Run:
-    return Run(code, MONDAY, state, ROUND, str(WEEK), code, given_up=given_up)
 
 
 def beside(state: RunState, ended: datetime | None = None) -> Run:
@@ -306,197 +302,6 @@ def test_a_week_is_late_when_it_is_not_there_a_day_after_its_opening(after: time
 @pytest.mark.parametrize(("now", "opened"), [(MONDAY - MINUTE, []), (MONDAY + ONE_WEEK, [WEEK, WEEK + ONE_WEEK])])
 def test_every_due_week_is_opened(now: datetime, opened: list[date]) -> None:
     assert next_round(Facts(now, COUNTRIES, WEEK), Progress()).open == opened
-
-
-def weeks_delivered(number: int) -> list[Delivery]:
-    """WEEK and so many weeks from it on, newest first."""
-    return [replace(DELIVERY, week=WEEK + n * ONE_WEEK) for n in reversed(range(number))]
-
-
-def facts_of(deliveries: Sequence[Delivery], **more: Any) -> Facts:
-    """On the Monday of the newest of these weeks; what the countries share is learnt for each."""
-    known: dict[str, Any] = {
-        "deliveries": deliveries,
-        "learnt": frozenset(each.round for each in deliveries),
-        "delivered": {each.week: each.written_ms for each in deliveries},
-    }
-    return Facts(opens_at(deliveries[0].week), COUNTRIES, WEEK, **known | more)
-
-
-def under_way(delivery: Delivery, code: str = "DEU") -> Run:
-    """A country's run of the week's round, created on its Monday."""
-    began = opens_at(delivery.week)
-    return Run(code, began, RunState.UNDER_WAY, delivery.round, str(delivery.week), code)
-
-
-def test_the_newest_delivery_with_a_country_to_price_is_started() -> None:
-    """The current week comes first, however many are missed; what is settled counts as started; older ones wait."""
-    settled, next_one, last = weeks_delivered(3)
-    receipts = frozenset(Settled(settled.week, country, "ab") for country in COUNTRIES)
-
-    first = next_round(facts_of([settled, next_one, last]), Progress())
-    second = next_round(facts_of([settled, next_one, last], receipts=receipts), Progress())
-
-    assert {start.delivery.week for start in first.start} == {settled.week}
-    assert {start.delivery.week for start in second.start} == {next_one.week}
-    assert second.progress.started == {str(settled.week): 5, str(next_one.week): 5}
-
-
-def test_of_an_older_week_it_is_enough_that_its_predictions_lie_on_the_lake() -> None:
-    """As with an empty Dagster database; of the newest week the ERP has to hold the rows."""
-    newest, older, oldest = weeks_delivered(3)
-    archived = frozenset(Settled(each.week, country, "ab") for each in (newest, older) for country in COUNTRIES)
-    receipts = frozenset(Settled(newest.week, country, "ab") for country in COUNTRIES)
-    facts = facts_of([newest, older, oldest], archived=archived)
-
-    assert {start.delivery.week for start in next_round(facts, Progress()).start} == {newest.week}
-    decision = next_round(replace(facts, receipts=receipts), Progress())
-    assert {start.delivery.week for start in decision.start} == {oldest.week}
-
-
-def test_predictions_of_an_earlier_delivery_of_an_older_week_are_not_enough() -> None:
-    _, older = weeks_delivered(2)
-    archived = frozenset(Settled(older.week, country, "an earlier one") for country in COUNTRIES)
-
-    assert to_price(older, facts_of(weeks_delivered(2), archived=archived)) == list(COUNTRIES)
-
-
-def test_a_new_monday_goes_before_what_is_being_caught_up() -> None:
-    """Its round starts beside the other one, and each of its runs stands before all of the other's in the queue."""
-    monday, older, oldest = weeks_delivered(3)
-    catching_up = next_round(facts_of([older, oldest]), Progress())
-    queued = [replace(under_way(older, each.country), created=opens_at(monday.week)) for each in catching_up.start]
-
-    decision = next_round(facts_of([monday, oldest], runs=queued), catching_up.progress)
-
-    assert {start.delivery.week for start in decision.start} == {monday.week}
-    assert min(start.priority for start in decision.start) > max(start.priority for start in catching_up.start)
-    assert decision.progress.rounds == (older.round, monday.round)
-
-
-def test_what_the_countries_share_of_a_new_monday_goes_before_what_is_being_caught_up() -> None:
-    monday, older = weeks_delivered(2)
-    catching_up = Progress(rounds=(older.round,))
-    queued = [replace(under_way(older), created=opens_at(monday.week))]
-
-    [start] = next_round(facts_of([monday], runs=queued, learnt=frozenset()), catching_up).start
-
-    assert (start.delivery.week, start.country) == (monday.week, "")
-    assert start.priority > _longest_priority(older)
-
-
-def test_a_missed_week_waits_for_the_round_under_way() -> None:
-    """A week that is delivered anew while its round is under way waits, too."""
-    current, older = weeks_delivered(2)
-    again = replace(current, written_ms=6, stamp="cd")
-
-    for delivery in (older, again):
-        facts = replace(facts_of([delivery], runs=[under_way(current)]), now=opens_at(current.week))
-        decision = next_round(facts, Progress(rounds=(current.round,)))
-        assert (decision.start, "1 run unfinished" in decision.says) == ((), True)
-
-
-def test_two_rounds_have_a_day_each() -> None:
-    """That of the week caught up ends; that of the Monday, begun later, goes on."""
-    monday, older = weeks_delivered(2)
-    began = opens_at(monday.week)
-    caught_up = replace(under_way(older), created=began - 20 * HOUR)
-    runs = [caught_up, under_way(monday)]
-    facts = replace(facts_of([monday, older], runs=runs), now=began + 5 * HOUR)
-
-    decision = next_round(facts, Progress(rounds=(older.round, monday.round)))
-
-    assert decision.end
-    assert decision.end.runs == [caught_up]
-
-
-def test_a_look_that_leaves_weeks_for_the_next_one_says_so() -> None:
-    """After years without a record their predictions are found by and by."""
-    newest, older, oldest = weeks_delivered(3)
-    settled = frozenset(Settled(each.week, country, "ab") for each in (newest, older) for country in COUNTRIES)
-    delivered = {each.week: 5 for each in (newest, older, oldest)}
-
-    decision = next_round(facts_of([newest, older], receipts=settled, delivered=delivered), Progress())
-
-    assert decision.says == "All is there of 2026-02-23, 2026-02-16. The next look goes on."
-
-
-NOON = MONDAY + 4 * HOUR
-DONE = Refresh(WEEK, "DEU", "run 1", "hash 1", NOON, "ab")
-"""A refresh as its run recorded it."""
-
-
-@pytest.mark.parametrize(
-    ("in_erp", "lost"),
-    [
-        (DONE, False),
-        (None, True),
-        (replace(DONE, week=WEEK - ONE_WEEK, run_id="run 0"), True),
-        (replace(DONE, week=WEEK + ONE_WEEK, run_id="run 2"), False),
-        (replace(DONE, run_id="run 0", at=NOON - HOUR), True),
-        (replace(DONE, run_id="run 2", at=NOON + HOUR), False),
-        (replace(DONE, content_hash="another"), True),
-    ],
-    ids=[
-        "the receipt agrees",
-        "no receipt",
-        "the receipt of the week before",
-        "a newer week",
-        "an earlier run",
-        "a later run whose record is missing",
-        "other rows under the same run",
-    ],
-)
-def test_what_the_erp_does_not_hold_is_refreshed_again(in_erp: Refresh | None, lost: bool) -> None:
-    """What is done is asked of Dagster's record and of the ERP's receipt."""
-    facts = facts_of([DELIVERY], receipts=RECEIPTS, recorded={"DEU": DONE}, in_erp={"DEU": in_erp} if in_erp else {})
-
-    decision = next_round(facts, STARTED)
-
-    assert [each.lost for each in decision.repeat] == [DONE] * lost
-    assert bool(decision.says) != lost
-
-
-def test_a_lost_refresh_is_asked_for_once_and_its_round_has_a_day_of_its_own() -> None:
-    """A refresh that fails again is left to people; one that is lost anew, under another run, is repeated."""
-    facts = facts_of([DELIVERY], receipts=RECEIPTS, recorded={"DEU": DONE})
-    first = next_round(facts, STARTED)
-    again = replace(DONE, run_id="run 2")
-
-    assert next_round(facts, first.progress).repeat == ()
-    assert len(next_round(replace(facts, recorded={"DEU": again}), first.progress).repeat) == 1
-    assert first.repeat[0].round not in STARTED.rounds
-    assert week_of_round(first.repeat[0].round) == str(WEEK)
-
-
-def test_a_country_that_is_being_refreshed_has_lost_nothing() -> None:
-    """It does not matter what started its run."""
-    by_page = Run("by hand", MONDAY, RunState.UNDER_WAY, week=str(WEEK), country="DEU")
-
-    assert lost_by_erp(facts_of([DELIVERY], recorded={"DEU": DONE}, runs=[by_page])) == []
-
-
-def test_a_new_week_goes_before_what_the_erp_has_lost() -> None:
-    """Whose rows it replaces anyway."""
-    monday, _ = weeks_delivered(2)
-
-    decision = next_round(facts_of([monday], recorded={"DEU": DONE}), STARTED)
-
-    assert {start.delivery.week for start in decision.start} == {monday.week}
-    assert decision.repeat == ()
-
-
-def test_nothing_is_started_while_it_is_not_known_what_the_erp_holds() -> None:
-    facts = facts_of([DELIVERY], recorded={"DEU": DONE}, erp_fault="The ERP at erp.example did not answer.")
-
-    decision = next_round(facts, Progress())
-
-    assert (decision.start, decision.repeat) == ((), ())
-    assert "erp.example did not answer" in decision.says
-
-
-def _longest_priority(delivery: Delivery) -> int:
-    return max(start.priority for start in next_round(facts_of([delivery]), Progress()).start)
 
 
 def test_the_longest_run_of_an_earlier_week_starts_first() -> None:

@@ -57,9 +57,9 @@ class PostgresServer:
         """The URL of the database of that name."""
         return make_url(self.url).set(database=name).render_as_string(hide_password=False)
 
-    def execute(self, statement: sql.Composable | str, database: str | None = None) -> None:
+    def execute(self, statement: sql.SQL | sql.Composed | str, database: str | None = None) -> None:
         """Run one statement as the owner, in the database of that URL."""
-        query = statement if isinstance(statement, sql.Composable) else sql.SQL(statement)
+        query = sql.SQL(statement) if isinstance(statement, str) else statement
         with psycopg.connect(
             database or self.url, user=self.user, password=self.password, autocommit=True
         ) as connection:
@@ -67,7 +67,7 @@ class PostgresServer:
 
     def dump(self, database: str) -> str:
         """Everything in the database of that name, as text."""
-        command = [_programs() / "pg_dump", "--inserts", make_conninfo(self.url, dbname=database, user=self.user)]
+        command = [str(_programs() / "pg_dump"), "--inserts", make_conninfo(self.url, dbname=database, user=self.user)]
         environment = {**os.environ, "PGPASSWORD": self.password or ""}
         return subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
@@ -94,14 +94,15 @@ def postgres_server(
         shutil.chown(folder, owner)
     user = owner or pwd.getpwuid(os.geteuid()).pw_name
     try:
-        _run([programs / "initdb", "-D", folder / "data", "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"], owner)
+        initdb, data = str(programs / "initdb"), str(folder / "data")
+        _run([initdb, "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"], owner)
         (folder / "data" / "pg_hba.conf").write_text(_LOGINS.format(owner=user))
         port = free_port()
         settings = {**_SETTINGS, "port": port, **(_tls(certificate, folder / "data", owner) if certificate else {})}
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        control = [programs / "pg_ctl", "-D", folder / "data", "-w"]
+        control = [str(programs / "pg_ctl"), "-D", data, "-w"]
         try:
-            _run([*control, "-l", folder / "log", "-o", f"{options} -k {folder}", "start"], owner)
+            _run([*control, "-l", str(folder / "log"), "-o", f"{options} -k {folder}", "start"], owner)
             query = urlencode(WITHOUT_TLS)
             yield PostgresServer(f"postgresql://{user}@127.0.0.1:{port}/postgres?{query}", user)
         finally:
@@ -133,7 +134,7 @@ def _programs() -> Path:
     raise PostgresMissing("no initdb and pg_ctl found (Debian: apt-get install postgresql)")
 
 
-def _run(command: list[str | Path], owner: str | None) -> None:
+def _run(command: list[str], owner: str | None) -> None:
     """PostgreSQL refuses to run as root."""
     # A file, not a pipe: the server inherits it and would keep a pipe open.
     with tempfile.TemporaryFile("w+") as output:

@@ -211,18 +211,19 @@ class Shop:
 def kill_and_retry(shop: Shop, country: str, moments: Sequence[Moment], tally: Tally) -> None:
     """A country's run and its retries, killed at each of the moments in turn, then left alone; looked at after each."""
     run = shop.create_run(country)
+    assert run is not None
     tally.runs += 1
     for moment in moments:
-        assert run is not None
         if moment.kill(shop.start(run, moment)):
             label = shop.last_boundary(run) if isinstance(moment, AfterEvent) else str(moment)
             tally.kills[label] = tally.kills.get(label, 0) + 1
         tally.look(shop, country)
         if shop.status(run) == DagsterRunStatus.SUCCESS:
             return
-        run = shop.create_run(country, _lost(shop, run))
-        if run is None:
+        again = shop.create_run(country, _lost(shop, run))
+        if again is None:
             return
+        run = again
     shop.start(run).join(ENDS_WITHIN_S)
     tally.look(shop, country)
     if shop.status(run) != DagsterRunStatus.SUCCESS:

@@ -84,7 +84,9 @@ class AtTheCommit(Moment):
         def commit(connection: Connection) -> None:
             if id(connection) in written:
                 if self.after:
-                    connection.connection.driver_connection.commit()
+                    driver = connection.connection.driver_connection
+                    assert driver is not None
+                    driver.commit()
                 _die()
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ from markdown_pricing.lake.filesystem import Lake
 from tests.command import command
 from tests.quick import STEADY
 
-PAGE = (Path(__file__).parent.parent / "docs/your-data.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/your-data.md").read_text()
 BLOCKS = re.findall(r"^```(python)?\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PYTHON = [text for language, text in BLOCKS if language]
 WEEK = date(2026, 11, 23)
