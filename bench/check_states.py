@@ -16,8 +16,8 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from markdown_pricing.definitions import build
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.orchestration.partitions import countries_of, partition_key
-from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import ONE_WEEK, this_week
 
 Checks = Sequence[tuple[dg.AssetCheckKey, dg.MultiPartitionsDefinition]]

@@ -29,7 +29,7 @@ from markdown_pricing.arrays import FloatArray
 from markdown_pricing.backtest.twin import PLANNER, RULES, Setting, policy_named, true_forecast, twin_of
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import DemandModel, make_model
-from markdown_pricing.files import read_rules
+from markdown_pricing.installation.files import read_rules
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import MarketView, Played, Policy, WeekPrices, play

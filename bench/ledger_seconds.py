@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from examples.weeks import FOLLOWED, NOT_APPLIED, ONE_WEEK, Shop, codes_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.orchestration.names import JOB, OUTCOMES_JOB
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.settings import Settings
 from tests.postgres.server import PostgresServer, postgres_server
 
 WEEKS = 2

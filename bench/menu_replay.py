@@ -28,7 +28,7 @@ from markdown_pricing.countries import read_countries  # noqa: E402
 from markdown_pricing.demand.model import make_model  # noqa: E402
 from markdown_pricing.erp.refresh import replace_country  # noqa: E402
 from markdown_pricing.erp.tables import engine_for, ensure_tables  # noqa: E402
-from markdown_pricing.files import read_reason_codes, read_rules  # noqa: E402
+from markdown_pricing.installation.files import read_reason_codes, read_rules  # noqa: E402
 from markdown_pricing.markdown.simulation import MarketView, WeekPrices, play  # noqa: E402
 from markdown_pricing.pricing import SEED, CountryWeek, PricingInputs, price_articles  # noqa: E402
 from markdown_pricing.provenance import Provenance  # noqa: E402

@@ -25,8 +25,8 @@ sys.path.insert(0, str(PROJECT))
 
 from markdown_pricing.countries import read_countries  # noqa: E402
 from markdown_pricing.lake.filesystem import Lake  # noqa: E402
+from markdown_pricing.process.threads import VARIABLES  # noqa: E402
 from markdown_pricing.sample.deliver import deliver_sample  # noqa: E402
-from markdown_pricing.threads import VARIABLES  # noqa: E402
 
 WEEK = date(2026, 11, 23)
 

@@ -37,8 +37,8 @@ from markdown_pricing.backtest.scores import by_family, score, share_of_planner 
 from markdown_pricing.backtest.twin import PLANNER, Setting, twin_of  # noqa: E402
 from markdown_pricing.countries import read_countries  # noqa: E402
 from markdown_pricing.markdown.simulation import play  # noqa: E402
+from markdown_pricing.process.threads import VARIABLES  # noqa: E402
 from markdown_pricing.sample.families import FAMILIES  # noqa: E402
-from markdown_pricing.threads import VARIABLES  # noqa: E402
 
 COUNTRY, WEEK, SAMPLE_SEED = "DEU", "2026-11-23", 5
 PRICE = "ours: `price`"

@@ -17,8 +17,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from markdown_pricing.countries import read_countries
-from markdown_pricing.files import read_rules
 from markdown_pricing.forecast import SHELF_SHARES, Demand, Forecast
+from markdown_pricing.installation.files import read_rules
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from tests.markdown.seasons import WEEK, article, frames

@@ -40,8 +40,8 @@ from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.model import make_model
-from markdown_pricing.files import RULES_FILE, read_rules
 from markdown_pricing.forecast import Forecast
+from markdown_pricing.installation.files import RULES_FILE, read_rules
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.pricing import SEED

@@ -29,8 +29,8 @@ from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.model import DemandModel
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.sold_out import fill_sold_out
-from markdown_pricing.device import device_to_use
 from markdown_pricing.forecast import Forecast
+from markdown_pricing.process.device import device_to_use
 
 LEAST_ROWS = 100
 HIDDEN = 16

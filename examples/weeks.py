@@ -24,11 +24,11 @@ from dagster import BetaWarning, DagsterInstance
 
 from markdown_pricing.codes import ACCEPTED, CHANGED, MARKDOWN, REJECTED, VERDICTS_IN_FORCE
 from markdown_pricing.definitions import build
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.orchestration.figures import IN_SHORT
 from markdown_pricing.orchestration.judged import COST_OF_WEEKS
 from markdown_pricing.orchestration.names import OUTCOMES_JOB
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.settings import Settings
 
 FOLDER = Path(".local/weeks")
 ONE_WEEK = timedelta(weeks=1)

@@ -5,4 +5,8 @@ for every article, and the country's rows in the ERP are replaced. Read the fold
 lake, training_data, demand, markdown, erp; `pricing` joins them, `orchestration` runs them on Dagster.
 """
 
+from pathlib import Path
+
 __version__ = "0.1.0"
+DATA = Path(__file__).parent / "data"
+"""The folder of the files that people edit."""

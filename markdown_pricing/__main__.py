@@ -27,8 +27,8 @@ from markdown_pricing.commands.parameters import (
 )
 from markdown_pricing.commands.people import arms, decide, decisions
 from markdown_pricing.errors import PricingError, UsageError
-from markdown_pricing.imported import imported_for_good
-from markdown_pricing.settings import Settings
+from markdown_pricing.installation.settings import Settings
+from markdown_pricing.process.imported import imported_for_good
 
 DONE, FAILED, BAD_USAGE = 0, 1, 2
 """Exit codes: the command did what it was asked; something failed; its usage or a setting is wrong."""

@@ -15,12 +15,13 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from markdown_pricing import DATA
 from markdown_pricing.currencies import DEFAULT_FILE as CURRENCIES_FILE
 from markdown_pricing.currencies import Changeover, currency_in, read_currencies
 from markdown_pricing.declared import faults_of
 from markdown_pricing.errors import InputWarning, UnusableFile, UsageError
 
-DEFAULT_FILE = Path(__file__).parent / "data" / "countries.csv"
+DEFAULT_FILE = DATA / "countries.csv"
 NO_LONGER_READ = "time_zone"
 EURO = "EUR"
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from markdown_pricing import DATA
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.weeks import NotAWeek, parse_week
 
-DEFAULT_FILE = Path(__file__).parent / "data" / "currencies.csv"
+DEFAULT_FILE = DATA / "currencies.csv"
 COLUMNS = ("country", "currency", "since", "factor")
 CURRENCY_BEFORE = "currency_before"
 

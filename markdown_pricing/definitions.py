@@ -1,14 +1,16 @@
-"""What Dagster loads, in order of flow. Importing reads nothing; what is imported is no garbage (`imported.py`)."""
+"""What Dagster loads, in order of flow. Importing reads no file; what is imported is no garbage (process/imported.py)."""
 
 import os
 
-from markdown_pricing.imported import imported_for_good
+from markdown_pricing.process.imported import imported_for_good
 
 with imported_for_good():
     import dagster as dg
 
-    from markdown_pricing.from_settings import countries_of
-    from markdown_pricing.installation import resources_of, set_up_process
+    from markdown_pricing.installation.from_settings import countries_of
+    from markdown_pricing.installation.resources import resources_of, set_up_process
+    from markdown_pricing.installation.settings import Settings, in_container
+    from markdown_pricing.installation.upkeep import upkeep
     from markdown_pricing.orchestration.alerts import alerting
     from markdown_pricing.orchestration.assets import FLOW, shared_demand
     from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
@@ -20,8 +22,6 @@ with imported_for_good():
     from markdown_pricing.orchestration.ledger import ledger_job, ledger_sensor, outcomes_by
     from markdown_pricing.orchestration.local_launcher import in_a_noticed_process
     from markdown_pricing.orchestration.partitions import by_week_and_country, week_and_country, weeks_from
-    from markdown_pricing.settings import Settings, in_container
-    from markdown_pricing.upkeep import upkeep
 
 
 @dg.definitions

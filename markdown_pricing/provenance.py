@@ -7,10 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from markdown_pricing import __version__
+from markdown_pricing import DATA, __version__
 
 LIBRARIES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy")
 EVERY_COUNTRY = "all"
@@ -92,6 +91,6 @@ def provenance(week: date, country: str, snapshot: str) -> Provenance:
 def code_version() -> str:
     """The package's version and a digest of its source files."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
+    for file in sorted(DATA.parent.rglob("*.py")):
         digest.update(file.read_bytes())
     return f"{__version__}+{digest.hexdigest()[:8]}"

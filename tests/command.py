@@ -11,8 +11,8 @@ from typing import IO, Any
 from unittest.mock import patch
 
 from markdown_pricing.__main__ import main
-from markdown_pricing.threads import VARIABLES
-from markdown_pricing.workers import SPAWN, Worker, _done
+from markdown_pricing.process.threads import VARIABLES
+from markdown_pricing.process.workers import SPAWN, Worker, _done
 
 
 def command(*arguments: str, environ: Mapping[str, str]) -> CompletedProcess[str]:
@@ -48,7 +48,9 @@ class InThisProcess(Worker):
         self.connection, self._answers = SPAWN.Pipe()
 
     def begin(self, work: Callable[..., Any], *arguments: Any) -> None:
-        with patch("markdown_pricing.workers._to_command", self._answers):  # so that its notes come before the answer
+        with patch(
+            "markdown_pricing.process.workers._to_command", self._answers
+        ):  # so that its notes come before the answer
             self._answers.send(_done(work, arguments))
 
     def end(self, grace_s: float = 0.0) -> None:

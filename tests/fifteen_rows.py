@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.countries import read_countries
-from markdown_pricing.files import read_reason_codes, read_rules
+from markdown_pricing.installation.files import read_reason_codes, read_rules
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import predictions_file

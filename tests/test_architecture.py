@@ -18,15 +18,15 @@ BASE = {
     "columns",
     "currencies",
     "declared",
-    "erp_url",
+    "installation.erp_url",
     "errors",
-    "finding",
-    "imported",
-    "loopback",
+    "installation.finding",
+    "process.imported",
+    "installation.loopback",
     "old_habit",
     "over_weeks",
-    "shown",
-    "words",
+    "texts.shown",
+    "texts.words",
     "weeks",
     "countries",
     "holidays",
@@ -39,36 +39,37 @@ MAY_IMPORT = {
     "columns": {"codes", "old_habit"},
     "old_habit": set(),
     "declared": set(),
-    "threads": set(),
+    "process.threads": set(),
     "errors": set(),
-    "erp_url": {"errors"},
-    "files": {"decisions", "errors", "markdown"},
-    "finding": set(),
-    "from_settings": BASE | {"erp", "experiments", "files", "lake", "markdown", "settings"},
-    "imported": set(),
-    "loopback": set(),
+    "installation.erp_url": {"errors"},
+    "installation.files": {"decisions", "errors", "markdown"},
+    "installation.finding": set(),
+    "installation.from_settings": BASE
+    | {"erp", "experiments", "installation.files", "lake", "markdown", "installation.settings"},
+    "process.imported": set(),
+    "installation.loopback": set(),
     "over_weeks": {"arrays"},
-    "words": set(),
+    "texts.words": set(),
     "worth": set(),
-    "private": set(),
-    "shown": set(),
-    "sqlite_log": set(),
-    "workers": {"errors", "imported", "threads"},
+    "process.private": set(),
+    "texts.shown": set(),
+    "process.sqlite_log": set(),
+    "process.workers": {"errors", "process.imported", "process.threads"},
     "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"arrays", "errors"},
     "countries": {"currencies", "declared", "errors"},
     "currencies": {"errors", "weeks"},
     "holidays": {"arrays"},
-    "device": set(),
-    "logs": set(),
-    "messages": {"errors", "loopback", "words"},
-    "settings": BASE | {"device", "logs", "secret_texts"},
-    "secret_texts": set(),
+    "process.device": set(),
+    "process.logs": set(),
+    "texts.messages": {"errors", "installation.loopback", "texts.words"},
+    "installation.settings": BASE | {"process.device", "process.logs", "installation.secret_texts"},
+    "installation.secret_texts": set(),
     "provenance": set(),
-    "charts": set(),
-    "sketches": set(),
-    "drawings": {"codes", "sketches"},
+    "pictures.charts": set(),
+    "pictures.sketches": set(),
+    "pictures.drawings": {"codes", "pictures.sketches"},
     "lake": BASE,
     "training_data": BASE,
     "demand": BASE | {"forecast", "training_data"},
@@ -76,15 +77,15 @@ MAY_IMPORT = {
     "decisions": BASE,
     "outcomes": BASE | {"decisions", "forecast", "markdown"},
     "arms": BASE | {"markdown"},
-    "comparison": BASE | SCIENCE | {"arms", "lake", "pricing", "kept"},
-    "erp": BASE | {"sqlite_log"},
+    "kept.comparison": BASE | SCIENCE | {"arms", "lake", "pricing", "kept"},
+    "erp": BASE | {"process.sqlite_log"},
     "sample": BASE | {"lake", "markdown"},
     "pricing": BASE | SCIENCE | {"decisions", "forecast", "provenance"},
     "learnt_together": BASE | {"demand", "pricing"},
     "delivered": BASE | {"lake", "learnt_together", "pricing", "provenance", "training_data"},
     "kept": BASE | SCIENCE | {"decisions", "lake", "pricing", "provenance"},
-    "sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "kept"},
-    "across_countries": BASE | SCIENCE | {"lake", "kept"},
+    "kept.sold_weeks": BASE | SCIENCE | {"decisions", "forecast", "lake", "outcomes", "pricing", "provenance", "kept"},
+    "kept.across_countries": BASE | SCIENCE | {"lake", "kept"},
     "backtest": BASE | SCIENCE | {"forecast", "learnt_together", "provenance", "pricing", "sample"},
     "etl": BASE,
     "experiments": BASE | {"lake"},
@@ -96,35 +97,44 @@ MAY_IMPORT = {
         "learnt_together",
         "outcomes",
         "arms",
-        "comparison",
-        "sold_weeks",
-        "sqlite_log",
-        "across_countries",
+        "kept.comparison",
+        "kept.sold_weeks",
+        "process.sqlite_log",
+        "kept.across_countries",
         "lake",
         "erp",
         "pricing",
         "provenance",
         "kept",
-        "drawings",
-        "sketches",
-        "logs",
-        "messages",
+        "pictures.drawings",
+        "pictures.sketches",
+        "process.logs",
+        "texts.messages",
         "etl",
         "experiments",
-        "preflight",
-        "private",
-        "threads",
-        "workers",
+        "installation.preflight",
+        "process.private",
+        "process.threads",
+        "process.workers",
     },
-    "preflight": BASE
+    "installation.preflight": BASE
     | SCIENCE
-    | {"across_countries", "from_settings", "lake", "erp", "kept", "settings", "metronome", "unmatched"},
-    "unmatched": BASE | {"lake", "markdown", "settings"},
+    | {
+        "kept.across_countries",
+        "installation.from_settings",
+        "lake",
+        "erp",
+        "kept",
+        "installation.settings",
+        "metronome",
+        "installation.unmatched",
+    },
+    "installation.unmatched": BASE | {"lake", "markdown", "installation.settings"},
     "commands": BASE
     | SCIENCE
     | {
         "arms",
-        "comparison",
+        "kept.comparison",
         "decisions",
         "delivered",
         "learnt_together",
@@ -134,59 +144,82 @@ MAY_IMPORT = {
         "pricing",
         "backtest",
         "experiments",
-        "charts",
+        "pictures.charts",
         "provenance",
         "kept",
         "orchestration",
-        "settings",
-        "from_settings",
-        "device",
-        "files",
-        "logs",
+        "installation.settings",
+        "installation.from_settings",
+        "process.device",
+        "installation.files",
+        "process.logs",
         "metronome",
-        "preflight",
-        "private",
-        "secret_texts",
-        "threads",
-        "unmatched",
-        "workers",
+        "installation.preflight",
+        "process.private",
+        "installation.secret_texts",
+        "process.threads",
+        "installation.unmatched",
+        "process.workers",
     },
-    "metronome": {"loopback", "secret_texts"},
-    "installation": BASE
+    "metronome": {"installation.loopback", "installation.secret_texts"},
+    "installation.resources": BASE
     | SCIENCE
-    | {"device", "files", "from_settings", "kept", "lake", "logs", "orchestration", "preflight", "pricing", "settings"},
-    "upkeep": BASE | {"orchestration", "settings", "metronome"},
-    "definitions": BASE | {"from_settings", "installation", "orchestration", "settings", "upkeep"},
-    "__main__": BASE | {"settings", "commands"},
+    | {
+        "process.device",
+        "installation.files",
+        "installation.from_settings",
+        "kept",
+        "lake",
+        "process.logs",
+        "orchestration",
+        "installation.preflight",
+        "pricing",
+        "installation.settings",
+    },
+    "installation.upkeep": BASE | {"orchestration", "installation.settings", "metronome"},
+    "definitions": BASE
+    | {
+        "installation.from_settings",
+        "installation.resources",
+        "orchestration",
+        "installation.settings",
+        "installation.upkeep",
+    },
+    "__main__": BASE | {"installation.settings", "commands"},
     "__init__": set(),
+    **{folder: set() for folder in ("installation", "pictures", "process", "texts")},
 }
 LATE = {("orchestration", "definitions"), ("commands", "definitions")}
 """Imported inside a function: they start what Dagster loads."""
 
 
+def part_of(module: str) -> str:
+    """The part that a module of the package belongs to: itself, where MAY_IMPORT names it, or else its folder."""
+    first_two = ".".join(module.split(".")[:2])
+    return first_two if first_two in MAY_IMPORT else module.split(".")[0]
+
+
 def modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).with_suffix("").parts[0], path
+        yield part_of(".".join(path.relative_to(PACKAGE).with_suffix("").parts)), path
 
 
 def imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield from (
-                [f"markdown_pricing.{alias.name}" for alias in node.names]
-                if node.module == "markdown_pricing"
-                else [node.module]
-            )
+            of_a_folder = node.module == "markdown_pricing" or (PACKAGE.parent / node.module.replace(".", "/")).is_dir()
+            yield from (f"{node.module}.{alias.name}" for alias in node.names) if of_a_folder else [node.module]
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
 
 
 @pytest.mark.parametrize(("part", "path"), list(modules()), ids=lambda value: getattr(value, "stem", value))
 def test_a_part_imports_only_what_the_layout_allows(part: str, path: Path) -> None:
-    ours = {name.split(".")[1] for name in imported(path) if name.startswith("markdown_pricing.")} - {
-        part,
-        "__version__",
-    }
+    ours = {
+        part_of(name.removeprefix("markdown_pricing."))
+        for name in imported(path)
+        if name.startswith("markdown_pricing.")
+    } - {part, "DATA", "__version__"}
 
     assert part in MAY_IMPORT, f"{part} is new: say in the layout who may import whom"
     assert {other for other in ours if (part, other) not in LATE} <= MAY_IMPORT[part]
@@ -195,14 +228,14 @@ def test_a_part_imports_only_what_the_layout_allows(part: str, path: Path) -> No
 def test_only_orchestration_and_launcher_know_dagster() -> None:
     knows = {part for part, path in modules() if any(name.split(".")[0] == "dagster" for name in imported(path))}
 
-    assert knows == {"orchestration", "metronome", "definitions", "upkeep"}
+    assert knows == {"orchestration", "metronome", "definitions", "installation.upkeep"}
 
 
 def test_no_run_loads_the_plotting_library() -> None:
     """It takes a second of each process, which is as much as a small country's model."""
     draws = {part for part, path in modules() if any(name.split(".")[0] == "matplotlib" for name in imported(path))}
 
-    assert draws == {"backtest", "charts", "commands"}
+    assert draws == {"backtest", "pictures.charts", "commands"}
     assert not draws & MAY_IMPORT["orchestration"]
 
 
@@ -211,7 +244,7 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
     names = set(imported(PACKAGE / "orchestration" / file))
 
     ours = {name.removeprefix("markdown_pricing.") for name in names if name.startswith("markdown_pricing")}
-    assert ours <= {"weeks", "words", "orchestration.situation", "orchestration.round_decision"}
+    assert ours <= {"weeks", "texts.words", "orchestration.situation", "orchestration.round_decision"}
     assert "dagster" not in {name.split(".")[0] for name in names}
 
 
@@ -241,9 +274,9 @@ ALSO_NAMED = {
     ("commands/promote.py", "rules_file"): "a trial keeps the text of the file",
     ("commands/run.py", "currencies_file"): "a sentence says in which file a line matches nothing",
     ("commands/shadow.py", "erp_schema"): "an ERP that is compared is asked with an account of its own",
-    ("preflight.py", "countries_file"): "a finding says which file was read",
-    ("preflight.py", "currencies_file"): "a sentence says in which file a line matches nothing",
-    ("preflight.py", "rules_file"): "a finding says which file was read",
+    ("installation/preflight.py", "countries_file"): "a finding says which file was read",
+    ("installation/preflight.py", "currencies_file"): "a sentence says in which file a line matches nothing",
+    ("installation/preflight.py", "rules_file"): "a finding says which file was read",
 }
 """Where else one of them is named, and why."""
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
@@ -257,7 +290,7 @@ TOUCH_ENVIRONMENT = {
     "orchestration/etl.py": "Pipes hands all of it to the Spark job",
     "orchestration/heartbeat.py": "a program of its own",
     "orchestration/local_runs.py": "Dagster finds its instance by nothing else",
-    "threads.py": "BLAS and OpenMP read their limits from nothing else",
+    "process/threads.py": "BLAS and OpenMP read their limits from nothing else",
 }
 """The modules that read or change the environment of their process, and why. All others are given what they need."""
 BY_NAME = {
@@ -294,7 +327,7 @@ def test_what_settings_name_is_made_in_one_place() -> None:
     named = {
         (str(path.relative_to(PACKAGE)), node.attr)
         for part, path in modules()
-        if part != "from_settings"
+        if part != "installation.from_settings"
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in SETTINGS_OF_PLACES
     }

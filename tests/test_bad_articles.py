@@ -19,8 +19,8 @@ from markdown_pricing.demand.model import MODELS, make_model, measure_error
 from markdown_pricing.demand.shared import pool
 from markdown_pricing.demand.step_down import OWN, POOLED, RULE, Choice
 from markdown_pricing.erp.rows import country_rows
-from markdown_pricing.files import read_reason_codes
 from markdown_pricing.forecast import Forecast
+from markdown_pricing.installation.files import read_reason_codes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance
 from markdown_pricing.training_data.schema import COLUMNS

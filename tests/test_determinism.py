@@ -10,14 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from markdown_pricing import pricing
+from markdown_pricing import DATA, pricing
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.countries import read_countries
-from markdown_pricing.files import read_reason_codes, read_rules
+from markdown_pricing.installation.files import read_reason_codes, read_rules
 from markdown_pricing.learnt_together import learn_shared
 from markdown_pricing.provenance import provenance
 from markdown_pricing.sample.season import sample_market
-from markdown_pricing.settings import DATA
 
 WEEK, COUNTRY = date(2026, 2, 9), read_countries()["EST"]
 ARTICLES = 16

@@ -94,7 +94,7 @@ def test_money_is_summed_only_where_all_of_it_is_of_one_currency() -> None:
     """Each place of the package that adds money is named here, with what holds its currency to one."""
     why = {
         "bench/arms.py": "in euros",
-        "comparison.py": "in euros",
+        "kept/comparison.py": "in euros",
         "bench/ledger.py": "the rows of one market",
         "bench/pair.py": "by country, and then in euros",
         "erp/rows.py": "the rows of one country",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markdown_pricing.arms.effect import Effect
 from markdown_pricing.codes import FINAL, INTERIM
-from markdown_pricing.words import counted
+from markdown_pricing.texts.words import counted
 
 
 @dataclass(frozen=True)

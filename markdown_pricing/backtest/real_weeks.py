@@ -9,7 +9,7 @@ import pandas as pd
 from markdown_pricing.arrays import FloatArray
 from markdown_pricing.demand.calibration import SMALL_BIAS
 from markdown_pricing.over_weeks import Estimate, over_weeks, sums_by_week
-from markdown_pricing.words import counted
+from markdown_pricing.texts.words import counted
 
 LEVEL = 0.9
 """The chance with which the intervals hold all differences of a comparison together: each is as much wider as it has to

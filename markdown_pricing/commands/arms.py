@@ -8,7 +8,10 @@ from typing import Any
 
 from markdown_pricing.arms.draw import Draw, HeldShare, cheapest, choices
 from markdown_pricing.commands.console import print_error, print_json, print_table
-from markdown_pricing.comparison import (
+from markdown_pricing.erp.arms import write_comparison
+from markdown_pricing.installation.from_settings import countries_of, erp_of, lake_of
+from markdown_pricing.installation.settings import Settings
+from markdown_pricing.kept.comparison import (
     AlreadyDrawn,
     Candidates,
     candidates,
@@ -17,12 +20,9 @@ from markdown_pricing.comparison import (
     keep_draw,
     read_draws,
 )
-from markdown_pricing.erp.arms import write_comparison
-from markdown_pricing.from_settings import countries_of, erp_of, lake_of
 from markdown_pricing.orchestration.compared import rows_of_cells
-from markdown_pricing.settings import Settings
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK, this_week
-from markdown_pricing.words import counted
 from markdown_pricing.worth import rounded
 
 HEAD = ("Held", "Cells", "Found with 4 chances in 5", "Costs about, EUR")

@@ -14,8 +14,8 @@ from markdown_pricing.commands.around import units_to_sell
 from markdown_pricing.markdown.sentences import response_in_words
 from markdown_pricing.old_habit import CUT_PCT
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.shown import cell, plain
-from markdown_pricing.words import about, about_range, in_words, price
+from markdown_pricing.texts.shown import cell, plain
+from markdown_pricing.texts.words import about, about_range, in_words, price
 
 PAST_WEEKS = 8
 """So many of the last weeks stand on the page. Chosen on 2026-11-27: two months."""

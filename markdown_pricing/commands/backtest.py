@@ -30,19 +30,19 @@ from markdown_pricing.commands.console import print_error, print_json, print_tab
 from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Countries, unconfigured
 from markdown_pricing.demand.model import make_model
-from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError
-from markdown_pricing.from_settings import countries_of, rules_of
+from markdown_pricing.installation.from_settings import countries_of, rules_of
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot, newest_week, read_country
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import Played
 from markdown_pricing.pricing import CountryWeek, make_training_data
+from markdown_pricing.process.device import choose_device
+from markdown_pricing.process.threads import limit_threads
 from markdown_pricing.sample.families import FAMILIES, family_named
-from markdown_pricing.settings import Settings
-from markdown_pricing.threads import limit_threads
+from markdown_pricing.texts.words import counted
 from markdown_pricing.training_data.schema import columns_to_read
-from markdown_pricing.words import counted
 
 SEASON_WEEKS, REPLAYED_WEEKS = 26, 8
 """Weeks that are played or replayed unless --weeks says otherwise: half a year, and two months."""

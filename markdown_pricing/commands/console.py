@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from markdown_pricing.shown import plain
+from markdown_pricing.texts.shown import plain
 
 standard_output = Console()
 standard_error = Console(stderr=True)

@@ -27,11 +27,11 @@ from markdown_pricing.decisions.csv_file import (
 from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
 from markdown_pricing.erp import pseudonyms
 from markdown_pricing.erp.decisions import add_decisions, erp_time, read_decisions, seen_rows, shown_week
-from markdown_pricing.from_settings import countries_of, decision_reasons_of, engine_of
-from markdown_pricing.settings import Settings
-from markdown_pricing.shown import cell
+from markdown_pricing.installation.from_settings import countries_of, decision_reasons_of, engine_of
+from markdown_pricing.installation.settings import Settings
+from markdown_pricing.texts.shown import cell
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK
-from markdown_pricing.words import counted
 
 HEAD = ("Article", "Week", "Decision", "Reason", "By", "At", "Note", "Recommended", "Today's", "Stake")
 NUMBERS_FROM = 7

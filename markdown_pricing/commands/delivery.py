@@ -10,14 +10,14 @@ from markdown_pricing.countries import Countries
 from markdown_pricing.delivered import take_in_delivery
 from markdown_pricing.demand.step_down import LEAST_WEEKS
 from markdown_pricing.errors import PricingError
-from markdown_pricing.finding import Finding
+from markdown_pricing.installation.finding import Finding
+from markdown_pricing.installation.preflight import inspect
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot
-from markdown_pricing.preflight import inspect
+from markdown_pricing.texts.words import counted
 from markdown_pricing.training_data.planned import in_short
 from markdown_pricing.training_data.schema import columns_to_read, printable
-from markdown_pricing.words import counted
 
 SHOWN = 5
 """Articles that are named in a country's line; chosen so that the line can be read."""

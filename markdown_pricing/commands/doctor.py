@@ -11,12 +11,12 @@ import yaml  # type: ignore[import-untyped]
 from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.commands.places import named_lake
 from markdown_pricing.errors import UsageError
-from markdown_pricing.finding import Finding
-from markdown_pricing.from_settings import countries_of
-from markdown_pricing.preflight import Preflight, inspect
-from markdown_pricing.settings import Settings
-from markdown_pricing.unmatched import unknown_settings
-from markdown_pricing.words import counted
+from markdown_pricing.installation.finding import Finding
+from markdown_pricing.installation.from_settings import countries_of
+from markdown_pricing.installation.preflight import Preflight, inspect
+from markdown_pricing.installation.settings import Settings
+from markdown_pricing.installation.unmatched import unknown_settings
+from markdown_pricing.texts.words import counted
 
 
 def doctor(environ: Mapping[str, str], week: date | None, lake: str | None, as_json: bool) -> int:

@@ -17,14 +17,14 @@ from markdown_pricing.commands.places import named_lake, write_whole
 from markdown_pricing.countries import Country, unconfigured
 from markdown_pricing.demand.step_down import GRADES
 from markdown_pricing.errors import FinalError, UsageError
-from markdown_pricing.files import read_reason_codes
-from markdown_pricing.from_settings import countries_of, lake_of, rules_of
+from markdown_pricing.installation.files import read_reason_codes
+from markdown_pricing.installation.from_settings import countries_of, lake_of, rules_of
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.paths import predictions_file
 from markdown_pricing.lake.publish import countries_with_predictions, weeks_with_predictions
-from markdown_pricing.settings import Settings
-from markdown_pricing.words import counted
+from markdown_pricing.texts.words import counted
 
 NEAREST = 5
 """How many existing names a message offers in place of one that does not exist. Chosen to fit on a line."""

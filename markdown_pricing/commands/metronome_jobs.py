@@ -6,10 +6,10 @@ from pathlib import Path
 from markdown_pricing.commands.console import print_json
 from markdown_pricing.countries import split_countries
 from markdown_pricing.errors import UsageError
-from markdown_pricing.from_settings import countries_of
-from markdown_pricing.private import FOLDER, write_private
-from markdown_pricing.settings import ERP, LAKE, Settings
-from markdown_pricing.words import install
+from markdown_pricing.installation.from_settings import countries_of
+from markdown_pricing.installation.settings import ERP, LAKE, Settings
+from markdown_pricing.process.private import FOLDER, write_private
+from markdown_pricing.texts.words import install
 
 
 def metronome_jobs(

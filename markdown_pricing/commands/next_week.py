@@ -13,7 +13,8 @@ from markdown_pricing.decisions.asked import ToAsk, prices_to_ask
 from markdown_pricing.decisions.decision import CENT, read, without_persons
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.errors import FinalError
-from markdown_pricing.from_settings import countries_of, engine_of
+from markdown_pricing.installation.from_settings import countries_of, engine_of
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.snapshot import find_snapshot, newest_week
@@ -21,9 +22,8 @@ from markdown_pricing.provenance import provenance
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.next_week import SoldCountry, check_free, deliver_next, market_before, sell_week
 from markdown_pricing.sample.played import CENTS, ids_on_sale, read_played
-from markdown_pricing.settings import Settings
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK, this_week
-from markdown_pricing.words import counted
 
 HEAD = ("Country", "Articles", "New prices", "Decided", "Not applied", "Units", "Revenue", "Sold out", "Launched next")
 SHOWN = ("articles", "new_prices", "decided", "not_applied", "units", "revenue", "sold_out", "launched")

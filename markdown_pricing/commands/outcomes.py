@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from markdown_pricing.commands.console import print_error, print_json, print_table, standard_error, standard_output
-from markdown_pricing.words import counted
+from markdown_pricing.texts.words import counted
 from markdown_pricing.worth import Worth, sentence_of
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from markdown_pricing.commands.parameters import json_option, refuse_others, week_option
-from markdown_pricing.imported import imported_for_good
-from markdown_pricing.settings import Settings
+from markdown_pricing.installation.settings import Settings
+from markdown_pricing.process.imported import imported_for_good
 
 
 @click.command(short_help="Add people's decisions to the ERP, from a CSV file.")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
-from markdown_pricing.from_settings import lake_of
+from markdown_pricing.installation.from_settings import lake_of
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.lake.errors import LakeMissing
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import try_to_write
-from markdown_pricing.settings import Settings
 
 
 class NoLakeThere(UsageError):

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
 from matplotlib.ticker import StrMethodFormatter
 
-from markdown_pricing.charts import ACCENT, INK, PALE, names_as_they_are, new_figure, plain, png_of
 from markdown_pricing.commands.around import Around
-from markdown_pricing.words import about, in_words
+from markdown_pricing.pictures.charts import ACCENT, INK, PALE, names_as_they_are, new_figure, plain, png_of
+from markdown_pricing.texts.words import about, in_words
 
 BLUE = "#1d4ed8"
 WEEKS_NAMED, WEEKS_BEFORE = 12, 16

@@ -25,10 +25,11 @@ from markdown_pricing.decisions.decision import Decision, read
 from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, take_in_delivery
 from markdown_pricing.demand.model import check_allowed, make_model
 from markdown_pricing.demand.step_down import OWN
-from markdown_pricing.device import choose_device
 from markdown_pricing.errors import FinalError, PricingError, UsageError
-from markdown_pricing.files import read_reason_codes
-from markdown_pricing.from_settings import champion_of, countries_of, rules_of
+from markdown_pricing.installation.files import read_reason_codes
+from markdown_pricing.installation.from_settings import champion_of, countries_of, rules_of
+from markdown_pricing.installation.settings import Settings
+from markdown_pricing.installation.unmatched import matches_nothing, unknown_settings
 from markdown_pricing.kept.results import Results
 from markdown_pricing.kept.shared_demand import SharedAtHand, version_of
 from markdown_pricing.lake.filesystem import Lake
@@ -39,10 +40,9 @@ from markdown_pricing.markdown.changes import Stability, stability
 from markdown_pricing.markdown.comparison import compare
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.settings import Settings
-from markdown_pricing.threads import limit_threads
-from markdown_pricing.unmatched import matches_nothing, unknown_settings
-from markdown_pricing.words import counted
+from markdown_pricing.process.device import choose_device
+from markdown_pricing.process.threads import limit_threads
+from markdown_pricing.texts.words import counted
 
 
 class NothingPriced(FinalError):

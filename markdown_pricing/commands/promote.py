@@ -24,20 +24,20 @@ from markdown_pricing.commands.backtest import (
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.countries import Countries
 from markdown_pricing.demand.model import check_allowed
-from markdown_pricing.device import choose_device
 from markdown_pricing.errors import TRY_AGAIN, FinalError, TransientError, UsageError
 from markdown_pricing.experiments.champion import Champion, champions, go_back
 from markdown_pricing.experiments.champion import promote as keep
 from markdown_pricing.experiments.tracker import MlflowTracker, Tracker
 from markdown_pricing.experiments.trial import Verdict, judge, trials
-from markdown_pricing.from_settings import champion_of, countries_of, lake_of, rules_of
+from markdown_pricing.installation.from_settings import champion_of, countries_of, lake_of, rules_of
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.lake.errors import LakeMissing
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import NothingDelivered, find_snapshot, newest_week
 from markdown_pricing.pricing import CountryWeek
+from markdown_pricing.process.device import choose_device
 from markdown_pricing.provenance import code_version
 from markdown_pricing.sample.families import FAMILIES, family_named
-from markdown_pricing.settings import Settings
 
 
 class NoChallenger(UsageError):

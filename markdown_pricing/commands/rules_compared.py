@@ -14,7 +14,7 @@ from rich.text import Text
 from markdown_pricing.commands.console import print_fitting, standard_output, width_of
 from markdown_pricing.commands.places import write_whole
 from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure
-from markdown_pricing.shown import cell
+from markdown_pricing.texts.shown import cell
 
 CAVEAT = (
     "Revenue is that of each plan as it stands today. A plan that waits until a fresh article has sold for longer "
@@ -80,7 +80,7 @@ def machine_readable(group: Compared) -> dict[str, Any]:
 
 def draw(compared: Sequence[Compared], week: date, rules: Path | None, picture: Path) -> None:
     """Write the picture of the differences as PNG. Raises NotWritten."""
-    from markdown_pricing.charts import comparison_chart  # here: matplotlib is slow to load
+    from markdown_pricing.pictures.charts import comparison_chart  # here: matplotlib is slow to load
 
     groups = pd.DataFrame(
         {

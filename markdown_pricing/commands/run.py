@@ -18,15 +18,15 @@ from markdown_pricing.countries import Countries
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
-from markdown_pricing.from_settings import champion_of, countries_of, erp_of, lake_of, rules_of
-from markdown_pricing.imported import imported_for_good
+from markdown_pricing.installation.from_settings import champion_of, countries_of, erp_of, lake_of, rules_of
+from markdown_pricing.installation.settings import LOG, Settings, in_container
+from markdown_pricing.installation.unmatched import matches_nothing, not_configured, unknown_settings
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot, gone_from, newest_week
-from markdown_pricing.logs import ALERTS, FAILURE, OFF, STDERR, STDOUT, tell, write_to
 from markdown_pricing.markdown.rules import RuleBook
-from markdown_pricing.settings import LOG, Settings, in_container
-from markdown_pricing.unmatched import matches_nothing, not_configured, unknown_settings
+from markdown_pricing.process.imported import imported_for_good
+from markdown_pricing.process.logs import ALERTS, FAILURE, OFF, STDERR, STDOUT, tell, write_to
 
 if TYPE_CHECKING:
     from markdown_pricing.orchestration.local_round import LocalRound

@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime
 
 from markdown_pricing.commands.console import print_json, progress
 from markdown_pricing.commands.places import check_writable
-from markdown_pricing.from_settings import countries_of
+from markdown_pricing.installation.from_settings import countries_of
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.settings import Settings
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import this_week
-from markdown_pricing.words import counted
 
 
 def sample(

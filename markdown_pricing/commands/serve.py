@@ -9,10 +9,18 @@ from typing import Any, NoReturn
 
 import yaml  # type: ignore[import-untyped]
 
+from markdown_pricing import DATA
 from markdown_pricing.errors import UsageError
+from markdown_pricing.installation.secret_texts import secrets_as_text
+from markdown_pricing.installation.settings import (
+    CODE_SERVER,
+    CODE_SERVER_PORT,
+    SECRETS,
+    VARIABLES,
+    BadSettings,
+    Settings,
+)
 from markdown_pricing.orchestration import heartbeat
-from markdown_pricing.secret_texts import secrets_as_text
-from markdown_pricing.settings import CODE_SERVER, CODE_SERVER_PORT, DATA, SECRETS, VARIABLES, BadSettings, Settings
 
 LOCATION = "markdown_pricing"
 HAS_HEARTBEAT = {"code-server", "daemon"}

@@ -15,14 +15,14 @@ from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.commands.rounds import Difference, Round, columns_only_in, differences
 from markdown_pricing.erp.errors import erp_errors
 from markdown_pricing.erp.tables import columns_of, engine_for, options, price_path, recommendations
-from markdown_pricing.erp_url import BACKENDS, parse_erp_url
 from markdown_pricing.errors import UsageError
+from markdown_pricing.installation.erp_url import BACKENDS, parse_erp_url
+from markdown_pricing.installation.settings import SHADOW_PASSWORD, SHADOW_USER, Settings
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import countries_with_predictions
-from markdown_pricing.settings import SHADOW_PASSWORD, SHADOW_USER, Settings
-from markdown_pricing.shown import cell
-from markdown_pricing.words import counted
+from markdown_pricing.texts.shown import cell
+from markdown_pricing.texts.words import counted
 
 BY_NATURE = ("model_version", "run_id", "predicted_at")
 """Columns that differ between any two runs, or, as they hold the code's hash, between any two versions."""

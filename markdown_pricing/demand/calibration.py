@@ -12,7 +12,7 @@ import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray
 from markdown_pricing.over_weeks import over_weeks, ratio, sums_by_week
-from markdown_pricing.words import counted
+from markdown_pricing.texts.words import counted
 
 LEVEL = 0.95
 """The chance with which an interval holds its bias.

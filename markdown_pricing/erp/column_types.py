@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, Date, Double, Integer, Text, text
 
 from markdown_pricing.erp.grants import WHERE_OURS_ARE, schema_of
 from markdown_pricing.erp.tables import METADATA, Moment, Money, qualified_name
-from markdown_pricing.finding import Finding
+from markdown_pricing.installation.finding import Finding
 
 SHORTEST_TEXT = 255
 """Characters that a sentence or a version takes at most. Chosen on 2026-11-27."""

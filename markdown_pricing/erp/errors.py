@@ -10,7 +10,7 @@ PricingError
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
     │   └── KeyTooLong, OtherRowsInErp: beside the code that raises them
     ├── ErpNotTrusted    no TLS with a server that shows who it is
-    ├── MissingDriver    a UsageError, as BadErpUrl of erp_url.py is
+    ├── MissingDriver    a UsageError, as BadErpUrl of installation/erp_url.py is
     └── NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, EmptySet, BadRows, MissingColumns: beside the code that
         raises them
 """
@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from markdown_pricing.erp.grants import NEEDED_RIGHTS, missing_grants
 from markdown_pricing.erp.tls import PARAMETERS, ErpNotTrusted, is_distrust
 from markdown_pricing.errors import FinalError, PricingError, TransientError, UsageError
-from markdown_pricing.words import install
+from markdown_pricing.texts.words import install
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html lists the codes; two letters stand for a whole class.
 # 25006: the server is a standby, as it may be for a while after a failover.

@@ -17,7 +17,7 @@ from markdown_pricing.erp.tables import (
     statements_beside,
 )
 from markdown_pricing.errors import PricingError
-from markdown_pricing.finding import Finding
+from markdown_pricing.installation.finding import Finding
 
 
 def check_rights(engine: Engine) -> list[Finding]:

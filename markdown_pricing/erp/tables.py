@@ -52,9 +52,9 @@ from markdown_pricing.erp.grants import (
 )
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tls import tls_of
-from markdown_pricing.erp_url import BadErpUrl, file_of, parse_erp_url
 from markdown_pricing.errors import FinalError
-from markdown_pricing.sqlite_log import keep_log_beside
+from markdown_pricing.installation.erp_url import BadErpUrl, file_of, parse_erp_url
+from markdown_pricing.process.sqlite_log import keep_log_beside
 
 CENT = Decimal("0.01")
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from markdown_pricing.errors import TransientError, UsageError
 from markdown_pricing.experiments.trial import Trial
-from markdown_pricing.loopback import is_loopback
-from markdown_pricing.words import install
+from markdown_pricing.installation.loopback import is_loopback
+from markdown_pricing.texts.words import install
 
 IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 """MLflow itself would wait for 120 seconds, seven times."""

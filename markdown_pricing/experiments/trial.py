@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from markdown_pricing.words import counted
+from markdown_pricing.texts.words import counted
 
 MARKET = ["family", "country", "seed"]
 MEASURES = ("revenue", "sell_through", "wape", "bias", "wape_after_cut", "seconds_a_week")

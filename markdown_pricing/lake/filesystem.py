@@ -22,7 +22,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.errors import FileMissing, FileTaken, LakeMissing, UnusableLake, lake_errors
-from markdown_pricing.words import install
+from markdown_pricing.texts.words import install
 
 ANSWERS_WITHIN_S = 20.0
 """A name node that takes longer counts as unreachable, because a sensor's tick must end within a minute.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from markdown_pricing.codes import MARKDOWN
-from markdown_pricing.shown import cell
+from markdown_pricing.texts.shown import cell
 
 POINTS_APART = 45.0
 """From so many percentage points of the list price on, recommendations differ widely. Chosen on 2026-11-27: five rungs

@@ -12,8 +12,8 @@ from markdown_pricing.arrays import ObjectArray
 from markdown_pricing.codes import MARKDOWN
 from markdown_pricing.markdown.sentences import times_as_many
 from markdown_pricing.old_habit import CUT_PCT
+from markdown_pricing.texts.words import about, counted, day, last_day, price
 from markdown_pricing.weeks import weeks_between
-from markdown_pricing.words import about, counted, day, last_day, price
 
 RULES_VERSION = "rules_version"
 """A column that rows of an earlier week may have: the version of the rules under which they were priced."""

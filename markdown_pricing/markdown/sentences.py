@@ -20,7 +20,7 @@ from markdown_pricing.markdown.planning import Plan
 from markdown_pricing.markdown.sales import NINE_IN_TEN
 from markdown_pricing.markdown.season import SET_ASIDE
 from markdown_pricing.old_habit import CUT_PCT
-from markdown_pricing.words import (
+from markdown_pricing.texts.words import (
     UNKNOWN,
     about,
     about_range,

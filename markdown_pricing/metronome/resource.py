@@ -11,7 +11,7 @@ from dagster._config import process_config
 from dagster._serdes import ConfigurableClassData
 from pydantic import Field
 
-from markdown_pricing.loopback import is_loopback
+from markdown_pricing.installation.loopback import is_loopback
 
 from .client import Metronome
 from .errors import Final

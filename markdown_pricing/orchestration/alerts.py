@@ -17,17 +17,17 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterRunStatus, RunsFilter
 
-from markdown_pricing.across_countries import compare_countries
 from markdown_pricing.errors import PricingError
+from markdown_pricing.kept.across_countries import compare_countries
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.logs import ALERTS, FAILURE, SUCCESS, tell
-from markdown_pricing.messages import send
 from markdown_pricing.orchestration.digest import digest_of, newest_by_country, why_not_done
 from markdown_pricing.orchestration.event_lines import run_facts
 from markdown_pricing.orchestration.facts import failed_for_good, is_unfinished
 from markdown_pricing.orchestration.figures import COUNTRIES
 from markdown_pricing.orchestration.names import GONE, JOB, OUTCOMES_JOB, ROUND, ROUND_TAG, SNAPSHOT, WEEK_TAG
 from markdown_pricing.orchestration.next_round import week_of_round
+from markdown_pricing.process.logs import ALERTS, FAILURE, SUCCESS, tell
+from markdown_pricing.texts.messages import send
 from markdown_pricing.weeks import due_weeks, opens_at, parse_week
 
 ROUND_LATE_AFTER = timedelta(hours=4)

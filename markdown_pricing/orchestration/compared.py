@@ -14,17 +14,17 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from markdown_pricing.arms.draw import Draw
 from markdown_pricing.arms.sentence import ComparisonResult
 from markdown_pricing.codes import EVERYTHING, INTERIM, ON_HABIT
-from markdown_pricing.comparison import arms_in, comparison_so_far, read_draws
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.arms import write_comparison
 from markdown_pricing.erp.database import Erp
+from markdown_pricing.kept.comparison import arms_in, comparison_so_far, read_draws
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import IN_SHORT, Metadata
 from markdown_pricing.orchestration.names import EFFECTS, EFFECTS_JOB, GROUP, LEDGER_POOL, OUTCOMES, OWNERS, STAGE_TAG
 from markdown_pricing.orchestration.partitions import week_and_country_of
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import HEAD_OFFICE
-from markdown_pricing.words import counted
 
 COMPARISON = "Comparison with the old habit"
 """The label of what a round or a week's look says of it."""

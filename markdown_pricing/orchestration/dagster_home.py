@@ -10,10 +10,11 @@ from pathlib import Path
 import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
+from markdown_pricing import DATA
 from markdown_pricing.errors import UsageError
-from markdown_pricing.private import FILE, FOLDER, keep_private, write_private
+from markdown_pricing.process.private import FILE, FOLDER, keep_private, write_private
 
-YAML = Path(__file__).parent.parent / "data" / "dagster.yaml"
+YAML = DATA / "dagster.yaml"
 OF_DAGSTER = ("history", "logs", "schedules", "storage", ".logs_queue", ".nux", ".telemetry")
 """The folders that Dagster makes in its home, where an operator may keep other things, too."""
 

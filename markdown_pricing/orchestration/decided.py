@@ -31,8 +31,8 @@ from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
 from markdown_pricing.orchestration.figures import IN_SHORT, NOTHING, Metadata
 from markdown_pricing.provenance import provenance
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, this_week
-from markdown_pricing.words import counted
 
 MOST_SHOWN = 10
 """So many of the rows that do not count are listed. Chosen on 2026-11-27: what somebody may look at on a Monday."""

@@ -14,9 +14,9 @@ from markdown_pricing.orchestration.judged import Sums, sentence_of_ledgers
 from markdown_pricing.orchestration.latest_figures import WEEKS_BACK
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, OUTCOMES, PREDICTIONS, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.shown import plain
+from markdown_pricing.texts.shown import plain
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK, parse_week
-from markdown_pricing.words import counted
 from markdown_pricing.worth import Worth, sentence_of, stake_of
 
 LEDGER_BACK = 2

@@ -21,9 +21,9 @@ from dagster._core.execution.plan.objects import StepFailureData, StepRetryData
 from dagster._core.log_manager import DagsterLogRecordMetadata, get_log_record_metadata
 from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
-from markdown_pricing.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
 from markdown_pricing.orchestration.figures import LOGGED
 from markdown_pricing.orchestration.names import ERROR_NAME, week_and_country_in
+from markdown_pricing.process.logs import FAILURE, SUCCESS, UNKNOWN, OnceOnly, duration, tell
 
 Fields = dict[str, object]
 

@@ -15,19 +15,19 @@ from markdown_pricing.countries import EURO, Country
 from markdown_pricing.demand.calibration import LEVEL, Bias, out_of_place
 from markdown_pricing.demand.step_down import Choice
 from markdown_pricing.demand.terms import TO_A_CUT
-from markdown_pricing.drawings import expected_and_actual_drawing, most_at_stake, price_paths_drawing
 from markdown_pricing.erp.refresh import Receipt
 from markdown_pricing.learnt_together import LearntTogether
 from markdown_pricing.markdown.changes import Stability
 from markdown_pricing.old_habit import CUT_PCT
 from markdown_pricing.orchestration.names import CONTENT_HASH, REFRESHED_AT, STAMP, SUPERSEDED_BY
+from markdown_pricing.pictures.drawings import expected_and_actual_drawing, most_at_stake, price_paths_drawing
+from markdown_pricing.pictures.sketches import PLANS, expected_and_actual_sketch, price_paths_sketch
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.shown import cell, in_markdown
-from markdown_pricing.sketches import PLANS, expected_and_actual_sketch, price_paths_sketch
+from markdown_pricing.texts.shown import cell, in_markdown
+from markdown_pricing.texts.words import counted
 from markdown_pricing.training_data.intake import Intake
 from markdown_pricing.training_data.planned import in_short
-from markdown_pricing.words import counted
 from markdown_pricing.worth import Worth, rounded
 
 IMPORTANT_FEATURES = 12

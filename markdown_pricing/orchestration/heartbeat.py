@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 
-from markdown_pricing.imported import imported_for_good
+from markdown_pricing.process.imported import imported_for_good
 
 FILE = "heartbeat-{server}"
 """The name of a server's file in DAGSTER_HOME."""

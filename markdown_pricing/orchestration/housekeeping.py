@@ -8,6 +8,7 @@ from itertools import islice
 import dagster as dg
 
 from markdown_pricing.experiments.champion import champions
+from markdown_pricing.installation.preflight import Preflight
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.leftovers import remove_leftovers
@@ -15,8 +16,7 @@ from markdown_pricing.lake.old_results import Kept, KeptFor, remove_old_results
 from markdown_pricing.lake.paths import MODELS
 from markdown_pricing.orchestration.facts import is_under_way
 from markdown_pricing.orchestration.names import READY, SNAPSHOT, WEEK_TAG
-from markdown_pricing.preflight import Preflight
-from markdown_pricing.shown import in_markdown
+from markdown_pricing.texts.shown import in_markdown
 from markdown_pricing.weeks import HEAD_OFFICE, ONE_WEEK, parse_week, this_week
 
 NAMED = 10

@@ -15,11 +15,11 @@ import pandas as pd
 
 from markdown_pricing.codes import ACCEPTED, CHANGED, NOT_APPLIED, ON_HABIT, STATES
 from markdown_pricing.countries import Country
+from markdown_pricing.kept.sold_weeks import Outcomes
 from markdown_pricing.orchestration.figures import IN_SHORT, NOT_KNOWN, Figure, Metadata
 from markdown_pricing.outcomes.states import is_followed
 from markdown_pricing.outcomes.totals import Cost, adherence, cost_of, sold_and_expected, valued_others
-from markdown_pricing.sold_weeks import Outcomes
-from markdown_pricing.words import counted
+from markdown_pricing.texts.words import counted
 from markdown_pricing.worth import rounded
 
 ADHERENCE = Figure("adherence_pct", "Advice followed (% of the articles)", "%")

@@ -18,6 +18,7 @@ from markdown_pricing.countries import Countries, Country
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.ledger import replace_ledger
 from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.sold_weeks import Outcomes, bring_up_to_date
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import weeks_with_predictions
 from markdown_pricing.lake.snapshot import SnapshotNotDelivered, SnapshotReplaced, find_snapshot, newest_delivery
@@ -47,9 +48,8 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
 )
 from markdown_pricing.orchestration.partitions import countries_of, partition_key, week_and_country_of
-from markdown_pricing.sold_weeks import Outcomes, bring_up_to_date
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK, this_week
-from markdown_pricing.words import counted
 
 WEEKS_IN_ERP = 12
 """So many weeks of the ledger the ERP has, as the contract says."""

@@ -17,7 +17,7 @@ from markdown_pricing.orchestration.worker_lock import (
     is_lost,
     remove_forgotten,
 )
-from markdown_pricing.workers import end_with_the_parent
+from markdown_pricing.process.workers import end_with_the_parent
 
 SHUTTING_DOWN = "after telling it to shut down"
 """So Dagster 1.13 says that a code server has started nothing because it is about to end."""

@@ -28,8 +28,8 @@ from markdown_pricing.orchestration.lost_runs import (
 )
 from markdown_pricing.orchestration.outcome import FAILED, RunOutcome
 from markdown_pricing.orchestration.pools import limit_pools
-from markdown_pricing.threads import limit_threads
-from markdown_pricing.workers import SECONDS_TO_END, Note, Raised, Worker, WorkerDied, heard, on_a_stop
+from markdown_pricing.process.threads import limit_threads
+from markdown_pricing.process.workers import SECONDS_TO_END, Note, Raised, Worker, WorkerDied, heard, on_a_stop
 
 LOOK_UP_S = 1.0
 """How often the command, while it waits, asks whether it was told to stop."""

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 
-from markdown_pricing.sqlite_log import keep_log_beside
+from markdown_pricing.process.sqlite_log import keep_log_beside
 
 
 @contextmanager

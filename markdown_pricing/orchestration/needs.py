@@ -17,7 +17,7 @@ from pydantic import Field
 from markdown_pricing.orchestration.local_launcher import runs_share_a_machine
 from markdown_pricing.orchestration.names import MODEL, PREDICTIONS, TRAINING_DATA
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.threads import is_limited, limit_threads
+from markdown_pricing.process.threads import is_limited, limit_threads
 from markdown_pricing.weeks import ONE_WEEK
 
 STEPS = (TRAINING_DATA, MODEL, PREDICTIONS)

@@ -11,8 +11,8 @@ from math import inf
 
 from markdown_pricing.orchestration.round_decision import Ending, Repeat, RoundDecision, Start
 from markdown_pricing.orchestration.situation import Delivery, Facts, Progress, Refresh, Run, RunState, Settled
+from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import due_weeks, weeks_between
-from markdown_pricing.words import counted
 
 DELIVERY_LATE_AFTER = timedelta(hours=24)
 """After its opening, a week whose snapshot is not there is reported as late; chosen with the round's own day."""

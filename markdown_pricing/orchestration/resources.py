@@ -8,7 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from markdown_pricing.learnt_together import Apply
-from markdown_pricing.workers import tell_command, worker_processes
+from markdown_pricing.process.workers import tell_command, worker_processes
 
 
 class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from markdown_pricing import private
+from markdown_pricing.process import private
 
 FOLDER = "workers"
 FORGOTTEN_AFTER_S = 7 * 86_400

@@ -37,7 +37,7 @@ from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.deliver import deliver
 from markdown_pricing.sample.market import SCHEMA as SEASON_SCHEMA
-from markdown_pricing.words import install
+from markdown_pricing.texts.words import install
 
 COUNTRY = "USA"
 FIRST_WEEK, LAST_WEEK = 2, 53

@@ -12,10 +12,10 @@ import pandas as pd
 import pyarrow as pa
 
 from markdown_pricing.arrays import BoolArray
+from markdown_pricing.texts.words import counted
 from markdown_pricing.training_data.attributes import usable_columns
 from markdown_pricing.training_data.bounds import MONDAY
 from markdown_pricing.training_data.schema import PLANNED_COLUMNS, SnapshotColumn, fits, printable
-from markdown_pricing.words import counted
 
 KEY = ["article_id", "week"]
 LONGEST_PLAN_WEEKS = 104

@@ -14,7 +14,7 @@ import pytest
 
 from markdown_pricing.commands.delivery import delivery_findings
 from markdown_pricing.countries import read_countries
-from markdown_pricing.finding import Finding
+from markdown_pricing.installation.finding import Finding
 from markdown_pricing.lake.filesystem import Lake
 from tests.command import command
 from tests.quick import STEADY

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from markdown_pricing import DATA
 from markdown_pricing.__main__ import cli
 from markdown_pricing.countries import read_countries
 from markdown_pricing.metronome.job import check
-from markdown_pricing.settings import DATA
 
 
 def write(out: Path, *more: str) -> None:

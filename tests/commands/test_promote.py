@@ -32,13 +32,13 @@ from markdown_pricing.experiments.champion import (
 )
 from markdown_pricing.experiments.tracker import MlflowTracker, TrackerAway, UnsafeTracker
 from markdown_pricing.experiments.trial import Trial
+from markdown_pricing.installation.settings import DATA, Settings
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.part_files import CorruptFile
 from markdown_pricing.lake.publish import publish_sealed
 from markdown_pricing.orchestration.names import JOB
 from markdown_pricing.sample.deliver import deliver as deliver_tables
 from markdown_pricing.sample.season import sample_market
-from markdown_pricing.settings import DATA, Settings
 from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.processes import free_port
 from tests.quick import STEADY, deliver

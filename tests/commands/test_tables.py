@@ -9,7 +9,7 @@ from markdown_pricing.commands import console, doctor, explain, rules_compared
 from markdown_pricing.commands.around import Around
 from markdown_pricing.commands.article_page import Explained
 from markdown_pricing.commands.console import print_table
-from markdown_pricing.finding import Finding
+from markdown_pricing.installation.finding import Finding
 from markdown_pricing.markdown.comparison import Compared, Totals
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.provenance import provenance

@@ -3,7 +3,7 @@
 import pytest
 
 from markdown_pricing.decisions.reasons import BadDecisionReasons, decision_reasons_in
-from markdown_pricing.files import read_decision_reasons
+from markdown_pricing.installation.files import read_decision_reasons
 
 
 def test_the_package_s_codes_end_with_one_for_everything_else() -> None:

@@ -14,11 +14,11 @@ import pytest
 from markdown_pricing import pricing
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN, Choice, choose
-from markdown_pricing.device import choose_device
-from markdown_pricing.files import read_reason_codes
+from markdown_pricing.installation.files import read_reason_codes
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.markdown.rules import RuleBook
+from markdown_pricing.process.device import choose_device
 from markdown_pricing.provenance import provenance
 from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import EXAMPLES, PYTORCH, SCIKIT_LEARN, needs_pytorch

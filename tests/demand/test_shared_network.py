@@ -11,7 +11,7 @@ from markdown_pricing.demand.level import OwnEffects
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.step_down import OWN, choose
-from markdown_pricing.device import choose_device
+from markdown_pricing.process.device import choose_device
 from tests.demand.market import WEEK, market
 from tests.demand.other_frameworks import PYTORCH, needs_pytorch
 from tests.demand.test_contract import ARTICLES, HISTORIES, assert_keeps_the_contract

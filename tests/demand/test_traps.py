@@ -22,8 +22,8 @@ from markdown_pricing.countries import read_countries
 from markdown_pricing.demand.model import MODELS, DemandModel, make_model
 from markdown_pricing.demand.step_down import OWN, Choice
 from markdown_pricing.erp.rows import country_rows
-from markdown_pricing.files import read_reason_codes
 from markdown_pricing.forecast import SHELF_SHARES
+from markdown_pricing.installation.files import read_reason_codes
 from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.rules import RuleBook

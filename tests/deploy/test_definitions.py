@@ -12,11 +12,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from dagster._core.instance.ref import InstanceRef
 
-from markdown_pricing import __version__
+from markdown_pricing import DATA, __version__
 from markdown_pricing.__main__ import cli
 from markdown_pricing.commands.serve import CODE_SERVER_PORT, arguments_of, faults_of
 from markdown_pricing.errors import UsageError
-from markdown_pricing.settings import DATA
 
 PROJECT = Path(__file__).parents[2]
 SECRETS = {"DB_PASSWORD", "DAGSTER_PG_PASSWORD", "METRONOME_PASSWORD"}

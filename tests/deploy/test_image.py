@@ -16,12 +16,11 @@ import psycopg
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from markdown_pricing import __version__
+from markdown_pricing import DATA, __version__
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration import heartbeat as heartbeats
 from markdown_pricing.sample.deliver import deliver_sample
-from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import parse_week
 from tests.postgres.server import PostgresServer
 from tests.processes import answers, end_groups, free_port, wait_until
@@ -104,7 +103,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 def test_its_steps_install_the_command_and_every_data_file(image: Image) -> None:
     told = image.run("markdown-pricing", "--version")
-    where = image.run("python", "-c", "import markdown_pricing.settings as s; print(s.DATA)")
+    where = image.run("python", "-c", "import markdown_pricing; print(markdown_pricing.DATA)")
 
     assert __version__ in told.stdout
     installed = Path(where.stdout.strip())

@@ -22,7 +22,7 @@ def note(event, arguments):
             opened.append(str(arguments[0]))
 
 def state():
-    from markdown_pricing import device, logs
+    from markdown_pricing.process import device, logs
     handlers = [type(handler).__name__ for handler in logs.LOGGER.handlers]
     return [id(sys.stdout), id(sys.stderr), handlers, device._chosen, dict(os.environ)]
 

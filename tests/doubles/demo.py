@@ -19,11 +19,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import make_url
 
+from markdown_pricing import DATA
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.names import COUNTRY_TAG
 from markdown_pricing.sample.deliver import deliver_sample
-from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import this_week
 from tests.doubles.dcos import Dcos
 from tests.postgres.server import WITHOUT_TLS, PostgresServer, postgres_server

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from markdown_pricing.settings import DATA
+from markdown_pricing import DATA
 from tests.elastic.node import Elasticsearch, elasticsearch, lacking
 from tests.elastic.rounds import Round, play
 from tests.real_parts import missing

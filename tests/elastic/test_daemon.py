@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from markdown_pricing import DATA
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake import Lake
 from markdown_pricing.sample.season import sample_market
-from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import ONE_WEEK, this_week
 from tests.lake import spark
 from tests.processes import end_groups, wait_until

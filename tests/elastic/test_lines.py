@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from markdown_pricing import logs
 from markdown_pricing.orchestration.event_lines import EventLines
 from markdown_pricing.orchestration.figures import LOGGED
+from markdown_pricing.process import logs
 from tests.elastic.rounds import COUNTRIES, SECRET, Line, Round
 
 STEPS = [
@@ -199,7 +199,7 @@ def test_an_event_that_cannot_be_read_fails_no_run(capsys: pytest.CaptureFixture
 
 
 def test_an_unknown_destination_is_a_setting_to_correct() -> None:
-    from markdown_pricing.settings import BadSettings, Settings
+    from markdown_pricing.installation.settings import BadSettings, Settings
 
     with pytest.raises(BadSettings, match="MARKDOWN_PRICING_LOG=syslog: one of stdout, stderr, off"):
         Settings.from_env({"MARKDOWN_PRICING_LOG": "syslog"})

@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from markdown_pricing import logs
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.alerts import LOG, AlertsTaken, alerts_due, send_all, to_the_log
+from markdown_pricing.process import logs
 from markdown_pricing.weeks import opens_at
 from tests.elastic.alerting import Alert, alerts
 from tests.elastic.conftest import ELASTIC

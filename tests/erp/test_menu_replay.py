@@ -4,7 +4,7 @@ from bench.menu_replay import Reader
 from markdown_pricing.backtest.twin import Setting, model_policy, twin_of
 from markdown_pricing.countries import Country
 from markdown_pricing.erp.tables import ensure_tables
-from markdown_pricing.files import read_rules
+from markdown_pricing.installation.files import read_rules
 from markdown_pricing.markdown.simulation import play
 from tests.erp.conftest import Erp
 

@@ -11,12 +11,12 @@ from dagster_postgres.utils import pg_url_from_config
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import OperationalError
 
+from markdown_pricing import DATA
 from markdown_pricing.erp import tls
 from markdown_pricing.erp.errors import ErpDenied, erp_errors
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.erp.tls import ErpNotTrusted, tls_of
 from markdown_pricing.errors import FinalError
-from markdown_pricing.settings import DATA
 from tests.postgres.certificates import Authority
 from tests.postgres.server import PostgresMissing, PostgresServer, postgres_server
 from tests.real_parts import missing

@@ -19,11 +19,11 @@ from markdown_pricing.definitions import build
 from markdown_pricing.errors import Fault
 from markdown_pricing.etl.raw import BadRawTables
 from markdown_pricing.etl.snapshot_job import make_snapshot
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot, read_country
 from markdown_pricing.orchestration.etl import SparkFailed
 from markdown_pricing.orchestration.names import ETL_JOB
-from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.intake import take_in
 from markdown_pricing.training_data.schema import COLUMNS
 from tests.etl.raw_tables import WEEK, Tables, sample, taken_apart, write

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from examples.weeks import VERDICTS, Monday, Shop, codes_in, decide, play, table
-from markdown_pricing.settings import Settings
+from markdown_pricing.installation.settings import Settings
 from tests.command import command
 from tests.storage import make_storage
 

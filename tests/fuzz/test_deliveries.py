@@ -17,7 +17,7 @@ from markdown_pricing.countries import CENT_ENDINGS, Country
 from markdown_pricing.demand.model import DemandModel, make_model
 from markdown_pricing.erp.rows import country_rows
 from markdown_pricing.errors import PricingError
-from markdown_pricing.files import read_reason_codes
+from markdown_pricing.installation.files import read_reason_codes
 from markdown_pricing.markdown.acceptance import check_every_article_has_a_row, check_new_prices
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.provenance import provenance

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_pricing.countries import read_countries
 from markdown_pricing.currencies import read_currencies
 from markdown_pricing.errors import PricingError
-from markdown_pricing.files import read_reason_codes, read_rules
+from markdown_pricing.installation.files import read_reason_codes, read_rules
 
 DATA = Path(__file__).parents[2] / "markdown_pricing" / "data"
 READERS: dict[str, Callable[[Path], Any]] = {

@@ -13,8 +13,8 @@ import pytest
 
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.process.threads import VARIABLES
 from markdown_pricing.sample.deliver import deliver_sample
-from markdown_pricing.threads import VARIABLES
 from markdown_pricing.weeks import parse_week
 from tests.image.containers import NotBuilt, built, lacking, writable
 from tests.postgres.server import PostgresServer

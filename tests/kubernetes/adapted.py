@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from markdown_pricing.settings import DATA
+from markdown_pricing import DATA
 from tests.kubernetes.conftest import NAMESPACE
 from tests.postgres.server import WITHOUT_TLS
 from tests.quick import PATIENCE_S, WAIT_WHILE

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from markdown_pricing.settings import DATA
+from markdown_pricing import DATA
 from tests.kubernetes.cluster import Cluster, NotBuilt, api_server, documents, lacking
 from tests.real_parts import missing
 

@@ -13,10 +13,10 @@ import hdfs_native
 import yaml  # type: ignore[import-untyped]
 from sqlalchemy import make_url
 
+from markdown_pricing import DATA
 from markdown_pricing.countries import read_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.deliver import deliver_sample
-from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import parse_week
 from tests.hdfs.cluster import mini_hdfs
 from tests.image.containers import writable

@@ -14,8 +14,8 @@ from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.origin import DEFAULT_DAGSTER_ENTRY_POINT, JobPythonOrigin, RepositoryPythonOrigin
 from sqlalchemy import URL, make_url
 
+from markdown_pricing import DATA
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB
-from markdown_pricing.settings import DATA
 from tests.doubles.dcos import Dcos
 from tests.kubernetes.cluster import Cluster, documents
 from tests.kubernetes.conftest import MANIFESTS, NAMESPACE, SECRETS

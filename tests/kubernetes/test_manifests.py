@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from markdown_pricing.settings import DATA
+from markdown_pricing import DATA
 from tests.kubernetes.cluster import Cluster, documents
 from tests.kubernetes.conftest import MANIFESTS, NAMESPACE, SECRETS
 

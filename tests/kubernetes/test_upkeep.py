@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from markdown_pricing.definitions import upkeep
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.orchestration.kubernetes_upkeep import LEFT_BEHIND_S, Kubernetes, kubernetes_upkeep, look_after
-from markdown_pricing.settings import Settings
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.conftest import NAMESPACE
 from tests.kubernetes.launching import job_of, launch, new_run, on_kubernetes

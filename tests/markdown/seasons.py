@@ -9,8 +9,8 @@ import pandas as pd
 
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.countries import CENT_ENDINGS, Country
-from markdown_pricing.files import read_reason_codes
 from markdown_pricing.forecast import Demand, Forecast
+from markdown_pricing.installation.files import read_reason_codes
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import Plan, plan

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.markdown.changes import RULES_VERSION, Stability, change_reasons, stability
-from markdown_pricing.words import day
+from markdown_pricing.texts.words import day
 from tests.markdown.seasons import WEEK, article, monday, recommend_for
 
 LAST = monday(-1)

@@ -14,7 +14,7 @@ from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.recommendation import recommend
 from markdown_pricing.markdown.rules import RuleBook, Rules
-from markdown_pricing.words import about, day
+from markdown_pricing.texts.words import about, day
 from tests.markdown.seasons import CODES, DEU, MADE_BY, WEEK, article, demand, foreseen, frames, monday
 
 FULL = {"stock": 400, "weeks_left": 10}

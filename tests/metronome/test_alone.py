@@ -20,11 +20,12 @@ def test_it_and_its_tests_pass_in_an_empty_project(tmp_path: Path) -> None:
     for part in ("markdown_pricing/metronome", "tests/metronome", "tests/doubles"):
         shutil.copytree(PROJECT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file in (
-        "markdown_pricing/loopback.py",
-        "markdown_pricing/secret_texts.py",
+        "markdown_pricing/installation/loopback.py",
+        "markdown_pricing/installation/secret_texts.py",
         "tests/processes.py",
         "tests/storage.py",
     ):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
         shutil.copy(PROJECT / file, tmp_path / file)
     pytest_of_all = [sys.executable, "-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider", "tests"]
     # Each is imported; of those that start workers some are run.

@@ -12,15 +12,15 @@ import pytest
 from dagster import DagsterRunStatus
 from dagster._core.test_utils import create_run_for_test
 
-from markdown_pricing import logs
 from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake
-from markdown_pricing.messages import BadMessageUrl, UnsafeMessageUrl, _service, send
 from markdown_pricing.orchestration import alerts
 from markdown_pricing.orchestration.alerts import Alert, AlertsTaken, alerting, alerts_due
 from markdown_pricing.orchestration.figures import EXPECTED_REVENUE_EUR, LEAD_OVER_HABIT, STAKE_EUR, STAKE_PCT
 from markdown_pricing.orchestration.names import COUNTRY_TAG, JOB, NOT_RETRIED_TAG, OUTCOMES_JOB, ROUND_TAG, WEEK_TAG
 from markdown_pricing.orchestration.partitions import partition_key
+from markdown_pricing.process import logs
+from markdown_pricing.texts.messages import BadMessageUrl, UnsafeMessageUrl, _service, send
 from markdown_pricing.weeks import ONE_WEEK, opens_at, this_week
 from tests.markdown.seasons import article
 from tests.priced import keep_priced

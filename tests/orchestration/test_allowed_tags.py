@@ -21,11 +21,11 @@ from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.runs import InMemoryRunStorage
 
+from markdown_pricing import DATA
 from markdown_pricing.metronome.allowed import AllowLists
 from markdown_pricing.metronome.errors import BadJob
 from markdown_pricing.orchestration.coordinator import PricingRunCoordinator, forbidden_fields
 from markdown_pricing.orchestration.names import COUNTRY_TAG, MEASURED_TAG
-from markdown_pricing.settings import DATA
 
 IMAGE, OTHER_IMAGE = "pricing:1", "pricing:gpu"
 K8S = "dagster-k8s/config"

@@ -14,6 +14,7 @@ import pytest
 
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.definitions import build
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.kept.files import CountryFile
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
@@ -24,9 +25,8 @@ from markdown_pricing.orchestration import refreshing
 from markdown_pricing.orchestration.figures import CURRENCY, LEAD_OVER_HABIT, MARKDOWNS, STAKE, UNEXPLAINED_CHANGES
 from markdown_pricing.orchestration.names import DECISIONS_SHOWN, JOB, NOT_RETRIED_TAG, STAMP, SUPERSEDED_BY
 from markdown_pricing.provenance import provenance
-from markdown_pricing.settings import Settings
+from markdown_pricing.texts.words import day
 from markdown_pricing.weeks import parse_week
-from markdown_pricing.words import day
 from tests.quick import STEADY, deliver
 
 WEEK_BEFORE, WEEK = "2026-02-02", "2026-02-09"

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from markdown_pricing.arms.draw import Cell, Draw
-from markdown_pricing.comparison import keep_draw
 from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
+from markdown_pricing.installation.settings import Settings
+from markdown_pricing.kept.comparison import keep_draw
+from markdown_pricing.kept.sold_weeks import Outcomes
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes
@@ -20,8 +22,6 @@ from markdown_pricing.orchestration.figures import IN_SHORT
 from markdown_pricing.orchestration.judged import HELD, LEFT_ALONE, figures_of_ledger
 from markdown_pricing.orchestration.ledger_checks import held_left_alone
 from markdown_pricing.orchestration.names import EFFECTS_JOB
-from markdown_pricing.settings import Settings
-from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.weeks import parse_week
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
 from tests.outcomes.test_totals import outcomes, recommended

@@ -10,6 +10,7 @@ from dagster._core.storage.tags import TagType, get_tag_type
 
 from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.figures import ERROR, LOGGED
@@ -28,7 +29,6 @@ from markdown_pricing.orchestration.names import (
 )
 from markdown_pricing.pricing import CountryWeek
 from markdown_pricing.provenance import provenance
-from markdown_pricing.settings import Settings
 from markdown_pricing.training_data.intake import Intake, Outcome, SetAside
 from tests.markdown.seasons import DEU, WEEK, article, frames, recommend_for
 

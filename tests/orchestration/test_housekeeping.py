@@ -18,14 +18,14 @@ from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing.definitions import build
 from markdown_pricing.experiments.champion import Champion, promote
+from markdown_pricing.installation.preflight import Preflight
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import Lake, paths
 from markdown_pricing.lake.space import LittleRoom, check_room
 from markdown_pricing.orchestration.housekeeping import preflight_on_sunday
 from markdown_pricing.orchestration.names import JOB, READY, WEEK_TAG
-from markdown_pricing.preflight import Preflight
 from markdown_pricing.provenance import Provenance
-from markdown_pricing.settings import Settings
 from tests.lake.spark import put
 from tests.markdown.seasons import article
 from tests.priced import keep_priced

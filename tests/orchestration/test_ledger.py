@@ -13,7 +13,9 @@ from dagster._core.test_utils import create_run_for_test
 
 from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.kept.results import Results
+from markdown_pricing.kept.sold_weeks import Outcomes
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.digest import digest_of
@@ -61,8 +63,6 @@ from markdown_pricing.orchestration.names import (
 from markdown_pricing.orchestration.partitions import partition_key, week_and_country
 from markdown_pricing.orchestration.situation import Progress
 from markdown_pricing.provenance import provenance
-from markdown_pricing.settings import Settings
-from markdown_pricing.sold_weeks import Outcomes
 from markdown_pricing.weeks import parse_week
 from tests.lake import spark
 from tests.orchestration.looks import ErpOfReceipts

@@ -20,6 +20,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import create_run_for_test
 from dagster._grpc import proxy_server, server
 
+from markdown_pricing import DATA
 from markdown_pricing.orchestration.local_launcher import (
     LOOKS_AT_MOST,
     SHUTTING_DOWN,
@@ -33,8 +34,7 @@ from markdown_pricing.orchestration.worker_lock import (
     is_lost,
     remove_forgotten,
 )
-from markdown_pricing.settings import DATA
-from markdown_pricing.workers import end_with_the_parent
+from markdown_pricing.process.workers import end_with_the_parent
 from tests.processes import free_port, is_alive, wait_until
 
 PROJECT = Path(__file__).parents[2]
@@ -49,14 +49,14 @@ with held_by_this_process(Path(sys.argv[1]), sys.argv[2]):
 """
 OUTLIVES_NOBODY = """
 import os, signal
-from markdown_pricing.workers import end_with_the_parent
+from markdown_pricing.process.workers import end_with_the_parent
 end_with_the_parent()
 print(os.getpid(), flush=True)
 signal.pause()
 """
 ENDS_IN_GOOD_ORDER = """
 import os, signal
-from markdown_pricing.workers import end_with_the_parent
+from markdown_pricing.process.workers import end_with_the_parent
 end_with_the_parent(lambda: print("in good order", flush=True))
 end_with_the_parent()
 print(os.getpid(), flush=True)

@@ -17,6 +17,7 @@ from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster_k8s.job import DagsterK8sJobConfig, construct_dagster_k8s_job, get_user_defined_k8s_config
 
+from markdown_pricing import DATA
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import find_snapshot
 from markdown_pricing.orchestration.names import COUNTRY_TAG, MEASURED_TAG, SHARED, STAMP
@@ -35,7 +36,6 @@ from markdown_pricing.orchestration.needs import (
     uses,
 )
 from markdown_pricing.orchestration.partitions import partition_key
-from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import ONE_WEEK, parse_week
 from tests.doubles.dcos import Dcos
 from tests.kubernetes.launching import on_metronome

@@ -6,10 +6,10 @@ import dagster as dg
 import pytest
 
 from markdown_pricing.definitions import build
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.names import CODE_TAG, JOB, OTHER_CODE_TAG
 from markdown_pricing.provenance import code_version
-from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
 from tests.quick import deliver
 

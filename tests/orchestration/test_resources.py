@@ -5,7 +5,7 @@ import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap, ResourceSnap
 
 from markdown_pricing.definitions import build
-from markdown_pricing.settings import Settings
+from markdown_pricing.installation.settings import Settings
 
 SECRET = "hunter2"
 SETTINGS = Settings.from_env(

@@ -19,6 +19,7 @@ from markdown_pricing.definitions import build
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.terms import TO_A_CUT
 from markdown_pricing.errors import TransientError
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.kept.shared_demand import shared_demand_at_hand
 from markdown_pricing.lake.errors import LakeUnreachable
 from markdown_pricing.lake.filesystem import Lake
@@ -28,7 +29,6 @@ from markdown_pricing.orchestration import resources
 from markdown_pricing.orchestration.names import JOB, NOT_RETRIED_TAG, SHARED_JOB, STAMP, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.resources import SharedLearning
 from markdown_pricing.sample.categories import CATEGORIES
-from markdown_pricing.settings import Settings
 from markdown_pricing.weeks import parse_week
 from tests.quick import STEADY, deliver
 from tests.test_learnt_together import BROKEN, TOGETHER

@@ -13,7 +13,7 @@ from pathlib import Path
 import playwright.sync_api as playwright
 from playwright.sync_api import Locator, Page
 
-from markdown_pricing.settings import DATA
+from markdown_pricing import DATA
 from tests.processes import answers, end_groups, free_port, wait_until
 from tests.quick import PATIENT, WAIT_WHILE
 

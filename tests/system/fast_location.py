@@ -5,8 +5,8 @@ import os
 import dagster as dg
 
 from markdown_pricing.definitions import build
-from markdown_pricing.installation import set_up_process
-from markdown_pricing.settings import Settings
+from markdown_pricing.installation.resources import set_up_process
+from markdown_pricing.installation.settings import Settings
 
 
 @dg.definitions

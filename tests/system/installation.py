@@ -21,13 +21,13 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG, WILL_RETRY_TAG
 from sqlalchemy import Engine, make_url, select
 
+from markdown_pricing import DATA
 from markdown_pricing.countries import Countries, read_countries
 from markdown_pricing.erp.refresh import Receipt, content_hash
 from markdown_pricing.erp.tables import engine_for, ensure_tables, refreshes
 from markdown_pricing.lake import Lake
 from markdown_pricing.lake.paths import snapshot_folder, success_file
 from markdown_pricing.orchestration.names import JOB, WEEK_TAG
-from markdown_pricing.settings import DATA
 from tests.lake import spark
 from tests.postgres.server import WITHOUT_TLS, PostgresServer
 from tests.processes import end_groups, wait_until

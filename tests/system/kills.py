@@ -29,6 +29,7 @@ from markdown_pricing.definitions import build
 from markdown_pricing.erp.refresh import content_hash, last_receipt
 from markdown_pricing.erp.rows import NOT_HASHED
 from markdown_pricing.erp.tables import engine_for, ensure_tables, options, price_path, recommendations, refreshes
+from markdown_pricing.installation.settings import Settings
 from markdown_pricing.kept.recommendations import OPTIONS, PRICE_PATH, ROWS
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import Lake, paths, read_bytes
@@ -38,7 +39,6 @@ from markdown_pricing.orchestration.dagster_home import make_dagster_home
 from markdown_pricing.orchestration.names import JOB, SHARED_JOB
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.sample.deliver import deliver_sample
-from markdown_pricing.settings import Settings
 from tests.lake.tables import read_table
 from tests.storage import make_storage
 from tests.system.moments import BOUNDARIES, ENDS_WITHIN_S, AfterEvent, Moment

@@ -16,9 +16,9 @@ from sqlalchemy import make_url, select
 from markdown_pricing.countries import read_countries
 from markdown_pricing.erp.refresh import content_hash
 from markdown_pricing.erp.tables import engine_for, ensure_tables, refreshes
+from markdown_pricing.installation.settings import TEST_SCHEMA
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.deliver import deliver_sample
-from markdown_pricing.settings import TEST_SCHEMA
 from markdown_pricing.weeks import parse_week
 from tests.postgres.server import PostgresServer
 

@@ -17,8 +17,8 @@ import yaml  # type: ignore[import-untyped]
 from dagster import DagsterEventType, DagsterRunStatus
 from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
 
+from markdown_pricing import DATA
 from markdown_pricing.orchestration.promises import COULD_NOT_RETRY
-from markdown_pricing.settings import DATA
 from tests.processes import answers, end_groups, free_port, is_alive, wait_until
 from tests.system.waiting_location import GO_ON
 

@@ -19,13 +19,13 @@ import yaml  # type: ignore[import-untyped]
 from psycopg import sql
 from sqlalchemy import make_url
 
+from markdown_pricing import DATA
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.refresh import content_hash, newest_week
 from markdown_pricing.lake import Lake
 from markdown_pricing.orchestration.automation import look
 from markdown_pricing.orchestration.partitions import week_and_country
 from markdown_pricing.orchestration.situation import Progress
-from markdown_pricing.settings import DATA
 from markdown_pricing.weeks import opens_at, parse_week
 from tests.orchestration.test_assets import WEEK, WEEK_BEFORE, Installation
 from tests.postgres.server import WITHOUT_TLS, PostgresServer

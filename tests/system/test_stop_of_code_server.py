@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.commands.serve import OPEN_CALLS_S
+from markdown_pricing.installation.settings import CODE_SERVER_PORT, DATA
 from markdown_pricing.orchestration.heartbeat import FILE
-from markdown_pricing.settings import CODE_SERVER_PORT, DATA
 from tests.processes import end_groups, free_port, wait_until
 
 LOG = "code-server.log"

@@ -20,10 +20,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from psycopg import sql
 from sqlalchemy import make_url
 
+from markdown_pricing.installation.settings import CODE_SERVER_PORT
 from markdown_pricing.lake.paths import SNAPSHOTS
 from markdown_pricing.orchestration.names import CODE_TAG, COUNTRY_TAG, OTHER_CODE_TAG, WEEK_TAG
 from markdown_pricing.provenance import code_version
-from markdown_pricing.settings import CODE_SERVER_PORT
 from tests.doubles import demo
 from tests.doubles.dcos import Dcos
 from tests.postgres.server import PostgresServer

@@ -1,0 +1,1 @@
+"""Pictures for Dagster's page and for commands."""

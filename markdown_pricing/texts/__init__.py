@@ -1,0 +1,1 @@
+"""Words for people: numbers and days in sentences, texts from the data, messages."""
