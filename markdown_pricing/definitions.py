@@ -1,4 +1,4 @@
-"""What Dagster loads, in order of flow. Importing reads no file; what is imported is no garbage (process/imported.py)."""
+"""What Dagster loads, in order of flow. Importing reads no file, and what is imported is no garbage (`imported.py`)."""
 
 import os
 
