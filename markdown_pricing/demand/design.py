@@ -8,7 +8,7 @@ import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.demand.pooling import Prior
-from markdown_pricing.demand.response import used_to
+from markdown_pricing.demand.response import novelty_of, used_to
 from markdown_pricing.demand.terms import TERMS, shelf, terms_of
 from markdown_pricing.training_data.features import Panel, attribute_columns, week_number
 
@@ -144,7 +144,7 @@ class DesignRows:
             country=country_of(frame),
             terms=terms_of(
                 price,
-                price - used_to(panel.grid(price))[panel.row, panel.column],
+                novelty_of(price, used_to(panel.grid(price))[panel.row, panel.column]),
                 shelf(stock, first_stores),
                 week,
                 launch,

@@ -56,6 +56,15 @@ def elasticities(price: FloatArray, shape: FloatArray) -> FloatArray:
     return slopes
 
 
+def novelty_of(log_ratio: FloatArray, log_used_to: FloatArray) -> FloatArray:
+    """The price less the one that customers are used to, over the first price, (…); below 0 after a markdown.
+
+    The difference of prices and not of their logs, as in Winer's model: the same step in logs is less money for an
+    article that is already cheap, and lifts its sales less.
+    """
+    return np.asarray(np.exp(log_ratio) - np.exp(log_used_to))
+
+
 def used_to(log_ratio: FloatArray) -> FloatArray:
     """The log price ratio that customers are used to before each week, (articles, weeks); NaN weeks change nothing."""
     known = np.zeros(log_ratio.shape[0])

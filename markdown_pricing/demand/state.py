@@ -19,6 +19,7 @@ from markdown_pricing.demand.response import (
     REFERENCE_MEMORY,
     TYPICAL_CUT,
     elasticities,
+    novelty_of,
     pieces_of,
 )
 from markdown_pricing.demand.terms import NOVELTY, PRICE, SHAPE, SHELF, shelf, terms_of
@@ -117,12 +118,33 @@ class State:
         now = self.now
         ratio = np.log(np.maximum(prices, 1e-9)) - np.log(self.rows.first_price[now])[:, None]
         response = (pieces_of(ratio) * self._elasticities()[:, None]).sum(axis=-1)
-        used_to = self.rows.terms[now, PRICE] - self.rows.terms[now, NOVELTY]
+        used_to = np.log(np.exp(self.rows.terms[now, PRICE]) - self.rows.terms[now, NOVELTY])
         fades = REFERENCE_MEMORY ** np.arange(logs.shape[1])
         strength = self.model.beta[self.rows.category[now], NOVELTY][:, None, None]
-        novelty = strength * (ratio - used_to[:, None])[:, :, None] * fades
-        units: FloatArray = np.exp(np.clip(logs[:, None, :] + response[:, :, None] + novelty, -20.0, 16.0))
+        novelty = strength * novelty_of(ratio, used_to[:, None])[:, :, None] * fades
+        log_mean = logs[:, None, :] + response[:, :, None] + novelty + self._uplift(ratio, logs.shape[1])
+        units: FloatArray = np.exp(np.clip(log_mean, -20.0, 16.0))
         return units
+
+    def _uplift(self, ratio: FloatArray, weeks: int) -> FloatArray:
+        """How much further the mean lies above the median than at the first price, in logs, (articles, rungs, weeks).
+
+        ratio : (articles, rungs), log of price / first price
+        How an article answers prices is least known far from those that it has had. Demand still falls with the price:
+        what the covariance of level and response takes away is held below the least elasticity.
+        """
+        _, launch, end = (numbers[:, None] for numbers in dates_of(self.articles))
+        life_share = Age.of(week_of(self.week) + np.arange(weeks), launch, end).life_share
+        _, covariance = self.level.before(self.cell)
+        slope = np.minimum(covariance[:, 2:3] + covariance[:, 4:5] * life_share, LEAST_SLOPE)[:, None, :]
+        curvature, first = (
+            covariance[:, 5, None, None],
+            self._deviation(weeks, np.zeros((len(ratio), 1)))[1][:, None, :],
+        )
+        lower = np.minimum(ratio, 0.0)[:, :, None]
+        more = ratio[:, :, None] * slope + lower**2 * curvature / 2.0
+        uplift: FloatArray = np.minimum(first / 2.0 + more, LARGEST_UPLIFT) - np.minimum(first / 2.0, LARGEST_UPLIFT)
+        return uplift
 
     def _elasticities(self) -> FloatArray:
         """Each article's own elasticity on each piece of the response, (articles, PIECES)."""
