@@ -9,6 +9,7 @@ from markdown_pricing.errors import TRY_AGAIN
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import ResultMissing, publish_sealed, read_sealed
+from markdown_pricing.learnt_together import lacks_its_own
 from markdown_pricing.provenance import NOTHING_SHARED, Provenance
 
 
@@ -22,6 +23,11 @@ class SharedAtHand:
 
     def __str__(self) -> str:
         return f"{NOTHING_SHARED}, because {self.why_none}" if self.shared is None else self.version
+
+    def in_words(self, model: str) -> str:
+        """Which version there is, or why there is none, and whether the model has learnt nothing in it."""
+        lacks = self.shared is not None and lacks_its_own(self.shared, model)
+        return f"{self}, in which {model} has learnt nothing" if lacks else str(self)
 
 
 def keep_shared_demand(lake: Lake, week: date, shared: SharedDemand, origin: Provenance) -> tuple[str, str]:

@@ -15,27 +15,23 @@ import dagster as dg
 from markdown_pricing import pricing
 from markdown_pricing.countries import Countries
 from markdown_pricing.delivered import learn_from_delivery, origin_of_delivery, take_in_delivery
-from markdown_pricing.demand.model import check_allowed
 from markdown_pricing.erp.database import Erp
-from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.kept.handover import Handover
 from markdown_pricing.kept.results import Results
-from markdown_pricing.kept.shared_demand import SharedAtHand, keep_shared_demand, shared_demand_at_hand
+from markdown_pricing.kept.shared_demand import keep_shared_demand, shared_demand_at_hand
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import check_unchanged, find_snapshot
-from markdown_pricing.learnt_together import lacks_its_own
-from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import columns, figures
 from markdown_pricing.orchestration.checks import refuse_unless_accepted
-from markdown_pricing.orchestration.compared import arms_or_warning, figures_of_arms
-from markdown_pricing.orchestration.decided import copied_decisions, copy_decisions, figures_of, figures_of_gone
+from markdown_pricing.orchestration.decided import copy_decisions, figures_of
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.inputs import markdown_decisions, markdown_training_data
 from markdown_pricing.orchestration.names import DECIDED, GROUP, OWNERS, POOL, SHARED, STAGE_TAG, WITHOUT_SHARED_TAG
 from markdown_pricing.orchestration.needs import keep_to_own_cores, measured
 from markdown_pricing.orchestration.partitions import week_and_country_of
+from markdown_pricing.orchestration.predicting import figures_of_priced, inputs_and_why_no_arms
 from markdown_pricing.orchestration.refreshing import receipt_or_newer_week, say_superseded
 from markdown_pricing.orchestration.resources import DemandTraining, SharedLearning
 from markdown_pricing.provenance import EVERY_COUNTRY, provenance
@@ -79,7 +75,7 @@ def shared_demand(
     week, started = parse_week(context.partition_key), time.monotonic()
     keep_to_own_cores(context)
     with final_faults_not_retried(context), shared_learning.apply() as apply:
-        snapshot, how = find_snapshot(lake, week), _how_to_learn(lake, demand_training)
+        snapshot, how = find_snapshot(lake, week), demand_training.how_to_learn(lake)
         learnt = learn_from_delivery(lake, snapshot, countries, countries.changeovers, how, apply)
         check_unchanged(lake, snapshot)
         for line in learnt.not_learnt_by(how.model):
@@ -151,11 +147,11 @@ def demand_model(
         results = Results(lake, week, country, in_memory)
         sold, origin = results.training_data.read()
         shared = shared_demand_at_hand(lake, week, origin.snapshot, context.run.tags.get(WITHOUT_SHARED_TAG))
-        how = _how_to_learn(lake, demand_training)
+        how = demand_training.how_to_learn(lake)
         choice = pricing.fit_or_step_down(sold, how, shared.shared, results.model.last_good)
         origin = pricing.modelled_by(origin, choice, how, shared.version)
         path = results.model.keep(choice.model, origin)
-        learnt = _in_words(shared, how.model)
+        learnt = shared.in_words(how.model)
         return dg.MaterializeResult(metadata=figures.demand_model(choice, learnt, origin, lake.where(path)))
 
 
@@ -179,30 +175,16 @@ def markdown_predictions(
     Every price obeys the country's rules, and locked ones are held, as are those that a comparison has drawn for the
     old habit; each decision has its stake, and the plan stands beside the old habit.
     """
-    week, code = week_and_country_of(context)
-    country = countries.in_week(code, week)
+    week, country = week_and_country_of(context)
     with final_faults_not_retried(context), measured(context):
-        results = Results(lake, week, code, in_memory)
+        results = Results(lake, week, country, in_memory)
         sold, _ = results.training_data.read()
         in_memory.let_go()
         model, origin = results.model.read()
-        arms, why_no_arms = arms_or_warning(context, lake)
-        inputs = pricing.PricingInputs(
-            country,
-            rules,
-            reason_codes,
-            decisions=copied_decisions(results, erp, datetime.now(UTC)),
-            last_rows=results.recommendations.rows_before(),
-            changeovers=countries.changes_of(code),
-            arms=arms,
-        )
+        inputs, why_no_arms = inputs_and_why_no_arms(context, results, erp, rules, reason_codes, countries)
         made = pricing.price_as_decided(sold, model, inputs, origin, context.run.run_id, datetime.now(UTC))
-        recommended = made.recommendations
-        path = results.recommendations.keep(recommended, made.origin)
-        steady = stability(recommended.rows, inputs.last_rows, sold.history)
-        shown = figures.predictions(recommended, steady, country, made.origin, lake.where(path))
-        beside = {**figures_of_gone(made.followed), **figures_of_arms(recommended.rows, why_no_arms)}
-        return dg.MaterializeResult(metadata={**shown, **beside})
+        path = results.recommendations.keep(made.recommendations, made.origin)
+        return dg.MaterializeResult(metadata=figures_of_priced(made, sold, inputs, why_no_arms, lake.where(path)))
 
 
 @country_asset(
@@ -236,18 +218,6 @@ def erp_refresh(
             say_superseded(context, receipt, origin)
         else:
             yield dg.MaterializeResult(metadata=figures.receipt(receipt, origin, currency))
-
-
-def _how_to_learn(lake: Lake, training: DemandTraining) -> pricing.HowToLearn:
-    """By the demand model that is trained, which is the champion's where that is followed."""
-    model = check_allowed(champion_or(lake, training.model, training.follow_champion), lake.models)
-    return pricing.HowToLearn(model, training.seed, training.threads)
-
-
-def _in_words(at_hand: SharedAtHand, model: str) -> str:
-    """Which version of what the countries share there is, and whether the model has learnt nothing in it."""
-    lacks = at_hand.shared is not None and lacks_its_own(at_hand.shared, model)
-    return f"{at_hand}, in which {model} has learnt nothing" if lacks else str(at_hand)
 
 
 FLOW = (decisions, training_data, demand_model, markdown_predictions, erp_refresh)

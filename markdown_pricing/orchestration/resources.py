@@ -7,7 +7,11 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from markdown_pricing.demand.model import check_allowed
+from markdown_pricing.experiments.champion import champion_or
+from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.learnt_together import Apply
+from markdown_pricing.pricing import HowToLearn
 from markdown_pricing.process.workers import tell_command, worker_processes
 
 
@@ -18,6 +22,11 @@ class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]
     follow_champion: bool = Field(False, description="Whether a promoted champion is trained in its place.")
     seed: int = Field(description="Seed of every random choice; the same seed gives the same prices.")
     threads: int = Field(description="Threads that training may use.")
+
+    def how_to_learn(self, lake: Lake) -> HowToLearn:
+        """By the demand model that is trained, which is the champion's where that is followed."""
+        model = check_allowed(champion_or(lake, self.model, self.follow_champion), lake.models)
+        return HowToLearn(model, self.seed, self.threads)
 
 
 class SharedLearning(dg.ConfigurableResource):  # type: ignore[type-arg]
