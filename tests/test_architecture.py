@@ -250,7 +250,7 @@ def test_what_starts_next_is_decided_without_dagster(file: str) -> None:
 
 
 SWALLOW = {
-    "heartbeat": "a probe that fails is a server that is not well",
+    "heartbeat": "a look that fails counts as an answer: no restart of the server mends what it could not ask",
     "logs": "what cannot be logged is said in its place",
     "event_lines": "a line that cannot be written must not stop a run",
     "messages": "each service says for itself why it did not take a message",

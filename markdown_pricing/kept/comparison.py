@@ -142,7 +142,7 @@ class Candidates:
 
 
 def candidates(lake: Lake, countries: Countries, season: str) -> Candidates:
-    """The cells of all countries by their newest data. Raises NothingToDraw."""
+    """The cells of all countries by their newest data. Raises NoCellToDraw."""
     cells_by_country, habit, seasons, without = [], 0.0, set[str](), []
     for results in newest_results(lake, countries):
         country = countries.in_week(results.country, results.week)

@@ -1,1 +1,1 @@
-"""The weekly round on Dagster: the only folder that knows the orchestrator."""
+"""The weekly round on Dagster: its assets and checks, what starts them, and what becomes of their runs."""
