@@ -38,10 +38,11 @@ from markdown_pricing.backtest.scores import (
 from markdown_pricing.backtest.twin import PEER, PLANNER, Setting, Twin, twin_of
 from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
+from markdown_pricing.defaults import RULES_FILE
 from markdown_pricing.demand.log_linear import LogLinear
 from markdown_pricing.demand.model import make_model
 from markdown_pricing.forecast import Forecast
-from markdown_pricing.installation.files import RULES_FILE, read_rules
+from markdown_pricing.installation.files import read_rules
 from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.pricing import SEED

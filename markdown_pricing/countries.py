@@ -15,13 +15,11 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from markdown_pricing import DATA
-from markdown_pricing.currencies import DEFAULT_FILE as CURRENCIES_FILE
 from markdown_pricing.currencies import Changeover, currency_in, read_currencies
 from markdown_pricing.declared import faults_of
+from markdown_pricing.defaults import COUNTRIES_FILE, CURRENCIES_FILE
 from markdown_pricing.errors import InputWarning, UnusableFile, UsageError
 
-DEFAULT_FILE = DATA / "countries.csv"
 NO_LONGER_READ = "time_zone"
 EURO = "EUR"
 
@@ -173,7 +171,7 @@ class Countries(Mapping[str, Country]):
         return chosen
 
 
-def read_countries(path: Path = DEFAULT_FILE, currencies: Path = CURRENCIES_FILE) -> Countries:
+def read_countries(path: Path = COUNTRIES_FILE, currencies: Path = CURRENCIES_FILE) -> Countries:
     """The countries of a CSV file with a row for each. Raises BadCountries, which lists every fault with its line.
 
     currencies : the file of their changes of currency. Raises BadCurrencies

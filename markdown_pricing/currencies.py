@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from markdown_pricing import DATA
+from markdown_pricing.defaults import CURRENCIES_FILE
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.weeks import NotAWeek, parse_week
 
-DEFAULT_FILE = DATA / "currencies.csv"
 COLUMNS = ("country", "currency", "since", "factor")
 CURRENCY_BEFORE = "currency_before"
 
@@ -52,7 +51,7 @@ def in_short(changeovers: Sequence[Changeover]) -> str:
     return ", ".join(f"{change.currency} {change.since} {change.factor!r}" for change in changeovers)
 
 
-def read_currencies(path: Path = DEFAULT_FILE) -> Mapping[str, tuple[Changeover, ...]]:
+def read_currencies(path: Path = CURRENCIES_FILE) -> Mapping[str, tuple[Changeover, ...]]:
     """The changeovers of each country, by `since`. Raises BadCurrencies, which lists every fault with its line."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

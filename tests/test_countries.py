@@ -7,7 +7,6 @@ import pytest
 
 from markdown_pricing.countries import (
     CENT_ENDINGS,
-    DEFAULT_FILE,
     BadCountries,
     Country,
     NotACountry,
@@ -18,6 +17,7 @@ from markdown_pricing.countries import (
     unconfigured,
 )
 from markdown_pricing.currencies import BadCurrencies, read_currencies
+from markdown_pricing.defaults import COUNTRIES_FILE
 
 HEAD = "country,name,currency,price_endings\n"
 IN_ORDER = (
@@ -32,7 +32,7 @@ def test_the_45_countries_come_in_their_agreed_order() -> None:
 
 def test_a_46th_country_is_one_row(tmp_path: Path) -> None:
     file = tmp_path / "countries.csv"
-    file.write_text(DEFAULT_FILE.read_text() + "ISL,Iceland,ISK,90\n")
+    file.write_text(COUNTRIES_FILE.read_text() + "ISL,Iceland,ISK,90\n")
 
     assert list(read_countries(file))[-1] == "ISL"
     assert read_countries(file)["ISL"].price_endings == (PriceEnding(9000, 10000),)

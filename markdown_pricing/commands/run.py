@@ -19,7 +19,7 @@ from markdown_pricing.demand.model import make_model
 from markdown_pricing.demand.step_down import OWN
 from markdown_pricing.errors import FinalError, UsageError
 from markdown_pricing.installation.from_settings import champion_of, countries_of, erp_of, lake_of, rules_of
-from markdown_pricing.installation.settings import LOG, Settings, in_container
+from markdown_pricing.installation.settings import LOG, MAKE, Settings, in_container
 from markdown_pricing.installation.unmatched import matches_nothing, not_configured, unknown_settings
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
@@ -102,7 +102,7 @@ def run(
             done = {outcome.country for outcome in outcomes}
             _price(a_round, snapshot, [code for code in chosen if code not in done], outcomes)
     except KeyboardInterrupt:
-        print_error(interrupted([*outcomes, *a_round.recovered], len(chosen), by_make="MAKELEVEL" in environ))
+        print_error(interrupted([*outcomes, *a_round.recovered], len(chosen), by_make=MAKE in environ))
         return 1
     finally:
         keep_dagster_private(settings.dagster_home)

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing import demand
+from markdown_pricing.defaults import DEFAULT_MODEL
 from markdown_pricing.demand.calibration import Bias, ages, biases, last_changes
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import UsageError
 from markdown_pricing.forecast import Forecast
 
-MODELS = ("gradient_boosting", "log_linear", "plain_boosting")
+MODELS = (DEFAULT_MODEL, "log_linear", "plain_boosting")
 """The models that come with the package: the class GradientBoosting in gradient_boosting.py, and so on."""
 EVALUATED_WEEKS = 4
 """How many of the last weeks a model's error is measured on. Chosen on 2026-11-23: about a month."""

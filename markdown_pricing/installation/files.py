@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from markdown_pricing import DATA
 from markdown_pricing.decisions.reasons import BadDecisionReasons, decision_reasons_in
+from markdown_pricing.defaults import DECISION_REASONS_FILE, REASON_CODES_FILE, RULES_FILE
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.markdown.reasons import BadReasonCodes, ReasonCodes, reason_codes_in
 from markdown_pricing.markdown.rules import BadRules, RuleBook, rules_in
-
-RULES_FILE, REASON_CODES_FILE = DATA / "rules.toml", DATA / "reason_codes.toml"
-DECISION_REASONS_FILE = DATA / "decision_reasons.toml"
 
 
 def read_rules(path: Path = RULES_FILE) -> RuleBook:

@@ -9,6 +9,13 @@ from pathlib import Path
 from urllib.parse import quote_plus, unquote
 
 from markdown_pricing import DATA
+from markdown_pricing.defaults import (
+    COUNTRIES_FILE,
+    CURRENCIES_FILE,
+    DECISION_REASONS_FILE,
+    DEFAULT_MODEL,
+    RULES_FILE,
+)
 from markdown_pricing.errors import UsageError
 from markdown_pricing.installation.erp_url import BadErpUrl, beside_production, parse_erp_url
 from markdown_pricing.installation.secret_texts import names_a_secret, secrets_in
@@ -40,17 +47,18 @@ class Variable:
     """Whether its value may be written nowhere."""
 
 
-_OWN = "MARKDOWN_PRICING_"
-CODE_SERVER, CODE_SERVER_PORT = f"{_OWN}CODE_SERVER", f"{_OWN}CODE_SERVER_PORT"
-CONTAINER = f"{_OWN}CONTAINER"
-LAKE, ERP, LOG = f"{_OWN}LAKE", f"{_OWN}ERP", f"{_OWN}LOG"
-SHADOW_USER, SHADOW_PASSWORD = f"{_OWN}SHADOW_USER", f"{_OWN}SHADOW_PASSWORD"
+PREFIX = "MARKDOWN_PRICING_"
+"""How the names of our own variables begin."""
+CODE_SERVER, CODE_SERVER_PORT = f"{PREFIX}CODE_SERVER", f"{PREFIX}CODE_SERVER_PORT"
+CONTAINER, COUNTRY_GROUP = f"{PREFIX}CONTAINER", "COUNTRY_GROUP"
+LAKE, ERP, LOG = f"{PREFIX}LAKE", f"{PREFIX}ERP", f"{PREFIX}LOG"
+SHADOW_USER, SHADOW_PASSWORD = f"{PREFIX}SHADOW_USER", f"{PREFIX}SHADOW_PASSWORD"
 METRONOME, METRONOME_PASSWORD = "METRONOME_", "METRONOME_PASSWORD"
 VARIABLES = {
     variable.name: variable
     for variable in (
         Variable(
-            f"{_OWN}ENV",
+            f"{PREFIX}ENV",
             "the kind of installation; test has places of its own",
             "production",
             ENVIRONMENTS,
@@ -61,47 +69,47 @@ VARIABLES = {
         Variable("DB_PASSWORD", "the password of the ERP's account", secret=True),
         Variable(SHADOW_USER, "the account that `shadow` reads ERPs with, which may only read"),
         Variable(SHADOW_PASSWORD, "the password of the account that `shadow` reads ERPs with", secret=True),
-        Variable(f"{_OWN}COUNTRIES", "the file of the countries that are priced", str(DATA / "countries.csv")),
-        Variable(f"{_OWN}RULES", "the file of the rules that prices obey", str(DATA / "rules.toml")),
-        Variable(f"{_OWN}CURRENCIES", "the file of changes of currency", str(DATA / "currencies.csv")),
+        Variable(f"{PREFIX}COUNTRIES", "the file of the countries that are priced", str(COUNTRIES_FILE)),
+        Variable(f"{PREFIX}RULES", "the file of the rules that prices obey", str(RULES_FILE)),
+        Variable(f"{PREFIX}CURRENCIES", "the file of changes of currency", str(CURRENCIES_FILE)),
         Variable(
-            f"{_OWN}DECISION_REASONS",
+            f"{PREFIX}DECISION_REASONS",
             "the file of the codes that say why somebody changed or rejected a price",
-            str(DATA / "decision_reasons.toml"),
+            str(DECISION_REASONS_FILE),
         ),
-        Variable(f"{_OWN}START_WEEK", "the first week that is due, named by its Monday", "2020-01-06"),
+        Variable(f"{PREFIX}START_WEEK", "the first week that is due, named by its Monday", "2020-01-06"),
         Variable(
-            f"{_OWN}KEEP_WEEKS",
+            f"{PREFIX}KEEP_WEEKS",
             "for how many weeks models and training data stay on the lake after they were written",
             "104",
         ),
         Variable("DAGSTER_HOME", "the folder of Dagster's storage; when not set, .local/dagster of the project"),
         Variable("DAGSTER_PG_DB", "the name of Dagster's database; that of a test ends in _test"),
         Variable("DAGSTER_PG_PASSWORD", "the password of Dagster's account in its database", secret=True),
-        Variable("COUNTRY_GROUP", "the countries that one container works through, with commas between"),
+        Variable(COUNTRY_GROUP, "the countries that one container works through, with commas between"),
         Variable(
-            f"{_OWN}MODEL", "the demand model; when not set, the champion, and gradient_boosting before there is one"
+            f"{PREFIX}MODEL", f"the demand model; when not set, the champion, and {DEFAULT_MODEL} before there is one"
         ),
         Variable(
-            f"{_OWN}ALLOWED_MODELS",
+            f"{PREFIX}ALLOWED_MODELS",
             "the models that may be loaded beside the package's own and MODEL, with commas between",
         ),
-        Variable(f"{_OWN}RESULTS_KEY", "the key that what is kept on the lake is signed with", secret=True),
-        Variable(f"{_OWN}EXPERIMENTS", "the URI of the MLflow store of trials; when not set, no trial is kept"),
-        Variable(f"{_OWN}DEVICE", "the device on which models compute that can use a GPU", "auto", DEVICES),
+        Variable(f"{PREFIX}RESULTS_KEY", "the key that what is kept on the lake is signed with", secret=True),
+        Variable(f"{PREFIX}EXPERIMENTS", "the URI of the MLflow store of trials; when not set, no trial is kept"),
+        Variable(f"{PREFIX}DEVICE", "the device on which models compute that can use a GPU", "auto", DEVICES),
         Variable(
             LOG,
             "the place where log lines go; when not set, standard output unless that is a terminal",
             None,
             DESTINATIONS,
         ),
-        Variable(f"{_OWN}ALERTS", "the URLs that messages go to, with blanks between", secret=True),
-        Variable(f"{_OWN}RAW", "the folder of the raw tables; when not set, somebody else makes the snapshot"),
-        Variable(f"{_OWN}SPARK_SUBMIT", "the command that runs the Spark job; when not set, that of this Python"),
+        Variable(f"{PREFIX}ALERTS", "the URLs that messages go to, with blanks between", secret=True),
+        Variable(f"{PREFIX}RAW", "the folder of the raw tables; when not set, somebody else makes the snapshot"),
+        Variable(f"{PREFIX}SPARK_SUBMIT", "the command that runs the Spark job; when not set, that of this Python"),
         Variable(CODE_SERVER, "the host of the code server, which web server and daemon on a cluster need"),
         Variable(CODE_SERVER_PORT, "the port of the code server", "4000"),
         Variable(CONTAINER, "the mark of a container of the image, with which all that lies in it is thrown away"),
-        Variable(f"{_OWN}IMAGE", "the image of the runs' containers, which dagster.yaml hands to the run launcher"),
+        Variable(f"{PREFIX}IMAGE", "the image of the runs' containers, which dagster.yaml hands to the run launcher"),
         Variable(
             "METRONOME_URL", "the URL of the cluster whose Metronome runs the jobs; when not set, runs are no jobs"
         ),
@@ -112,7 +120,16 @@ VARIABLES = {
         Variable(METRONOME_PASSWORD, "the password of the cluster's account, where it has no private key", secret=True),
     )
 }
-"""All that is read from the environment. README and docs describe each variable, which a test checks."""
+"""All that an operator sets. README and docs describe each variable, which a test checks."""
+KUBERNETES, MAKE = "KUBERNETES_SERVICE_HOST", "MAKELEVEL"
+SET_BY_OTHERS = {
+    variable.name: variable
+    for variable in (
+        Variable(KUBERNETES, "the host of its API server, which Kubernetes names to every container"),
+        Variable(MAKE, "the depth of make, which it tells whatever it starts"),
+    )
+}
+"""What is read beside them, and is set by no operator."""
 SECRETS = frozenset(name for name, variable in VARIABLES.items() if variable.secret)
 LEAST_SECRET = 8
 """Characters of a secret in a variable that is not ours: a shorter one may be a word that messages have."""
@@ -120,7 +137,7 @@ LEAST_SECRET = 8
 _PASSWORD_OF = {
     ERP: "DB_PASSWORD",
     LAKE: "the file system's own variables",
-    f"{_OWN}RAW": "the file system's own variables",
+    f"{PREFIX}RAW": "the file system's own variables",
     "METRONOME_URL": "METRONOME_PASSWORD",
 }
 """URLs that are shown and handed on, and where the password goes instead."""
@@ -215,15 +232,14 @@ class Settings:
         given = {name: _given(environ, declared) or declared.default or "" for name, declared in VARIABLES.items()}
         if faults := list(_faults_of(given, needs_places)):
             raise BadSettings(faults)
-        is_test = given[f"{_OWN}ENV"] == "test"
+        is_test = given[f"{PREFIX}ENV"] == "test"
         local = _project() / ".local"
         # Dagster takes no other, and what a command starts may have another working folder.
         dagster_home = Path(given["DAGSTER_HOME"] or local / "dagster").absolute()
         erp_url = _erp_url(given[ERP], local, is_test)
         has_schemas = parse_erp_url(erp_url).get_backend_name() == "postgresql"
-        group = environ.get("COUNTRY_GROUP")
         return cls(
-            environment=given[f"{_OWN}ENV"],
+            environment=given[f"{PREFIX}ENV"],
             lake_url=_lake_url(given[LAKE], local, is_test),
             erp_url=erp_url,
             erp_schema=TEST_SCHEMA if is_test and has_schemas else None,
@@ -231,26 +247,27 @@ class Settings:
             erp_password=given["DB_PASSWORD"] or None,
             shadow_user=given[SHADOW_USER] or None,
             shadow_password=given[SHADOW_PASSWORD] or None,
-            countries_file=Path(given[f"{_OWN}COUNTRIES"]),
-            rules_file=Path(given[f"{_OWN}RULES"]),
-            currencies_file=Path(given[f"{_OWN}CURRENCIES"]),
-            decision_reasons_file=Path(given[f"{_OWN}DECISION_REASONS"]),
-            start_week=parse_week(given[f"{_OWN}START_WEEK"]),
-            keep_weeks=int(given[f"{_OWN}KEEP_WEEKS"]),
+            countries_file=Path(given[f"{PREFIX}COUNTRIES"]),
+            rules_file=Path(given[f"{PREFIX}RULES"]),
+            currencies_file=Path(given[f"{PREFIX}CURRENCIES"]),
+            decision_reasons_file=Path(given[f"{PREFIX}DECISION_REASONS"]),
+            start_week=parse_week(given[f"{PREFIX}START_WEEK"]),
+            keep_weeks=int(given[f"{PREFIX}KEEP_WEEKS"]),
             dagster_home=dagster_home / "test" if is_test else dagster_home,
-            country_group=None if group is None else tuple(group.split(",")),
-            demand_model=given[f"{_OWN}MODEL"] or "gradient_boosting",
-            follow_champion=not given[f"{_OWN}MODEL"],
+            # One that is set and empty names an empty country, which the command refuses.
+            country_group=tuple(given[COUNTRY_GROUP].split(",")) if COUNTRY_GROUP in environ else None,
+            demand_model=given[f"{PREFIX}MODEL"] or DEFAULT_MODEL,
+            follow_champion=not given[f"{PREFIX}MODEL"],
             allowed_models=_allowed_models(given),
-            results_key=given[f"{_OWN}RESULTS_KEY"] or None,
-            experiments=given[f"{_OWN}EXPERIMENTS"] or None,
-            device=given[f"{_OWN}DEVICE"],
+            results_key=given[f"{PREFIX}RESULTS_KEY"] or None,
+            experiments=given[f"{PREFIX}EXPERIMENTS"] or None,
+            device=given[f"{PREFIX}DEVICE"],
             log=given[LOG] or None,
-            alert_urls=tuple(given[f"{_OWN}ALERTS"].split()),
-            raw_url=given[f"{_OWN}RAW"] or None,
-            spark_submit=tuple(shlex.split(given[f"{_OWN}SPARK_SUBMIT"])),
+            alert_urls=tuple(given[f"{PREFIX}ALERTS"].split()),
+            raw_url=given[f"{PREFIX}RAW"] or None,
+            spark_submit=tuple(shlex.split(given[f"{PREFIX}SPARK_SUBMIT"])),
             metronome=_metronome(given),
-            in_kubernetes=bool(environ.get("KUBERNETES_SERVICE_HOST")),
+            in_kubernetes=bool(environ.get(KUBERNETES)),
             secrets=secrets_of(environ),
         )
 
@@ -279,8 +296,8 @@ def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _allowed_models(given: Mapping[str, str]) -> tuple[str, ...]:
-    listed = given[f"{_OWN}ALLOWED_MODELS"].split(",")
-    return tuple(name for each in (*listed, given[f"{_OWN}MODEL"]) if (name := each.strip()))
+    listed = given[f"{PREFIX}ALLOWED_MODELS"].split(",")
+    return tuple(name for each in (*listed, given[f"{PREFIX}MODEL"]) if (name := each.strip()))
 
 
 def in_container(environ: Mapping[str, str]) -> bool:
@@ -294,7 +311,7 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
         if declared.choices and given[name] not in (declared.default or "", *declared.choices):
             yield f"{name}={given[name]}: one of {', '.join(declared.choices)}"
     database = given["DAGSTER_PG_DB"]
-    if given[f"{_OWN}ENV"] == "test" and database and not database.endswith(TEST_DATABASE):
+    if given[f"{PREFIX}ENV"] == "test" and database and not database.endswith(TEST_DATABASE):
         yield f"DAGSTER_PG_DB={database}: a test has a database of its own, whose name ends in _test"
     if needs_places:
         for name in (LAKE, ERP):
@@ -308,16 +325,16 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
     except BadErpUrl as error:
         if not any(secrets_in(given[ERP])):  # which is said above
             yield f"{ERP} {error.why}"
-    for name in (f"{_OWN}{file}" for file in ("COUNTRIES", "RULES", "CURRENCIES", "DECISION_REASONS")):
+    for name in (f"{PREFIX}{file}" for file in ("COUNTRIES", "RULES", "CURRENCIES", "DECISION_REASONS")):
         if not Path(given[name]).is_file():
             yield f"{name}={given[name]}: there is no such file"
-    keep = given[f"{_OWN}KEEP_WEEKS"]
+    keep = given[f"{PREFIX}KEEP_WEEKS"]
     if not (keep.isascii() and keep.isdecimal() and 1 <= int(keep) <= MOST_WEEKS):
-        yield f"{_OWN}KEEP_WEEKS={keep}: a whole number of weeks from 1 to {MOST_WEEKS}"
+        yield f"{PREFIX}KEEP_WEEKS={keep}: a whole number of weeks from 1 to {MOST_WEEKS}"
     try:
-        parse_week(given[f"{_OWN}START_WEEK"])
+        parse_week(given[f"{PREFIX}START_WEEK"])
     except NotAWeek as error:
-        yield f"{_OWN}START_WEEK: {error}"
+        yield f"{PREFIX}START_WEEK: {error}"
 
 
 def _lake_url(given: str, local: Path, is_test: bool) -> str:

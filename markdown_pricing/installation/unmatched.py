@@ -12,15 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from markdown_pricing.countries import Countries
-from markdown_pricing.currencies import DEFAULT_FILE as OWN_CURRENCIES
+from markdown_pricing.defaults import CURRENCIES_FILE
 from markdown_pricing.errors import PricingError
-from markdown_pricing.installation.settings import VARIABLES
+from markdown_pricing.installation.settings import PREFIX, VARIABLES
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, read_country
 from markdown_pricing.markdown.rules import Override, RuleBook
 
-_OWN = "MARKDOWN_PRICING_"
 _OF_KUBERNETES = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT.*|PORT(_.*)?)")
 """Variables that Kubernetes makes for each of its services, in every container."""
 
@@ -53,7 +52,7 @@ def matches_nothing(
     delivered = [code for code in snapshot.bytes_by_country if code in known]
     said = [f"{lake.where(paths.snapshot_folder(snapshot.week))}/{name} is not read." for name in snapshot.beside]
     said += list(_rules(book, snapshot, known, delivered, cache(lambda code: held(lake, snapshot, code))))
-    if currencies != OWN_CURRENCIES:  # the package's own file has lines for countries that others leave out
+    if currencies != CURRENCIES_FILE:  # the package's own file has lines for countries that others leave out
         said += [f"{currencies}: {code} is not configured." for code in configured.changeovers if code not in known]
     return said
 
@@ -67,7 +66,7 @@ def unknown_settings(environ: Mapping[str, str]) -> list[str]:
     """Variables that look like settings of ours and are none."""
     said = []
     for name in sorted(environ):
-        if name.startswith(_OWN) and name not in VARIABLES and not _OF_KUBERNETES.fullmatch(name):
+        if name.startswith(PREFIX) and name not in VARIABLES and not _OF_KUBERNETES.fullmatch(name):
             near = get_close_matches(name, VARIABLES, 1)
             said.append(f"{name} is no setting, and nobody reads it." + (f" Is {near[0]} meant?" if near else ""))
     return said

@@ -17,7 +17,8 @@ from markdown_pricing.__main__ import cli
 from markdown_pricing.backtest.twin import Setting
 from markdown_pricing.commands import backtest as seasons
 from markdown_pricing.commands import promote
-from markdown_pricing.countries import DEFAULT_FILE, Country
+from markdown_pricing.countries import Country
+from markdown_pricing.defaults import COUNTRIES_FILE
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.sample.deliver import deliver_sample
@@ -121,7 +122,7 @@ class Stopped(UsageError):
 @pytest.fixture
 def asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Setting]:
     """The seasons that a command would play where NLD is the first of two countries."""
-    head, *rows = DEFAULT_FILE.read_text().splitlines()
+    head, *rows = COUNTRIES_FILE.read_text().splitlines()
     own = [row for row in rows if row.startswith(("NLD", "FRA"))]
     (tmp_path / "countries.csv").write_text("\n".join([head, *own]))
     monkeypatch.setenv("MARKDOWN_PRICING_COUNTRIES", str(tmp_path / "countries.csv"))

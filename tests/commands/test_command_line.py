@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from markdown_pricing import __version__
 from markdown_pricing.__main__ import cli
-from markdown_pricing.countries import DEFAULT_FILE
+from markdown_pricing.defaults import COUNTRIES_FILE
 from tests.command import command
 from tests.commands.installed import WEEK, Installation
 
@@ -135,7 +135,7 @@ def test_another_model_is_one_file_and_its_name(
 
 def test_a_46th_country_is_one_row(installation: Installation, tmp_path: Path) -> None:
     file = tmp_path / "countries.csv"
-    default = DEFAULT_FILE.read_text()
+    default = COUNTRIES_FILE.read_text()
     file.write_text(default + "ISL,Iceland,ISK,90\n")
     shutil.copytree(installation.parts("HUN"), installation.parts("ISL"))
 

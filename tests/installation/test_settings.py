@@ -1,8 +1,10 @@
 """All that an installation decides is read from the environment, once."""
 
 import ast
+import importlib
 import inspect
 import re
+from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.installation.erp_url import parse_erp_url
-from markdown_pricing.installation.settings import VARIABLES, BadSettings, Settings, Variable
+from markdown_pricing.installation.settings import SET_BY_OTHERS, VARIABLES, BadSettings, Settings, Variable
 from markdown_pricing.metronome import MetronomeResource
 
 
@@ -151,6 +153,52 @@ def test_no_variable_is_named_in_the_product_that_is_not_declared() -> None:
     assert named - {"METRONOME_", "METRONOME_CPUS", "METRONOME_MEM"} <= VARIABLES.keys()
 
 
+COMPUTED = {
+    "commands/serve.py": "what dagster.yaml takes from it",
+    "experiments/tracker.py": "what MLflow reads",
+    "installation/settings.py": "all that is declared, one after the other",
+    "metronome/resource.py": "dagster.yaml names the variable of the password",
+    "process/threads.py": "what BLAS and OpenMP read",
+}
+"""The modules that ask an environment for names that are no constants, and for which."""
+
+
+def test_each_name_that_an_environment_is_asked_for_is_declared() -> None:
+    package = Path(__file__).parents[2] / "markdown_pricing"
+    asked = {path: list(_asked_names(path)) for path in package.rglob("*.py")}
+
+    names = {name for own in asked.values() for name in own if name is not None}
+    computed = {path.relative_to(package).as_posix() for path, own in asked.items() if None in own}
+    assert "DAGSTER_HOME" in names
+    assert SET_BY_OTHERS.keys() <= names <= VARIABLES.keys() | SET_BY_OTHERS.keys()
+    assert computed == COMPUTED.keys()
+
+
+def _asked_names(path: Path) -> Iterator[str | None]:
+    """The names that a module asks an environment for; None for one that is no constant."""
+    environment = {"environ", "os.environ"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Subscript(value=where, slice=key) if ast.unparse(where) in environment:
+                yield _constant(path, key)
+            case ast.Call(func=ast.Attribute(value=where, attr="get" | "setdefault" | "pop"), args=[key, *_]):
+                if ast.unparse(where) in environment:
+                    yield _constant(path, key)
+            case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[where]):
+                if ast.unparse(where) in environment:
+                    yield _constant(path, key)
+
+
+def _constant(path: Path, key: ast.expr) -> str | None:
+    if isinstance(key, ast.Constant):
+        return str(key.value)
+    if isinstance(key, ast.Name) and key.id.isupper():
+        project = Path(__file__).parents[2]
+        module = ".".join(path.relative_to(project).with_suffix("").parts)
+        return str(vars(importlib.import_module(module))[key.id])
+    return None
+
+
 def test_each_variable_of_the_cluster_is_a_field_of_its_resource() -> None:
     cluster = {name: "given" for name in VARIABLES if name.startswith("METRONOME_")}
 
@@ -167,7 +215,7 @@ def test_a_variable_with_few_choices_takes_no_other(variable: str) -> None:
         Settings.from_env({variable: "odd"})
 
 
-@pytest.mark.parametrize("variable", VARIABLES.values(), ids=lambda variable: variable.name)
+@pytest.mark.parametrize("variable", [*VARIABLES.values(), *SET_BY_OTHERS.values()], ids=lambda variable: variable.name)
 def test_what_a_variable_is_can_be_read_alone(variable: Variable) -> None:
     """The meaning stands in a message by itself, without the variables beside it."""
     assert variable.meaning.startswith(("the ", "for how many "))

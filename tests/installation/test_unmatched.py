@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.countries import Countries, read_countries
-from markdown_pricing.currencies import DEFAULT_FILE
+from markdown_pricing.defaults import CURRENCIES_FILE
 from markdown_pricing.installation.unmatched import matches_nothing, not_configured, unknown_settings
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
@@ -31,7 +31,7 @@ def snapshot(lake: Lake) -> Snapshot:
 
 
 def said(lake: Lake, snapshot: Snapshot, rules: str) -> list[str]:
-    return matches_nothing(lake, snapshot, rules_in(rules, "rules.toml"), read_countries(), DEFAULT_FILE)
+    return matches_nothing(lake, snapshot, rules_in(rules, "rules.toml"), read_countries(), CURRENCIES_FILE)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_country_that_nobody_configured_is_named(lake: Lake, snapshot: Snapsho
     assert not_configured(snapshot, only) == ["AUT"]
     own = tmp_path / "currencies.csv"
     assert matches_nothing(lake, snapshot, book, only, own) == [f"{own}: GER is not configured."]
-    assert matches_nothing(lake, snapshot, book, only, DEFAULT_FILE) == []
+    assert matches_nothing(lake, snapshot, book, only, CURRENCIES_FILE) == []
 
 
 def test_a_setting_that_nobody_reads_is_named_with_the_one_that_is_like_it() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from markdown_pricing.installation.files import REASON_CODES_FILE, read_reason_codes
+from markdown_pricing.defaults import REASON_CODES_FILE
+from markdown_pricing.installation.files import read_reason_codes
 from markdown_pricing.markdown.reasons import EXCEPTIONS, REASONS, BadReasonCodes
 from markdown_pricing.markdown.sentences import CLAUSES
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from markdown_pricing.declared import as_written
-from markdown_pricing.installation.files import RULES_FILE, read_rules
+from markdown_pricing.defaults import RULES_FILE
+from markdown_pricing.installation.files import read_rules
 from markdown_pricing.markdown.rules import OPTIONS, RULES, BadRules, RuleBook, Rules
 
 
