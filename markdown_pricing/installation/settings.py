@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import quote_plus, unquote
 
 from markdown_pricing import DATA
+from markdown_pricing.erp.url import BadErpUrl, beside_production, parse_erp_url
 from markdown_pricing.errors import UsageError
-from markdown_pricing.installation.erp_url import BadErpUrl, beside_production, parse_erp_url
 from markdown_pricing.metronome.secret_texts import names_a_secret, secrets_in
 from markdown_pricing.process.device import DEVICES
 from markdown_pricing.process.logs import DESTINATIONS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from markdown_pricing.installation.erp_url import parse_erp_url
+from markdown_pricing.erp.url import parse_erp_url
 from markdown_pricing.installation.settings import VARIABLES, BadSettings, Settings, Variable
 from markdown_pricing.metronome import MetronomeResource
 
