@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from markdown_pricing.columns import CENT
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.commands.places import check_writable, named_lake
 from markdown_pricing.decisions.asked import ToAsk, prices_to_ask
-from markdown_pricing.decisions.decision import CENT, read, without_persons
+from markdown_pricing.decisions.decision import read, without_persons
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.errors import FinalError
 from markdown_pricing.installation.from_settings import countries_of, engine_of

@@ -57,8 +57,6 @@ from markdown_pricing.erp.url import BadErpUrl, file_of, parse_erp_url
 from markdown_pricing.errors import FinalError
 from markdown_pricing.process.sqlite_log import keep_log_beside
 
-CENT = Decimal("0.01")
-
 
 class Money(TypeDecorator[Decimal]):
     """NUMERIC(14,2) in local currency. SQLite keeps a float, which holds 14 digits to the cent."""
@@ -70,7 +68,7 @@ class Money(TypeDecorator[Decimal]):
         return Numeric(14, 2, asdecimal=False) if dialect.name == "sqlite" else Numeric(14, 2)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(str(value)).quantize(CENT)
+        return None if value is None else Decimal(str(value)).quantize(declared.CENT)
 
 
 class Moment(TypeDecorator[datetime]):
