@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from markdown_pricing import DATA
 from markdown_pricing.currencies import DEFAULT_FILE as CURRENCIES_FILE
-from markdown_pricing.currencies import Changeover, currency_in, read_currencies
+from markdown_pricing.currencies import Changeover, currency_in, is_code, read_currencies
 from markdown_pricing.declared import faults_of
 from markdown_pricing.errors import InputWarning, UnusableFile, UsageError
 
@@ -71,7 +71,7 @@ CENT_ENDINGS = (PriceEnding(99, 100), PriceEnding(95, 100))
 
 
 def _three_capitals(text: str) -> str:
-    if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
+    if not is_code(text):
         raise ValueError("should be three capital letters")
     return text
 
