@@ -26,6 +26,7 @@ import pandas as pd
 
 from markdown_pricing.backtest.report import seasons_page
 from markdown_pricing.backtest.scores import (
+    MARKET,
     OVER,
     by_family,
     forecast_quality,
@@ -157,7 +158,7 @@ def show_shared(families: Sequence[str], model: str, seeds: Sequence[int], weeks
         f"\n### {model}, with and without what {len(SHARING)} countries share: euros of 30 articles, small countries\n"
     )
     for which in ("revenue", "revenue_launched"):
-        table = scores.pivot(index=["family", "country", "seed"], columns="shared", values=which)
+        table = scores.pivot(index=MARKET, columns="shared", values=which)
         gain = (table[True] - table[False]).groupby("country").mean()
         percent = (100 * (table[True] / table[False] - 1)).groupby("country").mean()
         print(as_markdown(pd.DataFrame({f"{which}: euros a market": gain, "%": percent})) + "\n")

@@ -5,6 +5,7 @@ from here. A new column is one line here, and its value where the rows are made.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,9 @@ class Type(Enum):
 
 
 TEXT, MONEY, NUMBER, WHOLE, DAY, MOMENT, FLAG = Type
+CENT = Decimal("0.01")
+MOST_AN_AMOUNT = 1e12
+"""The ERP's amounts of money, NUMERIC(14,2), are below this."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from markdown_pricing.currencies import Changeover, currency_in, read_currencies
+from markdown_pricing.currencies import Changeover, currency_in, is_code, read_currencies
 from markdown_pricing.declared import faults_of
 from markdown_pricing.defaults import COUNTRIES_FILE, CURRENCIES_FILE
 from markdown_pricing.errors import InputWarning, UnusableFile, UsageError
@@ -69,7 +69,7 @@ CENT_ENDINGS = (PriceEnding(99, 100), PriceEnding(95, 100))
 
 
 def _three_capitals(text: str) -> str:
-    if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
+    if not is_code(text):
         raise ValueError("should be three capital letters")
     return text
 

@@ -34,6 +34,11 @@ class Changeover:
     currency_before: str = ""
 
 
+def is_code(text: str) -> bool:
+    """Whether a text is three capital letters, as the codes of countries and currencies are."""
+    return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
+
+
 def currency_in(changeovers: Sequence[Changeover], week: date, otherwise: str) -> str:
     """The currency of a country's prices in a snapshot of `week`; `otherwise` where no line says it."""
     begun = [change for change in changeovers if change.since <= week]
@@ -81,7 +86,7 @@ def read_currencies(path: Path = CURRENCIES_FILE) -> Mapping[str, tuple[Changeov
 def _changeover(line: Mapping[str, str]) -> Changeover | str:
     """A line's values in their types; or what is wrong with them."""
     for name in ("country", "currency", CURRENCY_BEFORE):
-        if not _three_capitals(line[name]) and not (name == CURRENCY_BEFORE and not line[name]):
+        if not is_code(line[name]) and not (name == CURRENCY_BEFORE and not line[name]):
             return f"{name} = {line[name]!r}: it should be three capital letters"
     try:
         since = parse_week(line["since"])
@@ -94,7 +99,3 @@ def _changeover(line: Mapping[str, str]) -> Changeover | str:
     if not (math.isfinite(factor) and factor > 0):
         return f"factor = {line['factor']!r}: it should be a number above 0"
     return Changeover(line["country"], line["currency"], since, factor, line[CURRENCY_BEFORE])
-
-
-def _three_capitals(text: str) -> bool:
-    return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()

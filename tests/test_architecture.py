@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
@@ -20,11 +20,11 @@ BASE = {
     "currencies",
     "declared",
     "defaults",
-    "installation.erp_url",
+    "erp.url",
     "errors",
     "installation.finding",
     "process.imported",
-    "installation.loopback",
+    "metronome.loopback",
     "old_habit",
     "over_weeks",
     "texts.shown",
@@ -44,13 +44,12 @@ MAY_IMPORT = {
     "defaults": set(),
     "process.threads": set(),
     "errors": set(),
-    "installation.erp_url": {"errors"},
+    "erp.url": {"errors"},
     "installation.files": {"decisions", "defaults", "errors", "markdown"},
     "installation.finding": set(),
     "installation.from_settings": BASE
     | {"erp", "experiments", "installation.files", "lake", "markdown", "installation.settings"},
     "process.imported": set(),
-    "installation.loopback": set(),
     "over_weeks": {"arrays"},
     "texts.words": set(),
     "worth": set(),
@@ -66,9 +65,8 @@ MAY_IMPORT = {
     "holidays": {"arrays"},
     "process.device": set(),
     "process.logs": set(),
-    "texts.messages": {"errors", "installation.loopback", "texts.words"},
-    "installation.settings": BASE | {"process.device", "process.logs", "installation.secret_texts"},
-    "installation.secret_texts": set(),
+    "texts.messages": {"errors", "metronome.loopback", "texts.words"},
+    "installation.settings": BASE | {"process.device", "process.logs", "metronome.secret_texts"},
     "provenance": set(),
     "pictures.charts": set(),
     "pictures.sketches": set(),
@@ -159,12 +157,14 @@ MAY_IMPORT = {
         "metronome",
         "installation.preflight",
         "process.private",
-        "installation.secret_texts",
+        "metronome.secret_texts",
         "process.threads",
         "installation.unmatched",
         "process.workers",
     },
-    "metronome": {"installation.loopback", "installation.secret_texts"},
+    "metronome": set(),
+    "metronome.loopback": set(),
+    "metronome.secret_texts": set(),
     "installation.resources": BASE
     | SCIENCE
     | {
@@ -207,8 +207,8 @@ def modules() -> Iterator[tuple[str, Path]]:
         yield part_of(".".join(path.relative_to(PACKAGE).with_suffix("").parts)), path
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+def imported(path: Path, nodes: Callable[[ast.AST], Iterator[ast.AST]] = ast.walk) -> Iterator[str]:
+    for node in nodes(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             of_a_folder = node.module == "markdown_pricing" or (PACKAGE.parent / node.module.replace(".", "/")).is_dir()
             yield from (f"{node.module}.{alias.name}" for alias in node.names) if of_a_folder else [node.module]
@@ -240,6 +240,34 @@ def test_no_run_loads_the_plotting_library() -> None:
 
     assert draws == {"backtest", "pictures.charts", "commands"}
     assert not draws & MAY_IMPORT["orchestration"]
+
+
+OF_SQLALCHEMY = {
+    "orchestration/dagster_home.py": "Dagster's own storage raises its errors",
+    "orchestration/pools.py": "Dagster's own storage raises its errors",
+}
+"""The modules beside `erp` that import SQLAlchemy, and why."""
+
+
+def test_only_the_erp_knows_its_database() -> None:
+    """Another ERP is another folder: everybody else hands its engine on, of which a type checker alone knows more."""
+    knows = {
+        path.relative_to(PACKAGE).as_posix()
+        for part, path in modules()
+        if part.partition(".")[0] != "erp"
+        if "sqlalchemy" in {name.split(".")[0] for name in imported(path, _that_run)}
+    }
+
+    assert knows == OF_SQLALCHEMY.keys()
+
+
+def _that_run(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all below it, without what is there for a type checker alone."""
+    yield node
+    not_run = node.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" else []
+    for child in ast.iter_child_nodes(node):
+        if child not in not_run:
+            yield from _that_run(child)
 
 
 @pytest.mark.parametrize("file", ["next_round.py", "situation.py", "round_decision.py"])
@@ -302,6 +330,7 @@ BY_NAME = {
     "erp/errors": "Python's database API has no field for the code of an error",
     "lake/filesystem": "every call of hdfs-native's client gets a limit of time",
     "demand/model": "an operator names a model of somebody else's",
+    "metronome/__init__": "dagster.yaml names the launcher, and nobody else is to load Dagster for it",
 }
 """The modules that look for something by a name that is known only when they run, and why there is no plainer way."""
 

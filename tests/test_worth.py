@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from markdown_pricing.backtest.scores import OVER, gap_closed, leads, share_of_planner
+from markdown_pricing.backtest.scores import OVER, gap_closed, leads, paired, share_of_planner
 from markdown_pricing.backtest.twin import PEER, PLANNER
 from markdown_pricing.commands import outcomes
 from markdown_pricing.countries import Country
@@ -81,7 +81,8 @@ def a_back_test(unit: float) -> object:
         for policy, revenue in earned.items()
     )
     tables = share_of_planner(scores).mean(), leads(scores)["mean"], gap_closed(scores).mean()
-    return [[round(value, 6) for value in table] for table in tables], round(judge(scores, PEER, "own", 1).lead_pct, 6)
+    lead_pct = judge(paired(scores), PEER, "own", 1).lead_pct
+    return [[round(value, 6) for value in table] for table in tables], round(lead_pct, 6)
 
 
 @pytest.mark.parametrize("place", [the_digest, the_table_of_run, a_comparison_of_rules, a_back_test])

@@ -9,6 +9,7 @@ from markdown_pricing.demand.calibration import biases
 from markdown_pricing.markdown.simulation import Played
 
 MARKET = ["family", "country", "seed"]
+"""The columns that say in which market a policy earned its score."""
 OVER = ("hold", "fixed_ladder", "tuned_rule", PEER)
 QUANTILES = {"q10": 0.1, "q90": 0.9}
 

@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-
-from sqlalchemy import Engine
 
 from markdown_pricing.commands.console import print_error, print_json, print_table
 from markdown_pricing.decisions.csv_file import (
@@ -32,6 +30,9 @@ from markdown_pricing.installation.settings import Settings
 from markdown_pricing.texts.shown import cell
 from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 HEAD = ("Article", "Week", "Decision", "Reason", "By", "At", "Note", "Recommended", "Today's", "Stake")
 NUMBERS_FROM = 7
@@ -109,7 +110,7 @@ def _user() -> str:
         return "unknown"
 
 
-def _known(engine: Engine, lines: Sequence[Line], reasons: Mapping[str, str]) -> Known:
+def _known(engine: "Engine", lines: Sequence[Line], reasons: Mapping[str, str]) -> Known:
     countries = sorted({line["country"] for line in lines})
     rows = [row for country in countries for row in read_decisions(engine, country)]
     there = read(rows).decisions

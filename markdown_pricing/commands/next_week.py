@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine
-
+from markdown_pricing.columns import CENT
 from markdown_pricing.commands.console import print_error, print_json, print_table, progress
 from markdown_pricing.commands.places import check_writable, named_lake
 from markdown_pricing.decisions.asked import ToAsk, prices_to_ask
-from markdown_pricing.decisions.decision import CENT, read, without_persons
+from markdown_pricing.decisions.decision import read, without_persons
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.errors import FinalError
 from markdown_pricing.installation.from_settings import countries_of, engine_of
@@ -24,6 +24,9 @@ from markdown_pricing.sample.next_week import SoldCountry, check_free, deliver_n
 from markdown_pricing.sample.played import CENTS, ids_on_sale, read_played
 from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK, this_week
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 HEAD = ("Country", "Articles", "New prices", "Decided", "Not applied", "Units", "Revenue", "Sold out", "Launched next")
 SHOWN = ("articles", "new_prices", "decided", "not_applied", "units", "revenue", "sold_out", "launched")
@@ -120,7 +123,7 @@ def _recommended_prices(results: Results, stamp: str) -> dict[str, Decimal] | No
     return dict(zip(priced["article_id"], map(_money, priced["recommended_price"]), strict=True))
 
 
-def _decided(engine: Engine, results: Results) -> Sequence[Row]:
+def _decided(engine: "Engine", results: Results) -> Sequence[Row]:
     """What people have decided up to the week: in the ERP, or where it does not show that, by the copy on the lake."""
     try:
         return read_decisions(engine, results.country, until=results.week)

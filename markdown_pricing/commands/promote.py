@@ -9,7 +9,7 @@ import pandas as pd
 
 from markdown_pricing.backtest.real_weeks import RealWeeks, compare
 from markdown_pricing.backtest.replay import replay
-from markdown_pricing.backtest.scores import score
+from markdown_pricing.backtest.scores import MARKET, score
 from markdown_pricing.backtest.twin import Setting, policy_named
 from markdown_pricing.commands.backtest import (
     REPLAYED_WEEKS,
@@ -98,7 +98,8 @@ def promote(
         raise TooShort(first.weeks)
     what = f"{','.join(families or FAMILIES)} {','.join(codes)} {first.articles}x{first.weeks} seeds {seeds}"
     _track(settings, scores, what)
-    verdict = judge(scores, champion, challenger, margin)
+    revenue = scores.pivot(index=MARKET, columns="policy", values="revenue")
+    verdict = judge(revenue, champion, challenger, margin)
     real = real_weeks(sold, champion, challenger) if verdict.won else None
     promoted = verdict.won and not (real and real.refuses)
     if promoted:
@@ -107,7 +108,7 @@ def promote(
         lead = round(verdict.lead_pct, 3)
         won = Champion(challenger, champion, lead, what, rules, code_version(), now, str(real or ""))
         keep(lake, won, seen)
-    _show(verdict, real, promoted, scores, as_json)
+    _show(verdict, real, promoted, revenue, as_json)
     return 0 if promoted else 1
 
 
@@ -197,7 +198,7 @@ def artifacts_beside(uri: str) -> str | None:
     return Path(uri.removeprefix("sqlite:///")).with_suffix("").as_uri() if uri.startswith("sqlite:////") else None
 
 
-def _show(verdict: Verdict, real: RealWeeks | None, promoted: bool, scores: pd.DataFrame, as_json: bool) -> None:
+def _show(verdict: Verdict, real: RealWeeks | None, promoted: bool, revenue: pd.DataFrame, as_json: bool) -> None:
     if as_json:
         models = {"champion": verdict.champion, "challenger": verdict.challenger, "promoted": promoted}
         leads = [
@@ -208,7 +209,6 @@ def _show(verdict: Verdict, real: RealWeeks | None, promoted: bool, scores: pd.D
         margins = {"lead_pct": verdict.lead_pct, "margin_pct": verdict.margin_pct}
         print_json({**models, **margins, "markets": leads, "real_weeks": judged})
         return
-    revenue = scores.pivot(index=["family", "country", "seed"], columns="policy", values="revenue")
     rows = [
         (
             " ".join(map(str, market)),

@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.erp.tables import options, price_path, recommendations
+from markdown_pricing.erp.whole_round import KEYS, RECOMMENDATIONS
 
-ROW_KEY = ["country", "article_id"]
-KEYS = {recommendations.name: ROW_KEY, price_path.name: [*ROW_KEY, "week"], options.name: [*ROW_KEY, "price"]}
-"""The tables that are compared, and what a row of each is found by."""
 MISSING = "no such row"
 
 
@@ -25,7 +22,7 @@ class Round:
 
     @property
     def rows(self) -> pd.DataFrame:
-        return self.tables[recommendations.name]
+        return self.tables[RECOMMENDATIONS]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import yaml  # type: ignore[import-untyped]
 
 from markdown_pricing import DATA
 from markdown_pricing.errors import UsageError
-from markdown_pricing.installation.secret_texts import secrets_as_text
 from markdown_pricing.installation.settings import (
     CODE_SERVER,
     CODE_SERVER_PORT,
@@ -20,6 +19,7 @@ from markdown_pricing.installation.settings import (
     BadSettings,
     Settings,
 )
+from markdown_pricing.metronome.secret_texts import secrets_as_text
 from markdown_pricing.orchestration import heartbeat
 
 LOCATION = "markdown_pricing"

@@ -3,20 +3,20 @@
 Two equal rounds prove that a migration, or a new version, changes nothing.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Table, select
 
+from markdown_pricing.columns import OPTION_COLUMNS, PATH_COLUMNS, ROW_COLUMNS
 from markdown_pricing.commands.console import print_json, print_table
 from markdown_pricing.commands.rounds import Difference, Round, columns_only_in, differences
-from markdown_pricing.erp.errors import erp_errors
-from markdown_pricing.erp.tables import columns_of, engine_for, options, price_path, recommendations
+from markdown_pricing.erp.database import Erp
+from markdown_pricing.erp.url import BACKENDS, parse_erp_url
+from markdown_pricing.erp.whole_round import OPTIONS, PRICE_PATH, RECOMMENDATIONS, rows_of_round
 from markdown_pricing.errors import UsageError
-from markdown_pricing.installation.erp_url import BACKENDS, parse_erp_url
 from markdown_pricing.installation.settings import SHADOW_PASSWORD, SHADOW_USER, Settings
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake.filesystem import Lake
@@ -97,26 +97,8 @@ def read_round(place: str, week: date, settings: Settings, countries: Sequence[s
 def _erp_round(url: str, week: date, settings: Settings) -> dict[str, pd.DataFrame]:
     if parse_erp_url(url).get_backend_name() != "sqlite" and not settings.shadow_user:
         raise NoAccount()
-    engine = engine_for(url, settings.shadow_user, settings.shadow_password, settings.erp_schema)
-    countries = select(recommendations.c.country).where(recommendations.c.week == week).distinct()
-    with erp_errors(engine), engine.connect() as connection:
-        there = columns_of(connection)
-        return {
-            table.name: _frame(connection, table, there[table.name], where)
-            for table, where in (
-                (recommendations, recommendations.c.week == week),
-                (price_path, price_path.c.country.in_(countries)),
-                (options, options.c.country.in_(countries)),
-            )
-            if table.name in there
-        }
-
-
-def _frame(connection: Connection, table: Table, there: Set[str], where: ColumnElement[bool]) -> pd.DataFrame:
-    """Those columns of the table that are there: another version may have made it."""
-    columns = [column for column in table.columns if column.name in there]
-    rows = connection.execute(select(*columns).where(where)).mappings().all()
-    return pd.DataFrame(rows, columns=[column.name for column in columns])
+    erp = Erp(url, settings.shadow_user, settings.shadow_password, settings.erp_schema)
+    return rows_of_round(erp.not_connected(), week)
 
 
 def _lake_round(lake: Lake, week: date) -> dict[str, pd.DataFrame]:
@@ -124,15 +106,15 @@ def _lake_round(lake: Lake, week: date) -> dict[str, pd.DataFrame]:
         Results(lake, week, country).recommendations.read()[0] for country in countries_with_predictions(lake, week)
     ]
     return {
-        recommendations.name: _joined(recommendations, [each.rows for each in kept]),
-        price_path.name: _joined(price_path, [each.price_path for each in kept]),
-        options.name: _joined(options, [each.options for each in kept]),
+        RECOMMENDATIONS: _joined(ROW_COLUMNS, [each.rows for each in kept]),
+        PRICE_PATH: _joined(PATH_COLUMNS, [each.price_path for each in kept]),
+        OPTIONS: _joined(OPTION_COLUMNS, [each.options for each in kept]),
     }
 
 
-def _joined(table: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
+def _joined(columns: list[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
     if not frames:
-        return pd.DataFrame(columns=list(table.columns.keys()), dtype=object)
+        return pd.DataFrame(columns=columns, dtype=object)
     return pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
 
 

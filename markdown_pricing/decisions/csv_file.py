@@ -19,7 +19,8 @@ from markdown_pricing.codes import (
     VERDICTS,
     WITHDRAWN,
 )
-from markdown_pricing.decisions.decision import CENT, ArticleWeek, Decision
+from markdown_pricing.columns import CENT
+from markdown_pricing.decisions.decision import ArticleWeek, Decision
 from markdown_pricing.errors import UnusableFile
 from markdown_pricing.weeks import NotAWeek, parse_week
 

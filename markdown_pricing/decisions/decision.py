@@ -18,9 +18,9 @@ from markdown_pricing.codes import (
     VERDICTS,
     WITHDRAWN,
 )
+from markdown_pricing.columns import CENT
 from markdown_pricing.weeks import CLOCKS_MAY_DIFFER, ONE_WEEK, monday_of
 
-CENT = Decimal("0.01")
 SOMEBODY = "somebody"
 """This stands for whoever decided where no name is kept."""
 LAST_MONDAY = date(2199, 12, 30)

@@ -11,9 +11,10 @@ from decimal import Decimal
 from math import prod
 
 from markdown_pricing.codes import REJECTED
+from markdown_pricing.columns import CENT
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.asked import price_to_ask
-from markdown_pricing.decisions.decision import CENT, Decision, in_force, locks, why_void
+from markdown_pricing.decisions.decision import Decision, in_force, locks, why_void
 from markdown_pricing.weeks import weeks_between
 
 SAME_PRICE_SHARE = Decimal("0.015")

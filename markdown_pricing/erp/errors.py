@@ -10,7 +10,7 @@ PricingError
     ├── ErpRefused       the database does not take the rows: a constraint, a value, a table of another form
     │   └── KeyTooLong, OtherRowsInErp: beside the code that raises them
     ├── ErpNotTrusted    no TLS with a server that shows who it is
-    ├── MissingDriver    a UsageError, as BadErpUrl of installation/erp_url.py is
+    ├── MissingDriver    a UsageError, as BadErpUrl of url.py is
     └── NewerWeekInErp, LaterRunInErp, LaunchedInTheFuture, EmptySet, BadRows, MissingColumns: beside the code that
         raises them
 """

@@ -13,14 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Column, Table
 
-from markdown_pricing.columns import Recommendations
+from markdown_pricing.columns import MOST_AN_AMOUNT, Recommendations
 from markdown_pricing.erp.tables import options, price_path, recommendations
 from markdown_pricing.erp.texts import JSON, lines
 from markdown_pricing.erp.values import KINDS, arrow_schema
 from markdown_pricing.errors import Fault, FinalError
 
-MOST_AN_AMOUNT = 1e12
-"""NUMERIC(14,2) holds less than this."""
 _NAMED = 5
 """How many of the articles whose stock is too valuable are named."""
 NOT_HASHED = ("run_id", "predicted_at")

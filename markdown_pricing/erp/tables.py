@@ -28,6 +28,7 @@ from sqlalchemy import (
     inspect,
     text,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import Constraint, CreateSchema, CreateTable
 from sqlalchemy.types import TypeEngine
@@ -52,11 +53,9 @@ from markdown_pricing.erp.grants import (
 )
 from markdown_pricing.erp.locks import lock
 from markdown_pricing.erp.tls import tls_of
+from markdown_pricing.erp.url import BadErpUrl, file_of, parse_erp_url
 from markdown_pricing.errors import FinalError
-from markdown_pricing.installation.erp_url import BadErpUrl, file_of, parse_erp_url
 from markdown_pricing.process.sqlite_log import keep_log_beside
-
-CENT = Decimal("0.01")
 
 
 class Money(TypeDecorator[Decimal]):
@@ -69,7 +68,7 @@ class Money(TypeDecorator[Decimal]):
         return Numeric(14, 2, asdecimal=False) if dialect.name == "sqlite" else Numeric(14, 2)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(str(value)).quantize(CENT)
+        return None if value is None else Decimal(str(value)).quantize(declared.CENT)
 
 
 class Moment(TypeDecorator[datetime]):
@@ -185,6 +184,12 @@ class MissingColumns(FinalError):
             for table, columns in missing.items()
         )
         super().__init__("\n  ".join((f"{named}. Nothing was changed. Have the owner of the tables run:", *statements)))
+
+
+def postgresql_types(table: Table) -> dict[str, str]:
+    """The type of each of the table's columns, as PostgreSQL calls it."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return {column.name: column.type.compile(dialect).lower() for column in table.columns}
 
 
 def engine_for(url: str, user: str | None, password: str | None, schema: str | None = None) -> Engine:

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from markdown_pricing.errors import FinalError
-from markdown_pricing.installation.loopback import is_loopback
+from markdown_pricing.metronome.loopback import is_loopback
 
 PARAMETERS = "`sslmode` and `sslrootcert` in MARKDOWN_PRICING_ERP"
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from sqlalchemy import Boolean, Date, Double, Integer, Table, Text
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
-from markdown_pricing.erp.tables import CENT, Moment, Money
+from markdown_pricing.columns import CENT, MOST_AN_AMOUNT
+from markdown_pricing.erp.tables import Moment, Money
 
 ALIKE: tuple[set[type], ...] = ({str}, {date})
 """Objects of one of these types alone are the same value where they are equal."""
@@ -71,7 +72,7 @@ def _text(value: Any) -> str:
 def _amount(value: Any) -> Decimal:
     # `+ 0` turns -0.00 into 0.00, because NUMERIC has no -0.00.
     amount = Decimal(str(value)).quantize(CENT, ROUND_HALF_UP) + 0
-    if abs(amount) >= 10**12:
+    if abs(amount) >= MOST_AN_AMOUNT:
         raise ValueError
     return amount
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from markdown_pricing.errors import TransientError, UsageError
 from markdown_pricing.experiments.trial import Trial
-from markdown_pricing.installation.loopback import is_loopback
+from markdown_pricing.metronome.loopback import is_loopback
 from markdown_pricing.texts.words import install
 
 IMPATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}

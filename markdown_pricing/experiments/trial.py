@@ -7,7 +7,6 @@ import pandas as pd
 
 from markdown_pricing.texts.words import counted
 
-MARKET = ["family", "country", "seed"]
 MEASURES = ("revenue", "sell_through", "wape", "bias", "wape_after_cut", "seconds_a_week")
 
 
@@ -64,7 +63,9 @@ class Verdict:
         )
 
 
-def judge(scores: pd.DataFrame, champion: str, challenger: str, margin_pct: float) -> Verdict:
-    """Compare the two models market by market."""
-    revenue = scores.pivot(index=MARKET, columns="policy", values="revenue")
+def judge(revenue: pd.DataFrame, champion: str, challenger: str, margin_pct: float) -> Verdict:
+    """Compare the two models market by market.
+
+    revenue : a row per market, and a column per policy
+    """
     return Verdict(champion, challenger, 100 * (revenue[challenger] / revenue[champion] - 1), margin_pct)

@@ -16,9 +16,9 @@ from markdown_pricing.defaults import (
     DEFAULT_MODEL,
     RULES_FILE,
 )
+from markdown_pricing.erp.url import BadErpUrl, beside_production, parse_erp_url
 from markdown_pricing.errors import UsageError
-from markdown_pricing.installation.erp_url import BadErpUrl, beside_production, parse_erp_url
-from markdown_pricing.installation.secret_texts import names_a_secret, secrets_in
+from markdown_pricing.metronome.secret_texts import names_a_secret, secrets_in
 from markdown_pricing.process.device import DEVICES
 from markdown_pricing.process.logs import DESTINATIONS
 from markdown_pricing.weeks import NotAWeek, parse_week

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, Strict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
+from markdown_pricing.currencies import is_code
 from markdown_pricing.declared import as_written, faults_of
 from markdown_pricing.errors import UnusableFile
 
@@ -206,7 +207,7 @@ def _override(number: int, table: dict[str, Any], faults: list[str]) -> Override
     country, category = table.get("country"), table.get("category")
     if country is None and category is None:
         faults.append(f"{where}: name a country, a category or both; what holds for all belongs under [default]")
-    if country is not None and not (isinstance(country, str) and re.fullmatch("[A-Z]{3}", country)):
+    if country is not None and not (isinstance(country, str) and is_code(country)):
         faults.append(f"{where}: country = {as_written(country)}: it should be three capital letters")
     if category is not None and not (isinstance(category, str) and category):
         faults.append(f"{where}: category = {as_written(category)}: it should be a name")

@@ -11,6 +11,7 @@ import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from .errors import Conflict, Final, NotFound, OutOfTime, Transient
+from .health import JobState, Seen, read_job
 
 SERVICE_PATH = "/service/metronome"
 LONGEST_QUOTE = 500
@@ -75,6 +76,13 @@ class Metronome:
     def job(self, job_id: str) -> Json:
         """A job with its unfinished runs (`activeRuns`) and its finished ones (`history`). Raises NotFound."""
         return self._call("GET", f"/v1/jobs/{job_id}", params={"embed": ["activeRuns", "history"]}, keys=("id",))
+
+    def look_at(self, job_id: str) -> Seen:
+        """How the job's run is; unseen, too, when there is no such job."""
+        try:
+            return read_job(self.job(job_id))
+        except NotFound:
+            return Seen(JobState.UNSEEN)
 
     def create_job(self, body: Json) -> Json:
         """Create a job. Raises Conflict when this id exists, also when the answer to an earlier try was lost."""

@@ -6,10 +6,9 @@ import dagster as dg
 from dagster._serdes import ConfigurableClassData
 from pydantic import Field
 
-from markdown_pricing.installation.secret_texts import secrets_as_text
-
 from .errors import BadJob, Final
 from .job import OPERATORS, JobDefinition, constraints
+from .secret_texts import secrets_as_text
 
 
 class Container(dg.Config):

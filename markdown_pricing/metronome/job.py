@@ -14,6 +14,8 @@ from .errors import BadJob
 
 TAG = "metronome/"
 OPERATORS = ("IS", "EQ", "LIKE", "UNLIKE")
+OLDEST = (0, 6, 33)
+"""The oldest version of Metronome that this package is made for."""
 NETWORKS_SINCE = (0, 6, 42)
 """The first version of Metronome whose schema knows `networks`."""
 
@@ -117,7 +119,7 @@ def job_id(prefix: str, run_id: str) -> str:
     return f"{prefix}.{run_id}"
 
 
-def check(body: Mapping[str, Any], version: tuple[int, ...] = (0, 6, 33)) -> None:
+def check(body: Mapping[str, Any], version: tuple[int, ...] = OLDEST) -> None:
     """Raises BadJob with everything in `body` that Metronome of this version would refuse."""
     errors = sorted(_validator(version >= NETWORKS_SINCE).iter_errors(body), key=lambda error: list(error.path))
     # A fault's message quotes the value, which may be a secret of the environment: only its place and rule are named.

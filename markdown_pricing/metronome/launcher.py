@@ -20,13 +20,14 @@ from .allowed import IMAGE_TAG, JOB_TAG, LEFT_TAG, AllowLists, given_to
 from .client import Metronome
 from .container import Container, refuse_secrets_as_text
 from .errors import Conflict, Final, MetronomeError, NotFound, NotStarted, Transient
-from .health import JobState, Seen, read_job
-from .job import JobDefinition, check, job_id
+from .health import JobState, read_job
+from .job import OLDEST, JobDefinition, check, job_id
 from .outage import Next, after
 from .report import describe, page
 from .resource import MetronomeResource
 
 LAUNCH_LABEL, RUN_LABEL = "dagster-launch", "dagster-run"
+SETTLE_S = 15.0
 HEALTH_S = 20.0  # for one health check: Dagster's monitoring asks for all runs, one after the other
 
 
@@ -41,7 +42,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         self,
         cluster: MetronomeResource,
         container: Container,
-        settle_s: float = 15.0,
+        settle_s: float = SETTLE_S,
         inst_data: ConfigurableClassData | None = None,
         allowed: AllowLists | None = None,
     ) -> None:
@@ -60,7 +61,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     @classmethod
     def config_type(cls) -> dict[str, Any]:
         settle = dg.Field(
-            float, default_value=15.0, description="Seconds for which a start whose answer was lost is looked for."
+            float, default_value=SETTLE_S, description="Seconds for which a start whose answer was lost is looked for."
         )
         fields = {**MetronomeResource.to_fields_dict(), **Container.to_fields_dict(), **AllowLists.to_fields_dict()}
         return {**fields, "settle_s": settle}
@@ -100,7 +101,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def _has_created(self, metronome: Metronome, run: dg.DagsterRun, body: dict[str, Any], launch: str) -> bool:
         """Create the job; False when another process has. Raises NotStarted when the cluster can't be asked."""
         try:
-            check(body, metronome.version() if "networks" in body["run"] else (0, 6, 33))
+            check(body, metronome.version() if "networks" in body["run"] else OLDEST)
             try:
                 metronome.create_job(body)
                 return True
@@ -194,7 +195,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         self._instance.report_run_canceling(run)
         try:
             metronome = self._cluster.metronome
-            seen = self._look(metronome, run)
+            seen = metronome.look_at(self._id(run))
             if seen.state is JobState.ACTIVE:
                 metronome.stop_run(self._id(run), seen.run_id)
             elif seen.state in (JobState.QUEUED, JobState.UNSEEN):
@@ -214,7 +215,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         Any answer but RUNNING and SUCCESS would make Dagster fail the run.
         """
         with self._cluster.metronome.for_one_look(HEALTH_S) as metronome:
-            seen = self._look(metronome, run)
+            seen = metronome.look_at(self._id(run))
             for other in seen.others:
                 metronome.stop_run(self._id(run), other)
         since = self._unseen_since.pop(run.run_id, time.monotonic())
@@ -233,13 +234,7 @@ class MetronomeRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def get_run_worker_debug_info(self, run: dg.DagsterRun, include_container_logs: bool | None = True) -> str:
         """The address of the job, and the last lines of its logs where they can be read."""
         metronome = self._cluster.metronome
-        return describe(metronome, self._id(run), self._look(metronome, run))
-
-    def _look(self, metronome: Metronome, run: dg.DagsterRun) -> Seen:
-        try:
-            return read_job(metronome.job(self._id(run)))
-        except NotFound:
-            return Seen(JobState.UNSEEN)
+        return describe(metronome, self._id(run), metronome.look_at(self._id(run)))
 
     def _id(self, run: dg.DagsterRun) -> str:
         return job_id(self._cluster.job_prefix, run.run_id)

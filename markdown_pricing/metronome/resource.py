@@ -11,12 +11,11 @@ from dagster._config import process_config
 from dagster._serdes import ConfigurableClassData
 from pydantic import Field
 
-from markdown_pricing.installation.loopback import is_loopback
-
 from .client import Metronome
 from .errors import Final
 from .health import Patience
 from .iam import DcosAuth, Password, ServiceAccount
+from .loopback import is_loopback
 
 
 class MetronomeResource(dg.ConfigurableResource):  # type: ignore[type-arg]

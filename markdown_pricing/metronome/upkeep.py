@@ -11,8 +11,8 @@ import dagster as dg
 from dagster._core.events import EngineEventData
 
 from .client import Metronome
-from .errors import MetronomeError, NotFound, OutOfTime
-from .health import Action, JobState, Seen, read_job, verdict
+from .errors import MetronomeError, OutOfTime
+from .health import Action, JobState, Seen, verdict
 from .job import job_id
 from .launcher import RUN_LABEL
 from .report import describe, page
@@ -125,7 +125,7 @@ def look_after(
 def _looks(metronome: Metronome, prefix: str, run_ids: Sequence[str]) -> Iterator[tuple[str, Seen | MetronomeError]]:
     """How the job of each run is, or why that is not known, as the answers come."""
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        looks = {pool.submit(_look, metronome, job_id(prefix, run_id)): run_id for run_id in run_ids}
+        looks = {pool.submit(metronome.look_at, job_id(prefix, run_id)): run_id for run_id in run_ids}
         for done in as_completed(looks):
             error = done.exception()
             if error is not None and not isinstance(error, MetronomeError):
@@ -191,10 +191,3 @@ class _RunJudge:
 def _is_ours(job: Mapping[str, Any], prefix: str) -> bool:
     run_id = (job.get("labels") or {}).get(RUN_LABEL)
     return run_id is not None and job["id"] == job_id(prefix, run_id)
-
-
-def _look(metronome: Metronome, id: str) -> Seen:
-    try:
-        return read_job(metronome.job(id))
-    except NotFound:
-        return Seen(JobState.UNSEEN)

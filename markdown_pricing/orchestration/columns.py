@@ -4,11 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from markdown_pricing.columns import DECISIONS, OPTIONS, OUTCOME_TOTALS, OUTCOMES, PRICE_PATH, RECOMMENDATIONS, Column
-from markdown_pricing.erp.tables import decisions, options, outcome_totals, outcomes, price_path, recommendations
+from markdown_pricing.erp.tables import (
+    decisions,
+    options,
+    outcome_totals,
+    outcomes,
+    postgresql_types,
+    price_path,
+    recommendations,
+)
 from markdown_pricing.training_data.schema import COLUMN_TYPES, COLUMNS
 
 SALES = {
@@ -36,12 +42,6 @@ def _meanings(declared: Sequence[Column]) -> dict[str, str]:
     return {column.name: column.meaning for column in declared}
 
 
-def _types_of(table: sa.Table) -> dict[str, str]:
-    """The type of each of the table's columns, as PostgreSQL calls it."""
-    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-    return {column.name: column.type.compile(dialect).lower() for column in table.columns}
-
-
 def _lineage(upstream: str, columns: Mapping[str, Sequence[str]]) -> dg.TableColumnLineage:
     key = dg.AssetKey(upstream)
     return dg.TableColumnLineage(
@@ -58,27 +58,27 @@ TRAINING_DATA_COLUMNS: dict[str, Any] = {
     ),
 }
 PREDICTION_COLUMNS: dict[str, Any] = {
-    "dagster/column_schema": _schema(_types_of(recommendations), _meanings(RECOMMENDATIONS)),
+    "dagster/column_schema": _schema(postgresql_types(recommendations), _meanings(RECOMMENDATIONS)),
     "dagster/column_lineage": _lineage(
         "training_data",
         {column.name: column.made_from for column in RECOMMENDATIONS if column.made_from},
     ),
 }
 DECISION_COLUMNS: dict[str, Any] = {
-    "dagster/column_schema": _schema(_types_of(decisions), _meanings(DECISIONS)),
+    "dagster/column_schema": _schema(postgresql_types(decisions), _meanings(DECISIONS)),
     "dagster/table_name": decisions.name,
 }
 OUTCOME_COLUMNS: dict[str, Any] = {
-    "dagster/column_schema": _schema(_types_of(outcomes), _meanings(OUTCOMES)),
+    "dagster/column_schema": _schema(postgresql_types(outcomes), _meanings(OUTCOMES)),
     "dagster/table_name": outcomes.name,
-    outcome_totals.name: _schema(_types_of(outcome_totals), _meanings(OUTCOME_TOTALS)),
+    outcome_totals.name: _schema(postgresql_types(outcome_totals), _meanings(OUTCOME_TOTALS)),
 }
 ERP_COLUMNS: dict[str, Any] = {
-    "dagster/column_schema": _schema(_types_of(recommendations), _meanings(RECOMMENDATIONS)),
+    "dagster/column_schema": _schema(postgresql_types(recommendations), _meanings(RECOMMENDATIONS)),
     "dagster/table_name": recommendations.name,
-    price_path.name: _schema(_types_of(price_path), _meanings(PRICE_PATH)),
-    options.name: _schema(_types_of(options), _meanings(OPTIONS)),
+    price_path.name: _schema(postgresql_types(price_path), _meanings(PRICE_PATH)),
+    options.name: _schema(postgresql_types(options), _meanings(OPTIONS)),
     "dagster/column_lineage": _lineage(
-        "markdown_predictions", {column.name: [column.name] for column in recommendations.columns}
+        "markdown_predictions", {column.name: [column.name] for column in RECOMMENDATIONS}
     ),
 }

@@ -25,7 +25,6 @@ from markdown_pricing.decisions.followed import FollowedUp
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.erp.decisions import Row, read_decisions
 from markdown_pricing.erp.missing import TablesMissing
-from markdown_pricing.erp.tables import engine_for
 from markdown_pricing.errors import FinalError
 from markdown_pricing.kept.results import Results
 from markdown_pricing.lake import paths
@@ -80,7 +79,7 @@ def find_decisions(results: Results, erp: Erp, now: datetime) -> CopiedDecisions
     is_over = results.week < this_week(now)
     if is_over and (kept := results.decisions.read_unchanged()) is not None:
         return CopiedDecisions(kept, read(kept), copy_of=results.week)
-    engine = engine_for(erp.url, erp.user, erp.password, erp.schema)
+    engine = erp.not_connected()
     try:
         rows: Sequence[Row] = read_decisions(engine, results.country, until=results.week)
     except FinalError as error:

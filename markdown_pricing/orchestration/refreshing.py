@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from sqlalchemy import Engine
 
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.erp.refresh import NewerWeekInErp, Receipt, newest_week, replace_country
@@ -13,10 +13,13 @@ from markdown_pricing.orchestration.names import REFRESH
 from markdown_pricing.orchestration.partitions import week_and_country_of
 from markdown_pricing.provenance import Provenance
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
 
 def receipt_or_newer_week(
     context: dg.AssetExecutionContext,
-    engine: Engine,
+    engine: "Engine",
     recommended: Recommendations,
     check: Callable[[], None],
 ) -> Receipt | date:

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, ObjectArray
-from markdown_pricing.columns import OUTCOME_COLUMNS
+from markdown_pricing.columns import CENT, OUTCOME_COLUMNS
 from markdown_pricing.decisions.asked import price_to_ask
-from markdown_pricing.decisions.decision import CENT, Decision
+from markdown_pricing.decisions.decision import Decision
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
 from markdown_pricing.outcomes.menus import Menus
 from markdown_pricing.outcomes.states import AskedPrices, is_same, phases_of, states_of

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any
 
 from markdown_pricing.errors import UsageError
-from markdown_pricing.installation.loopback import is_loopback
+from markdown_pricing.metronome.loopback import is_loopback
 from markdown_pricing.texts.words import install
 
 WITHIN_S = 10.0

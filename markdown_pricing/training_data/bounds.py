@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from markdown_pricing.arrays import BoolArray, IntArray
+from markdown_pricing.columns import MOST_AN_AMOUNT
 from markdown_pricing.training_data.ordered import Order
 from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, STOCK_TO_COME, WEEKS, SnapshotColumn
 
@@ -21,8 +22,6 @@ LAST_DAY = int(np.datetime64("9999-12-31", "D").astype(np.int64))
 """The last day that databases and calendars know."""
 MOST_MONEY = 1e9
 """A price or a salvage price below this; one of the hardest currencies to write out has prices of some ten million."""
-MOST_AN_AMOUNT = 1e12
-"""The ERP's amounts, NUMERIC(14,2), are below this, and what an article brings is one of them."""
 MOST = {"units": 10_000_000, "stock": 2**31 - 1, "stores": 1_000_000}
 """A week's sales, the stock (the ERP keeps an INTEGER) and the stores. Returns may be as many as sales."""
 

@@ -17,10 +17,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from markdown_pricing.arrays import BoolArray
+from markdown_pricing.columns import MOST_AN_AMOUNT
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault, FinalError
 from markdown_pricing.training_data.attributes import usable_columns
-from markdown_pricing.training_data.bounds import MOST_AN_AMOUNT, RowFault, row_faults
+from markdown_pricing.training_data.bounds import RowFault, row_faults
 from markdown_pricing.training_data.currency import in_one_currency
 from markdown_pricing.training_data.ordered import Order, ordered_frame
 from markdown_pricing.training_data.schema import (

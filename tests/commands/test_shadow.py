@@ -144,7 +144,7 @@ def test_nothing_beside_nothing_is_not_equal(places: dict[str, str], week: str, 
 def test_an_erp_is_read_with_an_account_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The runs' account is given to no host that stands on a command line."""
     seen: list[object] = []
-    monkeypatch.setattr("markdown_pricing.commands.shadow.engine_for", lambda *given: seen.append(given) or stop())
+    monkeypatch.setattr("markdown_pricing.erp.database.engine_for", lambda *given: seen.append(given) or stop())
     environ = {"DB_USER": "pricing", "DB_PASSWORD": "s3cret", "MARKDOWN_PRICING_LAKE": str(tmp_path)}
     own = {"MARKDOWN_PRICING_SHADOW_USER": "reader", "MARKDOWN_PRICING_SHADOW_PASSWORD": "to read"}
     places = ["shadow", "postgresql://erp/prices", "postgresql://elsewhere/prices", "--week", WEEK.isoformat()]

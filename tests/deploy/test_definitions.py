@@ -16,6 +16,7 @@ from markdown_pricing import DATA, __version__
 from markdown_pricing.__main__ import cli
 from markdown_pricing.commands.serve import CODE_SERVER_PORT, arguments_of, faults_of
 from markdown_pricing.errors import UsageError
+from markdown_pricing.orchestration.names import LOCATION
 
 PROJECT = Path(__file__).parents[2]
 SECRETS = {"DB_PASSWORD", "DAGSTER_PG_PASSWORD", "METRONOME_PASSWORD"}
@@ -190,6 +191,15 @@ def test_the_servers_listen_on_loopback_unless_they_are_told_otherwise() -> None
     [host] = [parameter for parameter in cli.commands["serve"].params if parameter.name == "host"]
 
     assert host.default == "127.0.0.1"
+
+
+def test_the_code_location_has_one_name_wherever_it_is_given() -> None:
+    """`serve` starts without Dagster, and so does not read the name where Dagster's names are declared."""
+    code_server = arguments_of({CODE_SERVER_PORT: "4000"}, "code-server", "127.0.0.1", None, False, "")
+    [loaded] = yaml.safe_load((DATA / "workspace.grpc.yaml").read_text())["load_from"]
+
+    assert code_server[code_server.index("--location-name") + 1] == LOCATION
+    assert loaded["grpc_server"]["location_name"] == LOCATION
 
 
 def test_a_page_for_those_who_only_look() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 from markdown_pricing.erp.errors import ErpDenied, ErpRefused, MissingDriver
 from markdown_pricing.erp.grants import NEEDED_RIGHTS
 from markdown_pricing.erp.tables import METADATA, MissingColumns, engine_for, ensure_tables
-from markdown_pricing.installation.erp_url import BadErpUrl
+from markdown_pricing.erp.url import BadErpUrl
 from tests.erp.conftest import Erp
 from tests.erp.samples import WEEK
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from markdown_pricing.installation.erp_url import parse_erp_url
+from markdown_pricing.erp.url import parse_erp_url
 from markdown_pricing.installation.settings import SET_BY_OTHERS, VARIABLES, BadSettings, Settings, Variable
 from markdown_pricing.metronome import MetronomeResource
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from markdown_pricing.installation.secret_texts import names_a_secret, secrets_as_text, secrets_in
+from markdown_pricing.metronome.secret_texts import names_a_secret, secrets_as_text, secrets_in
 
 SECRET_NAMES = [
     *("DB_PASSWORD", "db_password", "Db-Password", "dbPassWord", "PGPASSWORD", "DB_PASS", "DB_PWD", "passphrase"),
