@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 def imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             of_a_folder = node.module == "markdown_pricing" or (PACKAGE.parent / node.module.replace(".", "/")).is_dir()
             yield from (f"{node.module}.{alias.name}" for alias in node.names) if of_a_folder else [node.module]
         elif isinstance(node, ast.Import):
@@ -223,6 +224,27 @@ def test_a_part_imports_only_what_the_layout_allows(part: str, path: Path) -> No
 
     assert part in MAY_IMPORT, f"{part} is new: say in the layout who may import whom"
     assert {other for other in ours if (part, other) not in LATE} <= MAY_IMPORT[part]
+
+
+def test_every_package_of_others_that_is_imported_is_declared() -> None:
+    """What only comes along with another package may be gone with that one's next version."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    stated = [*project["dependencies"], *(each for extra in extras if extra != "dev" for each in extras[extra])]
+    declared = {_canonical(requirement) for requirement in stated}
+    theirs = {name.split(".")[0] for _, path in modules() for name in imported(path)}
+    theirs -= sys.stdlib_module_names | {PACKAGE.name}
+
+    brought_by = {name: {_canonical(each) for each in packages_distributions().get(name, ())} for name in theirs}
+
+    assert "yaml" in theirs
+    assert {name for name, packages in brought_by.items() if not packages & declared} == set()
+
+
+def _canonical(requirement: str) -> str:
+    """The package that a requirement names, as registries compare names: https://peps.python.org/pep-0503/."""
+    name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_only_orchestration_and_launcher_know_dagster() -> None:
