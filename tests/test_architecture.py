@@ -55,7 +55,7 @@ MAY_IMPORT = {
     "process.private": set(),
     "texts.shown": set(),
     "process.sqlite_log": set(),
-    "process.workers": {"errors", "process.imported", "process.threads"},
+    "process.workers": {"errors", "process.device", "process.imported", "process.threads"},
     "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"arrays", "errors"},

@@ -7,6 +7,7 @@ import pytest
 
 from markdown_pricing.definitions import defs
 from markdown_pricing.process.device import choose_device, device_to_use
+from markdown_pricing.process.workers import worker_processes
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +44,9 @@ def test_the_setting_reaches_every_process_that_loads_the_flow(tmp_path, monkeyp
     monkeypatch.setenv("MARKDOWN_PRICING_LOG", "off")
     defs()
     assert device_to_use(cuda_is_there=True) == "cpu"
+
+
+def test_a_process_of_a_pool_computes_where_its_command_has_chosen() -> None:
+    choose_device("cpu")
+    with worker_processes(1) as pool:
+        assert pool.submit(device_to_use, cuda_is_there=True).result() == "cpu"
