@@ -112,3 +112,13 @@ def test_the_changelog_tells_nothing_twice() -> None:
 
     assert len(entries) > 50
     assert [beginning for beginning, times in beginnings.items() if times > 1] == []
+
+
+def test_the_changelog_says_of_each_entry_whether_it_is_new_changed_or_mended() -> None:
+    """As on https://keepachangelog.com."""
+    versions = re.split(r"^## .+\n", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+
+    for version in versions:
+        before, *parts = re.split(r"^### ", version, flags=re.MULTILINE)
+        assert before.strip() == ""
+        assert [part.splitlines()[0] for part in parts] == ["Added", "Changed", "Fixed"]
