@@ -198,7 +198,7 @@ def read_countries(path: Path = DEFAULT_FILE, currencies: Path = CURRENCIES_FILE
         try:
             country = COUNTRY.validate_python(values)
         except ValidationError as error:
-            wrong = faults_of(error, values, Country.__dataclass_fields__, CALLED)
+            wrong = faults_of(error, values, [one.name for one in fields(Country)], CALLED)
             faults.append(f"line {line}: {'; '.join(wrong.values())}")
             continue
         if country.code in by_code:

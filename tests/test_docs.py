@@ -120,5 +120,6 @@ def test_the_changelog_says_of_each_entry_whether_it_is_new_changed_or_mended() 
 
     for version in versions:
         before, *parts = re.split(r"^### ", version, flags=re.MULTILINE)
+        kinds = [part.splitlines()[0] for part in parts]
         assert before.strip() == ""
-        assert [part.splitlines()[0] for part in parts] == ["Added", "Changed", "Fixed"]
+        assert kinds == [kind for kind in ("Added", "Changed", "Fixed") if kind in kinds]
