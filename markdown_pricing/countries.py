@@ -176,7 +176,7 @@ class Countries(Mapping[str, Country]):
 def read_countries(path: Path = DEFAULT_FILE, currencies: Path = CURRENCIES_FILE) -> Countries:
     """The countries of a CSV file with a row for each. Raises BadCountries, which lists every fault with its line.
 
-    currencies : the file of their changes of currency. Raises BadCurrencies
+    currencies : the file of their changes of currency. Raises BadCurrencies, too.
     Warns once in a process of a column that earlier versions read.
     """
     try:
