@@ -62,7 +62,10 @@ class DemandFamily:
     memory: float = 0.0
 
     def reference(self, price: FloatArray, reference: FloatArray, weeks: int) -> FloatArray:
-        """The reference price after `weeks` weeks in which `price` is paid; equal to `reference` for 0 weeks."""
+        """The reference price after `weeks` weeks in which `price` is paid; equal to `reference` for 0 weeks.
+
+        The shapes of both prices broadcast, and what is returned has the shape that they come to.
+        """
         return np.asarray(price + (reference - price) * self.memory**weeks, float)
 
 
@@ -76,6 +79,9 @@ def family_named(name: str) -> DemandFamily:
     if name not in FAMILIES:
         raise UnknownFamily(name)
     return FAMILIES[name]
+
+
+# Each of them is the `response` of a family: `DemandFamily` says what the arrays are, and that their shapes broadcast.
 
 
 def constant_elasticity(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
