@@ -134,7 +134,7 @@ def mean_of_lags(grid: FloatArray, cell: Cells, weeks: int) -> FloatArray:
 
 
 def stock_per_store(stock: FloatArray, stores: FloatArray) -> FloatArray:
-    """The units on a store's shelf. Stock that no store carries counts as that of one store."""
+    """The units on a store's shelf; shapes broadcast. Stock that no store carries counts as that of one store."""
     shelf: FloatArray = stock / np.maximum(stores, 1.0)
     return shelf
 
