@@ -174,7 +174,7 @@ class Countries(Mapping[str, Country]):
 def read_countries(path: Path = COUNTRIES_FILE, currencies: Path = CURRENCIES_FILE) -> Countries:
     """The countries of a CSV file with a row for each. Raises BadCountries, which lists every fault with its line.
 
-    currencies : the file of their changes of currency. Raises BadCurrencies
+    currencies : the file of their changes of currency. Raises BadCurrencies, too.
     Warns once in a process of a column that earlier versions read.
     """
     try:
@@ -196,7 +196,7 @@ def read_countries(path: Path = COUNTRIES_FILE, currencies: Path = CURRENCIES_FI
         try:
             country = COUNTRY.validate_python(values)
         except ValidationError as error:
-            wrong = faults_of(error, values, Country.__dataclass_fields__, CALLED)
+            wrong = faults_of(error, values, [one.name for one in fields(Country)], CALLED)
             faults.append(f"line {line}: {'; '.join(wrong.values())}")
             continue
         if country.code in by_code:

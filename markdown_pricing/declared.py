@@ -1,7 +1,7 @@
 """Say what is wrong with a value that does not fit its declared field, in plain words for whoever wrote it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,7 +28,7 @@ PLAIN = {
 def faults_of(
     error: ValidationError,
     given: Mapping[str, Any],
-    known: Mapping[str, object],
+    known: Collection[str],
     called: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """A line for each field of `given` that is wrong, by the field's name.

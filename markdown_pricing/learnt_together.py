@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.demand.log_linear import learn_country
-from markdown_pricing.demand.model import MODELS, DemandModel, UnknownModel, model_class
+from markdown_pricing.demand.model import MODELS, UnknownModel, model_class
 from markdown_pricing.demand.shared import CountryDemand, SharedDemand, pool
 from markdown_pricing.errors import TRY_AGAIN, FinalError
 from markdown_pricing.pricing import SEED, CountryWeek, HowToLearn, make_training_data
@@ -108,10 +108,9 @@ def lacks_its_own(shared: SharedDemand, model: str) -> bool:
     if model in MODELS or model in shared.learnt_by:
         return False
     try:
-        learns: Any = model_class(model).learn_together
+        return model_class(model).learns_together()
     except UnknownModel:  # which is said where it is to price
         return False
-    return learns.__func__ is not DemandModel.learn_together.__func__  # type: ignore[attr-defined]
 
 
 def _learnt(

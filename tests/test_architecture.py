@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from statistics import median
 
@@ -56,7 +57,7 @@ MAY_IMPORT = {
     "process.private": set(),
     "texts.shown": set(),
     "process.sqlite_log": set(),
-    "process.workers": {"errors", "process.imported", "process.threads"},
+    "process.workers": {"errors", "process.device", "process.imported", "process.threads"},
     "arrays": set(),
     "weeks": {"errors"},
     "forecast": {"arrays", "errors"},
@@ -209,7 +210,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 def imported(path: Path, nodes: Callable[[ast.AST], Iterator[ast.AST]] = ast.walk) -> Iterator[str]:
     for node in nodes(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             of_a_folder = node.module == "markdown_pricing" or (PACKAGE.parent / node.module.replace(".", "/")).is_dir()
             yield from (f"{node.module}.{alias.name}" for alias in node.names) if of_a_folder else [node.module]
         elif isinstance(node, ast.Import):
@@ -226,6 +227,27 @@ def test_a_part_imports_only_what_the_layout_allows(part: str, path: Path) -> No
 
     assert part in MAY_IMPORT, f"{part} is new: say in the layout who may import whom"
     assert {other for other in ours if (part, other) not in LATE} <= MAY_IMPORT[part]
+
+
+def test_every_package_of_others_that_is_imported_is_declared() -> None:
+    """What only comes along with another package may be gone with that one's next version."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    stated = [*project["dependencies"], *(each for extra in extras if extra != "dev" for each in extras[extra])]
+    declared = {_canonical(requirement) for requirement in stated}
+    theirs = {name.split(".")[0] for _, path in modules() for name in imported(path)}
+    theirs -= sys.stdlib_module_names | {PACKAGE.name}
+
+    brought_by = {name: {_canonical(each) for each in packages_distributions().get(name, ())} for name in theirs}
+
+    assert "yaml" in theirs
+    assert {name for name, packages in brought_by.items() if not packages & declared} == set()
+
+
+def _canonical(requirement: str) -> str:
+    """The package that a requirement names, as registries compare names: https://peps.python.org/pep-0503/."""
+    name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_only_orchestration_and_launcher_know_dagster() -> None:
@@ -338,7 +360,7 @@ BY_NAME = {
 def test_nothing_is_looked_for_by_a_name_where_code_can_say_it() -> None:
     reflection = re.compile(
         r"(?<![\w.])(getattr|hasattr|setattr|delattr|vars|globals|locals|__import__)\("
-        r"|__dict__|__getattr__|__class__|import_module|inspect\.getmembers"
+        r"|__dict__|__getattr__|__class__|__func__|__dataclass_fields__|import_module|inspect\.getmembers"
     )
     found = {
         path.relative_to(PACKAGE).with_suffix("").as_posix()
@@ -347,6 +369,37 @@ def test_nothing_is_looked_for_by_a_name_where_code_can_say_it() -> None:
     }
 
     assert found == set(BY_NAME)
+
+
+OVERWRITTEN = {
+    ("lake/filesystem", "filesystem.client"): "fsspec's class takes an address, and no client that has limits of time",
+    ("orchestration/local_storage", "ScriptDirectory.from_config"): "Dagster has Alembic read all migrations each time",
+    ("orchestration/local_storage", "storage.create_engine"): "Dagster makes an engine for each connection",
+    ("orchestration/pooled_storage", "part._engine"): "the parts of Dagster's storage make their engine themselves",
+    ("orchestration/pooled_storage", "self._run_storage.dispose"): "of the storage's parts Dagster disposes, not of it",
+}
+"""What the package puts in the place of a library's function or of the inner part of a library's object, and why."""
+INNER_PARTS = {"client", "create_engine"}
+"""What is one although neither its name nor the type checker says so."""
+
+
+def test_a_library_is_changed_only_where_it_leaves_no_other_way() -> None:
+    found = {
+        (path.relative_to(PACKAGE).with_suffix("").as_posix(), ast.unparse(target))
+        for path in PACKAGE.rglob("*.py")
+        for target, line in _assigned_attributes(path)
+        if target.attr.startswith("_") or target.attr in INNER_PARTS or "ignore[method-assign]" in line
+    }
+
+    assert found == OVERWRITTEN.keys()
+
+
+def _assigned_attributes(path: Path) -> Iterator[tuple[ast.Attribute, str]]:
+    """Each attribute of something else than `self` that the module assigns to, with the line in which it does so."""
+    lines = path.read_text().splitlines()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) != "self":
+            yield node, lines[node.lineno - 1]
 
 
 def test_types_of_arrays_are_declared_once() -> None:

@@ -210,14 +210,14 @@ def odd_articles(
 
 
 @pytest.mark.parametrize("name", ARTICLES)
-def test_an_odd_article_is_priced_or_named(odd_articles, name):
+def test_an_odd_article_is_priced_or_named(odd_articles, name) -> None:
     snapshot, records, paths = odd_articles
     assert_is_a_price(records[name], paths[name], snapshot.loc[name])
     wanted = ARTICLES[name][1]
     assert wanted is ANY or records[name]["exception_code"] == wanted, records[name]["reason"]
 
 
-def test_the_ordinary_articles_beside_them_are_priced_too(odd_articles):
+def test_the_ordinary_articles_beside_them_are_priced_too(odd_articles) -> None:
     snapshot, records, paths = odd_articles
     assert records.keys() == paths.keys() == set(snapshot.index)
     for article_id in snapshot.index.difference(list(ARTICLES)):
@@ -271,7 +271,7 @@ COUNTRIES: dict[str, tuple[Change, str, str]] = {
 
 
 @pytest.mark.parametrize("name", COUNTRIES)
-def test_an_odd_country_is_priced_by_the_best_model_that_holds(country, name):
+def test_an_odd_country_is_priced_by_the_best_model_that_holds(country, name) -> None:
     change, grade, why_not = COUNTRIES[name]
     rows = change(country).reset_index(drop=True)
     sold = country_week(rows)
@@ -286,7 +286,7 @@ def test_an_odd_country_is_priced_by_the_best_model_that_holds(country, name):
         assert record["model_grade"] == grade
 
 
-def test_five_articles_are_priced_by_what_the_countries_share(country):
+def test_five_articles_are_priced_by_what_the_countries_share(country) -> None:
     """Where it is at hand, it stands before the rule."""
     rows = few(5)(country).reset_index(drop=True)
     sold = country_week(rows)
@@ -300,7 +300,7 @@ def test_five_articles_are_priced_by_what_the_countries_share(country):
 
 
 @pytest.mark.parametrize("name", ["none sold", "only returns"])
-def test_what_never_sold_is_marked_down_or_reported(odd_articles, name):
+def test_what_never_sold_is_marked_down_or_reported(odd_articles, name) -> None:
     """It is never kept at its price as if all were well."""
     record = odd_articles[1][name]
     assert record["action"] == "markdown" or record["exception_code"] == "certain_leftover", record["reason"]
@@ -327,7 +327,7 @@ def priced_by_what_was_learnt(rows: pd.DataFrame) -> tuple[dict[str, Record], di
     return priced(sold, Choice(model, "log_linear", OWN, measure_error(model, sold.history, WEEK)))
 
 
-def test_articles_that_are_set_aside_keep_their_price_and_harm_no_other(country, ordinary):
+def test_articles_that_are_set_aside_keep_their_price_and_harm_no_other(country, ordinary) -> None:
     """Each row names column and value; the others' rows and paths are equal to the bit to those without them."""
     without, paths_without = priced_by_what_was_learnt(country)
     for names in (list(SET_ASIDE)[:3], list(SET_ASIDE)[3:]):  # more would be a fault of the delivery
@@ -342,7 +342,9 @@ def test_articles_that_are_set_aside_keep_their_price_and_harm_no_other(country,
         assert (records, paths) == (without, paths_without)
 
 
-def test_an_article_without_an_end_is_planned_to_104_weeks_and_costs_the_others_nothing(country, ordinary, monkeypatch):
+def test_an_article_without_an_end_is_planned_to_104_weeks_and_costs_the_others_nothing(
+    country, ordinary, monkeypatch
+) -> None:
     without, paths_without = priced_by_what_was_learnt(country)
     asked: list[tuple[int, int]] = []
     real = Forecast.at
@@ -357,7 +359,7 @@ def test_an_article_without_an_end_is_planned_to_104_weeks_and_costs_the_others_
     assert sorted(articles for articles, weeks in asked if weeks == 105) == [1]
 
 
-def test_a_temporary_price_is_planned_as_one(country, ordinary):
+def test_a_temporary_price_is_planned_as_one(country, ordinary) -> None:
     """It holds until its last week, is advised as it is, and then the last price that counted comes back."""
     rung = ordinary["price"].iloc[-1]
     promoted = now(price=round(rung * 0.6, 2))(ordinary).assign(article_id="promoted")

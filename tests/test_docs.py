@@ -81,6 +81,13 @@ def test_every_decision_fits_a_page() -> None:
         assert len(decision.read_text().splitlines()) <= 35
 
 
+@pytest.mark.parametrize("decision", sorted((PROJECT / "docs/adr").glob("*.md")), ids=lambda file: file.stem)
+def test_every_decision_says_its_number_its_state_and_its_date(decision: Path) -> None:
+    number = int(decision.name[:4])
+
+    assert re.match(rf"# {number}\. .+\n\n\*\*Status:\*\* \w+, \d{{4}}-\d\d-\d\d\n\n## Context\n", decision.read_text())
+
+
 def test_every_package_under_the_lgpl_is_listed_with_its_licence() -> None:
     """What is installed says which those are."""
     page = (PROJECT / "docs/licences.md").read_text()
@@ -105,3 +112,14 @@ def test_the_changelog_tells_nothing_twice() -> None:
 
     assert len(entries) > 50
     assert [beginning for beginning, times in beginnings.items() if times > 1] == []
+
+
+def test_the_changelog_says_of_each_entry_whether_it_is_new_changed_or_mended() -> None:
+    """As on https://keepachangelog.com."""
+    versions = re.split(r"^## .+\n", (PROJECT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1:]
+
+    for version in versions:
+        before, *parts = re.split(r"^### ", version, flags=re.MULTILINE)
+        kinds = [part.splitlines()[0] for part in parts]
+        assert before.strip() == ""
+        assert kinds == [kind for kind in ("Added", "Changed", "Fixed") if kind in kinds]

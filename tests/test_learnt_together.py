@@ -45,7 +45,7 @@ class Together(Steady):
         rows = {country: json.loads(data)[0] for country, data in contributions.items()}
         return spoilt(ALL_COUNTRIES) or json.dumps({**rows, "threads": threads}).encode()
 
-    def fit(self, history, week, seed, threads=1, shared=None):
+    def fit(self, history, week, seed, threads=1, shared=None) -> None:
         HAPPENED.append(f"fit before {week} with {shared and shared.learnt}")
         super().fit(history, week, seed, threads)
 

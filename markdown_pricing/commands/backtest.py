@@ -6,7 +6,7 @@ at once.
 
 import itertools
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -39,7 +39,7 @@ from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simulation import Played
 from markdown_pricing.pricing import CountryWeek, make_training_data
 from markdown_pricing.process.device import choose_device
-from markdown_pricing.process.threads import limit_threads
+from markdown_pricing.process.workers import worker_processes
 from markdown_pricing.sample.families import FAMILIES, family_named
 from markdown_pricing.texts.words import counted
 from markdown_pricing.training_data.schema import columns_to_read
@@ -153,7 +153,7 @@ def played_in(
     plays: Sequence[Setting], policies: Sequence[str], book: RuleBook, workers: int
 ) -> Iterator[tuple[Setting, Played]]:
     """Play every policy in every market, and yield each season as soon as it is finished."""
-    with ProcessPoolExecutor(workers, initializer=limit_threads, initargs=(workers,)) as pool:
+    with worker_processes(workers) as pool:
         running: dict[Future[Played], Setting] = {
             pool.submit(play_setting, setting, policy, book): setting
             for setting, policy in itertools.product(plays, policies)

@@ -79,12 +79,12 @@ class SeenFrame:
 
     @property
     def learnable(self) -> IntArray:
-        """The numbers of the rows that can be learnt from."""
+        """The numbers of the rows that can be learnt from, (learnable,)."""
         known = np.isfinite(self.local.difference) & (self.local.seen >= LEAST_SEEN)
         return np.flatnonzero(known)
 
     def before(self, until: int) -> IntArray:
-        """Those of them in columns of the panel before `until`."""
+        """Those of them in columns of the panel before `until`, in their order: (those,)."""
         learnable = self.learnable
         return learnable[self.panel.column[learnable] < until]
 

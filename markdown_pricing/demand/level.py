@@ -69,7 +69,7 @@ class Sales:
     dispersion: FloatArray
 
     def part(self, articles: IntArray) -> "Sales":
-        """The sales of these articles alone."""
+        """The sales of these articles, (part,), alone."""
         return rows_of(self, articles)
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self
+from typing import Self, final
 
 import numpy as np
 import pandas as pd
@@ -76,12 +76,19 @@ class DemandModel(ABC):
         """
         return None
 
-    @classmethod
-    def learn_together(
-        cls, contributions: Mapping[str, bytes], week: date, seed: int, threads: int = 1
-    ) -> bytes | None:
-        """What is learnt once a week from all countries' contributions, which `fit` finds as `shared.learnt`."""
+    @staticmethod  # so that every class that does not override it has this very function
+    def learn_together(contributions: Mapping[str, bytes], week: date, seed: int, threads: int = 1) -> bytes | None:
+        """What is learnt once a week from all countries' contributions, which `fit` finds as `shared.learnt`.
+
+        A model that learns overrides it, by a class method or a static one.
+        """
         return None
+
+    @classmethod
+    @final
+    def learns_together(cls) -> bool:
+        """Whether it learns from all countries: it does where it has a `learn_together` of its own."""
+        return cls.learn_together is not DemandModel.learn_together
 
     def importance(self) -> dict[str, float]:
         """The share of each input in what the model has learnt, largest first; empty when it does not know."""

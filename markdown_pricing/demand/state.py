@@ -56,7 +56,7 @@ class State:
 
     @property
     def cell(self) -> tuple[IntArray, IntArray]:
-        """The rows and columns of the panel in which the articles to price stand."""
+        """The rows and columns of the panel in which the articles to price stand, (articles,) each."""
         return self.panel.row[self.now], self.panel.column[self.now]
 
     def forecast(self, model: str, log_mean: Callable[[int], FloatArray]) -> Forecast:

@@ -41,7 +41,10 @@ def known_at(
 
 
 def week_features(dates: tuple[IntArray, IntArray, IntArray], ahead: IntArray) -> dict[str, FloatArray]:
-    """The features of a target week. `dates` has the week numbers of the week, the launch and the end."""
+    """The features of a target week, (rows,) each, by name.
+
+    dates : the week numbers of the week, the launch and the end, (rows,) each ; ahead : (rows,), weeks until then
+    """
     week, launch, end = dates
     age = Age.of(week, launch, end)
     return {

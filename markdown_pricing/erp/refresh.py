@@ -158,12 +158,6 @@ def replace_country(
     return receipt
 
 
-def last_receipt(engine: Engine, country: str) -> Receipt | None:
-    """The receipt of the rows that the country has now; None when the country was never refreshed."""
-    with erp_errors(engine), engine.connect() as connection:
-        return _receipt(connection, _receipts(country))
-
-
 def last_receipts(engine: Engine) -> dict[str, Receipt]:
     """The newest receipt of each country that was ever refreshed; a table that is locked is waited for some seconds.
 

@@ -64,8 +64,8 @@ class NoWayBack(FinalError):
 def champions(lake: Lake) -> list[Champion]:
     """Every promotion that was not taken back, oldest first; the last one is the champion.
 
-    Raises ResultChanged, ChampionsOfAnotherVersion, and the errors of the lake, which are TransientErrors when it
-    cannot be asked.
+    Raises ResultChanged, ChampionsOfAnotherVersion, and the errors of the lake, each of which is a TransientError when
+    it cannot be asked.
     """
     try:
         kept = json.loads(read_sealed(lake, CHAMPIONS, REMEDY))

@@ -102,7 +102,7 @@ class Problem:
         return markdowns
 
     def part(self, rows: IntArray) -> "Problem":
-        """The same of these articles alone, without the rungs that none of them can move to."""
+        """The same of the articles in `rows`, (rows,), alone, without the rungs that none of them can move to."""
         part = rows_of(self, rows)
         rungs = int(part.rungs.max(initial=1))
         moves = part.limits.moves[:, :rungs, :rungs]
@@ -115,7 +115,7 @@ class Problem:
 
 
 def batches(problem: Problem) -> Iterator[IntArray]:
-    """Batches of the articles that have a choice, with weeks_left falling.
+    """Batches of the articles that have a choice, with weeks_left falling: the row numbers of each, (its articles,).
 
     Articles of like size stand together, because a batch takes as long as its largest article.
     """

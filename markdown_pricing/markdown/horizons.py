@@ -13,6 +13,7 @@ from markdown_pricing.markdown.season import FARTHEST_END_WEEKS
 def by_horizon(articles: pd.DataFrame, week: date, country: str, book: RuleBook) -> list[IntArray]:
     """The row numbers of the articles in parts that are planned one after the other; mostly there is only one.
 
+    Each part is (its articles,), in the order of the rows.
     The arrays of a plan are articles × rungs × weeks, to the latest end of its articles. Those whose end is further
     ahead than is planned are a part of their own. Articles that share a price or a budget are planned together.
     """

@@ -10,12 +10,12 @@ from markdown_pricing.countries import PriceEnding
 
 
 def to_cents(prices: npt.ArrayLike) -> IntArray:
-    """Prices in currency units to the nearest whole cent."""
+    """Prices of any shape, in currency units, to the nearest whole cent, in the same shape."""
     return np.rint(np.asarray(prices, dtype=np.float64) * 100).astype(np.int64)
 
 
 def to_price(cents: npt.ArrayLike) -> FloatArray:
-    """Whole cents to prices in currency units."""
+    """Whole cents of any shape to prices in currency units, in the same shape."""
     return np.round(np.asarray(cents, dtype=np.int64) / 100, 2)
 
 

@@ -165,12 +165,6 @@ class Limits:
         free = np.arange(self.weeks) >= self.locked[:, np.newaxis]
         return replace(self, touchable=self.touchable & free)
 
-    def without_this_week(self) -> "Limits":
-        """The same limits, except that no markdown may fall into this week."""
-        touchable = self.touchable.copy()
-        touchable[:, :1] = False
-        return replace(self, touchable=touchable)
-
 
 def deepest_rungs(limits: Limits) -> IntArray:
     """The rungs when every markdown comes as early and as deep as the rules allow, (articles, weeks)."""

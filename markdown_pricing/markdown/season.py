@@ -61,24 +61,24 @@ class Season:
 
     @property
     def supply(self) -> IntArray:
-        """All units that are to be sold by the end: today's stock and what is on its way."""
+        """All units that are to be sold by the end: today's stock and what is on its way, (articles,)."""
         return self.stock + self.stock_to_come
 
     @property
     def awaits_stock(self) -> BoolArray:
-        """Whether there is nothing to sell this week and something from the next on."""
+        """Whether there is nothing to sell this week and something from the next on, (articles,)."""
         awaits: BoolArray = (self.stock == 0) & (self.stock_to_come > 0) & (self.weeks_left > 1)
         return awaits
 
     @property
     def price_is_fixed(self) -> BoolArray:
-        """Whether no other price can be asked this week, whatever the rules say."""
+        """Whether no other price can be asked this week, whatever the rules say, (articles,)."""
         fixed: BoolArray = (self.stock == 0) | (self.weeks_left == 0) | (self.temporary_weeks > 0) | self.set_aside
         return fixed
 
     @property
     def floor_cents(self) -> IntArray:
-        """The lowest whole cent that is not below salvage_price."""
+        """The lowest whole cent that is not below salvage_price, (articles,)."""
         floor: IntArray = np.ceil(np.round(self.salvage_price * 100, 6)).astype(np.int64)
         return floor
 

@@ -44,7 +44,8 @@ def stake_of(
     """The stake of each article: the recommended price's value less that of the best answer in the other direction.
 
     To a markdown the other answer is to keep the price this week, and to a kept price the best markdown now.
-    solution, best : the values and paths of the articles, and the planned paths ; elasticity : with its standard error
+    solution, best : the values and paths of the articles, and the planned paths
+    elasticity     : with its standard error, (articles,) each; None: the price response is known without error
     """
     is_lower = np.arange(menu.value.shape[1]) > 0
     others = is_lower != (menu.chosen > 0)[:, np.newaxis]

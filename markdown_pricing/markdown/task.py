@@ -65,7 +65,8 @@ class Task:
     def solve(self, penalty: FloatArray, rows: BoolArray | None = None) -> Solution:
         """What each price of this week is worth with this penalty, and the path after each of them.
 
-        rows : (articles,), the articles to solve; all others have no values and keep their price
+        penalty : (articles,), as in `worth`
+        rows    : (articles,), the articles to solve; all others have no values and keep their price
         An article that has no choice in any week is worth what its price brings to the end.
         """
         solution = self._solved(penalty, 0.0, rows, each_price=True)
@@ -75,7 +76,7 @@ class Task:
         return solution
 
     def path(self, penalty: FloatArray, multiplier: float = 0.0, rows: BoolArray | None = None) -> PathValue:
-        """The best path with this penalty and this multiplier of what is given away; `rows` as in `solve`."""
+        """The best path with this penalty and this multiplier of what is given away; the arrays are as in `solve`."""
         return self.value(self._solved(penalty, multiplier, rows, each_price=False).rungs)
 
     def _solved(self, penalty: FloatArray, multiplier: float, rows: BoolArray | None, each_price: bool) -> Solution:

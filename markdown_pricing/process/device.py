@@ -16,6 +16,11 @@ def choose_device(name: str) -> None:
     _chosen = name
 
 
+def chosen_device() -> str:
+    """What `choose_device` has chosen in this process."""
+    return _chosen
+
+
 def device_to_use(cuda_is_there: bool) -> str:
     """ "cuda" or "cpu", as the framework names them; warns when a GPU was asked for and the machine has none.
 

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from markdown_pricing.errors import InputWarning
+from markdown_pricing.process.device import choose_device, chosen_device
 from markdown_pricing.process.imported import imported_for_good
 from markdown_pricing.process.threads import limit_threads
 
@@ -114,8 +115,11 @@ def tell_command(text: str) -> None:
 
 
 def worker_processes(number: int) -> ProcessPoolExecutor:
-    """`number` processes, each of which starts with its first piece of work and computes on cores ÷ `number`."""
-    return ProcessPoolExecutor(number, SPAWN, initializer=_begin, initargs=(number,))
+    """`number` processes, each of which starts with its first piece of work and computes on cores ÷ `number`.
+
+    Their models compute on the device that this process has chosen.
+    """
+    return ProcessPoolExecutor(number, SPAWN, initializer=_begin_in_a_pool, initargs=(number, chosen_device()))
 
 
 def on_a_stop() -> Callable[[], bool]:
@@ -178,6 +182,11 @@ def _done(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer | Rais
         return Answer(work(*arguments))
     except Exception as error:
         return Raised(str(error) or type(error).__name__)
+
+
+def _begin_in_a_pool(side_by_side: int, device: str) -> None:
+    choose_device(device)
+    _begin(side_by_side)
 
 
 def _begin(side_by_side: int, end: Callable[[], None] = lambda: os._exit(1)) -> None:

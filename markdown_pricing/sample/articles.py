@@ -99,7 +99,7 @@ class Articles:
         return len(self.number)
 
     def take(self, rows: IntArray) -> "Articles":
-        """The articles in these rows."""
+        """The articles in these rows, (rows,)."""
         return rows_of(self, rows)
 
     def interest(self, country: str, week: IntArray) -> FloatArray:

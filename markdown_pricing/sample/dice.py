@@ -40,12 +40,15 @@ def integer(low: int | IntArray, high: int | IntArray, *keys: Key) -> IntArray:
 
 
 def gamma_quantile(chance: FloatArray, dispersion: FloatArray) -> FloatArray:
-    """The quantile of the gamma distribution with mean 1 and variance `dispersion`."""
+    """The quantile of the gamma distribution with mean 1 and variance `dispersion`. The shapes broadcast."""
     return np.asarray(gammaincinv(1 / dispersion, chance) * dispersion, float)
 
 
 def poisson_quantile(chance: FloatArray, mean: FloatArray) -> IntArray:
-    """The smallest whole number at which the Poisson distribution reaches `chance`; it never falls as `mean` rises."""
+    """The smallest whole number at which the Poisson distribution reaches `chance`; it never falls as `mean` rises.
+
+    The arguments' shapes broadcast.
+    """
     mean = np.maximum(mean, 1e-9)
     above = np.ceil(pdtrik(chance, mean))
     below = np.maximum(above - 1, 0)

@@ -62,7 +62,10 @@ class DemandFamily:
     memory: float = 0.0
 
     def reference(self, price: FloatArray, reference: FloatArray, weeks: int) -> FloatArray:
-        """The reference price after `weeks` weeks in which `price` is paid; equal to `reference` for 0 weeks."""
+        """The reference price after `weeks` weeks in which `price` is paid; equal to `reference` for 0 weeks.
+
+        The shapes of both prices broadcast, and what is returned has the shape that they come to.
+        """
         return np.asarray(price + (reference - price) * self.memory**weeks, float)
 
 
@@ -79,14 +82,18 @@ def family_named(name: str) -> DemandFamily:
 
 
 def constant_elasticity(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
-    """Demand is price ** −elasticity, so that each percent off brings the same percentage of customers."""
+    """Demand is price ** −elasticity, so that each percent off brings the same percentage of customers.
+
+    It is the `response` of a `DemandFamily`, which says what the arrays are and that their shapes broadcast.
+    """
     return np.asarray(price**-elasticity + 0.0 * reference, float)
 
 
 def reference_logit(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
     """The share of visitors who buy, expit(u), relative to that share at list price.
 
-    u is linear in the price and in the price less the reference price.
+    u is linear in the price and in the price less the reference price. It is the `response` of a `DemandFamily`, which
+    says what the arrays are and that their shapes broadcast.
 
     A fresh markdown from list price has LOGIT_SLOPE · `elasticity` there:
     −d ln expit(u) / d price = slope · (1 − share of buyers).
@@ -100,14 +107,20 @@ def reference_logit(price: FloatArray, reference: FloatArray, elasticity: FloatA
 
 
 def threshold_customers(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
-    """One loyal customer, and customers who wait for a discount. Their thresholds scatter logistically around a few."""
+    """One loyal customer, and customers who wait for a discount. Their thresholds scatter logistically around a few.
+
+    It is the `response` of a `DemandFamily`, which says what the arrays are and that their shapes broadcast.
+    """
     discount = 100 * (1 - price)[..., np.newaxis]
     come = expit((discount - WAITING_FOR_PCT) / THRESHOLD_WIDTH_PCT) - expit(-WAITING_FOR_PCT / THRESHOLD_WIDTH_PCT)
     return np.asarray(1 + elasticity * (WAITING_A_LOYAL * come).sum(axis=-1) + 0.0 * reference, float)
 
 
 def linear_demand(price: FloatArray, reference: FloatArray, elasticity: FloatArray) -> FloatArray:
-    """Demand is 1 + slope · (1 − price), bent near 0, so that somebody buys even far above the list price."""
+    """Demand is 1 + slope · (1 − price), bent near 0, so that somebody buys even far above the list price.
+
+    It is the `response` of a `DemandFamily`, which says what the arrays are and that their shapes broadcast.
+    """
     line = 1 + LINEAR_SLOPE * elasticity * (1 - price)
     return np.asarray(_bent(line) / _bent(np.ones(1)) + 0.0 * reference, float)
 

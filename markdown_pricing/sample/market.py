@@ -127,7 +127,7 @@ class Market:
 
     @property
     def on_sale(self) -> IntArray:
-        """The rows of the articles in the snapshot, in order of article_id. A few may be past their end."""
+        """The rows of the articles in the snapshot, (on sale,), by article_id. A few may be past their end."""
         return np.flatnonzero((self.articles.launch <= self.week) & (self.week <= self.articles.listed_until))
 
     def expected_units(
@@ -268,7 +268,7 @@ def share_finding_size(stock: FloatArray, stores: IntArray) -> FloatArray:
 
 
 def stores_with_stock(stock: IntArray, stores: IntArray) -> IntArray:
-    """How many stores still have a unit when the stock is spread at random; 0 when sold out."""
+    """How many stores still have a unit when the stock is spread at random; 0 when sold out. The shapes broadcast."""
     reached = np.ceil(stores * (1 - np.exp(-1.5 * stock / stores)))
     return np.where(stock > 0, np.minimum(reached, stock), 0).astype(np.int64)
 

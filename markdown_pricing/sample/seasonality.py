@@ -27,29 +27,38 @@ def number_of(week: date) -> int:
 
 
 def dates_of(week: IntArray) -> npt.NDArray[np.datetime64]:
-    """The Mondays of week numbers, as datetime64[D]."""
+    """The Mondays of week numbers of any shape, in the same shape, as datetime64[D]."""
     return np.datetime64(FIRST_MONDAY, "D") + 7 * np.asarray(week, np.int64).astype("timedelta64[D]")
 
 
 def day_of_year(week: IntArray) -> IntArray:
-    """The day of the year of each week's Monday, 0 for the first of January."""
+    """The day of the year of each week's Monday, 0 for the first of January; the shape is that of `week`."""
     day = dates_of(week)
     return np.asarray((day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64))
 
 
 def age_curve(age_weeks: IntArray, decay_per_week: FloatArray) -> FloatArray:
-    """Interest relative to its peak: it is 0 before the launch, rises over the first weeks and then decays."""
+    """Interest relative to its peak: it is 0 before the launch, rises over the first weeks and then decays.
+
+    The shapes of both arrays broadcast, and what is returned has the shape that they come to.
+    """
     early = LAUNCH_CURVE[np.clip(age_weeks, 0, len(LAUNCH_CURVE) - 1)]
     return np.where(age_weeks < 0, 0.0, early * np.exp(-decay_per_week * np.maximum(age_weeks - 2, 0)))
 
 
 def season_curve(week: IntArray, peak_day: FloatArray, strength: FloatArray) -> FloatArray:
-    """A yearly wave whose log has mean 0, with its peak on `peak_day` of the year."""
+    """A yearly wave whose log has mean 0, with its peak on `peak_day` of the year.
+
+    The shapes of the arrays broadcast, and what is returned has the shape that they come to.
+    """
     return np.asarray(np.exp(strength * np.cos(2 * np.pi * (day_of_year(week) - peak_day) / 365.25)), float)
 
 
 def holidays(country: str, week: IntArray) -> FloatArray:
-    """Traffic in the shops: presents before Christmas or New Year, a lull after it, sales in summer, days closed."""
+    """Traffic in the shops: presents before Christmas or New Year, a lull after it, sales in summer, days closed.
+
+    What is returned has the shape of `week`, with 1 for a usual week.
+    """
     day = day_of_year(week)
     gifts_end = 364 if country in NEW_YEAR_GIFTS else 356
     until_gifts = gifts_end - day

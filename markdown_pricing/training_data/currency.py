@@ -46,7 +46,7 @@ class Step:
 
     @property
     def alike(self) -> BoolArray:
-        """The articles whose list price and price both moved by the median, nearly."""
+        """The articles whose list price and price both moved by the median, nearly; a flag for each, (articles,)."""
         near = [np.abs(moves / self.factor - 1) <= ALIKE for moves in (self.lists, self.prices)]
         return near[0] & near[1]
 

@@ -22,7 +22,7 @@ MOST_WEEKS_COUNTED = 260
 
 
 def week_number(weeks: Any) -> IntArray:
-    """How many whole weeks dates, timestamps or datetime64 are after the first Monday of 1970."""
+    """How many whole weeks dates, timestamps or datetime64 of any shape are after the first Monday of 1970."""
     days = np.asarray(weeks).astype("datetime64[D]").astype(np.int64)
     numbers: IntArray = (days - 4) // 7
     return numbers
@@ -31,7 +31,7 @@ def week_number(weeks: Any) -> IntArray:
 def season_terms(week: IntArray, harmonics: int = 2) -> FloatArray:
     """Smooth terms of the time of year, (…, 2·harmonics), in which week 52 is next to week 1.
 
-    week : week numbers
+    week : week numbers, (…), of any shape
     """
     angle = 2 * np.pi * ((np.asarray(week) * 7 + 4) / DAYS_A_YEAR)
     waves = [wave(k * angle) for k in range(1, harmonics + 1) for wave in (np.sin, np.cos)]
@@ -39,14 +39,14 @@ def season_terms(week: IntArray, harmonics: int = 2) -> FloatArray:
 
 
 def mondays(week: IntArray) -> NDArray[np.datetime64]:
-    """The Mondays of week numbers, as datetime64[D]."""
+    """The Mondays of week numbers of any shape, in the same shape, as datetime64[D]."""
     return (np.asarray(week) * 7 + 4).astype("datetime64[D]")
 
 
 def week_of_year(week: IntArray) -> IntArray:
-    """The week of the year, 0 to 52, by the day of the year of its Monday.
+    """The week of the year, 0 to 52, by the day of the year of its Monday; the shape is that of `week`.
 
-    week : week numbers
+    week : week numbers of any shape
     """
     days = mondays(week)
     week_in_year: IntArray = (days - days.astype("datetime64[Y]")).astype(np.int64) // 7
@@ -134,7 +134,7 @@ def mean_of_lags(grid: FloatArray, cell: Cells, weeks: int) -> FloatArray:
 
 
 def stock_per_store(stock: FloatArray, stores: FloatArray) -> FloatArray:
-    """The units on a store's shelf. Stock that no store carries counts as that of one store."""
+    """The units on a store's shelf; shapes broadcast. Stock that no store carries counts as that of one store."""
     shelf: FloatArray = stock / np.maximum(stores, 1.0)
     return shelf
 

@@ -38,7 +38,7 @@ class Order:
         return cls(key, None if is_sorted else np.argsort(key, kind="stable"))
 
     def repeated(self, unknown: BoolArray) -> BoolArray:
-        """Marks all rows whose key another row has, too, among those that are not `unknown`."""
+        """Marks all rows whose key another row has, too, among those that are not `unknown`; both are (rows,)."""
         again = np.zeros(len(self.key), dtype=np.bool_)
         if self.places is not None:
             known = self.places[~unknown[self.places]]
@@ -48,7 +48,10 @@ class Order:
         return again
 
     def places_of(self, keep: BoolArray | None) -> IntArray | None:
-        """The numbers of the rows to keep in their order; None for all of them as they come."""
+        """The numbers of the rows to keep, (kept,), in their order; None for all of them as they come.
+
+        keep : (rows,); None: all
+        """
         if keep is None or keep.all():
             return self.places
         return np.flatnonzero(keep) if self.places is None else self.places[keep[self.places]]

@@ -38,7 +38,7 @@ def needs_no_network(page: str) -> bool:
     return all(at.startswith("#") for at in asked) and "<script" not in page and "@import" not in page
 
 
-def test_seasons_are_played_and_shown_on_one_page(tmp_path: Path):
+def test_seasons_are_played_and_shown_on_one_page(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     families = ["constant_elasticity", "threshold_customers"]
     # Some articles' seasons begin and end within eight weeks.
@@ -59,7 +59,7 @@ def test_seasons_are_played_and_shown_on_one_page(tmp_path: Path):
     assert "Playing seasons 12/12" in done.stderr
 
 
-def test_real_weeks_are_replayed_from_the_lake(tmp_path: Path):
+def test_real_weeks_are_replayed_from_the_lake(tmp_path: Path) -> None:
     week = date(2025, 3, 3)
     deliver_sample(Lake(str(tmp_path / "lake")), week, [Country("MLT", "EUR")], articles=12, seed=1)
     out = tmp_path / "report.html"
@@ -85,14 +85,14 @@ def test_real_weeks_are_replayed_from_the_lake(tmp_path: Path):
         (["--countries", "ATL"], "Not configured: ATL"),
     ],
 )
-def test_unknown_names_are_answered_with_those_that_are_known(arguments: list[str], told: str):
+def test_unknown_names_are_answered_with_those_that_are_known(arguments: list[str], told: str) -> None:
     done = backtest(*SMALL, *arguments)
     assert done.returncode == 2
     assert told in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_model_that_breaks_its_contract_in_a_worker_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_model_that_breaks_its_contract_in_a_worker_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault crosses from the process that plays to the command, with all that it says."""
     (tmp_path / "gloom.py").write_text(
         "from tests.demand.odd_models import WithOtherUnits\n"
@@ -108,7 +108,7 @@ def test_a_model_that_breaks_its_contract_in_a_worker_is_named(tmp_path: Path, m
     assert "Traceback" not in done.stderr
 
 
-def test_an_empty_lake_says_what_to_do(tmp_path: Path):
+def test_an_empty_lake_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
     done = backtest("--lake", str(tmp_path / "lake"))
     assert done.returncode == 1

@@ -22,7 +22,7 @@ HEAD = "country,article_id,week,verdict,price,lock_until,decision_reason"
 class Slow(Steady):
     """Foretells so few sales that articles are to be marked down."""
 
-    def fit(self, history, week, seed, threads=1, shared=None):
+    def fit(self, history, week, seed, threads=1, shared=None) -> None:
         super().fit(history.assign(units=0.05 * history["units"]), week, seed, threads, shared)
 
     def forecast(self, articles, history, week):

@@ -36,7 +36,7 @@ def learnt(differs: np.ndarray, units_a_week: float, articles: int = 20) -> np.n
     return fit_pooled(sold, calendar_terms("DEU", TWO_YEARS), nothing).calendar
 
 
-def test_easter_tells_what_a_closed_day_costs_because_it_moves():
+def test_easter_tells_what_a_closed_day_costs_because_it_moves() -> None:
     effects = learnt(differs_by(-0.2), units_a_week=1e3)
     easter_of_the_next_year = np.array([week_of(date(2025, 4, 14)), week_of(date(2025, 4, 21))])
     an_ordinary_week = calendar_effect(effects, "DEU", np.array([week_of(date(2025, 3, 3))]))
@@ -45,7 +45,7 @@ def test_easter_tells_what_a_closed_day_costs_because_it_moves():
     assert cost.mean() == pytest.approx(-0.2, abs=0.06)
 
 
-def test_more_articles_do_not_make_a_weeks_luck_a_season():
+def test_more_articles_do_not_make_a_weeks_luck_a_season() -> None:
     """However much is sold, two years are two observations of a week of the year."""
     lucky = differs_by(0.0, luck_sd=0.06)
     many, far_more = (learnt(lucky, 1e3, articles) for articles in (20, 200))
@@ -54,11 +54,11 @@ def test_more_articles_do_not_make_a_weeks_luck_a_season():
     assert np.abs(many[:CLOSED]).max() < np.abs(lucky).max()
 
 
-def test_nothing_sold_leaves_what_was_expected_beforehand():
+def test_nothing_sold_leaves_what_was_expected_beforehand() -> None:
     np.testing.assert_allclose(learnt(differs_by(0.0), units_a_week=0.0), PRIORS[:, 0], atol=0.02)
 
 
-def test_a_week_has_one_effect_wherever_it_is_asked():
+def test_a_week_has_one_effect_wherever_it_is_asked() -> None:
     effects = PRIORS[:, 0] + np.linspace(-0.1, 0.1, len(PRIORS))
     weeks = np.array([[FIRST, FIRST + 60], [FIRST + 60, FIRST]])
     monday = date(2023, 1, 2) + timedelta(weeks=60)

@@ -76,14 +76,14 @@ def test_every_model_of_the_package_is_known_by_its_name() -> None:
     assert tuple(file.stem for file in files if "(DemandModel):" in file.read_text()) == MODELS
 
 
-def test_answers_for_every_article_rung_and_week(model, sold):
+def test_answers_for_every_article_rung_and_week(model, sold) -> None:
     history, articles = sold
     units = assert_keeps_the_contract(model, articles, history)
     assert units[:, 4].sum() > units[:, 0].sum(), "a lower price sells more"
     np.testing.assert_array_equal(units[:, 4], units[:, 5])
 
 
-def test_the_same_seed_gives_the_same_model(name, model, sold):
+def test_the_same_seed_gives_the_same_model(name, model, sold) -> None:
     history, _articles = sold
     assert fitted(name, history).to_bytes() == model.to_bytes()
 
@@ -126,7 +126,7 @@ def answers_of_another_process(
     return answers
 
 
-def test_another_process_gives_the_same_answer(name, model, sold, answers_of_another_process):
+def test_another_process_gives_the_same_answer(name, model, sold, answers_of_another_process) -> None:
     """The bytes are all there is to a model: no pickle, nothing kept in the process that fitted it."""
     history, articles = sold
     together = (PYTORCH,) if name == PYTORCH else tuple(own for own in (*MODELS, *EXAMPLES) if own != PYTORCH)
@@ -134,20 +134,20 @@ def test_another_process_gives_the_same_answer(name, model, sold, answers_of_ano
     np.testing.assert_array_equal(answers_of_another_process(*together)[name], expected)
 
 
-def test_an_article_is_answered_the_same_alone_and_among_others(model, sold):
+def test_an_article_is_answered_the_same_alone_and_among_others(model, sold) -> None:
     history, articles = sold
     together, alone = (units_of(model, asked, history) for asked in (articles, articles.iloc[[3]]))
     np.testing.assert_allclose(alone[0], together[3], rtol=1e-9)
 
 
-def test_the_order_of_the_articles_is_the_order_of_the_answer(model, sold):
+def test_the_order_of_the_articles_is_the_order_of_the_answer(model, sold) -> None:
     history, articles = sold
     turned = articles.iloc[::-1].reset_index(drop=True)
     straight, backwards = (units_of(model, asked, history) for asked in (articles, turned))
     np.testing.assert_allclose(backwards, straight[::-1], rtol=1e-9)
 
 
-def test_nothing_of_the_week_to_price_is_learnt(model, sold):
+def test_nothing_of_the_week_to_price_is_learnt(model, sold) -> None:
     """Units in the snapshot rows, were there any, change no answer."""
     history, articles = sold
     with_units = articles.assign(units=500.0)
@@ -174,7 +174,7 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize("case", HISTORIES)
-def test_any_history_will_do(name, few, case):
+def test_any_history_will_do(name, few, case) -> None:
     history, articles = few
     past = HISTORIES[case](history).reset_index(drop=True)
     assert_keeps_the_contract(fitted(name, past), articles, past)
@@ -195,13 +195,13 @@ ARTICLES = {
 
 
 @pytest.mark.parametrize("case", ARTICLES)
-def test_any_articles_will_do(model, sold, case):
+def test_any_articles_will_do(model, sold, case) -> None:
     history, articles = sold
     asked = ARTICLES[case](articles).reset_index(drop=True)
     assert_keeps_the_contract(model, asked, history)
 
 
-def test_attributes_of_any_kind_are_allowed(name, few):
+def test_attributes_of_any_kind_are_allowed(name, few) -> None:
     """Text with gaps, flags, numbers; one that turns up only now; a value never seen."""
     history, articles = few
     colours = np.resize(np.array(["red", "blue", None], dtype=object), len(history))

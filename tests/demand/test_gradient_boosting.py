@@ -25,7 +25,7 @@ def features(model: LogLinear, history: pd.DataFrame, weeks_before: int) -> dict
     return known_at(history, panel, rows, curve, level, at)
 
 
-def test_no_feature_of_a_decision_knows_what_came_after_it():
+def test_no_feature_of_a_decision_knows_what_came_after_it() -> None:
     """Whatever the decision's own week and all later ones sold, at whatever price, its features stay the same."""
     history = market(seed=8, articles=120)[0]
     model = LogLinear()
@@ -45,7 +45,7 @@ def test_no_feature_of_a_decision_knows_what_came_after_it():
         np.testing.assert_array_equal(known[name], known_otherwise[name], err_msg=name)
 
 
-def test_what_was_sold_before_the_decision_does_count():
+def test_what_was_sold_before_the_decision_does_count() -> None:
     history, articles = market(seed=8, articles=120)
     history, articles = history.drop(columns=["mean"]), articles.drop(columns=["mean"])
     model = GradientBoosting()
@@ -58,7 +58,7 @@ def test_what_was_sold_before_the_decision_does_count():
     assert more > 1.3 * model.forecast(articles, history, WEEK).units(prices, 1).sum()
 
 
-def test_trees_learn_what_the_log_linear_form_cannot_say():
+def test_trees_learn_what_the_log_linear_form_cannot_say() -> None:
     """Articles of one fabric sell three times as much from their tenth week on."""
     history, articles = market(seed=9, articles=400, dispersion=0.05)
     rng = np.random.default_rng(1)
@@ -85,7 +85,7 @@ def test_trees_learn_what_the_log_linear_form_cannot_say():
 
 
 @pytest.mark.parametrize("model", [GradientBoosting(), LogLinear()])
-def test_a_fresh_article_is_expected_to_sell_as_its_like_did(model):
+def test_a_fresh_article_is_expected_to_sell_as_its_like_did(model) -> None:
     """No history of its own: what the buyer bought of it, its stores, price and category tell."""
     history, articles = market(seed=10, articles=300)
     model.fit(history, WEEK, seed=1)
@@ -100,7 +100,7 @@ def test_a_fresh_article_is_expected_to_sell_as_its_like_did(model):
 
 
 @pytest.mark.parametrize("model_class", [GradientBoosting, PlainBoosting])
-def test_the_name_of_an_attribute_changes_nothing(model_class):
+def test_the_name_of_an_attribute_changes_nothing(model_class) -> None:
     """LightGBM refuses brackets, braces, colons, commas and quotes in names."""
     history, articles = market(seed=8, articles=60)
     forecasts = []

@@ -43,7 +43,7 @@ def known_before(sales: Sales, week: int) -> tuple[FloatArray, FloatArray]:
     return level.at(cell, sales.life_share[:, week], np.zeros(ARTICLES))
 
 
-def test_how_unsure_it_says_it_is_is_how_far_off_it_is():
+def test_how_unsure_it_says_it_is_is_how_far_off_it_is() -> None:
     """Error over stated standard deviation has a mean square near 1, early and late."""
     sales, truth = simulated()
     for week in (1, 5, 12, 19):
@@ -51,14 +51,14 @@ def test_how_unsure_it_says_it_is_is_how_far_off_it_is():
         assert 0.8 < np.mean((mean - truth[:, week]) ** 2 / variance) < 1.25, week
 
 
-def test_each_week_of_sales_makes_it_surer():
+def test_each_week_of_sales_makes_it_surer() -> None:
     sales, _ = simulated()
     sure = [known_before(sales, week)[1].mean() for week in (0, 1, 3, 8)]
     assert sure == sorted(sure, reverse=True)
     assert sure[-1] < 0.1 * sure[0]
 
 
-def test_a_sold_out_week_is_not_taken_for_its_demand():
+def test_a_sold_out_week_is_not_taken_for_its_demand() -> None:
     """Half the weeks cut off by stock: the level stays near the truth, and falls below it when they are believed."""
     sales, truth = simulated(stock=20.0)
     believed = Sales(**{**vars(sales), "censored": np.zeros_like(sales.units)})
@@ -67,7 +67,7 @@ def test_a_sold_out_week_is_not_taken_for_its_demand():
     assert abs(bias) < 0.5 * abs(naive)
 
 
-def test_the_scales_under_which_sales_were_drawn_are_found():
+def test_the_scales_under_which_sales_were_drawn_are_found() -> None:
     steady = OwnEffects(level_sd=0.8, trend_sd=0.02, price_sd=0.2, walk_sd=0.01)
     for drawn in (OWN, steady):
         sales, _ = simulated(seed=3, own=drawn)
@@ -97,7 +97,7 @@ def lives_of_all_kinds(articles: int = 60, weeks: int = 45, seed: int = 0) -> Sa
 
 
 @pytest.mark.parametrize("sure_of_the_guess", [True, False])
-def test_what_is_known_before_each_week_is_what_the_filter_is_defined_to_know(sure_of_the_guess):
+def test_what_is_known_before_each_week_is_what_the_filter_is_defined_to_know(sure_of_the_guess) -> None:
     sales, rng = lives_of_all_kinds(), np.random.default_rng(1)
     articles, weeks = sales.units.shape
     guess, guess_sd = rng.normal(0, 0.5, articles), None if sure_of_the_guess else rng.uniform(0.2, 1.5, articles)
@@ -108,21 +108,21 @@ def test_what_is_known_before_each_week_is_what_the_filter_is_defined_to_know(su
     np.testing.assert_allclose(known[1].reshape(covariance.shape), covariance, rtol=0, atol=1e-12)
 
 
-def test_the_likelihood_is_the_one_that_the_filter_is_defined_to_have():
+def test_the_likelihood_is_the_one_that_the_filter_is_defined_to_have() -> None:
     sales = lives_of_all_kinds()
     guess = np.zeros(len(sales.units))
     assert likelihood(sales, guess, OWN) == pytest.approx(plain_level.followed(sales, guess, OWN)[2], rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_scales_that_are_chosen_at_once_are_those_that_are_chosen_one_after_the_other(seed):
+def test_the_scales_that_are_chosen_at_once_are_those_that_are_chosen_one_after_the_other(seed) -> None:
     sales = lives_of_all_kinds(seed=seed)
     guess = np.zeros(len(sales.units))
     chosen, plain = (choose(sales, guess, OWN) for choose in (choose_own_effects, plain_level.chosen))
     assert astuple(chosen) == pytest.approx(astuple(plain), rel=1e-12)
 
 
-def test_articles_that_were_never_on_sale_are_known_by_their_guess():
+def test_articles_that_were_never_on_sale_are_known_by_their_guess() -> None:
     nothing = {name: np.full((3, 4), np.nan) for name in ("units", "stock", "censored", "curve", "life_share", "price")}
     level = follow_level(Sales(**nothing, dispersion=np.ones(3)), np.array([1.0, 2.0, 3.0]), OWN)
     mean, covariance = level.before((np.arange(3), np.full(3, 4)))

@@ -55,7 +55,7 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "flat_demand"
 
 
-def test_another_model_is_one_file_and_its_name(own_module, sold):
+def test_another_model_is_one_file_and_its_name(own_module, sold) -> None:
     model = make_model(f"{own_module}:Flat")
     assert isinstance(model, DemandModel)
     assert model.importance() == {}
@@ -64,7 +64,7 @@ def test_another_model_is_one_file_and_its_name(own_module, sold):
 
 
 @pytest.mark.parametrize("name", ["boosting", "model", "pooling", "", "no_such_module:Model", "json:NoSuchClass", ":"])
-def test_an_unknown_model_is_refused_with_the_known_ones(name):
+def test_an_unknown_model_is_refused_with_the_known_ones(name) -> None:
     with pytest.raises(UnknownModel, match=r"gradient_boosting, log_linear"):
         make_model(name)
 
@@ -77,7 +77,7 @@ def test_an_unknown_model_is_refused_with_the_known_ones(name):
         ("fall", "fall is no subclass of DemandModel"),
     ],
 )
-def test_a_model_that_is_not_whole_is_refused_with_what_it_lacks(own_module, name, why):
+def test_a_model_that_is_not_whole_is_refused_with_what_it_lacks(own_module, name, why) -> None:
     with pytest.raises(UnknownModel, match=why):
         make_model(f"{own_module}:{name}")
 
@@ -88,7 +88,7 @@ def history() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", ["gradient_boosting", "log_linear"])
-def test_a_model_beats_the_naive_forecast_but_not_the_noise(name, history):
+def test_a_model_beats_the_naive_forecast_but_not_the_noise(name, history) -> None:
     """Below the error of the true mean it could only know the answer."""
     report = evaluate(name, history, WEEK, seed=1)
     last = history[(history["week"] >= pd.Timestamp(WEEK - timedelta(weeks=4))) & ~history["censored"]]
@@ -99,7 +99,7 @@ def test_a_model_beats_the_naive_forecast_but_not_the_noise(name, history):
     assert len(report.by_week) == 4
 
 
-def test_what_is_compared_was_not_known_to_the_model(history):
+def test_what_is_compared_was_not_known_to_the_model(history) -> None:
     """Other sales in the last four weeks change what is compared with, but no forecast made before them."""
     first_compared = pd.Timestamp(WEEK - timedelta(weeks=4))
     changed = history.assign(units=history["units"].where(history["week"] < first_compared, history["units"] + 50))
@@ -109,7 +109,7 @@ def test_what_is_compared_was_not_known_to_the_model(history):
     assert second["expected"] == first["expected"]
 
 
-def test_the_same_weeks_are_also_forecast_from_further_back(history):
+def test_the_same_weeks_are_also_forecast_from_further_back(history) -> None:
     """Four Mondays forecast the weeks up to today: as many weeks as there are, less by one for each week ahead."""
     report = evaluate("log_linear", history, WEEK, seed=1)
     measured = {one.group: one for one in report.biases}
@@ -118,7 +118,7 @@ def test_the_same_weeks_are_also_forecast_from_further_back(history):
     assert [measured[f"{ahead} weeks ahead"].weeks for ahead in (2, 3, 4)] == [3, 2, 1]
 
 
-def test_of_a_large_country_some_articles_are_compared(history, monkeypatch):
+def test_of_a_large_country_some_articles_are_compared(history, monkeypatch) -> None:
     """They say about the same of the model; what is counted is all that it learnt from."""
     all_articles = evaluate("log_linear", history, WEEK, seed=1)
     monkeypatch.setattr("markdown_pricing.demand.model.EVALUATED_ARTICLES", 40)
@@ -131,12 +131,12 @@ def test_of_a_large_country_some_articles_are_compared(history, monkeypatch):
 
 
 @pytest.mark.parametrize("rows", [0, 1, 20])
-def test_a_report_of_next_to_nothing_is_still_a_report(rows, history):
+def test_a_report_of_next_to_nothing_is_still_a_report(rows, history) -> None:
     report = evaluate("gradient_boosting", history.iloc[:rows], WEEK, seed=1)
     assert report.rows == rows
     assert np.isnan(report.wape) or report.wape >= 0
 
 
-def test_importance_is_in_shares_largest_first():
+def test_importance_is_in_shares_largest_first() -> None:
     assert most_important({"a": 1.0, "b": 3.0}) == {"b": 0.75, "a": 0.25}
     assert most_important({"a": 0.0}) == {}

@@ -39,7 +39,7 @@ def units(model: GradientBoosting, articles: pd.DataFrame, history: pd.DataFrame
     return model.forecast(articles, history, WEEK).units(articles[["price"]].to_numpy() * share, 4)[:, 0]
 
 
-def test_the_dip_after_a_promotion_is_foreseen(sold):
+def test_the_dip_after_a_promotion_is_foreseen(sold) -> None:
     """After a promotion an article sells half of what others do. The base alone expects hardly any less.
 
     Take out: in local_terms.terms_around give `own` in place of `last`, and in coming_week the lags of attributes and
@@ -63,7 +63,7 @@ def test_the_dip_after_a_promotion_is_foreseen(sold):
     assert promoted_last_week == pytest.approx(np.log(DIP), abs=0.25)
 
 
-def test_endogeneity_with_promotions_the_answer_to_a_price_is_the_bases(sold):
+def test_endogeneity_with_promotions_the_answer_to_a_price_is_the_bases(sold) -> None:
     """The manager promotes in weeks of which he knows that they will be good. No such knowledge enters the answer.
 
     Take out: in near.Near.correction take the coming week's forecast anew at each price.
@@ -75,7 +75,7 @@ def test_endogeneity_with_promotions_the_answer_to_a_price_is_the_bases(sold):
         np.testing.assert_allclose(*answers, rtol=1e-9)
 
 
-def test_what_a_promotion_adds_to_a_cut_is_found_by_the_anchor():
+def test_what_a_promotion_adds_to_a_cut_is_found_by_the_anchor() -> None:
     """A promotion with a further cut sells three times what both do alone, which no sum of effects can say.
 
     Take out: in coming_week.log_mean return before the anchor is asked.
@@ -103,7 +103,7 @@ def seen_by(history: pd.DataFrame, model: LogLinear) -> tuple[SeenFrame, np.ndar
     return seen, np.where(np.isfinite(seen.local.past), seen.local.past, 0.0)
 
 
-def test_no_tree_but_the_anchors_knows_the_weeks_own_price_and_none_its_sales_or_what_came_later():
+def test_no_tree_but_the_anchors_knows_the_weeks_own_price_and_none_its_sales_or_what_came_later() -> None:
     """Take out: in coming_week.features_of begin the prices at lag 0, or give past_mean's mean after each week.
 
     Of the anchor: in anchor.price_features take the lowest price without its lag.
@@ -130,7 +130,7 @@ def test_no_tree_but_the_anchors_knows_the_weeks_own_price_and_none_its_sales_or
         )
 
 
-def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch):
+def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch) -> None:
     """Capacity is chosen without looking at the weeks that choose it.
 
     Take out: in near.learn_near fit the trial up to `panel.weeks`, or give `base` in place of `base.as_of`.
@@ -160,7 +160,7 @@ def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch):
 
 
 @pytest.mark.parametrize("helps", [True, False])
-def test_all_articles_of_a_large_country_are_looked_at_only_where_the_coming_week_helps(helps, monkeypatch):
+def test_all_articles_of_a_large_country_are_looked_at_only_where_the_coming_week_helps(helps, monkeypatch) -> None:
     """Take out: in near.learn_near make what is seen among all of the history at once."""
     history = shops(seed=5, articles=60)[0].drop(columns=HIDDEN)
     monkeypatch.setattr(log_linear_module, "LARGEST_FIT_ROWS", len(history) // 2)
@@ -175,7 +175,7 @@ def test_all_articles_of_a_large_country_are_looked_at_only_where_the_coming_wee
     assert rows[1:] == ([len(history)] if helps else [])
 
 
-def test_the_coming_week_fades_with_the_weeks_ahead(sold):
+def test_the_coming_week_fades_with_the_weeks_ahead(sold) -> None:
     """Take out: in skill.weights_ahead return the first weight for all weeks."""
     model, history, articles = sold
     asked = articles[["price"]].to_numpy()
@@ -187,13 +187,13 @@ def test_the_coming_week_fades_with_the_weeks_ahead(sold):
     np.testing.assert_allclose(apart[:, 8:], 0.0, atol=1e-9)
 
 
-def test_an_article_without_a_past_has_the_bases_forecast(sold):
+def test_an_article_without_a_past_has_the_bases_forecast(sold) -> None:
     model, history, articles = sold
     new = articles.assign(article_id=[f"new-{number}" for number in range(len(articles))])
     np.testing.assert_array_equal(units(model, new, history), units(replace(model, near=None), new, history))
 
 
-def test_among_all_articles_of_the_week_a_part_is_answered_as_the_whole(sold):
+def test_among_all_articles_of_the_week_a_part_is_answered_as_the_whole(sold) -> None:
     """The plan asks for articles in parts. What their neighbours ask is known all the same."""
     model, history, articles = sold
     whole = units(model.among(articles), articles, history)
@@ -203,26 +203,26 @@ def test_among_all_articles_of_the_week_a_part_is_answered_as_the_whole(sold):
 
 
 @pytest.mark.parametrize("gone", ["attr_shop", "attr_leaflet"])
-def test_a_kept_model_answers_when_a_column_is_delivered_no_more(sold, gone):
+def test_a_kept_model_answers_when_a_column_is_delivered_no_more(sold, gone) -> None:
     model, history, articles = sold
     left = units(model.among(articles.drop(columns=gone)), articles.drop(columns=gone), history.drop(columns=gone))
     assert np.abs(np.log(left[:, 0] / units(model, articles, history)[:, 0])).mean() < 0.5
 
 
-def test_more_threads_change_no_forecast(sold):
+def test_more_threads_change_no_forecast(sold) -> None:
     model, history, articles = sold
     threaded = GradientBoosting()
     threaded.fit(history.drop(columns=HIDDEN), WEEK, seed=1, threads=2)
     np.testing.assert_array_equal(units(threaded, articles, history), units(model, articles, history))
 
 
-def test_the_bytes_hold_the_coming_week_too(sold):
+def test_the_bytes_hold_the_coming_week_too(sold) -> None:
     model, history, articles = sold
     again = GradientBoosting.from_bytes(model.to_bytes())
     np.testing.assert_array_equal(units(again, articles, history), units(model, articles, history))
 
 
-def test_where_it_does_not_help_the_base_stands_alone():
+def test_where_it_does_not_help_the_base_stands_alone() -> None:
     """Seasons of fashion with few units a week: the filter knows better."""
     model = GradientBoosting()
     model.fit(market(seed=1, articles=100)[0].drop(columns=["mean", "elasticity"]), WEEK, seed=1)

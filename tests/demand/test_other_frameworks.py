@@ -50,15 +50,15 @@ def choice(request: pytest.FixtureRequest, sales: tuple[pd.DataFrame, pd.DataFra
     return choose(history, articles, WEEK, request.param, seed=1)
 
 
-def test_it_passes_the_checks_of_a_countrys_own_model(choice):
+def test_it_passes_the_checks_of_a_countrys_own_model(choice) -> None:
     assert (choice.grade, choice.refused) == (OWN, {})
 
 
-def test_it_foretells_better_than_last_weeks_value(choice):
+def test_it_foretells_better_than_last_weeks_value(choice) -> None:
     assert choice.report.wape < 0.9 * choice.report.naive_wape
 
 
-def test_comparing_an_article_with_itself_finds_most_of_the_price_response(choice, sales):
+def test_comparing_an_article_with_itself_finds_most_of_the_price_response(choice, sales) -> None:
     """The manager's markdowns of slow sellers do not hide it: within 40 % of the truth."""
     history, articles = sales
     prices = articles[["price"]].to_numpy() * [1.0, 0.7]
@@ -67,7 +67,7 @@ def test_comparing_an_article_with_itself_finds_most_of_the_price_response(choic
     assert 0.6 * TRUTH < np.median(response) < 1.4 * TRUTH
 
 
-def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_path):
+def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_path) -> None:
     """As the assets do: one run fits, keeps and forgets it, the next reads it by its name."""
     history, articles = sales
     results = Results(Lake(str(tmp_path), models=(choice.name,)), WEEK, "DEU")
@@ -84,7 +84,7 @@ def test_it_is_kept_on_the_lake_and_priced_with_from_there(choice, sales, tmp_pa
     assert rows["model_version"].str.startswith(choice.name).all()
 
 
-def test_a_pickle_may_hold_trees_and_nothing_that_runs(sales):
+def test_a_pickle_may_hold_trees_and_nothing_that_runs(sales) -> None:
     """Who may write to the lake does not thereby run code on the machines that price."""
     header, _, _ = fitted(SCIKIT_LEARN, sales[0]).to_bytes().partition(b"\n")
     with pytest.raises(pickle.UnpicklingError, match=r"posix.system|os.system"):
@@ -98,7 +98,7 @@ class Runs:
         return os.system, ("true",)
 
 
-def test_the_thirty_lines_of_the_guide_keep_the_contract(tmp_path, monkeypatch, sold):
+def test_the_thirty_lines_of_the_guide_keep_the_contract(tmp_path, monkeypatch, sold) -> None:
     [code] = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), flags=re.DOTALL)
     assert len([line for line in code.splitlines() if line.strip()]) <= 34
     (tmp_path / "steady.py").write_text(code)
@@ -109,7 +109,7 @@ def test_the_thirty_lines_of_the_guide_keep_the_contract(tmp_path, monkeypatch, 
     assert choose(history, articles, WEEK, "steady:Steady", seed=1).grade == OWN
 
 
-def test_without_a_gpu_it_is_trained_on_the_cpu_and_says_so(sales):
+def test_without_a_gpu_it_is_trained_on_the_cpu_and_says_so(sales) -> None:
     needs_pytorch()
     import torch
 
@@ -120,7 +120,7 @@ def test_without_a_gpu_it_is_trained_on_the_cpu_and_says_so(sales):
         assert fitted(PYTORCH, sales[0]).device == "cpu"
 
 
-def test_it_is_trained_on_the_gpu_where_there_is_one(sales):
+def test_it_is_trained_on_the_gpu_where_there_is_one(sales) -> None:
     """What it has learnt there answers on a machine without a GPU, too."""
     needs_pytorch()
     import torch

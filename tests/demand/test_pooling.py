@@ -41,7 +41,7 @@ def elasticity(coefficients: np.ndarray) -> float:
     return float(coefficients[: len(TO_A_CUT)] @ TO_A_CUT)
 
 
-def test_a_pooled_regression_is_fooled(histories):
+def test_a_pooled_regression_is_fooled(histories) -> None:
     """The trap is real: over all articles, low prices go with low sales."""
     for history in histories:
         open_weeks = history[~history["censored"]]
@@ -50,7 +50,7 @@ def test_a_pooled_regression_is_fooled(histories):
         assert slope > -0.5
 
 
-def test_effects_of_articles_find_the_response(histories):
+def test_effects_of_articles_find_the_response(histories) -> None:
     """Within a fifth of the truth for the country, on average over seeds.
 
     What is left is too much response: a markdown follows weeks that were slow by chance, and better ones follow it.
@@ -59,13 +59,13 @@ def test_effects_of_articles_find_the_response(histories):
     assert np.mean(found) == pytest.approx(TRUTH, rel=0.2)
 
 
-def test_without_effects_of_articles_the_response_is_lost(histories):
+def test_without_effects_of_articles_the_response_is_lost(histories) -> None:
     """The handling is what finds it: the same fit with one effect for all articles is far off."""
     found = [elasticity(fitted(history, np.zeros(len(history), dtype=np.int64)).country) for history in histories]
     assert np.mean(found) < 0.6 * TRUTH
 
 
-def test_a_category_with_little_history_takes_the_countrys_response():
+def test_a_category_with_little_history_takes_the_countrys_response() -> None:
     """Shrinkage: two articles with an unheard-of response move their category little, three hundred move it far."""
     history, _ = market(seed=3, articles=300, elasticity=TRUTH, spread=0.0)
     odd, _ = market(seed=4, articles=300, elasticity=3.5, spread=0.0)
@@ -81,13 +81,13 @@ def test_a_category_with_little_history_takes_the_countrys_response():
     assert own_of_few < 0.6 * own_of_many
 
 
-def test_without_a_single_markdown_the_prior_stands():
+def test_without_a_single_markdown_the_prior_stands() -> None:
     history, _ = market(seed=5, articles=60)
     fit = fitted(history.assign(price=history["list_price"]))
     np.testing.assert_allclose(fit.by_category[:, PRICE], Design().prior.mean[PRICE], atol=1e-6)
 
 
-def test_sold_out_weeks_are_filled_with_the_demand_to_expect_there():
+def test_sold_out_weeks_are_filled_with_the_demand_to_expect_there() -> None:
     """Against a large draw: the mean of negative-binomial demand known to be at least what was sold."""
     mean, dispersion, sold = 8.0, 0.4, 10.0
     size = 1 / dispersion
@@ -100,13 +100,13 @@ def test_sold_out_weeks_are_filled_with_the_demand_to_expect_there():
     assert share[1:].tolist() == [1.0, 1.0]
 
 
-def test_a_sale_far_beyond_expectation_is_filled_without_breaking():
+def test_a_sale_far_beyond_expectation_is_filled_without_breaking() -> None:
     filled, _ = fill_sold_out(np.array([1e6]), np.array([True]), np.array([0.01]), np.array([0.02]))
     assert np.isfinite(filled).all()
     assert filled[0] >= 1e6
 
 
-def test_the_level_is_not_that_of_the_slow_sellers_alone():
+def test_the_level_is_not_that_of_the_slow_sellers_alone() -> None:
     """Scarce stock: fast sellers sell out. Filled, their level is near the truth; taken as it is, far below."""
     history, _ = market(seed=6, articles=300, buy=0.5)
     fast = history["article_id"].isin(history.loc[history["stock"] == 0, "article_id"])

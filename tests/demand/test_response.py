@@ -16,23 +16,23 @@ from markdown_pricing.training_data.features import Age, week_of
 RATIOS = np.log(np.linspace(1.3, 0.1, 50))
 
 
-def test_the_pieces_add_up_to_the_discount():
+def test_the_pieces_add_up_to_the_discount() -> None:
     np.testing.assert_allclose(pieces_of(RATIOS).sum(axis=-1), -RATIOS)
 
 
-def test_one_elasticity_is_a_case_of_it():
+def test_one_elasticity_is_a_case_of_it() -> None:
     alike = elasticities(np.array(-2.0), np.zeros(1 + PIECES))
     np.testing.assert_allclose(pieces_of(RATIOS) @ alike, -2.0 * RATIOS)
 
 
-def test_each_piece_has_a_slope_of_its_own():
+def test_each_piece_has_a_slope_of_its_own() -> None:
     slopes = np.arange(1.0, PIECES + 1)
     inside = -(KNOTS + 0.01)
     step = pieces_of(inside - 0.01) @ slopes - pieces_of(inside) @ slopes
     np.testing.assert_allclose(step, 0.01 * slopes)
 
 
-def test_customers_get_used_to_a_price():
+def test_customers_get_used_to_a_price() -> None:
     asked = np.log(np.array([[1.0, 0.5, 0.5, np.nan, 0.5]]))
     used = used_to(asked)[0]
     assert used[0] == used[1] == 0.0
@@ -41,7 +41,7 @@ def test_customers_get_used_to_a_price():
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_response_is_found_whatever_its_form(family: str):
+def test_the_response_is_found_whatever_its_form(family: str) -> None:
     """In markets whose manager marked down what was slow: the lift at each rung, over all articles, within a quarter.
 
     One elasticity for all rungs is off by more, in most of them.
@@ -62,7 +62,7 @@ def test_the_response_is_found_whatever_its_form(family: str):
     assert lift == pytest.approx(true_lift, rel=0.25)
 
 
-def test_no_rung_sells_less_than_the_one_above_it():
+def test_no_rung_sells_less_than_the_one_above_it() -> None:
     """However little the sales say: markets of a country that sells next to nothing."""
     for seed in range(2):
         twin = twin_of(Setting("threshold_customers", Country("MLT", "EUR"), articles=8, weeks=1, seed=seed))
@@ -102,18 +102,18 @@ def fresh_over_old(family: str, seed: int) -> tuple[float, float]:
     return float(lift[0] - lift[3]), true_lift(0) - true_lift(3)
 
 
-def test_a_fresh_markdown_lifts_more_where_customers_get_used_to_prices():
+def test_a_fresh_markdown_lifts_more_where_customers_get_used_to_prices() -> None:
     """Most of what is true is found; a coefficient that is held near 0 finds less than half of it."""
     foreseen, true = np.mean([fresh_over_old("reference_logit", seed) for seed in range(3, 7)], axis=0)
     assert 0.6 * true < foreseen < 1.2 * true
 
 
-def test_a_fresh_markdown_lifts_no_more_where_customers_know_only_the_price():
+def test_a_fresh_markdown_lifts_no_more_where_customers_know_only_the_price() -> None:
     foreseen = np.mean([fresh_over_old("constant_elasticity", seed)[0] for seed in range(3, 7)])
     assert abs(foreseen) < 0.03
 
 
-def test_the_forecast_at_each_price_is_the_mean_of_what_may_be_true_of_an_article():
+def test_the_forecast_at_each_price_is_the_mean_of_what_may_be_true_of_an_article() -> None:
     """Its level, trend and response are unsure together: drawn at random, demand has the forecast as its mean."""
     twin = twin_of(Setting("linear_demand", Country("DEU", "EUR"), articles=12, weeks=1, seed=5))
     articles, history = twin.frames()

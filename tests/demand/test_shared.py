@@ -19,7 +19,7 @@ def shared() -> SharedDemand:
     return pool({code: learn_country(market(seed=n, elasticity=2.6)[0], 1) for n, code in enumerate("ABC")})
 
 
-def test_a_country_that_never_marked_down_learns_the_response_of_the_others(shared):
+def test_a_country_that_never_marked_down_learns_the_response_of_the_others(shared) -> None:
     history, articles = market(seed=9, articles=12, elasticity=2.6)
     history = history.assign(price=history["list_price"])
     alone, sharing = LogLinear(), LogLinear()
@@ -29,7 +29,7 @@ def test_a_country_that_never_marked_down_learns_the_response_of_the_others(shar
     assert off[1] < 0.5 * off[0]
 
 
-def test_an_article_new_here_is_known_from_where_it_sold(shared):
+def test_an_article_new_here_is_known_from_where_it_sold(shared) -> None:
     """Twice as good elsewhere: nearly twice the forecast before its first week."""
     history, articles = market(seed=0, elasticity=2.6)
     new = articles.assign(article_id=[f"N{number}" for number in range(len(articles))])
@@ -45,7 +45,7 @@ def test_an_article_new_here_is_known_from_where_it_sold(shared):
     assert 1.4 < units[1] / units[0] < 2.1
 
 
-def test_the_bytes_are_all_there_is(shared):
+def test_the_bytes_are_all_there_is(shared) -> None:
     again = SharedDemand.from_bytes(shared.to_bytes())
     assert again.to_bytes() == shared.to_bytes()
     assert again.for_country("A").search is not None
@@ -54,12 +54,12 @@ def test_the_bytes_are_all_there_is(shared):
     assert CountryDemand.from_bytes(contribution.to_bytes()).to_bytes() == contribution.to_bytes()
 
 
-def test_the_order_of_the_countries_does_not_matter():
+def test_the_order_of_the_countries_does_not_matter() -> None:
     parts = {code: learn_country(market(seed=n)[0], 1) for n, code in enumerate("AB")}
     assert pool(parts).to_bytes() == pool(dict(reversed(parts.items()))).to_bytes()
 
 
-def test_a_country_without_sales_says_nothing():
+def test_a_country_without_sales_says_nothing() -> None:
     silent = learn_country(market(seed=1)[0].iloc[:0], 1)
     assert silent.categories == ()
     assert pool({"A": silent}).own == OwnEffects()
@@ -74,7 +74,7 @@ def fitted_in(history: pd.DataFrame, shared: SharedDemand, monkeypatch: pytest.M
     return model, len(steps)
 
 
-def test_a_countrys_model_goes_on_from_the_fit_of_its_own_sales(shared, monkeypatch):
+def test_a_countrys_model_goes_on_from_the_fit_of_its_own_sales(shared, monkeypatch) -> None:
     """It is the same model, and takes fewer steps."""
     history, articles = market(seed=0, elasticity=2.6)  # those of A
     own, unknown = shared.for_country("A"), replace(shared, searches={}).for_country("A")
@@ -84,7 +84,7 @@ def test_a_countrys_model_goes_on_from_the_fit_of_its_own_sales(shared, monkeypa
     np.testing.assert_allclose(*units, rtol=2 * pooling.SMALL_STEP)
 
 
-def test_the_fit_of_other_rows_is_no_place_to_begin(shared, monkeypatch):
+def test_the_fit_of_other_rows_is_no_place_to_begin(shared, monkeypatch) -> None:
     history = market(seed=0, elasticity=2.6)[0]
     fewer = history[history["article_id"] != history["article_id"].iloc[0]]
     own, unknown = shared.for_country("A"), replace(shared, searches={}).for_country("A")

@@ -55,20 +55,20 @@ def fitted(history: pd.DataFrame, shared: SharedDemand | None):
 
 @pytest.mark.parametrize("country", ["A", "of its own"])
 @pytest.mark.parametrize("case", HISTORIES)
-def test_with_any_history_it_keeps_the_contract(learnt, few, country, case):
+def test_with_any_history_it_keeps_the_contract(learnt, few, country, case) -> None:
     history, articles = few
     past = HISTORIES[case](history).reset_index(drop=True)
     assert_keeps_the_contract(fitted(past, shared_with(country, learnt)), articles, past)
 
 
 @pytest.mark.parametrize("case", ARTICLES)
-def test_with_any_articles_it_keeps_the_contract(learnt, few, case):
+def test_with_any_articles_it_keeps_the_contract(learnt, few, case) -> None:
     history, articles = few
     asked = ARTICLES[case](articles).reset_index(drop=True)
     assert_keeps_the_contract(fitted(history, shared_with("A", learnt)), asked, history)
 
 
-def test_a_country_that_never_marked_down_learns_the_response_of_the_others(learnt):
+def test_a_country_that_never_marked_down_learns_the_response_of_the_others(learnt) -> None:
     history, articles = market(seed=9, articles=12, elasticity=TRUTH)
     history = history.assign(price=history["list_price"])
     off = []
@@ -79,7 +79,7 @@ def test_a_country_that_never_marked_down_learns_the_response_of_the_others(lear
     assert off[1] < 0.5 * off[0]
 
 
-def test_a_country_adapts_level_and_response_to_its_own_sales(learnt):
+def test_a_country_adapts_level_and_response_to_its_own_sales(learnt) -> None:
     """Half as many units more in each week in which the price was cut: a stronger response, and no other level."""
     history, _ = market(seed=3, articles=60, elasticity=TRUTH)
     cut = history["price"] < 0.9 * history["list_price"]
@@ -89,27 +89,27 @@ def test_a_country_adapts_level_and_response_to_its_own_sales(learnt):
     assert abs(changed.shift - as_it_is.shift) < 0.15
 
 
-def test_it_passes_the_checks_of_a_countrys_own_model(learnt):
+def test_it_passes_the_checks_of_a_countrys_own_model(learnt) -> None:
     history, articles = market(seed=3, articles=250, elasticity=TRUTH)
     choice = choose(history, articles, WEEK, PYTORCH, SEED, shared=shared_with("D", learnt))
     assert (choice.grade, choice.refused) == (OWN, {})
     assert choice.model.adapted is not None
 
 
-def test_the_same_seed_gives_the_same_bytes_whatever_order_the_countries_come_in(given, learnt):
+def test_the_same_seed_gives_the_same_bytes_whatever_order_the_countries_come_in(given, learnt) -> None:
     assert learn_together(dict(reversed(given.items()))) == learnt
     history = market(seed=3, articles=60)[0]
     first, second = (fitted(history, shared_with("A", learnt)).to_bytes() for _ in range(2))
     assert first == second
 
 
-def test_without_anything_learnt_together_it_is_the_countrys_own(few):
+def test_without_anything_learnt_together_it_is_the_countrys_own(few) -> None:
     nothing = SharedDemand((), np.zeros((0, 1)), OwnEffects(), {}, taste_sd=0.1).for_country("A", PYTORCH)
     history, _ = few
     assert fitted(history, nothing).to_bytes() == fitted(history, None).to_bytes()
 
 
-def test_a_country_gives_a_bounded_number_of_rows(monkeypatch):
+def test_a_country_gives_a_bounded_number_of_rows(monkeypatch) -> None:
     history, _ = market(seed=1, articles=60)
     monkeypatch.setattr("examples.contribution.ROWS_A_COUNTRY", 500)
     data = type(make_model(PYTORCH)).contribution(history, WEEK, SEED)
@@ -118,7 +118,7 @@ def test_a_country_gives_a_bounded_number_of_rows(monkeypatch):
         assert arrays["x"].dtype == np.float32
 
 
-def test_countries_in_which_nothing_was_sold_teach_nothing(few):
+def test_countries_in_which_nothing_was_sold_teach_nothing(few) -> None:
     history, _ = few
     assert type(make_model(PYTORCH)).contribution(history.assign(units=0.0), WEEK, SEED) is None
 
@@ -131,7 +131,7 @@ class Runs:
 
 
 @pytest.mark.parametrize("name", ["mean", "categories", "weight level.0.weight"])
-def test_arrays_that_would_have_to_be_unpickled_are_refused(learnt, few, name):
+def test_arrays_that_would_have_to_be_unpickled_are_refused(learnt, few, name) -> None:
     """Who may write to the lake does not thereby run code on the machines that price."""
     with np.load(io.BytesIO(learnt)) as file:
         arrays = {key: file[key] for key in file.files}
@@ -142,7 +142,7 @@ def test_arrays_that_would_have_to_be_unpickled_are_refused(learnt, few, name):
         fitted(few[0], shared_with("A", changed.getvalue()))
 
 
-def test_it_is_learnt_on_the_gpu_where_there_is_one_and_answers_nearly_the_same(given, few):
+def test_it_is_learnt_on_the_gpu_where_there_is_one_and_answers_nearly_the_same(given, few) -> None:
     import torch
 
     if not torch.cuda.is_available():

@@ -10,7 +10,7 @@ from markdown_pricing.demand.skill import GONE, WEIGHTS, best_weight, weights_ah
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5])
-def test_the_weight_is_the_share_of_the_correction_that_comes_true(share):
+def test_the_weight_is_the_share_of_the_correction_that_comes_true(share) -> None:
     rng = np.random.default_rng(1)
     base, correction = rng.normal(2, 0.5, 20_000), rng.normal(0, 0.5, 20_000)
     demand = rng.poisson(np.exp(base + share * correction)).astype(np.float64)
@@ -18,7 +18,7 @@ def test_the_weight_is_the_share_of_the_correction_that_comes_true(share):
     assert best_weight(demand, base, correction, np.full(20_000, 0.1), week) == pytest.approx(share, abs=0.051)
 
 
-def test_a_week_in_which_something_large_sold_has_one_vote():
+def test_a_week_in_which_something_large_sold_has_one_vote() -> None:
     """Take out: sum over all rows, and choose once."""
     rng = np.random.default_rng(4)
     week = np.repeat(np.arange(7), 100)
@@ -29,7 +29,7 @@ def test_a_week_in_which_something_large_sold_has_one_vote():
     assert best_weight(demand, base, correction, np.full(700, 0.01), week) == pytest.approx(0.5, abs=0.051)
 
 
-def test_no_forecast_stands_alone_and_none_counts_where_nothing_is_known():
+def test_no_forecast_stands_alone_and_none_counts_where_nothing_is_known() -> None:
     rng = np.random.default_rng(2)
     base, correction = rng.normal(4, 0.5, 500), rng.normal(0, 0.5, 500)
     dispersion, week = np.full(500, 0.1), np.zeros(500, dtype=np.int64)
@@ -37,7 +37,7 @@ def test_no_forecast_stands_alone_and_none_counts_where_nothing_is_known():
     assert best_weight(base[:0], base[:0], base[:0], base[:0], week[:0]) == 0.0
 
 
-def test_weights_fall_with_the_weeks_ahead_and_end():
+def test_weights_fall_with_the_weeks_ahead_and_end() -> None:
     weights = weights_ahead(np.array([0.6, 0.2, 0.4, 0.1]), 15)
     assert (np.diff(weights) <= 0).all()
     assert weights[0] == 0.6
@@ -45,12 +45,12 @@ def test_weights_fall_with_the_weeks_ahead_and_end():
     assert (weights[GONE:] == 0).all()
 
 
-def test_the_mean_of_the_past_knows_no_week_to_come_and_passes_gaps_over():
+def test_the_mean_of_the_past_knows_no_week_to_come_and_passes_gaps_over() -> None:
     grid = np.array([[1.0, 3.0, np.nan, 5.0, 9.0]])
     np.testing.assert_allclose(past_mean(grid, 0.5), [[np.nan, 1.0, 2.0, 2.0, 3.5]])
 
 
-def test_others_are_all_of_the_group_but_the_article_itself():
+def test_others_are_all_of_the_group_but_the_article_itself() -> None:
     group, week = np.array([0, 0, 0, 1]), np.array([7, 7, 8, 7])
     values = np.array([[1.0], [3.0], [9.0], [4.0]])
     around = GroupSums.of(group, week, values, 2)
@@ -58,7 +58,7 @@ def test_others_are_all_of_the_group_but_the_article_itself():
     np.testing.assert_allclose(around.mean(group, week + 1)[:, 0], [9.0, 9.0, np.nan, np.nan])
 
 
-def test_categories_and_articles_with_little_to_say_are_like_the_others():
+def test_categories_and_articles_with_little_to_say_are_like_the_others() -> None:
     """Each article has a coefficient of its own. One that has five rows is believed less than one that has 200."""
     rng = np.random.default_rng(3)
     article = np.repeat(np.arange(40), 200)

@@ -51,7 +51,7 @@ def chosen(
     return choose(history, articles, WEEK, model, SEED, shared=shared, last_good=lambda: kept)
 
 
-def test_the_model_that_judges_knows_nothing_of_the_weeks_that_it_judges(sold, monkeypatch):
+def test_the_model_that_judges_knows_nothing_of_the_weeks_that_it_judges(sold, monkeypatch) -> None:
     """Other sales of these weeks leave it as it is, whatever was learnt together from them before."""
     history, articles = sold
     first = pd.Timestamp(WEEK - EVALUATED_WEEKS * ONE_WEEK)
@@ -69,7 +69,7 @@ def test_the_model_that_judges_knows_nothing_of_the_weeks_that_it_judges(sold, m
     assert judged[0] == judged[1]
 
 
-def test_a_model_that_passes_is_the_countrys_own(sold):
+def test_a_model_that_passes_is_the_countrys_own(sold) -> None:
     """Nothing else is looked at, least of all the lake for an older model."""
     history, articles = sold
 
@@ -82,7 +82,7 @@ def test_a_model_that_passes_is_the_countrys_own(sold):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_each_fault_steps_down_to_the_last_good_model(name, sold, last_good):
+def test_each_fault_steps_down_to_the_last_good_model(name, sold, last_good) -> None:
     """The reason that is kept names the fault."""
     choice = chosen(sold, name, kept=last_good)
     assert (choice.grade, choice.name, choice.model) == (LAST_GOOD, "log_linear", last_good.model)
@@ -91,20 +91,20 @@ def test_each_fault_steps_down_to_the_last_good_model(name, sold, last_good):
     assert choice.model_of == f"{last_good.week} 0123456789ab"
 
 
-def test_without_a_last_good_model_what_is_shared_stands_in(sold, shared):
+def test_without_a_last_good_model_what_is_shared_stands_in(sold, shared) -> None:
     choice = chosen(sold, "Breaks", shared)
     assert (choice.grade, choice.name) == (POOLED, "log_linear")
     assert "have none" in choice.refused[LAST_GOOD]
 
 
-def test_without_what_is_shared_the_rule_is_left(sold):
+def test_without_what_is_shared_the_rule_is_left(sold) -> None:
     choice = chosen(sold, "Breaks")
     assert (choice.grade, choice.name) == (RULE, "log_linear")
     assert list(choice.refused) == [OWN, LAST_GOOD, POOLED]
 
 
 @pytest.mark.parametrize("name", ["Indifferent", "FarOff", "NotANumber"])
-def test_a_last_good_model_that_is_no_longer_good_is_passed_over(name, sold, shared, last_good):
+def test_a_last_good_model_that_is_no_longer_good_is_passed_over(name, sold, shared, last_good) -> None:
     from tests.demand import odd_models
 
     spoilt = getattr(odd_models, name).from_bytes(last_good.model.to_bytes())
@@ -114,7 +114,7 @@ def test_a_last_good_model_that_is_no_longer_good_is_passed_over(name, sold, sha
 
 
 @pytest.mark.parametrize("weeks", [0, 1, LEAST_WEEKS - 1])
-def test_too_little_history_is_no_basis_of_its_own(weeks, sold, shared):
+def test_too_little_history_is_no_basis_of_its_own(weeks, sold, shared) -> None:
     history, articles = sold
     short = history[history["week"] >= pd.Timestamp(WEEK - weeks * ONE_WEEK)].reset_index(drop=True)
     choice = chosen((short, articles), shared=shared)
@@ -122,7 +122,7 @@ def test_too_little_history_is_no_basis_of_its_own(weeks, sold, shared):
     assert "too little history" in choice.refused[OWN]
 
 
-def test_of_a_handful_of_units_no_error_is_made_out(sold):
+def test_of_a_handful_of_units_no_error_is_made_out(sold) -> None:
     """A country that sells next to nothing keeps its own model: what it is off by in four weeks is chance."""
     history, articles = sold
     few = history[history["article_id"].isin(history["article_id"].unique()[::40])].reset_index(drop=True)
@@ -130,20 +130,20 @@ def test_of_a_handful_of_units_no_error_is_made_out(sold):
     assert chosen((few, articles), "FarOff").grade == OWN
 
 
-def test_a_lake_that_is_away_is_no_fault_of_the_model(sold, shared):
+def test_a_lake_that_is_away_is_no_fault_of_the_model(sold, shared) -> None:
     """The run is tried again; it does not price the country by less than it has."""
     with pytest.raises(TransientError, match="does not answer"):
         chosen(sold, "LakeAway", shared)
 
 
-def test_a_model_that_is_not_there_is_a_wrong_setting(sold, shared):
+def test_a_model_that_is_not_there_is_a_wrong_setting(sold, shared) -> None:
     history, articles = sold
     with pytest.raises(UnknownModel):
         choose(history, articles, WEEK, "oracle", SEED, shared=shared)
 
 
 @pytest.mark.parametrize("case", ["as it is", "no history", "one row", "never sold", "sold out"])
-def test_the_rule_answers_for_every_article(case, sold):
+def test_the_rule_answers_for_every_article(case, sold) -> None:
     """It gives a number for each price, and more units at a lower one."""
     history, articles = sold
     past = {
@@ -160,7 +160,7 @@ def test_the_rule_answers_for_every_article(case, sold):
     assert (np.diff(units, axis=1) > 0).all()
 
 
-def test_the_rule_follows_each_articles_running_rate(sold):
+def test_the_rule_follows_each_articles_running_rate(sold) -> None:
     """Over all articles it is near what they sold in the last weeks, and who sold more is expected to sell more."""
     history, articles = sold
     choice = chosen(sold, "Breaks")

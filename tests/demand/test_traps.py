@@ -55,7 +55,7 @@ def sample(request: pytest.FixtureRequest) -> Sample:
     return twin, of_the_week, model
 
 
-def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample):
+def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample) -> None:
     """A regression over all rows finds a tenth of the elasticity; ours is within 12 % of the truth.
 
     Take out: in pooling.py set ARTICLE_WEIGHT to 1e9, so that no article has a level of its
@@ -72,7 +72,7 @@ def test_endogeneity_the_manager_marks_down_what_sells_slowly(sample: Sample):
     assert found[0].mean() == pytest.approx(truth, rel=0.12)
 
 
-def test_censoring_sales_while_sold_out_are_not_demand():
+def test_censoring_sales_while_sold_out_are_not_demand() -> None:
     """Stock that is filled up each week and runs out in nearly half of them: believed, sales are a quarter too low.
 
     Take out: in sold_out.fill_sold_out return `demand` at once.
@@ -95,7 +95,7 @@ def test_censoring_sales_while_sold_out_are_not_demand():
     assert np.mean(believed) < 0.85
 
 
-def test_shelf_effect_demand_falls_with_the_stock(sample: Sample):
+def test_shelf_effect_demand_falls_with_the_stock(sample: Sample) -> None:
     """At 1/32 and 1/16 of today's stock: within 0.08 of the truth, which is further away from no effect.
 
     Take out: in log_linear.py make (0.0, 0.0) of SHELF_BOUNDS.
@@ -110,7 +110,7 @@ def test_shelf_effect_demand_falls_with_the_stock(sample: Sample):
         assert truth < 1 - 0.08
 
 
-def test_shelf_effect_the_plan_goes_lower_than_one_that_is_blind_to_it(sample: Sample):
+def test_shelf_effect_the_plan_goes_lower_than_one_that_is_blind_to_it(sample: Sample) -> None:
     """In more than one path of seven, and on average at lower prices.
 
     Take out: `shelf=` in State.forecast, or in Task on the way to the dynamic programme.
@@ -140,7 +140,7 @@ def _told_nothing_of_shelves(of_the_week: pricing.CountryWeek, model: DemandMode
 
 
 @pytest.mark.parametrize("name", [*MODELS, *EXAMPLES])
-def test_monotonicity_no_price_sells_more_than_a_lower_one(name):
+def test_monotonicity_no_price_sells_more_than_a_lower_one(name) -> None:
     """From thrice the first price to a cent, far beyond any price seen, and learnt from a market that says otherwise.
 
     Take out: `monotone_constraints` in plain_boosting.py, `monotonic_cst` in examples/boosted_trees.py, and in
@@ -182,7 +182,7 @@ def usual_hash(snapshot: pa.Table) -> str:
     return hash_of(snapshot)
 
 
-def test_determinism_more_threads_change_no_price(snapshot, usual_hash, tmp_path):
+def test_determinism_more_threads_change_no_price(snapshot, usual_hash, tmp_path) -> None:
     """Nor any expectation, nor does another process. Take out: let the seed of the trees hang on `threads`."""
     pq.write_table(snapshot, tmp_path / "snapshot.parquet")
     code = (
@@ -195,13 +195,13 @@ def test_determinism_more_threads_change_no_price(snapshot, usual_hash, tmp_path
     assert told.stdout.split()[-1] == usual_hash
 
 
-def test_determinism_the_order_in_which_rows_were_delivered_changes_no_price(snapshot, usual_hash):
+def test_determinism_the_order_in_which_rows_were_delivered_changes_no_price(snapshot, usual_hash) -> None:
     """Spark writes them in any. Take out: in schema._frame the sort, `order = np.arange(table.num_rows)`."""
     shuffled = snapshot.take(np.random.default_rng(0).permutation(snapshot.num_rows))
     assert hash_of(shuffled) == usual_hash
 
 
-def test_what_a_week_does_not_know_its_own_sales_change_no_price(snapshot, usual_hash):
+def test_what_a_week_does_not_know_its_own_sales_change_no_price(snapshot, usual_hash) -> None:
     """A delivery that already holds units of the week to price is read as if it did not.
 
     Take out: in schema._frame the NaN of unsold weeks, `units=np.nan` in LogLinear.state, and the lag of a week in

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, make_url
 
 from markdown_pricing.erp import database
 from markdown_pricing.erp.errors import ErpDenied, ErpLoginRefused, ErpUnreachable, erp_errors
-from markdown_pricing.erp.refresh import last_receipt
+from markdown_pricing.erp.refresh import last_receipts
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.tables import engine_for, ensure_tables
 from markdown_pricing.errors import FinalError, PricingError, TransientError
@@ -48,7 +48,7 @@ def test_a_server_that_is_not_there_is_transient() -> None:
         engine = engine_for(f"postgresql://127.0.0.1:{port}/erp", "erp", PASSWORD)
 
         with pytest.raises(ErpUnreachable, match=rf"127\.0\.0\.1:{port}/erp.*refused") as error:
-            last_receipt(engine, "DEU")
+            last_receipts(engine)
 
     assert isinstance(error.value, TransientError)
     assert PASSWORD not in str(error.value)
@@ -61,13 +61,13 @@ def test_a_server_that_does_not_answer_is_given_up_within_seconds() -> None:
         engine = engine_for(f"postgresql://127.0.0.1:{silent.getsockname()[1]}/erp?connect_timeout=2", "erp", PASSWORD)
 
         with pytest.raises(ErpUnreachable, match="timeout"):
-            last_receipt(engine, "DEU")
+            last_receipts(engine)
 
 
 def test_a_host_that_is_unknown_is_transient() -> None:
     """A name server may be away as well."""
     with pytest.raises(ErpUnreachable, match=r"erp\.invalid"):
-        last_receipt(engine_for("postgresql://erp.invalid/erp", "erp", PASSWORD), "DEU")
+        last_receipts(engine_for("postgresql://erp.invalid/erp", "erp", PASSWORD))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_wrong_password_is_told(role: Callable[..., Erp]) -> None:
     engine = engine_for(erp.url, erp.user, "wrong-" + PASSWORD)
 
     with pytest.raises(ErpLoginRefused, match=r"password authentication failed.*DB_PASSWORD") as error:
-        last_receipt(engine, "DEU")
+        last_receipts(engine)
 
     assert PASSWORD not in f"{error.value} {error.value.__cause__}"
 
@@ -109,7 +109,7 @@ def test_no_password_is_final(role: Callable[..., Erp]) -> None:
     erp = role()
 
     with pytest.raises(ErpDenied, match=r"no password supplied.*DB_PASSWORD"):
-        last_receipt(engine_for(erp.url, erp.user, ""), "DEU")
+        last_receipts(engine_for(erp.url, erp.user, ""))
 
 
 def test_a_wrong_database_is_final(postgres_erp: Erp) -> None:

@@ -15,7 +15,7 @@ from markdown_pricing.erp.refresh import (
     LaunchedInTheFuture,
     NewerWeekInErp,
     content_hash,
-    last_receipt,
+    last_receipts,
     newest_week,
     replace_country,
 )
@@ -37,7 +37,7 @@ def test_the_first_refresh_writes_both_tables_and_a_receipt(erp: Erp) -> None:
     assert (receipt.country, receipt.week, receipt.run_id, receipt.launched_at) == ("DEU", WEEK, "run-1", LAUNCHED)
     assert (receipt.articles, receipt.previous_articles, receipt.refreshed_at) == (3, 0, done)
     assert receipt.total_expected_revenue == sum(Decimal(str(amount)) for amount in rows["expected_revenue"])
-    assert last_receipt(erp.engine, "DEU") == receipt
+    assert last_receipts(erp.engine)["DEU"] == receipt
 
 
 def test_the_next_week_replaces_every_row_of_the_country(erp: Erp) -> None:
@@ -111,7 +111,7 @@ def test_the_newest_week_is_the_countrys_whenever_its_run_was_launched(erp: Erp,
 
     newest = erp.replace(make_rows(NEXT_WEEK), run_id="round", launched_at=at(0))
 
-    assert last_receipt(erp.engine, "DEU") == newest
+    assert last_receipts(erp.engine)["DEU"] == newest
     with pytest.raises(NewerWeekInErp):
         erp.replace(make_rows(WEEK), run_id="again", launched_at=at(700))
 

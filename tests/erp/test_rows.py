@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, Date, Double, Integer, Text, select
 
 from markdown_pricing.erp import texts
-from markdown_pricing.erp.refresh import content_hash, last_receipt
+from markdown_pricing.erp.refresh import content_hash, last_receipts
 from markdown_pricing.erp.rows import BadRows, CountryRows, country_rows
 from markdown_pricing.erp.tables import Money, ensure_tables, options, price_path, recommendations
 from markdown_pricing.erp.texts import JSON, lines
@@ -62,7 +62,7 @@ def test_the_total_is_that_of_the_cents_written(erp: Erp) -> None:
     receipt = erp.replace(make_rows(articles=3, expected_revenue=[0.005, 0.005, 10]))
 
     assert str(receipt.total_expected_revenue) == "10.02"
-    assert last_receipt(erp.engine, "DEU") == receipt
+    assert last_receipts(erp.engine)["DEU"] == receipt
 
 
 def test_money_adds_up_in_the_database(erp: Erp) -> None:

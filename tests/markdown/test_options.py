@@ -66,14 +66,14 @@ def given_away(rules: Rules, own: Plan) -> np.ndarray:
     return Task(asked, Limits.of(asked), Demand(units(asked), DISPERSION)).given_away(own.best)
 
 
-def test_the_sample_has_every_kind(standing: Plan):
+def test_the_sample_has_every_kind(standing: Plan) -> None:
     now = standing.best.rungs[:, 0] > 0
     later = standing.best.rungs.any(axis=1) & ~now
     assert min(now.sum(), later.sum(), (~standing.best.rungs.any(axis=1)).sum()) > MANY / 20
 
 
 class TestSellThroughTarget:
-    def test_a_hard_target_is_met_or_said_to_be_out_of_reach(self, standing: Plan):
+    def test_a_hard_target_is_met_or_said_to_be_out_of_reach(self, standing: Plan) -> None:
         rules = Rules(sell_through_target=0.8, sell_through="hard")
         own = planned(rules)
         stock = ladders(rules).season.stock
@@ -84,12 +84,12 @@ class TestSellThroughTarget:
         assert (missed & ~own.out_of_reach).sum() > MANY / 20
         assert own.out_of_reach.sum() > MANY / 50
 
-    def test_what_meets_it_anyway_is_left_alone(self, standing: Plan):
+    def test_what_meets_it_anyway_is_left_alone(self, standing: Plan) -> None:
         own = planned(Rules(sell_through_target=0.8, sell_through="hard"))
         met = standing.best.leftover <= 0.2 * ladders(Rules()).season.stock
         assert np.array_equal(own.best.rungs[met], standing.best.rungs[met])
 
-    def test_out_of_reach_is_no_excuse(self):
+    def test_out_of_reach_is_no_excuse(self) -> None:
         """What is said to be out of reach is so for the deepest markdowns, too, which sell more than any plan may."""
         rules = Rules(sell_through_target=0.95, sell_through="hard")
         asked, own = ladders(rules), planned(rules)
@@ -105,7 +105,7 @@ class TestSellThroughTarget:
         reached = task.value(deepest).leftover <= 0.05 * asked.season.stock
         assert not (reached & own.out_of_reach).any()
 
-    def test_a_soft_target_gives_way_to_money(self, standing: Plan):
+    def test_a_soft_target_gives_way_to_money(self, standing: Plan) -> None:
         """The dearer a left-over unit, the fewer there are; and each plan is the best at its own price of them."""
         left = [standing.best.leftover.sum()]
         earned = [standing.best.revenue.sum()]
@@ -116,7 +116,7 @@ class TestSellThroughTarget:
         assert (np.diff(left) < 0).all()
         assert (np.diff(earned) < 0).all()
 
-    def test_the_row_says_why(self):
+    def test_the_row_says_why(self) -> None:
         rules = Rules(sell_through_target=0.8, sell_through="hard")
         rows = rows_under(rules)
         because = rows[rows["reason_code"] == "markdown_for_target"]
@@ -127,7 +127,7 @@ class TestSellThroughTarget:
 
 
 class TestLeastGain:
-    def test_a_markdown_that_gains_too_little_waits(self):
+    def test_a_markdown_that_gains_too_little_waits(self) -> None:
         standing = planned(Rules(least_gain_pct=0.0))
         own = planned(Rules(least_gain_pct=3.0))
         moved, moves = standing.best.rungs[:, 0] > 0, own.best.rungs[:, 0] > 0
@@ -140,10 +140,10 @@ class TestLeastGain:
         assert (lost[~own.too_little_gain] <= 0.011 + 1e-6 * standing.best.revenue[~own.too_little_gain]).all()
         assert np.array_equal((own.menu.rule == "least_gain").any(axis=1), own.too_little_gain)
 
-    def test_a_gain_that_nothing_reaches_keeps_all_prices(self):
+    def test_a_gain_that_nothing_reaches_keeps_all_prices(self) -> None:
         assert not planned(Rules(least_gain_pct=100.0)).best.rungs[:, 0].any()
 
-    def test_the_row_says_why(self):
+    def test_the_row_says_why(self) -> None:
         rows = rows_under(Rules(least_gain_pct=3.0))
         because = rows[rows["reason_code"] == "too_little_gain"]
         assert len(because) > MANY / 100
@@ -152,13 +152,13 @@ class TestLeastGain:
 
 class TestMarkdownBudget:
     @pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
-    def test_it_is_kept_and_nearly_spent(self, standing: Plan, share: float):
+    def test_it_is_kept_and_nearly_spent(self, standing: Plan, share: float) -> None:
         wanted = given_away(Rules(), standing).sum()
         rules = Rules(markdown_budget=share * wanted)
         spent = given_away(rules, planned(rules)).sum()
         assert 0.97 * share * wanted < spent <= share * wanted
 
-    def test_it_is_spent_where_it_brings_most(self, standing: Plan):
+    def test_it_is_spent_where_it_brings_most(self, standing: Plan) -> None:
         """Half the money brings far more than half the gain, and more than drawing articles by lot."""
         wanted = given_away(Rules(), standing)
         rules = Rules(markdown_budget=wanted.sum() / 2)
@@ -167,22 +167,22 @@ class TestMarkdownBudget:
         assert (own.best.gain - own.keep.gain).sum() > 0.6 * gain
         assert (own.best.gain >= own.keep.gain).all()
 
-    def test_nothing_allows_nothing(self):
+    def test_nothing_allows_nothing(self) -> None:
         own = planned(Rules(markdown_budget=0.0))
         assert not own.best.rungs.any()
 
-    def test_enough_changes_nothing(self, standing: Plan):
+    def test_enough_changes_nothing(self, standing: Plan) -> None:
         own = planned(Rules(markdown_budget=given_away(Rules(), standing).sum() + 1))
         assert np.array_equal(own.best.rungs, standing.best.rungs)
         assert not own.over_budget.any()
 
-    def test_the_row_says_why(self, standing: Plan):
+    def test_the_row_says_why(self, standing: Plan) -> None:
         rows = rows_under(Rules(markdown_budget=given_away(Rules(), standing).sum() / 4))
         because = rows[rows["reason_code"] == "blocked_by_budget"]
         assert len(because) > MANY / 50
         assert (because["action"] == "keep").all()
 
-    def test_prices_that_are_worth_more_name_the_budget(self, standing: Plan):
+    def test_prices_that_are_worth_more_name_the_budget(self, standing: Plan) -> None:
         own = planned(Rules(markdown_budget=given_away(Rules(), standing).sum() / 4))
         held = (own.menu.rule == "budget").any(axis=1)
         assert (own.over_budget & held).sum() > MANY / 50
@@ -191,7 +191,7 @@ class TestMarkdownBudget:
 
 
 class TestRelabelCost:
-    def test_a_markdown_earns_its_labels_back(self, standing: Plan):
+    def test_a_markdown_earns_its_labels_back(self, standing: Plan) -> None:
         own = planned(Rules(relabel_cost_per_store=4.0))
         value = own.menu.value
         assert (value[np.arange(MANY), own.menu.chosen] >= value[:, 0]).all()
@@ -225,7 +225,7 @@ class TestPriceGroups:
         found, free = (recommend(assortment, one, foreseen(units(one), DISPERSION), MADE_BY) for one in (asked, plain))
         return made, snapshot, found, free
 
-    def test_members_have_one_price_from_their_next_markdown_on(self, rows_and_paths):
+    def test_members_have_one_price_from_their_next_markdown_on(self, rows_and_paths) -> None:
         made, snapshot, found, _ = rows_and_paths
         path = found.price_path.merge(
             found.rows[["article_id", "current_price", "stock", "exception_code"]], on="article_id"
@@ -240,7 +240,7 @@ class TestPriceGroups:
             priced = list(zip(planned["week"], planned["price"], strict=True))
             assert list(broken_rules(own, priced, WEEK, Rules(), Country("DEU").price_endings)) == []
 
-    def test_articles_without_a_group_are_planned_as_ever(self, rows_and_paths):
+    def test_articles_without_a_group_are_planned_as_ever(self, rows_and_paths) -> None:
         _, snapshot, found, free = rows_and_paths
         alone = snapshot["attr_model"].isna().to_numpy()
         assert alone.sum() > MANY / 10
@@ -248,13 +248,13 @@ class TestPriceGroups:
             found.rows.loc[alone, "recommended_price"], free.rows.loc[alone, "recommended_price"]
         )
 
-    def test_a_group_earns_no_more_than_its_members_alone(self, rows_and_paths):
+    def test_a_group_earns_no_more_than_its_members_alone(self, rows_and_paths) -> None:
         *_, found, free = rows_and_paths
         earned = found.rows["expected_revenue"].sum() / free.rows["expected_revenue"].sum()
         assert 0.9 < earned < 1.0
         assert (found.rows["reason_code"] == "markdown_with_group").sum() > MANY / 50
 
-    def test_a_group_s_value_is_split_in_the_same_shares_at_all_prices(self, rows_and_paths):
+    def test_a_group_s_value_is_split_in_the_same_shares_at_all_prices(self, rows_and_paths) -> None:
         """In the shares of what is expected at the recommended price; all of its articles gain by the same prices."""
         _, snapshot, found, _ = rows_and_paths
         rows = found.rows.assign(attr_model=snapshot["attr_model"])
@@ -276,7 +276,7 @@ class TestPriceGroups:
             seen += 1
         assert seen >= MANY / 30
 
-    def test_a_price_that_not_every_member_has_is_not_of_the_group_s_ladder(self):
+    def test_a_price_that_not_every_member_has_is_not_of_the_group_s_ladder(self) -> None:
         made = [article(49.99, stock=500), article(49.99, stock=500, salvage=26.0)]
         snapshot, history = frames(made)
         snapshot["attr_model"] = "m"
@@ -287,7 +287,7 @@ class TestPriceGroups:
         assert [rule for rule in first[5:] if rule] == ["group_ladder"] * 3
         assert [rule for rule in second[5:] if rule] == ["below_salvage"] * 3
 
-    def test_members_without_a_common_rung_stay_apart_and_say_so(self):
+    def test_members_without_a_common_rung_stay_apart_and_say_so(self) -> None:
         made = [
             article(49.99, list_price=49.99, stock=500),
             article(17.99, list_price=17.99, stock=500, salvage=16.5),
@@ -299,7 +299,7 @@ class TestPriceGroups:
         assert own.group_apart.all()
         assert not own.in_group.any()
 
-    def test_a_column_that_is_not_there_is_named(self):
+    def test_a_column_that_is_not_there_is_named(self) -> None:
         with pytest.raises(GroupColumnMissing, match="attr_model"):
             ladders(self.RULES)
 
@@ -312,7 +312,7 @@ class TestPriceGroups:
         {"full_price_weeks": 0, "markdown_budget": math.inf},
     ],
 )
-def test_an_option_that_is_off_changes_nothing(standing: Plan, off: dict[str, float]):
+def test_an_option_that_is_off_changes_nothing(standing: Plan, off: dict[str, float]) -> None:
     own = planned(replace(Rules(), **off))
     assert np.array_equal(own.best.rungs, standing.best.rungs)
 

@@ -7,6 +7,7 @@ import pytest
 
 from markdown_pricing.definitions import defs
 from markdown_pricing.process.device import choose_device, device_to_use
+from markdown_pricing.process.workers import worker_processes
 
 
 @pytest.fixture(autouse=True)
@@ -25,21 +26,27 @@ def the_usual_device() -> Iterator[None]:
         ("cuda", True, "cuda"),
     ],
 )
-def test_the_gpu_is_used_where_there_is_one_unless_the_cpu_was_chosen(chosen, cuda_is_there, used):
+def test_the_gpu_is_used_where_there_is_one_unless_the_cpu_was_chosen(chosen, cuda_is_there, used) -> None:
     choose_device(chosen)
     with warnings.catch_warnings(action="error"):
         assert device_to_use(cuda_is_there) == used
 
 
-def test_a_gpu_that_is_not_there_is_replaced_by_the_cpu_with_a_warning():
+def test_a_gpu_that_is_not_there_is_replaced_by_the_cpu_with_a_warning() -> None:
     choose_device("cuda")
     with pytest.warns(RuntimeWarning, match="no GPU can be used here"):
         assert device_to_use(cuda_is_there=False) == "cpu"
 
 
-def test_the_setting_reaches_every_process_that_loads_the_flow(tmp_path, monkeypatch):
+def test_the_setting_reaches_every_process_that_loads_the_flow(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("MARKDOWN_PRICING_DEVICE", "cpu")
     monkeypatch.setenv("MARKDOWN_PRICING_LAKE", str(tmp_path))
     monkeypatch.setenv("MARKDOWN_PRICING_LOG", "off")
     defs()
     assert device_to_use(cuda_is_there=True) == "cpu"
+
+
+def test_a_process_of_a_pool_computes_where_its_command_has_chosen() -> None:
+    choose_device("cpu")
+    with worker_processes(1) as pool:
+        assert pool.submit(device_to_use, cuda_is_there=True).result() == "cpu"

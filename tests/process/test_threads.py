@@ -6,15 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from markdown_pricing.process.threads import CGROUP, VARIABLES, cores, limit_threads
-from markdown_pricing.process.workers import Answer, Worker
+from markdown_pricing.process.threads import CGROUP, VARIABLES, cores
+from markdown_pricing.process.workers import Answer, Worker, worker_processes
 from tests.command import command
 
 BOUND = len(os.sched_getaffinity(0))
@@ -51,10 +50,7 @@ def test_a_worker_of_a_round_computes_on_cores_divided_by_workers(monkeypatch: p
 
 
 def test_a_worker_of_a_back_test_does_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    with (
-        nothing_set(monkeypatch),
-        ProcessPoolExecutor(1, initializer=limit_threads, initargs=(2,)) as pool,
-    ):
+    with nothing_set(monkeypatch), worker_processes(2) as pool:
         assert pool.submit(threads_of_this_process).result() == [max(cores() // 2, 1)]
 
 

@@ -42,7 +42,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_country_reads_back_as_it_was_made(delivered: Path, markets: dict[str, Market]):
+def test_a_country_reads_back_as_it_was_made(delivered: Path, markets: dict[str, Market]) -> None:
     lake = Lake(str(delivered))
     snapshot = find_snapshot(lake, WEEK)
     assert list(snapshot.bytes_by_country) == ["DEU", "MLT"]
@@ -50,7 +50,7 @@ def test_a_country_reads_back_as_it_was_made(delivered: Path, markets: dict[str,
         assert read_country(lake, snapshot, code) == markets[code].table()
 
 
-def test_large_countries_come_in_several_parts_named_as_spark_names_them(delivered: Path):
+def test_large_countries_come_in_several_parts_named_as_spark_names_them(delivered: Path) -> None:
     folder = week_of(delivered)
     parts = {code: sorted(path.name for path in (folder / f"country={code}").iterdir()) for code in ("DEU", "MLT")}
     assert len(parts["MLT"]) == 1
@@ -61,7 +61,7 @@ def test_large_countries_come_in_several_parts_named_as_spark_names_them(deliver
     assert (folder / "_SUCCESS").read_bytes() == b""
 
 
-def test_however_large_a_country_is_it_comes_in_few_parts(lake: Lake, folder: Path):
+def test_however_large_a_country_is_it_comes_in_few_parts(lake: Lake, folder: Path) -> None:
     """The parts are of equal length, as Spark splits them."""
     large = pa.table({"article_id": pa.array(range(MOST_PARTS * ROWS_PER_PART + 70))})
     deliver(lake, WEEK, [("DEU", large)], "season 0")
@@ -72,14 +72,14 @@ def test_however_large_a_country_is_it_comes_in_few_parts(lake: Lake, folder: Pa
     assert max(rows[:-1]) == min(rows[:-1]) >= rows[-1] > 0
 
 
-def test_each_country_may_have_its_own_number_of_articles(lake: Lake):
+def test_each_country_may_have_its_own_number_of_articles(lake: Lake) -> None:
     deliver_sample(lake, WEEK, [country("MLT"), country("CYP")], {"CYP": 2, "MLT": 4})
     snapshot = find_snapshot(lake, WEEK)
     to_price = {code: read_country(lake, snapshot, code)["units"].null_count for code in ("CYP", "MLT")}
     assert to_price == {"CYP": 2, "MLT": 4}
 
 
-def test_the_same_sample_has_the_same_files(lake: Lake, folder: Path):
+def test_the_same_sample_has_the_same_files(lake: Lake, folder: Path) -> None:
     deliver_sample(lake, WEEK, [country("MLT")], articles=3)
     first = files(folder)
     deliver_sample(lake, WEEK, [country("MLT")], articles=3)
@@ -88,7 +88,7 @@ def test_the_same_sample_has_the_same_files(lake: Lake, folder: Path):
     assert files(folder).keys() != first.keys()
 
 
-def test_it_is_not_delivered_before_its_last_country(lake: Lake):
+def test_it_is_not_delivered_before_its_last_country(lake: Lake) -> None:
     """Whoever looks while it is written, the second time too, finds no `_SUCCESS`."""
 
     def look(code: str) -> None:
@@ -103,14 +103,14 @@ def test_it_is_not_delivered_before_its_last_country(lake: Lake):
         find_snapshot(lake, WEEK)
 
 
-def test_a_new_delivery_leaves_nothing_of_the_old(lake: Lake, folder: Path):
+def test_a_new_delivery_leaves_nothing_of_the_old(lake: Lake, folder: Path) -> None:
     deliver_sample(lake, WEEK, [country("MLT"), country("CYP")], articles=2)
     deliver_sample(lake, WEEK, [country("CYP")], articles=3)
     assert list(find_snapshot(lake, WEEK).bytes_by_country) == ["CYP"]
     assert sorted(name.partition("/")[0] for name in files(folder)) == ["_SUCCESS", "_sample.json", "country=CYP"]
 
 
-def test_of_an_old_delivery_success_goes_first(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+def test_of_an_old_delivery_success_goes_first(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the first part file is removed, the week no longer counts as delivered."""
     deliver_sample(lake, WEEK, [country("MLT")], articles=2)
     delivered_before: list[bool] = []
@@ -125,7 +125,7 @@ def test_of_an_old_delivery_success_goes_first(lake: Lake, monkeypatch: pytest.M
     assert delivered_before == [True, False]
 
 
-def test_an_interrupted_new_delivery_leaves_the_week_undelivered(lake: Lake):
+def test_an_interrupted_new_delivery_leaves_the_week_undelivered(lake: Lake) -> None:
     """`_SUCCESS` goes first: half of the new parts never pass for a snapshot."""
     deliver_sample(lake, WEEK, [country("MLT")], articles=2)
 
@@ -138,14 +138,14 @@ def test_an_interrupted_new_delivery_leaves_the_week_undelivered(lake: Lake):
         find_snapshot(lake, WEEK)
 
 
-def test_a_countrys_sample_does_not_depend_on_the_others(lake: Lake, folder: Path):
+def test_a_countrys_sample_does_not_depend_on_the_others(lake: Lake, folder: Path) -> None:
     deliver_sample(lake, WEEK, [country("CYP"), country("MLT")], articles=3)
     together = files(folder / "country=MLT")
     deliver_sample(lake, WEEK, [country("MLT")], articles=3)
     assert files(folder / "country=MLT") == together
 
 
-def test_hdfs_takes_it_too(hdfs: str):
+def test_hdfs_takes_it_too(hdfs: str) -> None:
     lake = Lake(f"{hdfs}/sample")
     for articles in (2, 3):
         deliver_sample(lake, WEEK, [country("MLT")], articles)

@@ -13,7 +13,7 @@ from tests.sample.conftest import WEEK, country
 from tests.sample.policies import holding
 
 
-def test_it_starts_where_the_history_ends_and_the_sold_week_becomes_history(markets: dict[str, Market]):
+def test_it_starts_where_the_history_ends_and_the_sold_week_becomes_history(markets: dict[str, Market]) -> None:
     """A week later the frame holds the week just sold, with its prices and units, and a new snapshot."""
     market = markets["MLT"]
     prices = past_manager(market)
@@ -29,7 +29,7 @@ def test_it_starts_where_the_history_ends_and_the_sold_week_becomes_history(mark
     assert frame["units"].isna().sum() == (frame["week"] == str(WEEK + timedelta(weeks=1))).sum() > 0
 
 
-def test_played_on_by_the_past_manager_it_is_the_sample_of_the_later_week():
+def test_played_on_by_the_past_manager_it_is_the_sample_of_the_later_week() -> None:
     """The market of today, played on, is the market that the sample of a later week shows."""
     market = sample_market(country("MLT"), WEEK, weeks_ahead=6)
     for _ in range(6):
@@ -37,13 +37,13 @@ def test_played_on_by_the_past_manager_it_is_the_sample_of_the_later_week():
     assert market.table() == sample_market(country("MLT"), WEEK + timedelta(weeks=6)).table()
 
 
-def test_sales_never_exceed_the_stock(market: Market):
+def test_sales_never_exceed_the_stock(market: Market) -> None:
     _, sales = market.sell(holding(market))
     assert (sales.units <= sales.stock).all()
     assert (sales.units[sales.stock == 0] == 0).all()
 
 
-def test_the_same_luck_meets_every_policy(market: Market):
+def test_the_same_luck_meets_every_policy(market: Market) -> None:
     """Same prices, same sales; lower prices never sell less; other luck, other sales."""
     _, sales = market.sell(holding(market))
     assert (market.sell(holding(market))[1].units == sales.units).all()
@@ -52,7 +52,7 @@ def test_the_same_luck_meets_every_policy(market: Market):
     assert (replace(market, luck=7).sell(holding(market))[1].units != sales.units).any()
 
 
-def test_expected_units_are_the_mean_of_what_is_demanded(markets: dict[str, Market]):
+def test_expected_units_are_the_mean_of_what_is_demanded(markets: dict[str, Market]) -> None:
     """Over many lucks, with stock to spare."""
     market = markets["MLT"]
     rows = market.on_sale
@@ -65,7 +65,7 @@ def test_expected_units_are_the_mean_of_what_is_demanded(markets: dict[str, Mark
     assert abs(seen.sum() / expected.sum() - 1) < 0.03
 
 
-def test_expected_units_take_one_price_or_one_per_rung(market: Market):
+def test_expected_units_take_one_price_or_one_per_rung(market: Market) -> None:
     rows, price, stock = market.on_sale, market.price[market.on_sale], market.stock[market.on_sale]
     rungs = np.stack([price, price * 0.5], axis=1)
     by_rung = market.expected_units(rows, market.week + 1, rungs, stock)
@@ -73,7 +73,7 @@ def test_expected_units_take_one_price_or_one_per_rung(market: Market):
     assert np.allclose(by_rung[:, 0], market.expected_units(rows, market.week + 1, price, stock))
 
 
-def test_low_stock_per_store_slows_sales(market: Market):
+def test_low_stock_per_store_slows_sales(market: Market) -> None:
     """A broken assortment: with one unit a store nearly half of the customers find nothing."""
     rows = market.on_sale[market.articles.end[market.on_sale] >= market.week]
     stores, price = market.articles.stores[rows], market.price[rows]
@@ -82,7 +82,7 @@ def test_low_stock_per_store_slows_sales(market: Market):
     assert (none == 0).all()
 
 
-def test_what_is_left_at_the_end_brings_its_salvage_price(markets: dict[str, Market]):
+def test_what_is_left_at_the_end_brings_its_salvage_price(markets: dict[str, Market]) -> None:
     market = markets["DEU"]
     ending = market.on_sale[market.articles.end[market.on_sale] == market.week]
     after, sales = market.sell(holding(market))
@@ -93,7 +93,7 @@ def test_what_is_left_at_the_end_brings_its_salvage_price(markets: dict[str, Mar
     assert np.isclose(market.revenue(sales), (sales.units * sales.price).sum() / 100 + salvage)
 
 
-def test_articles_to_come_are_launched_at_list_price_with_all_that_was_bought():
+def test_articles_to_come_are_launched_at_list_price_with_all_that_was_bought() -> None:
     market = sample_market(country("MLT"), WEEK, weeks_ahead=20)
     fresh = np.flatnonzero(market.articles.launch > market.week)
     assert len(fresh) > 5
@@ -101,7 +101,7 @@ def test_articles_to_come_are_launched_at_list_price_with_all_that_was_bought():
     assert (market.stock[fresh] == market.articles.bought[fresh]).all()
 
 
-def test_other_customers_can_be_put_in_its_place():
+def test_other_customers_can_be_put_in_its_place() -> None:
     """The demand family is what the market is given, in its past as well."""
 
     def indifferent(price_ratio, reference_ratio, elasticity):
@@ -115,12 +115,12 @@ def test_other_customers_can_be_put_in_its_place():
     assert (cheap == dear).all()
 
 
-def test_stores_with_stock_fall_to_0_when_sold_out():
+def test_stores_with_stock_fall_to_0_when_sold_out() -> None:
     stores = stores_with_stock(np.array([0, 1, 50, 1000]), np.array([100, 100, 100, 100]))
     assert stores.tolist() == [0, 1, 50, 100]
 
 
-def test_seasons_are_named_by_their_launch():
+def test_seasons_are_named_by_their_launch() -> None:
     def named(day: date) -> str:
         return season_of((day - date(1990, 1, 1)).days // 7)
 

@@ -26,7 +26,7 @@ from sqlalchemy import Engine
 
 from markdown_pricing.countries import read_countries
 from markdown_pricing.definitions import build
-from markdown_pricing.erp.refresh import content_hash, last_receipt
+from markdown_pricing.erp.refresh import content_hash, last_receipts
 from markdown_pricing.erp.rows import NOT_HASHED
 from markdown_pricing.erp.tables import engine_for, ensure_tables, options, price_path, recommendations, refreshes
 from markdown_pricing.installation.settings import Settings
@@ -169,7 +169,7 @@ class Shop:
 
     def faults(self, country: str) -> Iterator[str]:
         """What must never be, whenever one looks: a half set, rows without their receipt, a file that is not whole."""
-        receipt, rows = last_receipt(self.erp, country), self._rows(country)
+        receipt, rows = last_receipts(self.erp).get(country), self._rows(country)
         if (receipt is None) != (rows == []):
             yield f"{country}: {rows} with the receipt {receipt}"
         if receipt is not None and (

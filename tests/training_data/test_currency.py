@@ -60,7 +60,7 @@ def markdowns(intake: Intake) -> tuple[list[int], list[int]]:
 
 @pytest.mark.parametrize("since", [SINCE, WEEK], ids=["five weeks ago", "in the snapshot week"])
 @pytest.mark.parametrize("anew", [False, True], ids=["by the exact factor", "priced anew"])
-def test_a_change_that_a_line_tells_of_uses_up_no_markdown(since, anew):
+def test_a_change_that_a_line_tells_of_uses_up_no_markdown(since, anew) -> None:
     """Articles have the markdowns that they had, in the weeks in which they were; a real one in that week counts."""
     line = Changeover("BGR", "EUR", since, FACTOR)
     intake = taken(changed(country(), since, anew=anew), line)
@@ -70,32 +70,32 @@ def test_a_change_that_a_line_tells_of_uses_up_no_markdown(since, anew):
     assert full["list_price"].nunique() == 1
 
 
-def test_history_by_the_exact_factor_is_what_it_would_have_been_to_the_cent():
+def test_history_by_the_exact_factor_is_what_it_would_have_been_to_the_cent() -> None:
     intake = taken(changed(country()), EURO)
     np.testing.assert_allclose(intake.rows[MONEY], taken(country()).rows[MONEY], atol=0.0051)
 
 
 @pytest.mark.parametrize("since", [SINCE, WEEK])
 @pytest.mark.parametrize("lines", [(), (Changeover("BGR", "EUR", SINCE, 100.0),)], ids=["no line", "another factor"])
-def test_a_change_that_nobody_told_of_is_refused(since, lines):
+def test_a_change_that_nobody_told_of_is_refused(since, lines) -> None:
     with pytest.raises(BadTrainingData, match=rf"prices fell by 49 % with their list prices in week {since}: another"):
         taken(changed(country(), since), *lines)
 
 
-def test_all_prices_may_really_move_when_a_line_says_so():
+def test_all_prices_may_really_move_when_a_line_says_so() -> None:
     frame = changed(country())
     intake = taken(frame, Changeover("BGR", "EUR", SINCE, 1.0))
     assert intake.rows[MONEY].equals(frame[MONEY])
     assert markdowns(intake)[0] == markdowns(taken(country()))[0]
 
 
-def test_history_that_shows_no_jump_is_taken_as_converted_already():
+def test_history_that_shows_no_jump_is_taken_as_converted_already() -> None:
     intake = taken(country(), EURO)
     assert intake.rows[MONEY].equals(taken(country()).rows[MONEY])
     assert "taken as converted to EUR already" in intake.remarks[0]
 
 
-def test_a_snapshot_from_before_the_first_line_stays_in_the_currency_of_then():
+def test_a_snapshot_from_before_the_first_line_stays_in_the_currency_of_then() -> None:
     later = Changeover("BGR", "EUR", WEEK + timedelta(weeks=1), FACTOR, "BGN")
     intake = taken(country(), later)
     assert intake.rows[MONEY].equals(taken(country()).rows[MONEY])
@@ -105,7 +105,7 @@ def test_a_snapshot_from_before_the_first_line_stays_in_the_currency_of_then():
     assert currency_in((), WEEK, "PLN") == "PLN"
 
 
-def test_two_changes_are_converted_one_after_the_other():
+def test_two_changes_are_converted_one_after_the_other() -> None:
     first = Changeover("BGR", "BGN", date(2025, 11, 3), 1000.0)
     frame = changed(changed(country()), first.since, 1000.0)
     assert markdowns(taken(frame, first, EURO)) == markdowns(taken(country()))
@@ -113,7 +113,7 @@ def test_two_changes_are_converted_one_after_the_other():
 
 
 @pytest.mark.parametrize("monthly", [1.06, 1.2, 0.85])
-def test_inflation_is_no_change_of_currency(monthly):
+def test_inflation_is_no_change_of_currency(monthly) -> None:
     """List prices that move a little each month, and the prices with them."""
     frame = country()
     months = ((WEEK - pd.to_datetime(frame["week"]).dt.date).apply(lambda ago: ago.days) // 28).to_numpy()
@@ -122,6 +122,6 @@ def test_inflation_is_no_change_of_currency(monthly):
     assert markdowns(taken(frame)) == markdowns(taken(country()))
 
 
-def test_a_few_articles_whose_prices_move_are_a_matter_of_prices():
+def test_a_few_articles_whose_prices_move_are_a_matter_of_prices() -> None:
     frame = country(articles=4)
     assert not taken(changed(frame)).remarks

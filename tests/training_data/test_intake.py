@@ -47,7 +47,7 @@ def faults_of(table: pa.Table, week: date = WEEK) -> dict[str, tuple[int, str]]:
     return {fault.what: (fault.count, fault.example) for fault in caught.value.faults}
 
 
-def test_rows_come_sorted_and_typed():
+def test_rows_come_sorted_and_typed() -> None:
     frame = check_training_data(delivered(), WEEK, "DEU")
     assert frame["article_id"].tolist() == ["a"] * 3 + ["b"] * 3
     assert frame["week"].is_monotonic_increasing or frame["week"].tolist()[:3] == sorted(frame["week"].tolist()[:3])
@@ -60,14 +60,14 @@ def test_rows_come_sorted_and_typed():
     assert {kinds[name] for name in ("stock", "stores")} == {"int64"}
 
 
-def test_the_contracts_columns_and_the_attributes_are_read_and_nothing_else():
+def test_the_contracts_columns_and_the_attributes_are_read_and_nothing_else() -> None:
     assert columns_to_read(["foo", "attr_size", *COLUMNS]) == ["attr_size", *COLUMNS]
     frame = check_training_data(delivered(attr_size=list(range(6)), foo=[1] * 6), WEEK, "DEU")
     assert frame["attr_size"].tolist() == [3, 4, 5, 0, 1, 2]
     assert "foo" not in frame
 
 
-def test_units_of_the_snapshot_week_count_for_nothing():
+def test_units_of_the_snapshot_week_count_for_nothing() -> None:
     """It has not been sold yet, whatever the column says."""
     frame = check_training_data(delivered(units=pa.array([3, 1, 99] * 2, pa.int32())), WEEK, "DEU")
     assert np.isnan(frame.loc[frame["week"] == pd.Timestamp(WEEK), "units"]).all()
@@ -83,12 +83,12 @@ def test_units_of_the_snapshot_week_count_for_nothing():
         {"launch_week": pa.array([WEEK - timedelta(weeks=2)] * 6, pa.date64())},
     ],
 )
-def test_another_width_of_the_same_type_is_the_same(changes):
+def test_another_width_of_the_same_type_is_the_same(changes) -> None:
     expected = check_training_data(delivered(), WEEK, "DEU")
     pd.testing.assert_frame_equal(check_training_data(delivered(**changes), WEEK, "DEU"), expected)
 
 
-def test_part_files_with_dictionaries_of_their_own_are_joined():
+def test_part_files_with_dictionaries_of_their_own_are_joined() -> None:
     table = delivered()
     parts = [
         part.set_column(0, "article_id", part["article_id"].dictionary_encode()) for part in (table[:3], table[3:])
@@ -106,13 +106,13 @@ def test_part_files_with_dictionaries_of_their_own_are_joined():
     ],
     ids=["one text twice", "texts that no row has", "NULL as a text"],
 )
-def test_an_odd_dictionary_is_read_as_its_texts_are(codes, texts):
+def test_an_odd_dictionary_is_read_as_its_texts_are(codes, texts) -> None:
     ids = pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(texts, pa.string()))
     frame = check_training_data(delivered(article_id=ids), WEEK, "DEU")
     pd.testing.assert_frame_equal(frame, check_training_data(delivered(), WEEK, "DEU"))
 
 
-def test_null_in_a_dictionary_is_a_missing_text():
+def test_null_in_a_dictionary_is_a_missing_text() -> None:
     ids = pa.DictionaryArray.from_arrays(pa.array([1, 0, 1, 2, 2, 2], pa.int32()), pa.array([None, "b", "a"]))
     taken = take_in(delivered(article_id=ids), WEEK, "DEU")
     assert [str(article) for article in taken.set_aside] == [
@@ -177,7 +177,7 @@ IN_HISTORY = [
 
 
 @pytest.mark.parametrize(("column", "value", "what"), IN_HISTORY)
-def test_a_fault_of_four_articles_is_one_of_the_delivery(column, value, what):
+def test_a_fault_of_four_articles_is_one_of_the_delivery(column, value, what) -> None:
     """It is named with its count and an example, as more than one in a hundred articles have it."""
     rows = [0, 3, 6, 9]
     found = faults_of(many(5).set_column(COLUMNS.index(column), column, replaced(column, rows, value, 5)))
@@ -188,7 +188,7 @@ def test_a_fault_of_four_articles_is_one_of_the_delivery(column, value, what):
 
 
 @pytest.mark.parametrize(("column", "value", "what"), IN_HISTORY)
-def test_a_bad_row_of_history_is_left_out_and_its_article_keeps_its_price(column, value, what):
+def test_a_bad_row_of_history_is_left_out_and_its_article_keeps_its_price(column, value, what) -> None:
     taken = take_in(delivered(**{column: replaced(column, 0, value)}), WEEK, "DEU")
     rows = taken.rows
     assert len(rows) == (4 if what == "the same article and week twice" else 5)
@@ -199,7 +199,7 @@ def test_a_bad_row_of_history_is_left_out_and_its_article_keeps_its_price(column
 
 
 @pytest.mark.parametrize(("column", "value", "what"), ODD)
-def test_an_article_gets_no_row_where_its_id_or_price_is_bad_and_else_keeps_its_price(column, value, what):
+def test_an_article_gets_no_row_where_its_id_or_price_is_bad_and_else_keeps_its_price(column, value, what) -> None:
     taken = take_in(delivered(**{column: replaced(column, 2, value)}), WEEK, "DEU")
     now = taken.rows[taken.rows["week"] == pd.Timestamp(WEEK)].set_index("article_id")
     has_row = column not in ("article_id", "price", "list_price")
@@ -212,34 +212,34 @@ def test_an_article_gets_no_row_where_its_id_or_price_is_bad_and_else_keeps_its_
         assert now.loc["b", column] == now.loc["a", column] or column == "stock"  # the last good value
 
 
-def test_an_article_that_stands_twice_in_the_snapshot_week_gets_no_row():
+def test_an_article_that_stands_twice_in_the_snapshot_week_gets_no_row() -> None:
     taken = take_in(delivered(week=replaced("week", 1, WEEK)), WEEK, "DEU")
     assert str(taken.set_aside[0]) == ("article b: the same article and week twice (week 2026-02-09); it gets no row")
     assert taken.rows["article_id"].tolist() == ["a", "a", "a", "b"]
 
 
-def test_a_stock_that_stands_for_unlimited_is_set_aside():
+def test_a_stock_that_stands_for_unlimited_is_set_aside() -> None:
     """What it is worth would be more than the ERP's amounts hold."""
     table = delivered(stock=replaced("stock", 2, 2**31 - 1), price=replaced("price", 2, 600.0))
     (aside,) = take_in(table, WEEK, "DEU").set_aside
     assert "stock 2147483647" in aside.what
 
 
-def test_an_article_whose_price_and_stock_are_both_beyond_reason_has_no_stock():
+def test_an_article_whose_price_and_stock_are_both_beyond_reason_has_no_stock() -> None:
     """Its last stock would be worth too much, too."""
     table = delivered(stock=pa.array([5_000] * 6, pa.int32()), list_price=replaced("list_price", 2, 9e8))
     rows = take_in(table, WEEK, "DEU").rows
     assert rows.loc[rows["set_aside"] != "", "stock"].tolist()[-1] == 0
 
 
-def test_an_article_that_is_no_longer_sold_only_loses_rows():
+def test_an_article_that_is_no_longer_sold_only_loses_rows() -> None:
     taken = take_in(
         delivered()[:5].append_column("x", pa.nulls(5)).set_column(9, "stock", pa.array([9, 6, 7, -1, 5])), WEEK, "DEU"
     )
     assert [own.outcome for own in taken.set_aside] == [Outcome.NOT_LEARNT]
 
 
-def test_one_in_a_hundred_articles_may_be_set_aside():
+def test_one_in_a_hundred_articles_may_be_set_aside() -> None:
     def odd(articles: int) -> Intake:
         rows = [3 * number + 2 for number in range(articles)]
         return take_in(many(400).set_column(9, "stock", replaced("stock", rows, -1, 400)), WEEK, "DEU")
@@ -249,7 +249,7 @@ def test_one_in_a_hundred_articles_may_be_set_aside():
         odd(5)
 
 
-def test_a_country_of_which_nothing_is_left_is_refused():
+def test_a_country_of_which_nothing_is_left_is_refused() -> None:
     with pytest.raises(BadTrainingData, match="price not positive: 2"):
         take_in(delivered(price=replaced("price", [2, 5], 0.0)), WEEK, "DEU")
 
@@ -261,7 +261,7 @@ def text_of_bytes(values: list[bytes]) -> pa.Array:
 
 
 @pytest.mark.parametrize("name", ["article_id", "category", "season"])
-def test_text_that_is_no_utf_8_is_named_in_printable_form(name):
+def test_text_that_is_no_utf_8_is_named_in_printable_form(name) -> None:
     values = [b"caf\xe9"] * 12 + [b"b"] * 3
     texts = text_of_bytes([text + b"%d" % (row // 3) for row, text in enumerate(values)])
     (what, (count, example)), *_ = faults_of(many(5).set_column(COLUMNS.index(name), name, texts)).items()
@@ -269,7 +269,7 @@ def test_text_that_is_no_utf_8_is_named_in_printable_form(name):
     assert r"caf\xe9" in example
 
 
-def test_odd_ids_and_categories_stay_what_they_are():
+def test_odd_ids_and_categories_stay_what_they_are() -> None:
     """Case, trailing blanks, emoji, thousands of letters, and what a spreadsheet would run."""
     names = ["A", "a", "a ", "\N{PERSONAL COMPUTER}", "x" * 10_000, "=1+1"]
     table = many(6).set_column(0, "article_id", pa.array([name for name in names for _ in range(3)]))
@@ -279,12 +279,12 @@ def test_odd_ids_and_categories_stay_what_they_are():
 
 
 @pytest.mark.parametrize("kind", [pa.float32(), pa.decimal128(9, 2), pa.float64()])
-def test_prices_of_another_width_are_the_same_to_the_last_bit(kind):
+def test_prices_of_another_width_are_the_same_to_the_last_bit(kind) -> None:
     prices = [19.99, 0.1, 1234.56] * 2
     assert take_in(delivered(price=pa.array(prices).cast(kind)), WEEK, "DEU").rows["price"].tolist() == prices
 
 
-def test_whole_numbers_of_another_width_are_the_same():
+def test_whole_numbers_of_another_width_are_the_same() -> None:
     table = delivered(stock=pa.array([9, 6, 7] * 2, pa.uint64()), units=pa.array([3, -1, None] * 2, pa.int8()))
     pd.testing.assert_frame_equal(take_in(table, WEEK, "DEU").rows, take_in(delivered(), WEEK, "DEU").rows)
     taken = take_in(delivered(stock=pa.array([9, 6, 2**64 - 1, 9, 6, 7], pa.uint64())), WEEK, "DEU")
@@ -301,14 +301,14 @@ def test_whole_numbers_of_another_width_are_the_same():
         (text_of_bytes([b"\xe9"] * 6), "no UTF-8"),
     ],
 )
-def test_an_optional_column_that_cannot_be_used_is_left_out_and_said(column, why):
+def test_an_optional_column_that_cannot_be_used_is_left_out_and_said(column, why) -> None:
     taken = take_in(delivered(**{"attr_size[cm]": column}), WEEK, "DEU")
     assert "attr_size[cm]" not in taken.rows
     assert why in taken.left_out["attr_size[cm]"]
     assert "The column 'attr_size[cm]' is left out: " in taken.notes[0]
 
 
-def test_an_attribute_that_comes_as_a_dictionary_is_what_its_texts_are():
+def test_an_attribute_that_comes_as_a_dictionary_is_what_its_texts_are() -> None:
     texts = pa.array(["red", None, "blue", "red", "red", "blue"])
     plain = check_training_data(delivered(attr_x=texts), WEEK, "DEU")
     encoded = check_training_data(delivered(attr_x=texts.dictionary_encode()), WEEK, "DEU")
@@ -317,21 +317,21 @@ def test_an_attribute_that_comes_as_a_dictionary_is_what_its_texts_are():
     assert take_in(delivered(attr_x=bad), WEEK, "DEU").left_out == {"attr_x": "it has texts that are no UTF-8"}
 
 
-def test_an_optional_column_that_comes_twice_is_left_out():
+def test_an_optional_column_that_comes_twice_is_left_out() -> None:
     table = delivered(attr_a=[1] * 6)
     taken = take_in(table.append_column("attr_a", table["attr_a"]), WEEK, "DEU")
     assert taken.left_out == {"attr_a": "it comes twice"}
 
 
 @pytest.mark.parametrize("kind", [pa.float32(), pa.decimal128(9, 1), pa.float16()])
-def test_a_numeric_attribute_of_another_width_is_a_number(kind):
+def test_a_numeric_attribute_of_another_width_is_a_number(kind) -> None:
     values = pa.array([0.5, None, 2.5] * 2).cast(pa.float32() if kind == pa.float16() else pa.float64()).cast(kind)
     rows = take_in(delivered(attr_a=values), WEEK, "DEU").rows
     assert rows["attr_a"].dtype == np.float64
     assert rows["attr_a"].fillna(-1).tolist() == [0.5, -1, 2.5] * 2
 
 
-def test_the_last_week_of_a_temporary_price_is_read():
+def test_the_last_week_of_a_temporary_price_is_read() -> None:
     until = pa.array([None, None, WEEK + timedelta(weeks=1)] * 2, pa.date32())
     rows = take_in(delivered(price_until=until), WEEK, "DEU").rows
     assert rows["price_until"].iloc[2] == pd.Timestamp(WEEK + timedelta(weeks=1))
@@ -340,7 +340,7 @@ def test_the_last_week_of_a_temporary_price_is_read():
     assert taken.left_out == {"price_until": "it is not one column of dates"}
 
 
-def test_missing_columns_are_all_named():
+def test_missing_columns_are_all_named() -> None:
     assert faults_of(delivered(stock=None, price=None, category=None))["columns missing"] == (
         3,
         "category, price, stock",
@@ -358,13 +358,13 @@ def test_missing_columns_are_all_named():
         ("week", ["2026-02-09"] * 6),
     ],
 )
-def test_a_wrong_type_is_named_with_what_was_found_and_expected(column, values):
+def test_a_wrong_type_is_named_with_what_was_found_and_expected(column, values) -> None:
     _count, example = faults_of(delivered(**{column: values}))["columns of a wrong type"]
     assert example.startswith(f"{column} is ")
     assert ", expected " in example
 
 
-def test_every_fault_is_in_one_error():
+def test_every_fault_is_in_one_error() -> None:
     """The ETL is corrected once, not once for each fault."""
     table = delivered(
         season=None,
@@ -386,21 +386,21 @@ def test_every_fault_is_in_one_error():
     assert found["end_week is no Monday"][0] == 6
 
 
-def test_a_snapshot_without_rows_to_price_says_which_week_is_the_latest():
+def test_a_snapshot_without_rows_to_price_says_which_week_is_the_latest() -> None:
     found = faults_of(delivered(), week=WEEK + timedelta(weeks=1))
     assert "2026-02-09" in found["no rows of the snapshot week, so nothing to price"][1]
 
 
-def test_an_empty_country_is_a_fault():
+def test_an_empty_country_is_a_fault() -> None:
     assert faults_of(delivered()[:0]) == {"no rows at all": (1, "country=DEU is empty")}
 
 
-def test_the_message_says_what_where_and_what_to_do():
+def test_the_message_says_what_where_and_what_to_do() -> None:
     with pytest.raises(BadTrainingData, match=r"DEU, week 2026-02-09(.|\n)*stock negative: 4, for(.|\n)*deliver week"):
         take_in(many(5).set_column(9, "stock", replaced("stock", [0, 3, 6, 9], -5, 5)), WEEK, "DEU")
 
 
-def test_units_on_their_way_are_read_in_the_snapshot_week_alone():
+def test_units_on_their_way_are_read_in_the_snapshot_week_alone() -> None:
     """NULL is none, and what stands in other weeks says nothing, not even that it is wrong."""
     to_come = pa.array([-5, None, 40, 7, 10**10, None], pa.int64())
     taken = take_in(delivered(stock_to_come=to_come), WEEK, "DEU")
@@ -416,7 +416,7 @@ def test_units_on_their_way_are_read_in_the_snapshot_week_alone():
         (2**31 - 1, "stock and stock_to_come at its price is more than amounts in the ERP hold"),
     ],
 )
-def test_units_on_their_way_that_cannot_be_set_their_article_aside(value, what):
+def test_units_on_their_way_that_cannot_be_set_their_article_aside(value, what) -> None:
     """It keeps its price, and is planned with nothing on its way."""
     prices = {"list_price": [999.0] * 6, "price": [999.0] * 6}
     table = delivered(stock_to_come=pa.array([None, None, value, None, None, 30], pa.int64()), **prices)
@@ -427,7 +427,7 @@ def test_units_on_their_way_that_cannot_be_set_their_article_aside(value, what):
 
 
 @pytest.mark.parametrize("column", [["40"] * 6, [40.0] * 6, [[1]] * 6])
-def test_units_on_their_way_that_are_no_whole_numbers_are_left_out(column):
+def test_units_on_their_way_that_are_no_whole_numbers_are_left_out(column) -> None:
     taken = take_in(delivered(stock_to_come=column), WEEK, "DEU")
     assert "stock_to_come" not in taken.rows
     assert taken.left_out == {"stock_to_come": "it is not one column of whole numbers"}

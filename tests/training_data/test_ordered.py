@@ -46,7 +46,7 @@ def order_of(table: pa.Table) -> Order:
 
 
 @pytest.mark.parametrize("parts", [1, 3])
-def test_rows_that_come_sorted_are_those_that_come_in_any_order(parts):
+def test_rows_that_come_sorted_are_those_that_come_in_any_order(parts) -> None:
     table = delivered()
     mixed = table.take(np.random.default_rng(1).permutation(table.num_rows))
     rows = table.num_rows // parts + 1
@@ -57,7 +57,7 @@ def test_rows_that_come_sorted_are_those_that_come_in_any_order(parts):
     pd.testing.assert_frame_equal(take_in(in_parts, WEEK, "DEU").rows, expected, check_exact=True)
 
 
-def test_what_becomes_of_the_rows_never_reaches_the_table():
+def test_what_becomes_of_the_rows_never_reaches_the_table() -> None:
     table = delivered()
     before = table.take(np.arange(table.num_rows))
     rows = take_in(table, WEEK, "DEU").rows
@@ -66,7 +66,7 @@ def test_what_becomes_of_the_rows_never_reaches_the_table():
     assert table.equals(before)
 
 
-def test_rows_that_come_sorted_and_stand_twice_are_found():
+def test_rows_that_come_sorted_and_stand_twice_are_found() -> None:
     table = delivered(articles=10)
     twice = pa.concat_tables([table.slice(0, 3), table.slice(2)])
     taken = take_in(twice, WEEK, "DEU")
@@ -78,7 +78,7 @@ def test_rows_that_come_sorted_and_stand_twice_are_found():
         take_in(four, WEEK, "DEU")
 
 
-def test_many_articles_of_far_weeks_keep_their_order():
+def test_many_articles_of_far_weeks_keep_their_order() -> None:
     """A number for article and week is larger than 32 bits hold."""
     far = [date(1, 1, 1), date(9999, 12, 27)]
     ids = np.repeat(np.arange(2_000), 2)
@@ -89,7 +89,7 @@ def test_many_articles_of_far_weeks_keep_their_order():
     assert (np.diff(order.key) > 0).all()
 
 
-def test_rows_that_nobody_knows_are_no_doubles():
+def test_rows_that_nobody_knows_are_no_doubles() -> None:
     table = delivered(articles=2, weeks=2).take([0, 0, 1, 2])
     order = order_of(table)
     assert order.repeated(np.array([False] * 4)).tolist() == [True, True, False, False]

@@ -50,7 +50,7 @@ def promotions(found: TakenPlan) -> dict[tuple[str, int], float]:
     return dict(zip(zip(rows["article_id"], weeks, strict=True), rows["attr_promo"], strict=True))
 
 
-def test_an_article_s_own_row_wins_over_its_category_s():
+def test_an_article_s_own_row_wins_over_its_category_s() -> None:
     """Whatever their order. Take out: in _by_article let the category's row come first."""
     rows = [("a", None, ahead(2), 0.0), (None, "coats", ahead(2), 1.0), (None, "shoes", ahead(3), 1.0)]
     for order in (rows, rows[::-1]):
@@ -60,7 +60,7 @@ def test_an_article_s_own_row_wins_over_its_category_s():
         assert in_short(found.rows) == "planned up to 2026-03-02: attr_promo of 3 articles"
 
 
-def test_null_says_nothing_of_an_attribute():
+def test_null_says_nothing_of_an_attribute() -> None:
     """Where an article's own row is silent, its category's speaks; where both are, nothing is planned."""
     event = pa.array(["sale", None, None])
     found = taken(
@@ -95,7 +95,7 @@ def test_null_says_nothing_of_an_attribute():
         ((None, None, ahead(1), 1.0), "1 row for neither an article nor a category, or for both"),
     ],
 )
-def test_a_row_that_says_nothing_of_a_week_to_come_is_passed_over_and_said(row, why):
+def test_a_row_that_says_nothing_of_a_week_to_come_is_passed_over_and_said(row, why) -> None:
     found = taken(plan(row, ("b", None, ahead(2), 1.0)))
     assert promotions(found) == {("b", 2): 1.0}
     assert len(found.notes) == 1
@@ -103,7 +103,7 @@ def test_a_row_that_says_nothing_of_a_week_to_come_is_passed_over_and_said(row, 
     assert taken(plan(row)).rows is None
 
 
-def test_rows_that_contradict_each_other_are_passed_over():
+def test_rows_that_contradict_each_other_are_passed_over() -> None:
     """Nobody knows which of them is right; the same row twice is one."""
     twice = [("a", None, ahead(1), 1.0), ("a", None, ahead(1), 0.0), ("b", None, ahead(1), 1.0)]
     found = taken(plan(*twice, twice[-1]))
@@ -124,7 +124,7 @@ def test_rows_that_contradict_each_other_are_passed_over():
         ({"attr_promo": pa.array([1e31])}, "'attr_promo' is left out: 1 values are beyond 1e+30"),
     ],
 )
-def test_an_attribute_that_cannot_be_used_is_left_out_and_said(columns, why):
+def test_an_attribute_that_cannot_be_used_is_left_out_and_said(columns, why) -> None:
     found = taken(plan(("a", None, ahead(1), 1.0), **columns))
     assert why in found.notes[0]
     assert (found.rows is None) == ("attr_promo" in columns)
@@ -140,13 +140,13 @@ def test_an_attribute_that_cannot_be_used_is_left_out_and_said(columns, why):
         ({"article_id": pa.array([b"\xff"]).view(pa.string())}, "no UTF-8"),
     ],
 )
-def test_a_plan_that_cannot_be_read_is_left_out_as_a_whole(columns, why):
+def test_a_plan_that_cannot_be_read_is_left_out_as_a_whole(columns, why) -> None:
     found = taken(plan(("a", None, ahead(1), 1.0), **columns))
     assert found.rows is None
     assert why in found.notes[0]
 
 
-def test_a_column_without_any_value_may_have_no_type_and_a_column_may_be_missing():
+def test_a_column_without_any_value_may_have_no_type_and_a_column_may_be_missing() -> None:
     """pandas writes a column of None with the type null."""
     nothing = pa.nulls(1)
     assert promotions(taken(plan(("a", None, ahead(1), 1.0), category=nothing))) == {("a", 1): 1.0}
@@ -155,12 +155,12 @@ def test_a_column_without_any_value_may_have_no_type_and_a_column_may_be_missing
     assert (promotions(quiet), quiet.notes) == ({("a", 1): 1.0}, ())
 
 
-def test_an_empty_plan_is_none():
+def test_an_empty_plan_is_none() -> None:
     found = taken(plan(("a", None, ahead(1), 1.0))[:0])
     assert found == TakenPlan(None)
 
 
-def test_flags_and_whole_numbers_are_numbers():
+def test_flags_and_whole_numbers_are_numbers() -> None:
     """NULL among them, too."""
     for values in (pa.array([True, None]), pa.array([1, None], pa.int8())):
         rows = taken(plan(("a", None, ahead(1), 1.0), ("b", None, ahead(1), 1.0), attr_promo=values)).rows
