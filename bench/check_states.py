@@ -17,7 +17,7 @@ import dagster as dg
 
 from markdown_pricing.definitions import build
 from markdown_pricing.installation.settings import Settings
-from markdown_pricing.orchestration.partitions import countries_of, partition_key
+from markdown_pricing.orchestration.partitions import countries_in, partition_key
 from markdown_pricing.weeks import ONE_WEEK, this_week
 
 Checks = Sequence[tuple[dg.AssetCheckKey, dg.MultiPartitionsDefinition]]
@@ -33,7 +33,7 @@ def checks_of_countries(first_week: date) -> Checks:
 
 def pass_all(instance: dg.DagsterInstance, checks: Checks, week: date) -> int:
     """Every country passes every check in that week; returns how often one was passed."""
-    passed = [(key, country) for key, partitions in checks for country in countries_of(partitions)]
+    passed = [(key, country) for key, partitions in checks for country in countries_in(partitions)]
     for key, country in passed:
         instance.report_runless_asset_event(
             dg.AssetCheckEvaluation(

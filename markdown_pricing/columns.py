@@ -184,7 +184,12 @@ RECOMMENDATIONS = (
         may_be_empty=True,
         made_from=("price",),
     ),
-    Column("arm", TEXT, "How the article is priced in a test; empty without one.", may_be_empty=True),
+    Column(
+        "arm",
+        TEXT,
+        "How the article is priced in a comparison with the old habit; empty without one.",
+        may_be_empty=True,
+    ),
     Column("locked_until", DAY, "The Monday until which somebody has locked the price.", may_be_empty=True),
 )
 """The columns of markdown_recommendations, which has a row for each article of a country."""
@@ -262,7 +267,12 @@ OUTCOMES = (
     Column("country", TEXT, "ISO 3166, three letters.", key=True),
     Column("article_id", TEXT, "The same in every country.", key=True),
     Column("week", DAY, "Monday of the week that was priced and sold.", key=True),
-    Column("arm", TEXT, "How the article is priced in a test; empty without one.", may_be_empty=True),
+    Column(
+        "arm",
+        TEXT,
+        "How the article is priced in a comparison with the old habit; empty without one.",
+        may_be_empty=True,
+    ),
     Column("recommended_price", MONEY, "What was advised, in that week's local currency."),
     Column("decided_price", MONEY, "What somebody decided; empty where nobody has.", may_be_empty=True),
     Column("verdict", TEXT, f"{one_of(VERDICTS_IN_FORCE)}; empty where nobody decided.", may_be_empty=True),

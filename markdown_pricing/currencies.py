@@ -47,10 +47,10 @@ def currency_in(changeovers: Sequence[Changeover], week: date, otherwise: str) -
     return (changeovers[0].currency_before if changeovers else "") or otherwise
 
 
-def in_short(changeovers: Sequence[Changeover]) -> str:
+def changes_in_short(changeovers: Sequence[Changeover]) -> str:
     """The changeovers of a country as a text that differs when one of them does; empty without any.
 
-    >>> in_short([Changeover("HRV", "EUR", date(2023, 1, 2), 7.5345)])
+    >>> changes_in_short([Changeover("HRV", "EUR", date(2023, 1, 2), 7.5345)])
     'EUR 2023-01-02 7.5345'
     """
     return ", ".join(f"{change.currency} {change.since} {change.factor!r}" for change in changeovers)

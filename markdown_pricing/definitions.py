@@ -12,10 +12,10 @@ with imported_for_good():
     from markdown_pricing.installation.settings import Settings, in_container
     from markdown_pricing.installation.upkeep import upkeep
     from markdown_pricing.orchestration.alerts import alerting
+    from markdown_pricing.orchestration.arms import effects_job, effects_schedule, markdown_effects
     from markdown_pricing.orchestration.assets import FLOW, shared_demand
     from markdown_pricing.orchestration.automation import jobs_of_a_round, weekly_round
     from markdown_pricing.orchestration.checks import checks_for
-    from markdown_pricing.orchestration.compared import effects_job, effects_schedule, markdown_effects
     from markdown_pricing.orchestration.etl import snapshot_from
     from markdown_pricing.orchestration.housekeeping import SCHEDULES, preflight_job, ready_for_the_round, tidy_lake
     from markdown_pricing.orchestration.inputs import markdown_decisions

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
-from markdown_pricing.currencies import Changeover, in_short
+from markdown_pricing.currencies import Changeover, changes_in_short
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, read_country, read_planned
 from markdown_pricing.learnt_together import Apply, LearntTogether, learn_shared
@@ -50,5 +50,5 @@ def learn_from_delivery(
 def origin_of_delivery(snapshot: Snapshot, country: str, changeovers: Sequence[Changeover] = ()) -> Provenance:
     """The origin of what is made from one country's delivery: the snapshot, its plan and its changes of currency."""
     return provenance(snapshot.week, country, snapshot.stamp).of(
-        plan=snapshot.plan_stamp(country), currencies=in_short(changeovers)
+        plan=snapshot.plan_stamp(country), currencies=changes_in_short(changeovers)
     )

@@ -33,12 +33,12 @@ class Worth:
         return self.revenue_eur and self.revenue_eur / (1 + self.over_habit_pct / 100)
 
 
-def stake_of(worths: Sequence[Worth]) -> str:
+def stake_in_words(worths: Sequence[Worth]) -> str:
     """What the decisions of countries are worth: a sum in euros, and the shares of those that have no rate.
 
-    >>> stake_of([Worth("DEU", 0.2, 7.5, 70_609.0, 35e6), Worth("AUT", 0.1, 7.0, 3_000.0, 3e6)])
+    >>> stake_in_words([Worth("DEU", 0.2, 7.5, 70_609.0, 35e6), Worth("AUT", 0.1, 7.0, 3_000.0, 3e6)])
     '73,600 EUR'
-    >>> stake_of([Worth("DEU", 0.2, 7.5, 70_609.0, 35e6), Worth("HUN", 0.15, 9.0)])
+    >>> stake_in_words([Worth("DEU", 0.2, 7.5, 70_609.0, 35e6), Worth("HUN", 0.15, 9.0)])
     '70,600 EUR, and 0.15 % of the expected revenue of HUN'
     """
     amounts = [each.stake_eur for each in worths if each.stake_eur is not None]
@@ -72,7 +72,7 @@ def sentence_of(worths: Sequence[Worth]) -> str:
     if not worths:
         return ""
     over_habit = over_habit_of(worths) or "nothing is expected to be sold"
-    return f"This week's decisions: {stake_of(worths)}; the whole plan against the old habit: {over_habit}."
+    return f"This week's decisions: {stake_in_words(worths)}; the whole plan against the old habit: {over_habit}."
 
 
 def rounded(amount: float) -> float:

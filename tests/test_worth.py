@@ -15,11 +15,11 @@ from markdown_pricing.backtest.twin import PEER, PLANNER
 from markdown_pricing.commands import outcomes
 from markdown_pricing.countries import Country
 from markdown_pricing.experiments.trial import judge
-from markdown_pricing.markdown.comparison import MEASURES, compare
+from markdown_pricing.markdown.other_rules import MEASURES, compare_rules
 from markdown_pricing.orchestration.digest import Digest, NotDone
-from markdown_pricing.orchestration.figures import LOCAL_MONEY, LOGGED, money_of, worth_of
+from markdown_pricing.orchestration.figures import LOCAL_MONEY, LOGGED, money_of, worth_shown
 from markdown_pricing.orchestration.outcome import REFRESHED, RunOutcome
-from markdown_pricing.worth import Worth, sentence_of, stake_of
+from markdown_pricing.worth import Worth, sentence_of, stake_in_words
 
 PROJECT = Path(__file__).parents[1]
 RATE, DAY = 0.0025, date(2026, 11, 27)
@@ -48,7 +48,7 @@ def worths(unit: float) -> list[Worth]:
         "DEU": money_of(rows_in("EUR", 1), Country("DEU")),
         "HUN": money_of(rows_in("HUF", unit / RATE), hungary),
     }
-    return [worth for code, figures in told.items() if (worth := worth_of(code, figures))]
+    return [worth for code, figures in told.items() if (worth := worth_shown(code, figures))]
 
 
 def the_digest(unit: float) -> object:
@@ -64,7 +64,7 @@ def the_table_of_run(unit: float) -> object:
 def a_comparison_of_rules(unit: float) -> object:
     """Of the groups that are not of Hungary alone; those of Hungary are in forint."""
     both = pd.concat([rows_in("EUR", 1), rows_in("HUF", unit / RATE)], ignore_index=True)
-    groups = compare(both, both.assign(expected_revenue=both["expected_revenue"] * 1.1))
+    groups = compare_rules(both, both.assign(expected_revenue=both["expected_revenue"] * 1.1))
     return [
         (group.country, group.currency, [group.difference(measure) for measure in MEASURES])
         for group in groups
@@ -95,11 +95,11 @@ def test_money_is_summed_only_where_all_of_it_is_of_one_currency() -> None:
     """Each place of the package that adds money is named here, with what holds its currency to one."""
     why = {
         "bench/arms.py": "in euros",
-        "kept/comparison.py": "in euros",
+        "kept/arms.py": "in euros",
         "bench/ledger.py": "the rows of one market",
         "bench/pair.py": "by country, and then in euros",
         "erp/rows.py": "the rows of one country",
-        "markdown/comparison.py": "the rows of one currency",
+        "markdown/other_rules.py": "the rows of one currency",
         "orchestration/figures.py": "the rows of one country",
         "orchestration/judged.py": "the rows of one country in weeks of one currency, or in euros",
         "outcomes/totals.py": "the rows of one country and week",
@@ -135,9 +135,10 @@ def test_without_rates_there_are_shares_and_no_sum() -> None:
     few = [Worth("HUN", 0.15, 9.0), Worth("SRB", 0.05, 3.4)]
     many = [Worth(f"A{letter}A", 0.1, 5.0) for letter in "ABCDEF"]
 
-    assert stake_of(few) == "0.05 to 0.15 % of the expected revenue of HUN, SRB"
+    assert stake_in_words(few) == "0.05 to 0.15 % of the expected revenue of HUN, SRB"
     assert sentence_of(few) == (
-        f"This week's decisions: {stake_of(few)}; the whole plan against the old habit: +3.4 to +9.0 % of HUN, SRB."
+        f"This week's decisions: {stake_in_words(few)}; "
+        "the whole plan against the old habit: +3.4 to +9.0 % of HUN, SRB."
     )
-    assert stake_of(many) == "0.10 % of the expected revenue of 6 countries without a rate in euros"
+    assert stake_in_words(many) == "0.10 % of the expected revenue of 6 countries without a rate in euros"
     assert sentence_of([]) == ""

@@ -87,7 +87,7 @@ class RealWeeks:
         return f"{self.challenger} forecasts {of} no worse than {self.champion}, as far as they can tell."
 
 
-def compare(rows: pd.DataFrame, champion: str, challenger: str) -> RealWeeks:
+def compare_forecasts(rows: pd.DataFrame, champion: str, challenger: str) -> RealWeeks:
     """Both models one week ahead: WAPE and bias of all sales, and of those after a price change of 10 % or more.
 
     rows : those of `replay.replay` of both models, with model and country

@@ -93,7 +93,7 @@ def seasons_page(scores: pd.DataFrame, first: Mapping[str, pd.DataFrame], what: 
             [pictures.seasons_picture(first)],
         ),
     ]
-    return page("Back-test: simulated seasons", what, cards, sections)
+    return report_page("Back-test: simulated seasons", what, cards, sections)
 
 
 def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, against: Sequence[RealWeeks], what: str) -> str:
@@ -133,10 +133,10 @@ def replay_page(rows: pd.DataFrame, scores: pd.DataFrame, against: Sequence[Real
             [table(bias_table(rows), named="sales")],
         ),
     ]
-    return page("Back-test: real weeks replayed", what, cards, sections)
+    return report_page("Back-test: real weeks replayed", what, cards, sections)
 
 
-def page(title: str, what: str, cards: Mapping[str, str], sections: Sequence[Section]) -> str:
+def report_page(title: str, what: str, cards: Mapping[str, str], sections: Sequence[Section]) -> str:
     """The whole file. `cards` has the figures to read first, by their names, and `what` says what was run."""
     shown = "".join(
         f"<div class=card><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in cards.items()

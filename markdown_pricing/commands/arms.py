@@ -11,7 +11,7 @@ from markdown_pricing.commands.console import print_error, print_json, print_tab
 from markdown_pricing.erp.arms import write_comparison
 from markdown_pricing.installation.from_settings import countries_of, erp_of, lake_of
 from markdown_pricing.installation.settings import Settings
-from markdown_pricing.kept.comparison import (
+from markdown_pricing.kept.arms import (
     AlreadyDrawn,
     Candidates,
     candidates,
@@ -20,7 +20,7 @@ from markdown_pricing.kept.comparison import (
     keep_draw,
     read_draws,
 )
-from markdown_pricing.orchestration.compared import rows_of_cells
+from markdown_pricing.orchestration.arms import rows_of_cells
 from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK, this_week
 from markdown_pricing.worth import rounded

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from markdown_pricing import __version__
-from markdown_pricing.backtest.real_weeks import RealWeeks, as_table, compare
+from markdown_pricing.backtest.real_weeks import RealWeeks, as_table, compare_forecasts
 from markdown_pricing.backtest.replay import LEAST_WEEKS_BEFORE, origins, replay
 from markdown_pricing.backtest.scores import (
     OVER,
@@ -238,7 +238,7 @@ def _replay(
         f"{counted(len(chosen) - len(failed), 'country')} of the snapshot of {week} in {lake.url}, each forecast from "
         f"its last {counted(weeks, 'Monday')} at the prices that were asked. markdown-pricing {__version__}"
     )
-    against = [compare(rows, models[0], model) for model in models[1:]]
+    against = [compare_forecasts(rows, models[0], model) for model in models[1:]]
     if as_json:
         records = scores.reset_index().to_dict("records")
         judged = [asdict(one) for one in against]

@@ -19,7 +19,7 @@ from markdown_pricing.decisions.csv_file import (
     Line,
     ShownArticle,
     Writer,
-    check,
+    check_rows,
     lines_of,
 )
 from markdown_pricing.decisions.decision import Decision, in_force, last_numbers, locks, newest, read, remarks, why_void
@@ -47,7 +47,7 @@ def decide(settings: Settings, file: Path, dry_run: bool, as_json: bool) -> int:
     engine = engine_of(settings)
     reasons = decision_reasons_of(settings)
     writer = Writer(_user(), erp_time(engine), uuid4().hex, lambda: uuid4().hex)
-    checked = check(lines, _known(engine, lines, reasons), writer, str(file))
+    checked = check_rows(lines, _known(engine, lines, reasons), writer, str(file))
     if not dry_run:
         add_decisions(engine, [asdict(decision) for decision in checked.new])
     _show_decided(checked, dry_run, as_json)

@@ -16,7 +16,7 @@ from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.snapshot import Snapshot, delivered_weeks, find_snapshot
 from markdown_pricing.texts.words import counted
-from markdown_pricing.training_data.planned import in_short
+from markdown_pricing.training_data.planned import plan_in_short
 from markdown_pricing.training_data.schema import columns_to_read, printable
 
 SHOWN = 5
@@ -79,7 +79,7 @@ def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -
     size = [f"{counted(len(articles), 'article')} to price, {counted(weeks, 'week')} of history"]
     if "stock_to_come" in articles and (coming := int((articles["stock_to_come"] > 0).sum())):
         size.append(f"stock to come for {counted(coming, 'article')}")
-    size += [planned_in_short] if (planned_in_short := in_short(taken.planned)) else []
+    size += [planned_in_short] if (planned_in_short := plan_in_short(taken.planned)) else []
     return f"{', '.join(size)}. " + (f"Odd: {'; '.join(odd)}." if odd else "Nothing is odd.")
 
 

@@ -104,13 +104,13 @@ def explain(
     if as_json:
         print_json(_machine_readable(explained, around.past, out))
         return 0
-    show(explained, around.past)
+    show_article(explained, around.past)
     if out is not None:
         print(f"The picture is in {out}.")
     return 0
 
 
-def show(explained: Explained, past: pd.DataFrame) -> None:
+def show_article(explained: Explained, past: pd.DataFrame) -> None:
     """Print the article's page, as wide as the terminal; `past` is that of `Around`."""
     for part in page(explained, past, standard_output.width):
         if isinstance(part, Table):

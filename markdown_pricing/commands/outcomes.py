@@ -22,7 +22,7 @@ ALL_THERE = (
 )
 
 
-def show(
+def show_outcomes(
     week: date, outcomes: Sequence["RunOutcome"], gone: Sequence[str], as_json: bool, beside_log_lines: bool
 ) -> None:
     """Print the outcomes: as a table on standard output, or on standard error where that one is for log lines.

@@ -18,7 +18,7 @@ from markdown_pricing.commands.console import (
     progress,
 )
 from markdown_pricing.commands.places import named_lake, write_whole
-from markdown_pricing.commands.rules_compared import draw, machine_readable, show
+from markdown_pricing.commands.rules_compared import draw_rules, machine_readable, show_rules
 from markdown_pricing.countries import Countries, Country, unconfigured
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.decisions.decision import Decision, read
@@ -37,7 +37,7 @@ from markdown_pricing.lake.seal import ResultChanged
 from markdown_pricing.lake.snapshot import Snapshot, find_snapshot
 from markdown_pricing.learnt_together import NothingShared
 from markdown_pricing.markdown.changes import Stability, stability
-from markdown_pricing.markdown.comparison import compare
+from markdown_pricing.markdown.other_rules import compare_rules
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.process.device import choose_device
@@ -110,14 +110,14 @@ def price(
     table = tables[-1][ROW_COLUMNS]
     write_whole(out, lambda file: table.to_parquet(file, index=False))
     summary = _summary(week, out, table, priced, failed)
-    compared = compare(*tables) if with_standing else []
+    compared = compare_rules(*tables) if with_standing else []
     if picture is not None:
-        draw(compared, week, rules, picture)
+        draw_rules(compared, week, rules, picture)
     if as_json:
         print_json({**summary, "compared": [machine_readable(group) for group in compared]} if compared else summary)
     else:
         if compared and rules is not None:
-            show(compared, rules.name)
+            show_rules(compared, rules.name)
         print(f"{counted(len(table), 'article')} of {counted(len(priced), 'country')} in {out}.")
     return 1 if failed else 0
 

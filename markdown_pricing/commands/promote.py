@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from markdown_pricing.backtest.real_weeks import RealWeeks, compare
+from markdown_pricing.backtest.real_weeks import RealWeeks, compare_forecasts
 from markdown_pricing.backtest.replay import replay
 from markdown_pricing.backtest.scores import MARKET, score
 from markdown_pricing.backtest.twin import Setting, policy_named
@@ -163,7 +163,7 @@ def real_weeks(sold: Sequence[CountryWeek], champion: str, challenger: str) -> R
                 return RealWeeks(champion, challenger, weeks=0, broken=why)
             print_error(f"No real weeks count: the champion, {champion}, fails on them: {why}")
             return None
-    return compare(pd.concat(frames, ignore_index=True), champion, challenger)
+    return compare_forecasts(pd.concat(frames, ignore_index=True), champion, challenger)
 
 
 def _play(plays: Sequence[Setting], models: Sequence[str], settings: Settings, workers: int) -> pd.DataFrame:

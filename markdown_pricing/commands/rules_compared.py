@@ -13,7 +13,7 @@ from rich.text import Text
 
 from markdown_pricing.commands.console import print_fitting, standard_output, width_of
 from markdown_pricing.commands.places import write_whole
-from markdown_pricing.markdown.comparison import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure
+from markdown_pricing.markdown.other_rules import LEFTOVER, MARKDOWNS, MEASURES, REVENUE, Compared, Measure
 from markdown_pricing.texts.shown import cell
 
 CAVEAT = (
@@ -22,7 +22,7 @@ CAVEAT = (
 )
 
 
-def show(compared: Sequence[Compared], rules: str) -> None:
+def show_rules(compared: Sequence[Compared], rules: str) -> None:
     """Print one table, or one table for each measure where the screen is too narrow."""
     whole = _table(compared, MEASURES)
     tables = [whole]
@@ -78,7 +78,7 @@ def machine_readable(group: Compared) -> dict[str, Any]:
     return {**asdict(group), **differences}
 
 
-def draw(compared: Sequence[Compared], week: date, rules: Path | None, picture: Path) -> None:
+def draw_rules(compared: Sequence[Compared], week: date, rules: Path | None, picture: Path) -> None:
     """Write the picture of the differences as PNG. Raises NotWritten."""
     from markdown_pricing.pictures.charts import comparison_chart  # here: matplotlib is slow to load
 

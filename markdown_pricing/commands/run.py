@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from markdown_pricing.commands.console import print_error, progress
-from markdown_pricing.commands.outcomes import ALL_THERE, interrupted, show
+from markdown_pricing.commands.outcomes import ALL_THERE, interrupted, show_outcomes
 from markdown_pricing.commands.places import check_writable
 from markdown_pricing.countries import Countries
 from markdown_pricing.demand.model import make_model
@@ -109,7 +109,7 @@ def run(
     if outcomes and all(outcome.earlier for outcome in outcomes):
         print_error(ALL_THERE)
     outcomes.sort(key=lambda outcome: chosen.index(outcome.country))
-    show(week, outcomes, gone, as_json, beside_log_lines=settings.log == STDOUT)
+    show_outcomes(week, outcomes, gone, as_json, beside_log_lines=settings.log == STDOUT)
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 

@@ -42,7 +42,7 @@ def serve(
     environ = {CODE_SERVER_PORT: PORT, **environ}
     if home := environ.get("DAGSTER_HOME"):
         environ["DAGSTER_HOME"] = str(Path(home).absolute())  # Dagster takes no other
-    if faults := list(faults_of(environ, server)):
+    if faults := list(faults_of_server(environ, server)):
         raise BadSettings(faults)
     arguments = arguments_of(environ, server, host, port, read_only, path_prefix)
     if server != "code-server":  # it has the runs below it, whose predictions others may read
@@ -77,7 +77,7 @@ def arguments_of(
     return arguments[server]
 
 
-def faults_of(environ: Mapping[str, str], server: str) -> Iterator[str]:
+def faults_of_server(environ: Mapping[str, str], server: str) -> Iterator[str]:
     """What is wrong with the settings of a server. Each fault names its variable and says what to do."""
     try:
         Settings.from_env(environ, needs_places=server == "code-server")

@@ -127,7 +127,7 @@ def _faults_of_head(head: Sequence[str]) -> Iterator[str]:
         yield f"line 1: {', '.join(twice)} comes twice"
 
 
-def check(lines: Sequence[Line], known: Known, writer: Writer, file: str) -> Checked:
+def check_rows(lines: Sequence[Line], known: Known, writer: Writer, file: str) -> Checked:
     """The decisions in the lines, each with the number that follows the last one about its article and week.
 
     A decision whose id is there with the same content, or that gives no id and says what the newest one says already,

@@ -176,7 +176,7 @@ def last_receipts(engine: Engine) -> dict[str, Receipt]:
         return {row.country: Receipt(*row) for row in connection.execute(newest)}
 
 
-def newest_week(engine: Engine, country: str) -> date | None:
+def newest_refreshed_week(engine: Engine, country: str) -> date | None:
     """The newest week that the country has, by its receipts or, where they are gone, by its rows; None without any."""
     with erp_errors(engine), engine.connect() as connection:
         held = _held(connection, country)

@@ -8,7 +8,7 @@ from functools import cache, partial
 
 from markdown_pricing.countries import Countries
 from markdown_pricing.demand.model import make_model
-from markdown_pricing.erp.refresh import newest_week
+from markdown_pricing.erp.refresh import newest_refreshed_week
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.errors import FinalError, PricingError, if_readable
 from markdown_pricing.installation.finding import Finding
@@ -184,6 +184,6 @@ def _with_rows(settings: Settings, week: date, countries: Countries) -> Iterator
     """The countries whose rows in the ERP are of that week or of a newer one."""
     engine = engine_of(settings)
     for country in countries:
-        held = newest_week(engine, country)
+        held = newest_refreshed_week(engine, country)
         if held is not None and held >= week:
             yield country

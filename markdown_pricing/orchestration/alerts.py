@@ -22,7 +22,7 @@ from markdown_pricing.kept.across_countries import compare_countries
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.digest import digest_of, newest_by_country, why_not_done
 from markdown_pricing.orchestration.event_lines import run_facts
-from markdown_pricing.orchestration.facts import failed_for_good, is_unfinished
+from markdown_pricing.orchestration.facts import failed_for_good, may_still_write
 from markdown_pricing.orchestration.figures import COUNTRIES
 from markdown_pricing.orchestration.names import GONE, JOB, OUTCOMES_JOB, ROUND, ROUND_TAG, SNAPSHOT, WEEK_TAG
 from markdown_pricing.orchestration.next_round import week_of_round
@@ -113,13 +113,13 @@ def alerts_due(instance: dg.DagsterInstance, lake: Lake, start: date, now: datet
     for name, runs in rounds.items():
         failed = [record.dagster_run for record in runs if failed_for_good(record)]
         yield from (Due.of(f"failed {run.run_id}", _failure, instance, run) for run in failed)
-        if not any(map(is_unfinished, runs)):
+        if not any(map(may_still_write, runs)):
             newest = newest_by_country(runs)
             done = sum(run.is_success for run in newest.values())
             # Its runs' number is part of the key: a country that is started again has a digest of its own.
             yield Due.of(f"end {name} {done} {len(newest) - done}", _end, instance, lake, newest, gone.get(name, ()))
         elif failed:
-            over = newest_by_country(run for run in runs if not is_unfinished(run))
+            over = newest_by_country(run for run in runs if not may_still_write(run))
             yield Due.of(f"failing {name}", _first_failures, instance, over)
     yield from _failed_ledgers(instance, now)
     yield from _late([record.dagster_run for record in records], start, now)
@@ -196,7 +196,7 @@ def _failed_ledgers(instance: dg.DagsterInstance, now: datetime) -> Iterator[Due
     for week, records in weeks.items():
         newest = newest_by_country(records)
         failed = {code: run for code, run in sorted(newest.items()) if not run.is_success}
-        if failed and not any(map(is_unfinished, records)):
+        if failed and not any(map(may_still_write, records)):
             yield Due.of(f"ledger {week} {','.join(failed)}", _ledger_failed, instance, week, failed)
 
 

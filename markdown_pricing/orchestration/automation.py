@@ -39,7 +39,7 @@ from markdown_pricing.orchestration.names import (
     WITHOUT_IT,
     WITHOUT_SHARED_TAG,
 )
-from markdown_pricing.orchestration.next_round import ROUND_LIMIT, listed, next_round, open_weeks
+from markdown_pricing.orchestration.next_round import ROUND_LIMIT, next_round, open_weeks, weeks_in_words
 from markdown_pricing.orchestration.partitions import partition_key, start_week_of
 from markdown_pricing.orchestration.pools import limit_pools
 from markdown_pricing.orchestration.promises import give_up_retry, remind_of_retry, renew_withdrawn
@@ -78,7 +78,7 @@ def weekly_round(
     )
     def weekly_markdown_pricing(context: dg.ScheduleEvaluationContext) -> dg.SkipReason:
         new = open_due_weeks(context.instance, start_week_of(partitions), context.scheduled_execution_time)
-        return dg.SkipReason(f"Opened {listed(new)}; training_data_sensor starts them when they are delivered.")
+        return dg.SkipReason(f"Opened {weeks_in_words(new)}; training_data_sensor starts them when they are delivered.")
 
     @dg.sensor(
         name="training_data_sensor",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
+from markdown_pricing.orchestration.arms import sentence_of_comparison
 from markdown_pricing.orchestration.checks import DESCRIPTIONS
-from markdown_pricing.orchestration.compared import sentence_of_comparison
 from markdown_pricing.orchestration.faults import why_failed
-from markdown_pricing.orchestration.figures import worth_of
+from markdown_pricing.orchestration.figures import worth_shown
 from markdown_pricing.orchestration.judged import Sums, sentence_of_ledgers
 from markdown_pricing.orchestration.latest_figures import WEEKS_BACK
 from markdown_pricing.orchestration.names import COUNTRY_TAG, NOT_RETRIED_TAG, OUTCOMES, PREDICTIONS, WEEK_TAG
@@ -17,7 +17,7 @@ from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.texts.shown import plain
 from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK, parse_week
-from markdown_pricing.worth import Worth, sentence_of, stake_of
+from markdown_pricing.worth import Worth, sentence_of, stake_in_words
 
 LEDGER_BACK = 2
 """A digest tells of the ledger that was made after the round before, or of the one before that."""
@@ -85,7 +85,7 @@ class Digest:
     def _stakes(self) -> str:
         known = [one.worth for one in self.not_done if one.worth]
         unknown = [one.country for one in self.not_done if not one.worth]
-        said = ([stake_of(known)] if known else []) + (
+        said = ([stake_in_words(known)] if known else []) + (
             [f"what is not known of {', '.join(unknown)}"] if unknown else []
         )
         return ", and ".join(said)
@@ -104,7 +104,7 @@ def digest_of(instance: dg.DagsterInstance, newest: Mapping[str, dg.DagsterRun],
     done = sorted(code for code, run in newest.items() if run.status == DagsterRunStatus.SUCCESS)
     week = next((run.tags.get(WEEK_TAG, "?") for run in newest.values()), "?")
     left = [not_done(instance, newest[code]) for code in sorted(newest.keys() - set(done))]
-    worth = [one for code in done if (one := worth_of(code, _last_figures(instance, week, code, weeks_back=0)))]
+    worth = [one for code in done if (one := worth_shown(code, _last_figures(instance, week, code, weeks_back=0)))]
     ledger, compared = _ledger_sentence(instance, week, sorted(newest)), sentence_of_comparison(instance)
     return Digest(week, done, left, gone, worth, ledger, compared=compared)
 
@@ -113,7 +113,7 @@ def not_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> NotDone:
     """The country that this run did not bring into the ERP, why, and what its newest recommendations are worth."""
     country, checks = run.tags.get(COUNTRY_TAG, "?"), run.tags.get(NOT_RETRIED_TAG, "").split(", ")
     blocked = any(check in DESCRIPTIONS for check in checks)
-    worth = worth_of(country, _last_figures(instance, run.tags.get(WEEK_TAG), country))
+    worth = worth_shown(country, _last_figures(instance, run.tags.get(WEEK_TAG), country))
     why = "; ".join(DESCRIPTIONS.get(check, check) for check in checks) if blocked else why_not_done(instance, run)
     return NotDone(country, run.run_id, why, blocked, worth)
 

@@ -16,7 +16,7 @@ from markdown_pricing.delivered import origin_of_delivery
 from markdown_pricing.erp.database import Erp
 from markdown_pricing.errors import TransientError
 from markdown_pricing.experiments.champion import champion_or
-from markdown_pricing.kept.comparison import draws_or_none
+from markdown_pricing.kept.arms import draws_or_none
 from markdown_pricing.kept.results import Results
 from markdown_pricing.kept.shared_demand import shared_demand_at_hand
 from markdown_pricing.lake.snapshot import Snapshot

@@ -42,8 +42,8 @@ from markdown_pricing.orchestration.names import (
     WEEK_TAG,
     week_and_country_in,
 )
-from markdown_pricing.orchestration.next_round import BESIDE_LIMIT, ROUND_LIMIT, WEEKS_PER_LOOK, open_weeks, to_price
-from markdown_pricing.orchestration.partitions import countries_of, partition_key, start_week_of
+from markdown_pricing.orchestration.next_round import BESIDE_LIMIT, ROUND_LIMIT, WEEKS_PER_LOOK, not_settled, open_weeks
+from markdown_pricing.orchestration.partitions import countries_in, partition_key, start_week_of
 from markdown_pricing.orchestration.situation import (
     Delivery,
     Duration,
@@ -87,7 +87,7 @@ def gather(
     delivered = deliveries(lake)
     facts = Facts(
         now,
-        countries_of(partitions),
+        countries_in(partitions),
         first_week,
         recorded[OPENED],
         frozenset(recorded[LATE]),
@@ -101,7 +101,7 @@ def gather(
         if not (delivery := _delivery(lake, week, written_ms, to_miss)):
             continue
         facts = _with_delivery(facts, delivery, instance, lake)
-        if to_price(delivery, facts):
+        if not_settled(delivery, facts):
             facts = replace(facts, durations=_durations(instance))
             break
         if len(facts.deliveries) == WEEKS_PER_LOOK:
@@ -118,7 +118,7 @@ def _with_delivery(facts: Facts, delivery: Delivery, instance: dg.DagsterInstanc
         facts,
         deliveries=(*facts.deliveries, delivery),
         receipts=facts.receipts | receipts,
-        archived=facts.archived | (set() if is_newest else _archived(lake, delivery, to_price(delivery, known))),
+        archived=facts.archived | (set() if is_newest else _archived(lake, delivery, not_settled(delivery, known))),
         learnt=facts.learnt | ({delivery.round} if _is_learnt(instance, delivery) else set()),
     )
 
@@ -152,10 +152,10 @@ def is_under_way(instance: dg.DagsterInstance, week: date, asking: str, now: dat
 def unfinished_runs(instance: dg.DagsterInstance, now: datetime) -> list[dg.RunRecord]:
     """The runs of any job that, or a promised retry of which, may still write."""
     records = (record for filters in _unfinished(now) for record in instance.get_run_records(filters))
-    return list(filter(is_unfinished, records))
+    return list(filter(may_still_write, records))
 
 
-def is_unfinished(record: dg.RunRecord) -> bool:
+def may_still_write(record: dg.RunRecord) -> bool:
     """Whether the run, or a promised retry of it, may still write."""
     return run_of(record).unfinished
 
@@ -169,7 +169,7 @@ def failed_for_good(record: dg.RunRecord) -> bool:
     """Ended without success, and neither repeated nor about to be."""
     run = record.dagster_run
     return run.status in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED) and not (
-        is_unfinished(record) or _is_repeated(run)
+        may_still_write(record) or _is_repeated(run)
     )
 
 

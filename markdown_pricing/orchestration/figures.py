@@ -27,7 +27,7 @@ from markdown_pricing.provenance import Provenance
 from markdown_pricing.texts.shown import cell, in_markdown
 from markdown_pricing.texts.words import counted
 from markdown_pricing.training_data.intake import Intake
-from markdown_pricing.training_data.planned import in_short
+from markdown_pricing.training_data.planned import plan_in_short
 from markdown_pricing.worth import Worth, rounded
 
 IMPORTANT_FEATURES = 12
@@ -158,7 +158,7 @@ def training_data(sold: CountryWeek, taken: Intake, rows_before: int | None, ori
         SET_ASIDE.label: len(taken.set_aside),
         NOT_TAKEN: dg.MetadataValue.text("\n".join(left_out) or NOTHING),
         REMARKS: dg.MetadataValue.text("\n".join(taken.remarks) or NOTHING),
-        "Planned for weeks to come": dg.MetadataValue.text(in_short(taken.planned) or NOTHING),
+        "Planned for weeks to come": dg.MetadataValue.text(plan_in_short(taken.planned) or NOTHING),
         ROW_COUNT.label: len(sold.history) + len(sold.articles),
         **_origin(origin, uri),
     }
@@ -320,7 +320,7 @@ def _rate(country: Country) -> Metadata:
     return {RATE: f"{country.eur_per_unit:g} EUR for 1 {country.currency}, of {country.eur_date}"}
 
 
-def worth_of(country: str, predicted: Mapping[str, Any]) -> Worth | None:
+def worth_shown(country: str, predicted: Mapping[str, Any]) -> Worth | None:
     """What a country's recommendations are worth, from the figures of its predictions; None where they do not say it.
 
     They do not when they are of a version that recorded other figures, or are not there.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from markdown_pricing.orchestration.pods import RUN_LABEL, Hindrance, hindrance, is_over, run_of
+from markdown_pricing.orchestration.pods import RUN_LABEL, Hindrance, hindrance, is_over, run_id_of
 
 if TYPE_CHECKING:  # it takes a second to load
     from kubernetes.client import ApiClient  # type: ignore[import-untyped]
@@ -95,12 +95,12 @@ def kubernetes_upkeep(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return dg.SkipReason("Nothing to do: the run launcher of dagster.yaml has no Kubernetes.")
     resolved: Any = context.instance.run_launcher
     cluster = Kubernetes(resolved.job_namespace, resolved.kubeconfig_file, resolved.load_incluster_config)
-    done, said = look_after(context.instance, cluster, json.loads(context.cursor or "{}"))
+    done, said = look_after_pods(context.instance, cluster, json.loads(context.cursor or "{}"))
     context.update_cursor(json.dumps(said))
     return dg.SkipReason("\n".join(done) or "Nothing to do.")
 
 
-def look_after(
+def look_after_pods(
     instance: dg.DagsterInstance,
     cluster: Kubernetes,
     said: Mapping[str, str],
@@ -111,7 +111,7 @@ def look_after(
     said : run id -> what was advised last. The kubelet goes to and fro between reasons of one kind.
     Returns what was said and done, in words, and `said` for the next look.
     """
-    jobs = {run_of(job): job for job in cluster.jobs()}
+    jobs = {run_id_of(job): job for job in cluster.jobs()}
     starting = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING]))
     hindrances = _hindrances(cluster, {run.run_id: jobs[run.run_id] for run in starting if run.run_id in jobs})
     done: list[str] = []
@@ -130,7 +130,7 @@ def _hindrances(cluster: Kubernetes, jobs: Mapping[str, Mapping[str, Any]]) -> d
         return {}
     pods, events = defaultdict(list), cluster.warnings()
     for pod in cluster.pods():
-        pods[run_of(pod)].append(pod)
+        pods[run_id_of(pod)].append(pod)
     hindrances = {}
     for run_id, job in jobs.items():
         own = {each["metadata"]["name"] for each in (job, *pods[run_id])}

@@ -47,7 +47,7 @@ from markdown_pricing.orchestration.names import (
     TRAINING_DATA,
     WEEK_TAG,
 )
-from markdown_pricing.orchestration.partitions import countries_of, partition_key, week_and_country_of
+from markdown_pricing.orchestration.partitions import countries_in, partition_key, week_and_country_of
 from markdown_pricing.texts.words import counted
 from markdown_pricing.weeks import ONE_WEEK, this_week
 
@@ -172,12 +172,12 @@ def ledger_sensor(
     def outcomes_sensor(
         context: dg.SensorEvaluationContext, lake: dg.ResourceParam[Lake]
     ) -> dg.SensorResult | dg.SkipReason:
-        return look(context.instance, lake, countries_of(partitions), context.cursor, datetime.now(UTC))
+        return look_for_sold_weeks(context.instance, lake, countries_in(partitions), context.cursor, datetime.now(UTC))
 
     return outcomes_sensor
 
 
-def look(
+def look_for_sold_weeks(
     instance: dg.DagsterInstance, lake: Lake, countries: Sequence[str], cursor: str | None, now: datetime
 ) -> dg.SensorResult | dg.SkipReason:
     """One look: asks for the ledger of each country's last week before the newest snapshot, once it is taken in.

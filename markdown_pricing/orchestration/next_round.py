@@ -78,7 +78,7 @@ def open_weeks(opened: Mapping[date, datetime], first_week: date, now: datetime)
     return {**dict.fromkeys(due_weeks(first_week, now), now), **opened}
 
 
-def to_price(delivery: Delivery, facts: Facts) -> list[str]:
+def not_settled(delivery: Delivery, facts: Facts) -> list[str]:
     """The countries that this delivery holds and for which nothing is settled from it, whatever made it.
 
     Nothing is started for a country that it lacks: the run could only fail. The ERP is for the newest week; of an older
@@ -115,7 +115,7 @@ def holds(in_erp: Refresh | None, recorded: Refresh) -> bool:
     return in_erp.at > recorded.at
 
 
-def listed(weeks: Sequence[date]) -> str:
+def weeks_in_words(weeks: Sequence[date]) -> str:
     """The weeks in words; of many, the number and the last three."""
     if not weeks:
         return "no week"
@@ -194,7 +194,7 @@ def _newest_to_price(decision: RoundDecision, facts: Facts) -> tuple[RoundDecisi
             progress = progress.with_arrived(delivery)
             arrived.append(delivery)
         decision = replace(decision, progress=progress, arrived=tuple(arrived))
-        if to_price(delivery, facts):
+        if not_settled(delivery, facts):
             return decision, delivery
         progress = progress.with_started(delivery)
     return replace(decision, progress=progress), None
@@ -203,10 +203,10 @@ def _newest_to_price(decision: RoundDecision, facts: Facts) -> tuple[RoundDecisi
 def _nothing_to_start(facts: Facts, progress: Progress, waiting: Sequence[date]) -> str:
     left = [week for week, written_ms in facts.delivered.items() if not progress.has_started(week, written_ms)]
     if left:
-        return f"All is there of {listed([each.week for each in facts.deliveries])}. The next look goes on."
-    awaited = f" Waiting for {listed(waiting)}." if waiting else ""
+        return f"All is there of {weeks_in_words([each.week for each in facts.deliveries])}. The next look goes on."
+    awaited = f" Waiting for {weeks_in_words(waiting)}." if waiting else ""
     if facts.early:
-        early = f"Delivered early, to be started from their own Monday on: {listed(facts.early)}."
+        early = f"Delivered early, to be started from their own Monday on: {weeks_in_words(facts.early)}."
         return f"Every open week that is delivered has been started. {early}{awaited}"
     return f"Every delivered week has been started.{awaited}"
 
@@ -290,7 +290,7 @@ def _longest_first(facts: Facts, delivery: Delivery, without_shared: str) -> lis
         if run.week < delivery.week:
             seconds.setdefault(run.country, run.seconds)
     ordered = sorted(
-        to_price(delivery, facts),
+        not_settled(delivery, facts),
         key=lambda code: (seconds.get(code, inf), delivery.bytes_by_country[code]),
         reverse=True,
     )

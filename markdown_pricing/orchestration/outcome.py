@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from markdown_pricing.orchestration.faults import why_failed
-from markdown_pricing.orchestration.figures import ARTICLES, CURRENCY, GRADE, MARKDOWNS, STAKE, worth_of
+from markdown_pricing.orchestration.figures import ARTICLES, CURRENCY, GRADE, MARKDOWNS, STAKE, worth_shown
 from markdown_pricing.orchestration.names import MODEL, PREDICTIONS, REFRESH, SUPERSEDED_BY
 from markdown_pricing.orchestration.partitions import partition_key
 from markdown_pricing.worth import Worth
@@ -87,7 +87,7 @@ def _done(
         markdowns=MARKDOWNS.of(predicted),
         stake=STAKE.number(predicted),
         currency=CURRENCY.of(predicted),
-        worth=worth_of(country, predicted),
+        worth=worth_shown(country, predicted),
         grade=GRADE.of(modelled),
         earlier=earlier,
     )

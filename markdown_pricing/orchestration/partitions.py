@@ -33,7 +33,7 @@ def start_week_of(partitions: dg.MultiPartitionsDefinition) -> date:
     return weeks.start.date()
 
 
-def countries_of(partitions: dg.MultiPartitionsDefinition) -> list[str]:
+def countries_in(partitions: dg.MultiPartitionsDefinition) -> list[str]:
     """The codes of the countries in the partitions, in their order."""
     return list(partitions.get_partitions_def_for_dimension("country").get_partition_keys())
 

@@ -89,7 +89,7 @@ def is_over(job: Mapping[str, Any]) -> bool:
     return any(each["type"] in ("Complete", "Failed") and each["status"] == "True" for each in conditions)
 
 
-def run_of(pod_or_job: Mapping[str, Any]) -> str:
+def run_id_of(pod_or_job: Mapping[str, Any]) -> str:
     """The Dagster run that a Job or a pod belongs to."""
     run_id: str = pod_or_job["metadata"]["labels"][RUN_LABEL]
     return run_id

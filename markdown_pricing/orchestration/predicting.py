@@ -11,7 +11,7 @@ from markdown_pricing.markdown.changes import stability
 from markdown_pricing.markdown.reasons import ReasonCodes
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.orchestration import figures
-from markdown_pricing.orchestration.compared import arms_or_warning, figures_of_arms
+from markdown_pricing.orchestration.arms import arms_or_warning, figures_of_arms
 from markdown_pricing.orchestration.decided import copied_decisions, figures_of_gone
 from markdown_pricing.pricing import CountryWeek, Priced, PricingInputs
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from markdown_pricing.columns import Recommendations
-from markdown_pricing.erp.refresh import NewerWeekInErp, Receipt, newest_week, replace_country
+from markdown_pricing.erp.refresh import NewerWeekInErp, Receipt, newest_refreshed_week, replace_country
 from markdown_pricing.orchestration import figures
 from markdown_pricing.orchestration.names import REFRESH
 from markdown_pricing.orchestration.partitions import week_and_country_of
@@ -25,7 +25,7 @@ def receipt_or_newer_week(
 ) -> Receipt | date:
     """Refresh the country once `check` has passed. When the ERP holds a newer week, nothing is done but to name it."""
     week, country = week_and_country_of(context)
-    held = newest_week(engine, country)
+    held = newest_refreshed_week(engine, country)
     if held is not None and held > week:
         return held
     check()

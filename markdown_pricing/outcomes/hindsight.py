@@ -95,7 +95,7 @@ def _asked(then: Then, prices: FloatArray) -> Ladders:
     return candidate_prices(asked, then.history, then.country, then.book, then.week)
 
 
-def worth_of(then: Then, forecast: Forecast, prices: FloatArray) -> FloatArray:
+def worth_then(then: Then, forecast: Forecast, prices: FloatArray) -> FloatArray:
     """What it is worth to ask the prices in that week, (articles,), in local currency.
 
     forecast : of the articles, from that week on ; prices : (articles,), any that are above 0
@@ -112,7 +112,7 @@ def cost_of_prices(then: Then, forecast_of: ForecastOf, recommended: FloatArray,
     for rows in _by_horizon(then):
         part = then.part(rows)
         forecast = forecast_of(part.articles)
-        cost[rows] = worth_of(part, forecast, recommended[rows]) - worth_of(part, forecast, applied[rows])
+        cost[rows] = worth_then(part, forecast, recommended[rows]) - worth_then(part, forecast, applied[rows])
     return cost
 
 

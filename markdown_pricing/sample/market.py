@@ -26,7 +26,7 @@ from markdown_pricing.sample.articles import BROKEN_ASSORTMENT, COLOURS, FABRICS
 from markdown_pricing.sample.categories import CATEGORIES
 from markdown_pricing.sample.dice import gamma_quantile, normal, poisson_quantile, uniform
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
-from markdown_pricing.sample.seasonality import dates_of, day_of_year
+from markdown_pricing.sample.seasonality import day_of_year, mondays_of
 from markdown_pricing.sample.substitution import kept_from_neighbours
 
 WEEKS_IN_SNAPSHOT = 104
@@ -243,11 +243,11 @@ class Market:
         seasons = np.array([season_of(launch) for launch in self.articles.launch], object)
         columns = [
             ids[rows],
-            dates_of(week),
+            mondays_of(week),
             np.array([category.name for category in CATEGORIES], object)[chosen.category],
             seasons[rows],
-            dates_of(chosen.launch),
-            dates_of(chosen.end),
+            mondays_of(chosen.launch),
+            mondays_of(chosen.end),
             chosen.price_list / 100,
             price / 100,
             pa.array(units, pa.int32(), mask=week == self.week),
@@ -284,7 +284,7 @@ def season_of(launch: int) -> str:
     >>> season_of(0)
     'AW89'
     """
-    day, year = int(day_of_year(np.array(launch))), int(str(dates_of(np.array(launch)))[:4])
+    day, year = int(day_of_year(np.array(launch))), int(str(mondays_of(np.array(launch)))[:4])
     if 45 <= day < 210:
         return f"SS{year % 100:02}"
     return f"AW{(year if day >= 210 else year - 1) % 100:02}"

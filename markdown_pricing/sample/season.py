@@ -16,7 +16,7 @@ from markdown_pricing.sample.articles import LONGEST_LIFE_WEEKS, articles_of, us
 from markdown_pricing.sample.dice import normal
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.market import WEEKS_IN_SNAPSHOT, Market
-from markdown_pricing.sample.seasonality import dates_of, number_of
+from markdown_pricing.sample.seasonality import mondays_of, number_of
 
 DISCOUNTS_PCT = (10, 20, 30, 40, 50, 60, 70)
 MAX_MARKDOWNS = 4
@@ -29,7 +29,7 @@ SLOW = np.array([1.3, 1.8, 2.5, 3.6])
 
 class SampleTooEarly(UsageError):
     def __init__(self, week: date) -> None:
-        earliest = dates_of(np.array(WEEKS_IN_SNAPSHOT + LONGEST_LIFE_WEEKS)).item()
+        earliest = mondays_of(np.array(WEEKS_IN_SNAPSHOT + LONGEST_LIFE_WEEKS)).item()
         super().__init__(f"No sample for {week}: its history would begin too early. Choose {earliest} or later.")
 
 

@@ -26,14 +26,14 @@ def number_of(week: date) -> int:
     return (week - FIRST_MONDAY).days // 7
 
 
-def dates_of(week: IntArray) -> npt.NDArray[np.datetime64]:
+def mondays_of(week: IntArray) -> npt.NDArray[np.datetime64]:
     """The Mondays of week numbers of any shape, in the same shape, as datetime64[D]."""
     return np.datetime64(FIRST_MONDAY, "D") + 7 * np.asarray(week, np.int64).astype("timedelta64[D]")
 
 
 def day_of_year(week: IntArray) -> IntArray:
     """The day of the year of each week's Monday, 0 for the first of January; the shape is that of `week`."""
-    day = dates_of(week)
+    day = mondays_of(week)
     return np.asarray((day - day.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64))
 
 
@@ -67,6 +67,6 @@ def holidays(country: str, week: IntArray) -> FloatArray:
         gifts = np.ones_like(gifts)
     lull = np.where((day > gifts_end - 350) & (day < gifts_end - 335), 0.8, 1.0)
     summer_sales = np.where((day >= 174) & (day < 202), 1.2, 1.0)
-    monday = dates_of(week)
+    monday = mondays_of(week)
     closed, closed_next_week = closed_days(country, monday), closed_days(country, monday + 7)
     return gifts * lull * summer_sales * CLOSED_DAY**closed * BEFORE_CLOSED_DAY**closed_next_week

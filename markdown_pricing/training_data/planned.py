@@ -69,7 +69,7 @@ def take_in_plan(table: pa.Table, articles: pd.DataFrame, week: date) -> TakenPl
     return TakenPlan(None if planned.empty else planned, tuple(notes))
 
 
-def in_short(planned: pd.DataFrame | None) -> str:
+def plan_in_short(planned: pd.DataFrame | None) -> str:
     """What is planned, for whoever wants to see that it was read; empty where nothing is."""
     if planned is None:
         return ""

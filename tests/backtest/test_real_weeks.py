@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import stdtrit
 
-from markdown_pricing.backtest.real_weeks import RealWeeks, compare
+from markdown_pricing.backtest.real_weeks import RealWeeks, compare_forecasts
 
 WEEKS, ARTICLES = 8, 40
 MEASURES = ["WAPE one week ahead", "bias one week ahead", "WAPE after a price change", "bias after a price change"]
@@ -24,7 +24,7 @@ def foretold(model: str, times: float, after_a_cut: float = 1.0, noise: float = 
 
 
 def judged(champion: pd.DataFrame, challenger: pd.DataFrame) -> RealWeeks:
-    return compare(pd.concat([champion, challenger]), "old", "new")
+    return compare_forecasts(pd.concat([champion, challenger]), "old", "new")
 
 
 def test_twice_the_units_are_worse_by_every_measure_and_the_sentence_says_by_how_much() -> None:
@@ -66,7 +66,7 @@ def test_too_few_units_are_as_bad_as_too_many() -> None:
 def test_the_order_of_rows_changes_nothing() -> None:
     rows = pd.concat([foretold("old", 1.0), foretold("new", 1.5, seed=2)], ignore_index=True)
 
-    found, shuffled = (compare(some, "old", "new") for some in (rows, rows.sample(frac=1.0, random_state=3)))
+    found, shuffled = (compare_forecasts(some, "old", "new") for some in (rows, rows.sample(frac=1.0, random_state=3)))
 
     assert [(one.champion, one.challenger, one.more.low, one.more.high) for one in shuffled.measures] == [
         pytest.approx((one.champion, one.challenger, one.more.low, one.more.high)) for one in found.measures
@@ -81,7 +81,7 @@ def test_countries_with_the_same_articles_and_weeks_are_told_apart() -> None:
     }
     small = [foretold("old", 1.0), foretold("new", 1.0)]
 
-    found = compare(pd.concat([*small, *large.values()]), "old", "new")
+    found = compare_forecasts(pd.concat([*small, *large.values()]), "old", "new")
 
     [bias] = [one for one in found.measures if one.name == "bias one week ahead"]
     assert (found.weeks, bias.challenger) == (WEEKS, pytest.approx(0.5 * 10 / 11, abs=0.05))

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from markdown_pricing.kept.comparison import read_draws
+from markdown_pricing.kept.arms import read_draws
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.weeks import parse_week
 from tests.command import command

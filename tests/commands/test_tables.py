@@ -10,7 +10,7 @@ from markdown_pricing.commands.around import Around
 from markdown_pricing.commands.article_page import Explained
 from markdown_pricing.commands.console import print_table
 from markdown_pricing.installation.finding import Finding
-from markdown_pricing.markdown.comparison import Compared, Totals
+from markdown_pricing.markdown.other_rules import Compared, Totals
 from markdown_pricing.markdown.rules import Rules
 from markdown_pricing.provenance import provenance
 from tests.markdown.seasons import WEEK, article, recommend_for
@@ -81,7 +81,7 @@ def test_a_comparison_keeps_its_numbers_whole(screen: Shown) -> None:
     of = Totals(revenue=123_456_789.0, leftover=1_234_567.0, markdowns=123)
     group = Compared(None, None, "EUR", articles=12_345, repriced=1_234, standing=of, other=of)
 
-    rules_compared.show([group], "none.toml")
+    rules_compared.show_rules([group], "none.toml")
 
     page = screen()
     assert page.count("123,456,789") == 2
@@ -97,7 +97,7 @@ def test_an_article_is_explained_on_any_screen(screen: Shown) -> None:
     origin = provenance(WEEK, "DEU", "stamp")
     explained = Explained(row, priced.price_path, priced.options, origin, "EUR", "the country's own model", None)
 
-    explain.show(explained, Around().past)
+    explain.show_article(explained, Around().past)
 
     page = screen()
     assert all(f"{step.price:,.2f}" in page for step in priced.price_path.itertuples())

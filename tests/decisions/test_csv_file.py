@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, ShownArticle, Writer, check, lines_of
+from markdown_pricing.decisions.csv_file import BadDecisions, Checked, Known, ShownArticle, Writer, check_rows, lines_of
 from markdown_pricing.decisions.decision import ArticleWeek, Decision, newest
 
 WEEK = date(2026, 2, 9)
@@ -35,7 +35,7 @@ def checked(*lines: str, head: str = HEAD, against: Known | None = None) -> Chec
     new_ids = ids()
     writer = Writer("anna", NOW, "batch-1", lambda: next(new_ids))
     text = "\r\n".join((head, *lines))
-    return check(lines_of(text, "decisions.csv"), against or known(), writer, "decisions.csv")
+    return check_rows(lines_of(text, "decisions.csv"), against or known(), writer, "decisions.csv")
 
 
 def faults(*lines: str, head: str = HEAD, against: Known | None = None) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dagster._core.instance.ref import InstanceRef
 
 from markdown_pricing import DATA, __version__
 from markdown_pricing.__main__ import cli
-from markdown_pricing.commands.serve import CODE_SERVER_PORT, arguments_of, faults_of
+from markdown_pricing.commands.serve import CODE_SERVER_PORT, arguments_of, faults_of_server
 from markdown_pricing.errors import UsageError
 from markdown_pricing.orchestration.names import LOCATION
 
@@ -78,7 +78,7 @@ def faults(tmp_path: Path) -> Callable[..., list[str]]:
         environment = {**server.environment, **secrets, "DAGSTER_HOME": str(tmp_path)}
         environment = {name: value for name, value in environment.items() if not value.startswith("${")}
         environment.pop(without or "", None)
-        return list(faults_of(environment, server.args[2]))
+        return list(faults_of_server(environment, server.args[2]))
 
     return of
 
@@ -123,7 +123,7 @@ def test_a_secret_as_text_in_dagster_yaml_is_refused(
     config[part] = plant
     (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
 
-    [*_, fault] = faults_of({**SERVERS[-1].environment, "DAGSTER_HOME": str(tmp_path)}, "daemon")
+    [*_, fault] = faults_of_server({**SERVERS[-1].environment, "DAGSTER_HOME": str(tmp_path)}, "daemon")
 
     assert place in fault
     assert "as text: give it as {env: NAME}" in fault

@@ -45,8 +45,10 @@ DEFAULTS = {
     "restart": {"policy": "NEVER"},
     "secrets": {},
 }
-OF_THIS_MACHINE = ("PATH", "HOME", "PYTHONPATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""What containers take over, because they are processes of this machine and share its cores with the tests."""
+OF_THIS_MACHINE = ("PATH", "HOME", "PYTHONPATH", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+OF_ITS_BLAS = "OPENBLAS_"
+"""What containers take over, because they are processes of this machine and share its cores with the tests: these, and
+all that OpenBLAS reads, whose kernels for another processor add up in another order."""
 
 
 @dataclass(frozen=True)
@@ -412,7 +414,8 @@ class Dcos:
         sandbox.mkdir(parents=True)
         sources = {name: self.secrets[secret["source"]] for name, secret in run.spec["secrets"].items()}
         env = {k: v if isinstance(v, str) else sources[v["secret"]] for k, v in run.spec["env"].items()}
-        base = {key: os.environ[key] for key in OF_THIS_MACHINE if key in os.environ}
+        taken_over = (key for key in os.environ if key in OF_THIS_MACHINE or key.startswith(OF_ITS_BLAS))
+        base = {key: os.environ[key] for key in taken_over}
         with open(sandbox / "stdout", "wb") as out, open(sandbox / "stderr", "wb") as err:
             try:
                 run.process = subprocess.Popen(

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from markdown_pricing.erp.errors import ErpInterrupted, ErpRefused, erp_errors
 from markdown_pricing.erp.insert import KeyTooLong
 from markdown_pricing.erp.read_back import OtherRowsInErp
-from markdown_pricing.erp.refresh import content_hash, last_receipts, newest_week
+from markdown_pricing.erp.refresh import content_hash, last_receipts, newest_refreshed_week
 from markdown_pricing.erp.rights import check_rights
 from markdown_pricing.erp.rows import BadRows
 from markdown_pricing.erp.space import ended_after
@@ -93,7 +93,7 @@ def test_another_style_of_dates_and_fewer_digits_are_the_servers_own(postgres_er
 
     assert last_receipts(postgres_erp.engine) == {"DEU": receipt}
     assert content_hash(postgres_erp.engine, "DEU") == receipt.content_hash
-    assert newest_week(postgres_erp.engine, "DEU") == receipt.week
+    assert newest_refreshed_week(postgres_erp.engine, "DEU") == receipt.week
 
 
 @pytest.mark.parametrize(("encoding", "doctor_is_content"), [("SQL_ASCII", True), ("LATIN1", False)])

@@ -16,7 +16,7 @@ from markdown_pricing.erp.refresh import (
     NewerWeekInErp,
     content_hash,
     last_receipts,
-    newest_week,
+    newest_refreshed_week,
     replace_country,
 )
 from markdown_pricing.erp.rows import BadRows, EmptySet
@@ -49,7 +49,7 @@ def test_the_next_week_replaces_every_row_of_the_country(erp: Erp) -> None:
     assert erp.runs() == [("run-2", 2)]
     assert [row.n for row in erp.read("SELECT count(DISTINCT article_id) AS n FROM markdown_price_path")] == [2]
     assert receipt.previous_articles == 5
-    assert newest_week(erp.engine, "DEU") == NEXT_WEEK
+    assert newest_refreshed_week(erp.engine, "DEU") == NEXT_WEEK
 
 
 def test_another_country_keeps_its_rows(erp: Erp) -> None:
@@ -61,7 +61,7 @@ def test_another_country_keeps_its_rows(erp: Erp) -> None:
 
     assert erp.runs("AUT") == [("run-aut", 4)]
     assert content_hash(erp.engine, "AUT") == before
-    assert newest_week(erp.engine, "POL") is None
+    assert newest_refreshed_week(erp.engine, "POL") is None
 
 
 def test_the_same_run_is_answered_with_its_receipt(erp: Erp) -> None:
@@ -126,7 +126,7 @@ def test_an_older_week_is_refused_by_the_rows_alone(erp: Erp, at: Callable[[int]
         erp.replace(make_rows(WEEK), run_id="older", launched_at=at(600))
 
     assert erp.everything() == before
-    assert newest_week(erp.engine, "DEU") == NEXT_WEEK
+    assert newest_refreshed_week(erp.engine, "DEU") == NEXT_WEEK
 
 
 def test_an_older_week_is_refused_by_the_receipt_alone(erp: Erp) -> None:
@@ -165,7 +165,7 @@ def test_an_older_week_of_another_country_is_written(erp: Erp) -> None:
 
     erp.replace(make_rows(WEEK, "DEU"))
 
-    assert newest_week(erp.engine, "DEU") == WEEK
+    assert newest_refreshed_week(erp.engine, "DEU") == WEEK
 
 
 def test_a_run_launched_earlier_is_refused(erp: Erp, at: Callable[[int], datetime]) -> None:
@@ -357,6 +357,6 @@ def test_a_schema_of_its_own_leaves_the_default_tables_alone(postgres_erp: Erp) 
     )
 
     assert postgres_erp.everything() == before
-    assert newest_week(test_engine, "DEU") == NEXT_WEEK
-    assert newest_week(postgres_erp.engine, "DEU") == date(2026, 2, 9)
+    assert newest_refreshed_week(test_engine, "DEU") == NEXT_WEEK
+    assert newest_refreshed_week(postgres_erp.engine, "DEU") == date(2026, 2, 9)
     assert content_hash(test_engine, "DEU") != content_hash(postgres_erp.engine, "DEU")

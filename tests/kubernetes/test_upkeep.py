@@ -9,7 +9,12 @@ import pytest
 
 from markdown_pricing.definitions import upkeep
 from markdown_pricing.installation.settings import Settings
-from markdown_pricing.orchestration.kubernetes_upkeep import LEFT_BEHIND_S, Kubernetes, kubernetes_upkeep, look_after
+from markdown_pricing.orchestration.kubernetes_upkeep import (
+    LEFT_BEHIND_S,
+    Kubernetes,
+    kubernetes_upkeep,
+    look_after_pods,
+)
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.conftest import NAMESPACE
 from tests.kubernetes.launching import job_of, launch, new_run, on_kubernetes
@@ -59,21 +64,21 @@ def test_a_run_says_once_what_keeps_it_from_beginning(
     cluster: Cluster, dagster: dg.DagsterInstance, seen: Kubernetes, run: dg.DagsterRun
 ) -> None:
     """Room is missing first, and then a secret: each is said once, however many looks find it."""
-    _, said = look_after(dagster, seen, {})
+    _, said = look_after_pods(dagster, seen, {})
     assert (says(dagster, run), said) == ([], {})
 
     pod = pod_of(cluster, run)
     cluster.set_status("Pod", pod, NAMESPACE, unschedulable(2))
-    done, said = look_after(dagster, seen, said)
+    done, said = look_after_pods(dagster, seen, said)
     assert "0/2 nodes are available" in done[0]
     cluster.set_status("Pod", pod, NAMESPACE, unschedulable(3))
-    _, said = look_after(dagster, seen, said)
+    _, said = look_after_pods(dagster, seen, said)
     assert len(says(dagster, run)) == 1
 
     state = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "markdown-pricing" not found'}}
     container = {"name": "dagster", "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": state}
     cluster.set_status("Pod", pod, NAMESPACE, {"conditions": [], "containerStatuses": [container]})
-    look_after(dagster, seen, said)
+    look_after_pods(dagster, seen, said)
     assert 'secret "markdown-pricing" not found. Kubernetes tries again' in says(dagster, run)[1]
 
 
@@ -92,7 +97,7 @@ def test_a_job_that_gets_no_pod_says_why(
     }
     cluster.create(event, NAMESPACE).raise_for_status()
 
-    look_after(dagster, seen, {})
+    look_after_pods(dagster, seen, {})
 
     assert "FailedCreate: pods are forbidden: exceeded quota" in says(dagster, run)[0]
 
@@ -110,8 +115,8 @@ def test_a_run_that_is_over_leaves_no_job(
     assert record.end_time is not None
     end: float = record.end_time
 
-    early, _ = look_after(dagster, seen, {}, clock=lambda: end + LEFT_BEHIND_S - 1)
-    done, _ = look_after(dagster, seen, {}, clock=lambda: end + LEFT_BEHIND_S)
+    early, _ = look_after_pods(dagster, seen, {}, clock=lambda: end + LEFT_BEHIND_S - 1)
+    done, _ = look_after_pods(dagster, seen, {}, clock=lambda: end + LEFT_BEHIND_S)
 
     assert early == []
     assert done == [f"Job {name} went on although its run is over (CANCELED). It was removed with its pod."]

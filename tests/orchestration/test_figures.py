@@ -73,11 +73,11 @@ def test_this_weeks_decisions_are_the_stakes_of_what_is_marked_down() -> None:
     assert figures.STAKE.of(in_forint) == figures.STAKE.of(abroad) == pytest.approx(markdown)
     assert figures.STAKE_PCT.of(in_forint) == pytest.approx(100 * markdown / revenue, abs=1e-4)
     assert figures.STAKE_EUR.of(in_forint) == pytest.approx(markdown / 100, abs=0.01)
-    assert figures.worth_of("HUN", in_forint).revenue_eur == pytest.approx(revenue / 100, abs=0.01)
-    assert figures.worth_of("HUN", abroad).stake_eur is None
+    assert figures.worth_shown("HUN", in_forint).revenue_eur == pytest.approx(revenue / 100, abs=0.01)
+    assert figures.worth_shown("HUN", abroad).stake_eur is None
     assert in_forint[figures.RATE] == "0.01 EUR for 1 HUF, of 2026-02-09"
     assert abroad[figures.RATE] == "not known"
-    assert figures.worth_of("HUN", {}) is None
+    assert figures.worth_shown("HUN", {}) is None
 
 
 def test_every_automation_and_job_says_what_it_does(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ from markdown_pricing.orchestration.judged import (
     figures_of_ledger,
     sentence_of_ledgers,
 )
-from markdown_pricing.orchestration.ledger import figures_before, look
+from markdown_pricing.orchestration.ledger import figures_before, look_for_sold_weeks
 from markdown_pricing.orchestration.ledger_checks import (
     DECIDED_ARE_APPLIED,
     FOLLOWED_AS_BEFORE,
@@ -164,7 +164,7 @@ class Beside:
 
     def looks(self) -> list[str]:
         """The partitions of which a ledger is asked for."""
-        result = look(self.instance, self.lake, ("DEU", "AUT"), self.cursor, NOW)
+        result = look_for_sold_weeks(self.instance, self.lake, ("DEU", "AUT"), self.cursor, NOW)
         if isinstance(result, dg.SkipReason):
             return []
         self.cursor = result.cursor or ""
@@ -240,7 +240,7 @@ def test_a_country_that_cannot_become_due_is_not_looked_at_again(beside: Beside)
     """It is not in the snapshot, or has taken it in and was never priced."""
     beside.taken_in("DEU")
 
-    result = look(beside.instance, beside.lake, ("DEU", "AUT", "FRA"), "", NOW)
+    result = look_for_sold_weeks(beside.instance, beside.lake, ("DEU", "AUT", "FRA"), "", NOW)
 
     assert isinstance(result, dg.SensorResult)
     assert [sorted(settled) for settled in json.loads(result.cursor or "").values()] == [["DEU", "FRA"]]

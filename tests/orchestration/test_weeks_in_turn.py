@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from markdown_pricing.orchestration.next_round import (
     next_round,
-    to_price,
+    not_settled,
 )
 from markdown_pricing.orchestration.situation import (
     Delivery,
@@ -52,7 +52,7 @@ def test_predictions_of_an_earlier_delivery_of_an_older_week_are_not_enough() ->
     _, older = weeks_delivered(2)
     archived = frozenset(Settled(older.week, country, "an earlier one") for country in COUNTRIES)
 
-    assert to_price(older, facts_of(weeks_delivered(2), archived=archived)) == list(COUNTRIES)
+    assert not_settled(older, facts_of(weeks_delivered(2), archived=archived)) == list(COUNTRIES)
 
 
 def test_a_new_monday_goes_before_what_is_being_caught_up() -> None:

@@ -13,7 +13,7 @@ from markdown_pricing.markdown.kept_price import worth_of_todays_price
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.markdown.policy import levels_of
 from markdown_pricing.markdown.rules import RuleBook, Rules
-from markdown_pricing.outcomes.hindsight import Then, cost_in_hindsight, cost_of_prices, with_levels_seen, worth_of
+from markdown_pricing.outcomes.hindsight import Then, cost_in_hindsight, cost_of_prices, with_levels_seen, worth_then
 from tests.markdown.seasons import DEU, WEEK, article, frames
 
 STOCK = 200
@@ -60,7 +60,7 @@ def test_a_price_of_the_menu_is_worth_about_what_the_menu_says() -> None:
 
     for place, price in enumerate(ladders.prices[0]):
         if np.isfinite(menu.value[0, place]):
-            worth = worth_of(known, forecast(known.articles), np.array([price]))
+            worth = worth_then(known, forecast(known.articles), np.array([price]))
             assert worth[0] == pytest.approx(menu.value[0, place], rel=0.02)
 
 
@@ -89,10 +89,10 @@ def test_todays_price_is_worth_to_the_last_bit_what_a_whole_plan_says(rules: Rul
 
 
 def test_a_rise_and_a_price_that_a_rule_forbids_have_a_worth() -> None:
-    worths = [float(worth_of(then(), forecast(then().articles), np.array([price]))[0]) for price in (59.99, 49.99)]
+    worths = [float(worth_then(then(), forecast(then().articles), np.array([price]))[0]) for price in (59.99, 49.99)]
 
     assert worths[0] < worths[1]
-    assert np.isfinite(worth_of(then(), forecast(then().articles), np.array([48.99]))).all()
+    assert np.isfinite(worth_then(then(), forecast(then().articles), np.array([48.99]))).all()
 
 
 def test_what_sold_tells_the_level_and_makes_it_surer() -> None:
@@ -153,7 +153,7 @@ def cost(
 
 def test_a_cost_by_the_model_of_the_week_is_the_difference_of_the_worths() -> None:
     known = then()
-    worth = [worth_of(known, forecast(known.articles), np.array([price]))[0] for price in (CUT, KEPT)]
+    worth = [worth_then(known, forecast(known.articles), np.array([price]))[0] for price in (CUT, KEPT)]
 
     [found] = cost_of_prices(known, forecast, np.array([CUT]), np.array([KEPT]))
 
@@ -190,7 +190,7 @@ def test_the_plans_stay_those_of_then() -> None:
 
     found, _, _ = cost(much, known=heavy)
 
-    cut, kept = (worth_of(heavy, much, np.array([price]))[0] for price in (CUT, KEPT))
+    cut, kept = (worth_then(heavy, much, np.array([price]))[0] for price in (CUT, KEPT))
     assert cut - kept < -2 * a_weeks_gain
     assert -a_weeks_gain < found - EX_ANTE < 0
 

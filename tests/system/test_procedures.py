@@ -21,7 +21,7 @@ from sqlalchemy import make_url
 
 from markdown_pricing import DATA
 from markdown_pricing.erp.database import Erp
-from markdown_pricing.erp.refresh import content_hash, newest_week
+from markdown_pricing.erp.refresh import content_hash, newest_refreshed_week
 from markdown_pricing.lake import Lake
 from markdown_pricing.orchestration.automation import look
 from markdown_pricing.orchestration.partitions import week_and_country
@@ -128,7 +128,7 @@ def test_an_erp_restored_as_written_gets_what_it_has_lost(site: Site, tmp_path: 
 
     def held() -> tuple[date | None, str]:
         with erp.engine() as engine:
-            return newest_week(engine, "AUT"), content_hash(engine, "AUT")
+            return newest_refreshed_week(engine, "AUT"), content_hash(engine, "AUT")
 
     def on_the_erp(commands: str) -> None:
         site.shell(commands.replace("--dbname=erp", f"--dbname={make_url(url).database}"))

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from markdown_pricing.training_data.planned import TakenPlan, in_short, take_in_plan
+from markdown_pricing.training_data.planned import TakenPlan, plan_in_short, take_in_plan
 
 WEEK = date(2026, 2, 9)
 ARTICLES = pd.DataFrame(
@@ -57,7 +57,7 @@ def test_an_article_s_own_row_wins_over_its_category_s() -> None:
         found = taken(plan(*order))
         assert promotions(found) == {("a", 2): 0.0, ("b", 2): 1.0, ("c", 3): 1.0}
         assert found.notes == ()
-        assert in_short(found.rows) == "planned up to 2026-03-02: attr_promo of 3 articles"
+        assert plan_in_short(found.rows) == "planned up to 2026-03-02: attr_promo of 3 articles"
 
 
 def test_null_says_nothing_of_an_attribute() -> None:

@@ -11,7 +11,7 @@ import pytest
 from markdown_pricing.arms.draw import Draw
 from markdown_pricing.columns import Recommendations
 from markdown_pricing.countries import Countries, Country
-from markdown_pricing.kept.comparison import (
+from markdown_pricing.kept.arms import (
     AlreadyDrawn,
     DrawUnderWay,
     NoCellToDraw,

@@ -17,7 +17,7 @@ from markdown_pricing.codes import EVERYTHING, INTERIM, ON_HABIT
 from markdown_pricing.countries import Countries
 from markdown_pricing.erp.arms import write_comparison
 from markdown_pricing.erp.database import Erp
-from markdown_pricing.kept.comparison import arms_in, comparison_so_far, read_draws
+from markdown_pricing.kept.arms import arms_in, comparison_so_far, read_draws
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.orchestration.faults import final_faults_not_retried
 from markdown_pricing.orchestration.figures import IN_SHORT, Metadata

@@ -11,12 +11,12 @@ from markdown_pricing.arms.draw import Cell, Draw
 from markdown_pricing.countries import Country
 from markdown_pricing.definitions import build
 from markdown_pricing.installation.settings import Settings
-from markdown_pricing.kept.comparison import keep_draw
+from markdown_pricing.kept.arms import keep_draw
 from markdown_pricing.kept.sold_weeks import Outcomes
 from markdown_pricing.lake import paths
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.lake.publish import publish_bytes
-from markdown_pricing.orchestration.compared import COMPARISON, NOTHING_DRAWN, sentence_of_comparison
+from markdown_pricing.orchestration.arms import COMPARISON, NOTHING_DRAWN, sentence_of_comparison
 from markdown_pricing.orchestration.digest import Digest
 from markdown_pricing.orchestration.figures import IN_SHORT
 from markdown_pricing.orchestration.judged import HELD, LEFT_ALONE, figures_of_ledger

@@ -63,7 +63,7 @@ class Compared:
         return 100 * self.difference(measure) / standing if standing else None
 
 
-def compare(standing: pd.DataFrame, other: pd.DataFrame) -> list[Compared]:
+def compare_rules(standing: pd.DataFrame, other: pd.DataFrame) -> list[Compared]:
     """Compare two sets of rows: each country, followed by its categories, and then each currency of several countries.
 
     standing, other : rows of the same articles in the same order, with country, article_id, category, currency,

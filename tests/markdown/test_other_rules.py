@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from markdown_pricing.markdown.comparison import MEASURES, compare
+from markdown_pricing.markdown.other_rules import MEASURES, compare_rules
 
 
 def rows(*articles: dict[str, Any]) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def test_each_country_is_followed_by_its_categories_and_a_currency_by_its_sum() 
         {"country": "DEU"},
     )
 
-    compared = compare(standing, standing)
+    compared = compare_rules(standing, standing)
 
     assert [(group.country, group.category, group.currency, group.articles) for group in compared] == [
         ("HUN", None, "HUF", 1),
@@ -51,7 +51,7 @@ def test_the_difference_is_that_of_the_other_rules_less_the_standing_ones() -> N
         {"recommended_price": 39.99, "action": "markdown", "expected_revenue": 130.0, "expected_leftover": 5.0}, {}
     )
 
-    country = compare(standing, other)[0]
+    country = compare_rules(standing, other)[0]
 
     assert (country.repriced, country.standing.revenue, country.other.revenue) == (1, 200.0, 230.0)
     assert [country.difference(measure) for measure in MEASURES] == [30.0, -5.0, 1.0]
@@ -60,4 +60,4 @@ def test_the_difference_is_that_of_the_other_rules_less_the_standing_ones() -> N
 
 def test_rows_of_other_articles_are_not_compared() -> None:
     with pytest.raises(ValueError, match="same articles"):
-        compare(rows({}, {}), rows({}))
+        compare_rules(rows({}, {}), rows({}))
