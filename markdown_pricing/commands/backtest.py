@@ -158,8 +158,11 @@ def played_in(
             pool.submit(play_setting, setting, policy, book): setting
             for setting, policy in itertools.product(plays, policies)
         }
-        for done in as_completed(running):
-            yield running[done], done.result()
+        try:
+            for done in as_completed(running):
+                yield running[done], done.result()
+        finally:  # after an error or Ctrl-C nobody waits for the seasons that have not begun
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _print_seasons(scores: pd.DataFrame, what: str, weeks: int) -> None:

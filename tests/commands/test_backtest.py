@@ -4,8 +4,10 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Event
 
 import pandas as pd
 import pyarrow.compute as pc
@@ -21,6 +23,7 @@ from markdown_pricing.countries import Country
 from markdown_pricing.defaults import COUNTRIES_FILE
 from markdown_pricing.errors import UsageError
 from markdown_pricing.lake.filesystem import Lake
+from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.sample.deliver import deliver_sample
 
 SMALL = ["--countries", "MLT", "--articles", "10", "--weeks", "3", "--seeds", "1", "--workers", "2"]
@@ -193,3 +196,26 @@ def test_a_history_that_is_too_short_to_replay_is_said(tmp_path: Path) -> None:
 
     assert "too little history before 2025-03-03 to replay a week of MLT" in done.stderr
     assert isinstance(done.exception, seasons.NothingReplayed)
+
+
+def test_after_an_error_or_ctrl_c_nobody_waits_for_seasons_that_have_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped, begun = Event(), list[str]()
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            stopped.set()
+            super().shutdown(wait)
+
+    def play(setting: Setting, policy: str, book: RuleBook) -> None:
+        begun.append(policy)
+        assert policy == "first" or stopped.wait(10)
+
+    monkeypatch.setattr(seasons, "worker_processes", Pool)
+    monkeypatch.setattr(seasons, "play_setting", play)
+    playing = seasons.played_in(["a market"], ["first", "second", "third", "fourth"], RuleBook(), workers=1)
+
+    next(playing)
+    playing.close()
+
+    assert begun in (["first"], ["first", "second"])
