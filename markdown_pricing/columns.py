@@ -1,7 +1,8 @@
 """The columns of the ERP's tables, each declared once: name, type and meaning, in the contract's order.
 
 The tables, what a row may hold, the order of the rows' columns and what people read beside Dagster's assets all come
-from here. A new column is one line here, and its value where the rows are made.
+from here. A new column is one line here, and its value where the rows are made. The columns of a snapshot that several
+folders read are named here, too.
 """
 
 from dataclasses import dataclass
@@ -51,6 +52,13 @@ TEXT, MONEY, NUMBER, WHOLE, DAY, MOMENT, FLAG = Type
 CENT = Decimal("0.01")
 MOST_AN_AMOUNT = 1e12
 """The ERP's amounts of money, NUMERIC(14,2), are below this."""
+
+PRICE_UNTIL = "price_until"
+"""An optional column of a snapshot: the last week of a temporary price."""
+STOCK_TO_COME = "stock_to_come"
+"""An optional column of a snapshot: units on their way, which count as stock from the week after the snapshot on."""
+SET_ASIDE = "set_aside"
+"""The column that the intake adds: what is wrong with an article that is set aside; empty for all others."""
 
 
 @dataclass(frozen=True)

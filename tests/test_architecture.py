@@ -462,6 +462,12 @@ def test_two_ideas_have_two_names() -> None:
     assert shared == SAME_NAME.keys()
 
 
+def test_columns_that_several_folders_read_are_declared_once() -> None:
+    typed = re.compile(r"[\"'](price_until|stock_to_come)[\"']")
+    places = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if typed.search(path.read_text())]
+    assert places == [Path("columns.py")]
+
+
 def test_no_two_classes_have_one_name() -> None:
     """Two meanings have two names."""
     names = [

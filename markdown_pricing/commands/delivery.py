@@ -6,6 +6,7 @@ from functools import partial
 
 import pandas as pd
 
+from markdown_pricing.columns import STOCK_TO_COME
 from markdown_pricing.countries import Countries
 from markdown_pricing.delivered import take_in_delivery
 from markdown_pricing.demand.step_down import LEAST_WEEKS
@@ -77,7 +78,7 @@ def _country(lake: Lake, snapshot: Snapshot, code: str, configured: Countries) -
     if code not in configured:
         odd.append("the country is not configured, so `price` takes the default rules and `run` leaves it out")
     size = [f"{counted(len(articles), 'article')} to price, {counted(weeks, 'week')} of history"]
-    if "stock_to_come" in articles and (coming := int((articles["stock_to_come"] > 0).sum())):
+    if STOCK_TO_COME in articles and (coming := int((articles[STOCK_TO_COME] > 0).sum())):
         size.append(f"stock to come for {counted(coming, 'article')}")
     size += [planned_in_short] if (planned_in_short := plan_in_short(taken.planned)) else []
     return f"{', '.join(size)}. " + (f"Odd: {'; '.join(odd)}." if odd else "Nothing is odd.")

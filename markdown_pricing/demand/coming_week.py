@@ -22,6 +22,7 @@ from markdown_pricing.demand.design import DesignRows
 from markdown_pricing.demand.local_linear import LocalLinear
 from markdown_pricing.demand.local_terms import LocalRows, own_values, past_mean
 from markdown_pricing.demand.log_linear import LogLinear
+from markdown_pricing.demand.pooling import LOG_RANGE
 from markdown_pricing.demand.surroundings import CATEGORY, Surroundings, groupings, lately
 from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees, grow, matrix_of
 from markdown_pricing.training_data.features import Panel, lag, week_of_year
@@ -72,7 +73,7 @@ class SeenFrame:
         dispersion = base.dispersion[rows.category]
         own = own_values(rows, base.design.attribute_terms)
         local = LocalRows.of(panel, rows, log_foreseen, dispersion, around.asked[CATEGORY], own)
-        foreseen = np.exp(np.clip(log_foreseen, -12.0, 14.0))
+        foreseen = np.exp(np.clip(log_foreseen, *LOG_RANGE))
         groups = {name: codes for name, (codes, _) in groupings(frame, base.design).items()}
         weight = foreseen / (1.0 + dispersion * foreseen) * base.dispersion.mean()
         return cls(panel, local, weight, rows.category, rows.week, groups, around)

@@ -12,6 +12,7 @@ import numpy as np
 from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.around import GroupSums
 from markdown_pricing.demand.design import DesignRows
+from markdown_pricing.demand.pooling import LOG_RANGE
 from markdown_pricing.demand.sold_out import fill_sold_out
 from markdown_pricing.demand.terms import PRICE
 from markdown_pricing.training_data.features import Panel, lag
@@ -56,7 +57,7 @@ class LocalRows:
         category                 : the values `own` of the articles of each category
         own                      : (rows, own), as `own_values` gives them
         """
-        demand = _demand(rows, np.exp(np.clip(log_foreseen, -12.0, 14.0)), dispersion)
+        demand = _demand(rows, np.exp(np.clip(log_foreseen, *LOG_RANGE)), dispersion)
         log_demand = np.log(demand + ADDED_UNITS)
         known = np.isfinite(log_demand)
         values = terms_around(panel, rows.category, rows.week, own, category)

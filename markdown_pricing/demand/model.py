@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing import demand
+from markdown_pricing.columns import STOCK_TO_COME
 from markdown_pricing.defaults import DEFAULT_MODEL
 from markdown_pricing.demand.calibration import Bias, ages, biases, last_changes
 from markdown_pricing.demand.shared import SharedDemand
@@ -101,9 +102,9 @@ def with_what_comes(articles: pd.DataFrame) -> pd.DataFrame:
     A model knows one stock, and its units are those of shelves that are filled with it. The plan counts how much of it
     is there in which week.
     """
-    if "stock_to_come" not in articles:
+    if STOCK_TO_COME not in articles:
         return articles
-    return articles.assign(stock=articles["stock"] + articles["stock_to_come"])
+    return articles.assign(stock=articles["stock"] + articles[STOCK_TO_COME])
 
 
 class UnknownModel(UsageError):

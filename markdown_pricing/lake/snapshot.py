@@ -234,9 +234,12 @@ def read_planned(
     try:
         table = read_part_files(lake, folder, files, columns)
     except FinalError as error:
-        return None, (*notes, f"The plan is left out: {error}")
+        return None, (*notes, f"What is planned is left out: {error}")
     if tuple(_planned_in(lake, snapshot.week, country)) != entries:
-        return None, (*notes, "The plan is left out: it was replaced while it was read. Price the week again.")
+        return None, (
+            *notes,
+            "What is planned is left out: it was replaced while it was read. Price the week again.",
+        )
     return table, notes
 
 

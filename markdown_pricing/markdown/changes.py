@@ -10,6 +10,7 @@ import pandas as pd
 
 from markdown_pricing.arrays import ObjectArray
 from markdown_pricing.codes import MARKDOWN
+from markdown_pricing.columns import STOCK_TO_COME
 from markdown_pricing.markdown.sentences import times_as_many
 from markdown_pricing.old_habit import CUT_PCT
 from markdown_pricing.texts.words import about, counted, day, last_day, price
@@ -17,10 +18,9 @@ from markdown_pricing.weeks import weeks_between
 
 RULES_VERSION = "rules_version"
 """A column that rows of an earlier week may have: the version of the rules under which they were priced."""
-TO_COME = "stock_to_come"
-"""A column that rows of this week may have: the units on their way, which are stock a week later and news till then."""
 STEP_COLUMNS = [
-    *("article_id", "week", "action", "stock", TO_COME, "end_week", "list_price", "current_price", "recommended_price"),
+    *("article_id", "week", "action", "stock", STOCK_TO_COME),
+    *("end_week", "list_price", "current_price", "recommended_price"),
     *("next_markdown_week", "next_markdown_price", "expected_units_q10", "expected_units_q90"),
     *("elasticity", "elasticity_se", "model_grade", "model_version", RULES_VERSION),
 ]
@@ -39,7 +39,7 @@ def change_reasons(
 ) -> ObjectArray:
     """A sentence for each row of this week, (articles,); None for an article that had no row in the earlier week.
 
-    rows      : the country's markdown_recommendations of this week, with TO_COME where it is known
+    rows      : the country's markdown_recommendations of this week, with STOCK_TO_COME where it is known
     last_rows : those of the nearest earlier week, with RULES_VERSION where it is known; None when there is none
     history   : article_id, week, units, the sales before this week
     """
@@ -202,7 +202,7 @@ class _Step:
         delivered = row["stock"] - (last["stock"] - (self.sold if self.weeks == 1 else 0))
         if delivered > max(DELIVERED_SHARE * last["stock"], 0.5):
             yield f"{delivered:,.0f} units came into stock"
-        if to_come := row.get(TO_COME, 0):
+        if to_come := row.get(STOCK_TO_COME, 0):
             yield f"{to_come:,.0f} {'unit is on its' if to_come == 1 else 'units are on their'} way"
         if row["end_week"] != last["end_week"]:
             yield f"its last selling day moved from {last_day(last['end_week'])} to {last_day(row['end_week'])}"

@@ -9,11 +9,11 @@ import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, ObjectArray
 from markdown_pricing.codes import KEEP, LOOK, MARKDOWN, ExceptionCode, ReasonCode
-from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS, Recommendations
+from markdown_pricing.columns import PATH_COLUMNS, ROW_COLUMNS, STOCK_TO_COME, Recommendations
 from markdown_pricing.forecast import Forecast
 from markdown_pricing.markdown.assortment import Assortment
 from markdown_pricing.markdown.candidates import Ladders
-from markdown_pricing.markdown.changes import TO_COME, change_reasons
+from markdown_pricing.markdown.changes import change_reasons
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.limits import only_small_steps
@@ -118,7 +118,7 @@ def recommend(
     }
     rows = pd.DataFrame(columns, index=pd.RangeIndex(len(articles)))
     rows["reason"] = [codes.sentence(facts) for facts in row_facts(rows, articles, country.currency, ladders, own_plan)]
-    now = rows.assign(**{TO_COME: season.stock_to_come})
+    now = rows.assign(**{STOCK_TO_COME: season.stock_to_come})
     changes = change_reasons(now, last_rows, assortment.history, country.currency, assortment.book.version)
     rows["change_reason"] = pd.Series(changes, dtype=object)  # otherwise pandas turns None into NaN
     options = option_rows(own_plan.menu, country.code, articles["article_id"], assortment.week, made_by.run_id)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
 from markdown_pricing.codes import ON_HABIT
+from markdown_pricing.columns import PRICE_UNTIL, SET_ASIDE, STOCK_TO_COME
 from markdown_pricing.markdown.ladder import to_cents
 from markdown_pricing.markdown.markdowns import PriceHistory, find_markdowns
 
@@ -15,8 +16,6 @@ ARM = "arm"
 """The column of how an article is priced in a comparison; empty, or not there, for one that is in none."""
 LOCKED_UNTIL = "locked_until"
 """The column of the Monday until which somebody has locked an article's price; NaT without a lock."""
-SET_ASIDE = "set_aside"
-"""The column that says why a row of the article was set aside; empty for all others."""
 NEVER = 10_000
 """This stands for the weeks since the last markdown of an article that has had none."""
 FARTHEST_END_WEEKS = 104
@@ -119,17 +118,17 @@ def read_season(articles: pd.DataFrame, history: pd.DataFrame, week: date) -> Se
 
 
 def _stock_to_come(articles: pd.DataFrame) -> IntArray:
-    if "stock_to_come" not in articles:
+    if STOCK_TO_COME not in articles:
         return np.zeros(len(articles), dtype=np.int64)
-    to_come: IntArray = articles["stock_to_come"].to_numpy(dtype=np.int64)
+    to_come: IntArray = articles[STOCK_TO_COME].to_numpy(dtype=np.int64)
     return to_come
 
 
 def _temporary_weeks(articles: pd.DataFrame, now: pd.Timestamp) -> IntArray:
     """How many weeks from this one on today's price is temporary, (articles,)."""
-    if "price_until" not in articles:
+    if PRICE_UNTIL not in articles:
         return np.zeros(len(articles), dtype=np.int64)
-    until = articles["price_until"]
+    until = articles[PRICE_UNTIL]
     return np.where(until.isna(), 0, np.maximum(_whole_weeks(until.fillna(now), now) + 1, 0))
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
+from markdown_pricing.columns import SET_ASIDE
 from markdown_pricing.markdown.candidates import Ladders
 from markdown_pricing.markdown.decided import Decided
 from markdown_pricing.markdown.ladder import to_price
 from markdown_pricing.markdown.planning import Plan
 from markdown_pricing.markdown.sales import NINE_IN_TEN
-from markdown_pricing.markdown.season import SET_ASIDE
 from markdown_pricing.old_habit import CUT_PCT
 from markdown_pricing.texts.words import (
     UNKNOWN,

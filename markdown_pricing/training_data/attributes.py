@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX, OPTIONAL, PRICE_UNTIL, filled, fits, numbers_of
+from markdown_pricing.columns import PRICE_UNTIL
+from markdown_pricing.training_data.schema import ATTRIBUTE_PREFIX, OPTIONAL, filled, fits, numbers_of
 
 LARGEST_NUMBER = 1e30
 """Larger numbers overflow when models square them or compute in single precision."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from markdown_pricing.arrays import BoolArray, IntArray
-from markdown_pricing.columns import MOST_AN_AMOUNT
+from markdown_pricing.columns import MOST_AN_AMOUNT, PRICE_UNTIL, STOCK_TO_COME
 from markdown_pricing.training_data.ordered import Order
-from markdown_pricing.training_data.schema import COUNTS, MONEY, PRICE_UNTIL, STOCK_TO_COME, WEEKS, SnapshotColumn
+from markdown_pricing.training_data.schema import COUNTS, MONEY, WEEKS, SnapshotColumn
 
 MONDAY = 4
 """Days since 1970-01-01, a Thursday, modulo 7, of every Monday."""

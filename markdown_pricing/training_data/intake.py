@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from markdown_pricing.arrays import BoolArray
-from markdown_pricing.columns import MOST_AN_AMOUNT
+from markdown_pricing.columns import MOST_AN_AMOUNT, PRICE_UNTIL, SET_ASIDE, STOCK_TO_COME
 from markdown_pricing.currencies import Changeover
 from markdown_pricing.errors import Fault, FinalError
 from markdown_pricing.training_data.attributes import usable_columns
@@ -28,8 +28,6 @@ from markdown_pricing.training_data.schema import (
     COLUMNS,
     MONEY,
     OPTIONAL,
-    PRICE_UNTIL,
-    STOCK_TO_COME,
     SnapshotColumn,
     column_faults,
     fits,
@@ -40,8 +38,6 @@ FEW_ARTICLES, FEW_PCT = 3, 1.0
 """Up to so many articles, or up to so many percent of all, may have faults; more are a fault of the whole delivery."""
 NEEDED_FOR_A_ROW = ("article_id", "price", "list_price")
 """An article has no row in the ERP where one of these cannot be used in the snapshot week."""
-SET_ASIDE = "set_aside"
-"""The column of the frame that says what is wrong with an article that is set aside; empty for all others."""
 
 
 class BadTrainingData(FinalError):

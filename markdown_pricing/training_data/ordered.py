@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from markdown_pricing.arrays import BoolArray, IntArray
-from markdown_pricing.training_data.schema import PRICE_UNTIL, STOCK_TO_COME, TEXTS, WEEKS, SnapshotColumn
+from markdown_pricing.columns import PRICE_UNTIL, STOCK_TO_COME
+from markdown_pricing.training_data.schema import TEXTS, WEEKS, SnapshotColumn
 
 SECONDS_A_DAY = 86_400
 

@@ -43,11 +43,14 @@ def take_in_plan(table: pa.Table, articles: pd.DataFrame, week: date) -> TakenPl
     Where an article's own row says something of an attribute, it wins over what its category's row says.
     """
     if fault := _fault_of_columns(table):
-        return TakenPlan(None, (f"The plan is left out: {fault}.",))
+        return TakenPlan(None, (f"What is planned is left out: {fault}.",))
     try:
         rows = pd.DataFrame({name: _texts(table, name) for name in ("article_id", "category")})
     except pa.ArrowException:
-        return TakenPlan(None, ("The plan is left out: article_id or category has texts that are no UTF-8.",))
+        return TakenPlan(
+            None,
+            ("What is planned is left out: article_id or category has texts that are no UTF-8.",),
+        )
     attributes, notes = _attributes(table, articles)
     week_column = SnapshotColumn.of(table["week"], "week")
     rows["week"] = week_column.values.astype("datetime64[D]").astype("datetime64[s]")
@@ -62,8 +65,8 @@ def take_in_plan(table: pa.Table, articles: pd.DataFrame, week: date) -> TakenPl
         one = rows[twice].iloc[0]
         which = one["article_id"] if pd.notna(one["article_id"]) else f"category {one['category']}"
         notes.append(
-            f"The plan has {counted(int(twice.sum()), 'row')} that say different things of one week, for example "
-            f"{printable(str(which))}, week {one['week'].date()}; they are passed over."
+            f"What is planned has {counted(int(twice.sum()), 'row')} that say different things of one week, "
+            f"for example {printable(str(which))}, week {one['week'].date()}; they are passed over."
         )
     planned = _by_article(rows[~twice], articles, list(attributes))
     return TakenPlan(None if planned.empty else planned, tuple(notes))
@@ -143,7 +146,7 @@ def _passed_over(what: str, bad: BoolArray, rows: pd.DataFrame, week: SnapshotCo
     names = [f"{name} {printable(str(row[name]))}" for name in ("article_id", "category") if pd.notna(row[name])]
     example = ", ".join([*names, f"week {week.shown(first)}"])
     are = "it is" if number == 1 else "they are"
-    return f"The plan has {counted(number, 'row')} {what}, for example {example}; {are} passed over."
+    return f"What is planned has {counted(number, 'row')} {what}, for example {example}; {are} passed over."
 
 
 def _by_article(rows: pd.DataFrame, articles: pd.DataFrame, attributes: list[str]) -> pd.DataFrame:

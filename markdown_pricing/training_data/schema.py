@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from markdown_pricing.arrays import BoolArray
+from markdown_pricing.columns import PRICE_UNTIL, STOCK_TO_COME
 from markdown_pricing.errors import Fault
 
 TEXTS = ("article_id", "category", "season")
@@ -18,10 +19,6 @@ WEEKS = ("week", "launch_week", "end_week")
 MONEY = ("list_price", "price", "salvage_price")
 COUNTS = ("units", "stock", "stores")
 COLUMNS = ("article_id", "week", "category", "season", "launch_week", "end_week", *MONEY[:2], *COUNTS, MONEY[2])
-PRICE_UNTIL = "price_until"
-"""An optional column of the contract: the last week of a temporary price."""
-STOCK_TO_COME = "stock_to_come"
-"""An optional column of the contract: units on their way, which count as stock from the week after the snapshot on."""
 OPTIONAL = (PRICE_UNTIL, STOCK_TO_COME)
 """The optional columns of the contract. They say something in the snapshot week alone."""
 ATTRIBUTE_PREFIX = "attr_"

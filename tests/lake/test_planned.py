@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_read_costs_the_plan_and_not_the_country(delivered
     table, (note,) = read(delivered)
 
     assert table is None
-    assert note.startswith("The plan is left out: ")
+    assert note.startswith("What is planned is left out: ")
     assert "part-1.parquet is not a readable Parquet file" in note
     assert read_country(delivered, find_snapshot(delivered, WEEK), "DEU").num_rows == 3
 

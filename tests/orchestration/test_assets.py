@@ -411,7 +411,7 @@ def test_an_older_week_that_is_overtaken_at_the_erps_door_is_no_failure(
 ) -> None:
     """A newer week is written between the question what the ERP holds and the refresh, which the fence refuses."""
     installation.run()
-    monkeypatch.setattr(refreshing, "newest_week", lambda *_: None)
+    monkeypatch.setattr(refreshing, "newest_refreshed_week", lambda *_: None)
 
     result = installation.run(WEEK_BEFORE)
 

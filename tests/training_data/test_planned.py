@@ -109,7 +109,7 @@ def test_rows_that_contradict_each_other_are_passed_over() -> None:
     found = taken(plan(*twice, twice[-1]))
     assert promotions(found) == {("b", 1): 1.0}
     assert found.notes == (
-        "The plan has 2 rows that say different things of one week, for example a, week 2026-02-16; "
+        "What is planned has 2 rows that say different things of one week, for example a, week 2026-02-16; "
         "they are passed over.",
     )
 
