@@ -103,10 +103,12 @@ class State:
 
     def _deviation(self, weeks: int, price: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and variance of each article's own effects in the weeks to come, both (articles, weeks), in logs."""
+        return self.level.at(self.cell, self._life_share(weeks), price, np.arange(weeks))
+
+    def _life_share(self, weeks: int) -> FloatArray:
+        """The share of its life that each article has lived in the weeks to come, (articles, weeks)."""
         _, launch, end = (numbers[:, None] for numbers in dates_of(self.articles))
-        ahead = np.arange(weeks)
-        life_share = Age.of(week_of(self.week) + ahead, launch, end).life_share
-        return self.level.at(self.cell, life_share, price, ahead)
+        return Age.of(week_of(self.week) + np.arange(weeks), launch, end).life_share
 
     def at_prices(self, logs: FloatArray, prices: FloatArray) -> FloatArray:
         """Mean demand at the prices, (articles, rungs, weeks). It falls with the price by construction.
@@ -133,17 +135,12 @@ class State:
         How an article answers prices is least known far from those that it has had. Demand still falls with the price:
         what the covariance of level and response takes away is held below the least elasticity.
         """
-        _, launch, end = (numbers[:, None] for numbers in dates_of(self.articles))
-        life_share = Age.of(week_of(self.week) + np.arange(weeks), launch, end).life_share
         _, covariance = self.level.before(self.cell)
-        slope = np.minimum(covariance[:, 2:3] + covariance[:, 4:5] * life_share, LEAST_SLOPE)[:, None, :]
-        curvature, first = (
-            covariance[:, 5, None, None],
-            self._deviation(weeks, np.zeros((len(ratio), 1)))[1][:, None, :],
-        )
+        slope = np.minimum(covariance[:, 2:3] + covariance[:, 4:5] * self._life_share(weeks), LEAST_SLOPE)
         lower = np.minimum(ratio, 0.0)[:, :, None]
-        more = ratio[:, :, None] * slope + lower**2 * curvature / 2.0
-        uplift: FloatArray = np.minimum(first / 2.0 + more, LARGEST_UPLIFT) - np.minimum(first / 2.0, LARGEST_UPLIFT)
+        more = ratio[:, :, None] * slope[:, None, :] + lower**2 * covariance[:, 5, None, None] / 2.0
+        first = self._deviation(weeks, np.zeros((len(ratio), 1)))[1][:, None, :] / 2.0
+        uplift: FloatArray = np.minimum(first + more, LARGEST_UPLIFT) - np.minimum(first, LARGEST_UPLIFT)
         return uplift
 
     def _elasticities(self) -> FloatArray:

@@ -6,17 +6,7 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import BoolArray, FloatArray, ObjectArray
-from markdown_pricing.codes import (
-    APPLIED,
-    APPLIED_LATE,
-    END,
-    LAUNCH,
-    MIDDLE,
-    NOT_APPLIED,
-    OPEN,
-    OVERTAKEN,
-    UNKNOWN,
-)
+from markdown_pricing.codes import APPLIED, APPLIED_LATE, END, LAUNCH, MIDDLE, NOT_APPLIED, OPEN, OVERTAKEN, UNKNOWN
 from markdown_pricing.decisions.followed import SAME_PRICE_SHARE
 
 ROUNDING = 1e-9

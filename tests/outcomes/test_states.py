@@ -3,21 +3,8 @@
 import numpy as np
 import pytest
 
-from markdown_pricing.outcomes.states import (
-    APPLIED,
-    APPLIED_LATE,
-    END,
-    LAUNCH,
-    MIDDLE,
-    NOT_APPLIED,
-    OPEN,
-    OVERTAKEN,
-    UNKNOWN,
-    AskedPrices,
-    is_same,
-    phases_of,
-    states_of,
-)
+from markdown_pricing.codes import APPLIED, APPLIED_LATE, END, LAUNCH, MIDDLE, NOT_APPLIED, OPEN, OVERTAKEN, UNKNOWN
+from markdown_pricing.outcomes.states import AskedPrices, is_same, phases_of, states_of
 
 UNSEEN = np.nan
 
