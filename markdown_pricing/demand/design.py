@@ -1,12 +1,12 @@
 """How rows of training data become the numbers of log-linear demand: the terms of `terms.py`, and what is launched."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from markdown_pricing.arrays import BoolArray, FloatArray, IntArray
+from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, rows_of
 from markdown_pricing.demand.pooling import Prior
 from markdown_pricing.demand.response import novelty_of, used_to
 from markdown_pricing.demand.terms import TERMS, shelf, terms_of
@@ -162,6 +162,10 @@ class DesignRows:
             first_price=first_price,
             first_stores=first_stores,
         )
+
+    def part(self, rows: IntArray, articles: IntArray) -> Self:
+        """The rows of these numbers, which are all rows of the articles of these numbers, alone."""
+        return replace(rows_of(replace(self, launch=self.first_price), rows), launch=self.launch[articles])
 
 
 def country_of(frame: pd.DataFrame) -> str:

@@ -94,6 +94,10 @@ class Level:
     walks: FloatArray
     walk_sd: float
 
+    def part(self, articles: IntArray) -> "Level":
+        """The same of these articles, (part,), alone."""
+        return replace(self, place=self.place[articles], state=self.state[articles], walks=self.walks[articles])
+
     def before(self, cell: tuple[IntArray, IntArray]) -> tuple[FloatArray, FloatArray]:
         """The mean, (cells, 3), and the covariance, (cells, 6), of articles' effects before the cells of the panel."""
         state, place = self.state[cell], self.place[cell[0]]

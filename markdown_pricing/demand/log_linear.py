@@ -19,7 +19,7 @@ from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_t
 from markdown_pricing.demand.design import Design, DesignRows, dates_of
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import DemandModel, most_important
-from markdown_pricing.demand.pooling import Effects, PooledFit, Prior, Search, SoldRows, fit_pooled
+from markdown_pricing.demand.pooling import PooledFit, Prior, Search, SoldRows, fit_pooled
 from markdown_pricing.demand.response import (
     LEAST_SLOPE,
     MOST_SLOPE,
@@ -70,6 +70,22 @@ class Learnt:
     rhs: FloatArray
     search: Search
     prior: Prior
+
+    def part(self, articles: IntArray) -> "Learnt":
+        """What was learnt of these articles, (part,), alone, in the weeks of the whole; moments and prior stay."""
+        panel, rows = self.panel.part(articles)
+        return replace(
+            self,
+            history=self.history.iloc[rows].reset_index(drop=True),
+            panel=panel,
+            rows=self.rows.part(rows, articles),
+            demand=self.demand[rows],
+            curve=self.curve[rows],
+            guess=self.guess[articles],
+            level=self.level.part(articles),
+            log_level=self.log_level[articles],
+            search=self.search.part(articles),
+        )
 
 
 def _default_beta() -> FloatArray:
@@ -166,11 +182,7 @@ class LogLinear(DemandModel):
         What was learnt of attributes at launch and the scales of articles stay, because single weeks hardly move them.
         """
         use = learnt.panel.column < column
-        effects = learnt.search.effects
-        articles = np.unique(learnt.panel.row[use])
-        start = Search(
-            Effects(effects.articles[articles], effects.terms, effects.weeks[:, :column]), self.dispersion[:-1]
-        )
+        start = learnt.search.part(np.unique(learnt.panel.row[use]), column)
         earlier = replace(self)
         earlier._fit_curve(learnt.panel, learnt.rows, use, learnt.prior, start)
         return earlier

@@ -35,6 +35,14 @@ In simulated seasons, where the base has nothing to learn from the other, the me
 countries is 0.11 in the mean, and 0.3 at most. On the panels it is 0.4 and more, mostly above 0.6.
 """
 
+FIRST_LOOK_ROWS, LEAST_HOPE = 20_000, 0.2
+"""Where there are more rows, the weight is first measured on drawn articles that have about so many. If it is below
+LEAST_HOPE there, the base stands alone, and the measurement on all rows is saved.
+
+Measured on 2026-11-29 with five draws each: 0.3 to 0.7 on the panels and the groceries, 0 to 0.1 in a sample country of
+1,000, 2,000 and 12,000 articles on sale, where all rows say 0 to 0.05 and take five times as long.
+"""
+
 
 @dataclass(frozen=True)
 class Near:
@@ -74,23 +82,42 @@ def learn_near(base: LogLinear, learnt: Learnt, history: pd.DataFrame, seed: int
     history : of all articles. In a large country those that were drawn to learn from stand around each other while the
         weights are measured, and all of them around each other when the forecast is found to help.
     """
-    panel = learnt.panel
-    until = panel.weeks - min(JUDGED_WEEKS, panel.weeks // 4)
-    seen = _seen(base, learnt, learnt.history)
-    early = seen.before(until)
-    if until < LEAST_WEEKS or len(early) < LEAST_ROWS or len(early) == len(seen.learnable):
-        return None
-    if learnt.demand[early].sum() <= 0.0:  # trees cannot learn from rows of which none sold
-        return None
-    judge = _Judge.of(base.as_of(learnt, until), learnt, seen.learnable[panel.column[seen.learnable] >= until])
-    trial = ComingWeek.fit(seen, learnt.demand, until, seed, threads)
-    weights = judge.weights(trial.log_mean(seen, judge.judged, until))
+    few = _few_of(learnt, seed)
+    if few is not learnt:
+        hope, _ = _measured(base, few, seed, threads)
+        if hope[0] < LEAST_HOPE:
+            return None
+    weights, seen = _measured(base, learnt, seed, threads)
     if weights[0] < LEAST_WEIGHT:
         return None
     if len(history) > len(learnt.history):
         seen = _seen(base, learnt, history)
     # The anchor, which costs more than all else, has no part in the trial: with it the weights are hardly different.
-    return Near(ComingWeek.fit(seen, learnt.demand, panel.weeks, seed, threads, with_anchor=True), weights)
+    return Near(ComingWeek.fit(seen, learnt.demand, learnt.panel.weeks, seed, threads, with_anchor=True), weights)
+
+
+def _few_of(learnt: Learnt, seed: int) -> Learnt:
+    """Articles drawn from what was learnt, with about FIRST_LOOK_ROWS rows; all of them where there are no more."""
+    share = FIRST_LOOK_ROWS / len(learnt.history)
+    if share >= 1.0:
+        return learnt
+    return learnt.part(np.flatnonzero(np.random.default_rng(seed).random(len(learnt.guess)) < share))
+
+
+def _measured(base: LogLinear, learnt: Learnt, seed: int, threads: int) -> tuple[FloatArray, SeenFrame]:
+    """The weights at HORIZONS, (horizons,), which are 0 when there is too little to learn from; what was seen."""
+    panel = learnt.panel
+    until = panel.weeks - min(JUDGED_WEEKS, panel.weeks // 4)
+    seen = _seen(base, learnt, learnt.history)
+    early = seen.before(until)
+    nothing = np.zeros(len(HORIZONS)), seen
+    if until < LEAST_WEEKS or len(early) < LEAST_ROWS or len(early) == len(seen.learnable):
+        return nothing
+    if learnt.demand[early].sum() <= 0.0:  # trees cannot learn from rows of which none sold
+        return nothing
+    judge = _Judge.of(base.as_of(learnt, until), learnt, seen.learnable[panel.column[seen.learnable] >= until])
+    trial = ComingWeek.fit(seen, learnt.demand, until, seed, threads)
+    return judge.weights(trial.log_mean(seen, judge.judged, until)), seen
 
 
 def _seen(base: LogLinear, learnt: Learnt, history: pd.DataFrame) -> SeenFrame:

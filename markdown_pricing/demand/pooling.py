@@ -110,6 +110,11 @@ class Search:
         shapes = [array.shape for array in (*arrays_of(self.effects).values(), self.dispersion)]
         return shapes == [(articles,), (categories, terms), (categories, weeks), (categories,)]
 
+    def part(self, articles: IntArray, weeks: int | None = None) -> Self:
+        """The search of these articles, (part,), alone, in the first `weeks` weeks; None means in all of them."""
+        own, effects = self.effects.articles[articles], self.effects
+        return replace(self, effects=replace(effects, articles=own, weeks=effects.weeks[:, :weeks]))
+
     def to_dict(self) -> dict[str, list[Any]]:
         return {name: array.tolist() for name, array in {**arrays_of(self.effects), **arrays_of(self)}.items()}
 

@@ -1,7 +1,7 @@
 """The facts that a decision can know: calendar, age, prices and sales by date, up to a week and never later."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -92,6 +92,14 @@ class Panel:
         week = week_number(frame["week"])
         first, last = (int(week.min()), int(week.max())) if len(week) else (0, -1)
         return cls(np.asarray(ids, dtype=object), first, last - first + 1, codes.astype(np.int64), week - first)
+
+    def part(self, articles: IntArray) -> tuple["Panel", IntArray]:
+        """The layout of these articles' rows, (part,), over the same weeks, and which rows of the frame they are."""
+        place = np.full(len(self.article_ids), -1)
+        place[articles] = np.arange(len(articles))
+        rows = np.flatnonzero(place[self.row] >= 0)
+        own = replace(self, article_ids=self.article_ids[articles], row=place[self.row[rows]], column=self.column[rows])
+        return own, rows
 
     def grid(self, values: Any, missing: float = np.nan) -> FloatArray:
         """The frame's values as (articles, weeks), with `missing` where the frame has no row."""

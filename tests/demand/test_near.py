@@ -175,6 +175,25 @@ def test_all_articles_of_a_large_country_are_looked_at_only_where_the_coming_wee
     assert rows[1:] == ([len(history)] if helps else [])
 
 
+@pytest.mark.parametrize("hope", [True, False])
+def test_a_few_articles_say_whether_all_are_worth_a_look(hope, monkeypatch) -> None:
+    """Take out: in near.learn_near the measurement of the few, or its comparison with LEAST_HOPE."""
+    history = shops(seed=5, articles=60)[0].drop(columns=HIDDEN)
+    at_once, model = GradientBoosting(), GradientBoosting()
+    at_once.fit(history, WEEK, seed=1)
+    monkeypatch.setattr(near_module, "FIRST_LOOK_ROWS", len(history) // 3)
+    monkeypatch.setattr(near_module, "LEAST_HOPE", 0.0 if hope else 1.0)
+    rows: list[int] = []
+    around_of = Surroundings.of
+    monkeypatch.setattr(Surroundings, "of", lambda frame, design: rows.append(len(frame)) or around_of(frame, design))
+    model.fit(history, WEEK, seed=1)
+    assert 0.2 * len(history) < rows[0] < 0.5 * len(history)
+    assert rows[1:] == ([len(history)] if hope else [])
+    assert (model.near is not None) == hope
+    if model.near is not None and at_once.near is not None:
+        np.testing.assert_array_equal(model.near.weights, at_once.near.weights)
+
+
 def test_the_coming_week_fades_with_the_weeks_ahead(sold) -> None:
     """Take out: in skill.weights_ahead return the first weight for all weeks."""
     model, history, articles = sold

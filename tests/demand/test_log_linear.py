@@ -1,0 +1,34 @@
+"""What a log-linear fit hands on to models that build on it."""
+
+import numpy as np
+import pandas as pd
+
+from markdown_pricing.demand.log_linear import LogLinear
+from tests.demand.market import market
+
+
+def test_a_part_of_what_was_learnt_says_of_its_articles_what_the_whole_says() -> None:
+    """Take out: in Learnt.part the order of any array."""
+    history = market(seed=8, articles=60)[0].sample(frac=1.0, random_state=1)
+    whole = LogLinear().learn(history, seed=1)
+    assert whole is not None
+    some = np.random.default_rng(2).permutation(len(whole.guess))[:20]
+    part = whole.part(some)
+    assert part.panel.article_ids.tolist() == whole.panel.article_ids[some].tolist()
+    assert (part.panel.weeks, part.panel.first_week) == (whole.panel.weeks, whole.panel.first_week)
+    for of_rows in ("demand", "curve"):
+        values, all_values = (learnt.panel.grid(getattr(learnt, of_rows)) for learnt in (part, whole))
+        np.testing.assert_array_equal(values, all_values[some], err_msg=of_rows)
+    for term in range(part.rows.terms.shape[1]):
+        cells, all_cells = (learnt.panel.grid(learnt.rows.terms[:, term]) for learnt in (part, whole))
+        np.testing.assert_array_equal(cells, all_cells[some], err_msg=f"term {term}")
+    for of_articles in ("guess", "log_level"):
+        np.testing.assert_array_equal(getattr(part, of_articles), getattr(whole, of_articles)[some])
+    np.testing.assert_array_equal(part.rows.launch, whole.rows.launch[some])
+    np.testing.assert_array_equal(part.search.effects.articles, whole.search.effects.articles[some])
+    last = np.full(len(some), whole.panel.weeks)
+    known, all_known = part.level.before((np.arange(len(some)), last)), whole.level.before((some, last))
+    np.testing.assert_array_equal(known[0], all_known[0])
+    np.testing.assert_array_equal(known[1], all_known[1])
+    sold = part.panel.article_ids[part.panel.row]
+    pd.testing.assert_series_equal(part.history["article_id"], pd.Series(sold, name="article_id"), check_dtype=False)
