@@ -4,7 +4,7 @@ log demand − its mean of the past = Σ_k γ_k · (z_k − its mean of the past
 
 The terms z are listed in `local_terms.py`. The trees (LightGBM) know the surprises of the last weeks, past prices, and
 what the others of the category and of each text attribute ask and sold. They never see the week's own price. The anchor
-(`anchor.py`) does: its trees forecast the same week from all that is known, and the mean of both is the forecast. It is
+(`anchor.py`) does: its trees forecast the same week from all that is known, and the forecast is a mean of both. It is
 taken at today's price alone. The answer to another price moves from there by the base model's elasticity, which is
 learnt within articles. What the manager's prices tell of what he knew can therefore not enter the answer (Schultz et
 al. 2023, arXiv 2312.15282, part nuisance and effect for the same reason).
@@ -14,25 +14,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 
 from markdown_pricing.arrays import FloatArray, IntArray
-from markdown_pricing.demand.anchor import SHARE, grow_anchor, price_features
-from markdown_pricing.demand.design import DesignRows
+from markdown_pricing.demand.anchor import SHARE, Anchor
 from markdown_pricing.demand.local_linear import LocalLinear
-from markdown_pricing.demand.local_terms import LocalRows, own_values, past_mean
-from markdown_pricing.demand.log_linear import LogLinear
-from markdown_pricing.demand.pooling import LOG_RANGE
-from markdown_pricing.demand.surroundings import CATEGORY, Surroundings, groupings, lately
+from markdown_pricing.demand.local_terms import past_mean
+from markdown_pricing.demand.seen import SeenFrame
+from markdown_pricing.demand.surroundings import CATEGORY, lately
 from markdown_pricing.demand.trees import OF_SAMPLES, NamedTrees, grow, matrix_of
-from markdown_pricing.training_data.features import Panel, lag, week_of_year
+from markdown_pricing.training_data.features import lag, week_of_year
 
 ROUNDS = 30
 """How many trees there are. On the panels 30 forecast as well as 60 and 100."""
 LARGEST_TRAINING_ROWS = 60_000
 """So many rows are drawn at most, so that trees take no longer in a large country."""
-LEAST_SEEN = 4
-"""A row is learnt from when so many weeks of its article are known. Chosen freely, as the parameters below."""
 PARAMETERS: dict[str, Any] = {
     **OF_SAMPLES,
     "objective": "tweedie",
@@ -43,65 +38,17 @@ PARAMETERS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class SeenFrame:
-    """A frame as the coming week's model sees it: what it is fitted on, and what it is asked about.
-
-    panel, local : the frame's layout and rows ; weight : (rows,), information of a row
-    groups       : the code of each row's group, (rows,), by the name of the grouping
-    around       : what all articles of these groups asked and sold
-    category, week : (rows,), codes and week numbers
-    """
-
-    panel: Panel
-    local: LocalRows
-    weight: FloatArray
-    category: IntArray
-    week: IntArray
-    groups: dict[str, IntArray]
-    around: Surroundings
-
-    @classmethod
-    def of(
-        cls,
-        base: LogLinear,
-        frame: pd.DataFrame,
-        panel: Panel,
-        rows: DesignRows,
-        log_foreseen: FloatArray,
-        around: Surroundings,
-    ) -> Self:
-        dispersion = base.dispersion[rows.category]
-        own = own_values(rows, base.design.attribute_terms)
-        local = LocalRows.of(panel, rows, log_foreseen, dispersion, around.asked[CATEGORY], own)
-        foreseen = np.exp(np.clip(log_foreseen, *LOG_RANGE))
-        groups = {name: codes for name, (codes, _) in groupings(frame, base.design).items()}
-        weight = foreseen / (1.0 + dispersion * foreseen) * base.dispersion.mean()
-        return cls(panel, local, weight, rows.category, rows.week, groups, around)
-
-    @property
-    def learnable(self) -> IntArray:
-        """The numbers of the rows that can be learnt from, (learnable,)."""
-        known = np.isfinite(self.local.difference) & (self.local.seen >= LEAST_SEEN)
-        return np.flatnonzero(known)
-
-    def before(self, until: int) -> IntArray:
-        """Those of them in columns of the panel before `until`, in their order: (those,)."""
-        learnable = self.learnable
-        return learnable[self.panel.column[learnable] < until]
-
-
-@dataclass(frozen=True)
 class ComingWeek:
     """The fitted model.
 
     linear : the regression on differences ; lift : what is added to its forecast of a log, for the log of a mean
-    trees  : on top of it ; anchor : trees that know the week's own price, too
+    trees  : on top of it ; anchor : other trees, which know the week's own price, too
     """
 
     linear: LocalLinear
     lift: float
     trees: NamedTrees | None
-    anchor: NamedTrees | None = None
+    anchor: Anchor | None = None
 
     @classmethod
     def fit(
@@ -130,8 +77,7 @@ class ComingWeek:
         made = replace(made, lift=lift, trees=NamedTrees(trees, tuple(columns)))
         if not with_anchor:
             return made
-        columns |= price_features(seen.panel, local, log_mean, drawn)
-        return replace(made, anchor=grow_anchor(columns, demand[drawn], local.past[drawn], seed, threads))
+        return replace(made, anchor=Anchor.grow(seen, columns, log_mean, drawn, demand[drawn], seed, threads))
 
     def log_linear(self, seen: SeenFrame, until: int | None = None) -> FloatArray:
         """The log of demand in each row by the regression alone, (rows,), with articles' own coefficients.
@@ -158,9 +104,7 @@ class ComingWeek:
         log_mean = log_mean + self.trees.added(columns)
         if self.anchor is None:
             return log_mean
-        columns |= price_features(seen.panel, seen.local, log_linear, at)
-        at_anchor = seen.local.past[at] + self.anchor.added(columns)
-        return np.asarray((1.0 - SHARE) * log_mean + SHARE * at_anchor)
+        return np.asarray((1.0 - SHARE) * log_mean + SHARE * self.anchor.log_mean(seen, columns, log_linear, at))
 
     def to_dict(self) -> dict[str, Any]:
         trees, anchor = (each and each.to_dict() for each in (self.trees, self.anchor))
@@ -168,7 +112,8 @@ class ComingWeek:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Self:
-        trees, anchor = (saved[name] and NamedTrees.from_dict(saved[name]) for name in ("trees", "anchor"))
+        trees = saved["trees"] and NamedTrees.from_dict(saved["trees"])
+        anchor = saved["anchor"] and Anchor.from_dict(saved["anchor"])
         return cls(LocalLinear.from_dict(saved["linear"]), saved["lift"], trees, anchor)
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from markdown_pricing.arrays import FloatArray, IntArray
-from markdown_pricing.demand.coming_week import LEAST_SEEN, ComingWeek, SeenFrame
+from markdown_pricing.demand.coming_week import ComingWeek
 from markdown_pricing.demand.design import dates_of
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
+from markdown_pricing.demand.seen import LEAST_SEEN, SeenFrame
 from markdown_pricing.demand.skill import HORIZONS, JUDGED_WEEKS, LARGEST_CORRECTION, best_weight, pairs_ahead
 from markdown_pricing.demand.state import LARGEST_UPLIFT, State
 from markdown_pricing.demand.surroundings import Surroundings

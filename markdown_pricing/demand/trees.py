@@ -34,7 +34,7 @@ def matrix_of(columns: Mapping[str, FloatArray]) -> Matrix:
 def grow(
     x: Matrix,
     demand: FloatArray,
-    log_offset: FloatArray,
+    log_offset: FloatArray | None,
     parameters: Mapping[str, Any],
     rounds: int,
     seed: int,
@@ -44,7 +44,9 @@ def grow(
 ) -> lgb.Booster:
     """Trees that add to the log of a forecast what brings it nearer to the demand.
 
-    x : (rows, features) ; demand, log_offset, weight : (rows,) ; categorical : the places of features that are codes
+    x           : (rows, features) ; demand, log_offset, weight : (rows,)
+    log_offset  : the log of the forecast; None: they begin with the mean of all demand, which the trees then include
+    categorical : the places of features that are codes
     """
     data = lgb.Dataset(
         x,

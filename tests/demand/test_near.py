@@ -12,10 +12,11 @@ import pytest
 
 from markdown_pricing.demand import log_linear as log_linear_module
 from markdown_pricing.demand import near as near_module
-from markdown_pricing.demand.anchor import price_features
-from markdown_pricing.demand.coming_week import ComingWeek, SeenFrame, features_of
+from markdown_pricing.demand.anchor import price_features, unit_features
+from markdown_pricing.demand.coming_week import ComingWeek, features_of
 from markdown_pricing.demand.gradient_boosting import GradientBoosting
 from markdown_pricing.demand.log_linear import LogLinear
+from markdown_pricing.demand.seen import SeenFrame
 from markdown_pricing.demand.surroundings import Surroundings
 from tests.demand.market import WEEK, market
 from tests.demand.shops import DIP, shops
@@ -106,7 +107,8 @@ def seen_by(history: pd.DataFrame, model: LogLinear) -> tuple[SeenFrame, np.ndar
 def test_no_tree_but_the_anchors_knows_the_weeks_own_price_and_none_its_sales_or_what_came_later() -> None:
     """Take out: in coming_week.features_of begin the prices at lag 0, or give past_mean's mean after each week.
 
-    Of the anchor: in anchor.price_features take the lowest price without its lag.
+    Of the anchor: in anchor.price_features take the lowest price without its lag, or in anchor.unit_features begin the
+    units at lag 0.
     """
     history = shops(seed=3, articles=12)[0]
     some = pd.Timestamp(WEEK - timedelta(weeks=20))
@@ -115,19 +117,21 @@ def test_no_tree_but_the_anchors_knows_the_weeks_own_price_and_none_its_sales_or
         price=np.where(changed, 0.4, history["price"]), units=np.where(changed, 7.0, history["units"])
     )
     model = LogLinear()
-    answers, anchors = [], []
+    answers, anchors, plain = [], [], []
     for frame in (history, other):
         seen, past = seen_by(frame, model)
         at = np.flatnonzero(changed & (frame["week"] == some))
         answers.append(features_of(seen, past, at))
-        anchors.append(price_features(seen.panel, seen.local, past, at))
+        anchors.append(price_features(seen, past, at))
+        plain.append(unit_features(seen, at))
     for name, values in answers[0].items():
         np.testing.assert_allclose(answers[1][name], values, atol=1e-9, err_msg=name)
     moved = np.log(0.4 / history["price"][changed & (history["week"] == some)].item())
-    for name in ("price", "price_to_last_week", "price_to_past", "price_to_lowest", "price_to_others"):
-        assert anchors[1][name] - anchors[0][name] == pytest.approx(moved), (
-            f"{name}: the week's own price, no later one"
-        )
+    for before, after in (anchors, plain):
+        for name in (name for name in before if name.startswith("price")):
+            assert after[name] - before[name] == pytest.approx(moved), f"{name}: the week's own price, no later one"
+    for name in (name for name in plain[0] if not name.startswith("price")):
+        np.testing.assert_allclose(plain[1][name], plain[0][name], atol=1e-9, err_msg=name)
 
 
 def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch) -> None:
