@@ -15,7 +15,7 @@ import argparse
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import product
+from itertools import cycle
 from pathlib import Path
 
 # Each process has one thread, as in a round, in which each country has a core.
@@ -107,17 +107,18 @@ def show_seasons(scores: pd.DataFrame) -> None:
     print(f"\nRules broken: {scores['broken'].sum()}. Articles without a price: {scores['unpriced'].sum()}.")
 
 
-def show_horizons(families: Sequence[str], models: Sequence[str], articles: int, markets: int) -> None:
+def show_horizons(families: Sequence[str], models: Sequence[str], articles: int, seeds: Sequence[int]) -> None:
     """Expected over true mean demand, less 1, in %. Each market of a family has a seed and a week of its own."""
     country, longest = read_countries()["DEU"], max(to for _, to in HORIZONS.values())
     rows = []
-    for number, (_, family) in enumerate(product(range(markets), families)):
-        twin = twin_of(Setting(family, country, articles, longest, number))
+    markets = range(seeds[0], seeds[0] + len(seeds) * len(families))
+    for seed, family in zip(markets, cycle(families), strict=False):
+        twin = twin_of(Setting(family, country, articles, longest, seed))
         rows += [(name, *row) for name in models for row in foretold_and_true(twin, name)]
     columns = ["model", "price", "weeks ahead", "expected", "true"]
     summed = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False).sum()
-    count = markets * len(families)
-    print(f"\n### Bias by weeks ahead, against the true mean demand, %; {count} markets, seeds 0 to {count - 1}\n")
+    of = f"{len(markets)} markets, seeds {markets[0]} to {markets[-1]}"
+    print(f"\n### Bias by weeks ahead, against the true mean demand, %; {of}\n")
     print(as_markdown((100 * (summed["expected"] / summed["true"] - 1)).unstack(), 1))
 
 
@@ -220,7 +221,7 @@ def main() -> None:
         if given.out:
             given.out.write_text(seasons_page(scores, first, what), encoding="utf-8")
     if given.only in (None, "horizons"):
-        show_horizons(given.families, given.models, given.articles, given.seeds)
+        show_horizons(given.families, given.models, given.articles, seeds)
     if given.only in (None, "lending"):
         show_lending(settings, given.models[0], given.workers)
     if given.only in (None, "shared"):

@@ -87,6 +87,7 @@ class GradientBoosting(DemandModel):
         curve = self._curve_at(rows, target, ahead)
         life_share = Age.of(*dates_of(learnt.history)).life_share
         level, variance = learnt.level.at(cell, life_share[target], rows.terms[target, PRICE], ahead)
+        # The curve has seen these weeks and their luck, so that only the level is unsure.
         foreseen = np.exp(curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT))
         # With stock, a week that had none would have sold what the article's whole life says.
         demand = np.where(rows.stock[target] > 0, learnt.demand[target], np.exp(learnt.log_level[cell[0]] + curve))

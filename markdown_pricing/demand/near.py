@@ -19,7 +19,7 @@ from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.seen import LEAST_SEEN, SeenFrame
 from markdown_pricing.demand.skill import HORIZONS, JUDGED_WEEKS, LARGEST_CORRECTION, best_weight, pairs_ahead
-from markdown_pricing.demand.state import LARGEST_UPLIFT, State
+from markdown_pricing.demand.state import State, above_median
 from markdown_pricing.demand.surroundings import Surroundings
 from markdown_pricing.demand.terms import PRICE
 from markdown_pricing.training_data.features import Age
@@ -174,7 +174,7 @@ class _Judge:
         curve = base.curve(terms, rows.category[target], rows.country, rows.week[target])
         cell = panel.row[origin], panel.column[origin]
         mean, variance = self.level.at(cell, self.life_share[target], rows.terms[target, PRICE], ahead)
-        log_mean: FloatArray = curve + mean + np.minimum(variance / 2.0, LARGEST_UPLIFT)
+        log_mean: FloatArray = curve + mean + above_median(variance, ahead)
         return log_mean
 
 

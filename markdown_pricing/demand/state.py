@@ -30,7 +30,21 @@ if TYPE_CHECKING:
     from markdown_pricing.demand.log_linear import LogLinear
 
 LARGEST_UPLIFT = 0.5
-"""The mean of a log-normal lies above its median by half the variance, in logs. No more than this is added."""
+"""No more than this is added to the log of a median for an unsure level."""
+CURVE_VARIANCE, CURVE_VARIANCE_A_WEEK = 0.05, 0.008
+"""The variance, in logs, of what the curve misses in the coming week, and how much more it misses each week further
+ahead: weather, holidays, next year's season. Chosen on the twin's seeds 0 to 127 on 2026-11-29 (docs/adr/0031)."""
+
+
+def above_median(variance: FloatArray, ahead: IntArray) -> FloatArray:
+    """How far the mean of demand lies above its median, in logs, in the shape of `variance`.
+
+    variance : of the article's own level, in logs ; ahead : how many weeks ahead, of a shape that broadcasts to it
+    The mean of a log-normal is the exponential of the mean log and half the variance, the curve's and the level's.
+    """
+    curve = (CURVE_VARIANCE + CURVE_VARIANCE_A_WEEK * ahead) / 2.0
+    above: FloatArray = np.minimum(variance / 2.0, LARGEST_UPLIFT) + curve
+    return above
 
 
 @dataclass(frozen=True)
@@ -93,8 +107,7 @@ class State:
         terms = terms_of(nothing, nothing, on_shelf, target, launch, end, attributes)
         curve = self.model.curve(terms, rows.category[now][:, None], rows.country, target)
         level, variance = self._deviation(weeks, np.zeros((len(now), 1)))
-        # The exponential of a mean log is a median; half the variance raises it to the mean of a log-normal.
-        ahead: FloatArray = curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT)
+        ahead: FloatArray = curve + level + above_median(variance, np.arange(weeks))
         return ahead
 
     def planned(self, weeks: int) -> PlannedValues:
