@@ -1,10 +1,11 @@
-"""What a log-linear fit hands on to models that build on it."""
+"""What a log-linear fit hands on to models that build on it, and the mean of its forecast."""
 
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.demand import state
 from markdown_pricing.demand.log_linear import LogLinear
-from tests.demand.market import market
+from tests.demand.market import WEEK, market
 
 
 def test_a_part_of_what_was_learnt_says_of_its_articles_what_the_whole_says() -> None:
@@ -32,3 +33,16 @@ def test_a_part_of_what_was_learnt_says_of_its_articles_what_the_whole_says() ->
     np.testing.assert_array_equal(known[1], all_known[1])
     sold = part.panel.article_ids[part.panel.row]
     pd.testing.assert_series_equal(part.history["article_id"], pd.Series(sold, name="article_id"), check_dtype=False)
+
+
+def test_the_mean_lies_above_the_median_by_what_the_curve_misses_too_and_more_so_far_ahead(monkeypatch) -> None:
+    """Take out: in state.above_median the curve's variance, or its growth."""
+    history, articles = market(seed=8, articles=60)
+    model = LogLinear()
+    model.fit(history, WEEK, seed=1)
+    prices = articles[["price"]].to_numpy()
+    mean = model.forecast(articles, history, WEEK).units(prices, 12)[:, 0]
+    monkeypatch.setattr(state, "CURVE_VARIANCE", 0.0)
+    monkeypatch.setattr(state, "CURVE_VARIANCE_A_WEEK", 0.0)
+    of_the_level_alone = model.forecast(articles, history, WEEK).units(prices, 12)[:, 0]
+    np.testing.assert_allclose(np.log(mean / of_the_level_alone)[:, [0, 11]], [[0.025, 0.069]] * len(articles))
