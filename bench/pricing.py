@@ -107,17 +107,17 @@ def show_seasons(scores: pd.DataFrame) -> None:
     print(f"\nRules broken: {scores['broken'].sum()}. Articles without a price: {scores['unpriced'].sum()}.")
 
 
-def show_horizons(families: Sequence[str], models: Sequence[str], articles: int, seeds: Sequence[int]) -> None:
-    """Expected over true mean demand, less 1, in %. Each market of a family has a seed and a week of its own."""
+def show_horizons(families: Sequence[str], models: Sequence[str], articles: int, first_seed: int, markets: int) -> None:
+    """Expected over true mean demand, less 1, in %. Each of a family's `markets` has a seed and a week of its own."""
     country, longest = read_countries()["DEU"], max(to for _, to in HORIZONS.values())
     rows = []
-    markets = range(seeds[0], seeds[0] + len(seeds) * len(families))
-    for seed, family in zip(markets, cycle(families), strict=False):
+    seeds = range(first_seed, first_seed + markets * len(families))
+    for seed, family in zip(seeds, cycle(families), strict=False):
         twin = twin_of(Setting(family, country, articles, longest, seed))
         rows += [(name, *row) for name in models for row in foretold_and_true(twin, name)]
     columns = ["model", "price", "weeks ahead", "expected", "true"]
     summed = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False).sum()
-    of = f"{len(markets)} markets, seeds {markets[0]} to {markets[-1]}"
+    of = f"{len(seeds)} markets, seeds {seeds[0]} to {seeds[-1]}"
     print(f"\n### Bias by weeks ahead, against the true mean demand, %; {of}\n")
     print(as_markdown((100 * (summed["expected"] / summed["true"] - 1)).unstack(), 1))
 
@@ -194,7 +194,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=["gradient_boosting"])
     parser.add_argument("--articles", type=int, default=160, help="as many as Germany usually has")
     parser.add_argument("--weeks", type=int, default=26)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="horizons: so many markets a family, each with its own seed"
+    )
     parser.add_argument("--first-seed", type=int, default=5, help="the market was chosen on 0 to 4")
     parser.add_argument(
         "--rules", type=Path, default=RULES_FILE, help="play the seasons under this file instead of the standing rules"
@@ -221,7 +223,7 @@ def main() -> None:
         if given.out:
             given.out.write_text(seasons_page(scores, first, what), encoding="utf-8")
     if given.only in (None, "horizons"):
-        show_horizons(given.families, given.models, given.articles, seeds)
+        show_horizons(given.families, given.models, given.articles, given.first_seed, given.seeds)
     if given.only in (None, "lending"):
         show_lending(settings, given.models[0], given.workers)
     if given.only in (None, "shared"):

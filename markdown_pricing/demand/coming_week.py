@@ -4,7 +4,7 @@ log demand − its mean of the past = Σ_k γ_k · (z_k − its mean of the past
 
 The terms z are listed in `local_terms.py`. The trees (LightGBM) know the surprises of the last weeks, past prices, and
 what the others of the category and of each text attribute ask and sold. They never see the week's own price. The anchor
-(`anchor.py`) does: its trees forecast the same week from all that is known, and the forecast is a mean of both. It is
+(`anchor.py`) does: its trees forecast the same week at its own price, and the forecast is a mean of both. It is
 taken at today's price alone. The answer to another price moves from there by the base model's elasticity, which is
 learnt within articles. What the manager's prices tell of what he knew can therefore not enter the answer (Schultz et
 al. 2023, arXiv 2312.15282, part nuisance and effect for the same reason).

@@ -164,7 +164,8 @@ class DesignRows:
         )
 
     def part(self, rows: IntArray, articles: IntArray) -> Self:
-        """The rows of these numbers, which are all rows of the articles of these numbers, alone."""
+        """These rows, (part,), which are all the rows of these articles, with what was known at their launch."""
+        # Rows are taken of all arrays but `launch`, which has a row for each article; another array stands in for it.
         return replace(rows_of(replace(self, launch=self.first_price), rows), launch=self.launch[articles])
 
 

@@ -27,7 +27,7 @@ from markdown_pricing.demand.near import Near, learn_near
 from markdown_pricing.demand.planned import PlannedValues
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.demand.skill import weights_ahead
-from markdown_pricing.demand.state import LARGEST_UPLIFT, State
+from markdown_pricing.demand.state import State, level_above_median
 from markdown_pricing.demand.terms import PRICE
 from markdown_pricing.demand.tree_features import LONGEST_HORIZON, known_at, week_features
 from markdown_pricing.demand.trees import Matrix, added_by, grow, matrix_of
@@ -88,7 +88,7 @@ class GradientBoosting(DemandModel):
         life_share = Age.of(*dates_of(learnt.history)).life_share
         level, variance = learnt.level.at(cell, life_share[target], rows.terms[target, PRICE], ahead)
         # The curve has seen these weeks and their luck, so that only the level is unsure.
-        foreseen = np.exp(curve + level + np.minimum(variance / 2.0, LARGEST_UPLIFT))
+        foreseen = np.exp(curve + level + level_above_median(variance))
         # With stock, a week that had none would have sold what the article's whole life says.
         demand = np.where(rows.stock[target] > 0, learnt.demand[target], np.exp(learnt.log_level[cell[0]] + curve))
         self.features = list(columns)

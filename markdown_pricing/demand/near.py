@@ -80,16 +80,17 @@ class Near:
 def learn_near(base: LogLinear, learnt: Learnt, history: pd.DataFrame, seed: int, threads: int) -> Near | None:
     """The coming week's model and its weights; None when there is too little to learn from, or it does not help.
 
+    A fit of more than FIRST_LOOK_ROWS rows is measured on a few of its articles first.
     history : of all articles. In a large country those that were drawn to learn from stand around each other while the
         weights are measured, and all of them around each other when the forecast is found to help.
     """
     few = _few_of(learnt, seed)
     if few is not learnt:
         hope, _ = _measured(base, few, seed, threads)
-        if hope[0] < LEAST_HOPE:
+        if hope is not None and hope[0] < LEAST_HOPE:
             return None
     weights, seen = _measured(base, learnt, seed, threads)
-    if weights[0] < LEAST_WEIGHT:
+    if weights is None or weights[0] < LEAST_WEIGHT:
         return None
     if len(history) > len(learnt.history):
         seen = _seen(base, learnt, history)
@@ -105,17 +106,16 @@ def _few_of(learnt: Learnt, seed: int) -> Learnt:
     return learnt.part(np.flatnonzero(np.random.default_rng(seed).random(len(learnt.guess)) < share))
 
 
-def _measured(base: LogLinear, learnt: Learnt, seed: int, threads: int) -> tuple[FloatArray, SeenFrame]:
-    """The weights at HORIZONS, (horizons,), which are 0 when there is too little to learn from; what was seen."""
+def _measured(base: LogLinear, learnt: Learnt, seed: int, threads: int) -> tuple[FloatArray | None, SeenFrame]:
+    """The weights at HORIZONS, (horizons,), or None when there is too little to learn from; and what was seen."""
     panel = learnt.panel
     until = panel.weeks - min(JUDGED_WEEKS, panel.weeks // 4)
     seen = _seen(base, learnt, learnt.history)
     early = seen.before(until)
-    nothing = np.zeros(len(HORIZONS)), seen
     if until < LEAST_WEEKS or len(early) < LEAST_ROWS or len(early) == len(seen.learnable):
-        return nothing
+        return None, seen
     if learnt.demand[early].sum() <= 0.0:  # trees cannot learn from rows of which none sold
-        return nothing
+        return None, seen
     judge = _Judge.of(base.as_of(learnt, until), learnt, seen.learnable[panel.column[seen.learnable] >= until])
     trial = ComingWeek.fit(seen, learnt.demand, until, seed, threads)
     return judge.weights(trial.log_mean(seen, judge.judged, until)), seen

@@ -36,15 +36,21 @@ CURVE_VARIANCE, CURVE_VARIANCE_A_WEEK = 0.05, 0.008
 ahead: weather, holidays, next year's season. Chosen on the twin's seeds 0 to 127 on 2026-11-29 (docs/adr/0031)."""
 
 
-def above_median(variance: FloatArray, ahead: IntArray) -> FloatArray:
-    """How far the mean of demand lies above its median, in logs, in the shape of `variance`.
+def level_above_median(variance: FloatArray) -> FloatArray:
+    """How far the mean of demand lies above its median for an unsure level, in logs, in the shape of `variance`.
 
-    variance : of the article's own level, in logs ; ahead : how many weeks ahead, of a shape that broadcasts to it
-    The mean of a log-normal is the exponential of the mean log and half the variance, the curve's and the level's.
+    The mean of a log-normal is the exponential of the mean log and half the variance.
     """
-    curve = (CURVE_VARIANCE + CURVE_VARIANCE_A_WEEK * ahead) / 2.0
-    above: FloatArray = np.minimum(variance / 2.0, LARGEST_UPLIFT) + curve
+    above: FloatArray = np.minimum(variance / 2.0, LARGEST_UPLIFT)
     return above
+
+
+def above_median(variance: FloatArray, ahead: IntArray) -> FloatArray:
+    """The same for an unsure level and for what the curve misses.
+
+    variance : of the level, in logs ; ahead : how many weeks ahead, of a shape that broadcasts to that of `variance`
+    """
+    return level_above_median(variance) + (CURVE_VARIANCE + CURVE_VARIANCE_A_WEEK * ahead) / 2.0
 
 
 @dataclass(frozen=True)
@@ -152,9 +158,8 @@ class State:
         slope = np.minimum(covariance[:, 2:3] + covariance[:, 4:5] * self._life_share(weeks), LEAST_SLOPE)
         lower = np.minimum(ratio, 0.0)[:, :, None]
         more = ratio[:, :, None] * slope[:, None, :] + lower**2 * covariance[:, 5, None, None] / 2.0
-        first = self._deviation(weeks, np.zeros((len(ratio), 1)))[1][:, None, :] / 2.0
-        uplift: FloatArray = np.minimum(first + more, LARGEST_UPLIFT) - np.minimum(first, LARGEST_UPLIFT)
-        return uplift
+        first = self._deviation(weeks, np.zeros((len(ratio), 1)))[1][:, None, :]
+        return level_above_median(first + 2.0 * more) - level_above_median(first)
 
     def _elasticities(self) -> FloatArray:
         """Each article's own elasticity on each piece of the response, (articles, PIECES)."""

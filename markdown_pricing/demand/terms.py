@@ -22,7 +22,7 @@ TERMS = {  # name: prior mean, and the standard deviations of the country around
     "shelf": (0.35, 0.5, 0.15),
     "shelf_sharp": (0.35, 0.5, 0.15),
     # Chosen on the twin's seeds 0 to 63 on 2026-11-29: with -0.1, half as free, and in logs, a fresh markdown
-    # of 30 % was expected to sell 4.3 % too little, and with this 3.0 %.
+    # of 30 % was expected to sell 4.3 % too little, and with this 3.0 % (before docs/adr/0031).
     "novelty": (-0.3, 0.5, 0.25),
     "price_drift": (-0.5, 2.0, 0.4),
     **{f"price_from_{knot:.0f}": (0.0, 0.7, 0.2) for knot in KNOTS_PCT},

@@ -22,7 +22,7 @@ OF_SAMPLES: dict[str, Any] = {
     "max_bin": 63,
     "bin_construct_sample_cnt": 10_000,
 }
-"""What both kinds of trees that forecast the coming week have: each tree sees a sample of rows and features. Chosen
+"""What all trees that forecast the coming week have: each tree sees a sample of rows and features. Chosen
 freely; ten others, in leaves, rounds, losses and rows of a leaf, forecast as well on two panels of real sales."""
 
 

@@ -74,7 +74,7 @@ class Age:
 class Panel:
     """A frame's rows laid out as articles × weeks, so that "four weeks ago" is a date and not the fourth row before.
 
-    article_ids : (articles,), sorted
+    article_ids : (articles,), sorted by `of`, and in the order that is asked for by `part`
     first_week  : week number of column 0
     row, column : the cell of each row, (rows of the frame,)
     """

@@ -9,7 +9,7 @@ from tests.demand.market import WEEK, market
 
 
 def test_a_part_of_what_was_learnt_says_of_its_articles_what_the_whole_says() -> None:
-    """Take out: in Learnt.part the order of any array."""
+    """Break: in Learnt.part leave any array in the order of the whole."""
     history = market(seed=8, articles=60)[0].sample(frac=1.0, random_state=1)
     whole = LogLinear().learn(history, seed=1)
     assert whole is not None
@@ -46,3 +46,9 @@ def test_the_mean_lies_above_the_median_by_what_the_curve_misses_too_and_more_so
     monkeypatch.setattr(state, "CURVE_VARIANCE_A_WEEK", 0.0)
     of_the_level_alone = model.forecast(articles, history, WEEK).units(prices, 12)[:, 0]
     np.testing.assert_allclose(np.log(mean / of_the_level_alone)[:, [0, 11]], [[0.025, 0.069]] * len(articles))
+
+
+def test_a_level_of_which_little_is_known_raises_the_mean_no_further_and_the_curve_comes_on_top() -> None:
+    """Take out: LARGEST_UPLIFT, or put the curve's variance below it."""
+    variance, ahead = np.array([0.2, 3.0]), np.array([0, 11])
+    np.testing.assert_allclose(state.above_median(variance, ahead), [0.125, 0.569])

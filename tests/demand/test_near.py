@@ -12,6 +12,7 @@ import pytest
 
 from markdown_pricing.demand import log_linear as log_linear_module
 from markdown_pricing.demand import near as near_module
+from markdown_pricing.demand import state as state_module
 from markdown_pricing.demand.anchor import price_features, unit_features
 from markdown_pricing.demand.coming_week import ComingWeek, features_of
 from markdown_pricing.demand.gradient_boosting import GradientBoosting
@@ -127,6 +128,8 @@ def test_no_tree_but_the_anchors_knows_the_weeks_own_price_and_none_its_sales_or
     for name, values in answers[0].items():
         np.testing.assert_allclose(answers[1][name], values, atol=1e-9, err_msg=name)
     moved = np.log(0.4 / history["price"][changed & (history["week"] == some)].item())
+    assert {"price", "price_to_last_week", "price_to_past", "price_to_lowest", "price_to_others"} <= anchors[0].keys()
+    assert {"price", "price_to_last_week", "price_to_8_weeks", "price_to_highest"} <= plain[0].keys()
     for before, after in (anchors, plain):
         for name in (name for name in before if name.startswith("price")):
             assert after[name] - before[name] == pytest.approx(moved), f"{name}: the week's own price, no later one"
@@ -137,7 +140,7 @@ def test_no_tree_but_the_anchors_knows_the_weeks_own_price_and_none_its_sales_or
 def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch) -> None:
     """Capacity is chosen without looking at the weeks that choose it.
 
-    Take out: in near.learn_near fit the trial up to `panel.weeks`, or give `base` in place of `base.as_of`.
+    Take out: in near._measured fit the trial up to `panel.weeks`, or give `base` in place of `base.as_of`.
     """
     history = shops(seed=2, articles=20)[0].drop(columns=HIDDEN)
     last = (history["week"] >= pd.Timestamp(WEEK - timedelta(weeks=13))).to_numpy()
@@ -165,7 +168,7 @@ def test_weights_are_measured_on_weeks_that_no_model_had_seen(monkeypatch) -> No
 
 @pytest.mark.parametrize("helps", [True, False])
 def test_all_articles_of_a_large_country_are_looked_at_only_where_the_coming_week_helps(helps, monkeypatch) -> None:
-    """Take out: in near.learn_near make what is seen among all of the history at once."""
+    """Take out: in near._measured make what is seen among all of the history at once."""
     history = shops(seed=5, articles=60)[0].drop(columns=HIDDEN)
     monkeypatch.setattr(log_linear_module, "LARGEST_FIT_ROWS", len(history) // 2)
     monkeypatch.setattr(near_module, "LEAST_WEIGHT", 0.0 if helps else 1.0)
@@ -196,6 +199,27 @@ def test_a_few_articles_say_whether_all_are_worth_a_look(hope, monkeypatch) -> N
     assert (model.near is not None) == hope
     if model.near is not None and at_once.near is not None:
         np.testing.assert_array_equal(model.near.weights, at_once.near.weights)
+
+
+def test_the_base_is_judged_by_the_mean_that_it_forecasts_and_trees_learn_from_weeks_whose_luck_is_known(
+    monkeypatch,
+) -> None:
+    """Take out: in near._Judge._base_at what the curve misses; or count it in GradientBoosting.fit, too."""
+    history = shops(seed=5, articles=60)[0].drop(columns=HIDDEN)
+    foreseen: list[np.ndarray] = []
+    base_at = near_module._Judge._base_at
+    monkeypatch.setattr(near_module._Judge, "_base_at", lambda *rows: foreseen.append(base_at(*rows)) or base_at(*rows))
+    trees = []
+    for variance in (state_module.CURVE_VARIANCE, 0.0):
+        monkeypatch.setattr(state_module, "CURVE_VARIANCE", variance)
+        model = GradientBoosting()
+        model.fit(history, WEEK, seed=1)
+        assert model.trees is not None
+        trees.append(model.trees.model_to_string())
+    counted, not_counted = foreseen[: len(foreseen) // 2], foreseen[len(foreseen) // 2 :]
+    for more, less in zip(counted, not_counted, strict=True):
+        np.testing.assert_allclose(more - less, 0.025)
+    assert trees[0] == trees[1]
 
 
 def test_the_coming_week_fades_with_the_weeks_ahead(sold) -> None:
