@@ -40,6 +40,8 @@ FIRST_WEEK = date(2025, 3, 3)
 WEEKS_BETWEEN_STARTS = 11
 """With it five seeds in a row begin all round the year, and 52 seeds begin once in each week."""
 PEER, PLANNER = "plain_boosting", "planner"
+CATEGORY_PLANNER = "category_planner"
+"""The planner who counts of a markdown's extra units those alone that its neighbours do not lose."""
 RULES: Mapping[str, Policy] = {"hold": hold, "fixed_ladder": fixed_ladder, "tuned_rule": TUNED_RULE}
 
 
@@ -78,6 +80,16 @@ class Twin:
             [market.expected_units(rows, week, ladders.cents, market.stock[rows]) for week in weeks], axis=2
         )
 
+    def units_not_taken(self, ladders: Ladders) -> FloatArray:
+        """The same without what a markdown's extra units take from its neighbours, (articles, rungs, weeks)."""
+        market, units = self.market, self.true_units(ladders)
+        rows, weeks = market.on_sale, range(market.week, market.week + ladders.weeks)
+        list_price, stock = market.articles.price_list[rows], market.stock[rows]
+        at_list_price = np.stack([market.expected_units(rows, week, list_price, stock) for week in weeks], axis=1)
+        extra = np.maximum(units - at_list_price[:, np.newaxis], 0.0)
+        not_taken: FloatArray = units - market.substitution * extra
+        return not_taken
+
     def true_shelf(self) -> FloatArray:
         """The true demand at SHELF_SHARES of today's stock, relative to today's, (articles, shares)."""
         rows = self.market.on_sale
@@ -108,6 +120,13 @@ NOTHING = Lent()
 def planner(view: MarketView) -> WeekPrices:
     """The plan on the true mean demand: what a perfect model would earn."""
     return week_prices(view.ladders(), true_forecast(view))
+
+
+def category_planner(view: MarketView) -> WeekPrices:
+    """The same, but a markdown's extra units are only those that its neighbours do not lose."""
+    twin, ladders = _twin(view), view.ladders()
+    known = Demand(twin.units_not_taken(ladders), twin.true_dispersion(), twin.true_shelf())
+    return week_prices(ladders, Forecast.fixed(CATEGORY_PLANNER, known))
 
 
 def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = None) -> Policy:
@@ -162,15 +181,18 @@ def _twin(view: MarketView) -> Twin:
     return view.market
 
 
+PLANNERS: Mapping[str, Policy] = {PLANNER: planner, CATEGORY_PLANNER: category_planner}
+
+
 def policy_named(name: str, shared: SharedDemand | None = None) -> Policy:
-    """A rule policy, the planner or a demand model, by name; raises UnknownModel.
+    """A rule policy, a planner or a demand model, by name; raises UnknownModel.
 
     "gradient_boosting+level" and "gradient_boosting+response" are the model with a part of the truth lent.
     """
     if name in RULES:
         return RULES[name]
-    if name == PLANNER:
-        return planner
+    if name in PLANNERS:
+        return PLANNERS[name]
     model, _, lent = name.partition("+")
     make_model(model)
     return model_policy(model, Lent(level="level" in lent, response="response" in lent), shared)
@@ -228,7 +250,7 @@ def shared_with(setting: Setting, policy: str) -> SharedDemand | None:
 
     policy : its name; a demand model may learn from these countries itself
     """
-    if not setting.sharing or policy in {*RULES, PLANNER}:
+    if not setting.sharing or policy in {*RULES, *PLANNERS}:
         return None
     sharing, family = {country.code: country for country in setting.sharing}, family_named(setting.family)
 

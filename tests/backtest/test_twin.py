@@ -8,6 +8,7 @@ import pytest
 
 from markdown_pricing.backtest.twin import PLANNER, RULES, Setting, Twin, play_setting, twin_of
 from markdown_pricing.countries import read_countries
+from markdown_pricing.markdown.candidates import candidate_prices
 from markdown_pricing.markdown.rules import RuleBook
 from markdown_pricing.markdown.simple_policies import hold
 from markdown_pricing.markdown.simulation import MarketView, Played, WeekPrices, play
@@ -63,6 +64,21 @@ def test_knowing_the_truth_earns_more_than_holding(family: str) -> None:
     planner, held = (season(family, name) for name in (PLANNER, "hold"))
     assert planner.revenue() > 1.03 * held.revenue()
     assert planner.sell_through() > held.sell_through()
+
+
+@pytest.mark.parametrize("substitution", [0.0, 0.5])
+def test_the_planner_of_the_category_counts_what_its_markdowns_take_from_neighbours(substitution: float) -> None:
+    """Take out: in Twin.units_not_taken the market's substitution."""
+    twin = twin_of(Setting("constant_elasticity", read_countries()["MLT"], 12, 8, 3, substitution=substitution))
+    articles, history = twin.frames()
+    ladders = candidate_prices(articles, history, twin.country, RuleBook(), twin.week)
+    true, not_taken = twin.true_units(ladders), twin.units_not_taken(ladders)
+    at_list_price = np.isclose(ladders.prices, articles[["list_price"]])
+    assert at_list_price.any()
+    np.testing.assert_array_equal(not_taken[at_list_price], true[at_list_price])
+    extra, counted = (units[:, -1, 0] - units[:, 0, 0] for units in (true, not_taken))
+    full_price = at_list_price[:, 0] & (extra > 0)
+    np.testing.assert_allclose(counted[full_price], (1.0 - substitution) * extra[full_price])
 
 
 def test_what_the_planner_expects_of_the_next_week_is_about_what_sells(played: dict[str, Played]) -> None:
