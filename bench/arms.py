@@ -35,6 +35,7 @@ from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.season import DISCOUNTS_PCT, ladder_of, past_manager
 from markdown_pricing.sample.seasonality import FIRST_MONDAY, number_of
 from markdown_pricing.sample.substitution import FROM_NEIGHBOURS
+from markdown_pricing.sample.world import World
 
 COUNTRIES = ("DEU", "FRA", "POL", "AUT", "CZE", "SVK")
 STRATA = {"DEU": 0, "FRA": 0, "POL": 1, "AUT": 1, "CZE": 2, "SVK": 2}
@@ -72,7 +73,7 @@ def opening(country: Country, seed: int, articles: int, family: str, substitutio
     now = number_of(FIRST_WEEK) + seed * WEEKS_BETWEEN_STARTS % 52
     first = now - WEEKS_BEFORE - LONGEST_LIFE_WEEKS
     listed = articles_of(country, articles, first, now + WEEKS, seed)
-    market = Market.opening(country, first, listed, seed, FAMILIES[family], substitution)
+    market = Market.opening(country, first, listed, seed, FAMILIES[family], World(substitution))
     while market.week < now:
         market, _ = market.sell(past_manager(market))
     return market

@@ -2,11 +2,10 @@
 
     python bench/pricing.py [--seeds 5] [--first-seed 5] [--articles 160] [--weeks 26] [--families …]
                             [--models gradient_boosting] [--only seasons|horizons|lending|shared|plan]
-                            [--workers 2] [--substitution 0.5] [--out report.html]
+                            [--workers 2] [--world substitution] [--out report.html]
 
-- seasons: leads, share of the planner, the gap from the peer closed, rules broken, next week's sales, seconds. With
-  --substitution so large a share of a markdown's extra units comes from its neighbours, and the planner who counts
-  that plays, too.
+- seasons: leads, share of the planner, the gap from the peer closed, rules broken, next week's sales, seconds. In
+  the world *substitution* the planner plays, too, who counts what markdowns take from their neighbours.
 - horizons: bias by weeks ahead, against the true mean demand, at today's price and 30 % off, all round a year.
 - lending: the model with a part of the truth lent to it, so that what is missing can be told apart.
 - shared:  small countries with and without what the others know, in money.
@@ -38,7 +37,7 @@ from markdown_pricing.backtest.scores import (
     score,
     share_of_planner,
 )
-from markdown_pricing.backtest.twin import CATEGORY_PLANNER, PEER, PLANNER, Setting, Twin, twin_of
+from markdown_pricing.backtest.twin import CATEGORY_PLANNER, PEER, PLAIN_WORLD, PLANNER, Setting, Twin, twin_of
 from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.defaults import RULES_FILE
@@ -50,6 +49,7 @@ from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.pricing import SEED
 from markdown_pricing.sample.families import FAMILIES
+from markdown_pricing.sample.world import WORLDS
 
 LENT = ("+response", "+level", "+level+response")
 SMALL, SHARING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")
@@ -205,20 +205,20 @@ def main() -> None:
     )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", choices=["seasons", "horizons", "lending", "shared", "plan"])
-    parser.add_argument("--substitution", type=float, default=0.0)
+    parser.add_argument("--world", default=PLAIN_WORLD, choices=WORLDS)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     started = time.perf_counter()
     country, seeds = read_countries()["DEU"], range(given.first_seed, given.first_seed + given.seeds)
     settings = [
-        Setting(family, country, given.articles, given.weeks, seed, substitution=given.substitution)
+        Setting(family, country, given.articles, given.weeks, seed, world=given.world)
         for family in given.families
         for seed in seeds
     ]
-    planners = (CATEGORY_PLANNER, PLANNER) if given.substitution else (PLANNER,)
+    planners = (CATEGORY_PLANNER, PLANNER) if WORLDS[given.world].substitution else (PLANNER,)
     what = (
-        f"{', '.join(given.families)}; {country.code}, {given.articles} articles on sale, {given.weeks} weeks, "
-        f"seeds {seeds[0]} to {seeds[-1]}, each from its own week on"
+        f"{', '.join(given.families)}; world {given.world}; {country.code}, {given.articles} articles on sale, "
+        f"{given.weeks} weeks, seeds {seeds[0]} to {seeds[-1]}, each from its own week on"
     )
     print(what)
     if given.only in (None, "plan"):

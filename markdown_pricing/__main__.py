@@ -153,6 +153,13 @@ def price(**options: Any) -> int:
 @week_option
 @countries_option
 @families_option
+@click.option(
+    "--world",
+    type=click.Choice(["plain", "substitution", "lasting_weather", "stockpiling"]),
+    default="plain",
+    show_default=True,
+    help="Play in a market where articles stand for each other, weather stays, or customers stockpile.",
+)
 @models_option
 @articles_option
 @click.option(

@@ -31,6 +31,7 @@ from markdown_pricing.sample.families import family_named
 from markdown_pricing.sample.market import Market, share_finding_size
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.sample.seasonality import FIRST_MONDAY
+from markdown_pricing.sample.world import WORLDS
 
 LEAST_SHELF = 1e-3
 """The shelf effect without stock. Nobody buys then, but the plan needs a number above 0."""
@@ -40,6 +41,7 @@ FIRST_WEEK = date(2025, 3, 3)
 WEEKS_BETWEEN_STARTS = 11
 """With it five seeds in a row begin all round the year, and 52 seeds begin once in each week."""
 PEER, PLANNER = "plain_boosting", "planner"
+PLAIN_WORLD = "plain"
 CATEGORY_PLANNER = "category_planner"
 """The planner who counts of a markdown's extra units those alone that its neighbours do not lose."""
 RULES: Mapping[str, Policy] = {"hold": hold, "fixed_ladder": fixed_ladder, "tuned_rule": TUNED_RULE}
@@ -87,7 +89,7 @@ class Twin:
         list_price, stock = market.articles.price_list[rows], market.stock[rows]
         at_list_price = np.stack([market.expected_units(rows, week, list_price, stock) for week in weeks], axis=1)
         extra = np.maximum(units - at_list_price[:, np.newaxis], 0.0)
-        not_taken: FloatArray = units - market.substitution * extra
+        not_taken: FloatArray = units - market.world.substitution * extra
         return not_taken
 
     def true_shelf(self) -> FloatArray:
@@ -211,7 +213,7 @@ class Setting:
     """One simulated run: everything that its luck depends on.
 
     sharing : the countries whose sales before the run the model learns from, too, as `shared_demand` does every week
-    substitution : the share of a markdown's extra units that comes from its neighbours in the category
+    world   : the name of one of WORLDS
     """
 
     family: str
@@ -220,7 +222,7 @@ class Setting:
     weeks: int
     seed: int
     sharing: tuple[Country, ...] = ()
-    substitution: float = 0.0
+    world: str = PLAIN_WORLD
 
     @property
     def week(self) -> date:
@@ -237,7 +239,7 @@ def twin_of(setting: Setting) -> Twin:
     """The market before the first week of the run, with two years that a past manager priced; raises UnknownFamily."""
     family = family_named(setting.family)
     given = setting.country, setting.week, setting.articles, setting.seed, setting.weeks
-    return Twin(sample_market(*given, family=family, substitution=setting.substitution))
+    return Twin(sample_market(*given, family=family, world=WORLDS[setting.world]))
 
 
 def play_setting(setting: Setting, policy: str, book: RuleBook) -> Played:
@@ -255,7 +257,8 @@ def shared_with(setting: Setting, policy: str) -> SharedDemand | None:
     sharing, family = {country.code: country for country in setting.sharing}, family_named(setting.family)
 
     def sold_in(code: str) -> pa.Table:
-        return sample_market(sharing[code], setting.week, None, setting.seed, family=family).table()
+        given = sharing[code], setting.week, None, setting.seed
+        return sample_market(*given, family=family, world=WORLDS[setting.world]).table()
 
     model = policy.partition("+")[0]
     learnt = learn_shared(setting.week, sharing, sold_in, HowToLearn(model))

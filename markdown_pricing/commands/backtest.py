@@ -67,6 +67,7 @@ def backtest(
     week: date | None,
     countries: Sequence[str] | None,
     families: Sequence[str] | None,
+    world: str,
     models: Sequence[str] | None,
     articles: int,
     weeks: int | None,
@@ -97,7 +98,7 @@ def backtest(
     book = rules_of(settings, rules)
     known = countries_of(settings)
     plays = [
-        Setting(family_named(family).name, country, articles, weeks or SEASON_WEEKS, seed)
+        Setting(family_named(family).name, country, articles, weeks or SEASON_WEEKS, seed, world=world)
         for family in families or FAMILIES
         for country in (known[code] for code in known.choose(countries or first_of(known)))
         for seed in range(seeds)

@@ -3,7 +3,8 @@
 units sold = min(demand, stock)
 demand ~ negative binomial with mean interest(age, calendar) · weather · advert · response(price) · shelf(stock)
 response: that of the demand family, to the price and to the price that customers are used to
-With substitution, the markdowns of a category take a part of each other's demand (`substitution.py`).
+In other worlds than the plain one (`world.py`) the markdowns of a category take a part of each other's demand, weather
+stays for weeks, or customers stockpile.
 
 >>> from datetime import date
 >>> from markdown_pricing.sample.season import sample_market
@@ -28,6 +29,7 @@ from markdown_pricing.sample.dice import gamma_quantile, normal, poisson_quantil
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.seasonality import day_of_year, mondays_of
 from markdown_pricing.sample.substitution import kept_from_neighbours
+from markdown_pricing.sample.world import PLAIN, World
 
 WEEKS_IN_SNAPSHOT = 104
 """Two years of weeks, the snapshot week included, as the contract has it."""
@@ -40,6 +42,9 @@ ADVERT_SHARE, ADVERT_EFFECT = 0.06, 1.3
 
 WEATHER_SD = 0.12
 """The standard deviation of the weather's effect on the log of demand."""
+
+WEATHER_WEEKS = 26
+"""Weather that stays is remembered for so many weeks: with a correlation of 0.8 a week 0.3 % of it is left then."""
 
 MISSING_SHARE = 0.01
 """The share of an article's weeks that never reached the lake."""
@@ -91,7 +96,7 @@ class Market:
     reference : the price that customers are used to, in cents; it follows the price as the family says
     markdowns, last_markdown : how many markdowns there were, and the week number of the latest (-1 before the first)
     luck : the key of the demand noise to come; the same luck gives paired noise under any policy
-    substitution : the share of a markdown's extra units that comes from its neighbours in the category
+    world : what there is beside the family of demand
     """
 
     country: Country
@@ -106,7 +111,7 @@ class Market:
     luck: int
     family: DemandFamily = CONSTANT_ELASTICITY
     sold: tuple[SoldWeek, ...] = ()
-    substitution: float = 0.0
+    world: World = PLAIN
 
     @classmethod
     def opening(
@@ -116,14 +121,14 @@ class Market:
         articles: Articles,
         seed: int,
         family: DemandFamily = CONSTANT_ELASTICITY,
-        substitution: float = 0.0,
+        world: World = PLAIN,
     ) -> "Market":
         """A market that has sold nothing yet. Articles launched before `week` never come on sale in it."""
         none = np.zeros(len(articles), np.int64)
         stock = np.where(articles.launch >= week, articles.bought, 0)
         price = articles.price_list
         reference, before = price.astype(float), none - 1
-        return cls(country, week, articles, price, reference, stock, none, before, seed, seed, family, (), substitution)
+        return cls(country, week, articles, price, reference, stock, none, before, seed, seed, family, (), world)
 
     @property
     def on_sale(self) -> IntArray:
@@ -176,10 +181,10 @@ class Market:
         """The true mean demand of this week, less what the markdowns of neighbours take of it, (articles,)."""
         stock = self.stock[rows]
         mean = self.expected_units(rows, self.week, price, stock)
-        if not self.substitution:
+        if not self.world.substitution:
             return mean
         at_list_price = self.expected_units(rows, self.week, self.articles.price_list[rows], stock)
-        return mean * kept_from_neighbours(self.articles.category[rows], mean, at_list_price, self.substitution)
+        return mean * kept_from_neighbours(self.articles.category[rows], mean, at_list_price, self.world.substitution)
 
     def revenue(self, sales: SoldWeek) -> float:
         """The week's revenue and the salvage of what was left at its end, in local currency."""
@@ -209,9 +214,20 @@ class Market:
 
     def _surroundings(self, rows: IntArray, week: int) -> FloatArray:
         """The effect of adverts and of the weather, which is one for a category in a country, (articles,)."""
-        weather = normal(self.seed, "weather", self.country.code, self.articles.category[rows], week)
-        advert = self._adverts(self.articles.number[rows], np.array(week))
-        return np.asarray(np.exp(WEATHER_SD * weather) * ADVERT_EFFECT**advert, float)
+        advert, before = (self._adverts(self.articles.number[rows], np.array(each)) for each in (week, week - 1))
+        in_cupboards = self.world.stockpiled * (ADVERT_EFFECT - 1) * before
+        weather = self._weather(self.articles.category[rows], week)
+        return np.asarray(np.exp(WEATHER_SD * weather) * ADVERT_EFFECT**advert * (1 - in_cupboards), float)
+
+    def _weather(self, category: IntArray, week: int) -> FloatArray:
+        """The weather of each category in a week, (articles,), with mean 0 and variance 1."""
+        memory = self.world.weather_memory
+        fresh = (
+            memory**ago * normal(self.seed, "weather", self.country.code, category, week - ago)
+            for ago in range(WEATHER_WEEKS if memory else 1)
+        )
+        weather: FloatArray = np.sqrt(1 - memory**2) * sum(fresh)
+        return weather
 
     def _adverts(self, number: IntArray, week: IntArray) -> FloatArray:
         return np.asarray(uniform(self.seed, "advert", self.country.code, number, week) < ADVERT_SHARE, float)

@@ -17,6 +17,7 @@ from markdown_pricing.sample.dice import normal
 from markdown_pricing.sample.families import CONSTANT_ELASTICITY, DemandFamily
 from markdown_pricing.sample.market import WEEKS_IN_SNAPSHOT, Market
 from markdown_pricing.sample.seasonality import mondays_of, number_of
+from markdown_pricing.sample.world import PLAIN, World
 
 DISCOUNTS_PCT = (10, 20, 30, 40, 50, 60, 70)
 MAX_MARKDOWNS = 4
@@ -48,14 +49,14 @@ def sample_market(
     seed: int = 0,
     weeks_ahead: int = 0,
     family: DemandFamily = CONSTANT_ELASTICITY,
-    substitution: float = 0.0,
+    world: World = PLAIN,
 ) -> Market:
     """The market of a country before the sales of `week`, with its two years of history.
 
     articles : how many articles to price in that week; None means as many as a country of that size has
     weeks_ahead : for how many weeks the market can be played on with new launches
     family : how customers respond to a price, in the past and in the weeks to come
-    substitution : the share of a markdown's extra units that comes from its neighbours, likewise
+    world : what there is beside it, likewise
     raises SampleTooEarly
 
     >>> market = sample_market(Country("DEU"), date(2026, 2, 9), articles=20)
@@ -65,7 +66,7 @@ def sample_market(
     now, opening = number_of(week), opening_of(week)
     lanes = usual_articles(country.code) if articles is None else articles
     chosen = articles_of(country, lanes, opening, now + weeks_ahead, seed)
-    market = Market.opening(country, opening, chosen, seed, family, substitution)
+    market = Market.opening(country, opening, chosen, seed, family, world)
     while market.week < now:
         market, _ = market.sell(past_manager(market))
     return market

@@ -66,10 +66,10 @@ def test_knowing_the_truth_earns_more_than_holding(family: str) -> None:
     assert planner.sell_through() > held.sell_through()
 
 
-@pytest.mark.parametrize("substitution", [0.0, 0.5])
-def test_the_planner_of_the_category_counts_what_its_markdowns_take_from_neighbours(substitution: float) -> None:
+@pytest.mark.parametrize(("world", "substitution"), [("plain", 0.0), ("substitution", 0.5)])
+def test_the_planner_of_the_category_counts_what_neighbours_lose(world: str, substitution: float) -> None:
     """Take out: in Twin.units_not_taken the market's substitution."""
-    twin = twin_of(Setting("constant_elasticity", read_countries()["MLT"], 12, 8, 3, substitution=substitution))
+    twin = twin_of(Setting("constant_elasticity", read_countries()["MLT"], 12, 8, 3, world=world))
     articles, history = twin.frames()
     ladders = candidate_prices(articles, history, twin.country, RuleBook(), twin.week)
     true, not_taken = twin.true_units(ladders), twin.units_not_taken(ladders)

@@ -8,6 +8,7 @@ import pytest
 from markdown_pricing.sample.market import Market
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.sample.substitution import FROM_NEIGHBOURS, kept_from_neighbours
+from markdown_pricing.sample.world import World
 from tests.sample.conftest import WEEK, country
 
 CATEGORY = np.array([0, 0, 0, 1])
@@ -48,7 +49,7 @@ def test_the_neighbours_of_a_markdown_sell_less_and_other_categories_the_same(ma
     prices = np.where(cut, 0.5, 1.0) * list_price / 100
     beside = cut.any() & ~cut & (category == category[cut][0])
 
-    alone, together = (replace(market, substitution=share).sell(prices)[1].units for share in (0.0, FROM_NEIGHBOURS))
+    alone, together = (replace(market, world=World(share)).sell(prices)[1].units for share in (0.0, FROM_NEIGHBOURS))
 
     assert together[beside].sum() < alone[beside].sum()
     other = category != category[cut][0]
