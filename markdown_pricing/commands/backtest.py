@@ -130,6 +130,7 @@ def _simulate(
         print_error(f"A rule was broken: {fault}")
     what = (
         f"{counted(len(plays), 'simulated market')}: {', '.join(dict.fromkeys(one.family for one in plays))}; "
+        f"world {plays[0].world}; "
         f"{', '.join(dict.fromkeys(one.country.code for one in plays))}, "
         f"{counted(plays[0].articles, 'article')} on sale, "
         f"{counted(plays[0].weeks, 'week')} from {' or '.join(dict.fromkeys(str(one.week) for one in plays))}, "
