@@ -30,4 +30,4 @@ WORLDS: Mapping[str, World] = {
     "lasting_weather": World(weather_memory=0.8),
     "stockpiling": World(stockpiled=0.7),
 }
-"""The last two numbers are made up. With stockpiling the week of an advert sells 30 % more, and the next 21 % less."""
+"""The last two numbers are made up. With stockpiling the week after an advert sells a fifth less."""
