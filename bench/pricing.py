@@ -37,7 +37,7 @@ from markdown_pricing.backtest.scores import (
     score,
     share_of_planner,
 )
-from markdown_pricing.backtest.twin import CATEGORY_PLANNER, PEER, PLAIN_WORLD, PLANNER, Setting, Twin, twin_of
+from markdown_pricing.backtest.twin import CATEGORY_PLANNER, PEER, PLANNER, Setting, Twin, twin_of
 from markdown_pricing.commands.backtest import played_in
 from markdown_pricing.countries import read_countries
 from markdown_pricing.defaults import RULES_FILE
@@ -49,7 +49,7 @@ from markdown_pricing.markdown.candidates import Ladders, candidate_prices
 from markdown_pricing.markdown.planning import plan
 from markdown_pricing.pricing import SEED
 from markdown_pricing.sample.families import FAMILIES
-from markdown_pricing.sample.world import WORLDS
+from markdown_pricing.sample.world import PLAIN_WORLD, WORLDS
 
 LENT = ("+response", "+level", "+level+response")
 SMALL, SHARING = ("MLT", "CYP"), ("DEU", "POL", "FRA", "ITA", "ESP", "NLD")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from markdown_pricing.arrays import FloatArray
+from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.countries import Country
 from markdown_pricing.demand.model import make_model, with_what_comes
 from markdown_pricing.demand.shared import SharedDemand
@@ -31,7 +31,7 @@ from markdown_pricing.sample.families import family_named
 from markdown_pricing.sample.market import Market, share_finding_size
 from markdown_pricing.sample.season import sample_market
 from markdown_pricing.sample.seasonality import FIRST_MONDAY
-from markdown_pricing.sample.world import WORLDS
+from markdown_pricing.sample.world import PLAIN_WORLD, WORLDS
 
 LEAST_SHELF = 1e-3
 """The shelf effect without stock. Nobody buys then, but the plan needs a number above 0."""
@@ -41,7 +41,6 @@ FIRST_WEEK = date(2025, 3, 3)
 WEEKS_BETWEEN_STARTS = 11
 """With it five seeds in a row begin all round the year, and 52 seeds begin once in each week."""
 PEER, PLANNER = "plain_boosting", "planner"
-PLAIN_WORLD = "plain"
 CATEGORY_PLANNER = "category_planner"
 """The planner who counts of a markdown's extra units those alone that its neighbours do not lose."""
 RULES: Mapping[str, Policy] = {"hold": hold, "fixed_ladder": fixed_ladder, "tuned_rule": TUNED_RULE}
@@ -76,21 +75,24 @@ class Twin:
 
     def true_units(self, ladders: Ladders) -> FloatArray:
         """The true mean demand at each of ladders.prices with today's stock, (articles, rungs, weeks)."""
-        market = self.market
-        rows, weeks = market.on_sale, range(market.week, market.week + ladders.weeks)
-        return np.stack(
-            [market.expected_units(rows, week, ladders.cents, market.stock[rows]) for week in weeks], axis=2
-        )
+        return self._units_at(ladders.cents, ladders.weeks)
 
     def units_not_taken(self, ladders: Ladders) -> FloatArray:
         """The same without what a markdown's extra units take from its neighbours, (articles, rungs, weeks)."""
         market, units = self.market, self.true_units(ladders)
-        rows, weeks = market.on_sale, range(market.week, market.week + ladders.weeks)
-        list_price, stock = market.articles.price_list[rows], market.stock[rows]
-        at_list_price = np.stack([market.expected_units(rows, week, list_price, stock) for week in weeks], axis=1)
-        extra = np.maximum(units - at_list_price[:, np.newaxis], 0.0)
+        list_price = market.articles.price_list[market.on_sale]
+        extra = np.maximum(units - self._units_at(list_price[:, np.newaxis], ladders.weeks), 0.0)
         not_taken: FloatArray = units - market.world.substitution * extra
         return not_taken
+
+    def _units_at(self, cents: IntArray, weeks: int) -> FloatArray:
+        market = self.market
+        rows, ahead = market.on_sale, range(market.week, market.week + weeks)
+        return np.stack([market.expected_units(rows, week, cents, market.stock[rows]) for week in ahead], axis=2)
+
+    def demand(self, units: FloatArray) -> Demand:
+        """The units, (articles, rungs, weeks), with the true dispersion and shelf of each article."""
+        return Demand(units, self.true_dispersion(), self.true_shelf())
 
     def true_shelf(self) -> FloatArray:
         """The true demand at SHELF_SHARES of today's stock, relative to today's, (articles, shares)."""
@@ -126,8 +128,8 @@ def planner(view: MarketView) -> WeekPrices:
 
 def category_planner(view: MarketView) -> WeekPrices:
     """The same, but a markdown's extra units are only those that its neighbours do not lose."""
-    twin, ladders = _twin(view), view.ladders()
-    known = Demand(twin.units_not_taken(ladders), twin.true_dispersion(), twin.true_shelf())
+    ladders = view.ladders()
+    known = _twin(view).demand(_twin(view).units_not_taken(ladders))
     return week_prices(ladders, Forecast.fixed(CATEGORY_PLANNER, known))
 
 
@@ -148,8 +150,7 @@ def model_policy(name: str, lent: Lent = NOTHING, shared: SharedDemand | None = 
 def true_forecast(view: MarketView) -> Forecast:
     """What a perfect model would answer, at the prices of the ladders alone."""
     twin = _twin(view)
-    known = Demand(twin.true_units(view.ladders()), twin.true_dispersion(), twin.true_shelf())
-    return Forecast.fixed(PLANNER, known)
+    return Forecast.fixed(PLANNER, twin.demand(twin.true_units(view.ladders())))
 
 
 def _lend(own: Forecast, truth: Forecast, lent: Lent, articles: int) -> Forecast:

@@ -157,9 +157,9 @@ class State:
         _, covariance = self.level.before(self.cell)
         slope = np.minimum(covariance[:, 2:3] + covariance[:, 4:5] * self._life_share(weeks), LEAST_SLOPE)
         lower = np.minimum(ratio, 0.0)[:, :, None]
-        more = ratio[:, :, None] * slope[:, None, :] + lower**2 * covariance[:, 5, None, None] / 2.0
+        more = 2.0 * ratio[:, :, None] * slope[:, None, :] + lower**2 * covariance[:, 5, None, None]
         first = self._deviation(weeks, np.zeros((len(ratio), 1)))[1][:, None, :]
-        return level_above_median(first + 2.0 * more) - level_above_median(first)
+        return level_above_median(first + more) - level_above_median(first)
 
     def _elasticities(self) -> FloatArray:
         """Each article's own elasticity on each piece of the response, (articles, PIECES)."""

@@ -23,11 +23,11 @@ class World:
     stockpiled: float = 0.0
 
 
-PLAIN = World()
+PLAIN, PLAIN_WORLD = World(), "plain"
 WORLDS: Mapping[str, World] = {
-    "plain": PLAIN,
+    PLAIN_WORLD: PLAIN,
     "substitution": World(substitution=FROM_NEIGHBOURS),
     "lasting_weather": World(weather_memory=0.8),
     "stockpiling": World(stockpiled=0.7),
 }
-"""The last two numbers are made up. With stockpiling the week after an advert sells a fifth less."""
+"""The numbers are made up. With stockpiling the week after an advert sells a fifth less."""
