@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping
 from datetime import date
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -18,7 +17,7 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from markdown_pricing.orchestration.faults import why_failed
-from markdown_pricing.orchestration.local_storage import keep_engines, storage_held_open
+from markdown_pricing.orchestration.local_storage import events_held_open, keep_engines
 from markdown_pricing.orchestration.names import COUNTRY_TAG, ETL_JOB, JOB, LOCATION, SHARED_JOB, WEEK_TAG
 from markdown_pricing.orchestration.outcome import RunOutcome, outcome_of
 from markdown_pricing.orchestration.partitions import partition_key
@@ -101,7 +100,7 @@ def _run(
         # Without it the page could not start the run again.
         remote_job_origin=_origin_of(job),
     )
-    with storage_held_open(Path(instance.root_directory), run.run_id):
+    with events_held_open(run.run_id):
         result = execute_run(InMemoryJob(loaded), run, instance)
     if _was_stopped(result):
         raise KeyboardInterrupt

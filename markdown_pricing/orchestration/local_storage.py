@@ -1,60 +1,80 @@
 """Dagster's SQLite files on this machine, which it opens and closes again for each of a run's events."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from sqlalchemy import Engine, QueuePool, create_engine
 
-from markdown_pricing.process.sqlite_log import keep_log_beside
+
+class _KeptOpen(QueuePool):
+    """Keeps a file open, though Dagster disposes of the file's engine after each question."""
+
+    def dispose(self) -> None:
+        """Nothing: Dagster asks again soon."""
+
+    def recreate(self) -> Self:
+        return self
+
+    def close(self) -> None:
+        """Close the connections that nobody uses just now; the next question opens a new one."""
+        super().dispose()
 
 
 @contextmanager
-def storage_held_open(home: Path, run_id: str) -> Iterator[None]:
-    """Keeps the SQLite files open that Dagster opens and closes again for each of a run's events.
+def events_held_open(run_id: str) -> Iterator[None]:
+    """The file of a run's events stays open until the run ends. Those of all runs together stay open beyond it.
 
-    When nobody has it open any more, SQLite writes what was logged back into a file, and waits for the disk to do so.
+    When nobody has a file open any more, SQLite writes what was logged back into it, and waits for the disk to do so.
     """
-    history = home / "history"
-    with ExitStack() as opened:
-        if history.exists():  # else Dagster's storage is another database
-            for file in (history / "runs.db", history / "runs/index.db", history / f"runs/{run_id}.db"):
-                connection = opened.enter_context(closing(sqlite3.connect(file)))
-                keep_log_beside(connection)
-                connection.execute("SELECT 1 FROM sqlite_master").fetchall()  # only now is its log open
+    engines = keep_engines()
+    try:
         yield
+    finally:
+        for url in [url for url in engines if Path(url).stem == run_id]:
+            _close(engines.pop(url))
 
 
 @cache
-def keep_engines() -> None:
-    """Have this process make one engine for each file, and read Dagster's migrations once.
+def keep_engines() -> dict[str, Engine]:
+    """Have this process make one engine for each file, by its URL, and read Dagster's migrations once.
 
-    Dagster makes one for each connection, and SQLAlchemy keeps what it has compiled of a statement with its engine, so
-    that it compiled every statement anew. These engines have no pool: nothing stays open in them.
+    Dagster makes one for each question. What SQLAlchemy has compiled of a statement is kept for all files.
     """
+    engines, compiled = dict[str, Engine](), dict[Any, Any]()
+
+    def kept_open(url: str, **settings: Any) -> Engine:
+        if url not in engines:
+            settings |= {"poolclass": _KeptOpen, "pool_size": 1, "max_overflow": -1}
+            engines[url] = create_engine(url, **settings, execution_options={"compiled_cache": compiled})
+        return engines[url]
+
     for storage in (sqlite_event_log, sqlite_run_storage):
-        storage.create_engine = _once_for_each(str, storage.create_engine)  # type: ignore[attr-defined]
+        storage.create_engine = kept_open  # type: ignore[attr-defined]
     # A run's events have a file of their own, whose version is looked up in all migrations that Dagster ever had.
-    ScriptDirectory.from_config = _once_for_each(_folder_of, ScriptDirectory.from_config)  # type: ignore[method-assign]
+    ScriptDirectory.from_config = _once_for_each_folder(ScriptDirectory.from_config)  # type: ignore[method-assign, assignment]
+    return engines
 
 
-def _once_for_each(name_of: Callable[[Any], str | None], make: Callable[..., Any]) -> Callable[..., Any]:
-    """The same as `make`, which is called once for each name of its first argument."""
-    made: dict[str | None, Any] = {}
+def _close(engine: Engine) -> None:
+    assert isinstance(engine.pool, _KeptOpen)
+    engine.pool.close()
 
-    def once(of: Any, **settings: Any) -> Any:
-        if (name := name_of(of)) not in made:
-            made[name] = make(of, **settings)
-        return made[name]
+
+def _once_for_each_folder(read: Callable[[Config], ScriptDirectory]) -> Callable[[Config], ScriptDirectory]:
+    """The same as `read`, which is called once for each folder of migrations."""
+    by_folder = dict[str | None, ScriptDirectory]()
+
+    def once(config: Config) -> ScriptDirectory:
+        folder = config.get_main_option("script_location")
+        if folder not in by_folder:
+            by_folder[folder] = read(config)
+        return by_folder[folder]
 
     return once
-
-
-def _folder_of(config: Config) -> str | None:
-    return config.get_main_option("script_location")
