@@ -1,16 +1,16 @@
 """Simulate rounds of 45 countries on nodes of a cluster: how long they take, their cost, and what more nodes bring.
 
-    python bench/cluster.py [--sizes 1 10 100] [--nodes 1 2 4 8 16 32] [--cpus 8] [--memory-gib 32]
+    python bench/cluster.py [--sizes 1 10 100] [--nodes 1 2 4 8 16 32] [--cpus 8] [--memory-gib 32] [--at-a-time 4]
                             [--measured FILE.json] [--spot-price 0.3] [--lost-an-hour 0.05] [--rounds 100]
 
 A round is what the sensor starts on a Monday: one run learns what the countries share, then each country has a run, the
 longest first. Seconds and memory of a country by its articles are those that `sizes.py` measured. Size 1 is
 production, where the largest country has 20,000 articles to price; beyond the largest size that was measured they go on
-in line. A run asks for 1.5 times its memory, as ours do, and for one and a half cpus. A node is there when it has
-booted, and pulls the image before its first run. Spot nodes are cheaper and are taken away at random: then another one
-boots, and a run that was lost goes on after the last step that it had finished. Nodes are paid for until the round
-ends; cost is in hours of a node on demand. Nothing here is a cloud's price list: give your own --spot-price and
---lost-an-hour.
+in line. A run asks for 1.5 times its memory, as ours do, and for one and a half cpus; the first one learns from some
+countries at a time (--at-a-time) and asks for a cpu and memory for each. A node is there when it has booted, and pulls
+the image before its first run. Spot nodes are cheaper and are taken away at random: then another one boots, and a run
+that was lost goes on after the last step that it had finished. Nodes are paid for until the round ends; cost is in
+hours of a node on demand. Nothing here is a cloud's price list: give your own --spot-price and --lost-an-hour.
 """
 
 import argparse
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.round import MADE_TOGETHER
 from bench.sizes import ARTICLES, PEAK, STEPS
 from markdown_pricing.countries import read_countries
+from markdown_pricing.orchestration.resources import MOST_AT_A_TIME
 from markdown_pricing.sample.sizes import zipf_sizes
 
 Figures = Sequence[Mapping[str, float]]
@@ -73,11 +74,13 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Job:
-    """One run: the seconds of its steps, and the memory that it asks for."""
+    """One run: the seconds of its steps, what it asks for, and how many of the cpus are at work."""
 
     name: str
     steps: tuple[float, ...]
     memory_mib: float
+    cpus: float = RUN_CPUS
+    at_work: float = 1.0
 
     @property
     def seconds(self) -> float:
@@ -104,7 +107,7 @@ class Node:
     runs: dict[int, tuple[Job, float]] = field(default_factory=dict)
 
     def has_room_for(self, job: Job) -> bool:
-        return self.cpus >= RUN_CPUS and self.memory_mib >= job.memory_mib
+        return self.cpus >= job.cpus and self.memory_mib >= job.memory_mib
 
 
 @dataclass(frozen=True)
@@ -129,18 +132,35 @@ def figures_at(measured: Figures, name: str, articles: int) -> float:
     return float(np.interp(articles, at, figure))
 
 
-def jobs_of(measured: Figures, size: float) -> tuple[Job, list[Job]]:
-    """The run that learns what countries share, and the countries' runs, at so many times the production's size."""
+def jobs_of(measured: Figures, size: float, at_a_time: int = MOST_AT_A_TIME) -> tuple[Job, list[Job]]:
+    """The run that learns what countries share, and the countries' runs, at so many times the production's size.
+
+    at_a_time : from so many countries it learns side by side
+    """
     sizes = zipf_sizes(read_countries(), round(LARGEST * size))
     memory = {code: HEADROOM * figures_at(measured, PEAK, articles) for code, articles in sizes.items()}
-    learning = sum(figures_at(measured, MADE_TOGETHER, articles) for articles in sizes.values())
+    learning = [figures_at(measured, MADE_TOGETHER, sizes[code]) for code in sorted(sizes)]
+    learnt_s = seconds_side_by_side(learning, at_a_time)
     own = [name for name in STEPS if name != MADE_TOGETHER]
     countries = [
         Job(code, tuple(figures_at(measured, name, articles) for name in own), memory[code])
         for code, articles in sizes.items()
     ]
-    # Countries are read one after the other, so that the run needs the largest one's memory.
-    return Job(MADE_TOGETHER, (learning,), max(memory.values())), countries
+    largest = sum(sorted(memory.values())[-at_a_time:])
+    cpus = max(float(at_a_time), RUN_CPUS)
+    return Job(MADE_TOGETHER, (learnt_s,), largest, cpus, sum(learning) / learnt_s), countries
+
+
+def seconds_side_by_side(seconds: Sequence[float], processes: int) -> float:
+    """When the last piece of work ends, of which each goes to the first process that is free.
+
+    >>> seconds_side_by_side([3.0, 1.0, 1.0, 2.0], 2)
+    4.0
+    """
+    free_at = [0.0] * processes
+    for each in seconds:
+        heapq.heappush(free_at, heapq.heappop(free_at) + each)
+    return max(free_at)
 
 
 class Round:
@@ -199,7 +219,7 @@ class Round:
             began = max(self.launched_at, node.image_at) + self.cluster.begin_s
             number = next(self.numbers)
             node.runs[number] = job, began
-            node.cpus -= RUN_CPUS
+            node.cpus -= job.cpus
             node.memory_mib -= job.memory_mib
             self._at(began + job.seconds, "done", node, number)
 
@@ -209,14 +229,14 @@ class Round:
         for job, began in node.runs.values():
             self.lost += 1
             left = job.after(self.now - began)
-            self.worked += job.seconds - left.seconds
+            self.worked += (job.seconds - left.seconds) * job.at_work
             yield left
         node.runs.clear()
         self._order_node()
 
     def _give_room_back(self, node: Node, job: Job) -> None:
-        self.worked += job.seconds
-        node.cpus += RUN_CPUS
+        self.worked += job.seconds * job.at_work
+        node.cpus += job.cpus
         node.memory_mib += job.memory_mib
 
     def _at(self, when: float, what: str, node: Node, number: int = -1) -> None:
@@ -225,8 +245,8 @@ class Round:
 
 def play(cluster: Cluster, shared: Job, countries: Sequence[Job], seed: int) -> Played | None:
     """One round; None where a run fits on no node."""
-    largest = max(job.memory_mib for job in (shared, *countries))
-    if largest > cluster.memory_mib or cluster.cpus < RUN_CPUS:
+    jobs = (shared, *countries)
+    if any(job.memory_mib > cluster.memory_mib or job.cpus > cluster.cpus for job in jobs):
         return None
     playing = Round(cluster, np.random.default_rng(seed))
     playing.play([shared])
@@ -246,10 +266,11 @@ def show(
     nodes: Sequence[int],
     kinds: Mapping[str, Cluster],
     rounds: int,
+    at_a_time: int,
 ) -> None:
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for size in sizes:
-        shared, countries = jobs_of(measured, size)
+        shared, countries = jobs_of(measured, size, at_a_time)
         for kind, one in kinds.items():
             for number in nodes:
                 cluster = replace(one, nodes=number)
@@ -281,11 +302,14 @@ def main() -> None:
     parser.add_argument("--spot-price", type=float, default=0.3, help="of an hour, as a share of one on demand")
     parser.add_argument("--lost-an-hour", type=float, default=0.05, help="the chance of a spot node to be taken away")
     parser.add_argument("--rounds", type=int, default=100, help="so many rounds are played on spot nodes")
+    parser.add_argument(
+        "--at-a-time", type=int, default=MOST_AT_A_TIME, help="countries that what they share is learnt from at a time"
+    )
     given = parser.parse_args()
     measured = json.loads(given.measured.read_text()) if given.measured else MEASURED
     demand = Cluster(1, given.cpus, given.memory_gib * MIB)
     spot = replace(demand, lost_an_hour=given.lost_an_hour, node_price=given.spot_price)
-    show(measured, given.sizes, given.nodes, {"on demand": demand, "spot": spot}, given.rounds)
+    show(measured, given.sizes, given.nodes, {"on demand": demand, "spot": spot}, given.rounds, given.at_a_time)
 
 
 if __name__ == "__main__":

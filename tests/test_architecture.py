@@ -266,6 +266,7 @@ def test_no_run_loads_the_plotting_library() -> None:
 
 OF_SQLALCHEMY = {
     "orchestration/dagster_home.py": "Dagster's own storage raises its errors",
+    "orchestration/local_storage.py": "the engines of Dagster's own storage are made there",
     "orchestration/pools.py": "Dagster's own storage raises its errors",
 }
 """The modules beside `erp` that import SQLAlchemy, and why."""

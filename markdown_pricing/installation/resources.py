@@ -35,7 +35,7 @@ def resources_of(settings: Settings, countries: Countries) -> dict[str, Any]:
         "demand_training": DemandTraining(
             model=settings.demand_model, follow_champion=settings.follow_champion, seed=SEED, threads=1
         ),
-        "shared_learning": SharedLearning(processes=1),
+        "shared_learning": SharedLearning(),
         "rules": fixed(rules_of(settings), "The rules that every price obeys, by country and category."),
         "reason_codes": fixed(read_reason_codes(), "The sentences that tell buyers why a price is what it is."),
         "countries": fixed(countries, "The countries that are priced, with their currencies and price endings."),

@@ -68,7 +68,7 @@ def shared_demand(
     demand_training: DemandTraining,
     shared_learning: SharedLearning,
 ) -> dg.MaterializeResult[None]:
-    """Reads one country after the other, or as many at a time as `shared_learning` says, outside the pool.
+    """Reads as many countries at a time as the run has cores, or as `shared_learning` says, outside the pool.
 
     A country with broken data is left out and named, and so is what the demand model fails to learn itself.
     """

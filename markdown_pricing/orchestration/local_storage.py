@@ -58,7 +58,7 @@ def keep_engines() -> dict[str, Engine]:
     for storage in (sqlite_event_log, sqlite_run_storage):
         storage.create_engine = kept_open  # type: ignore[attr-defined]
     # A run's events have a file of their own, whose version is looked up in all migrations that Dagster ever had.
-    ScriptDirectory.from_config = _once_for_each_folder(ScriptDirectory.from_config)  # type: ignore[method-assign, assignment]
+    ScriptDirectory.from_config = _once_for_each_folder(ScriptDirectory.from_config)  # type: ignore[method-assign]
     return engines
 
 
@@ -67,7 +67,7 @@ def _close(engine: Engine) -> None:
     engine.pool.close()
 
 
-def _once_for_each_folder(read: Callable[[Config], ScriptDirectory]) -> Callable[[Config], ScriptDirectory]:
+def _once_for_each_folder(read: Callable[[Config], ScriptDirectory]) -> Callable[..., Any]:
     """The same as `read`, which is called once for each folder of migrations."""
     by_folder = dict[str | None, ScriptDirectory]()
 

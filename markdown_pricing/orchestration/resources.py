@@ -12,6 +12,7 @@ from markdown_pricing.experiments.champion import champion_or
 from markdown_pricing.lake.filesystem import Lake
 from markdown_pricing.learnt_together import Apply
 from markdown_pricing.pricing import HowToLearn
+from markdown_pricing.process.threads import own_cores
 from markdown_pricing.process.workers import tell_command, worker_processes
 
 
@@ -29,20 +30,30 @@ class DemandTraining(dg.ConfigurableResource):  # type: ignore[type-arg]
         return HowToLearn(model, self.seed, self.threads)
 
 
-class SharedLearning(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """How what the countries share is learnt: from one country after the other, or from several at a time."""
+MOST_AT_A_TIME = 4
+"""As many cpus as the job definitions that we hand out give a run. The largest country takes 1.4 GiB."""
 
-    processes: int = Field(
-        default=1, ge=1, description="Countries that are learnt from at a time, each in a process of its own."
+
+class SharedLearning(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """How what the countries share is learnt: from as many countries at a time as the run has cores, or one by one."""
+
+    processes: int | None = Field(
+        default=None,
+        ge=1,
+        description=(
+            "Countries that are learnt from at a time, each in a process of its own; without it one for each core of "
+            f"the run, and no more than {MOST_AT_A_TIME}."
+        ),
     )
 
     @contextmanager
     def apply(self) -> Iterator[Apply]:
         """How a function is applied to each country, as long as the `with` block lasts; a command hears of each."""
-        if self.processes == 1:
+        number = self.processes or min(own_cores(), MOST_AT_A_TIME)
+        if number == 1:
             yield _telling(map)
             return
-        with worker_processes(self.processes) as pool:
+        with worker_processes(number) as pool:
             yield _telling(pool.map)
 
 

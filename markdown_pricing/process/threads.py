@@ -48,6 +48,11 @@ def limit_threads(workers: int = 1, given: float | None = None) -> int:
     return _limit
 
 
+def own_cores() -> int:
+    """The cores that this process computes on: those that it was limited to, or else all that it may use."""
+    return _limit or cores()
+
+
 def is_limited() -> bool:
     """Whether the threads of this process are limited already."""
     return _limit is not None

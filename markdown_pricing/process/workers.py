@@ -18,7 +18,7 @@ from typing import Any
 from markdown_pricing.errors import InputWarning
 from markdown_pricing.process.device import choose_device, chosen_device
 from markdown_pricing.process.imported import imported_for_good
-from markdown_pricing.process.threads import limit_threads
+from markdown_pricing.process.threads import limit_threads, own_cores
 
 SECONDS_TO_END = 10
 """How long a worker may take to end its run after its command is gone; chosen on 2026-11-23."""
@@ -115,11 +115,12 @@ def tell_command(text: str) -> None:
 
 
 def worker_processes(number: int) -> ProcessPoolExecutor:
-    """`number` processes, each of which starts with its first piece of work and computes on cores ÷ `number`.
+    """`number` processes, each of which starts with its first piece of work and computes on own cores ÷ `number`.
 
     Their models compute on the device that this process has chosen.
     """
-    return ProcessPoolExecutor(number, SPAWN, initializer=_begin_in_a_pool, initargs=(number, chosen_device()))
+    given = number, own_cores(), chosen_device()
+    return ProcessPoolExecutor(number, SPAWN, initializer=_begin_in_a_pool, initargs=given)
 
 
 def on_a_stop() -> Callable[[], bool]:
@@ -184,17 +185,17 @@ def _done(work: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer | Rais
         return Raised(str(error) or type(error).__name__)
 
 
-def _begin_in_a_pool(side_by_side: int, device: str) -> None:
+def _begin_in_a_pool(side_by_side: int, cores: int, device: str) -> None:
     choose_device(device)
-    _begin(side_by_side)
+    _begin(side_by_side, cores=cores)
 
 
-def _begin(side_by_side: int, end: Callable[[], None] = lambda: os._exit(1)) -> None:
+def _begin(side_by_side: int, end: Callable[[], None] = lambda: os._exit(1), cores: int | None = None) -> None:
     """What a worker does before its first piece of work: it outlives neither a stop nor its command.
 
     Nobody would look after what it writes.
     """
-    limit_threads(side_by_side)
+    limit_threads(side_by_side, cores)
     warnings.filterwarnings("ignore", category=InputWarning)  # the command has said it
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     end_with_the_parent(end)

@@ -79,8 +79,17 @@ def test_more_nodes_cost_at_most_their_pull_of_the_image_and_no_round_beats_the_
 
 
 def test_a_production_round_has_45_countries_that_grow_with_the_size() -> None:
-    shared, countries = jobs_of(MEASURED, 1)
+    _, countries = jobs_of(MEASURED, 1)
     _, larger = jobs_of(MEASURED, 10)
     assert len(countries) == 45
     assert all(big.seconds > small.seconds for big, small in zip(larger, countries, strict=True))
-    assert shared.memory_mib == max(country.memory_mib for country in countries)
+
+
+def test_the_shared_run_has_room_for_as_many_countries_as_it_learns_from_at_a_time() -> None:
+    alone, countries = jobs_of(MEASURED, 1, at_a_time=1)
+    four, _ = jobs_of(MEASURED, 1, at_a_time=4)
+    largest = sorted(country.memory_mib for country in countries)[-4:]
+    assert (alone.cpus, alone.memory_mib) == (RUN_CPUS, max(largest))
+    assert (four.cpus, four.memory_mib) == (4, sum(largest))
+    assert alone.seconds == pytest.approx(four.seconds * four.at_work)
+    assert four.at_work > 3, "while the last countries are learnt from, nobody waits for long"

@@ -5,8 +5,8 @@ import multiprocessing
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import nullcontext
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -242,6 +242,27 @@ def test_workers_learn_together_what_one_process_learns_alone(
     assert together["Countries"] == 2
     for name in ("Version", "Countries", "Left out"):
         assert together[name] == alone[name]
+
+
+@pytest.mark.parametrize(("own_cores", "at_a_time"), [(1, []), (2, [2]), (64, [4])])
+def test_as_many_countries_are_learnt_from_at_a_time_as_the_run_has_cores(
+    monkeypatch: pytest.MonkeyPatch, own_cores: int, at_a_time: list[int]
+) -> None:
+    """One after the other on a single core, and no more than a job that we hand out has cpus and memory for."""
+    asked = []
+
+    @contextmanager
+    def processes(number: int) -> Iterator[ThreadPoolExecutor]:
+        asked.append(number)
+        with ThreadPoolExecutor() as pool:
+            yield pool
+
+    monkeypatch.setattr(resources, "own_cores", lambda: own_cores)
+    monkeypatch.setattr(resources, "worker_processes", processes)
+
+    with SharedLearning().apply() as apply:
+        assert list(apply(str.lower, CODES)) == ["aut", "cze", "svk"]
+    assert asked == at_a_time
 
 
 def never_answers(country: str) -> pa.Table:

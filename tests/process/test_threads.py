@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from markdown_pricing.process.threads import CGROUP, VARIABLES, cores
+from markdown_pricing.process.threads import CGROUP, VARIABLES, cores, limit_threads, own_cores
 from markdown_pricing.process.workers import Answer, Worker, worker_processes
 from tests.command import command
 
@@ -52,6 +52,20 @@ def test_a_worker_of_a_round_computes_on_cores_divided_by_workers(monkeypatch: p
 def test_a_worker_of_a_back_test_does_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with nothing_set(monkeypatch), worker_processes(2) as pool:
         assert pool.submit(threads_of_this_process).result() == [max(cores() // 2, 1)]
+
+
+def test_what_a_run_was_given_of_a_large_machine_is_shared_by_its_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that asked for one core of a machine must not take more by starting processes."""
+    with nothing_set(monkeypatch), worker_processes(1) as run:
+        assert run.submit(threads_in_its_pool, given=1).result() == (1, [1])
+
+
+def threads_in_its_pool(given: float) -> tuple[int, list[int]]:
+    limit_threads(given=given)
+    for name in VARIABLES:  # by themselves they would limit the pool, too
+        del os.environ[name]
+    with worker_processes(1) as pool:
+        return own_cores(), pool.submit(threads_of_this_process).result()
 
 
 def test_a_command_in_the_process_of_a_test_leaves_its_threads_as_they_are(tmp_path: Path) -> None:
