@@ -1,10 +1,10 @@
 """Time in turn how two checkouts publish the same files: to a folder, and to Hadoop's mini-cluster on this machine.
 
-    python bench/publish.py OTHER [--files 40] [--pairs 5]
+    python bench/publish.py OTHER [--files 40] [--pairs 5] [--data-nodes 3]
 
 OTHER is another checkout with a `.venv` of its own, such as a `git worktree` of an earlier commit. Each figure is the
-mean of so many files, one after the other, in a process of its own. Half a second of a file on HDFS is mostly waiting,
-so that seconds here are those of the clock.
+mean of so many files, one after the other, in a process of its own. A file on HDFS is partly waited for, so that
+seconds here are those of the clock. On so many data nodes each file lies.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from tests.hdfs.cluster import mini_hdfs  # noqa: E402
+from tests.hdfs.cluster import REPLICATION, mini_hdfs  # noqa: E402
 
 SIZES = {"1 kB": 1_000, "12 MB": 12_000_000}
 TIMED = """
@@ -41,9 +41,9 @@ def seconds(checkout: Path, lake: str, size: int, files: int) -> float:
     return float(subprocess.run(command, check=True, cwd=checkout, capture_output=True, text=True).stdout)
 
 
-def compare(other: Path, files: int, pairs: int) -> None:
+def compare(other: Path, files: int, pairs: int, data_nodes: int) -> None:
     print("| file | other, s | this one, s | ratio |\n|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as folder, mini_hdfs(Path(folder) / "hdfs") as hdfs:
+    with tempfile.TemporaryDirectory() as folder, mini_hdfs(Path(folder) / "hdfs", data_nodes=data_nodes) as hdfs:
         for place, lake in (("a folder", f"{folder}/lake"), ("HDFS", f"{hdfs.url}/lake")):
             for name, size in SIZES.items():
                 timed = [[seconds(checkout, lake, size, files) for checkout in (other, PROJECT)] for _ in range(pairs)]
@@ -57,4 +57,5 @@ if __name__ == "__main__":
     parser.add_argument("other", type=Path)
     parser.add_argument("--files", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--data-nodes", type=int, default=REPLICATION)
     compare(**vars(parser.parse_args()))

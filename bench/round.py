@@ -38,7 +38,7 @@ from markdown_pricing.countries import read_countries  # noqa: E402
 from markdown_pricing.lake.filesystem import Lake  # noqa: E402
 from markdown_pricing.sample.deliver import deliver_sample  # noqa: E402
 from markdown_pricing.sample.sizes import zipf_sizes  # noqa: E402
-from tests.hdfs.cluster import mini_hdfs  # noqa: E402
+from tests.hdfs.cluster import REPLICATION, mini_hdfs  # noqa: E402
 from tests.postgres.server import PostgresServer, postgres_server  # noqa: E402
 
 MADE_TOGETHER = "learn_shared_demand"
@@ -100,7 +100,7 @@ def lake_at(kind: str, lake: Path, folder: Path) -> Iterator[str]:
     if kind == "folder":
         yield str(lake)
         return
-    with mini_hdfs(folder / "hdfs") as cluster:
+    with mini_hdfs(folder / "hdfs", data_nodes=REPLICATION) as cluster:
         url = f"{cluster.url}/lake"
         for file in sorted(file for file in lake.glob("markdown_training_data/**/*") if file.is_file()):
             Lake(url).replace(str(file.relative_to(lake)), file.read_bytes())

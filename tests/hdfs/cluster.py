@@ -16,6 +16,9 @@ from tests.jars import CACHE, SHORT_LIVED, fetched
 
 HERE = Path(__file__).parent
 HADOOP_3, HADOOP_2 = "hdfs-jars", "hdfs-jars-2"
+REPLICATION = 3
+"""How many data nodes a file of HDFS lies on where nobody has set `dfs.replication`. With a single one, which has told
+the name node nothing of a block yet when its writer says that the file is complete, closing takes half a second."""
 _POMS = {HADOOP_3: "pom.xml", HADOOP_2: "pom-2.xml"}
 
 

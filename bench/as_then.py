@@ -1,0 +1,60 @@
+"""`markdown-pricing price` without what commit 849ec51 did not do, so that both do the same work.
+
+    python bench/as_then.py price --lake LAKE --week WEEK --out FILE [...]
+
+That commit had no menu of prices with what each is worth, no stake, no sentences, and no forecast of the coming week by
+what just happened. The price of an article is found as ever.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import repeat
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+PROJECT = Path(__file__).parents[1]
+sys.path.insert(0, str(PROJECT))
+
+from markdown_pricing.__main__ import main  # noqa: E402
+from markdown_pricing.columns import OPTION_COLUMNS  # noqa: E402
+from markdown_pricing.demand import gradient_boosting  # noqa: E402
+from markdown_pricing.markdown import planning, policy, recommendation, task  # noqa: E402
+from markdown_pricing.markdown.dynamic_programme import Problem  # noqa: E402
+from markdown_pricing.markdown.policy import Solution  # noqa: E402
+from markdown_pricing.markdown.reasons import ReasonCodes  # noqa: E402
+from markdown_pricing.markdown.stake import Stake  # noqa: E402
+
+
+def best_path_alone(problem: Problem, each_price: bool) -> Solution:
+    """The path after the best price, and after no other."""
+    solution = policy.solve(problem, each_price=False)
+    return replace(solution, after=np.zeros(problem.units.shape, dtype=np.int64)) if each_price else solution
+
+
+def no_stake(alone: Any, *_: Any) -> Stake:
+    none = np.full(len(alone.demand.units), np.nan)
+    return Stake(none, none, none)
+
+
+def no_facts(rows: pd.DataFrame, *_: Any) -> Iterator[None]:
+    return repeat(None, len(rows))
+
+
+def leave_out() -> None:
+    gradient_boosting.learn_near = lambda *_: None  # type: ignore[assignment]
+    task.solve = best_path_alone
+    planning.menu_of = lambda *_: SimpleNamespace()  # type: ignore[assignment, return-value]
+    planning.stake_of = no_stake
+    recommendation.row_facts = no_facts  # type: ignore[assignment]
+    recommendation.option_rows = lambda *_: pd.DataFrame(columns=OPTION_COLUMNS)
+    ReasonCodes.sentence = lambda *_: ""  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    leave_out()
+    main()
