@@ -1,13 +1,14 @@
-"""`markdown-pricing price` without what commit 849ec51 did not do, so that both do the same work.
+"""A command of this package without what commit 849ec51 did not do, so that both do the same work.
 
     python bench/as_then.py price --lake LAKE --week WEEK --out FILE [...]
+    python bench/as_then.py run --week WEEK [...]
 
 That commit had no menu of prices with what each is worth, no stake, no sentences, and no forecast of the coming week by
 what just happened. The price of an article is found as ever.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
@@ -45,16 +46,20 @@ def no_facts(rows: pd.DataFrame, *_: Any) -> Iterator[None]:
     return repeat(None, len(rows))
 
 
-def leave_out() -> None:
-    gradient_boosting.learn_near = lambda *_: None  # type: ignore[assignment]
-    task.solve = best_path_alone
-    planning.menu_of = lambda *_: SimpleNamespace()  # type: ignore[assignment, return-value]
-    planning.stake_of = no_stake
-    recommendation.row_facts = no_facts  # type: ignore[assignment]
-    recommendation.option_rows = lambda *_: pd.DataFrame(columns=OPTION_COLUMNS)
-    ReasonCodes.sentence = lambda *_: ""  # type: ignore[method-assign]
+IN_PLACE_OF: Sequence[tuple[object, str, Any]] = (
+    (gradient_boosting, "learn_near", lambda *_: None),
+    (task, "solve", best_path_alone),
+    (planning, "menu_of", lambda *_: SimpleNamespace()),
+    (planning, "stake_of", no_stake),
+    (recommendation, "row_facts", no_facts),
+    (recommendation, "option_rows", lambda *_: pd.DataFrame(columns=OPTION_COLUMNS)),
+    (ReasonCodes, "sentence", lambda *_: ""),
+)
+"""Where each function is called by its name, the name, and what stands there instead."""
 
+
+for place, name, instead in IN_PLACE_OF:  # in the workers that `run` starts, too, which import this module
+    setattr(place, name, instead)
 
 if __name__ == "__main__":
-    leave_out()
     main()
