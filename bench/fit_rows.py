@@ -42,12 +42,15 @@ ALL = 10**12
 @contextmanager
 def limited_to(rows: int) -> Iterator[None]:
     """Fits that see at most so many rows."""
+    model = gradient_boosting.GradientBoosting
     own = log_linear.LARGEST_FIT_ROWS, gradient_boosting.LARGEST_TRAINING_ROWS, coming_week.LARGEST_TRAINING_ROWS
+    judged_rows, model.judged_rows = model.judged_rows, None  # what is judged here are the limits
     _set(rows, int(TREES * rows), int(TREES * rows))
     try:
         yield
     finally:
         _set(*own)
+        model.judged_rows = judged_rows
 
 
 def _set(fit: int, trees: int, near: int) -> None:

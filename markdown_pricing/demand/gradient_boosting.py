@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -21,6 +21,7 @@ import pandas as pd
 
 from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.design import DesignRows, attribute_values, dates_of
+from markdown_pricing.demand.drawn import JUDGED_ROWS
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.near import Near, learn_near
@@ -67,6 +68,8 @@ class GradientBoosting(DemandModel):
     features: list[str] = field(default_factory=list)
     near: Near | None = None
     assortment: pd.DataFrame | None = None
+
+    judged_rows: ClassVar[int | None] = JUDGED_ROWS
 
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None

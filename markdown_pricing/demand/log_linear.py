@@ -9,7 +9,7 @@ what the article sold compared with what the curve of its category expected.
 import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ import pandas as pd
 from markdown_pricing.arrays import BoolArray, FloatArray, IntArray, arrays_of
 from markdown_pricing.demand.calendar import PRIORS, calendar_effect, calendar_terms
 from markdown_pricing.demand.design import Design, DesignRows, dates_of
+from markdown_pricing.demand.drawn import JUDGED_ROWS, thinned
 from markdown_pricing.demand.level import Level, OwnEffects, Sales, choose_own_effects, follow_level
 from markdown_pricing.demand.model import DemandModel, most_important
 from markdown_pricing.demand.pooling import PooledFit, Prior, Search, SoldRows, fit_pooled
@@ -120,6 +121,8 @@ class LogLinear(DemandModel):
     quality: Quality = field(default_factory=Quality)
     planned: pd.DataFrame | None = field(default=None, repr=False)
 
+    judged_rows: ClassVar[int | None] = JUDGED_ROWS
+
     def fit(
         self, history: pd.DataFrame, week: date, seed: int, threads: int = 1, shared: SharedDemand | None = None
     ) -> None:
@@ -127,7 +130,7 @@ class LogLinear(DemandModel):
 
     def learn(self, history: pd.DataFrame, seed: int, shared: SharedDemand | None = None) -> Learnt | None:
         """Fit the model and return what the fit has seen and found; None when there is nothing to learn from."""
-        history = thinned(history, seed)
+        history = thinned(history, LARGEST_FIT_ROWS, seed)
         if shared is not None:
             self._learn_from_others(shared)
         if history.empty or not (history["units"] > 0).any():
@@ -320,15 +323,6 @@ class LogLinear(DemandModel):
             own=OwnEffects(**saved["own"]),
             quality=Quality.from_dict(saved["quality"]),
         )
-
-
-def thinned(history: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """`history`, or in a large country the rows of articles drawn from it, so that a fit takes no longer there."""
-    if len(history) <= LARGEST_FIT_ROWS:
-        return history.reset_index(drop=True)
-    codes, ids = pd.factorize(history["article_id"], sort=True)
-    drawn = np.random.default_rng(seed).random(len(ids)) < LARGEST_FIT_ROWS / len(history)
-    return history[drawn[codes]].reset_index(drop=True)
 
 
 def learn_country(history: pd.DataFrame, seed: int) -> CountryDemand:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ from markdown_pricing import demand
 from markdown_pricing.columns import STOCK_TO_COME
 from markdown_pricing.defaults import DEFAULT_MODEL
 from markdown_pricing.demand.calibration import Bias, ages, biases, last_changes
+from markdown_pricing.demand.drawn import thinned
 from markdown_pricing.demand.shared import SharedDemand
 from markdown_pricing.errors import UsageError
 from markdown_pricing.forecast import Forecast
@@ -33,7 +34,11 @@ class DemandModel(ABC):
 
     `history` has the rows of the weeks before `week`, and `articles` has one row of `week` for each article. Both are
     checked training frames with the columns `country` and `censored`. The same seed and threads give the same answers.
+
+    judged_rows : so many rows at most a fit gets that is only judged by weeks that it does not know; None: all
     """
+
+    judged_rows: ClassVar[int | None] = None
 
     @abstractmethod
     def fit(
@@ -189,11 +194,13 @@ class FitReport:
 def evaluate(name: str, history: pd.DataFrame, week: date, seed: int, threads: int = 1) -> FitReport:
     """The error of the model on the last EVALUATED_WEEKS weeks before `week`, fitted on what came before these weeks.
 
-    The model is fitted once. Each of the weeks is forecast one week ahead, with the sales up to that week at hand.
+    The model is fitted once, in a large country on some articles (`judged_rows`). Each of the weeks is forecast one
+    week ahead, with the sales up to that week at hand.
     """
     first = week - timedelta(weeks=EVALUATED_WEEKS)
     model = make_model(name)
-    model.fit(history[history["week"] < pd.Timestamp(first)], first, seed, threads)
+    known = history[history["week"] < pd.Timestamp(first)]
+    model.fit(known if model.judged_rows is None else thinned(known, model.judged_rows, seed), first, seed, threads)
     return measure_error(model, history, week)
 
 

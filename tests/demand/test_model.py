@@ -130,6 +130,28 @@ def test_of_a_large_country_some_articles_are_compared(history, monkeypatch) -> 
     assert (some_articles.rows, some_articles.articles) == (all_articles.rows, all_articles.articles)
 
 
+@pytest.mark.parametrize("name", ["gradient_boosting", "log_linear"])
+def test_a_fit_that_is_only_judged_learns_from_some_articles_of_a_large_country(name, history, monkeypatch) -> None:
+    """It errs hardly more, and the fit that prices learns from as many as ever."""
+    all_rows = evaluate(name, history, WEEK, seed=1)
+    seen = []
+    model = type(make_model(name))
+    fit = model.fit
+    monkeypatch.setattr(model, "fit", lambda self, rows, *more: (seen.append(len(rows)), fit(self, rows, *more))[1])
+    monkeypatch.setattr(model, "judged_rows", len(history) // 2)
+
+    some_rows = evaluate(name, history, WEEK, seed=1)
+
+    assert seen == [pytest.approx(len(history) / 2, rel=0.25)]
+    assert some_rows.wape == pytest.approx(all_rows.wape, rel=0.1)
+    assert some_rows.rows == all_rows.rows == len(history)
+
+
+def test_a_model_of_somebody_else_is_judged_by_a_fit_of_all_rows() -> None:
+    """Nobody else knows with how few it does as well."""
+    assert DemandModel.judged_rows is None
+
+
 @pytest.mark.parametrize("rows", [0, 1, 20])
 def test_a_report_of_next_to_nothing_is_still_a_report(rows, history) -> None:
     report = evaluate("gradient_boosting", history.iloc[:rows], WEEK, seed=1)
