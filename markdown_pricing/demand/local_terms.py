@@ -65,7 +65,8 @@ class LocalRows:
         past = past_mean(panel.grid(log_demand), SPEED)[cell]
         # A term's mean is over the weeks whose demand is known, as that of demand is.
         used = np.where(known[:, np.newaxis], values, np.nan)
-        means = np.column_stack([past_mean(panel.grid(column), SPEED)[cell] for column in used.T])
+        grids = np.stack([panel.grid(column) for column in used.T])
+        means = np.ascontiguousarray(past_mean(grids, SPEED)[:, panel.row, panel.column].T)
         seen = np.cumsum(panel.grid(known, 0.0), axis=1)[cell] - known
         return cls(log_demand, past, values, np.nan_to_num(values - means), seen, own.shape[1])
 
@@ -92,19 +93,20 @@ def terms_around(panel: Panel, category: IntArray, week: IntArray, own: FloatArr
 
 
 def past_mean(grid: FloatArray, speed: float) -> FloatArray:
-    """The mean of the values before each week, (articles, weeks); NaN values change nothing, and before them it is NaN.
+    """The mean of the values before each week, (…, weeks); NaN values change nothing, and before them it is NaN.
 
     A new value has the share `speed`, and more among the first ones, which count alike.
     """
-    means = np.full(grid.shape, np.nan)
-    mean, count = np.zeros(len(grid)), np.zeros(len(grid))
-    for week in range(grid.shape[1]):
-        means[:, week] = np.where(count > 0, mean, np.nan)
-        known = np.isfinite(grid[:, week])
+    by_week = np.ascontiguousarray(np.moveaxis(grid, -1, 0))  # so that what a step reads lies together
+    means = np.full(by_week.shape, np.nan)
+    mean, count = np.zeros(by_week.shape[1:]), np.zeros(by_week.shape[1:])
+    for week, values in enumerate(by_week):
+        means[week] = np.where(count > 0, mean, np.nan)
+        known = np.isfinite(values)
         count = count + known
         share = np.maximum(speed, 1.0 / np.maximum(count, 1.0))
-        mean = np.where(known, mean + share * (np.where(known, grid[:, week], 0.0) - mean), mean)
-    return means
+        mean = np.where(known, mean + share * (np.where(known, values, 0.0) - mean), mean)
+    return np.moveaxis(means, 0, -1)
 
 
 def _demand(rows: DesignRows, foreseen: FloatArray, dispersion: FloatArray) -> FloatArray:

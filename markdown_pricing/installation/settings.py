@@ -237,7 +237,8 @@ class Settings:
         # Dagster takes no other, and what a command starts may have another working folder.
         dagster_home = Path(given["DAGSTER_HOME"] or local / "dagster").absolute()
         erp_url = _erp_url(given[ERP], local, is_test)
-        has_schemas = parse_erp_url(erp_url).get_backend_name() == "postgresql"
+        # What takes a URL apart takes a moment to import, which nobody needs who has given none.
+        has_schemas = bool(given[ERP]) and parse_erp_url(erp_url).get_backend_name() == "postgresql"
         return cls(
             environment=given[f"{PREFIX}ENV"],
             lake_url=_lake_url(given[LAKE], local, is_test),
@@ -321,7 +322,8 @@ def _faults_of(given: Mapping[str, str], needs_places: bool) -> Iterator[str]:
         if any(secrets_in(given[name])):
             yield f"{name} holds a password: give it as {place}, never in the URL"
     try:
-        parse_erp_url(given[ERP] or "sqlite:///erp.sqlite")
+        if given[ERP]:
+            parse_erp_url(given[ERP])
     except BadErpUrl as error:
         if not any(secrets_in(given[ERP])):  # which is said above
             yield f"{ERP} {error.why}"

@@ -4,6 +4,8 @@ import ast
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
@@ -307,3 +309,13 @@ def test_blanks_around_a_setting_are_no_part_of_it() -> None:
 def test_a_sign_in_the_path_of_a_lake_is_no_password(variable: str) -> None:
     """It stands behind the host and the port."""
     Settings.from_env({variable: "hdfs://namenode:8020/home/me@example.com/lake"})
+
+
+def test_whoever_gives_no_erp_does_not_wait_for_what_takes_urls_apart() -> None:
+    """As `price` and `backtest`, for which SQLAlchemy is a tenth of what they import."""
+    asked = (
+        "import sys; from markdown_pricing.installation.settings import Settings; "
+        "Settings.from_env({}); print('sqlalchemy' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True).stdout == "False\n"
