@@ -26,7 +26,7 @@ from markdown_pricing.orchestration.figures import (
     REMARKS,
 )
 from markdown_pricing.orchestration.latest_figures import latest_figures
-from markdown_pricing.orchestration.model_checks import checks_of_models
+from markdown_pricing.orchestration.model_checks import check_of_models
 from markdown_pricing.orchestration.names import (
     DECISIONS,
     DECISIONS_SHOWN,
@@ -77,7 +77,7 @@ def checks_for(partitions: dg.MultiPartitionsDefinition) -> list[dg.AssetChecksD
             _check_of_decisions(partitions),
             _check_of_training_data(partitions),
             _check_of_predictions(partitions),
-            *checks_of_models(partitions),
+            check_of_models(partitions),
         ]
 
 
