@@ -43,11 +43,11 @@ RUN_CPUS = 1.5
 MIB = 1024
 COLUMNS = ("size", "largest", "nodes", "kind", "minutes", "95 %", "cost", "cpus at work", "runs lost", "above bound")
 MEASURED: Figures = [
-    {ARTICLES: 2_000, **dict(zip(STEPS, (1.7, 0.4, 6.8, 1.8, 0.6), strict=True)), PEAK: 633.0},
-    {ARTICLES: 20_000, **dict(zip(STEPS, (6.1, 2.7, 8.6, 17.1, 5.3), strict=True)), PEAK: 1_413.0},
-    {ARTICLES: 200_000, **dict(zip(STEPS, (27.4, 24.0, 34.6, 137.8, 33.0), strict=True)), PEAK: 11_722.0},
+    {ARTICLES: 2_000, **dict(zip(STEPS, (1.3, 0.2, 1.7, 0.9, 0.3), strict=True)), PEAK: 596.0},
+    {ARTICLES: 20_000, **dict(zip(STEPS, (2.6, 1.0, 2.2, 7.6, 1.4), strict=True)), PEAK: 1_412.0},
+    {ARTICLES: 200_000, **dict(zip(STEPS, (11.8, 13.7, 11.7, 79.7, 12.4), strict=True)), PEAK: 11_771.0},
 ]
-"""What `sizes.py` measured on 2026-11-28, on two cores that other work shared."""
+"""What `sizes.py` measured on 2026-11-29, on two idle cores."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Time a whole round beside its floor: 45 countries, few large and many small, from a folder or HDFS to PostgreSQL.
 
-    python bench/round.py [--articles 1000] [--lakes folder hdfs] [--workers 1 2] [--runs 3] [--as-then]
+    python bench/round.py [--articles 1000] [--lakes folder hdfs] [--workers 1 2] [--runs 3]
 
 Production size is --articles 20000, the largest country's: 10 million rows in all. The lake is generated once. Each
 round is `markdown-pricing run` as a process, with everything fresh but the lake; LightGBM and BLAS have one thread. In
@@ -12,9 +12,6 @@ and checks, from a step's start to its last output, by Dagster's events. It is p
 waiting for the other workers at the end. An asset that all workers make together counts for each of them.
 
 HDFS is Hadoop's mini-cluster. Each file lies on its three data nodes, as by HDFS's own default.
-
-With --as-then a round may mark down at once and for every cent, and does nothing that commit 849ec51 did not do
-(as_then.py), whose own bench/round.py is then what it is compared with.
 """
 
 import argparse
@@ -39,7 +36,6 @@ sys.path.insert(0, str(PROJECT))
 
 from bench.floor import PARTS, WEEK, Place, in_a_process  # noqa: E402
 from bench.one_country import COUNTRY, in_turn, place_in, show  # noqa: E402
-from bench.pair import AT_ONCE  # noqa: E402
 from markdown_pricing.countries import read_countries  # noqa: E402
 from markdown_pricing.lake.filesystem import Lake  # noqa: E402
 from markdown_pricing.sample.deliver import deliver_sample  # noqa: E402
@@ -71,14 +67,11 @@ class Round:
         return 100 * self.in_assets / (self.workers * self.seconds)
 
 
-def round_at(place: Place, workers: int, rules: Path | None = None) -> Round:
-    """A round; under `rules`, where they are given, and then without what an earlier commit did not do."""
-    program = [str(PROJECT / "bench/as_then.py")] if rules else ["-m", "markdown_pricing"]
-    command = [sys.executable, *program, "run", "--week", str(WEEK), "--workers", str(workers)]
-    environ = {**place.environ, "MARKDOWN_PRICING_RULES": str(rules)} if rules else place.environ
+def round_at(place: Place, workers: int) -> Round:
+    command = [sys.executable, "-m", "markdown_pricing", "run", "--week", str(WEEK), "--workers", str(workers)]
     with tempfile.TemporaryFile("w+") as log:
         began = time.perf_counter()
-        process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=place.environ, stdout=log, stderr=log)
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         log.seek(0)
@@ -134,13 +127,7 @@ def keep(place: Place, kept: Path, countries: Sequence[str]) -> None:
 
 
 def rounds_and_floor(
-    kind: str,
-    place: Place,
-    folder: Path,
-    server: PostgresServer,
-    countries: Sequence[str],
-    all_workers: Sequence[int],
-    rules: Path | None,
+    kind: str, place: Place, folder: Path, server: PostgresServer, countries: Sequence[str], all_workers: Sequence[int]
 ) -> tuple[list[Round], dict[str, Any]]:
     rounds = []
     with lake_at(kind, Path(place.lake), folder) as url:
@@ -148,7 +135,7 @@ def rounds_and_floor(
             tell(f"the round from {kind}, workers: {workers}")
             forget_results(Lake(url))
             with tempfile.TemporaryDirectory() as fresh:
-                rounds.append(round_at(place_in(Path(fresh), server, url), workers, rules))
+                rounds.append(round_at(place_in(Path(fresh), server, url), workers))
             tell(f"took {rounds[-1].seconds:.0f} s")
         tell(f"the floor from {kind}")
         return rounds, in_a_process(replace(place, lake=url), "floor", str(folder / "kept"), *countries)
@@ -163,7 +150,7 @@ def ten_times_the_rows(place: Place, small: Place, runs: int) -> list[tuple[floa
     return [(seconds(small), seconds(place)) for _ in range(runs)]
 
 
-def measure(articles: int, lakes: Sequence[str], workers: Sequence[int], runs: int, as_then: bool) -> None:
+def measure(articles: int, lakes: Sequence[str], workers: Sequence[int], runs: int) -> None:
     countries, sizes = read_countries(), zipf_sizes(read_countries(), articles)
     with tempfile.TemporaryDirectory() as root, postgres_server() as server:
         folder = Path(root)
@@ -177,10 +164,7 @@ def measure(articles: int, lakes: Sequence[str], workers: Sequence[int], runs: i
         print(f"generated in {generated:.0f} s.\n", flush=True)
         tell("what LightGBM is given is kept")
         keep(place, folder / "kept", list(sizes))
-        rules = folder / "rules.toml" if as_then else None
-        if rules:
-            rules.write_text(AT_ONCE)
-        found = {kind: rounds_and_floor(kind, place, folder, server, list(sizes), workers, rules) for kind in lakes}
+        found = {kind: rounds_and_floor(kind, place, folder, server, list(sizes), workers) for kind in lakes}
         show_rounds(found)
 
         tell(f"{COUNTRY} alone, in turn with its floor")
@@ -222,5 +206,4 @@ if __name__ == "__main__":
     parser.add_argument("--lakes", nargs="+", choices=["folder", "hdfs"], default=["folder", "hdfs"])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--runs", type=int, default=3, help="of the largest country alone")
-    parser.add_argument("--as-then", action="store_true", help="play rounds as commit 849ec51 did")
     measure(**vars(parser.parse_args()))
