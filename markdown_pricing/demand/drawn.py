@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 
 JUDGED_ROWS = 75_000
-"""So many are left for a fit that is only judged by weeks that it does not know. Its error is by 0.5 % of itself larger
-than that of a fit of 150,000 (docs/performance.md, "A country by its articles"), so that a model looks no better than
-it is."""
+"""About so many rows are left for a fit that is only judged, by weeks that it does not know (docs/adr/0032)."""
 
 
 def thinned(history: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
