@@ -12,7 +12,6 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, LaunchRunContext, WorkerStatus
 
-from markdown_pricing.orchestration.local_storage import keep_engines
 from markdown_pricing.orchestration.worker_lock import (
     held_by_this_process,
     is_lost,
@@ -129,7 +128,6 @@ class NoticedExecutor(dg.Executor):
             return
         # A process that outlives its code server takes no cancellation any more, and its run is about to be retried.
         end_with_the_parent()
-        keep_engines()
         with held_by_this_process(Path(plan_context.instance.root_directory), plan_context.run_id):
             yield from self._executor.execute(plan_context, execution_plan)
 

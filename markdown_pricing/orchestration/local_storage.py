@@ -1,4 +1,8 @@
-"""Dagster's SQLite files on this machine, which it opens and closes again for each of a run's events."""
+"""Dagster's SQLite files on this machine, which it opens and closes again for each of a run's events.
+
+Only a command's own runs keep them open. Dagster's page follows a run of the code server by the changes of its file,
+which is not written to as long as somebody has it open.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
