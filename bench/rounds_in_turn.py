@@ -34,7 +34,7 @@ ITSELF, AS_THEN = ("-m", "markdown_pricing"), (str(PROJECT / "bench/as_then.py")
 
 def play(checkout: Path, program: tuple[str, ...], environ: Mapping[str, str], workers: int) -> tuple[float, float]:
     """The seconds of a round, and the processor seconds of its command and workers."""
-    python = checkout.resolve() / ".venv/bin/python"
+    python = str(checkout.resolve() / ".venv/bin/python")
     command = [python, *program, "run", "--week", str(WEEK), "--workers", str(workers)]
     with tempfile.TemporaryFile("w+") as log:
         began = time.perf_counter()
