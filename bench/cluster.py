@@ -26,6 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.packing import makespan
 from bench.round import MADE_TOGETHER
 from bench.sizes import ARTICLES, PEAK, STEPS
 from markdown_pricing.countries import read_countries
@@ -140,27 +141,15 @@ def jobs_of(measured: Figures, size: float, at_a_time: int = MOST_AT_A_TIME) -> 
     sizes = zipf_sizes(read_countries(), round(LARGEST * size))
     memory = {code: HEADROOM * figures_at(measured, PEAK, articles) for code, articles in sizes.items()}
     learning = [figures_at(measured, MADE_TOGETHER, sizes[code]) for code in sorted(sizes)]
-    learnt_s = seconds_side_by_side(learning, at_a_time)
+    learnt_s = makespan(learning, at_a_time)
     own = [name for name in STEPS if name != MADE_TOGETHER]
     countries = [
         Job(code, tuple(figures_at(measured, name, articles) for name in own), memory[code])
         for code, articles in sizes.items()
     ]
-    largest = sum(sorted(memory.values())[-at_a_time:])
+    memory_mib = sum(sorted(memory.values())[-at_a_time:])
     cpus = max(float(at_a_time), RUN_CPUS)
-    return Job(MADE_TOGETHER, (learnt_s,), largest, cpus, sum(learning) / learnt_s), countries
-
-
-def seconds_side_by_side(seconds: Sequence[float], processes: int) -> float:
-    """When the last piece of work ends, of which each goes to the first process that is free.
-
-    >>> seconds_side_by_side([3.0, 1.0, 1.0, 2.0], 2)
-    4.0
-    """
-    free_at = [0.0] * processes
-    for each in seconds:
-        heapq.heappush(free_at, heapq.heappop(free_at) + each)
-    return max(free_at)
+    return Job(MADE_TOGETHER, (learnt_s,), memory_mib, cpus, sum(learning) / learnt_s), countries
 
 
 class Round:

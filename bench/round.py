@@ -16,12 +16,13 @@ HDFS is Hadoop's mini-cluster. Each file lies on its three data nodes, as by HDF
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -68,16 +69,28 @@ class Round:
 
 
 def round_at(place: Place, workers: int) -> Round:
-    command = [sys.executable, "-m", "markdown_pricing", "run", "--week", str(WEEK), "--workers", str(workers)]
+    seconds, used = play(place.environ, workers)
+    cpu_seconds, peak_kib = used.ru_utime + used.ru_stime, used.ru_maxrss
+    return Round(workers, seconds, cpu_seconds, _seconds_in_assets(place.home, workers), peak_kib / 1024)
+
+
+def play(
+    environ: Mapping[str, str],
+    workers: int,
+    python: str = sys.executable,
+    program: Sequence[str] = ("-m", "markdown_pricing"),
+    folder: Path = PROJECT,
+) -> tuple[float, resource.struct_rusage]:
+    """The seconds of a round by the program, from its start to its end, and what it and its workers used."""
+    command = [python, *program, "run", "--week", str(WEEK), "--workers", str(workers)]
     with tempfile.TemporaryFile("w+") as log:
         began = time.perf_counter()
-        process = subprocess.Popen(command, env=place.environ, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environ, cwd=folder, stdout=log, stderr=log)
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - began
         log.seek(0)
         assert status == 0, log.read()[-2000:]
-    cpu_seconds, peak_kib = used.ru_utime + used.ru_stime, used.ru_maxrss
-    return Round(workers, seconds, cpu_seconds, _seconds_in_assets(place.home, workers), peak_kib / 1024)
+    return seconds, used
 
 
 def _seconds_in_assets(home: Path, workers: int) -> float:

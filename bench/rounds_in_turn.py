@@ -8,12 +8,8 @@ for every cent, as that commit could. The lake is generated once, and each round
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
@@ -22,7 +18,7 @@ sys.path.insert(0, str(PROJECT))
 from bench.floor import WEEK  # noqa: E402
 from bench.one_country import place_in  # noqa: E402
 from bench.pair import AT_ONCE  # noqa: E402
-from bench.round import forget_results, tell  # noqa: E402
+from bench.round import forget_results, play, tell  # noqa: E402
 from markdown_pricing.countries import read_countries  # noqa: E402
 from markdown_pricing.lake.filesystem import Lake  # noqa: E402
 from markdown_pricing.sample.deliver import deliver_sample  # noqa: E402
@@ -30,20 +26,6 @@ from markdown_pricing.sample.sizes import zipf_sizes  # noqa: E402
 from tests.postgres.server import postgres_server  # noqa: E402
 
 ITSELF, AS_THEN = ("-m", "markdown_pricing"), (str(PROJECT / "bench/as_then.py"),)
-
-
-def play(checkout: Path, program: tuple[str, ...], environ: Mapping[str, str], workers: int) -> tuple[float, float]:
-    """The seconds of a round, and the processor seconds of its command and workers."""
-    python = str(checkout.resolve() / ".venv/bin/python")
-    command = [python, *program, "run", "--week", str(WEEK), "--workers", str(workers)]
-    with tempfile.TemporaryFile("w+") as log:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, env=environ, cwd=checkout, stdout=log, stderr=log)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        log.seek(0)
-        assert status == 0, log.read()[-2000:]
-    return seconds, used.ru_utime + used.ru_stime
 
 
 def compare(other: Path, articles: int, turns: int, workers: int) -> None:
@@ -64,8 +46,9 @@ def compare(other: Path, articles: int, turns: int, workers: int) -> None:
                 forget_results(lake)
                 with tempfile.TemporaryDirectory() as fresh:
                     place = place_in(Path(fresh), server, lake.url)
-                    seconds, processor = play(checkout, program, {**place.environ, **more}, workers)
-                print(f"| {name} | {seconds:.1f} | {processor:.1f} |", flush=True)
+                    python = str(checkout.resolve() / ".venv/bin/python")
+                    seconds, used = play({**place.environ, **more}, workers, python, program, checkout)
+                print(f"| {name} | {seconds:.1f} | {used.ru_utime + used.ru_stime:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from markdown_pricing.arrays import BoolArray
+
 JUDGED_ROWS = 75_000
 """About so many rows are left for a fit that is only judged, by weeks that it does not know (docs/adr/0032)."""
 
@@ -12,5 +14,9 @@ def thinned(history: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
     if len(history) <= rows:
         return history.reset_index(drop=True)
     codes, ids = pd.factorize(history["article_id"], sort=True)
-    drawn = np.random.default_rng(seed).random(len(ids)) < rows / len(history)
-    return history[drawn[codes]].reset_index(drop=True)
+    return history[drawn(len(ids), rows / len(history), seed)[codes]].reset_index(drop=True)
+
+
+def drawn(articles: int, share: float, seed: int) -> BoolArray:
+    """Which of the articles are drawn, (articles,), so that they are about such a share of all."""
+    return np.random.default_rng(seed).random(articles) < share

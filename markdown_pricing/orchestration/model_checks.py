@@ -38,37 +38,44 @@ def check_of_models(partitions: dg.MultiPartitionsDefinition) -> dg.AssetChecksD
     def models_can_be_trusted(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         week, country = week_and_country_of(context.op_execution_context)
         now = latest_figures(context.instance, str(partition_key(week, country)))
-        yield _compare_with_naive(now)
-        yield _compare_with_last(now, figures_of_last_other_week(context.instance, week, country))
+        error, naive = ERROR.number(now), NAIVE_ERROR.number(now)
+        before = ERROR.number(figures_of_last_other_week(context.instance, week, country))
+        yield _compare(
+            NEAR_NAIVE,
+            error,
+            naive,
+            FAR_ABOVE_NAIVE,
+            label=NAIVE_ERROR.label,
+            said=", that of last week's value",
+            unknown="Too few sales to compare.",
+        )
+        yield _compare(
+            NOT_UP,
+            error,
+            before,
+            ERROR_UP,
+            label="Error in the last other week",
+            said="; in the country's last other week it was",
+            unknown="No earlier week to compare with.",
+        )
         yield _look_for_bias(now)
         yield _look_at_grade(now)
 
     return models_can_be_trusted
 
 
-def _compare_with_naive(figures: Mapping[str, object]) -> dg.AssetCheckResult:
-    error, naive = ERROR.number(figures), NAIVE_ERROR.number(figures)
-    if error is None or naive is None:
-        return dg.AssetCheckResult(check_name=NEAR_NAIVE, passed=True, description="Too few sales to compare.")
+def _compare(
+    name: str, error: float | None, other: float | None, times: float, label: str, said: str, unknown: str
+) -> dg.AssetCheckResult:
+    """Whether the error is at most so many times another one, of which `label` is the name and `said` the words."""
+    if error is None or other is None:
+        return dg.AssetCheckResult(check_name=name, passed=True, description=unknown)
     return dg.AssetCheckResult(
-        check_name=NEAR_NAIVE,
-        passed=error <= FAR_ABOVE_NAIVE * naive,
+        check_name=name,
+        passed=error <= times * other,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"Its error is {error:.3f}, that of last week's value {naive:.3f}.",
-        metadata={ERROR.label: error, NAIVE_ERROR.label: naive},
-    )
-
-
-def _compare_with_last(now: Mapping[str, object], last: Mapping[str, object]) -> dg.AssetCheckResult:
-    error, before = ERROR.number(now), ERROR.number(last)
-    if error is None or before is None:
-        return dg.AssetCheckResult(check_name=NOT_UP, passed=True, description="No earlier week to compare with.")
-    return dg.AssetCheckResult(
-        check_name=NOT_UP,
-        passed=error <= ERROR_UP * before,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Its error is {error:.3f}; in the country's last other week it was {before:.3f}.",
-        metadata={ERROR.label: error, "Error in the last other week": before},
+        description=f"Its error is {error:.3f}{said} {other:.3f}.",
+        metadata={ERROR.label: error, label: other},
     )
 
 

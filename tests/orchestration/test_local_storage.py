@@ -50,6 +50,17 @@ def test_the_events_of_another_run_have_a_connection_of_their_own(tmp_path: Path
     assert set(engines) == before
 
 
+def test_what_is_compiled_of_a_statement_is_kept_from_one_file_to_the_next(tmp_path: Path) -> None:
+    keep_engines()
+    events, compiled = SqliteEventLogStorage(str(tmp_path)), []
+
+    for connection in (events.index_connection, lambda: events.run_connection("7890")):
+        with connection() as opened:
+            compiled.append(opened.get_execution_options()["compiled_cache"])
+
+    assert compiled[0] is compiled[1]
+
+
 def test_dagsters_migrations_are_read_once_for_all_runs(tmp_path: Path) -> None:
     """The events of each run have a file of their own, which says all the same of which version it is."""
     keep_engines()
