@@ -14,9 +14,9 @@ def thinned(history: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
     if len(history) <= rows:
         return history.reset_index(drop=True)
     codes, ids = pd.factorize(history["article_id"], sort=True)
-    return history[drawn(len(ids), rows / len(history), seed)[codes]].reset_index(drop=True)
+    return history[draw_articles(len(ids), rows / len(history), seed)[codes]].reset_index(drop=True)
 
 
-def drawn(articles: int, share: float, seed: int) -> BoolArray:
+def draw_articles(articles: int, share: float, seed: int) -> BoolArray:
     """Which of the articles are drawn, (articles,), so that they are about such a share of all."""
     return np.random.default_rng(seed).random(articles) < share

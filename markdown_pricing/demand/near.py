@@ -15,7 +15,7 @@ import pandas as pd
 from markdown_pricing.arrays import FloatArray, IntArray
 from markdown_pricing.demand.coming_week import ComingWeek
 from markdown_pricing.demand.design import dates_of
-from markdown_pricing.demand.drawn import drawn
+from markdown_pricing.demand.drawn import draw_articles
 from markdown_pricing.demand.level import Level
 from markdown_pricing.demand.log_linear import Learnt, LogLinear
 from markdown_pricing.demand.seen import LEAST_SEEN, SeenFrame
@@ -104,7 +104,7 @@ def _few_of(learnt: Learnt, seed: int) -> Learnt:
     share = FIRST_LOOK_ROWS / len(learnt.history)
     if share >= 1.0:
         return learnt
-    return learnt.part(np.flatnonzero(drawn(len(learnt.guess), share, seed)))
+    return learnt.part(np.flatnonzero(draw_articles(len(learnt.guess), share, seed)))
 
 
 def _measured(base: LogLinear, learnt: Learnt, seed: int, threads: int) -> tuple[FloatArray | None, SeenFrame]:
